@@ -1,0 +1,1 @@
+"""Settings: YAML, environment variables, and errors that point at the line."""

@@ -1,0 +1,1 @@
+"""The guided demonstration: rendered scenes, a run, a contact sheet."""

@@ -1,0 +1,94 @@
+"""What can go wrong, as one tree. The class of an error says what happens next.
+
+HotfolderError
+├── ConfigurationError   the settings are wrong: nothing starts, exit code 2
+├── UsageError           the command line is wrong: exit code 2
+├── StoreError           the job store can't be used: nothing starts, and nothing is recreated
+├── BadJob               this set can't be made: it goes to failed/ with its reason
+│   ├── RuleRefused      the folder's name or the rules don't allow it
+│   ├── UnusablePhoto    a photo can't be read, or is of a format that the API doesn't take
+│   ├── RequestRefused   the API answered 4xx to this very request
+│   └── SetChanged       the photos are not the ones that were settled; the set is looked at anew
+├── BadWorld             nothing moves: the queue pauses, says why, and goes on by itself
+│   ├── Unreachable      no connection, a time-out, or a 5xx on a call that is free to repeat
+│   ├── KeyRejected      401: the key file is read again
+│   ├── PaymentRequired  402
+│   ├── TooManyRequests  429, with the server's wish for when to come back
+│   └── LocalTrouble     disk full, folder not writable, share gone
+└── OutcomeUnknown       a paid call may have been charged, and nobody can tell: a person decides
+"""
+
+from __future__ import annotations
+
+
+class HotfolderError(Exception):
+    """Base of all. `hint` is one sentence that says what to do; it may be empty."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class ConfigurationError(HotfolderError):
+    """The settings are wrong. `message` holds one problem a line, each with file, line and column."""
+
+
+class UsageError(HotfolderError):
+    """The command line asks for something that isn't there."""
+
+
+class StoreError(HotfolderError):
+    """The job store is corrupt, from a newer version, or in a place where it can't be safe."""
+
+
+class BadJob(HotfolderError):
+    """This set can't be made as it is; retrying by itself would not help."""
+
+
+class RuleRefused(BadJob):
+    """An unknown tag, contradicting tags, too many photos, a staging without a room type."""
+
+
+class UnusablePhoto(BadJob):
+    """A photo that never becomes readable, or of a format that isn't taken."""
+
+
+class RequestRefused(BadJob):
+    """The API refused this request (4xx). It was not executed."""
+
+
+class SetChanged(BadJob):
+    """A photo changed, vanished or joined after the set had settled and before it was paid for."""
+
+
+class BadWorld(HotfolderError):
+    """Not the job's fault. `retry_after_seconds` is the server's wish, None where it has none."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unreachable(BadWorld):
+    """No connection, no answer in time, or a 5xx on a call that is free to repeat."""
+
+
+class KeyRejected(BadWorld):
+    """401: the API key is missing, wrong or withdrawn."""
+
+
+class PaymentRequired(BadWorld):
+    """402: the account has no credit."""
+
+
+class TooManyRequests(BadWorld):
+    """429. Taken to mean that the request was not executed."""
+
+
+class LocalTrouble(BadWorld):
+    """The disk is full, a folder isn't writable, or a share is gone."""
+
+
+class OutcomeUnknown(HotfolderError):
+    """A paid request may have been executed and its answer is lost. Never retried by itself."""

@@ -1,0 +1,1 @@
+"""From files that somebody drops to settled bracket sets."""

@@ -1,0 +1,45 @@
+"""Structured logs: readable on a terminal, one JSON object a line elsewhere.
+
+Event names are constants; everything that comes from outside goes into a field, where it is escaped.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+
+def configure(*, stream: TextIO | None = None, level: str = "info", json: bool | None = None) -> None:
+    """Set up logging for the whole process. `json=None` decides by whether `stream` is a terminal."""
+    target = stream if stream is not None else sys.stderr
+    as_json = json if json is not None else not target.isatty()
+    # A library's INFO line can hold a whole signed URL, so foreign loggers are held to warnings.
+    logging.basicConfig(stream=target, level=logging.WARNING, force=True)
+    for noisy in ("httpx", "httpcore", "watchdog", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=True)
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=target.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(file=target),
+        cache_logger_on_first_use=False,
+    )
+
+
+def get(name: str) -> structlog.typing.FilteringBoundLogger:
+    """A logger whose lines carry `logger=name`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger

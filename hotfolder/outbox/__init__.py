@@ -1,0 +1,1 @@
+"""From results to done/, and from refusals to failed/."""

@@ -1,0 +1,1 @@
+"""Reading picture files: whole or not, and what they say of themselves."""

@@ -1,0 +1,1 @@
+"""What happens to which set: pure decisions."""

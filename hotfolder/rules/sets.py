@@ -1,0 +1,66 @@
+"""Bracket sets: the photos that become one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, section 2.3
+
+
+@dataclass(frozen=True, slots=True)
+class FileIdentity:
+    """Which file, and which state of it. Equal identities mean: nobody has touched it in between."""
+
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One exposure, whole and readable when it was looked at.
+
+    `path` is absolute and keeps the raw name. `exposure_value` is EV100 from EXIF (higher is darker), None
+    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white).
+    """
+
+    path: Path
+    identity: FileIdentity
+    sha256: str
+    format: str
+    width: int
+    height: int
+    brightness: float
+    exposure_value: float | None = None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.identity.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BracketSet:
+    """A settled folder: its photos by name, and the other files that travel with them.
+
+    `project` and `folder` are the raw folder names; `folder` still has its tags.
+    """
+
+    inbox: Path
+    project: str
+    folder: str
+    photos: tuple[Photo, ...]
+    companions: tuple[Path, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return self.inbox / self.project / self.folder
+
+    def middle(self) -> Photo:
+        """The middle exposure: the one whose metadata stands for the set. By exposure value, else by brightness."""
+        if all(photo.exposure_value is not None for photo in self.photos):
+            ordered = sorted(self.photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
+        else:
+            ordered = sorted(self.photos, key=lambda photo: (photo.brightness, photo.path.name))
+        return ordered[len(ordered) // 2]

@@ -1,0 +1,1 @@
+"""The Stager AI API: its vocabulary and its clients."""

@@ -1,0 +1,89 @@
+"""What the API can be asked to do, with every parameter that its reference (v1) documents.
+
+Fields carry the API's own spelling as alias, so the same models read the YAML and write the request.
+The defaults are ours, since the reference names none; they enter the content key of a paid call, and
+changing one would make everything bought so far look unbought.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from hotfolder.stager.vocabulary import (
+    ActionType,
+    ColorType,
+    LawnType,
+    Resolution,
+    RoomStyle,
+    RoomType,
+    SkySubType,
+    SkyType,
+)
+
+Json = dict[str, object]
+Instructions = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+
+
+class Parameters(BaseModel):
+    """Base: immutable, strict about unknown fields, spelt in YAML and JSON as the API spells them."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    def body(self) -> Json:
+        """The JSON body of the request: every documented field; what is None or empty is left out."""
+        dumped = self.model_dump(mode="json", by_alias=True, exclude={"kind"})
+        return {name: value for name, value in dumped.items() if value not in (None, [], ())}
+
+
+class HdrOptions(Parameters):
+    """What the merge corrects. The fields of `POST /api/hdr-image-group`."""
+
+    lens_correction: bool = True
+    perspective_correction: bool = True
+    photographer_removal: bool = True
+
+
+class Stage(Parameters):
+    """`POST /api/images/:imageId/stage`. The API needs a room type; None means "not decided yet"."""
+
+    endpoint: ClassVar[str] = "stage"
+    kind: Literal["stage"] = "stage"
+    room_type: RoomType | None = None
+    room_style: RoomStyle
+    action_type: ActionType = ActionType.SUBTLE_STAGING
+    resolution: Resolution = Resolution.HIGH
+    color_types: tuple[ColorType, ...] = ()
+    remove_furniture: bool = False
+    extra_instructions: Instructions | None = None
+
+
+class Lawn(Parameters):
+    """`POST /api/images/:imageId/lawn-replace`."""
+
+    endpoint: ClassVar[str] = "lawn-replace"
+    kind: Literal["lawn"] = "lawn"
+    lawn_type: LawnType
+    resolution: Resolution = Resolution.HIGH
+    extra_instructions: Instructions | None = None
+
+
+class Sky(Parameters):
+    """`POST /api/images/:imageId/sky-replace`."""
+
+    endpoint: ClassVar[str] = "sky-replace"
+    kind: Literal["sky"] = "sky"
+    sky_type: SkyType
+    sky_sub_type: SkySubType = SkySubType.MIDDLE
+    resolution: Resolution = Resolution.HIGH
+
+
+Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
