@@ -1,0 +1,128 @@
+"""Decoding in a process apart, so that the daemon stays small and a hostile picture can't take it down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
+from hotfolder.pictures.inspect import printable
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from hotfolder.pictures.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+)
+_TRIES = 2
+
+
+class Decoder:
+    """One worker process, started at the first picture and again whenever it has died.
+
+    `memory_bytes` bounds the worker's address space, `patience_seconds` one picture. Pictures are taken one
+    at a time; concurrent callers queue. Belongs to the event loop on which it is first used.
+    """
+
+    def __init__(self, *, memory_bytes: int = 2 * 1024**3, patience_seconds: float = 120.0) -> None:
+        self._memory_bytes = memory_bytes
+        self._patience_seconds = patience_seconds
+        self._turn = asyncio.Lock()
+        self._worker: asyncio.subprocess.Process | None = None
+        self._closed = False
+
+    @property
+    def worker_id(self) -> int | None:
+        """The worker's process id, None while there is none."""
+        return self._worker.pid if self._worker is not None else None
+
+    async def inspect(self, path: Path, limits: PictureLimits) -> PictureFacts:
+        """As `pictures.inspect.inspect`, in the worker. Raises `NotWhole` or `NeverUsable`.
+
+        A worker that dies is replaced and the picture tried once more, since something else may have taken
+        the memory; a picture that takes two workers with it is `NeverUsable`.
+        """
+        async with self._turn:
+            for _ in range(_TRIES):
+                answer = await self._ask(path, limits)
+                if answer is not None:
+                    return _facts(answer)
+        raise NeverUsable(
+            f"{printable(path.name)} can't be decoded: it needs too much memory, or is damaged.",
+            hint="Export the photo once more as JPEG at its normal size.",
+        )
+
+    async def close(self) -> None:
+        """End the worker and wait for its end. Nothing can be inspected afterwards; may be called twice."""
+        self._closed = True
+        await self._end_worker()
+
+    async def _ask(self, path: Path, limits: PictureLimits) -> dict[str, Any] | None:
+        """The worker's answer; None if it died of the question."""
+        worker = await self._living_worker()
+        assert worker.stdin is not None and worker.stdout is not None
+        request = json.dumps({"path": str(path), "limits": asdict(limits)})
+        line = b""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                worker.stdin.write(request.encode() + b"\n")
+                await worker.stdin.drain()
+                line = await worker.stdout.readline()
+        except TimeoutError:
+            raise NotWhole(
+                f"{printable(path.name)} could not be read within {self._patience_seconds:.0f} s.",
+                hint="Check the disk or share it lies on.",
+            ) from None
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        finally:
+            # Without a whole answer (death, time-out, cancellation) the next question would get this one's.
+            if not line.endswith(b"\n"):
+                await self._end_worker()
+        if not line.endswith(b"\n"):
+            return None
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    async def _living_worker(self) -> asyncio.subprocess.Process:
+        if self._closed:
+            raise RuntimeError("the decoder is closed")
+        if self._worker is not None and self._worker.returncode is not None:
+            await self._end_worker()
+        if self._worker is None:
+            self._worker = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-c", _START, json.dumps(sys.path), str(os.getpid()), str(self._memory_bytes)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=_plain_environment(),
+            )
+        return self._worker
+
+    async def _end_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is None:
+            return
+        if worker.returncode is None:
+            worker.kill()
+        # Reads both pipes to their ends, so that no transport outlives the loop.
+        await worker.communicate()
+
+
+def _plain_environment() -> dict[str, str]:
+    """Ours without the settings: the process that meets hostile pictures has no use for an API key."""
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("STAGER_", "HOTFOLDER_"))
+    }
+
+
+def _facts(answer: dict[str, Any]) -> PictureFacts:
+    if "not_whole" in answer:
+        raise NotWhole(answer["not_whole"], hint=answer["hint"])
+    if "never" in answer:
+        raise NeverUsable(answer["never"], hint=answer["hint"])
+    return PictureFacts(**answer["facts"])

@@ -1,0 +1,45 @@
+"""What is known of a picture, what is allowed of one, and the two ways in which one can be unusable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hotfolder.errors import UnusablePhoto
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """What is decoded at all. The defaults hold a 150-megapixel camera's largest JPEG."""
+
+    size_bytes: int = 256 * 1024 * 1024
+    pixels: int = 160_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """Facts of a picture that is whole.
+
+    `format` is "JPEG" or "PNG". `width` and `height` are as stored; `orientation` is EXIF's (1 to 8, 1
+    without) and says how to turn them for display. `sha256` and `size_bytes` are of the file. `brightness`
+    is the mean luma, 0 (black) to 1 (white). `exposure_value` is EV100 from EXIF's aperture, time and ISO:
+    higher means a darker picture; None where EXIF lacks one of the three. `taken_at` is EXIF's text
+    ("2026:05:04 17:20:31"), or None.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+    sha256: str
+    size_bytes: int
+    brightness: float
+    exposure_value: float | None = None
+    taken_at: str | None = None
+
+
+class NotWhole(UnusablePhoto):
+    """The picture can't be read now. It may become readable: a copy that is still under way, a permission."""
+
+
+class NeverUsable(UnusablePhoto):
+    """The picture will not become usable by waiting: a format that isn't taken, or beyond the limits."""

@@ -1,0 +1,87 @@
+"""Which files are pictures, and what to say about the ones that aren't taken."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+EXPORT_HINT = "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files."
+
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"})
+
+_RAW_SUFFIXES = (
+    ".3fr",
+    ".arw",
+    ".cr2",
+    ".cr3",
+    ".crw",
+    ".dcr",
+    ".dng",
+    ".erf",
+    ".fff",
+    ".iiq",
+    ".kdc",
+    ".mef",
+    ".mos",
+    ".mrw",
+    ".nef",
+    ".nrw",
+    ".orf",
+    ".pef",
+    ".raf",
+    ".raw",
+    ".rw2",
+    ".rwl",
+    ".sr2",
+    ".srf",
+    ".srw",
+    ".x3f",
+)
+
+REFUSED_SUFFIXES: dict[str, str] = {
+    **dict.fromkeys(_RAW_SUFFIXES, "RAW file"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC picture"),
+    **dict.fromkeys((".psd", ".psb"), "Photoshop file"),
+    ".webp": "WebP picture",
+    ".avif": "AVIF picture",
+    ".jxl": "JPEG XL picture",
+    ".gif": "GIF picture",
+    ".bmp": "BMP picture",
+}
+
+PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys()
+"""Lower-case suffixes of files that start a set, if only to be refused with a reason."""
+
+JPEG_HEAD = b"\xff\xd8\xff"
+PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+HEAD_BYTES = 16
+
+
+def is_photo_name(name: str) -> bool:
+    """Whether a file of this name is looked at as a photo."""
+    return PurePath(name).suffix.lower() in PHOTO_SUFFIXES
+
+
+def foreign_format(head: bytes) -> str | None:
+    """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "RAW file" if head[8:10] == b"CR" else "TIFF"
+    if head[:4] in (b"IIRO", b"IIRS", b"IIU\0") or head.startswith(b"FUJIFILMCCD-RAW"):
+        return "RAW file"
+    if head[4:8] == b"ftyp":
+        return _ISO_BRANDS.get(head[8:12])
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WebP picture"
+    for start, name in ((b"8BPS", "Photoshop file"), (b"GIF8", "GIF picture"), (b"BM", "BMP picture")):
+        if head.startswith(start):
+            return name
+    if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
+        return "JPEG XL picture"
+    return None
+
+
+_ISO_BRANDS = {
+    b"crx ": "RAW file",
+    b"avif": "AVIF picture",
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"), "HEIC picture"),
+}

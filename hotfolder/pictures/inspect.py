@@ -1,0 +1,175 @@
+"""Looking at one picture: opened safely, read once, hashed, walked to its end and decoded."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+from PIL import Image, ImageStat
+
+from hotfolder.pictures.exposure import read_exposure
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
+from hotfolder.pictures.formats import (
+    EXPORT_HINT,
+    HEAD_BYTES,
+    JPEG_HEAD,
+    PNG_HEAD,
+    REFUSED_SUFFIXES,
+    foreign_format,
+)
+from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
+
+_READ_BYTES = 1024 * 1024
+_COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
+
+
+def inspect(path: Path, *, limits: PictureLimits) -> PictureFacts:
+    """Read and fully decode the picture at `path`; the facts, the hash and the decode are of the same bytes.
+
+    Raises `NotWhole` when it can't be read to its end now, `NeverUsable` when waiting won't help; both are
+    `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: call it
+    through `Decoder` in a process that is to stay small.
+    """
+    name = printable(path.name)
+    refused = REFUSED_SUFFIXES.get(PurePath(path.name).suffix.lower())
+    if refused is not None:
+        raise _wrong_format(name, refused)
+    try:
+        content, digest = _read(path, name, limits)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    kind = _recognise(name, content)
+    whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)
+    if not whole:
+        raise NotWhole(
+            f"{name} is not complete: the file breaks off before the picture's end.", hint=_COPY_HINT
+        )
+    return _decode(name, kind, content, digest, limits)
+
+
+def printable(name: str) -> str:
+    """`name` for a message: whatever is not UTF-8 or can't be printed is escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _read(path: Path, name: str, limits: PictureLimits) -> tuple[bytes, str]:
+    # O_NONBLOCK, because opening a FIFO would otherwise wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+        facts = os.fstat(descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise NeverUsable(f"{name} is not a file.", hint="Drop the photo itself.")
+        content = bytearray()
+        digest = hashlib.sha256()
+        while piece := file.read(_READ_BYTES):
+            content += piece
+            digest.update(piece)
+            if len(content) > limits.size_bytes:
+                raise NeverUsable(
+                    f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is taken.",
+                    hint="Export the photo as JPEG at its normal size.",
+                )
+    return bytes(content), digest.hexdigest()
+
+
+def _recognise(name: str, content: bytes) -> str:
+    if content.startswith(JPEG_HEAD):
+        return "JPEG"
+    if content.startswith(PNG_HEAD):
+        return "PNG"
+    foreign = foreign_format(content[:HEAD_BYTES])
+    if foreign is not None:
+        raise _wrong_format(name, foreign)
+    if not content:
+        raise NotWhole(f"{name} is empty.", hint=_COPY_HINT)
+    raise NotWhole(f"{name} does not begin like a JPEG or PNG picture.", hint=_COPY_HINT)
+
+
+def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLimits) -> PictureFacts:
+    try:
+        with _pixel_limit(limits.pixels):
+            if kind == "PNG":
+                with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+                    image.verify()
+            with Image.open(io.BytesIO(content), formats=(kind,)) as image:
+                if image.width * image.height > limits.pixels:
+                    raise _too_many_pixels(name, limits)
+                image.load()
+                exposure = read_exposure(image)
+                return PictureFacts(
+                    format=kind,
+                    width=image.width,
+                    height=image.height,
+                    orientation=exposure.orientation,
+                    sha256=digest,
+                    size_bytes=len(content),
+                    brightness=_brightness(image),
+                    exposure_value=exposure.exposure_value,
+                    taken_at=exposure.taken_at,
+                )
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(name, limits) from error
+    except MemoryError as error:
+        raise NeverUsable(
+            f"{name} needs more memory to open than is allowed.",
+            hint="Export the photo as JPEG at its normal size.",
+        ) from error
+    except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError) as error:
+        raise NotWhole(f"{name} is damaged and can't be decoded.", hint=_COPY_HINT) from error
+
+
+@contextmanager
+def _pixel_limit(pixels: int) -> Iterator[None]:
+    """Pillow's own bomb check, at our limit; process-wide while it lasts, as Pillow has it."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = pixels
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _brightness(image: Image.Image) -> float:
+    if image.mode.startswith("I"):
+        return min(1.0, ImageStat.Stat(image.convert("I")).mean[0] / 65535)
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGB")
+    small = image.reduce(max(1, min(image.size) // 128))
+    return float(ImageStat.Stat(small.convert("L")).mean[0]) / 255
+
+
+def _wrong_format(name: str, what: str) -> NeverUsable:
+    article = "an" if what[0] in "AEIO" else "a"
+    return NeverUsable(f"{name} is {article} {what}, which is not taken.", hint=EXPORT_HINT)
+
+
+def _too_many_pixels(name: str, limits: PictureLimits) -> NeverUsable:
+    return NeverUsable(
+        f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is taken.",
+        hint="Export the photo as JPEG at its normal size.",
+    )
+
+
+def _unreadable(name: str, error: OSError) -> NotWhole | NeverUsable:
+    if error.errno == errno.ELOOP:
+        return NeverUsable(f"{name} is a link, not a file.", hint="Drop the photo itself.")
+    if error.errno == errno.ENOENT:
+        return NotWhole(f"{name} is no longer there.", hint="Copy it once more, if it belongs to the set.")
+    if isinstance(error, PermissionError):
+        return NotWhole(
+            f"{name} may not be read by hotfolder.", hint="Give the service's user read permission for it."
+        )
+    return NotWhole(
+        f"{name} can't be read: {error.strerror or error}.", hint="Check the disk or share it lies on."
+    )

@@ -1,0 +1,55 @@
+"""The process that decodes: one request a line on stdin, one answer a line on stdout, both JSON.
+
+It keeps the daemon small, and what a hostile picture does to it (memory, a crash) stays in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.inspect import inspect, printable
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(parent_id: int, memory_bytes: int) -> None:
+    """Serve until stdin ends or the parent, process `parent_id`, is gone."""
+    # The parent alone ends this process: signals to the whole group mean that it drains, and may still ask.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _die_with(parent_id)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        sys.stdout.write(
+            json.dumps(_answer(Path(request["path"]), PictureLimits(**request["limits"]))) + "\n"
+        )
+        sys.stdout.flush()
+
+
+def _answer(path: Path, limits: PictureLimits) -> dict[str, Any]:
+    try:
+        return {"facts": asdict(inspect(path, limits=limits))}
+    except NotWhole as error:
+        return {"not_whole": error.message, "hint": error.hint}
+    except NeverUsable as error:
+        return {"never": error.message, "hint": error.hint}
+    except MemoryError:
+        return {"never": f"{printable(path.name)} needs more memory to open than is allowed.", "hint": ""}
+
+
+def _die_with(parent_id: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_id:  # it died before the line above
+        os._exit(0)
