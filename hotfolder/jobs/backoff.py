@@ -1,0 +1,20 @@
+"""How long to wait before asking again: pure functions."""
+
+from __future__ import annotations
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 300.0
+
+
+def backoff_seconds(failures: int, retry_after_seconds: float | None = None) -> float:
+    """Seconds to wait after `failures` (≥ 1) in a row: 1, doubling to 5 minutes; a server's wish is obeyed."""
+    delay = min(FIRST_SECONDS * 2.0 ** (min(failures, 32) - 1), LONGEST_SECONDS)
+    return max(delay, retry_after_seconds or 0.0)
+
+
+def poll_seconds(elapsed_seconds: float) -> float:
+    """Seconds until a merge that has run for `elapsed_seconds` is looked at again.
+
+    A merge is thus noticed at most 2 s, or 8 % of its own time, after its end, whichever is larger.
+    """
+    return max(min(0.5 + elapsed_seconds * 0.1, 1.5), elapsed_seconds * 0.08)

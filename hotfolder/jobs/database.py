@@ -1,0 +1,117 @@
+"""Opening the store. Everything that only SQLite needs lives in `tune_sqlite`."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+
+from hotfolder.errors import StoreError
+from hotfolder.jobs.tables import Job
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 15
+FILE_NAME = "jobs.sqlite"
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "9p", "afs", "ceph"}
+)
+
+
+def open_store(state: Path) -> Engine:
+    """The store in folder `state` (made when missing), checked and ready to write.
+
+    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder, or
+    would lie on a network file system, where SQLite's locks can't be trusted.
+    """
+    refuse_network_folder(state)
+    state.mkdir(parents=True, exist_ok=True)
+    path = state / FILE_NAME
+    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    tune_sqlite(engine)
+    try:
+        with engine.begin() as connection:
+            problem = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+            if problem != "ok":
+                raise corrupt(path, str(problem))
+            version = int(connection.execute(text("PRAGMA user_version")).scalar() or 0)
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{path} was written by a newer hotfolder (its format is {version}, this one knows"
+                    f" {SCHEMA_VERSION})",
+                    hint="Install the newer hotfolder again; nothing was changed.",
+                )
+            if version < SCHEMA_VERSION:
+                Job.metadata.create_all(connection)
+                connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+    except DatabaseError as error:
+        engine.dispose()
+        raise corrupt(path, str(error.orig)) from None
+    return engine
+
+
+def read_store(state: Path) -> Engine | None:
+    """The store, for reading only, from another process; None when there is none yet."""
+    path = state / FILE_NAME
+    if not path.exists():
+        return None
+    uri = f"file:{path}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    return create_engine("sqlite://", creator=connect)
+
+
+def corrupt(path: Path, detail: str) -> StoreError:
+    return StoreError(
+        f"the job store {path} can't be read: {detail}",
+        hint="It holds what was paid for, so it is never recreated by itself. Restore it from a backup.",
+    )
+
+
+def tune_sqlite(engine: Engine) -> None:
+    """SQLite as it has to be here: durable before a paid call leaves, and no deadlock between writers.
+
+    The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3.
+    """
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # SQLAlchemy would begin deferred, and a read that turns into a write then fails at once.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_SECONDS * 1000}",
+            "journal_mode = DELETE",
+            "synchronous = EXTRA",
+            "foreign_keys = ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def refuse_network_folder(state: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Raise StoreError when `state` lies on a network file system (known on Linux only)."""
+    try:
+        lines = mounts.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    target = state.resolve()
+    best, best_type = -1, ""
+    for line in lines:
+        _, mount_point, kind, *_ = line.split(" ")
+        mounted = Path(mount_point.replace("\\040", " "))
+        if target.is_relative_to(mounted) and len(mounted.parts) >= best:
+            best, best_type = len(mounted.parts), kind
+    if best_type in NETWORK_FILE_SYSTEMS:
+        raise StoreError(
+            f"the state folder {state} is on a network file system ({best_type}); the store isn't safe there",
+            hint="Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
+        )

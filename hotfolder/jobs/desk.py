@@ -1,0 +1,28 @@
+"""The one thread that talks to the database, seen from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Desk:
+    """Runs store methods one after another in a thread of their own. A transaction that was begun is
+    finished even when the task that asked for it is cancelled."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._thread, partial(work, *args, **kwargs)))
+
+    def close(self) -> None:
+        """Finish what was begun, and stop."""
+        self._thread.shutdown(wait=True)

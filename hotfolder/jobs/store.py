@@ -1,0 +1,248 @@
+"""The job store: every change of a job is one durable transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
+
+from hotfolder.jobs.keys import scope_key
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, Event, State, advance
+from hotfolder.jobs.tables import (
+    ApiProject,
+    Bulletin,
+    FileRole,
+    Generation,
+    Job,
+    JobFile,
+    Moment,
+    Picture,
+    stamp,
+)
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity, Photo
+
+ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that belongs to a job to be. `photo` is None for a companion or a photo that can't be read."""
+
+    name: str
+    identity: FileIdentity
+    role: FileRole
+    photo: Photo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What the store needs to know of a job. A `reason` makes it a refused one from the start."""
+
+    inbox: str
+    project: str
+    folder: str
+    room: str
+    title: str
+    files: tuple[NewFile, ...]
+    recipe: Recipe
+    route: str | None = None
+    again: bool = False
+    middle: str = ""
+    reason: str = ""
+    hint: str = ""
+
+
+class Store:
+    """Jobs, their files and their pictures. Every method is one transaction; what it returns is detached."""
+
+    def __init__(self, database: Engine) -> None:
+        self.database = database
+
+    def session(self) -> Session:
+        return Session(self.database, expire_on_commit=False)
+
+    def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
+        """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it."""
+        hashes = [file.photo.sha256 for file in new.files if file.photo is not None]
+        scope = scope_key(origin, hashes) if hashes else ""
+        job = Job(
+            id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
+            inbox=new.inbox,
+            project=new.project,
+            folder=new.folder,
+            room=new.room,
+            title=new.title,
+            state=State.REFUSING if new.reason else State.QUEUED,
+            reason=new.reason,
+            hint=new.hint,
+            route=new.route,
+            recipe=new.recipe.model_dump_json(),
+            scope=scope,
+            created_at=stamp(at),
+            updated_at=stamp(at),
+        )
+        with self.session() as session, session.begin():
+            job.generation = self._generation(session, scope, again=new.again)
+            for old in session.exec(select(Job).where(col(Job.id).in_(supersedes))).all():
+                if State(old.state) in NEEDS_PERSON:
+                    move(session, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")
+            session.add(job)
+            session.flush()
+            session.add_all(
+                job_file(job.id, position, file, new.middle) for position, file in enumerate(new.files)
+            )
+            session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=new.reason))
+        return job
+
+    @staticmethod
+    def _generation(session: Session, scope: str, *, again: bool) -> int:
+        """The generation to buy in; `again` raises it, in the transaction that creates the job."""
+        row = session.get(Generation, scope)
+        if row is None:
+            row = Generation(scope=scope, number=0)
+        if again and scope:
+            row.number += 1
+            session.add(row)
+        return row.number
+
+    def raise_generation(self, scope: str) -> int:
+        """Allow the photos of `scope` to be bought once more. Returns the new generation."""
+        with self.session() as session, session.begin():
+            return self._generation(session, scope, again=True)
+
+    def job(self, job_id: str) -> Job | None:
+        with self.session() as session:
+            return session.get(Job, job_id)
+
+    def files(self, job_id: str) -> list[JobFile]:
+        """A job's files: photos in the order they are sent, then companions."""
+        with self.session() as session:
+            statement = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.position))
+            return list(session.exec(statement).all())
+
+    def active(self) -> list[Job]:
+        """Jobs with something left to do, oldest first."""
+        return self.in_states(ACTIVE)
+
+    def in_states(self, states: Iterable[State], *, newest: int | None = None) -> list[Job]:
+        """Jobs in `states`, oldest first; with `newest`, only the newest so many."""
+        with self.session() as session:
+            statement = select(Job).where(col(Job.state).in_(list(states)))
+            if newest is None:
+                return list(session.exec(statement.order_by(col(Job.created_at), col(Job.id))).all())
+            latest = statement.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest)
+            return list(reversed(session.exec(latest).all()))
+
+    def needing_person(self, inbox: str, project: str) -> list[Job]:
+        """Failed and halted jobs of a project."""
+        with self.session() as session:
+            statement = select(Job).where(
+                col(Job.state).in_(NEEDS_PERSON), Job.inbox == inbox, Job.project == project
+            )
+            return list(session.exec(statement).all())
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs are in each state."""
+        with self.session() as session:
+            rows = session.exec(select(Job.state, func.count()).group_by(Job.state)).all()
+            return dict(rows)
+
+    def advance(
+        self, job_id: str, event: Event, at: datetime, *, text: str = "", **changes: str | None
+    ) -> Job:
+        """Make the move that the table of states holds for `event`, and set `changes` with it."""
+        with self.session() as session, session.begin():
+            job = session.get_one(Job, job_id)
+            for name, value in changes.items():
+                setattr(job, name, value)
+            if event not in (Event.REFUSE, Event.HALT, Event.FINISH):
+                job.reason = ""
+                job.hint = ""
+            move(session, job, event, at, text or str(changes.get("reason") or ""))
+        return job
+
+    def change(self, job_id: str, **changes: str | None) -> Job:
+        """Set columns of a job that stays in its state."""
+        with self.session() as session, session.begin():
+            job = session.get_one(Job, job_id)
+            for name, value in changes.items():
+                setattr(job, name, value)
+            session.add(job)
+        return job
+
+    def explain_wait(self, job_ids: Sequence[str], reason: str, hint: str) -> None:
+        """Say why these jobs don't move just now; an empty reason says that they do again."""
+        with self.session() as session, session.begin():
+            for job in session.exec(select(Job).where(col(Job.id).in_(job_ids))).all():
+                if State(job.state) in ACTIVE - {State.REFUSING, State.HALTING} and job.reason != reason:
+                    job.reason, job.hint = reason, hint
+                    session.add(job)
+
+    def api_project(self, origin: str, inbox: str, project: str) -> str | None:
+        with self.session() as session:
+            row = session.get(ApiProject, (origin, inbox, project))
+            return row.api_id if row else None
+
+    def remember_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
+        with self.session() as session, session.begin():
+            session.add(ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id))
+
+    def folders_taken(self, inbox: str, project: str) -> set[str]:
+        """Names under originals/ and failed/ that jobs of this project hold or are about to hold."""
+        with self.session() as session:
+            statement = select(Job.filed_as).where(Job.inbox == inbox, Job.project == project)
+            return {name for name in session.exec(statement).all() if name}
+
+    def add_picture(self, picture: Picture) -> None:
+        with self.session() as session, session.begin():
+            session.merge(picture)
+
+    def pictures(self, job_id: str) -> list[Picture]:
+        with self.session() as session:
+            return list(session.exec(select(Picture).where(Picture.job_id == job_id)).all())
+
+    def story(self, job_id: str) -> list[Moment]:
+        with self.session() as session:
+            statement = select(Moment).where(Moment.job_id == job_id).order_by(col(Moment.id))
+            return list(session.exec(statement).all())
+
+    def post(self, name: str, content: object, at: datetime) -> None:
+        """Put up a bulletin for other processes, in place of the one of that name."""
+        with self.session() as session, session.begin():
+            session.merge(Bulletin(name=name, text=json.dumps(content), updated_at=stamp(at)))
+
+    def bulletin(self, name: str) -> object:
+        """The bulletin of that name, None when there is none."""
+        with self.session() as session:
+            row = session.get(Bulletin, name)
+            return json.loads(row.text) if row else None
+
+
+def move(session: Session, job: Job, event: Event, at: datetime, text: str) -> None:
+    job.state = advance(State(job.state), event)
+    job.updated_at = stamp(at)
+    session.add(job)
+    session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=text))
+
+
+def job_file(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
+    return JobFile(
+        job_id=job_id,
+        name=file.name,
+        role=file.role,
+        position=position,
+        sha256=file.photo.sha256 if file.photo else "",
+        size_bytes=file.identity.size_bytes,
+        mtime_ns=file.identity.mtime_ns,
+        ctime_ns=file.identity.ctime_ns,
+        inode=file.identity.inode,
+        format=file.photo.format if file.photo else "",
+        exposure_value=file.photo.exposure_value if file.photo else None,
+        is_middle=file.name == middle,
+    )

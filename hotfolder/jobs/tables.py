@@ -1,0 +1,164 @@
+"""What the store keeps. The same tables serve SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, text
+from sqlmodel import Field, SQLModel
+
+from hotfolder.jobs.states import State
+
+
+class FileRole(StrEnum):
+    PHOTO = "photo"
+    COMPANION = "companion"
+
+
+class CallState(StrEnum):
+    """Of a paid call. STARTED, ANSWERED, UNKNOWN and SUCCEEDED hold the key: it isn't bought again."""
+
+    STARTED = "started"  # the intent is recorded; the request may have left
+    ANSWERED = "answered"  # a 2xx answer is recorded; its pictures are not here yet
+    SUCCEEDED = "succeeded"  # its pictures are in results/
+    UNKNOWN = "unknown"  # it may have been charged, and nobody can tell
+    NOT_EXECUTED = "not_executed"  # it provably did not happen: never sent, or refused
+
+
+HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
+HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
+
+
+def stamp(at: datetime) -> str:
+    """A moment as ISO 8601 text in UTC: sorts, and means the same in every database."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+class Job(SQLModel, table=True):
+    """One bracket set with its recipe."""
+
+    id: str = Field(primary_key=True)
+    inbox: str = Field(index=True)
+    project: str = Field(index=True)
+    folder: str
+    room: str
+    title: str
+    state: str = Field(default=State.QUEUED, index=True)
+    reason: str = ""
+    hint: str = ""
+    charged: str = ""
+    route: str | None = None
+    recipe: str = "{}"
+    generation: int = 0
+    scope: str = Field(default="", index=True)
+    group_id: str | None = None
+    api_project_id: str | None = None
+    filed_as: str | None = None
+    created_at: str = Field(index=True)
+    updated_at: str
+    finished_at: str | None = None
+
+
+class JobFile(SQLModel, table=True):
+    """One file of a job, as it was when the set had settled."""
+
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    name: str = Field(primary_key=True)
+    role: str
+    position: int
+    sha256: str = ""
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    format: str = ""
+    exposure_value: float | None = None
+    is_middle: bool = False
+
+
+class Call(SQLModel, table=True):
+    """One paid call, written before it leaves. At most one per key holds it, by index and not by care."""
+
+    __table_args__ = (
+        Index(
+            "one_call_per_key",
+            "key",
+            unique=True,
+            sqlite_where=HOLDS_KEY,
+            postgresql_where=HOLDS_KEY,
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    key: str = Field(index=True)
+    job_id: str = Field(index=True)
+    operation: str
+    parameters: str
+    state: str = CallState.STARTED
+    group_id: str | None = None
+    api_project_id: str | None = None
+    image_id: str | None = None
+    answer: str | None = None
+    note: str = ""
+    started_at: str
+    answered_at: str | None = None
+
+
+class Result(SQLModel, table=True):
+    """One picture that a call bought. `file` is a name in state/results/."""
+
+    call_id: int = Field(primary_key=True, foreign_key="call.id")
+    position: int = Field(primary_key=True)
+    file: str
+    sha256: str
+    size_bytes: int
+    format: str
+    width: int
+    height: int
+    answer_id: str = ""
+
+
+class Picture(SQLModel, table=True):
+    """One delivered picture. `path` is relative to done/."""
+
+    job_id: str = Field(primary_key=True, foreign_key="job.id")
+    path: str = Field(primary_key=True)
+    sha256: str
+    width: int
+    height: int
+    altered: str = ""
+
+
+class ApiProject(SQLModel, table=True):
+    """A project folder becomes one API project, once, for ever; a different API is a different world."""
+
+    origin: str = Field(primary_key=True)
+    inbox: str = Field(primary_key=True)
+    project: str = Field(primary_key=True)
+    api_id: str
+
+
+class Generation(SQLModel, table=True):
+    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`)."""
+
+    scope: str = Field(primary_key=True)
+    number: int
+
+
+class Moment(SQLModel, table=True):
+    """One line of a job's story."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    job_id: str = Field(index=True)
+    at: str
+    state: str
+    text: str = ""
+
+
+class Bulletin(SQLModel, table=True):
+    """What a running daemon tells other processes of itself: a JSON text by name."""
+
+    name: str = Field(primary_key=True)
+    text: str
+    updated_at: str
