@@ -1,0 +1,126 @@
+"""Giving a file another name without ever replacing one, in three ways from best to last resort."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+Way = Callable[[Path, Path], None]
+
+PROCESS_STARTED_NS = time.time_ns()
+AT_FDCWD = -100
+RENAME_NOREPLACE = 1
+NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+# EPERM is also what the kernel answers for linking other people's files (fs.protected_hardlinks).
+NOT_LINKABLE = NOT_KNOWN | {errno.EPERM, errno.EMLINK, errno.EXDEV}
+
+
+class Unsupported(Exception):
+    """This file system can't do it this way."""
+
+
+def rename_exclusively(source: Path, target: Path) -> None:
+    """One step, by the kernel: nothing in between to crash in. NFS and old C libraries don't have it."""
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        raise Unsupported from None
+    if renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
+        return
+    number = ctypes.get_errno()
+    if number in NOT_KNOWN:
+        raise Unsupported
+    raise OSError(number, os.strerror(number), str(source), None, str(target))
+
+
+def link_and_unlink(source: Path, target: Path) -> None:
+    """A second name, then one name less. A crash in between leaves both, which `same_file` recognises."""
+    before = os.lstat(source)
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in NOT_LINKABLE:
+            raise Unsupported from error
+        raise
+    sync_folder(target.parent)
+    # Something new may have taken the old name in the meantime; that is not ours to remove.
+    if same_file(before, os.lstat(target)) and same_file(before, os.lstat(source)):
+        source.unlink()
+
+
+def reserve_and_replace(source: Path, target: Path) -> None:
+    """Take the name with an empty file of our own, then replace that. For file systems without links."""
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not is_left_reservation(target):
+            raise
+    try:
+        os.replace(source, target)  # noqa: PTH105
+    except OSError:
+        with suppress(OSError):
+            if os.lstat(target).st_size == 0:
+                target.unlink()
+        raise
+
+
+WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_replace)
+
+
+def put(source: Path, target: Path) -> None:
+    """Rename `source` to `target`; durable on return.
+
+    Raises `FileExistsError` where `target` is taken, `OSError` with EXDEV where the two are on different
+    mounts; nothing has changed then.
+    """
+    for way in WAYS:
+        try:
+            way(source, target)
+        except Unsupported:
+            continue
+        sync_folder(target.parent)
+        if source.parent != target.parent:
+            sync_folder(source.parent)
+        return
+    raise OSError(errno.ENOTSUP, "no way to rename without replacing", str(target))
+
+
+def same_file(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def is_left_reservation(path: Path) -> bool:
+    """Whether `path` is an empty file from before this process: a name reserved in a run that was killed."""
+    found = status(path)
+    return (
+        found is not None
+        and stat.S_ISREG(found.st_mode)
+        and found.st_size == 0
+        and found.st_mtime_ns < PROCESS_STARTED_NS
+    )
+
+
+def status(path: Path) -> os.stat_result | None:
+    """What is at `path` itself, no link followed; None where nothing is."""
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, as far as its file system knows how."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_KNOWN:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,98 @@
+"""Names that every computer in a studio can keep: Linux, macOS and Windows."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
+from hotfolder.stager.vocabulary import SkySubType
+
+MOST_BYTES = 200
+MOST_BYTES_ON_DISK = 255
+FORBIDDEN = frozenset('<>:"/\\|?*')
+BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
+# Windows keeps these for devices, with any extension; it reads the superscript digits as digits.
+RESERVED = re.compile(
+    r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(?=\.|$)", re.IGNORECASE
+)
+
+
+def safe_name(text: str) -> str:
+    """`text` as a file name without an extension: NFC, 1 to 200 bytes of UTF-8; `safe_name` of it is itself.
+
+    A leading dot goes too: it would hide the file, and mark it as one of our own temporary files.
+    """
+    name = tidied(text)
+    while True:
+        reserved = RESERVED.match(name)
+        if reserved is not None:
+            name = f"{reserved.group(1)}_{name[reserved.end() :]}"
+        shorter = tidied(shortened(name, MOST_BYTES))
+        # Cutting "nul      …x" leaves "nul": look again until nothing is left to do.
+        if shorter == name:
+            return name or "unnamed"
+        name = shorter
+
+
+def tidied(text: str) -> str:
+    kept = "".join(
+        character
+        for character in unicodedata.normalize("NFC", text)
+        if character not in FORBIDDEN
+        and character not in BIDI
+        and unicodedata.category(character) not in UNPRINTABLE
+    )
+    name = unicodedata.normalize("NFC", kept)
+    while (trimmed := name.strip().strip(".")) != name:
+        name = trimmed
+    return name
+
+
+def shortened(text: str, most_bytes: int) -> str:
+    """The longest beginning of `text` that fits into `most_bytes` of UTF-8."""
+    return text.encode("utf-8", "surrogateescape")[:most_bytes].decode("utf-8", "ignore")
+
+
+def folded(name: str) -> str:
+    """Names with equal folds are one file on some computer (case-blind, or blind to NFC and NFD)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def result_stem(room: str, operations: Sequence[str]) -> str:
+    """`living-room__sky-twilight` of the room and its tag words; a long room gives way to the words."""
+    words = "".join(f"__{word}" for word in operations)
+    room_bytes = max(MOST_BYTES - len(words.encode("utf-8", "surrogateescape")), 40)
+    return safe_name(shortened(safe_name(room), room_bytes).rstrip(". ") + words)
+
+
+def operation_word(operation: Operation) -> str:
+    """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
+    match operation:
+        case Sky():
+            plain = f"sky-{operation.sky_type}"
+            if operation.sky_sub_type is SkySubType.MIDDLE:
+                return plain
+            return f"{plain}-{operation.sky_sub_type}"
+        case Lawn():
+            return f"lawn-{operation.lawn_type}"
+        case Stage():
+            return "stage-" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", operation.room_style).lower()
+
+
+def numbered(stem: str, extension: str) -> Iterator[str]:
+    """`name.jpg`, `name (2).jpg`, `name (3).jpg` … without end, each short enough for any file system."""
+    suffix = dotted(extension)
+    for number in count(1):
+        tail = suffix if number == 1 else f" ({number}){suffix}"
+        room_bytes = MOST_BYTES_ON_DISK - len(tail.encode("utf-8", "surrogateescape"))
+        fits = len(stem.encode("utf-8", "surrogateescape")) <= room_bytes
+        yield (stem if fits else shortened(stem, room_bytes)) + tail
+
+
+def dotted(extension: str) -> str:
+    """The extension with its dot, whether or not it came with one; nothing stays nothing."""
+    return f".{extension.removeprefix('.')}" if extension else ""

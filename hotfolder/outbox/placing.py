@@ -1,0 +1,248 @@
+"""Putting files into done/ and failed/ without ever replacing or losing one.
+
+Every function here may be killed at any point and called again with the same arguments.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import stat
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from hotfolder.errors import SetChanged
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import TargetTaken, local_trouble, shown
+from hotfolder.outbox.names import dotted, folded, numbered, safe_name
+from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.outbox.temporary import PIECE_BYTES, clear_leftovers, digest, temporary_file, write_all
+from hotfolder.rules.sets import FileIdentity
+
+__all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder"]
+
+# Choosing a name looks at the folder first, so that two threads could choose "Room" and "room".
+NAMING = tuple(Lock() for _ in range(64))
+
+
+def place(source: Path, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
+    """Copy `source` into `folder` under the first free of `stem.ext`, `stem (2).ext` …; the path it got.
+
+    Where one of these names already holds the same bytes, that is the answer: it was placed before.
+    A copy and never a link, so that whoever edits the picture in done/ doesn't edit what we remember.
+    Raises `LocalTrouble`; nothing half-written is left then.
+    """
+    with local_trouble(folder):
+
+        def write(stream: BinaryIO) -> None:
+            with source.open("rb") as reader:
+                shutil.copyfileobj(reader, stream, PIECE_BYTES)
+
+        return placed(folder, stem, extension, write, (source.stat().st_size, digest(source)), shared)
+
+
+def place_bytes(data: bytes, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
+    """`place`, for a file that exists only in memory so far."""
+    content = (len(data), hashlib.sha256(data).digest())
+    with local_trouble(folder):
+        return placed(folder, stem, extension, partial(write_all, data), content, shared)
+
+
+def placed(
+    folder: Path,
+    stem: str,
+    extension: str,
+    write: Callable[[BinaryIO], None],
+    content: tuple[int, bytes],
+    shared: Sharing,
+) -> Path:
+    stem = safe_name(stem)
+    make_folder(folder, shared)
+    known = already_placed(folder, stem, extension, content)
+    if known is not None:
+        return known
+    with temporary_file(folder, write, shared) as temporary:
+        if digest(temporary) != content[1]:
+            raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
+        with NAMING[hash(folder) % len(NAMING)]:
+            known = already_placed(folder, stem, extension, content)
+            return known or under_free_name(temporary, folder, stem, extension)
+
+
+def under_free_name(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
+    taken = {folded(path.name) for path in folder.iterdir()}
+    for name in numbered(stem, extension):
+        if folded(name) in taken and not linking.is_left_reservation(folder / name):
+            continue
+        with suppress(FileExistsError):
+            linking.put(temporary, folder / name)
+            return folder / name
+    raise AssertionError("numbered() never ends")
+
+
+def already_placed(folder: Path, stem: str, extension: str, content: tuple[int, bytes]) -> Path | None:
+    """The file in `folder` with one of the names for `stem` that holds `content` (size and SHA-256)."""
+    tail = re.escape(folded(dotted(extension)))
+    pattern = re.compile(re.escape(folded(stem)) + r"( \(\d+\))?" + tail)
+    for path in sorted(folder.iterdir(), key=lambda path: (len(path.name), path.name)):
+        if pattern.fullmatch(folded(path.name)) and holds(path, content):
+            return path
+    return None
+
+
+def holds(path: Path, content: tuple[int, bytes]) -> bool:
+    found = linking.status(path)
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != content[0]:
+        return False
+    return digest(path) == content[1]
+
+
+def reserve_folder(parent: Path, name: str, *, taken: Collection[str]) -> str:
+    """The first of `name`, `name (2)` … that is neither in `parent` nor in `taken`. Creates nothing.
+
+    Names that differ only in case or in Unicode normalization count as the same.
+    """
+    with local_trouble(parent):
+        present = [path.name for path in parent.iterdir()] if parent.is_dir() else []
+    used = {folded(other) for other in (*present, *taken)}
+    return next(candidate for candidate in numbered(name, "") if folded(candidate) not in used)
+
+
+def move(source: Path, target: Path, *, expected: FileIdentity | None, shared: Sharing) -> None:
+    """Move one original to exactly `target`, across mounts too, without replacing anything.
+
+    Finishes what an earlier call began; does nothing where `source` is gone and `target` is there.
+    Raises `SetChanged` where `source` isn't the regular file that `expected` describes (size, time of
+    modification, inode; linking changes ctime), `TargetTaken` where `target` is another file, and
+    `LocalTrouble`. Both files are untouched then.
+    """
+    with local_trouble(target):
+        found = linking.status(source)
+        if found is None:
+            confirm_moved(source, target, expected)
+            return
+        confirm_unchanged(source, found, expected)
+        make_folder(target.parent, shared)
+        there = linking.status(target)
+        reserved = found.st_size > 0 and linking.is_left_reservation(target)
+        if there is not None and not reserved:
+            finish(source, found, target, there)
+            return
+        try:
+            linking.put(source, target)
+        except FileExistsError as error:
+            raise taken_by_another(target) from error
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            carry_across(source, found, target, shared)
+            return
+        undo_if_swapped(source, found, target)
+
+
+def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> None:
+    there = linking.status(target)
+    if there is None or (expected is not None and there.st_size != expected.size_bytes):
+        raise SetChanged(f"{shown(source)} has vanished", hint="Drop the missing photo again.")
+
+
+def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
+    regular = stat.S_ISREG(found.st_mode)
+    if regular and (
+        expected is None
+        or (found.st_size, found.st_mtime_ns, found.st_ino)
+        == (expected.size_bytes, expected.mtime_ns, expected.inode)
+    ):
+        return
+    what = "has changed since it was looked at" if regular else "is not a plain file"
+    raise SetChanged(f"{shown(source)} {what}", hint="The folder is looked at anew.")
+
+
+def taken_by_another(target: Path) -> TargetTaken:
+    return TargetTaken(
+        f"{shown(target)} is already there, and is another file",
+        hint="Rename or move that file; the work goes on by itself.",
+    )
+
+
+def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_result) -> None:
+    """Both names are there: remove `source` if `target` is the same original, left by a crash."""
+    if linking.same_file(found, there):
+        # With a single link the two are one directory entry (mounted twice, or a case-blind disk).
+        if there.st_nlink < 2:
+            raise taken_by_another(target)
+    elif not holds(target, (found.st_size, digest(source))):
+        raise taken_by_another(target)
+    linking.sync_folder(target.parent)
+    drop_source(source, found)
+
+
+def carry_across(source: Path, found: os.stat_result, target: Path, shared: Sharing) -> None:
+    """Move between mounts: copy, make durable, read back, and only then remove `source`."""
+    hashed = hashlib.sha256()
+
+    def write(stream: BinaryIO) -> None:
+        with source.open("rb") as reader:
+            while piece := reader.read(PIECE_BYTES):
+                hashed.update(piece)
+                stream.write(piece)
+        stream.flush()
+        carry_attributes(source, found, stream.fileno())
+
+    with temporary_file(target.parent, write, shared) as temporary:
+        if digest(temporary) != hashed.digest():
+            raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
+        confirm_same(source, found)
+        try:
+            linking.put(temporary, target)
+        except FileExistsError as error:
+            raise taken_by_another(target) from error
+    drop_source(source, found)
+
+
+def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> None:
+    """Times, rights and what Finder keeps in extended attributes, as far as the new place can hold them."""
+    with suppress(OSError):
+        for name in os.listxattr(source):
+            with suppress(OSError):
+                os.setxattr(descriptor, name, os.getxattr(source, name))
+    with suppress(OSError):
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+    with suppress(OSError):
+        os.utime(descriptor, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def confirm_same(source: Path, before: os.stat_result) -> None:
+    now = linking.status(source)
+    if now is None or not (
+        linking.same_file(before, now)
+        and (before.st_size, before.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
+    ):
+        raise SetChanged(
+            f"{shown(source)} changed while it was being moved", hint="The folder is looked at anew."
+        )
+
+
+def drop_source(source: Path, before: os.stat_result) -> None:
+    confirm_same(source, before)
+    source.unlink()
+    linking.sync_folder(source.parent)
+
+
+def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
+    """A rename takes whatever has the name by then. If that was a newer file, give it back."""
+    now = os.lstat(target)
+    if linking.same_file(before, now) and before.st_mtime_ns == now.st_mtime_ns:
+        return
+    with suppress(FileExistsError):
+        linking.put(target, source)
+    raise SetChanged(
+        f"{shown(source)} was replaced while it was being moved", hint="The folder is looked at anew."
+    )

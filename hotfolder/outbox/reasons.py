@@ -1,0 +1,95 @@
+"""REASON.txt: why a set came back, in words for the photographer who dropped it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.names import folded, numbered
+from hotfolder.outbox.placing import place_bytes
+from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.outbox.texts import as_file, paragraph, plain
+
+STEM, EXTENSION = "REASON", ".txt"
+EARLIER = "REASON (earlier)"
+
+
+def reason_text(
+    *,
+    project: str,
+    folder: str,
+    title: str,
+    reason: str,
+    hint: str,
+    charged: str,
+    files: Sequence[str],
+    when: datetime,
+    job: str,
+) -> str:
+    """The page: what happened, what to do, what it cost, and that nothing is lost.
+
+    `title` is the headline; `charged` says in a sentence what was or may have been paid, empty for nothing.
+    `when` is shown with its own time zone. The same arguments give the same text.
+    """
+    photos = "\n".join(f"  {plain(name)}" for name in files) or "  (none)"
+    parts = [
+        paragraph(title),
+        "=" * min(max(len(plain(title)), 3), 76),
+        "",
+        f"Project: {plain(project)}",
+        f"Folder:  {plain(folder)}",
+        f"When:    {when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip(),
+        "",
+        "What happened",
+        paragraph(reason, "  "),
+        "",
+        "What to do",
+        paragraph(hint or "Drop the folder again. If it comes back, show this page to your manager.", "  "),
+        "",
+        "What it cost",
+        paragraph(charged or "Nothing was charged.", "  "),
+        "",
+        "Is anything lost?",
+        paragraph("No. Every file that you dropped lies beside this page, unchanged:", "  "),
+        photos,
+        "",
+        "To try again",
+        paragraph(
+            "Drag this whole folder back into the project's folder in the inbox. This page may stay in it. "
+            "Whatever is already paid for is used again and is not paid a second time.",
+            "  ",
+        ),
+        "",
+        f"(job {plain(job)})",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
+    """Make `folder`/REASON.txt say `text`; its path. To be called after the set's own files have moved.
+
+    A photographer opens REASON.txt and must find the present reason there. The page of an earlier attempt,
+    which travelled along, is kept as "REASON (earlier).txt". Raises `LocalTrouble`.
+    """
+    data = as_file(text)
+    with local_trouble(folder):
+        make_folder(folder, shared)
+        for path in list(folder.iterdir()):
+            if folded(path.name) == folded(STEM + EXTENSION):
+                if path.is_file() and path.read_bytes() == data:
+                    return path
+                set_aside(path, EARLIER)
+    return place_bytes(data, folder, STEM, EXTENSION, shared=shared)
+
+
+def set_aside(path: Path, stem: str) -> None:
+    """Give `path` the first free name of `stem`, in the same folder and with the same extension."""
+    for name in numbered(stem, path.suffix):
+        try:
+            linking.put(path, path.with_name(name))
+        except FileExistsError:
+            continue
+        return

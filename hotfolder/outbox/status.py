@@ -1,0 +1,87 @@
+"""STATUS.txt at the inbox's root: what is going on, for someone who never opens a terminal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import SHARE, local_trouble, shown
+from hotfolder.outbox.reasons import set_aside
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.temporary import temporary_file, write_all
+from hotfolder.outbox.texts import as_file, paragraph, plain
+
+FILE_NAME = "STATUS.txt"
+HEADLINE = "What hotfolder is doing with this folder"
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """One set. `state_words` is its state in plain words; `reason` and `hint` may be empty."""
+
+    project: str
+    room: str
+    state_words: str
+    reason: str = ""
+    hint: str = ""
+
+
+def status_text(
+    *,
+    attention: Sequence[StatusLine] = (),
+    running: Sequence[StatusLine] = (),
+    waiting: Sequence[StatusLine] = (),
+    failed: Sequence[StatusLine] = (),
+    notices: Sequence[str] = (),
+) -> str:
+    """The page, what needs a person first. Holds no time of day, so that it changes only with its content.
+
+    `notices` are sentences about the whole inbox: that the queue is paused and why, files in a wrong place.
+    """
+    parts = [HEADLINE, "=" * len(HEADLINE), ""]
+    for notice in notices:
+        parts += [paragraph(f"! {notice}"), ""]
+    sections = (
+        ("Needs a person", attention),
+        ("Being worked on", running),
+        ("Waiting", waiting),
+        ("Came back lately (see REASON.txt in failed)", failed),
+    )
+    for title, lines in sections:
+        if lines:
+            parts += [f"{title}: {len(lines)}", *(entry(line) for line in lines), ""]
+    if not any(lines for _, lines in sections):
+        parts += ["Nothing is waiting. Finished pictures are in the done folder.", ""]
+    parts.append("This page is rewritten whenever something changes; hotfolder never reads it.")
+    return "\n".join(parts) + "\n"
+
+
+def entry(line: StatusLine) -> str:
+    words = [f"  {plain(line.project)} / {plain(line.room)}: {plain(line.state_words)}"]
+    words += [paragraph(extra, "      ") for extra in (line.reason, line.hint) if plain(extra)]
+    return "\n".join(words)
+
+
+def write_status(inbox: Path, text: str) -> None:
+    """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet.
+
+    A STATUS.txt that isn't ours is set aside as "STATUS (yours).txt". Raises `LocalTrouble`, also where the
+    inbox isn't there: it is never created.
+    """
+    path, data = inbox / FILE_NAME, as_file(text)
+    if not inbox.is_dir():
+        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE)
+    with local_trouble(inbox):
+        if linking.status(path) is not None:
+            present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
+            if present == data:
+                return
+            if not present.startswith(HEADLINE.encode()):
+                set_aside(path, "STATUS (yours)")
+        with temporary_file(inbox, partial(write_all, data), Sharing.of(inbox)) as temporary:
+            os.replace(temporary, path)  # noqa: PTH105

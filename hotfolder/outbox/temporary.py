@@ -1,0 +1,63 @@
+"""Our own temporary files: always a copy, never the only one, so that they may be removed at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.sharing import Sharing
+
+PREFIX = ".hotfolder-tmp-"
+PIECE_BYTES = 1 << 20
+
+
+@contextmanager
+def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
+    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
+    path = folder / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    try:
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+        with os.fdopen(os.open(path, flags, 0o666), "w+b") as stream:
+            write(stream)
+            stream.flush()
+            shared.apply_to_file(stream.fileno())
+            os.fsync(stream.fileno())
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def write_all(data: bytes, stream: BinaryIO) -> None:
+    stream.write(data)
+
+
+def digest(path: Path) -> bytes:
+    """The SHA-256 of the file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove our temporary files from before this process, in `folder` and below. Follows no links.
+
+    Raises `LocalTrouble` where `folder` can't be read; a folder that isn't there has no leftovers.
+    """
+    with local_trouble(folder):
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                if name.startswith(PREFIX):
+                    remove_if_old(Path(parent, name))
+
+
+def remove_if_old(path: Path) -> None:
+    found = linking.status(path)
+    if found is not None and found.st_mtime_ns < linking.PROCESS_STARTED_NS:
+        path.unlink(missing_ok=True)
