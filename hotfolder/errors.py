@@ -55,7 +55,11 @@ class UnusablePhoto(BadJob):
 
 
 class RequestRefused(BadJob):
-    """The API refused this request (4xx). It was not executed."""
+    """The API refused this request (4xx). It was not executed. `status` is None if it was never sent."""
+
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
 
 
 class SetChanged(BadJob):

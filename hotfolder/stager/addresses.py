@@ -1,0 +1,172 @@
+"""Which addresses are allowed, and how to hold a signed URL without ever showing it."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from hotfolder.errors import ConfigurationError, RequestRefused
+from hotfolder.stager.refusals import UrlRefused
+
+IDENTIFIER = re.compile(r"[A-Za-z0-9._~-]{1,200}")
+PRINTABLE = re.compile(r"[\x21-\x7e]{1,16384}")
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class SignedUrl:
+    """A URL that is itself a password. `str` and `repr` show its host and its last part; `reveal()` all.
+
+    Raises ValueError, without the text, for anything but an absolute http or https URL.
+    """
+
+    __slots__ = ("_parsed", "_text")
+
+    def __init__(self, text: str) -> None:
+        try:
+            parsed = httpx.URL(text) if PRINTABLE.fullmatch(text) else httpx.URL("")
+        except httpx.InvalidURL:
+            parsed = httpx.URL("")
+        if parsed.scheme not in DEFAULT_PORTS or not parsed.host or not port_is_possible(parsed.port):
+            raise ValueError("not an absolute http or https URL")
+        self._text = text
+        self._parsed = parsed
+
+    def reveal(self) -> str:
+        """The whole text, for the request itself and for the store."""
+        return self._text
+
+    @property
+    def parsed(self) -> httpx.URL:
+        """As the HTTP client understands it, which is what must be judged."""
+        return self._parsed
+
+    def __str__(self) -> str:
+        url = self._parsed
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        port = f":{url.port}" if url.port is not None else ""
+        folder, _, last = url.path.rpartition("/")
+        shown = last if len(last) <= 60 else "…" + last[-60:]
+        shown = "".join(letter if letter.isprintable() else "?" for letter in shown)
+        return f"{url.scheme}://{host}{port}{'/…/' if folder else '/'}{shown}{'?…' if url.query else ''}"
+
+    def __repr__(self) -> str:
+        return f"SignedUrl({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SignedUrl) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+def port_is_possible(port: int | None) -> bool:
+    return port is None or 0 < port < 65536
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is spelt as this machine itself; no name is looked up."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def parse_base_url(text: str) -> httpx.URL:
+    """The API's origin (and path prefix, if any). Raises ConfigurationError unless it is safe for a key."""
+    try:
+        url = httpx.URL(text.strip())
+    except (httpx.InvalidURL, TypeError):
+        url = httpx.URL("")
+    if url.scheme not in DEFAULT_PORTS or not url.host or not port_is_possible(url.port):
+        raise ConfigurationError(
+            "api.base_url is not an address", hint="It looks like https://api.stagerai.com."
+        )
+    if url.userinfo or url.query or url.fragment:
+        raise ConfigurationError(
+            "api.base_url must be an address alone, without a user, a '?' or a '#'",
+            hint="It looks like https://api.stagerai.com.",
+        )
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise ConfigurationError(
+            f"api.base_url would send the key unencrypted to {url.host}",
+            hint="Use https; plain http is for this machine itself (127.0.0.1).",
+        )
+    return url.copy_with(path=url.path.rstrip("/") or "/")
+
+
+def path_part(identifier: str) -> str:
+    """An identifier of the API as one part of a path. Raises RequestRefused when it could leave its place."""
+    if not is_identifier(identifier):
+        raise RequestRefused("an id from the API has letters that no request can hold; nothing was sent")
+    return identifier
+
+
+def is_identifier(value: object) -> bool:
+    """Whether `value` is an id: unreserved letters only, so that it needs no encoding in a path."""
+    return isinstance(value, str) and bool(IDENTIFIER.fullmatch(value)) and value not in (".", "..")
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedHost:
+    host: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, entry: str) -> AllowedHost:
+        try:
+            url = httpx.URL(f"https://{entry.strip()}")
+        except httpx.InvalidURL:
+            url = httpx.URL("")
+        if not url.host or url.userinfo or url.raw_path not in (b"", b"/") or not port_is_possible(url.port):
+            raise ConfigurationError(
+                f"api.storage_hosts: {entry!r} is not a host",
+                hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",
+            )
+        explicit = re.search(r":(\d+)$", entry.strip()) if not entry.strip().endswith("]") else None
+        return cls(url.host, int(explicit[1]) if explicit and "]" not in explicit[0] else None)
+
+    def covers(self, url: httpx.URL) -> bool:
+        """Loopback entries without a port cover every port; other hosts their scheme's own port only."""
+        subdomain = not is_address(self.host) and url.host.endswith("." + self.host)
+        if url.host != self.host and not subdomain:
+            return False
+        if self.port is None:
+            return url.port is None or is_loopback(self.host)
+        return (url.port or DEFAULT_PORTS[url.scheme]) == self.port
+
+
+class AllowedHosts:
+    """The hosts that signed URLs may point to. Raises ConfigurationError for an entry that is no host.
+
+    A name covers its subdomains. https everywhere; plain http only for a loopback address that is listed.
+    Names are compared, not looked up: behind https the certificate proves who answers.
+    """
+
+    def __init__(self, entries: Sequence[str]) -> None:
+        self._entries = tuple(AllowedHost.parse(entry) for entry in entries)
+
+    def check(self, signed: SignedUrl) -> httpx.URL:
+        """The URL as the HTTP client takes it. Raises UrlRefused, before anything is sent."""
+        url = signed.parsed
+        if url.userinfo or not any(entry.covers(url) for entry in self._entries):
+            raise UrlRefused(
+                f"the API named an address on {url.host}, which is not among the storage hosts",
+                hint="If this host belongs to the API, add it to api.storage_hosts.",
+            )
+        if url.scheme == "http" and not is_loopback(url.host):
+            raise UrlRefused(f"the API named an unencrypted address on {url.host}; only https is followed")
+        return url
