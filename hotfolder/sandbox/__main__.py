@@ -1,0 +1,113 @@
+"""`python -m hotfolder.sandbox`: the sandbox as a process of its own."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from hotfolder.sandbox.embedded import missing_extra
+from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+
+
+def parser() -> argparse.ArgumentParser:
+    usual = SandboxSettings(data=Path("sandbox-data"))
+    options = argparse.ArgumentParser(
+        prog="python -m hotfolder.sandbox",
+        description="An offline stand-in of the Stager AI API. It costs nothing.",
+    )
+    options.add_argument(
+        "--data", type=Path, default=usual.data, help="folder for everything it keeps (%(default)s)"
+    )
+    options.add_argument("--host", default=usual.host, help="where the API listens (%(default)s)")
+    options.add_argument("--port", type=int, default=usual.port, help="0 takes any free one (%(default)s)")
+    options.add_argument(
+        "--storage-host", default=usual.storage_host, help="where signed URLs lead (%(default)s)"
+    )
+    options.add_argument("--storage-port", type=int, default=usual.storage_port, help="(%(default)s)")
+    options.add_argument(
+        "--storage-public-url", help="how clients reach the storage, if not by its own address"
+    )
+    options.add_argument(
+        "--require-key-file", type=Path, help="file with the one API key that is valid; else any is"
+    )
+    options.add_argument(
+        "--long-edge", type=int, default=usual.long_edge, help="of a merge, in pixels (%(default)s)"
+    )
+    options.add_argument("--operation-format", choices=("png", "jpeg"), default=usual.operation_format)
+    options.add_argument("--put-expiry-seconds", type=float, default=usual.put_expiry_seconds)
+    options.add_argument("--get-expiry-seconds", type=float, default=usual.get_expiry_seconds)
+    options.add_argument(
+        "--merge-delay-seconds",
+        "--merge-seconds-floor",
+        type=float,
+        default=0,
+        help="a merge takes at least so long",
+    )
+    options.add_argument("--operation-delay-seconds", "--operation-seconds-floor", type=float, default=0)
+    options.add_argument("--worker-memory-bytes", type=int, default=usual.worker_memory_bytes)
+    options.add_argument(
+        "--engine", default=usual.engine, help="module that makes the pictures (%(default)s)"
+    )
+    options.add_argument("--embedded", action="store_true", help=argparse.SUPPRESS)
+    return options
+
+
+def settings_of(options: argparse.Namespace) -> SandboxSettings:
+    values = vars(options).copy()
+    del values["embedded"]
+    key_file: Path | None = values.pop("require_key_file")
+    try:
+        key = key_file.read_text(encoding="utf-8").strip() if key_file else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SandboxError(f"the key file {key_file} can't be read: {error}") from error
+    return SandboxSettings(**values, required_key=key)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM (or, embedded, until standard input ends).
+
+    Returns 0 when it was stopped, 2 when it can't start.
+    """
+    options = parser().parse_args(arguments)
+    try:
+        missing_extra()
+        asyncio.run(run(settings_of(options), embedded=options.embedded))
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+async def run(settings: SandboxSettings, *, embedded: bool) -> None:
+    from hotfolder.sandbox.server import serve
+
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if embedded:
+        threading.Thread(target=watch_parent, args=(loop, stop), daemon=True).start()
+    await serve(settings, announce=tell_parent if embedded else tell_person, stop=stop)
+
+
+def watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """The parent holds the other end of standard input; however it dies, the system closes it."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    loop.call_soon_threadsafe(stop.set)
+
+
+def tell_parent(api: str, storage: str) -> None:
+    print(json.dumps({"api": api, "storage": storage}), flush=True)
+
+
+def tell_person(api: str, storage: str) -> None:
+    print(f"Sandbox of the Stager API on {api} (pictures on {storage}); try it at {api}/docs", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

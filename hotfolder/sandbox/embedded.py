@@ -1,0 +1,132 @@
+"""The sandbox as a child process of the daemon. Standard library only, so that importing it costs nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import select
+import subprocess
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from hotfolder.sandbox.launch import python_command
+from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+
+LOG_NAME = "sandbox.log"
+KEY_NAME = "required-key"
+EXTRA_MODULES = ("fastapi", "uvicorn", "python_multipart", "numpy", "cv2", "lensfunpy")
+LOG_TAIL_BYTES = 2000
+STOP_SECONDS = 5.0
+
+OPTIONS = (
+    *("host", "port", "storage_host", "storage_port", "storage_public_url", "engine", "long_edge"),
+    *("operation_format", "put_expiry_seconds", "get_expiry_seconds", "merge_delay_seconds"),
+    *("operation_delay_seconds", "worker_memory_bytes"),
+)
+
+
+def missing_extra() -> None:
+    """Raise SandboxError, with the command that helps, unless the optional dependencies are installed."""
+    missing = [name for name in EXTRA_MODULES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SandboxError(
+            f"the sandbox needs packages that are not installed ({', '.join(missing)});"
+            ' install them with: pip install "hotfolder[sandbox]"'
+        )
+
+
+class EmbeddedSandbox:
+    """Start, use, stop; or a `with` block. The child also ends when this process dies, in whatever way.
+
+    It has a session of its own, so a Ctrl-C on the terminal doesn't reach it while its parent still drains.
+    """
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._settings = settings
+        self._child: subprocess.Popen[bytes] | None = None
+        self.api_base_url = ""
+        self.storage_base_url = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        return self._child.pid if self._child and self._child.poll() is None else None
+
+    def start(self, timeout_seconds: float = 60) -> tuple[str, str]:
+        """Start it and wait until it answers: (API base URL, storage `host:port`). Blocks.
+
+        Raises SandboxError, with the tail of the child's log, when it doesn't come up in time.
+        """
+        missing_extra()
+        data = self._settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        command = python_command("hotfolder.sandbox.__main__", "--embedded", *self._arguments())
+        with (data / LOG_NAME).open("ab") as log:
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+            )
+        try:
+            line = self._first_line(timeout_seconds)
+        except BaseException:
+            self.stop()
+            raise
+        addresses = json.loads(line)
+        self.api_base_url, self.storage_base_url = addresses["api"], addresses["storage"]
+        return self.api_base_url, urlsplit(self.storage_base_url).netloc
+
+    def stop(self) -> None:
+        """End the child: asked first, killed after 5 seconds. A merge in the works is run again next time."""
+        child, self._child = self._child, None
+        if child is None:
+            return
+        assert child.stdin is not None and child.stdout is not None
+        child.stdin.close()
+        try:
+            child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        child.stdout.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _arguments(self) -> list[str]:
+        settings = self._settings
+        values = {name: getattr(settings, name) for name in OPTIONS}
+        pairs = [
+            (f"--{name.replace('_', '-')}", str(value)) for name, value in values.items() if value is not None
+        ]
+        pairs.append(("--data", str(settings.data)))
+        if settings.required_key is not None:
+            # By a file: command lines can be read by everybody on the machine.
+            path = settings.data / KEY_NAME
+            path.touch(mode=0o600)
+            path.write_text(settings.required_key, encoding="utf-8")
+            pairs.append(("--require-key-file", str(path)))
+        return [f"{name}={value}" for name, value in pairs]
+
+    def _first_line(self, timeout_seconds: float) -> bytes:
+        assert self._child is not None and self._child.stdout is not None
+        ready, _, _ = select.select([self._child.stdout], [], [], timeout_seconds)
+        if not ready:
+            raise SandboxError(
+                f"the sandbox didn't answer within {timeout_seconds:g} seconds{self._log_tail()}"
+            )
+        line = self._child.stdout.readline()
+        if not line:
+            code = self._child.wait()
+            raise SandboxError(f"the sandbox ended at once (exit code {code}){self._log_tail()}")
+        return line
+
+    def _log_tail(self) -> str:
+        path = self._settings.data / LOG_NAME
+        text = path.read_bytes()[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
+        return f"; the end of {path}:\n{text}" if text else f"; {path} says nothing"

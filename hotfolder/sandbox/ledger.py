@@ -1,0 +1,143 @@
+"""The judge: an append-only record of every request, and of every paid piece of work that was begun.
+
+`requests.jsonl` in the data folder holds one JSON object a line, with `event` one of
+`answered` (a request has its answer: method, route, status, paid, ids, seconds),
+`charged` (a paid call was accepted and its work begins) and
+`refunded` (that work was refused as unsuitable, so the 4xx means "not executed").
+No key, no signature, and no text of a caller's other than ids that the sandbox itself gave out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FILE_NAME = "requests.jsonl"
+
+PAID_ROUTES = frozenset(
+    {
+        "/api/hdr-enhance",
+        "/api/images/{imageId}/stage",
+        "/api/images/{imageId}/lawn-replace",
+        "/api/images/{imageId}/sky-replace",
+    }
+)
+
+UNMATCHED = "(none)"
+IDS = "sandbox.ids"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line. `status` is None unless answered; `ids` may hold project, group, photo, image and result."""
+
+    event: Literal["answered", "charged", "refunded"]
+    time: str
+    origin: str
+    method: str
+    route: str
+    status: int | None = None
+    paid: bool = False
+    seconds: float | None = None
+    ids: dict[str, str] = field(default_factory=dict)
+
+
+class Ledger:
+    """Appends whole lines, from any thread. A line is in the file before the answer leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = threading.Lock()
+        self._descriptor = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+    def write(self, event: str, **facts: Any) -> None:
+        line = {"event": event, "time": datetime.now(UTC).isoformat(), **facts}
+        with self._lock:
+            os.write(self._descriptor, (json.dumps(line) + "\n").encode())
+
+    def charge(self, route: str, **ids: str) -> None:
+        """Note that a paid call has been accepted and its work begins."""
+        self.write("charged", origin="api", method="POST", route=route, paid=True, ids=ids)
+
+    def refund(self, route: str, **ids: str) -> None:
+        """Note that the work last charged for these ids was refused, and is not paid."""
+        self.write("refunded", origin="api", method="POST", route=route, paid=True, ids=ids)
+
+
+def read_ledger(folder: Path) -> list[Entry]:
+    """All entries of a data folder, oldest first, possibly none. A torn last line is left out."""
+    path = folder / FILE_NAME
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    return [Entry(**json.loads(line)) for line in lines if line.endswith("\n")]
+
+
+def charges(folder: Path, route: str | None = None) -> list[Entry]:
+    """What has been bought, refunds taken off; only on `route` if given (`/api/hdr-enhance`)."""
+    bought: list[Entry] = []
+    for entry in read_ledger(folder):
+        if entry.event == "charged":
+            bought.append(entry)
+        elif entry.event == "refunded":
+            match = next(one for one in reversed(bought) if (one.route, one.ids) == (entry.route, entry.ids))
+            bought.remove(match)
+    return [entry for entry in bought if route in (None, entry.route)]
+
+
+def note(scope: Scope, **ids: str) -> None:
+    """Add ids to the ledger's line for the request of `scope`."""
+    scope.setdefault(IDS, {}).update(ids)
+
+
+class Recorder:
+    """ASGI middleware: writes one `answered` line for each request."""
+
+    def __init__(self, app: ASGIApp, ledger: Ledger, origin: str) -> None:
+        self._app = app
+        self._ledger = ledger
+        self._origin = origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        scope[IDS] = {}
+        start = time.monotonic()
+        answered = False
+
+        async def recording(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                self._answered(scope, message["status"], time.monotonic() - start)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, recording)
+        except Exception:
+            if not answered:
+                self._answered(scope, 500, time.monotonic() - start)
+            raise
+
+    def _answered(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        self._ledger.write(
+            "answered",
+            origin=self._origin,
+            method=scope["method"] if scope["method"].isalpha() else "?",
+            route=route,
+            status=status,
+            paid=self._origin == "api" and route in PAID_ROUTES,
+            seconds=round(seconds, 4),
+            ids=scope[IDS],
+        )

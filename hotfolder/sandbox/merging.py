@@ -1,0 +1,69 @@
+"""Merges in the background, the longest waiting first, one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from hotfolder.sandbox.lane import TaskFailed, TaskRefused
+from hotfolder.sandbox.objects import RESULTS, UPLOADS
+from hotfolder.sandbox.records import Group
+from hotfolder.sandbox.state import Sandbox
+
+logger = logging.getLogger(__name__)
+
+
+class Merging:
+    """Takes its work from the records, so that a merge which a stop cut short is simply run again."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        """Say that a merge has been asked for. From any thread."""
+        self._loop.call_soon_threadsafe(self._wake.set)
+
+    async def run(self) -> None:
+        """Merge for ever; cancel to stop. The group at work stays `processing`, for the next start."""
+        while True:
+            self._wake.clear()
+            while (group := await asyncio.to_thread(self._sandbox.records.next_to_merge)) is not None:
+                error = await self._merge(group)
+                await asyncio.to_thread(self._sandbox.records.finish_merge, group.id, error)
+            await self._wake.wait()
+
+    async def _merge(self, group: Group) -> str | None:
+        """Make the group's picture; None when it is there, else why not."""
+        sandbox = self._sandbox
+        objects, settings = sandbox.objects, sandbox.settings
+        part = objects.part(".jpg")
+        photos = [
+            photo for photo in sandbox.records.photos(group.id) if objects.exists(UPLOADS, photo.object)
+        ]
+        try:
+            await sandbox.merge_lane.run(
+                "merge",
+                at_least_seconds=settings.merge_delay_seconds,
+                photos=[str(objects.path(UPLOADS, photo.object)) for photo in photos],
+                target=str(part),
+                lens_correction=group.lens,
+                perspective_correction=group.perspective,
+                photographer_removal=group.photographer,
+                long_edge=settings.long_edge,
+            )
+            objects.place(part, RESULTS, result_name(group.id))
+            return None
+        except (TaskRefused, TaskFailed) as error:
+            logger.warning("merge of group %s failed: %s", group.id, error)
+            return f"the merge failed: {error}"
+        except OSError as error:
+            logger.exception("merge of group %s failed", group.id)
+            return f"the merge failed: {error.strerror}"
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def result_name(group: str) -> str:
+    return f"{group}.jpg"

@@ -1,0 +1,121 @@
+"""Both origins in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from hotfolder.sandbox.app import create_app
+from hotfolder.sandbox.merging import Merging
+from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+from hotfolder.sandbox.state import Sandbox, open_sandbox
+from hotfolder.sandbox.storage import create_storage
+
+DRAIN_SECONDS = 2
+
+
+class Server(uvicorn.Server):
+    """Leaves the process's signals alone: there are two of these, and somebody else decides when to stop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(
+    settings: SandboxSettings,
+    *,
+    announce: Callable[[str, str], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until `stop` is set, then end within 3 seconds. A merge in the works is run again at next start.
+
+    `announce(api_base_url, storage_base_url)` is called once both origins answer, with the real ports.
+    Raises SandboxError when an address or the data folder can't be had.
+    """
+    with ExitStack() as stack:
+        api_socket = stack.enter_context(listening(settings.host, settings.port))
+        storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
+        storage_base_url = settings.storage_public_url or base_url(storage_socket)
+        sandbox = stack.enter_context(open_sandbox(settings, storage_base_url.rstrip("/")))
+        async with working(sandbox) as merging:
+            api = Server(configuration(create_app(sandbox, merging)))
+            storage = Server(configuration(create_storage(sandbox)))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(api.serve([api_socket]))
+                tasks.create_task(storage.serve([storage_socket]))
+                await api.up.wait()
+                await storage.up.wait()
+                if announce is not None:
+                    announce(base_url(api_socket), storage_base_url)
+                try:
+                    await (stop or asyncio.Event()).wait()
+                finally:
+                    api.should_exit = storage.should_exit = True
+
+
+@asynccontextmanager
+async def working(sandbox: Sandbox) -> AsyncIterator[Merging]:
+    """The background merging and the workers, which end with the block."""
+    merging = Merging(sandbox)
+    task = asyncio.create_task(merging.run())
+    try:
+        yield merging
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await sandbox.merge_lane.close()
+        await sandbox.operation_lane.close()
+
+
+def configuration(app: ASGIApp) -> uvicorn.Config:
+    """No access log: it would hold signed URLs."""
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises SandboxError when that can't be."""
+    listener = None
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        if listener is not None:
+            listener.close()
+        raise SandboxError(
+            f"the sandbox can't listen on {host}:{port} ({error.strerror}); choose another address or port"
+        ) from error
+    return listener
+
+
+def base_url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

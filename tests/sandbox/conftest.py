@@ -1,0 +1,135 @@
+"""A really running sandbox on loopback, with real sockets, files and worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from hotfolder.sandbox.server import serve
+from hotfolder.sandbox.settings import SandboxSettings
+
+
+def jpeg(color: tuple[int, int, int] = (90, 120, 150), size: tuple[int, int] = (96, 64)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, "JPEG", quality=95)
+    return file.getvalue()
+
+
+def png(size: tuple[int, int] = (40, 30)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, (200, 210, 220)).save(file, "PNG")
+    return file.getvalue()
+
+
+@dataclass
+class Caller:
+    """A client of the sandbox that goes by the reference's words only."""
+
+    api: httpx.Client
+    storage: httpx.Client
+    settings: SandboxSettings
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        return self.api.post(path, json=body)
+
+    def project(self, title: str = "123 Main Street Suite") -> str:
+        return str(self.post("/api/projects", {"title": title}).raise_for_status().json()["id"])
+
+    def group(self, project: str, **changes: Any) -> str:
+        options = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
+        body = {"projectId": project, **options, **changes}
+        return str(self.post("/api/hdr-image-group", body).raise_for_status().json()["groupId"])
+
+    def upload_url(self, project: str, group: str, filename: str = "01.jpg") -> httpx.Response:
+        body = {"projectId": project, "groupId": group, "filename": filename}
+        return self.post("/api/hdr-upload-url", body)
+
+    def upload(self, project: str, group: str, *photos: bytes) -> None:
+        for number, photo in enumerate(photos, start=1):
+            url = self.upload_url(project, group, f"{number:02}.jpg").raise_for_status().json()["uploadUrl"]
+            self.storage.put(url, content=photo).raise_for_status()
+
+    def enhance(self, project: str, group: str) -> httpx.Response:
+        return self.post("/api/hdr-enhance", {"projectId": project, "groupId": group})
+
+    def status(self, group: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.api.get(f"/api/hdr-image-group/{group}").raise_for_status().json()
+        return answer
+
+    def wait(self, group: str, timeout_seconds: float = 20) -> dict[str, Any]:
+        """The group's status once it is no longer processing."""
+        end = monotonic() + timeout_seconds
+        while (answer := self.status(group))["status"] == "processing":
+            assert monotonic() < end, "the merge didn't end in time"
+            sleep(0.02)
+        return answer
+
+    def image(self, content: bytes | None = None) -> str:
+        files = {"file": ("scene.jpg", content if content is not None else jpeg())}
+        return str(self.api.post("/api/image", files=files).raise_for_status().json()["data"]["id"])
+
+
+@contextmanager
+def running(settings: SandboxSettings) -> Iterator[Caller]:
+    """The sandbox on a thread of its own, until the block ends."""
+    addresses: queue.Queue[tuple[str, str] | None] = queue.Queue()
+    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(
+                serve(settings, announce=lambda api, storage: addresses.put((api, storage)), stop=stop)
+            )
+        finally:
+            addresses.put(None)
+            loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    found = addresses.get(timeout=20)
+    assert found is not None, "the sandbox didn't start"
+    api = httpx.Client(base_url=found[0], headers={"stager-api-key": "any-key"}, timeout=30)
+    try:
+        with api, httpx.Client(timeout=30) as storage:
+            yield Caller(api, storage, settings)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        assert not thread.is_alive(), "the sandbox didn't stop"
+
+
+@pytest.fixture(autouse=True)
+def plain_engine_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> SandboxSettings:
+    return SandboxSettings(data=tmp_path / "data", port=0, storage_port=0, engine="plain_engine")
+
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def start(settings: SandboxSettings) -> Start:
+    """`start(**changes)` is a `with` block with a sandbox whose settings are changed so."""
+    return lambda **changes: running(replace(settings, **changes))
+
+
+@pytest.fixture
+def caller(start: Start) -> Iterator[Caller]:
+    with start() as running_caller:
+        yield running_caller
