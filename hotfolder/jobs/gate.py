@@ -10,8 +10,13 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown
 from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
 
 logger = log.get("gate")
+
+
+SAYS_NOTHING = (asyncio.CancelledError, OutcomeUnknown, LocalTrouble, UrlExpired, ResultGone, UrlRefused)
+"""How a request can end without telling whether the world is bad: it concerns one job, or this machine."""
 
 
 class Door(Enum):
@@ -54,10 +59,10 @@ class Gate:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if isinstance(error, BadWorld) and not isinstance(error, LocalTrouble):
-            self._shut(error)
-        elif isinstance(error, asyncio.CancelledError | OutcomeUnknown):
+        if isinstance(error, SAYS_NOTHING):
             self._release()
+        elif isinstance(error, BadWorld):
+            self._shut(error)
         else:
             self._open()
 

@@ -1,0 +1,187 @@
+"""The engine: takes jobs from the store, oldest first, and drives each from state to state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+
+from hotfolder import log
+from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, OutcomeUnknown, SetChanged
+from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.states import ACTIVE, Event, State
+from hotfolder.jobs.steps import editing, merging, publishing, setting_aside, uploading
+from hotfolder.jobs.store import NewJob
+from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tools import Tools
+from hotfolder.outbox.names import safe_name
+
+logger = log.get("engine")
+
+Step = Callable[[Tools, Job], Awaitable[None]]
+
+STEPS: Mapping[State, Step] = {
+    State.QUEUED: uploading.begin,
+    State.UPLOADING: uploading.upload,
+    State.MERGING: merging.merge,
+    State.EDITING: editing.edit,
+    State.PUBLISHING: publishing.publish,
+    State.FILING: publishing.file_originals,
+    State.REFUSING: setting_aside.set_aside,
+    State.HALTING: setting_aside.set_aside,
+}
+
+assert set(STEPS) == ACTIVE
+
+Ended = Callable[[Job], None]
+"""Called once a job has come to an end: done, failed, needs attention, or withdrawn."""
+
+
+class Engine:
+    """Drives all jobs of one store. `most_jobs` is how many are worked on at once."""
+
+    def __init__(self, tools: Tools, *, most_jobs: int, ended: Ended) -> None:
+        self.tools = tools
+        self.most_jobs = most_jobs
+        self.ended = ended
+        self._waiting: dict[str, Job] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._claims: dict[str, tuple[tuple[str, str, str], frozenset[str]]] = {}
+        self._work = asyncio.Event()
+        self.stuck_since: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+
+    async def load(self) -> None:
+        """Take up what an earlier process left unfinished."""
+        for job in await self.tools.desk(self.tools.store.active):
+            await self._take(job)
+
+    async def submit(self, new: NewJob) -> Job:
+        """Record a job and put it in the queue. Its files are claimed from now on."""
+        tools = self.tools
+        earlier = await tools.desk(tools.store.needing_person, new.inbox, new.project)
+        gone = await asyncio.to_thread(self._dragged_back, new, earlier)
+        job = await tools.desk(tools.store.create, new, tools.origin, tools.clock.now(), supersedes=gone)
+        tools.passing(Checkpoint.JOB_CREATED)
+        await self._take(job)
+        logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
+        return job
+
+    def _dragged_back(self, new: NewJob, earlier: list[Job]) -> list[str]:
+        """Earlier jobs of this room whose folder is no longer in failed/: this is their photos' return."""
+        failed = self.tools.places.failed / safe_name(new.project)
+        return [
+            job.id
+            for job in earlier
+            if job.room == new.room and job.filed_as and not (failed / job.filed_as).is_dir()
+        ]
+
+    async def _take(self, job: Job) -> None:
+        files = await self.tools.desk(self.tools.store.files, job.id)
+        place = (job.inbox, job.project, job.folder)
+        self._claims[job.id] = (place, frozenset(file.name for file in files))
+        self._waiting[job.id] = job
+        self._work.set()
+
+    def claimed(self, inbox: str, project: str, folder: str) -> frozenset[str]:
+        """Names of the files in a folder that belong to jobs under way."""
+        wanted = (inbox, project, folder)
+        return frozenset().union(*(names for place, names in self._claims.values() if place == wanted))
+
+    def busy(self) -> bool:
+        """Whether any job is queued or under way."""
+        return bool(self._waiting or self._running)
+
+    def all_stuck(self, seconds: float) -> bool:
+        """Whether every job under way has met nothing but a bad world for so many seconds."""
+        now = self.tools.clock.monotonic()
+        blocked = self.tools.gate.bad_seconds() >= seconds
+        return all(
+            blocked or now - self.stuck_since.get(job_id, now) >= seconds
+            for job_id in (*self._waiting, *self._running)
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
+        try:
+            while True:
+                while self._waiting and len(self._running) < self.most_jobs:
+                    job_id = next(iter(self._waiting))
+                    job = self._waiting.pop(job_id)
+                    self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
+                self._work.clear()
+                await self._work.wait()
+        finally:
+            tasks = list(self._running.values())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""
+        while self.tools.paying:
+            await asyncio.wait(set(self.tools.paying))
+
+    async def _drive(self, job: Job) -> None:
+        with structlog.contextvars.bound_contextvars(job=job.id, project=job.project, room=job.room):
+            try:
+                while State(job.state) in ACTIVE:
+                    job = await self._step(job)
+            except Exception:
+                # A defect of ours must not stop the other jobs, nor try again in a tight loop.
+                logger.exception("job_crashed")
+                await self._note_defect(job)
+            finally:
+                self._running.pop(job.id, None)
+                self.stuck_since.pop(job.id, None)
+                self._work.set()
+            if State(job.state) not in ACTIVE:
+                self._claims.pop(job.id, None)
+                logger.info("job_ended", state=job.state, reason=job.reason)
+                self.ended(job)
+
+    async def _step(self, job: Job) -> Job:
+        tools = self.tools
+        try:
+            await STEPS[State(job.state)](tools, job)
+            self.stuck_since.pop(job.id, None)
+            self._failures.pop(job.id, None)
+        except SetChanged as error:
+            await self._move(job, Event.WITHDRAW, error)
+        except BadJob as error:
+            await self._move(job, Event.REFUSE, error)
+        except OutcomeUnknown as error:
+            await self._move(job, Event.HALT, error)
+        except BadWorld as error:
+            await self._wait_out(job, error)
+        fresh = await tools.desk(tools.store.job, job.id)
+        assert fresh is not None
+        return fresh
+
+    async def _move(self, job: Job, event: Event, error: HotfolderError) -> None:
+        logger.warning("job_diverted", event_name=event, reason=error.message)
+        changes = {"reason": error.message, "hint": error.hint}
+        await self.tools.desk(self.tools.store.advance, job.id, event, self.tools.clock.now(), **changes)
+
+    async def _wait_out(self, job: Job, error: BadWorld) -> None:
+        """Say why the job doesn't move. The gate decides when the API is asked again; a local trouble, or
+        one that the gate lets through, is waited out here."""
+        tools = self.tools
+        since = self.stuck_since.setdefault(job.id, tools.clock.monotonic())
+        failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
+        if job.reason != error.message:
+            logger.warning("job_waits", reason=error.message, hint=error.hint)
+            await tools.desk(tools.store.change, job.id, reason=error.message, hint=error.hint)
+        if isinstance(error, LocalTrouble) or failures > 1:
+            await tools.clock.sleep(backoff_seconds(failures))
+        self.stuck_since[job.id] = since
+
+    async def _note_defect(self, job: Job) -> None:
+        reason = "hotfolder met an error of its own and left this set as it is"
+        hint = "It is tried again at the next start. Please report it with the log line job_crashed."
+        try:
+            await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
+        except HotfolderError:
+            logger.exception("store_not_writable")

@@ -1,0 +1,127 @@
+"""Editing: the operations, each on the previous picture exactly as it came."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.errors import OutcomeUnknown
+from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.keys import operation_key
+from hotfolder.jobs.states import Event
+from hotfolder.jobs.steps.bought import merged_picture
+from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
+from hotfolder.jobs.steps.paying import NAMES, give_up, pay
+from hotfolder.jobs.tables import Call, CallState, Job, Result
+from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.stager.answers import Answer, SignedUrl, parse_results
+from hotfolder.stager.operations import Operation
+from hotfolder.stager.refusals import ResultGone
+
+logger = log.get("editing")
+
+MEDIA_TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png")}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The picture that an operation works on."""
+
+    path: Path
+    sha256: str
+    format: str
+
+
+async def edit(tools: Tools, job: Job) -> None:
+    """Buy the operations in order, each unless it was bought before."""
+    source = await first_source(tools, job)
+    for operation in recipe_of(job).operations:
+        key = operation_key(tools.origin, source.sha256, operation, job.generation)
+        async with tools.locks.hold(key):
+            results = await buy_once(tools, job, operation, key, source)
+        first = results[0]
+        source = Source(tools.places.results / first.file, first.sha256, first.format)
+    await tools.desk(tools.store.advance, job.id, Event.PUBLISH, tools.clock.now(), finished_at=iso(tools))
+
+
+def iso(tools: Tools) -> str:
+    return tools.clock.now().isoformat(timespec="seconds")
+
+
+async def first_source(tools: Tools, job: Job) -> Source:
+    """The merge, or the only photo where nothing is merged."""
+    merged = await merged_picture(tools, job)
+    if merged is not None:
+        return Source(tools.places.results / merged.file, merged.sha256, merged.format)
+    photo = (await tools.photos(job))[0]
+    return Source(tools.places.folder(job) / photo.name, photo.sha256, photo.format)
+
+
+async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> list[Result]:
+    """The pictures of one operation: remembered, or bought now."""
+    call = await tools.desk(tools.ledger.known, key)
+    if call is None:
+        await buy(tools, job, operation, key, source)
+        call = await tools.desk(tools.ledger.known, key)
+    assert call is not None and call.id is not None
+    results = await tools.desk(tools.ledger.results, call.id)
+    if await all_here(tools, results):
+        return results
+    if call.answer is None or call.state == CallState.UNKNOWN:
+        await give_up(tools, call, call.note or "hotfolder was stopped before the answer arrived")
+    return await bring_home(tools, call)
+
+
+async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> None:
+    """Send the picture (free) and ask for the operation (paid)."""
+    extension, media_type = MEDIA_TYPES[source.format]
+    async with tools.slots.operations:
+        if not recipe_of(job).merge:
+            await asyncio.to_thread(tools.recheck, tools.places.folder(job), await tools.photos(job))
+        async with tools.slots.uploads, tools.gate:
+            image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
+        tools.passing(Checkpoint.IMAGE_UPLOADED)
+        intent = Call(
+            key=key,
+            job_id=job.id,
+            operation=operation.kind,
+            parameters=operation.model_dump_json(by_alias=True),
+            image_id=image.id,
+            started_at="",
+        )
+        try:
+            await pay(tools, intent, lambda: tools.client.operate(image.id, operation))
+        except OutcomeUnknown as error:
+            logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
+
+
+async def bring_home(tools: Tools, call: Call) -> list[Result]:
+    """Download every picture of a recorded answer."""
+    assert call.id is not None and call.answer is not None
+    try:
+        images = parse_results(Answer.from_json(call.answer))
+    except OutcomeUnknown as error:
+        await give_up(tools, call, error.message)
+    results: list[Result] = []
+    for position, image in enumerate(images):
+        results.append(await fetch_patiently(tools, call, position, image.url, image.id))
+    await tools.desk(tools.ledger.keep, call.id, results)
+    tools.passing(Checkpoint.RESULTS_RECORDED)
+    return results
+
+
+async def fetch_patiently(tools: Tools, call: Call, position: int, url: SignedUrl, answer_id: str) -> Result:
+    """Download one picture of an answer, with a few attempts: its address can't be asked for anew."""
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        try:
+            return await fetch(tools, call, position, url, answer_id)
+        except (Damaged, ResultGone) as error:
+            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
+            await tools.clock.sleep(backoff_seconds(attempt))
+    raise OutcomeUnknown(
+        f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
+        hint="Drag the folder back into the inbox to try the download again; it isn't paid again.",
+    )

@@ -1,0 +1,122 @@
+"""Merging: the paid merge, waited for and brought home."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hotfolder import log
+from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
+from hotfolder.jobs.backoff import backoff_seconds, poll_seconds
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.keys import merge_key
+from hotfolder.jobs.states import Event
+from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
+from hotfolder.jobs.steps.paying import give_up, given_up, pay
+from hotfolder.jobs.tables import Call, Job
+from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.stager.answers import SignedUrl
+from hotfolder.stager.refusals import ResultGone
+
+logger = log.get("merging")
+
+FAILED_STATUSES = frozenset({"failed", "error"})
+"""Not in the reference; taken to mean that the merge ended without a picture, and may have been charged."""
+
+
+async def merge(tools: Tools, job: Job) -> None:
+    """Buy the merge unless it was bought before, and bring its picture home."""
+    photos = await tools.photos(job)
+    recipe = recipe_of(job)
+    key = merge_key(tools.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
+    async with tools.locks.hold(key):
+        call = await tools.desk(tools.ledger.known, key)
+        if call is None and job.group_id is None:
+            await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
+            return
+        async with tools.slots.merges:
+            if call is None:
+                await asyncio.to_thread(tools.recheck, tools.places.folder(job), photos)
+                call = await buy(tools, job, key)
+            await bring_home(tools, call)
+    await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
+
+
+async def buy(tools: Tools, job: Job, key: str) -> Call:
+    """Ask for the merge. An answer that was lost is no failure yet: the group's status can tell."""
+    assert job.api_project_id is not None and job.group_id is not None
+    project_id, group_id = job.api_project_id, job.group_id
+    intent = Call(
+        key=key,
+        job_id=job.id,
+        operation="merge",
+        parameters=recipe_of(job).hdr.model_dump_json(by_alias=True),
+        api_project_id=project_id,
+        group_id=group_id,
+        started_at="",
+    )
+    try:
+        await pay(tools, intent, lambda: tools.client.enhance(project_id, group_id))
+    except OutcomeUnknown as error:
+        logger.warning("merge_answer_lost", reason=error.message)
+    call = await tools.desk(tools.ledger.known, key)
+    assert call is not None
+    return call
+
+
+async def bring_home(tools: Tools, call: Call) -> None:
+    """Wait for the merge and keep its picture. Nothing to do when it is here already."""
+    assert call.id is not None
+    if await all_here(tools, await tools.desk(tools.ledger.results, call.id)):
+        return
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        url = await wait_until_completed(tools, call)
+        try:
+            result = await fetch(tools, call, 0, url)
+        except (Damaged, ResultGone) as error:
+            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
+            await tools.clock.sleep(backoff_seconds(attempt))
+            continue
+        await tools.desk(tools.ledger.keep, call.id, [result])
+        tools.passing(Checkpoint.RESULTS_RECORDED)
+        return
+    raise OutcomeUnknown(
+        "the HDR merge was paid for and is finished, but its picture could not be downloaded",
+        hint="Drag the folder back into the inbox to try the download again; the merge isn't paid again.",
+    )
+
+
+async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
+    """Poll the group until it is completed. The last word on a merge whose answer was lost.
+
+    A call that was unknown before gets one look. Raises OutcomeUnknown, with the ledger told, when the
+    group ended in failure or isn't completed within the time limit.
+    """
+    assert call.group_id is not None
+    limit_seconds = 0.0 if given_up(call) else tools.merge_timeout_seconds
+    began = tools.clock.monotonic()
+    strange = ""
+    while True:
+        elapsed = tools.clock.monotonic() - began
+        try:
+            async with tools.gate:
+                group = await tools.client.group(call.group_id)
+        except LocalTrouble:
+            raise
+        except BadWorld:
+            continue  # the gate decides when to ask again; a silent API proves nothing about the merge
+        except RequestRefused as error:
+            status, url = error.message, None
+        else:
+            status, url = group.status, group.image_url
+        if status == "completed" and url is not None:
+            return url
+        if status in FAILED_STATUSES:
+            await give_up(tools, call, f'its group ended with the status "{status}"')
+        if status != "processing" and status != strange:
+            strange = status
+            logger.warning("merge_status_not_known", status=status)
+        if elapsed >= limit_seconds:
+            await give_up(
+                tools, call, f'it was not completed within {limit_seconds:.0f} s (last: "{status}")'
+            )
+        await tools.clock.sleep(min(poll_seconds(elapsed), max(limit_seconds - elapsed, 0.05)))

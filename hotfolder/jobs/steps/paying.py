@@ -1,0 +1,86 @@
+"""Record, call, record: the only place from which a paid request leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, ParamSpec
+
+from hotfolder import log
+from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
+from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.tables import Call, CallState
+from hotfolder.jobs.tools import Tools
+from hotfolder.stager.answers import Answer
+
+logger = log.get("paying")
+
+P = ParamSpec("P")
+
+GIVEN_UP = "given up: "
+NAMES = {
+    "merge": "the HDR merge",
+    "stage": "the staging",
+    "lawn": "the lawn replacement",
+    "sky": "the sky replacement",
+}
+
+
+async def pay(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
+    """Make one paid call. On return its answer is recorded, and the ledger holds its key.
+
+    Raises what the request raised, after the ledger knows of it: BadWorld and RequestRefused free the
+    key, OutcomeUnknown holds it. A cancelled caller does not interrupt it: it goes on in `tools.paying`,
+    which whoever stops the engine waits for, since a lost answer is a paid picture lost.
+    """
+    async with tools.gate:
+        task = asyncio.create_task(_record_call_record(tools, call, request))
+        tools.paying.add(task)
+        task.add_done_callback(tools.paying.discard)
+        await asyncio.shield(task)
+
+
+async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
+    number = await tools.desk(tools.ledger.begin, call, tools.clock.now())
+    tools.passing(Checkpoint.INTENT_RECORDED)
+    try:
+        answer = await request()
+    except (BadWorld, RequestRefused) as error:
+        await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
+        raise
+    except OutcomeUnknown as error:
+        await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.message)
+        raise
+    tools.passing(Checkpoint.ANSWER_RECEIVED)
+    await record(tools, tools.ledger.answer, number, answer.as_json(), tools.clock.now())
+    tools.passing(Checkpoint.ANSWER_RECORDED)
+
+
+async def record(tools: Tools, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
+    for failures in itertools.count(1):
+        try:
+            await tools.desk(write, *args, **kwargs)
+            return
+        except LocalTrouble as error:
+            logger.error("outcome_not_recorded_yet", reason=error.message, hint=error.hint)
+            await tools.clock.sleep(backoff_seconds(min(failures, 5)))
+
+
+def given_up(call: Call) -> bool:
+    """Whether nobody expects to learn any more how this call ended."""
+    return call.note.startswith(GIVEN_UP)
+
+
+async def give_up(tools: Tools, call: Call, why: str) -> NoReturn:
+    """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held."""
+    assert call.id is not None
+    reason = call.note.removeprefix(GIVEN_UP) if given_up(call) else why
+    if not given_up(call):
+        await tools.desk(tools.ledger.conclude, call.id, CallState.UNKNOWN, GIVEN_UP + why)
+    raise OutcomeUnknown(
+        f"{NAMES[call.operation]} was asked for and may have been charged, but {reason}",
+        hint="Ask Stager AI whether it was charged before you buy it again.",
+    )

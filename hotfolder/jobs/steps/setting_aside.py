@@ -1,0 +1,65 @@
+"""Refusing and halting: the originals into failed/, with a reason that a photographer understands."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.states import Event, State
+from hotfolder.jobs.steps.paying import NAMES
+from hotfolder.jobs.steps.publishing import deliver, move_files
+from hotfolder.jobs.tables import Call, CallState, Job
+from hotfolder.jobs.tools import Tools
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.reasons import reason_text, write_reason
+
+
+async def set_aside(tools: Tools, job: Job) -> None:
+    """Publish what was bought, move the originals to failed/, and say there what happened."""
+    pictures = await deliver(tools, job) if await tools.photos(job) else []
+    calls = await tools.desk(tools.ledger.of_job, job.id)
+    target = await move_files(tools, job, tools.places.failed / safe_name(job.project))
+    charged = charged_text(calls, [picture.path for picture in pictures])
+    files = [file.name for file in await tools.desk(tools.store.files, job.id)]
+    halted = job.state == State.HALTING
+    text = reason_text(
+        project=job.project,
+        folder=job.folder,
+        title=f"{job.room}: this set needs a person"
+        if halted
+        else f"{job.room}: this set could not be finished",
+        reason=job.reason,
+        hint=job.hint + (f" {resolving(job)}" if halted else ""),
+        charged=charged,
+        files=files,
+        when=tools.clock.now().astimezone(),
+        job=job.id,
+    )
+    sharing = await asyncio.to_thread(tools.places.sharing, job)
+    await asyncio.to_thread(write_reason, target, text, shared=sharing)
+    tools.passing(Checkpoint.REASON_WRITTEN)
+    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
+    tools.passing(Checkpoint.JOB_ENDED)
+
+
+def resolving(job: Job) -> str:
+    return (
+        "Dragging the folder back never buys it again by itself;"
+        f" `hotfolder retry {job.id} --pay-again`, or adding __again to the folder's name, does."
+    )
+
+
+def charged_text(calls: list[Call], delivered: list[str]) -> str:
+    """What was paid for, what may have been, and where the pictures of it are. Empty for nothing."""
+    sentences = []
+    paid = [
+        NAMES[call.operation] for call in calls if call.state in (CallState.SUCCEEDED, CallState.ANSWERED)
+    ]
+    unsure = [NAMES[call.operation] for call in calls if call.state in (CallState.UNKNOWN, CallState.STARTED)]
+    if paid:
+        sentences.append(f"Paid for: {', '.join(paid)}.")
+    if unsure:
+        sentences.append(f"May have been charged, which nobody here can tell: {', '.join(unsure)}.")
+    if delivered:
+        sentences.append(f"What is finished lies in the done folder: {', '.join(delivered)}.")
+    return " ".join(sentences)

@@ -1,0 +1,118 @@
+"""What every step works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hotfolder.clock import Clock
+from hotfolder.jobs.checkpoints import Passing
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import FileRole, Job, JobFile
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.storage import StorageClient
+
+Recheck = Callable[[Path, Sequence[JobFile]], None]
+"""Raises SetChanged when a folder no longer holds exactly these photos, untouched."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders. `inboxes` by name; `state` is ours alone."""
+
+    inboxes: Mapping[str, Path]
+    done: Path
+    failed: Path
+    state: Path
+
+    @property
+    def results(self) -> Path:
+        return self.state / "results"
+
+    @property
+    def work(self) -> Path:
+        return self.state / "work"
+
+    def folder(self, job: Job) -> Path:
+        """Where the job's photos were dropped."""
+        return self.inboxes[job.inbox] / job.project / job.folder
+
+    def sharing(self, job: Job) -> Sharing:
+        return Sharing.of(self.inboxes[job.inbox])
+
+
+class Slots:
+    """How many of each kind may go on at once, over all jobs together."""
+
+    def __init__(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
+        self.uploads = asyncio.Semaphore(uploads)
+        self.merges = asyncio.Semaphore(merges)
+        self.operations = asyncio.Semaphore(operations)
+        self.downloads = asyncio.Semaphore(downloads)
+
+
+class KeyLocks:
+    """A lock per name, so that two jobs that want the same purchase make it once."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(name)
+            if users > 1:
+                self._locks[name] = (lock, users - 1)
+
+
+@dataclass
+class Tools:
+    """Everything that the steps share. `origin` names the API in content keys."""
+
+    origin: str
+    places: Places
+    store: Store
+    ledger: Ledger
+    desk: Desk
+    client: StagerClient
+    storage: StorageClient
+    decoder: Decoder
+    gate: Gate
+    clock: Clock
+    slots: Slots
+    recheck: Recheck
+    passing: Passing
+    result_limits: PictureLimits
+    merge_timeout_seconds: float
+    locks: KeyLocks = field(default_factory=KeyLocks)
+    paying: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def photos(self, job: Job) -> list[JobFile]:
+        """The job's photos, in the order they are sent."""
+        return [file for file in await self.desk(self.store.files, job.id) if file.role == FileRole.PHOTO]
+
+
+def recipe_of(job: Job) -> Recipe:
+    """The recipe that the job started with."""
+    return Recipe.model_validate_json(job.recipe)
+
+
+def identity_of(file: JobFile) -> FileIdentity:
+    """The file's identity when its set had settled."""
+    return FileIdentity(file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode)
