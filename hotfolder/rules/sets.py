@@ -58,7 +58,7 @@ class BracketSet:
         return self.inbox / self.project / self.folder
 
     def middle(self) -> Photo:
-        """The middle exposure: the one whose metadata stands for the set. By exposure value, else by brightness."""
+        """The middle exposure, whose metadata stands for the set: by exposure value, else by brightness."""
         if all(photo.exposure_value is not None for photo in self.photos):
             ordered = sorted(self.photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
         else:

@@ -1,0 +1,211 @@
+"""Routes: which rooms get which treatment, as a studio manager wrote it down."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import translate
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from hotfolder.rules.nearest import normal, shown
+from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.stager.operations import HdrOptions, Operation, Parameters
+from hotfolder.stager.vocabulary import RoomType
+
+WILDCARDS = re.compile(r"[*?\[]")
+GAPS = re.compile(r"[-_\s]+")
+
+
+class SinglePhoto(StrEnum):
+    """What becomes of a set of one photo that no operation is asked for."""
+
+    MERGE = "merge"
+    REFUSE = "refuse"
+
+
+def _as_list(value: object) -> object:
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    # YAML reads `room: 101` as a number; nobody who writes it means one.
+    return [str(item) if isinstance(item, int) and not isinstance(item, bool) else item for item in items]
+
+
+Pattern = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_as_list), Field(min_length=1)]
+PhotoNumber = Annotated[int, Field(ge=1, le=MOST_PHOTOS, strict=True)]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class PhotoRange(Frozen):
+    """How many photos a set must have, both ends included."""
+
+    min: PhotoNumber = Field(default=1, description="The fewest photos.")
+    max: PhotoNumber = Field(default=MOST_PHOTOS, description="The most photos.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min ({self.min}) is larger than max ({self.max})")
+        return self
+
+    def __contains__(self, photo_count: int) -> bool:
+        return self.min <= photo_count <= self.max
+
+    def __str__(self) -> str:
+        return str(self.min) if self.min == self.max else f"{self.min} to {self.max}"
+
+
+def _as_range(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"min": value, "max": value} if 1 <= value <= MOST_PHOTOS else {"min": value}
+    return value
+
+
+class Match(Frozen):
+    """What a route looks at. Whatever is left out matches everything; all that is given must match."""
+
+    project: Patterns | None = Field(
+        default=None, description="Project names, with * and ? as wildcards; a text or a list of texts."
+    )
+    room: Patterns | None = Field(
+        default=None, description="Room names, with * and ? as wildcards; a text or a list of texts."
+    )
+    tag: Patterns | None = Field(
+        default=None,
+        description="Tags on the room's or the project's folder, with * and ?; a text or a list.",
+    )
+    photos: Annotated[PhotoRange, BeforeValidator(_as_range)] | None = Field(
+        default=None, description="The number of photos in the set: 5, or {min: 3, max: 5}."
+    )
+
+    def is_catch_all(self) -> bool:
+        """Whether every set matches, so that no later route is ever reached."""
+        names = all(patterns is None or "*" in patterns for patterns in (self.project, self.room))
+        return names and self.tag is None and self.photos in (None, PhotoRange())
+
+
+class HdrChoices(Parameters):
+    """HDR options that a route may decide; what is None is left as it was."""
+
+    lens_correction: bool | None = Field(default=None, description="Correct lens and fish-eye distortion.")
+    perspective_correction: bool | None = Field(default=None, description="Straighten the verticals.")
+    photographer_removal: bool | None = Field(
+        default=None, description="Remove the photographer's reflection."
+    )
+
+    def over(self, base: HdrOptions) -> HdrOptions:
+        """`base` with these choices made."""
+        return base.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class RouteBase(Frozen):
+    """All of a route but its operations."""
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
+        description="A name for this route; it appears in `hotfolder explain` and in receipts."
+    )
+    match: Match = Field(default=Match(), description="Which sets this route is for. Left out: all.")
+    hdr: HdrChoices = Field(
+        default=HdrChoices(), description="HDR options that differ from the general ones."
+    )
+    room_type: RoomType | None = Field(
+        default=None, description="The room type for staging, where neither tag nor room name says one."
+    )
+    quiet_seconds: Annotated[float, Field(strict=True, ge=0.2, le=86400)] | None = Field(
+        default=None,
+        description="Seconds without any change before a set starts, instead of settle.quiet_seconds.",
+    )
+    brackets: PhotoNumber | None = Field(
+        default=None, description="The number of photos that makes a set complete: it then starts at once."
+    )
+    single_photo: SinglePhoto | None = Field(
+        default=None, description="What becomes of one photo alone without operations: merge or refuse."
+    )
+
+
+class Route(RouteBase):
+    """A route as the rules use it: its operations are known."""
+
+    operations: tuple[Operation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a route is held against. `tags` hold the room's and the project's, by full name where known."""
+
+    project: str
+    room: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteVerdict:
+    """Whether a route matched, and why or why not, for people."""
+
+    route: str
+    matched: bool
+    reason: str
+
+
+def name_matches(name: str, pattern: str) -> bool:
+    """Glob, blind to case and to the choice between space, hyphen and underscore."""
+    if _glob(name, pattern):
+        return True
+    return "[" not in pattern and _glob(GAPS.sub(" ", name), GAPS.sub(" ", pattern))
+
+
+def tag_matches(tags: Sequence[str], pattern: str) -> bool:
+    """Whether one of the tags is, or fits, the pattern; spelling as forgiving as the tags' own."""
+    wanted = pattern.casefold() if "[" in pattern else normal(pattern)
+    return any(_glob(tag, wanted) or _glob(normal(tag), wanted) for tag in tags)
+
+
+def _glob(name: str, pattern: str) -> bool:
+    return re.match(translate(pattern.casefold()), name.casefold()) is not None
+
+
+def has_wildcard(pattern: str) -> bool:
+    return WILDCARDS.search(pattern) is not None
+
+
+def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
+    """Whether project, room and tags match, with the reason; the number of photos is left aside."""
+    reasons: list[str] = []
+    for what, name, patterns in (
+        ("project", subject.project, route.match.project),
+        ("room", subject.room, route.match.room),
+    ):
+        if patterns is None:
+            continue
+        if not any(name_matches(name, pattern) for pattern in patterns):
+            return False, f"{what} {shown(name)} does not match {_either(patterns)}"
+        reasons.append(f"{what} {shown(name)} matches {_either(patterns)}")
+    if route.match.tag is not None:
+        wanted = _either(route.match.tag)
+        if not any(tag_matches(subject.tags, pattern) for pattern in route.match.tag):
+            present = "no tag" if not subject.tags else "tags " + ", ".join(map(shown, subject.tags))
+            return False, f"{present}; wanted {wanted}"
+        reasons.append(f"a tag matches {wanted}")
+    return True, " and ".join(reasons)
+
+
+def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdict:
+    """Hold one route against one set."""
+    matched, reason = name_verdict(route, subject)
+    wanted = route.match.photos
+    if matched and wanted is not None:
+        count = f"{photo_count} photo{'' if photo_count == 1 else 's'}"
+        if photo_count not in wanted:
+            return RouteVerdict(route.name, False, f"{count}, not {wanted}")
+        reason = f"{reason} and {count}" if reason else count
+    return RouteVerdict(route.name, matched, reason or "it matches every set")
+
+
+def _either(patterns: Sequence[str]) -> str:
+    return " or ".join(shown(pattern) for pattern in patterns)

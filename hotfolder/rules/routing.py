@@ -1,0 +1,218 @@
+"""From a folder's name and its number of photos to the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pydantic import Field
+
+from hotfolder.errors import RuleRefused
+from hotfolder.rules.names import FolderName, project_name, room_name, split_name
+from hotfolder.rules.nearest import shown
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.rooms import room_type_of
+from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
+from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations
+from hotfolder.stager.operations import HdrOptions, Operation, Stage
+from hotfolder.stager.vocabulary import RoomType
+
+
+class Defaults(Frozen):
+    """What holds where no route says otherwise. `quiet_seconds` is the global quiet time."""
+
+    hdr: HdrOptions = HdrOptions()
+    quiet_seconds: float = Field(default=15.0, gt=0)
+    single_photo: SinglePhoto = SinglePhoto.MERGE
+
+
+@dataclass(frozen=True)
+class Rulebook:
+    """All that decides what happens to a set in one inbox."""
+
+    tags: TagTable = field(default_factory=TagTable)
+    routes: tuple[Route, ...] = ()
+    defaults: Defaults = field(default_factory=Defaults)
+
+
+@dataclass(frozen=True, slots=True)
+class SettleRule:
+    """When a set may start. `quiet_seconds` is None where the global default holds.
+
+    `expected_photos` is the number of photos at which the set starts at once, None when only quiet tells.
+    """
+
+    quiet_seconds: float | None
+    expected_photos: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done with a set, and why.
+
+    `project_title` and `room` are without tags and added suffixes; `tags` holds the room's and then the
+    project's tags by full name; `route` is the name of the matching route, None when the defaults hold;
+    `verdicts` go up to and including that route.
+    """
+
+    project_title: str
+    room: str
+    tags: tuple[str, ...]
+    again: bool
+    route: str | None
+    verdicts: tuple[RouteVerdict, ...]
+    recipe: Recipe
+    settle: SettleRule
+
+
+def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Plan:
+    """Decide what happens to a settled set.
+
+    `project` and `folder` are raw folder names. Raises RuleRefused when the names, the tags or the number
+    of photos don't allow a picture, and ValueError when `photo_count` is below 1, which no set has.
+    """
+    if photo_count < 1:
+        raise ValueError("a set has at least one photo")
+    project_parts, room_parts = project_name(project), room_name(folder)
+    project_tags = _project_tags(rulebook.tags, project_parts, project)
+    room_tags = rulebook.tags.read(room_parts.tags, folder)
+    if photo_count > MOST_PHOTOS:
+        raise _too_many(photo_count)
+    tags = tuple(dict.fromkeys(tag.name for tag in (*room_tags, *project_tags)))
+    subject = Subject(project_parts.name, room_parts.name, tags)
+    route, verdicts = _first_match(rulebook.routes, subject, photo_count)
+    return Plan(
+        project_title=project_parts.name,
+        room=room_parts.name,
+        tags=tags,
+        again=AGAIN in tags,
+        route=route.name if route else None,
+        verdicts=verdicts,
+        recipe=_recipe(rulebook, route, room_parts, room_tags, project_tags, photo_count),
+        settle=settle_rule(rulebook, project, folder, photo_count),
+    )
+
+
+def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> SettleRule:
+    """When the set may start, asked while its photos still arrive. Never raises.
+
+    A route may match on the number of photos, which only grows while a set arrives. So that the answer
+    doesn't flicker, every number from `photo_count` to the most that a set can have is looked at:
+    `quiet_seconds` is the longest of all routes that the set may still come to, and can only become
+    shorter. `expected_photos` is the smallest number at which the route that then matches has just that
+    many `brackets`, and no earlier route could still take a larger set.
+    """
+    matching = _matching_by_name(rulebook, project, folder)
+    lowest = max(photo_count, 1)
+    counts = range(lowest, max(lowest, MOST_PHOTOS) + 1)
+    routes = [_first_for_count(matching, count) for count in counts]
+    quiet = [route.quiet_seconds if route else None for route in routes]
+    expected = (
+        count
+        for count, route in zip(counts, routes, strict=True)
+        if route is not None and route.brackets == count and not _earlier_takes_more(matching, route, count)
+    )
+    longest = (
+        None
+        if all(one is None for one in quiet)
+        else max(rulebook.defaults.quiet_seconds if one is None else one for one in quiet)
+    )
+    return SettleRule(quiet_seconds=longest, expected_photos=next(expected, None))
+
+
+def _matching_by_name(rulebook: Rulebook, project: str, folder: str) -> list[Route]:
+    project_parts, room_parts = split_name(project), split_name(folder)
+    found = ((typed, rulebook.tags.find(typed)) for typed in (*room_parts.tags, *project_parts.tags))
+    tags = tuple(tag.name if tag else typed for typed, tag in found)
+    subject = Subject(project_parts.name, room_parts.name, tags)
+    return [route for route in rulebook.routes if name_verdict(route, subject)[0]]
+
+
+def _takes(route: Route, photo_count: int) -> bool:
+    return route.match.photos is None or photo_count in route.match.photos
+
+
+def _first_for_count(matching: Sequence[Route], photo_count: int) -> Route | None:
+    return next((route for route in matching if _takes(route, photo_count)), None)
+
+
+def _earlier_takes_more(matching: Sequence[Route], route: Route, photo_count: int) -> bool:
+    earlier = matching[: matching.index(route)]
+    return any(_takes(one, count) for one in earlier for count in range(photo_count + 1, MOST_PHOTOS + 1))
+
+
+def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag, ...]:
+    tags = table.read(parts.tags, project)
+    if any(tag.name == AGAIN for tag in tags):
+        raise RuleRefused(
+            f"The tag {shown(AGAIN)} is on the project folder {shown(project)},"
+            " where it would pay for every room again.",
+            hint=f"Take {shown(AGAIN)} off the project's folder and put it on the rooms to be made again.",
+        )
+    return tags
+
+
+def _too_many(photo_count: int) -> RuleRefused:
+    return RuleRefused(
+        f"The folder holds {photo_count} photos, and at most {MOST_PHOTOS} can become one picture.",
+        hint="Keep the exposures of one view in the folder, and give other views folders of their own.",
+    )
+
+
+def _first_match(
+    routes: Sequence[Route], subject: Subject, photo_count: int
+) -> tuple[Route | None, tuple[RouteVerdict, ...]]:
+    verdicts: list[RouteVerdict] = []
+    for route in routes:
+        verdicts.append(verdict(route, subject, photo_count))
+        if verdicts[-1].matched:
+            return route, tuple(verdicts)
+    return None, tuple(verdicts)
+
+
+def _recipe(
+    rulebook: Rulebook,
+    route: Route | None,
+    room: FolderName,
+    room_tags: Sequence[Tag],
+    project_tags: Sequence[Tag],
+    photo_count: int,
+) -> Recipe:
+    chosen = _layered(
+        route.operations if route else (), merged_operations(project_tags), merged_operations(room_tags)
+    )
+    room_type = route.room_type if route else None
+    operations = tuple(_with_room_type(one, room, room_type) for one in chosen)
+    single = (route.single_photo if route else None) or rulebook.defaults.single_photo
+    if photo_count == 1 and not operations and single is SinglePhoto.REFUSE:
+        raise RuleRefused(
+            "The folder holds one photo without any tag, and a single photo is not merged here.",
+            hint="Add the other exposures or a tag such as sky-blue, or set single_photo: merge.",
+        )
+    hdr = route.hdr.over(rulebook.defaults.hdr) if route else rulebook.defaults.hdr
+    return Recipe(merge=photo_count > 1 or not operations, hdr=hdr, operations=operations)
+
+
+def _layered(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """The layers one behind the other; of one kind of operation, only the last layer's stay."""
+    kept: list[Operation] = []
+    for layer in layers:
+        kinds = {operation.kind for operation in layer}
+        kept = [operation for operation in kept if operation.kind not in kinds] + list(layer)
+    return tuple(kept)
+
+
+def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType | None) -> Operation:
+    if not isinstance(operation, Stage) or operation.room_type is not None:
+        return operation
+    room_type = room_type_of(room.name) or fallback
+    if room_type is None:
+        style = hyphened(operation.room_style)
+        raise RuleRefused(
+            f"Staging needs to know what kind of room {shown(room.name)} is, and its name doesn't say.",
+            hint=f"Rename the folder to {room.name}__stage-{style}-living-room, with one of: "
+            + ", ".join(hyphened(one) for one in RoomType)
+            + ".",
+        )
+    return operation.model_copy(update={"room_type": room_type})
