@@ -1,0 +1,284 @@
+"""Two kinds of light: a room lit through its windows, and a garden under a sky."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hotfolder.demo.solids import Solid, blocked, nearest
+from hotfolder.demo.textures import Colour, Floats
+
+Sky = Callable[[Floats, Floats], Floats]
+"""Radiance (3, N) from origins (3, N or 1) in directions (3, N)."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A rectangular window in a wall, as a light: metres."""
+
+    corner: tuple[float, float, float]
+    along: tuple[float, float, float]
+    upward: tuple[float, float, float]
+    inward: tuple[float, float, float]
+
+    @cached_property
+    def area(self) -> float:
+        return float(np.linalg.norm(self.along) * np.linalg.norm(self.upward))
+
+    def place(self, u: Floats, v: Floats) -> Floats:
+        corner, along, upward = (
+            np.asarray(a, np.float32)[:, None] for a in (self.corner, self.along, self.upward)
+        )
+        return np.asarray(corner + along * u + upward * v, np.float32)
+
+
+def bases(normals: Floats) -> tuple[Floats, Floats]:
+    """Two unit vectors at right angles to each normal."""
+    sign = np.where(normals[2] >= 0, np.float32(1), np.float32(-1))
+    a = -1 / (sign + normals[2])
+    b = normals[0] * normals[1] * a
+    first = np.stack([1 + sign * normals[0] ** 2 * a, sign * b, -sign * normals[0]])
+    second = np.stack([b, sign + normals[1] ** 2 * a, -normals[1]])
+    return np.asarray(first, np.float32), np.asarray(second, np.float32)
+
+
+def hemisphere(count: int, seed: int) -> Floats:
+    """`count` cosine-weighted directions about z, evenly spread: (3, count)."""
+    index = np.arange(count) + 0.5
+    radius = np.sqrt(index / count)
+    angle = index * np.pi * (3 - np.sqrt(5)) + seed
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - radius**2)]).astype(np.float32)
+
+
+def gather(
+    points: Floats, normals: Floats, count: int, radiance: Callable[[Floats, Floats], Floats]
+) -> Floats:
+    """Irradiance (3, N) from `radiance(origins, directions)` over each point's hemisphere."""
+    generator = np.random.default_rng(points.shape[1])
+    spin = generator.random(points.shape[1], np.float32) * np.float32(2 * np.pi)
+    first, second = bases(normals)
+    c, s = np.cos(spin), np.sin(spin)
+    total = np.zeros_like(points)
+    for x, y, z in hemisphere(count, 0).T:
+        direction = first * (x * c - y * s) + second * (x * s + y * c) + normals * z
+        total += radiance(points, np.asarray(direction, np.float32))
+    return np.asarray(total * np.float32(np.pi / count), np.float32)
+
+
+@dataclass(frozen=True)
+class RoomLight:
+    """Daylight through openings, sunshine through them, lamps, and what walls and furniture hand on."""
+
+    solids: Sequence[Solid]
+    openings: Sequence[Opening]
+    outdoors: Sky
+    sun_direction: tuple[float, float, float]
+    sun: Colour
+    lamps: Sequence[tuple[tuple[float, float, float], Colour]]
+    room: tuple[tuple[float, float, float], tuple[float, float, float]]
+    bounce_rays: int = 20
+    window_rays: int = 14
+
+    @cached_property
+    def occluders(self) -> list[Solid]:
+        return [s for s in self.solids if s.casts]
+
+    @cached_property
+    def furniture(self) -> list[Solid]:
+        """What can stand between two points of the room: everything but its shell."""
+        low, high = (np.asarray(a, np.float32)[:, None] for a in self.room)
+        return [s for s in self.occluders if ((s.corners > low - 0.02) & (s.corners < high + 0.02)).all()]
+
+    @cached_property
+    def means(self) -> Floats:
+        return np.array([s.material.mean for s in self.occluders] + [(0, 0, 0)], np.float32).T
+
+    @cached_property
+    def glows(self) -> Floats:
+        return np.array([s.material.glow for s in self.occluders] + [(0, 0, 0)], np.float32).T
+
+    def windows(self, points: Floats, normals: Floats, count: int, *, shadows: bool = True) -> Floats:
+        """Irradiance (3, N) straight through the openings."""
+        total = np.zeros_like(points)
+        generator = np.random.default_rng(points.shape[1] + 1)
+        for opening in self.openings:
+            inward = np.asarray(opening.inward, np.float32)[:, None]
+            jitter = generator.random((2, points.shape[1]), np.float32)
+            for k in range(count):
+                u = (jitter[0] + (k + 0.5) / count) % 1
+                v = (jitter[1] + k * 0.618034) % 1
+                way = opening.place(u, v) - points
+                squared = (way * way).sum(0)
+                distance = np.sqrt(squared)
+                direction = way / np.maximum(distance, 1e-4)
+                leaving = -(direction * inward).sum(0)
+                form = np.clip((direction * normals).sum(0), 0, 1) * np.clip(leaving, 0, 1)
+                form = form * opening.area / (count * np.maximum(squared, 0.04))
+                lit = np.flatnonzero(form > 1e-6)
+                if not lit.size:
+                    continue
+                part = self.outdoors(points[:, lit], direction[:, lit]) * form[lit]
+                if shadows:
+                    part = part * (1 - blocked(self.furniture, points[:, lit], direction[:, lit], distance[lit]))
+                total[:, lit] += part
+        return total
+
+    def lamplight(self, points: Floats, normals: Floats, *, shadows: bool = True) -> Floats:
+        total = np.zeros_like(points)
+        for place, colour in self.lamps:
+            way = np.asarray(place, np.float32)[:, None] - points
+            distance = np.sqrt((way * way).sum(0))
+            direction = np.asarray(way / np.maximum(distance, 1e-4), np.float32)
+            form = np.clip((direction * normals).sum(0), 0, 1) / np.maximum(distance * distance, 0.06)
+            if shadows:
+                form = form * (1 - blocked(self.furniture, points, direction, distance - 0.28))
+            total += np.asarray(colour, np.float32)[:, None] * form
+        return total
+
+    def sharp(self, points: Floats, normals: Floats) -> Floats:
+        return self.sunshine(points, normals, self.occluders, samples=4)
+
+    def sunshine(self, points: Floats, normals: Floats, solids: Sequence[Solid], samples: int) -> Floats:
+        total = np.zeros_like(points)
+        to_sun = -np.asarray(self.sun_direction, np.float32)[:, None]
+        to_sun = to_sun / np.linalg.norm(to_sun)
+        facing = np.clip((normals * to_sun).sum(0), 0, 1)
+        through = np.zeros(points.shape[1], bool)
+        for opening in self.openings:
+            through |= self.passes(opening, points, to_sun)
+        index = np.flatnonzero(through & (facing > 0))
+        if not index.size:
+            return total
+        shadow = np.zeros(index.size, np.float32)
+        start = points[:, index] + normals[:, index] * 2e-3
+        for k in range(samples):
+            wobble = np.array([[np.cos(k * 2.4)], [0.3 * np.sin(k * 3.1)], [np.sin(k * 2.4)]], np.float32) * 0.006
+            direction = np.broadcast_to(to_sun + wobble, start.shape).astype(np.float32)
+            shadow += blocked(solids, start, direction, 30.0) / samples
+        total[:, index] = np.asarray(self.sun, np.float32)[:, None] * facing[index] * (1 - shadow)
+        return total
+
+    def passes(self, opening: Opening, points: Floats, to_sun: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        inward = np.asarray(opening.inward, np.float32)[:, None]
+        speed = float(-(to_sun * inward).sum())
+        if speed <= 0:
+            return np.zeros(points.shape[1], bool)
+        corner, along, upward = (
+            np.asarray(a, np.float32)[:, None] for a in (opening.corner, opening.along, opening.upward)
+        )
+        t = ((points - corner) * inward).sum(0) / speed
+        at = points + to_sun * t - corner
+        u = (at * along).sum(0) / (along * along).sum()
+        v = (at * upward).sum(0) / (upward * upward).sum()
+        return (t > 0) & (u > -0.1) & (u < 1.1) & (v > -0.1) & (v < 1.1)
+
+    @cached_property
+    def ambient(self) -> Floats:
+        """Light that has bounced more than once, taken as even all over: irradiance (3, 1)."""
+        generator = np.random.default_rng(5)
+        low, high = (np.asarray(a, np.float32)[:, None] for a in self.room)
+        points = (low + (high - low) * generator.random((3, 600), np.float32)).astype(np.float32)
+        face = np.arange(600) % 6
+        axis, side = face % 3, face // 3
+        normals = np.zeros_like(points)
+        index = np.arange(600)
+        points[axis, index] = np.where(side == 0, low[axis, 0], high[axis, 0])
+        normals[axis, index] = np.where(side == 0, 1, -1)
+        sizes = (high - low)[:, 0]
+        weights = (sizes.prod() / sizes)[axis]
+        first = self.windows(points, normals, 6) + self.sunshine(points, normals, self.occluders, 1)
+        first += self.lamplight(points, normals)
+        mean = (first * weights).sum(1) / weights.sum()
+        reflect = np.array([0.56, 0.52, 0.47], np.float32)
+        return np.asarray((mean * reflect**2 / (1 - reflect))[:, None], np.float32)
+
+    def handed_on(self, origins: Floats, directions: Floats) -> Floats:
+        """Radiance (3, N) of whatever is met; windows count as dark, for they are reckoned on their own."""
+        distance, which = nearest(self.occluders, origins, directions, coarse=True)
+        radiance = np.zeros_like(origins)
+        hit = np.flatnonzero(which >= 0)
+        if not hit.size:
+            return radiance
+        points = origins[:, hit] + directions[:, hit] * distance[hit]
+        normals = np.zeros_like(points)
+        for number in np.unique(which[hit]):
+            mine = np.flatnonzero(which[hit] == number)
+            normals[:, mine] = self.occluders[number].normals(points[:, mine])
+        light = self.windows(points, normals, 1, shadows=False) * 0.8
+        light += self.lamplight(points, normals, shadows=False) + self.ambient
+        light += self.sunshine(points, normals, self.occluders, 1)
+        radiance[:, hit] = self.means[:, which[hit]] * light / np.float32(np.pi) + self.glows[:, which[hit]]
+        return radiance
+
+    def mirrored(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
+        radiance = np.zeros_like(points)
+        shiny = np.flatnonzero(gloss > 0)
+        if not shiny.size:
+            return radiance
+        generator = np.random.default_rng(shiny.size)
+        p, n, v = points[:, shiny], normals[:, shiny], views[:, shiny]
+        away = v - 2 * (v * n).sum(0) * n
+        rough = 0.11 * (1 - 0.75 * np.clip(gloss[shiny] - 1, 0, 1))
+        for _ in range(6):
+            direction = away + generator.standard_normal(away.shape, np.float32) * rough
+            direction = np.asarray(direction / np.sqrt((direction**2).sum(0)), np.float32)
+            _, which = nearest(self.occluders, p, direction, coarse=True)
+            seen = self.handed_on(p, direction)
+            free = np.flatnonzero(which < 0)
+            seen[:, free] = self.outdoors(p[:, free], direction[:, free])
+            radiance[:, shiny] += seen / 6
+        return radiance
+
+    def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
+        light = self.windows(points, normals, self.window_rays) + self.lamplight(points, normals)
+        light += gather(points, normals, self.bounce_rays, self.handed_on)
+        return np.concatenate([light, self.mirrored(points, normals, views, gloss)])
+
+
+@dataclass(frozen=True)
+class SkyLight:
+    """Light from a whole sky, dimmed where things stand in its way and handed on by what it meets."""
+
+    solids: Sequence[Solid]
+    sky: Sky
+    level: Colour
+    rays: int = 28
+    sun_direction: tuple[float, float, float] = (0.3, 0.4, -0.8)
+    sun: Colour = (0.0, 0.0, 0.0)
+
+    @cached_property
+    def occluders(self) -> list[Solid]:
+        return [s for s in self.solids if s.casts]
+
+    @cached_property
+    def means(self) -> Floats:
+        return np.array([s.material.mean for s in self.occluders] + [(0, 0, 0)], np.float32).T
+
+    def arriving(self, origins: Floats, directions: Floats) -> Floats:
+        _, which = nearest(self.occluders, origins, directions, coarse=True)
+        level = np.asarray(self.level, np.float32)[:, None]
+        radiance = self.means[:, which] * level * 0.55
+        free = np.flatnonzero(which < 0)
+        radiance[:, free] = self.sky(origins[:, free], directions[:, free])
+        return np.asarray(radiance, np.float32)
+
+    def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
+        light = gather(points, normals, self.rays, self.arriving)
+        mirrored = np.zeros_like(points)
+        shiny = np.flatnonzero(gloss > 0)
+        if shiny.size:
+            v, n = views[:, shiny], normals[:, shiny]
+            away = np.asarray(v - 2 * (v * n).sum(0) * n, np.float32)
+            mirrored[:, shiny] = self.arriving(points[:, shiny], away)
+        return np.concatenate([light, mirrored])
+
+    def sharp(self, points: Floats, normals: Floats) -> Floats:
+        to_sun = -np.asarray(self.sun_direction, np.float32)[:, None]
+        to_sun = np.asarray(to_sun / np.linalg.norm(to_sun), np.float32)
+        facing = np.clip((normals * to_sun).sum(0), 0, 1)
+        if not any(self.sun):
+            return np.zeros_like(points)
+        start = points + normals * 2e-3
+        shadow = blocked(self.occluders, start, np.broadcast_to(to_sun, start.shape), 80.0)
+        return np.asarray(np.asarray(self.sun, np.float32)[:, None] * facing * (1 - shadow), np.float32)

@@ -1,0 +1,245 @@
+"""Ray casting a world into linear radiance.
+
+Soft light is gathered on a coarse grid of pixels, smoothed along surfaces, and looked up from there; textures, hard
+shadows and outlines are worked out for every pixel, and again at four places in pixels where something ends.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotfolder.demo.camera import Pinhole
+from hotfolder.demo.solids import FAR, Solid, nearest
+from hotfolder.demo.textures import Floats
+
+TILE = 128
+THREADS = 2
+COARSE_COLUMNS = 300
+SUBSAMPLES = ((0.12, 0.38), (0.62, 0.12), (0.38, 0.88), (0.88, 0.62))
+
+
+class Light(Protocol):
+    """What illuminates a world. Points, normals and views are (3, N); answers are radiometric, linear RGB."""
+
+    def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
+        """(6, N): irradiance from everything but the sun, then radiance mirrored towards the camera."""
+        ...
+
+    def sharp(self, points: Floats, normals: Floats) -> Floats:
+        """(3, N): irradiance that varies too quickly for the coarse grid, such as sunlight through a window."""
+        ...
+
+
+@dataclass(frozen=True)
+class World:
+    solids: Sequence[Solid]
+    camera: Pinhole
+    light: Light
+    backdrop: Callable[[Floats, Floats], Floats]
+    """Radiance (3, N) where nothing is met, from origins (3, 1) and directions (3, N)."""
+
+
+@dataclass(frozen=True)
+class Render:
+    radiance: Floats
+    """(height, width, 3), linear."""
+    depth: Floats
+    """(height, width): metres along the ray, FAR in the open."""
+
+
+@dataclass
+class Surfaces:
+    """What a bundle of rays met."""
+
+    distance: Floats
+    which: NDArray[np.int16]
+    points: Floats
+    normals: Floats
+
+
+@dataclass
+class Caster:
+    world: World
+    step: float = field(init=False)
+    columns: int = field(init=False)
+    rows: int = field(init=False)
+    guide: Floats = field(init=False)
+    """(rows * columns, 12): normal, point, irradiance and mirrored radiance of the coarse grid."""
+
+    def __post_init__(self) -> None:
+        camera = self.world.camera
+        self.columns = min(COARSE_COLUMNS, camera.width)
+        self.step = camera.width / self.columns
+        self.rows = max(2, round(camera.height / self.step))
+        self.origin = np.asarray(camera.position, np.float32)[:, None]
+        self.shown = [s for s in self.world.solids if s.seen]
+        self.frames = [self.frame(s) for s in self.shown]
+        self.gloss = np.array([s.material.gloss for s in self.shown] + [0.0], np.float32)
+
+    def frame(self, solid: Solid) -> tuple[float, float, float, float]:
+        """The part of the picture that a solid can cover: left, top, right, bottom."""
+        x, y, depth = self.world.camera.project(solid.corners)
+        if depth.min() < 0.05:
+            return (-np.inf, -np.inf, np.inf, np.inf)
+        return (float(x.min()) - 2, float(y.min()) - 2, float(x.max()) + 2, float(y.max()) + 2)
+
+    def cast(self, px: Floats, py: Floats) -> tuple[Surfaces, Floats]:
+        direction = self.world.camera.rays(px, py)
+        left, top, right, bottom = px.min(), py.min(), px.max(), py.max()
+        near = [
+            i
+            for i, (x0, y0, x1, y1) in enumerate(self.frames)
+            if x0 <= right and x1 >= left and y0 <= bottom and y1 >= top
+        ]
+        distance, local = nearest([self.shown[i] for i in near], self.origin, direction)
+        which = np.array([*near, -1], np.int16)[local]
+        points = self.origin + direction * np.minimum(distance, 1e3)
+        normals = np.zeros_like(points)
+        for number in np.unique(which):
+            if number >= 0:
+                mine = np.flatnonzero(which == number)
+                normals[:, mine] = self.shown[number].normals(points[:, mine])
+        return Surfaces(distance, which, points, normals), direction
+
+    def gather(self) -> None:
+        """Fill the coarse grid with soft light."""
+        y, x = np.mgrid[0 : self.rows, 0 : self.columns].astype(np.float32)
+        px, py = ((x + 0.5) * self.step).ravel(), ((y + 0.5) * self.step).ravel()
+        chunks = np.array_split(np.arange(px.size), max(THREADS, px.size // 12000))
+
+        def one(index: NDArray[np.int64]) -> Floats:
+            met, direction = self.cast(px[index], py[index])
+            light = np.zeros((6, index.size), np.float32)
+            solid = np.flatnonzero(met.which >= 0)
+            if solid.size:
+                light[:, solid] = self.world.light.soft(
+                    met.points[:, solid] + met.normals[:, solid] * 1e-3,
+                    met.normals[:, solid],
+                    direction[:, solid],
+                    self.gloss[met.which[solid]],
+                )
+            return np.concatenate([met.normals, met.points, light])
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            grid = np.concatenate(list(pool.map(one, chunks)), axis=1)
+        self.guide = smooth(grid.reshape(12, self.rows, self.columns)).reshape(12, -1).T.copy()
+
+    def look_up(self, px: Floats, py: Floats, met: Surfaces) -> Floats:
+        """Soft light (6, N) at surfaces, from the coarse grid's neighbours on the same surface."""
+        x, y = px / self.step - 0.5, py / self.step - 0.5
+        left, top = np.floor(x), np.floor(y)
+        total = np.zeros((px.size, 6), np.float32)
+        weights = np.zeros(px.size, np.float32)
+        for dy in (0, 1):
+            for dx in (0, 1):
+                column = np.clip(left + dx, 0, self.columns - 1).astype(np.int32)
+                row = np.clip(top + dy, 0, self.rows - 1).astype(np.int32)
+                near = self.guide[row * self.columns + column]
+                facing = np.einsum("cn,nc->n", met.normals, near[:, :3])
+                apart = np.einsum("cn,nc->n", met.normals, near[:, 3:6]) - (met.normals * met.points).sum(0)
+                weight = np.clip(facing, 0, 1) ** 6 * np.exp(-np.abs(apart) * 25) + 1e-5
+                weight *= (1 - np.abs(x - left - dx)) * (1 - np.abs(y - top - dy)) + 0.02
+                weight *= np.where(near[:, 6] > 0, 1, 1e-3)
+                total += near[:, 6:] * weight[:, None]
+                weights += weight
+        return np.asarray((total / weights[:, None]).T, np.float32)
+
+    def shade(self, px: Floats, py: Floats) -> tuple[Floats, Surfaces]:
+        met, direction = self.cast(px, py)
+        radiance = np.zeros_like(direction)
+        away = np.flatnonzero(met.which < 0)
+        if away.size:
+            radiance[:, away] = self.world.backdrop(self.origin, direction[:, away])
+        if away.size == px.size:
+            return radiance, met
+        soft = self.look_up(px, py, met)
+        for number in np.unique(met.which[met.which >= 0]):
+            mine = np.flatnonzero(met.which == number)
+            points, normals = met.points[:, mine], met.normals[:, mine]
+            material = self.shown[number].material
+            cosine = np.abs((normals * direction[:, mine]).sum(0))
+            footprint = met.distance[mine] / self.world.camera.focal_px / np.sqrt(np.maximum(cosine, 0.02))
+            light = soft[:3, mine] + self.world.light.sharp(points, normals)
+            colour = material.surface(points, normals, footprint.astype(np.float32))
+            coat = material.gloss * (0.04 + 0.96 * (1 - cosine) ** 5)
+            glow = np.asarray(material.glow, np.float32)[:, None]
+            radiance[:, mine] = colour * light / np.float32(np.pi) + coat * soft[3:, mine] + glow
+        return radiance, met
+
+
+def smooth(grid: Floats) -> Floats:
+    """Average the light of neighbouring grid points on the same surface (12, rows, columns), twice, ever wider."""
+    normal, point, light = grid[:3], grid[3:6], grid[6:]
+    for spread in (1, 2):
+        total, weights = light.copy(), np.ones(light.shape[1:], np.float32)
+        for dy in range(-2, 3):
+            for dx in range(-2, 3):
+                if dy == dx == 0:
+                    continue
+                shift = (dy * spread, dx * spread)
+                other = np.roll(grid[:6], shift, (1, 2))
+                facing = np.clip((normal * other[:3]).sum(0), 0, 1) ** 16
+                apart = np.abs((normal * (other[3:] - point)).sum(0))
+                weight = facing * np.exp(-apart * 40) / (1 + 0.35 * (dy * dy + dx * dx))
+                total += np.roll(light, shift, (1, 2)) * weight
+                weights += weight
+        light = total / weights
+    return np.concatenate([normal, point, light]).astype(np.float32)
+
+
+def render(world: World) -> Render:
+    """Render a world through its camera."""
+    caster = Caster(world)
+    caster.gather()
+    height, width = world.camera.height, world.camera.width
+    radiance = np.zeros((height, width, 3), np.float32)
+    depth = np.zeros((height, width), np.float32)
+    which = np.zeros((height, width), np.int16)
+    normals = np.zeros((height, width, 3), np.float32)
+    tiles = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
+
+    def first(corner: tuple[int, int]) -> None:
+        rows = slice(corner[0], min(corner[0] + TILE, height))
+        columns = slice(corner[1], min(corner[1] + TILE, width))
+        y, x = np.mgrid[rows, columns].astype(np.float32) + np.float32(0.5)
+        colour, met = caster.shade(x.ravel(), y.ravel())
+        radiance[rows, columns] = colour.T.reshape(*x.shape, 3)
+        depth[rows, columns] = met.distance.reshape(x.shape)
+        which[rows, columns] = met.which.reshape(x.shape)
+        normals[rows, columns] = met.normals.T.reshape(*x.shape, 3)
+
+    def again(corner: tuple[int, int]) -> None:
+        rows, columns = slice(corner[0], corner[0] + TILE), slice(corner[1], corner[1] + TILE)
+        y, x = np.nonzero(ends[rows, columns])
+        if not y.size:
+            return
+        places = np.array(SUBSAMPLES, np.float32)
+        px = (x[:, None] + corner[1] + places[:, 0]).ravel().astype(np.float32)
+        py = (y[:, None] + corner[0] + places[:, 1]).ravel().astype(np.float32)
+        colour, _ = caster.shade(px, py)
+        radiance[y + corner[0], x + corner[1]] = colour.reshape(3, -1, len(places)).mean(2).T
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(first, tiles))
+        ends = outlines(which, normals)
+        list(pool.map(again, tiles))
+    return Render(radiance, depth)
+
+
+def outlines(which: NDArray[np.int16], normals: Floats) -> NDArray[np.bool_]:
+    """Pixels where one solid, or one of its faces, ends."""
+    ends = np.zeros(which.shape, bool)
+    down = (which[1:] != which[:-1]) | ((normals[1:] * normals[:-1]).sum(2) < 0.8) & (which[1:] >= 0)
+    across = (which[:, 1:] != which[:, :-1]) | ((normals[:, 1:] * normals[:, :-1]).sum(2) < 0.8) & (which[:, 1:] >= 0)
+    ends[1:] |= down
+    ends[:-1] |= down
+    ends[:, 1:] |= across
+    ends[:, :-1] |= across
+    return ends
+
+
+__all__ = ["FAR", "Light", "Render", "World", "render"]
