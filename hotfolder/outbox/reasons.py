@@ -34,7 +34,7 @@ def reason_text(
     `title` is the headline; `charged` says in a sentence what was or may have been paid, empty for nothing.
     `when` is shown with its own time zone. The same arguments give the same text.
     """
-    photos = "\n".join(f"  {plain(name)}" for name in files) or "  (none)"
+    photos = "\n".join(f"    {plain(name)}" for name in files) or "    (none)"
     parts = [
         paragraph(title),
         "=" * min(max(len(plain(title)), 3), 76),

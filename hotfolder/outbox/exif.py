@@ -1,0 +1,124 @@
+"""EXIF, changed in place: every byte that needn't change stays where it is, so maker notes survive."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+HEADER = b"Exif\0\0"
+IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
+THUMBNAIL_OFFSET, THUMBNAIL_BYTES, EXIF_FOLDER = 0x0201, 0x0202, 0x8769
+PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
+SHORT, LONG = 3, 4
+ENTRY_BYTES = 12
+PADDING_BYTES = 8
+
+
+class Damaged(ValueError):
+    """These bytes aren't the metadata that they are said to be."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A single SHORT or LONG of a folder of tags, and where its value lies."""
+
+    code: str
+    position: int
+    value: int
+
+
+class Tags:
+    """One block of EXIF (without the `Exif\\0\\0` in front of it). Raises `Damaged` where it isn't one."""
+
+    def __init__(self, block: bytes) -> None:
+        orders = {b"II*\0": "<", b"MM\0*": ">"}
+        if block[:4] not in orders:
+            raise Damaged("no TIFF header")
+        self.data = bytearray(block)
+        self.order = orders[block[:4]]
+        self.first = self.unpack("I", 4)
+        self.numbers(self.first)
+
+    def unpack(self, code: str, position: int) -> int:
+        try:
+            (value,) = struct.unpack_from(self.order + code, self.data, position)
+        except struct.error as error:
+            raise Damaged(f"ends before byte {position}") from error
+        return int(value)
+
+    def numbers(self, folder: int) -> dict[int, Number]:
+        """The single SHORTs and LONGs of the folder at byte `folder`, by tag."""
+        found = {}
+        for index in range(self.unpack("H", folder)):
+            entry = folder + 2 + ENTRY_BYTES * index
+            tag, kind, count = (
+                self.unpack("H", entry),
+                self.unpack("H", entry + 2),
+                self.unpack("I", entry + 4),
+            )
+            code = {SHORT: "H", LONG: "I"}.get(kind)
+            value = self.unpack(code or "I", entry + 8)
+            if code is not None and count == 1:
+                found[tag] = Number(code, entry + 8, value)
+        return found
+
+    def set(self, number: Number | None, value: int) -> None:
+        """Change a value that is there, if the new one fits into its kind."""
+        if number is not None and value < (1 << 16 if number.code == "H" else 1 << 32):
+            struct.pack_into(self.order + number.code, self.data, number.position, value)
+
+    def orientation(self) -> int:
+        """1 to 8; 1 where it isn't said."""
+        number = self.numbers(self.first).get(ORIENTATION)
+        return number.value if number is not None and 1 <= number.value <= 8 else 1
+
+    def describe(self, *, width: int, height: int, orientation: int) -> None:
+        """Make size and orientation true of the picture that the block will be put into."""
+        main = self.numbers(self.first)
+        self.set(main.get(ORIENTATION), orientation)
+        self.set(main.get(IMAGE_WIDTH), width)
+        self.set(main.get(IMAGE_LENGTH), height)
+        if EXIF_FOLDER in main:
+            try:
+                exif = self.numbers(main[EXIF_FOLDER].value)
+            except Damaged:
+                return
+            self.set(exif.get(PIXEL_WIDTH), width)
+            self.set(exif.get(PIXEL_HEIGHT), height)
+
+    def drop_thumbnail(self) -> None:
+        """Unhook the second picture; where its bytes are the last of the block, cut them off too."""
+        pointer = self.first + 2 + ENTRY_BYTES * self.unpack("H", self.first)
+        # Some cameras leave the pointer out where there is no second picture.
+        second = self.unpack("I", pointer) if pointer + 4 <= len(self.data) else 0
+        if second == 0:
+            return
+        struct.pack_into(self.order + "I", self.data, pointer, 0)
+        try:
+            numbers = self.numbers(second)
+        except Damaged:
+            return
+        if THUMBNAIL_OFFSET not in numbers or THUMBNAIL_BYTES not in numbers:
+            return
+        start = numbers[THUMBNAIL_OFFSET].value
+        end = start + numbers[THUMBNAIL_BYTES].value
+        if max(second, pointer + 4) < start < end <= len(self.data) <= end + PADDING_BYTES:
+            del self.data[start:]
+
+
+def corrected(block: bytes, *, width: int, height: int, orientation: int) -> bytes:
+    """`block` for a picture of that size and orientation, without its thumbnail. Raises `Damaged`."""
+    tags = Tags(block)
+    tags.describe(width=width, height=height, orientation=orientation)
+    tags.drop_thumbnail()
+    return bytes(tags.data)
+
+
+def orientation_of(block: bytes | None) -> int:
+    """What the block says, 1 where it says nothing or is damaged."""
+    if block is None:
+        return 1
+    try:
+        return Tags(block).orientation()
+    except Damaged:
+        return 1

@@ -1,0 +1,118 @@
+"""PNG files as a list of chunks, so that metadata changes and the compressed picture does not."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from hotfolder.outbox.blocks import Blocks, Shape
+from hotfolder.outbox.exif import Damaged
+
+MAGIC = b"\x89PNG\r\n\x1a\n"
+XMP = b"XML:com.adobe.xmp"
+PICTURE = frozenset({b"IDAT", b"fdAT"})
+COLOURS = frozenset({b"iCCP", b"sRGB", b"cICP", b"gAMA", b"cHRM"})
+CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
+MOST_BLOCK_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Where a chunk lies in its file, all of it included; `data` is empty for the picture's own."""
+
+    kind: bytes
+    start: int
+    end: int
+    data: bytes = b""
+
+
+def read_chunks(stream: BinaryIO) -> list[Chunk]:
+    """All chunks up to IEND. Raises `Damaged` where the file isn't a PNG or ends early."""
+    if stream.read(8) != MAGIC:
+        raise Damaged("not a PNG")
+    chunks: list[Chunk] = []
+    while not chunks or chunks[-1].kind != b"IEND":
+        start = stream.tell()
+        head = stream.read(8)
+        if len(head) < 8:
+            raise Damaged("a PNG without an end")
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        end = start + 12 + length
+        wanted = kind not in PICTURE and length <= MOST_BLOCK_BYTES
+        data = stream.read(length) if wanted else b""
+        if wanted and len(data) < length:
+            raise Damaged("a PNG chunk ends early")
+        stream.seek(end)
+        chunks.append(Chunk(kind, start, end, data))
+    return chunks
+
+
+def shape(chunks: list[Chunk]) -> Shape:
+    """From the header. Raises `Damaged` where it isn't one."""
+    header = chunks[0]
+    if header.kind != b"IHDR" or len(header.data) != 13:
+        raise Damaged("a PNG without a header")
+    width, height, _, colour = struct.unpack_from(">IIBB", header.data)
+    return Shape(width, height, CHANNELS.get(colour, 3))
+
+
+def read_blocks(chunks: list[Chunk]) -> Blocks:
+    """What the chunks say about the picture; damaged blocks are None."""
+    exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
+    xmp = next((packet(chunk) for chunk in chunks if holds_xmp(chunk)), None)
+    icc = next((profile(chunk.data) for chunk in chunks if chunk.kind == b"iCCP"), None)
+    return Blocks(exif, xmp, None, icc, any(chunk.kind in COLOURS for chunk in chunks))
+
+
+def holds_xmp(chunk: Chunk) -> bool:
+    return chunk.kind == b"iTXt" and chunk.data.startswith(XMP + b"\0")
+
+
+def packet(chunk: Chunk) -> bytes | None:
+    flags, rest = chunk.data[len(XMP) + 1 : len(XMP) + 3], chunk.data[len(XMP) + 3 :]
+    parts = rest.split(b"\0", 2)
+    if len(flags) < 2 or len(parts) < 3:
+        return None
+    return inflated(parts[2]) if flags[0] else parts[2]
+
+
+def profile(data: bytes) -> bytes | None:
+    _, found, rest = data.partition(b"\0")
+    return inflated(rest[1:]) if found else None
+
+
+def inflated(data: bytes) -> bytes | None:
+    """Unpacked, unless it is damaged or larger than any sane block."""
+    unpacker = zlib.decompressobj()
+    try:
+        unpacked = unpacker.decompress(data, MOST_BLOCK_BYTES)
+    except zlib.error:
+        return None
+    return unpacked if unpacker.eof else None
+
+
+def encoded(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def new_chunks(blocks: Blocks) -> bytes:
+    """The chunks for what `blocks` holds, in an order that is legal right after the header."""
+    made = []
+    if blocks.icc is not None:
+        made.append(encoded(b"iCCP", b"ICC profile\0\0" + zlib.compress(blocks.icc, 9)))
+    if blocks.exif is not None:
+        made.append(encoded(b"eXIf", blocks.exif))
+    if blocks.xmp is not None:
+        made.append(encoded(b"iTXt", XMP + b"\0\0\0\0\0" + blocks.xmp))
+    return b"".join(made)
+
+
+def is_replaced(chunk: Chunk, blocks: Blocks) -> bool:
+    """Whether one of `blocks` stands in for this chunk."""
+    return (
+        (chunk.kind == b"eXIf" and blocks.exif is not None)
+        or (chunk.kind == b"iCCP" and blocks.icc is not None)
+        or (holds_xmp(chunk) and blocks.xmp is not None)
+    )
