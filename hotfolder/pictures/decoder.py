@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.pictures.inspect import printable
+from hotfolder.pictures.formats import printable_name
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -51,7 +51,7 @@ class Decoder:
                 if answer is not None:
                     return _facts(answer)
         raise NeverUsable(
-            f"{printable(path.name)} can't be decoded: it needs too much memory, or is damaged.",
+            f"{printable_name(path.name)} can't be decoded: it needs too much memory, or is damaged.",
             hint="Export the photo once more as JPEG at its normal size.",
         )
 
@@ -73,7 +73,7 @@ class Decoder:
                 line = await worker.stdout.readline()
         except TimeoutError:
             raise NotWhole(
-                f"{printable(path.name)} could not be read within {self._patience_seconds:.0f} s.",
+                f"{printable_name(path.name)} could not be read within {self._patience_seconds:.0f} s.",
                 hint="Check the disk or share it lies on.",
             ) from None
         except (BrokenPipeError, ConnectionResetError):

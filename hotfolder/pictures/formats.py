@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import PurePath
 
 EXPORT_HINT = "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files."
@@ -55,6 +56,12 @@ PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys()
 JPEG_HEAD = b"\xff\xd8\xff"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
 HEAD_BYTES = 16
+
+
+def printable_name(name: str) -> str:
+    """`name` for a message: whatever is not UTF-8, or can't be printed, is escaped."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def is_photo_name(name: str) -> bool:

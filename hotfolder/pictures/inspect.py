@@ -23,6 +23,7 @@ from hotfolder.pictures.formats import (
     PNG_HEAD,
     REFUSED_SUFFIXES,
     foreign_format,
+    printable_name,
 )
 from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
 
@@ -37,7 +38,7 @@ def inspect(path: Path, *, limits: PictureLimits) -> PictureFacts:
     `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: call it
     through `Decoder` in a process that is to stay small.
     """
-    name = printable(path.name)
+    name = printable_name(path.name)
     refused = REFUSED_SUFFIXES.get(PurePath(path.name).suffix.lower())
     if refused is not None:
         raise _wrong_format(name, refused)
@@ -52,12 +53,6 @@ def inspect(path: Path, *, limits: PictureLimits) -> PictureFacts:
             f"{name} is not complete: the file breaks off before the picture's end.", hint=_COPY_HINT
         )
     return _decode(name, kind, content, digest, limits)
-
-
-def printable(name: str) -> str:
-    """`name` for a message: whatever is not UTF-8 or can't be printed is escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _read(path: Path, name: str, limits: PictureLimits) -> tuple[bytes, str]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.inspect import inspect, printable
+from hotfolder.pictures.formats import printable_name
+from hotfolder.pictures.inspect import inspect
 
 _PR_SET_PDEATHSIG = 1
 
@@ -45,7 +46,10 @@ def _answer(path: Path, limits: PictureLimits) -> dict[str, Any]:
     except NeverUsable as error:
         return {"never": error.message, "hint": error.hint}
     except MemoryError:
-        return {"never": f"{printable(path.name)} needs more memory to open than is allowed.", "hint": ""}
+        return {
+            "never": f"{printable_name(path.name)} needs more memory to open than is allowed.",
+            "hint": "",
+        }
 
 
 def _die_with(parent_id: int) -> None:

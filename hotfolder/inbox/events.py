@@ -1,0 +1,72 @@
+"""What the inbox says: to the engine, once, and to whoever asks how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hotfolder.inbox.snapshot import Notice
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.sets import BracketSet
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """Durations in seconds. `quiet_seconds` is for sets whose route names none. `watch` False: no events."""
+
+    quiet_seconds: float = 15.0
+    give_up_seconds: float = 900.0
+    scan_seconds: float = 10.0
+    watch: bool = True
+    limits: PictureLimits = field(default_factory=PictureLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class SetReady:
+    """A set has settled. Said once for the same files in the same state."""
+
+    bracket_set: BracketSet
+
+
+@dataclass(frozen=True, slots=True)
+class SetRefused:
+    """A set can't be made as it is. `files` are all of its originals, as absolute paths with raw names."""
+
+    inbox: Path
+    project: str
+    folder: str
+    files: tuple[Path, ...]
+    reason: str
+    hint: str
+
+    @property
+    def path(self) -> Path:
+        return self.inbox / self.project / self.folder
+
+
+InboxEvent = SetReady | SetRefused
+
+
+@dataclass(frozen=True, slots=True)
+class SettlingSet:
+    """A set that isn't ready. `may_proceed`: time alone may make it ready, or refused."""
+
+    project: str
+    folder: str
+    photo_count: int
+    reason: str
+    may_proceed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InboxOutlook:
+    """How the inbox stands. `degraded` is "" when all is well.
+
+    `may_proceed` says whether something can still become ready or refused without anybody's doing; True
+    before the first complete look.
+    """
+
+    settling: tuple[SettlingSet, ...]
+    notices: tuple[Notice, ...]
+    degraded: str
+    may_proceed: bool

@@ -1,0 +1,71 @@
+"""Names that are not photos and not companions: transfers under way, litter, and files of our own."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+
+MARKER_NAME = ".hotfolder-root"
+READY_NAME = ".ready"
+
+_TEMPORARY_SUFFIXES = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".filepart",
+    ".download",
+    ".!sync",
+    "~",
+)
+_TEMPORARY_STARTS = ("~", ".::tmpname:", ".syncthing.", ".goutputstream-", ".smbdelete", ".nfs")
+_TEMPORARY_FOLDERS = frozenset({".rsync-partial", ".~tmp~"})
+# rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is asked for, since `.picasa.config` is no transfer.
+_RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
+
+_JUNK = frozenset(
+    {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "@syno", ".localized"}
+)
+_JUNK_FOLDERS = (
+    ".*",
+    "@*",
+    "#recycle",
+    "#snapshot",
+    "$recycle.bin",
+    "system volume information",
+    "lost+found",
+)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether this name is what a copying program calls a file that it is still writing."""
+    lower = name.lower()
+    if is_junk(name):
+        return False
+    return (
+        lower.endswith(_TEMPORARY_SUFFIXES)
+        or lower.startswith(_TEMPORARY_STARTS)
+        or _RSYNC.fullmatch(name) is not None
+    )
+
+
+def is_temporary_folder(name: str) -> bool:
+    """Whether a copying program keeps its unfinished files in a folder of this name."""
+    return name in _TEMPORARY_FOLDERS
+
+
+def is_junk(name: str) -> bool:
+    """Whether a desktop or a NAS left this file; nobody misses it and nobody meant it."""
+    return name.startswith("._") or name.lower() in _JUNK
+
+
+def is_junk_folder(name: str) -> bool:
+    """Whether a folder of this name is a system's own: hidden, a recycle bin, a NAS's thumbnails."""
+    lower = name.lower()
+    return any(fnmatch.fnmatchcase(lower, pattern) for pattern in _JUNK_FOLDERS)
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of this name inside a set means something to hotfolder, and is no companion."""
+    return name in (MARKER_NAME, READY_NAME)

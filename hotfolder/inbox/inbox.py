@@ -1,0 +1,253 @@
+"""One inbox: looks at it when something may have happened, and says which sets are ready or refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.clock import Clock
+from hotfolder.inbox import notices
+from hotfolder.inbox.events import (
+    InboxEvent,
+    InboxOutlook,
+    InboxSettings,
+    SetReady,
+    SetRefused,
+)
+from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.inbox.ledger import Ledger
+from hotfolder.inbox.photos import PhotoBook
+from hotfolder.inbox.root import Root, RootStanding
+from hotfolder.inbox.scan import scan, scan_folders
+from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
+from hotfolder.inbox.verdicts import Pace, Ready, Refused
+from hotfolder.inbox.watch import Hints, Watcher
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.routing import SettleRule
+from hotfolder.rules.sets import BracketSet
+
+_GATHER_SECONDS = 0.1
+"""How long to go on listening after a first hint: a copy makes many."""
+_DEGRADED_SECONDS = 1.0
+
+RuleFor = Callable[[str, str, int], SettleRule]
+Claimed = Callable[[str, str], frozenset[str]]
+Deliver = Callable[[InboxEvent], Awaitable[None]]
+
+
+class Inbox:
+    """Watches `path`, an absolute folder of `<project>/<folder>/` sets.
+
+    `rule_for` takes project, folder and number of photos, 1 or more. `claimed` takes project and folder and
+    answers with the names of the files there that belong to unfinished jobs: they are left out, and new
+    photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
+    `first_start` says that the store behind `marker_id` has never met this inbox. The decoder stays the
+    caller's to close.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        marker_id: str,
+        first_start: bool,
+        rule_for: RuleFor,
+        claimed: Claimed,
+        settings: InboxSettings,
+        decoder: Decoder,
+        clock: Clock,
+    ) -> None:
+        self._path = path
+        self._rule_for = rule_for
+        self._claimed = claimed
+        self._settings = settings
+        self._clock = clock
+        self._root = Root(path, marker_id, first_start=first_start)
+        self._book = PhotoBook(decoder, settings.limits, clock)
+        self._ledger = Ledger()
+        self._looking = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._work = asyncio.Event()
+        self._again: set[SetKey] = set()
+        self._full_at = float("-inf")
+        self._looked = False
+        self._degraded = ""
+        self._place: tuple[int, int] | None = None
+        self._told: frozenset[Notice] = frozenset()
+        self._log = log.get("inbox")
+
+    async def run(self, deliver: Deliver) -> None:
+        """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
+        hints = Hints(self._path, self._wake.set, asyncio.get_running_loop())
+        watcher = Watcher(self._path, hints)
+        judging = asyncio.create_task(self._keep_judging())
+        try:
+            while not judging.done():
+                self._wake.clear()
+                for event in await self._observe(self._due(hints)):
+                    await deliver(event)
+                if self._settings.watch and not self._degraded:
+                    await asyncio.to_thread(watcher.ensure, self._place)
+                await self._rest(judging)
+            judging.result()
+        finally:
+            judging.cancel()
+            with suppress(asyncio.CancelledError):
+                await judging
+            await asyncio.to_thread(watcher.stop)
+
+    async def look(self) -> tuple[InboxEvent, ...]:
+        """One complete look now, photos read and all. What it returns is delivered by that."""
+        events = list(await self._observe(None))
+        while self._ledger.waits_for_judging():
+            judged: set[SetKey] = set()
+            while (key := await self._judge_next()) is not None:
+                judged.add(key)
+            events.extend(await self._observe(frozenset(judged)))
+        return tuple(events)
+
+    def forget(self, project: str, folder: str) -> None:
+        """Look at a set anew, as if it had just arrived; for a set that changed after it was delivered."""
+        self._ledger.forget((project, folder))
+        self._again.add((project, folder))
+        self._wake.set()
+
+    def outlook(self) -> InboxOutlook:
+        """How the inbox stood at the last look."""
+        settling = self._ledger.settling(self._clock.monotonic())
+        return InboxOutlook(
+            settling=settling,
+            notices=self._ledger.notices(),
+            degraded=self._degraded,
+            may_proceed=not self._degraded
+            and (not self._looked or bool(self._again) or any(one.may_proceed for one in settling)),
+        )
+
+    async def _keep_judging(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while (key := await self._judge_next()) is not None:
+                self._again.add(key)
+                self._wake.set()
+
+    async def _judge_next(self) -> SetKey | None:
+        """Read the photo that waits longest; the set it is of, None when none waits."""
+        waiting = self._ledger.start_judging()
+        if waiting is None:
+            return None
+        key, file = waiting
+        try:
+            await self._book.judge(self._path_of(key, file), file.identity)
+        finally:
+            self._ledger.end_judging()
+        return key
+
+    def _due(self, hints: Hints) -> frozenset[SetKey] | None:
+        """The sets to look at now; None for the whole inbox."""
+        now = self._clock.monotonic()
+        touched, everything = hints.take()
+        keys = touched | self._again | self._ledger.due(now)
+        self._again.clear()
+        if everything or self._degraded or now >= self._full_at:
+            return None
+        return keys
+
+    async def _rest(self, judging: asyncio.Task[None]) -> None:
+        """Until a hint, a finished photo, or the next moment at which time alone may change something."""
+        now = self._clock.monotonic()
+        until = min(self._full_at, self._ledger.next_look())
+        if self._degraded:
+            until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
+        waking = asyncio.create_task(self._wake.wait())
+        sleeping = asyncio.create_task(self._clock.sleep(max(0.0, until - now)))
+        try:
+            await asyncio.wait({waking, sleeping, judging}, return_when=asyncio.FIRST_COMPLETED)
+            if self._wake.is_set():
+                await self._clock.sleep(_GATHER_SECONDS)
+        finally:
+            waking.cancel()
+            sleeping.cancel()
+
+    async def _observe(self, scope: frozenset[SetKey] | None) -> tuple[InboxEvent, ...]:
+        async with self._looking:
+            now = self._clock.monotonic()
+            if scope is None:
+                self._full_at = now + self._settings.scan_seconds
+            standing, snapshot = await asyncio.to_thread(_look_at, self._root, scope)
+            self._take_standing(standing, now)
+            return () if snapshot is None else self._take(snapshot, now)
+
+    def _take_standing(self, standing: RootStanding, now: float) -> None:
+        if standing.degraded != self._degraded:
+            if standing.degraded:
+                self._log.warning("inbox_degraded", inbox=str(self._path), reason=standing.degraded)
+            else:
+                self._log.info("inbox_recovered", inbox=str(self._path))
+        if standing.marker_made:
+            self._ledger.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
+        if not standing.degraded:
+            if self._degraded or (self._place is not None and self._place != standing.place):
+                self._ledger.restart(now)
+            self._place = standing.place
+        self._degraded = standing.degraded
+
+    def _take(self, snapshot: Snapshot, now: float) -> tuple[InboxEvent, ...]:
+        decided = self._ledger.take(
+            snapshot,
+            now,
+            pace_of=self._pace,
+            claimed=self._claimed,
+            judgement_of=lambda key, file: self._book.judgement(self._path_of(key, file), file.identity),
+        )
+        if snapshot.scope is None:
+            self._looked = True
+            self._book.keep_only(
+                {self._path_of(key, file) for key, seen in snapshot.folders.items() for file in seen.photos}
+            )
+        if self._ledger.waits_for_judging():
+            self._work.set()
+        self._tell_new_notices()
+        return tuple(self._event(key, verdict) for key, verdict in decided)
+
+    def _pace(self, key: SetKey, photo_count: int) -> Pace:
+        rule = self._rule_for(*key, max(1, photo_count))
+        quiet = rule.quiet_seconds if rule.quiet_seconds is not None else self._settings.quiet_seconds
+        return Pace(quiet, max(quiet, self._settings.give_up_seconds), rule.expected_photos)
+
+    def _event(self, key: SetKey, verdict: Ready | Refused) -> InboxEvent:
+        project, folder = key
+        if isinstance(verdict, Refused):
+            files = tuple(self._path_of(key, file) for file in verdict.files)
+            return SetRefused(self._path, project, folder, files, verdict.reason, verdict.hint)
+        photos = tuple(self._book.photo(self._path_of(key, file), file.identity) for file in verdict.photos)
+        companions = tuple(self._path_of(key, file) for file in verdict.companions)
+        return SetReady(BracketSet(self._path, project, folder, photos, companions))
+
+    def _tell_new_notices(self) -> None:
+        standing = frozenset(self._ledger.notices())
+        for notice in sorted(standing - self._told, key=lambda notice: str(notice.path)):
+            self._log.warning("left_alone", path=str(notice.path), kind=notice.kind.value, text=notice.text)
+        self._told = standing
+
+    def _path_of(self, key: SetKey, file: SeenFile) -> Path:
+        return self._path / key[0] / key[1] / file.name
+
+
+def _look_at(root: Root, scope: frozenset[SetKey] | None) -> tuple[RootStanding, Snapshot | None]:
+    """Scan between two checks of the root, since a share whose server dies can list empty, with success."""
+    before = root.check()
+    if before.degraded:
+        return before, None
+    try:
+        snapshot = scan(root.path) if scope is None else scan_folders(root.path, scope)
+    except OSError as error:
+        return RootStanding(degraded=f"The inbox {root.path} can't be read: {error.strerror or error}."), None
+    after = root.check()
+    if after.degraded or after.place != before.place:
+        return after, None
+    return replace(after, marker_made=before.marker_made or after.marker_made), snapshot

@@ -1,0 +1,147 @@
+"""What is known of every set in one inbox, from look to look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from hotfolder.inbox.events import SettlingSet
+from hotfolder.inbox.settling import left_out, restarted, settle
+from hotfolder.inbox.snapshot import Notice, SeenFile, SetFolder, SetKey, Snapshot
+from hotfolder.inbox.verdicts import Judgement, Pace, Ready, Refused, SetState, Verdict, Waiting
+
+Decided = list[tuple[SetKey, Ready | Refused]]
+
+
+class Ledger:
+    """States, last verdicts and notices by set. No I/O, no clock; not for several threads."""
+
+    def __init__(self) -> None:
+        self.marker_notice: Notice | None = None
+        self._states: dict[SetKey, SetState] = {}
+        self._verdicts: dict[SetKey, Waiting] = {}
+        self._obstacles: dict[SetKey, tuple[Notice, ...]] = {}
+        self._above: tuple[Notice, ...] = ()
+        self._to_judge: dict[SetKey, tuple[SeenFile, ...]] = {}
+        self._judging: tuple[SetKey, SeenFile] | None = None
+
+    def take(
+        self,
+        snapshot: Snapshot,
+        now: float,
+        *,
+        pace_of: Callable[[SetKey, int], Pace],
+        claimed: Callable[[str, str], frozenset[str]],
+        judgement_of: Callable[[SetKey, SeenFile], Judgement | None],
+    ) -> Decided:
+        """Enter what was seen; the sets that are now ready or refused, each said once."""
+        if snapshot.scope is None:
+            self._above = snapshot.notices
+        known = self._states.keys() if snapshot.scope is None else snapshot.scope
+        for key in [key for key in known if key not in snapshot.folders]:
+            if snapshot.hides(key):
+                self._hide(key)
+            else:
+                self.forget(key)
+        decided: Decided = []
+        for key, seen in snapshot.folders.items():
+            names = claimed(*key)
+            state, verdict = settle(
+                self._states.get(key),
+                seen,
+                now=now,
+                pace_of=partial(pace_of, key),
+                claimed=names,
+                judgement_of=partial(judgement_of, key),
+            )
+            self._states[key] = state
+            self._enter(key, seen, verdict, left_out(state, names))
+            if isinstance(verdict, Ready | Refused):
+                decided.append((key, verdict))
+        return decided
+
+    def forget(self, key: SetKey) -> None:
+        """Know nothing of this set."""
+        for known in (self._states, self._verdicts, self._obstacles, self._to_judge):
+            known.pop(key, None)
+
+    def restart(self, now: float) -> None:
+        """Let every set's quiet time begin anew, after a time in which nothing could be observed."""
+        self._states = {key: restarted(state, now) for key, state in self._states.items()}
+        self._to_judge.clear()
+
+    def start_judging(self) -> tuple[SetKey, SeenFile] | None:
+        """Take the photo that has waited longest; `end_judging` is called when it is done."""
+        for key, files in self._to_judge.items():
+            if len(files) > 1:
+                self._to_judge[key] = files[1:]
+            else:
+                del self._to_judge[key]
+            self._judging = (key, files[0])
+            return self._judging
+        return None
+
+    def end_judging(self) -> None:
+        """The photo taken last has been judged, or couldn't be."""
+        self._judging = None
+
+    def waits_for_judging(self) -> bool:
+        """Whether there is a photo to take."""
+        return bool(self._to_judge)
+
+    def due(self, now: float) -> frozenset[SetKey]:
+        """Sets of which time alone may have changed the verdict."""
+        return frozenset(
+            key
+            for key, verdict in self._verdicts.items()
+            if verdict.look_at is not None and verdict.look_at <= now
+        )
+
+    def next_look(self) -> float:
+        """When the next set is due; infinity if none ever is."""
+        looks = (verdict.look_at for verdict in self._verdicts.values() if verdict.look_at is not None)
+        return min(looks, default=float("inf"))
+
+    def notices(self) -> tuple[Notice, ...]:
+        """What is left alone, and why."""
+        own = (self.marker_notice,) if self.marker_notice is not None else ()
+        inner = tuple(notice for _, found in sorted(self._obstacles.items()) for notice in found)
+        return (*own, *self._above, *inner)
+
+    def settling(self, now: float) -> tuple[SettlingSet, ...]:
+        """The sets that are not ready, in order, each with what it waits for."""
+        return tuple(
+            SettlingSet(*key, verdict.photo_count, _describe(verdict, now), verdict.may_proceed)
+            for key, verdict in sorted(self._verdicts.items())
+        )
+
+    def _hide(self, key: SetKey) -> None:
+        """The set may be there, and can't be seen."""
+        before = self._verdicts.get(key)
+        if before is not None:
+            self._verdicts[key] = Waiting(before.photo_count, "the folder can't be read", may_proceed=False)
+        self._to_judge.pop(key, None)
+
+    def _enter(self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]) -> None:
+        obstacles = tuple(obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken)
+        if obstacles:
+            self._obstacles[key] = obstacles
+        else:
+            self._obstacles.pop(key, None)
+        to_judge: tuple[SeenFile, ...] = ()
+        if isinstance(verdict, Waiting):
+            self._verdicts[key] = verdict
+            to_judge = tuple(file for file in verdict.to_judge if (key, file) != self._judging)
+        else:
+            self._verdicts.pop(key, None)
+        if to_judge:
+            self._to_judge[key] = to_judge
+        else:
+            self._to_judge.pop(key, None)
+
+
+def _describe(verdict: Waiting, now: float) -> str:
+    if verdict.quiet_from is None:
+        return verdict.reason
+    quiet = max(0.0, now - verdict.quiet_from)
+    return f"{verdict.reason}, quiet for {quiet:.0f} of {verdict.quiet_seconds:g} s"

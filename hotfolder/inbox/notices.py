@@ -1,0 +1,96 @@
+"""The sentences for what is left untouched in the inbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hotfolder.inbox.snapshot import Notice, NoticeKind
+from hotfolder.pictures.formats import printable_name
+
+_NAMED = 3
+
+
+def outside_a_set(parent: Path, root: Path, names: list[str]) -> Notice:
+    """Photos lie in the inbox itself or in a project folder. `names` can be printed."""
+    where = "the inbox itself" if parent == root else f"the project folder {parent.name!r}"
+    example = "12 Elm Road/living-room" if parent == root else f"{parent.name}/living-room"
+    return Notice(
+        parent,
+        NoticeKind.OUTSIDE_A_SET,
+        f"Left alone in {where}: {_some(names)}. Put each room's photos in a folder of their own, "
+        f"such as {example}.",
+    )
+
+
+def too_deep(folder: Path, inner: str, count: int) -> Notice:
+    """Photos lie in a folder inside a set."""
+    photos = "1 photo lies" if count == 1 else f"{count} photos lie"
+    return Notice(
+        folder / inner if inner == printable_name(inner) else folder,
+        NoticeKind.TOO_DEEP,
+        f"{photos} in {printable_name(inner)!r} inside the room {folder.name!r}, deeper than "
+        "a room's photos, and stay there. Move them up into the room's folder, or make a room of them.",
+    )
+
+
+def link(folder: Path, name: str) -> Notice:
+    """A symbolic link."""
+    return Notice(
+        folder / name if name == printable_name(name) else folder,
+        NoticeKind.LINK,
+        f"{printable_name(name)!r} is a link and is not followed. Put the files themselves here instead.",
+    )
+
+
+def hard_link(folder: Path, name: str) -> Notice:
+    """A file with a second name somewhere, through which it could change under a job."""
+    return Notice(
+        folder / name if name == printable_name(name) else folder,
+        NoticeKind.HARD_LINK,
+        f"{printable_name(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
+        "Replace it by a copy.",
+    )
+
+
+def not_a_file(folder: Path, name: str) -> Notice:
+    """A FIFO, socket or device."""
+    return Notice(
+        folder / name if name == printable_name(name) else folder,
+        NoticeKind.NOT_A_FILE,
+        f"{printable_name(name)!r} is not an ordinary file and is never opened. Remove it.",
+    )
+
+
+def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
+    """A name that is not UTF-8, whose raw form can't be stored or printed."""
+    what = "The folder" if folder else "The file"
+    return Notice(
+        parent,
+        NoticeKind.NAME,
+        f"{what} '{printable_name(name)}' has a name that is not UTF-8 and is left alone. Rename it, best "
+        "with plain letters and digits.",
+    )
+
+
+def unreadable(path: Path, error: OSError) -> Notice:
+    """A folder that can't be listed."""
+    if isinstance(error, PermissionError):
+        text = "may not be read by hotfolder. Give the service's user permission to read and write it."
+    else:
+        text = f"can't be read ({error.strerror or error}). Check the disk or share it lies on."
+    return Notice(path, NoticeKind.UNREADABLE, f"The folder {path.name!r} {text}")
+
+
+def marker_made_again(root: Path, marker: str) -> Notice:
+    """The inbox's marker had been deleted, and nothing else had happened."""
+    return Notice(
+        root,
+        NoticeKind.MARKER,
+        f"{marker} had been deleted and was made again. Leave it there: it tells this inbox from an empty "
+        "folder where a disk is not mounted.",
+    )
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -1,0 +1,85 @@
+"""What is known of the photos in the inbox, so that nothing is decoded twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.clock import Clock
+from hotfolder.inbox.scan import identity_of
+from hotfolder.inbox.verdicts import Judgement, Standing
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.rules.sets import FileIdentity, Photo
+
+_AGAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    identity: FileIdentity
+    judgement: Judgement
+    judged_at: float
+
+
+class PhotoBook:
+    """Judgements by path and identity. An unfinished one is read again after a minute."""
+
+    def __init__(self, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
+        self._decoder = decoder
+        self._limits = limits
+        self._clock = clock
+        self._entries: dict[Path, _Entry] = {}
+
+    def judgement(self, path: Path, identity: FileIdentity) -> Judgement | None:
+        """What is known of this state of this file; None: nothing, or not recently enough."""
+        entry = self._entries.get(path)
+        if entry is None or entry.identity != identity:
+            return None
+        stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
+        return None if stale and entry.judgement.standing is Standing.UNFINISHED else entry.judgement
+
+    async def judge(self, path: Path, identity: FileIdentity) -> None:
+        """Read and decode it. If the file is no longer in that state afterwards, nothing is remembered."""
+        judgement = await self._read(path)
+        if await asyncio.to_thread(_identity, path) == identity:
+            self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
+
+    def photo(self, path: Path, identity: FileIdentity) -> Photo:
+        """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
+        judgement = self.judgement(path, identity)
+        if judgement is None or judgement.facts is None:
+            raise KeyError(path)
+        facts = judgement.facts
+        return Photo(
+            path=path,
+            identity=identity,
+            sha256=facts.sha256,
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            brightness=facts.brightness,
+            exposure_value=facts.exposure_value,
+        )
+
+    def keep_only(self, paths: Set[Path]) -> None:
+        """Forget every photo that isn't among `paths`."""
+        self._entries = {path: entry for path, entry in self._entries.items() if path in paths}
+
+    async def _read(self, path: Path) -> Judgement:
+        try:
+            facts = await self._decoder.inspect(path, self._limits)
+        except NotWhole as error:
+            return Judgement(Standing.UNFINISHED, reason=error.message, hint=error.hint)
+        except NeverUsable as error:
+            return Judgement(Standing.UNUSABLE, reason=error.message, hint=error.hint)
+        return Judgement(Standing.WHOLE, facts=facts)
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        return identity_of(path.lstat())
+    except OSError:
+        return None

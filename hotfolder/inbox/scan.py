@@ -1,0 +1,244 @@
+"""One pass over the inbox with scandir and lstat: no link is followed, no file is opened."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hotfolder.inbox import notices
+from hotfolder.inbox.ignored import (
+    READY_NAME,
+    is_junk,
+    is_junk_folder,
+    is_ours,
+    is_temporary,
+    is_temporary_folder,
+)
+from hotfolder.inbox.snapshot import (
+    Notice,
+    Obstacle,
+    SeenFile,
+    SetFolder,
+    SetKey,
+    Snapshot,
+    natural_order,
+)
+from hotfolder.pictures.formats import is_photo_name, printable_name
+from hotfolder.rules.sets import FileIdentity
+
+_DEEPEST = 8
+
+
+def scan(root: Path) -> Snapshot:
+    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed."""
+    found = _Pass(root)
+    with os.scandir(root) as entries:
+        found.projects(list(entries))
+    return found.snapshot(None)
+
+
+def scan_folders(root: Path, keys: Iterable[SetKey]) -> Snapshot:
+    """Look at these sets alone."""
+    scope = frozenset(keys)
+    found = _Pass(root)
+    for project, folder in sorted(scope):
+        if _is_plain_folder(root / project) and _is_plain_folder(root / project / folder):
+            found.set_folder(project, folder)
+    return found.snapshot(scope)
+
+
+def identity_of(facts: os.stat_result) -> FileIdentity:
+    """The identity of the file that an lstat or fstat was of."""
+    return FileIdentity(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+class _Pass:
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[SetKey, SetFolder] = {}
+        self._notices: list[Notice] = []
+        self._unreadable: set[SetKey] = set()
+
+    def snapshot(self, scope: frozenset[SetKey] | None) -> Snapshot:
+        """What was found."""
+        return Snapshot(
+            folders=dict(sorted(self._folders.items())),
+            scope=scope,
+            notices=tuple(
+                sorted(self._notices, key=lambda notice: (str(notice.path), notice.kind, notice.text))
+            ),
+            unreadable=frozenset(self._unreadable),
+        )
+
+    def projects(self, entries: list[os.DirEntry[str]]) -> None:
+        """Take the entries of the inbox itself."""
+        for name in self._inner_folders(self._root, entries):
+            project = self._root / name
+            try:
+                with os.scandir(project) as inner:
+                    folders = self._inner_folders(project, list(inner))
+            except OSError as error:
+                self._missing(project, (name, ""), error)
+                continue
+            for folder in folders:
+                self.set_folder(name, folder)
+
+    def set_folder(self, project: str, folder: str) -> None:
+        """Take one set."""
+        path = self._root / project / folder
+        contents = _Contents(path)
+        try:
+            with os.scandir(path) as inner:
+                for entry in inner:
+                    contents.take(entry)
+        except OSError as error:
+            self._missing(path, (project, folder), error)
+            return
+        self._folders[(project, folder)] = contents.as_set(project, folder)
+
+    def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
+        """The names of real folders among `entries`; a notice for photos and for what can't be taken."""
+        folders: list[str] = []
+        stray: list[str] = []
+        for entry in entries:
+            facts = _lstat(entry)
+            if facts is None:
+                continue
+            if stat.S_ISDIR(facts.st_mode):
+                if is_junk_folder(entry.name):
+                    continue
+                if not _is_utf8(entry.name):
+                    self._notices.append(notices.bad_name(parent, entry.name, folder=True))
+                else:
+                    folders.append(entry.name)
+            elif stat.S_ISLNK(facts.st_mode):
+                if not is_junk_folder(entry.name):
+                    self._notices.append(notices.link(parent, entry.name))
+            elif is_photo_name(entry.name) and not is_junk(entry.name) and not is_temporary(entry.name):
+                stray.append(printable_name(entry.name))
+        if stray:
+            self._notices.append(notices.outside_a_set(parent, self._root, sorted(stray, key=natural_order)))
+        return sorted(folders)
+
+    def _missing(self, path: Path, key: SetKey, error: OSError) -> None:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return
+        self._unreadable.add(key)
+        self._notices.append(notices.unreadable(path, error))
+
+
+class _Contents:
+    """The entries of one set's folder, sorted into their kinds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._photos: list[SeenFile] = []
+        self._companions: list[SeenFile] = []
+        self._temporaries: list[SeenFile] = []
+        self._obstacles: list[Obstacle] = []
+        self._ready: SeenFile | None = None
+
+    def as_set(self, project: str, folder: str) -> SetFolder:
+        """What was taken, in natural name order."""
+        return SetFolder(
+            project=project,
+            folder=folder,
+            photos=_in_order(self._photos),
+            companions=_in_order(self._companions),
+            temporaries=_in_order(self._temporaries),
+            obstacles=tuple(sorted(self._obstacles, key=lambda obstacle: natural_order(obstacle.name))),
+            ready=self._ready,
+        )
+
+    def take(self, entry: os.DirEntry[str]) -> None:
+        """Sort one entry."""
+        facts = _lstat(entry)
+        if facts is None or is_junk(entry.name):
+            return
+        if stat.S_ISDIR(facts.st_mode):
+            self._take_folder(entry)
+            return
+        obstacle = self._obstacle(entry.name, facts)
+        if obstacle is not None:
+            self._obstacles.append(obstacle)
+            return
+        seen = SeenFile(entry.name, identity_of(facts))
+        if is_temporary(entry.name):
+            self._temporaries.append(seen)
+        elif entry.name == READY_NAME:
+            self._ready = seen
+        elif is_photo_name(entry.name):
+            self._photos.append(seen)
+        elif not is_ours(entry.name):
+            self._companions.append(seen)
+
+    def _obstacle(self, name: str, facts: os.stat_result) -> Obstacle | None:
+        if not _is_utf8(name):
+            notice = notices.bad_name(self._path, name, folder=False)
+        elif stat.S_ISLNK(facts.st_mode):
+            notice = notices.link(self._path, name)
+        elif not stat.S_ISREG(facts.st_mode):
+            notice = notices.not_a_file(self._path, name)
+        elif facts.st_nlink > 1:
+            notice = notices.hard_link(self._path, name)
+        else:
+            return None
+        return Obstacle(name, notice, blocks=is_photo_name(name))
+
+    def _take_folder(self, entry: os.DirEntry[str]) -> None:
+        if is_temporary_folder(entry.name):
+            for name, facts in _files_below(Path(entry.path), 1):
+                self._temporaries.append(SeenFile(f"{entry.name}/{name}", identity_of(facts)))
+        elif not is_junk_folder(entry.name):
+            deeper = [name for name, _ in _files_below(Path(entry.path), _DEEPEST) if is_photo_name(name)]
+            if deeper:
+                notice = notices.too_deep(self._path, entry.name, len(deeper))
+                self._obstacles.append(Obstacle(entry.name, notice, blocks=False))
+
+
+def _files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_result]]:
+    """Names and facts of regular files in `folder`, down to `levels`; what can't be listed is left out."""
+    seen: list[tuple[os.DirEntry[str], os.stat_result | None]] = []
+    with suppress(OSError), os.scandir(folder) as inner:
+        seen.extend((entry, _lstat(entry)) for entry in inner)
+    for entry, facts in seen:
+        if facts is None or is_junk(entry.name):
+            continue
+        if stat.S_ISREG(facts.st_mode):
+            yield entry.name, facts
+        elif stat.S_ISDIR(facts.st_mode) and levels > 1 and not is_junk_folder(entry.name):
+            yield from _files_below(Path(entry.path), levels - 1)
+
+
+def _in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:
+    return tuple(sorted(files, key=lambda file: natural_order(file.name)))
+
+
+def _lstat(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """None for what has vanished. A folder that may be listed but not entered raises PermissionError here."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def _is_plain_folder(path: Path) -> bool:
+    if is_junk_folder(path.name) or not _is_utf8(path.name):
+        return False
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

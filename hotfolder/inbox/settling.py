@@ -1,0 +1,239 @@
+"""When is a set settled? A pure function of what was seen before, what is seen now, and the time.
+
+A file counts as unchanged only between our own observations; no timestamp of a file is compared with a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hotfolder.inbox.snapshot import SeenFile, SetFolder
+from hotfolder.inbox.verdicts import (
+    Judgement,
+    Nothing,
+    Pace,
+    Ready,
+    Refused,
+    SetState,
+    Sighting,
+    Standing,
+    Verdict,
+    Waiting,
+)
+from hotfolder.rules.sets import FileIdentity
+
+TWO_LOOKS_SECONDS = 0.2
+"""A photo alone is complete when it decodes and two looks at least this far apart agree."""
+
+_EARLY_SECONDS = 2.0
+
+
+JudgementOf = Callable[[SeenFile], Judgement | None]
+
+
+def settle(
+    before: SetState | None,
+    seen: SetFolder,
+    *,
+    now: float,
+    pace_of: Callable[[int], Pace],
+    claimed: frozenset[str],
+    judgement_of: JudgementOf,
+) -> tuple[SetState, Verdict]:
+    """One look at one set. `now` is monotonic; `claimed` names belong to running jobs and are left out;
+    `pace_of` takes the number of photos that remain.
+
+    `Ready` and `Refused` are said once: their files are `given` in the returned state, and left out for as
+    long as they are there unchanged.
+    """
+    given = _still_given(before, seen)
+    free = _without(seen, claimed | given.keys())
+    files, changed_at = _sightings(before, free, now)
+    state = SetState(changed_at, files, given)
+    verdict = _judge(state, free, now, pace_of(len(free.photos)), judgement_of)
+    if isinstance(verdict, Ready):
+        state = _give(state, (*verdict.photos, *verdict.companions))
+    elif isinstance(verdict, Refused):
+        state = _give(state, verdict.files)
+    return state, verdict
+
+
+def restarted(state: SetState, now: float) -> SetState:
+    """The same set, seen by nobody yet: after a time in which observations can't be trusted."""
+    return SetState(changed_at=now, given=state.given)
+
+
+def left_out(state: SetState | None, claimed: frozenset[str]) -> frozenset[str]:
+    """Names in the set's folder that a job has or is about to have."""
+    return claimed | (state.given.keys() if state is not None else frozenset())
+
+
+def _still_given(before: SetState | None, seen: SetFolder) -> dict[str, FileIdentity]:
+    if before is None or not before.given:
+        return {}
+    there = {file.name: file.identity for file in _all_files(seen)}
+    return {name: identity for name, identity in before.given.items() if there.get(name) == identity}
+
+
+def _without(seen: SetFolder, names: frozenset[str]) -> SetFolder:
+    if not names:
+        return seen
+    return SetFolder(
+        project=seen.project,
+        folder=seen.folder,
+        photos=tuple(file for file in seen.photos if file.name not in names),
+        companions=tuple(file for file in seen.companions if file.name not in names),
+        temporaries=tuple(file for file in seen.temporaries if file.name not in names),
+        obstacles=tuple(obstacle for obstacle in seen.obstacles if obstacle.name not in names),
+        ready=seen.ready if seen.ready is not None and seen.ready.name not in names else None,
+    )
+
+
+def _sightings(before: SetState | None, free: SetFolder, now: float) -> tuple[dict[str, Sighting], float]:
+    known = before.files if before is not None else {}
+    files: dict[str, Sighting] = {}
+    for file in (*free.photos, *free.companions, *free.temporaries):
+        sighting = known.get(file.name)
+        same = sighting is not None and sighting.identity == file.identity
+        files[file.name] = sighting if same and sighting is not None else Sighting(file.identity, now)
+    unchanged = before is not None and files == dict(known)
+    return files, before.changed_at if before is not None and unchanged else now
+
+
+def _give(state: SetState, files: tuple[SeenFile, ...]) -> SetState:
+    given = {**state.given, **{file.name: file.identity for file in files}}
+    return SetState(state.changed_at, state.files, given)
+
+
+def _all_files(seen: SetFolder) -> tuple[SeenFile, ...]:
+    ready = (seen.ready,) if seen.ready is not None else ()
+    return (*seen.photos, *seen.companions, *seen.temporaries, *ready)
+
+
+def _judge(state: SetState, free: SetFolder, now: float, pace: Pace, judgement_of: JudgementOf) -> Verdict:
+    count = len(free.photos)
+    blocking = next((obstacle for obstacle in free.obstacles if obstacle.blocks), None)
+    gives_up_at = state.changed_at + pace.give_up_seconds
+    if free.temporaries:
+        return _transfer_under_way(free, now, gives_up_at)
+    if blocking is not None:
+        return Waiting(count, blocking.notice.text, may_proceed=False)
+    if not free.photos:
+        return Nothing()
+    look = _Look(state, free, now, pace, judgement_of)
+    if now >= look.quiet_at:
+        return look.when_quiet(gives_up_at)
+    return look.before_quiet()
+
+
+def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verdict:
+    count = len(free.photos)
+    name = free.temporaries[0].name
+    if now < gives_up_at:
+        return Waiting(count, f"a transfer is under way ({name})", look_at=gives_up_at)
+    reason = (
+        f"A transfer into this folder broke off: {name} is unfinished and has not changed for a long time."
+    )
+    if not free.photos:
+        return Waiting(count, reason, may_proceed=False)
+    return Refused(_all_files(free), reason, "Copy the room's photos once more.")
+
+
+class _Look:
+    """One look at a set that has photos and no transfer under way."""
+
+    def __init__(
+        self, state: SetState, free: SetFolder, now: float, pace: Pace, judgement_of: JudgementOf
+    ) -> None:
+        self._state = state
+        self._free = free
+        self._now = now
+        self._pace = pace
+        self.quiet_at = state.changed_at + max(TWO_LOOKS_SECONDS, pace.quiet_seconds)
+        self._judgements = [(file, judgement_of(file)) for file in free.photos]
+
+    def when_quiet(self, gives_up_at: float) -> Verdict:
+        """Every file has been unchanged for the quiet time."""
+        count = len(self._judgements)
+        unusable = self._having(Standing.UNUSABLE)
+        if unusable:
+            return self._refused(unusable)
+        unknown = tuple(file for file, judgement in self._judgements if judgement is None)
+        if unknown:
+            return Waiting(count, f"{_photos(count)}, being read", to_judge=unknown)
+        unfinished = self._having(Standing.UNFINISHED)
+        if not unfinished:
+            return self._ready()
+        if self._now >= gives_up_at:
+            return self._refused(unfinished)
+        return Waiting(count, unfinished[0].reason, look_at=gives_up_at)
+
+    def before_quiet(self) -> Verdict:
+        """Photos are read early, so that quiet is all that is waited for; a hurried set may start at once."""
+        count = len(self._judgements)
+        hurried = self._hurried()
+        # Reading a growing file again and again costs more than it brings, unless somebody is in a hurry.
+        patience = TWO_LOOKS_SECONDS if hurried else max(TWO_LOOKS_SECONDS, self._early_seconds())
+        due_at = {file: self._state.files[file.name].since + patience for file in self._free.photos}
+        if hurried and self._all_complete(due_at):
+            return self._ready()
+        to_judge = tuple(
+            file for file, judgement in self._judgements if judgement is None and due_at[file] <= self._now
+        )
+        looks = [self.quiet_at, *(at for at in due_at.values() if at > self._now)]
+        return Waiting(
+            count,
+            self._reason(),
+            look_at=min(looks),
+            to_judge=to_judge,
+            quiet_from=self._state.changed_at,
+            quiet_seconds=self._pace.quiet_seconds,
+        )
+
+    def _early_seconds(self) -> float:
+        return min(_EARLY_SECONDS, self._pace.quiet_seconds / 2)
+
+    def _hurried(self) -> bool:
+        expected = self._pace.expected_photos
+        return self._signalled() or (expected is not None and len(self._free.photos) == expected)
+
+    def _signalled(self) -> bool:
+        """Whether `.ready` was written after every photo. One copied along with them says nothing."""
+        ready = self._free.ready
+        if ready is None:
+            return False
+        return all(ready.identity.ctime_ns >= file.identity.ctime_ns for file in self._free.photos)
+
+    def _all_complete(self, due_at: Mapping[SeenFile, float]) -> bool:
+        return all(
+            judgement is not None and judgement.standing is Standing.WHOLE and due_at[file] <= self._now
+            for file, judgement in self._judgements
+        )
+
+    def _reason(self) -> str:
+        count = len(self._judgements)
+        expected = self._pace.expected_photos
+        if expected is not None and count < expected:
+            return f"{count} of {_photos(expected)}"
+        return _photos(count)
+
+    def _having(self, standing: Standing) -> list[Judgement]:
+        return [
+            judgement
+            for _, judgement in self._judgements
+            if judgement is not None and judgement.standing is standing
+        ]
+
+    def _ready(self) -> Ready:
+        signal = (self._free.ready,) if self._free.ready is not None else ()
+        return Ready(self._free.photos, (*self._free.companions, *signal))
+
+    def _refused(self, bad: list[Judgement]) -> Refused:
+        more = (
+            f" So it is with {len(bad) - 1} more of {_photos(len(self._judgements))}." if len(bad) > 1 else ""
+        )
+        return Refused(_all_files(self._free), bad[0].reason + more, bad[0].hint)
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"
