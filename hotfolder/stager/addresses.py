@@ -136,8 +136,9 @@ class AllowedHost:
                 f"api.storage_hosts: {entry!r} is not a host",
                 hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",
             )
-        explicit = re.search(r":(\d+)$", entry.strip()) if not entry.strip().endswith("]") else None
-        return cls(url.host, int(explicit[1]) if explicit and "]" not in explicit[0] else None)
+        # The library drops a port that is the scheme's own, and here it is meant.
+        written = re.search(r":(\d+)$", entry.strip())
+        return cls(url.host, int(written[1]) if written else None)
 
     def covers(self, url: httpx.URL) -> bool:
         """Loopback entries without a port cover every port; other hosts their scheme's own port only."""

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import httpx
 
-from hotfolder.errors import ConfigurationError, HotfolderError, RuleRefused
+from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSlot
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
+from hotfolder.stager.refusals import KeyUnusable
 from hotfolder.stager.streams import OpenPhoto, open_photo
 from hotfolder.stager.transport import Lost, Reply, Timeouts, exchange, plain_client
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
 KEY_HEADER = "stager-api-key"
+KEY_HINT = "Put the key alone into STAGER_API_KEY, or into the file named by api.key_file."
 # The reference doesn't name the multipart field.
 UPLOAD_FIELD = "file"
 
@@ -32,8 +34,9 @@ class StagerClient:
     Nothing is retried here. Free calls raise Unreachable (no answer, 5xx, 408, a redirect, an answer that
     makes no sense), KeyRejected, PaymentRequired, TooManyRequests, or RequestRefused with its `status`. Paid
     calls (`enhance`, `operate`) raise the same where the request was certainly not executed: no
-    connection, 401, 402, 429, a permanent redirect (301, 307, 308), any other 4xx but 408. Everything
-    else, and anything unforeseen, is OutcomeUnknown.
+    connection, 401, 402, 429, a redirect that repeats the request elsewhere (301, 307, 308), any other 4xx
+    but 408. Everything else, and anything unforeseen, is OutcomeUnknown. KeyUnusable comes before anything
+    is sent.
     """
 
     def __init__(self, base_url: str, key: Callable[[], str], *, timeouts: Timeouts | None = None) -> None:
@@ -87,7 +90,7 @@ class StagerClient:
     async def operate(self, image_id: str, operation: Operation) -> Answer:
         """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`."""
         if isinstance(operation, Stage) and operation.room_type is None:
-            raise RuleRefused("a staging needs a room type; nothing was sent")
+            raise RequestRefused("a staging needs a room type; nothing was sent")
         return await self._paid(f"/api/images/{path_part(image_id)}/{operation.endpoint}", operation.body())
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
@@ -132,12 +135,7 @@ class StagerClient:
         *,
         read_seconds: float | None = None,
     ) -> tuple[httpx.Request, str]:
-        secret = self._key()
-        if not KEY.fullmatch(secret):
-            raise ConfigurationError(
-                "the API key is empty or holds a space, a line break or a letter outside ASCII",
-                hint="Put the key alone into STAGER_API_KEY, or into the file named by api.key_file.",
-            )
+        secret = usable(self._key)
         request = httpx.Request(
             method,
             self._base.copy_with(path=self._base.path.rstrip("/") + path),
@@ -152,6 +150,20 @@ class StagerClient:
             extensions={"timeout": self._timeouts.extension(read_seconds=read_seconds)},
         )
         return request, secret
+
+
+def usable(key: Callable[[], str]) -> str:
+    """The key as it is now. Raises KeyUnusable, which never shows it."""
+    try:
+        secret = key()
+    except (ConfigurationError, OSError, UnicodeError) as problem:
+        said = problem.message if isinstance(problem, ConfigurationError) else type(problem).__name__
+        raise KeyUnusable(f"the API key can't be read: {said}", hint=KEY_HINT) from None
+    if not KEY.fullmatch(secret):
+        raise KeyUnusable(
+            "the API key is empty or holds a space, a line break or a letter outside ASCII", hint=KEY_HINT
+        )
+    return secret
 
 
 def accepted(call: str, reply: Reply, *, paid: bool, secret: str) -> Answer:

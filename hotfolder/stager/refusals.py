@@ -1,12 +1,12 @@
-"""What a signed URL can come to, beside the errors that every call shares.
+"""What can go wrong beside the errors that everything shares.
 
-All three are bad worlds, so that whoever doesn't look closer waits and tries again; whoever does asks
-the API for a fresh URL (`UrlExpired`, `ResultGone`) or tells a person (`UrlRefused`).
+All are bad worlds, so that whoever doesn't look closer waits and tries again; whoever does asks the API for
+a fresh URL (`UrlExpired`, `ResultGone`) or tells a person (`UrlRefused`, `KeyUnusable`).
 """
 
 from __future__ import annotations
 
-from hotfolder.errors import BadWorld
+from hotfolder.errors import BadWorld, ConfigurationError, KeyRejected
 
 
 class UrlExpired(BadWorld):
@@ -19,3 +19,7 @@ class ResultGone(BadWorld):
 
 class UrlRefused(BadWorld):
     """A URL that is never followed, or content that is never kept: another host, a redirect, too large."""
+
+
+class KeyUnusable(KeyRejected, ConfigurationError):
+    """No request can carry this key, or there is none. Nothing was sent; the key is asked for again."""

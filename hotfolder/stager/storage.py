@@ -36,6 +36,8 @@ from hotfolder.stager.transport import (
     translated,
 )
 
+__all__ = ["Download", "ResultGone", "StorageClient", "UrlExpired", "UrlRefused"]
+
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",

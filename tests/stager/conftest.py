@@ -1,0 +1,202 @@
+"""A server that does what it is told, byte by byte, on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+KEPT_BODY_BYTES = 1 << 20
+
+
+@dataclass
+class Received:
+    """One request as it came over the wire. `body` keeps its first MiB; `body_bytes` counts all of it."""
+
+    line: str
+    headers: list[tuple[str, str]]
+    connection: int
+    body: bytes = b""
+    body_bytes: int = 0
+
+    def header(self, name: str) -> str | None:
+        return dict(self.headers).get(name)
+
+
+Behaviour = Callable[["Wire", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Abort with a TCP reset."""
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@dataclass
+class Wire:
+    """`behave` is run once for each request; `requests` is what came, `connections` how often someone did."""
+
+    behave: Behaviour
+    host: str = "127.0.0.1"
+    requests: list[Received] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+    _server: asyncio.Server | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, self.host, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while not reader.at_eof():
+                await self.behave(self, reader, writer)
+                if writer.is_closing():
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def receive(self, reader: asyncio.StreamReader) -> Received:
+        """Read one request to its end and keep it."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        pairs = [
+            (name.lower(), value.strip())
+            for name, _, value in (row.partition(":") for row in head[1:] if row)
+        ]
+        received = Received(head[0], pairs, self.connections)
+        self.requests.append(received)
+        left = int(received.header("content-length") or 0)
+        kept = bytearray()
+        while left:
+            piece = await reader.read(min(left, 1 << 18))
+            if not piece:
+                raise asyncio.IncompleteReadError(b"", left)
+            left -= len(piece)
+            received.body_bytes += len(piece)
+            kept += piece[: max(KEPT_BODY_BYTES - len(kept), 0)]
+        received.body = bytes(kept)
+        return received
+
+
+class Behaviours:
+    """The things a server can do to a client."""
+
+    @staticmethod
+    def answer(status: int = 200, body: bytes | str | dict | list = b"", **headers: str) -> Behaviour:
+        """Answer whole and keep the connection."""
+        content = (
+            body
+            if isinstance(body, bytes)
+            else (body if isinstance(body, str) else json.dumps(body)).encode()
+        )
+
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await wire.receive(reader)
+            named = {
+                "content-length": str(len(content)),
+                **{key.replace("_", "-"): text for key, text in headers.items()},
+            }
+            rows = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+            writer.write(f"HTTP/1.1 {status} Whatever\r\n{rows}\r\n".encode() + content)
+            await writer.drain()
+
+        return behave
+
+    @staticmethod
+    def raw(text: bytes, *, then_reset: bool = False) -> Behaviour:
+        """Read the request, send these bytes, end the connection."""
+
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await wire.receive(reader)
+            writer.write(text)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            reset(writer) if then_reset else writer.close()
+
+        return behave
+
+    @staticmethod
+    def reset_unread() -> Behaviour:
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            reset(writer)
+
+        return behave
+
+    @staticmethod
+    def hang() -> Behaviour:
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await wire.receive(reader)
+            await reader.read()
+
+        return behave
+
+    @staticmethod
+    def drip(head: bytes, every_seconds: float = 0.02) -> Behaviour:
+        """One byte at a time, for ever, so that no single read ever times out."""
+
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await wire.receive(reader)
+            writer.write(head)
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(every_seconds)
+
+        return behave
+
+    @staticmethod
+    def endless(head: bytes) -> Behaviour:
+        async def behave(wire: Wire, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await wire.receive(reader)
+            writer.write(head)
+            while True:
+                writer.write(b"x" * 65536)
+                await writer.drain()
+
+        return behave
+
+
+@pytest.fixture
+def does() -> type[Behaviours]:
+    return Behaviours
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Callable[..., Awaitable[Wire]]]:
+    """`await serve(behaviour)` starts a server of its own port; all end with the test."""
+    started: list[Wire] = []
+
+    async def start(behave: Behaviour, host: str = "127.0.0.1") -> Wire:
+        wire = Wire(behave, host)
+        await wire.start()
+        started.append(wire)
+        return wire
+
+    yield start
+    for wire in started:
+        await wire.stop()
+
+
+@pytest.fixture
+def refused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
