@@ -12,6 +12,7 @@ from PIL import Image
 
 from hotfolder.demo.camera import expose, glare
 from hotfolder.demo.exif import Shot, camera_exif
+from hotfolder.demo.exterior import front, garden
 from hotfolder.demo.interior import living_room
 from hotfolder.demo.render import Render
 from hotfolder.demo.textures import Floats
@@ -50,6 +51,8 @@ class DroppedScene:
 
 SCENES: tuple[DemoScene, ...] = (
     DemoScene(PROJECT, "living-room", "Living room", living_room, FIVE, -0.9, 21, 101),
+    DemoScene(PROJECT, "front__sky-twilight", "Front of the house", front, THREE, 0.0, 22, 111),
+    DemoScene(PROJECT, "garden__lawn-medium__sky-blue", "Garden", garden, THREE, 0.0, 20, 121),
 )
 
 

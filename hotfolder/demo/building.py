@@ -1,0 +1,183 @@
+"""Parts of houses seen from outside: roofs, windows, doors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hotfolder.demo.solids import Material, Solid
+from hotfolder.demo.textures import Floats, Surface, brick, fabric, noise, paint, plain, plaster, roof_tiles
+
+BRICK = Material(brick((0.34, 0.155, 0.10)), (0.33, 0.17, 0.12))
+RENDERED = Material(plaster((0.70, 0.67, 0.60), grain=0.02), (0.68, 0.65, 0.59))
+TILES = Material(roof_tiles((0.135, 0.125, 0.125)), (0.12, 0.11, 0.11), gloss=0.25)
+WHITE = Material(plain((0.78, 0.78, 0.76)), (0.76, 0.76, 0.75), gloss=0.4)
+STONE = Material(plaster((0.50, 0.47, 0.42), grain=0.05), (0.5, 0.47, 0.42))
+GUTTER = Material(plain((0.05, 0.05, 0.055)), (0.05, 0.05, 0.055), gloss=0.5)
+DOOR = Material(plain((0.045, 0.09, 0.105)), (0.045, 0.09, 0.105), gloss=0.7)
+BRASS = Material(plain((0.55, 0.40, 0.17)), (0.5, 0.4, 0.2), gloss=1.5)
+TIMBER = Material(fabric((0.36, 0.25, 0.16), weave=0.1), (0.36, 0.25, 0.16))
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of one axis, in metres."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        return (self.low + self.high) / 2
+
+    @property
+    def half(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def block(
+    x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], of: Material, *, casts: bool = True
+) -> Solid:
+    """A box from one corner to the other."""
+    spans = (Span(*x), Span(*y), Span(*z))
+    return Solid(
+        (spans[0].middle, spans[1].middle, spans[2].middle),
+        (spans[0].half, spans[1].half, spans[2].half),
+        of,
+        casts=casts,
+    )
+
+
+def gable(
+    x: tuple[float, float], y: tuple[float, float], eaves: float, rise: float, *, ridge_along_x: bool, wall: Material
+) -> list[Solid]:
+    """A pitched roof over the rectangle: two tiled slopes with overhanging eaves, and the walls below its ends."""
+    sx, sy = Span(*x), Span(*y)
+    half_run = (sy if ridge_along_x else sx).half
+    over = 0.32
+    pitch = rise / half_run
+    run, height = half_run + over, rise + over * pitch
+    centre = (sx.middle, sy.middle, eaves - over * pitch + height / 2)
+    length = (sx if ridge_along_x else sy).half + 0.22
+    half = (length, run, height / 2) if ridge_along_x else (run, length, height / 2)
+    limit = run * height / 2
+    thick = 0.13 * float(np.hypot(height, run))
+    solids = []
+    for side in (-1.0, 1.0):
+        slope = (0.0, side * height, run) if ridge_along_x else (side * height, 0.0, run)
+        under = (-slope[0], -slope[1], -run)
+        keep = (0.0, -side, 0.0, 0.0) if ridge_along_x else (-side, 0.0, 0.0, 0.0)
+        solids.append(Solid(centre, half, TILES, cuts=((*slope, limit), (*under, thick - limit), keep)))
+        ends = [-1.0, 1.0] if ridge_along_x else [-1.0]
+        for end in ends:
+            offset = end * (length - 0.02)
+            place = (
+                (centre[0] + offset, centre[1], centre[2] - 0.05)
+                if ridge_along_x
+                else (centre[0], centre[1] + offset, centre[2] - 0.05)
+            )
+            board = (0.035, run, height / 2) if ridge_along_x else (run, 0.035, height / 2)
+            cuts = ((*slope, limit), (*under, thick * 1.2 - limit), keep)
+            solids.append(Solid(place, board, WHITE, cuts=cuts, casts=False))
+    body = (sx.half, sy.half, rise / 2)
+    wedge = [
+        (0.0, s * rise, sy.half, sy.half * rise / 2) if ridge_along_x else (s * rise, 0.0, sx.half, sx.half * rise / 2)
+        for s in (-1.0, 1.0)
+    ]
+    solids.append(Solid((sx.middle, sy.middle, eaves + rise / 2), body, wall, cuts=tuple(wedge)))
+    return solids
+
+
+def gutter(x: tuple[float, float], y: float, z: float) -> list[Solid]:
+    """A gutter below the eaves of a front, its white fascia, and a downpipe at the right-hand end."""
+    return [
+        block(x, (y - 0.36, y - 0.25), (z - 0.30, z - 0.20), GUTTER, casts=False),
+        block(x, (y - 0.25, y - 0.22), (z - 0.34, z - 0.14), WHITE, casts=False),
+        block((x[1] - 0.42, x[1] - 0.34), (y - 0.10, y - 0.02), (0.05, z - 0.3), GUTTER, casts=False),
+    ]
+
+
+def pane(x: tuple[float, float], z: tuple[float, float], *, curtains: float, seed: int) -> Surface:
+    """What is seen in a window from outside by day: a dim room between two curtains (a share of its width each)."""
+
+    def surface(p: Floats, n: Floats, footprint: Floats) -> Floats:
+        u = (p[0] - x[0]) / (x[1] - x[0])
+        v = (p[2] - z[0]) / (z[1] - z[0])
+        dim = 0.014 + 0.030 * (1 - v) ** 2 + 0.008 * noise(p[0], p[2], period=2.5, seed=seed, slope=1.4)
+        room = paint((1.0, 0.86, 0.70), dim)
+        folds = 0.20 + 0.035 * np.sin(p[0] * 62 + seed) + 0.05 * v
+        cloth = paint((0.96, 0.93, 0.88), folds)
+        hung = np.minimum(u, 1 - u) < curtains * (1 + 0.10 * np.sin(v * 3 + seed))
+        return np.asarray(np.where(hung, cloth, room), np.float32)
+
+    return surface
+
+
+def window(
+    x: tuple[float, float], z: tuple[float, float], y: float, *, lights: int = 2, curtains: float = 0.2, bar: bool = True
+) -> list[Solid]:
+    """A white window in a front wall at `y`: panes, frame, stone sill and lintel."""
+    glass = Material(pane(x, z, curtains=curtains, seed=int(x[0] * 7 + z[0] * 3) % 50 + 150), (0.05, 0.05, 0.05), 3.2)
+    third = (x[1] - x[0]) / lights
+    uprights = [(x[0], x[0] + 0.075), (x[1] - 0.075, x[1])]
+    uprights += [(x[0] + k * third - 0.045, x[0] + k * third + 0.045) for k in range(1, lights)]
+    rails = [(z[0], z[0] + 0.08), (z[1] - 0.075, z[1])]
+    if bar:
+        level = z[0] + (z[1] - z[0]) * 0.68
+        rails.append((level - 0.025, level + 0.025))
+    return [
+        block(x, (y - 0.012, y + 0.02), z, glass, casts=False),
+        *[block(u, (y - 0.055, y), z, WHITE, casts=False) for u in uprights],
+        *[block(x, (y - 0.05, y), r, WHITE, casts=False) for r in rails],
+        block((x[0] - 0.12, x[1] + 0.12), (y - 0.14, y), (z[0] - 0.11, z[0]), STONE),
+        block((x[0] - 0.12, x[1] + 0.12), (y - 0.03, y), (z[1], z[1] + 0.2), STONE, casts=False),
+    ]
+
+
+def front_door(x: tuple[float, float], y: float, top: float) -> list[Solid]:
+    """A panelled door with a fanlight, a step and a small canopy."""
+    low, high = x
+    width = high - low
+    fan = Material(plain((0.05, 0.045, 0.04)), (0.05, 0.05, 0.05), 3.2)
+    panels = [
+        block((low + a * width, low + b * width), (y - 0.062, y), (c, d), DOOR, casts=False)
+        for a, b in ((0.16, 0.46), (0.54, 0.84))
+        for c, d in ((0.34, 0.95), (1.1, 1.8))
+    ]
+    return [
+        block((low - 0.1, high + 0.1), (y - 0.06, y), (0.16, top + 0.1), WHITE, casts=False),
+        block((low, high), (y - 0.075, y), (0.16, 2.12), DOOR, casts=False),
+        *[Solid(p.centre, (p.half[0], 0.05, p.half[2]), DOOR, casts=False) for p in panels],
+        block((low, high), (y - 0.07, y), (2.2, top), fan, casts=False),
+        block((low + 0.08 * width, low + 0.12 * width), (y - 0.13, y), (1.05, 1.2), BRASS, casts=False),
+        block((low - 0.35, high + 0.35), (y - 0.85, y), (0, 0.15), STONE),
+        block((low - 0.45, high + 0.45), (y - 0.9, y), (top + 0.22, top + 0.36), WHITE),
+        block((low - 0.38, low - 0.28), (y - 0.8, y - 0.7), (0.15, top + 0.22), WHITE),
+        block((high + 0.28, high + 0.38), (y - 0.8, y - 0.7), (0.15, top + 0.22), WHITE),
+    ]
+
+
+def garage_door(x: tuple[float, float], y: float, top: float) -> list[Solid]:
+    """A wide panelled garage door in a white frame."""
+    rows = 4
+    step = (top - 0.05) / rows
+    columns = 6
+    wide = (x[1] - x[0]) / columns
+    panel = Material(plain((0.60, 0.61, 0.60)), (0.6, 0.6, 0.6), gloss=0.3)
+    pressed = [
+        block(
+            (x[0] + c * wide + 0.07, x[0] + (c + 1) * wide - 0.07),
+            (y - 0.046, y),
+            (0.05 + r * step + 0.1, 0.05 + (r + 1) * step - 0.08),
+            panel,
+            casts=False,
+        )
+        for r in range(rows)
+        for c in range(columns)
+    ]
+    joints = [block(x, (y - 0.031, y), (0.045 + r * step, 0.055 + r * step), GUTTER, casts=False) for r in range(1, rows)]
+    return [
+        block((x[0] - 0.12, x[1] + 0.12), (y - 0.05, y), (0, top + 0.12), WHITE, casts=False),
+        block(x, (y - 0.03 - 0.025, y), (0.02, top), panel, casts=False),
+        *[Solid(p.centre, (p.half[0], 0.038, p.half[2]), panel, casts=False) for p in pressed],
+        *joints,
+    ]
