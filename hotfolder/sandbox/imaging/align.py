@@ -1,0 +1,188 @@
+"""Laying the frames of a bracket over each other, by what they show and whatever their exposure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
+
+Motion = npt.NDArray[np.float64]
+
+SEARCH_EDGE = 1200
+# A frame is warped only for a clear gain: each warp costs a little sharpness.
+LEAST_GAIN = 0.02
+STILL_PIXELS = 1.5
+# Beyond this the motion is a mismatch and not a hand.
+MOST_SHIFT = 0.35
+LEAST_INLIERS = 24
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Frames over each other; `coverage` says for each where it has pixels (None: everywhere)."""
+
+    frames: list[Picture]
+    coverage: list[Plane | None]
+    moved: int
+
+
+def align(frames: Sequence[Picture], reference: int) -> Aligned:
+    """Move every frame onto `frames[reference]`; a frame that doesn't gain by it stays as it is."""
+    anchor = Look(frames[reference])
+    aligned: list[Picture] = []
+    coverage: list[Plane | None] = []
+    for index, frame in enumerate(frames):
+        motion = None if index == reference else find_motion(Look(frame), anchor)
+        if motion is None:
+            aligned.append(frame)
+            coverage.append(None)
+        else:
+            moved, cover = warp(frame, motion)
+            aligned.append(moved)
+            coverage.append(cover)
+    moved_count = sum(cover is not None for cover in coverage)
+    return Aligned(*crop(aligned, coverage), moved_count)
+
+
+class Look:
+    """What alignment sees of a frame: a small gray picture with its exposure taken out."""
+
+    def __init__(self, frame: Picture) -> None:
+        small = shrink(frame, SEARCH_EDGE)
+        self.scale = small.shape[1] / frame.shape[1]
+        self.gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        self.even = cv2.createCLAHE(clipLimit=8.0, tileGridSize=(8, 8)).apply(self.gray)
+        self.usable = ((self.gray > 8) & (self.gray < 247)).astype(np.float32)
+
+
+def find_motion(frame: Look, anchor: Look) -> Motion | None:
+    """The homography from the frame's full-size pixels to the anchor's, or None when it had better stay."""
+    still = np.eye(3)
+    best, best_score = still, agreement(frame, anchor, still) + LEAST_GAIN
+    for candidate in (by_shift(frame, anchor), by_features(frame, anchor)):
+        if candidate is None or not plausible(candidate, anchor):
+            continue
+        score = agreement(frame, anchor, candidate)
+        if score > best_score:
+            best, best_score = candidate, score
+    height, width = anchor.gray.shape
+    if corner_shift(best, width, height) < STILL_PIXELS * anchor.scale:
+        return None
+    scaling = np.diag([anchor.scale, anchor.scale, 1.0])
+    return np.asarray(np.linalg.inv(scaling) @ best @ scaling)
+
+
+def by_shift(frame: Look, anchor: Look) -> Motion:
+    """A translation, from median threshold bitmaps."""
+    shift = cv2.createAlignMTB(6, 4, True).calculateShift(anchor.gray, frame.gray)
+    return np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]], float)
+
+
+def by_features(frame: Look, anchor: Look) -> Motion | None:
+    """A homography from matched features, or None where too few agree."""
+    sift = cv2.SIFT_create(nfeatures=3000, contrastThreshold=0.02)
+    frame_points, frame_words = sift.detectAndCompute(frame.even, None)
+    anchor_points, anchor_words = sift.detectAndCompute(anchor.even, None)
+    if (
+        frame_words is None
+        or anchor_words is None
+        or min(len(frame_words), len(anchor_words)) < LEAST_INLIERS
+    ):
+        return None
+    pairs = cv2.BFMatcher(cv2.NORM_L2).knnMatch(frame_words, anchor_words, k=2)
+    good = [pair[0] for pair in pairs if len(pair) == 2 and pair[0].distance < 0.75 * pair[1].distance]
+    if len(good) < LEAST_INLIERS:
+        return None
+    source = np.array([frame_points[match.queryIdx].pt for match in good], np.float32)
+    wanted = np.array([anchor_points[match.trainIdx].pt for match in good], np.float32)
+    cv2.setRNGSeed(1)
+    motion, inliers = cv2.findHomography(source, wanted, cv2.RANSAC, 2.0, maxIters=4000, confidence=0.999)
+    if motion is None or int(inliers.sum()) < LEAST_INLIERS:
+        return None
+    return np.asarray(motion, float)
+
+
+def plausible(motion: Motion, anchor: Look) -> bool:
+    """Whether a hand could have made this motion."""
+    height, width = anchor.gray.shape
+    return corner_shift(motion, width, height) < MOST_SHIFT * max(width, height)
+
+
+def corner_shift(motion: Motion, width: int, height: int) -> float:
+    """The farthest that a corner of a picture of this size moves, in pixels."""
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], float)
+    return float(np.abs(cv2.perspectiveTransform(corners, motion) - corners).max())
+
+
+def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
+    """Correlation, -1 to 1, of local structure where both frames have some."""
+    size = (anchor.gray.shape[1], anchor.gray.shape[0])
+    moved = cv2.warpPerspective(frame.even, motion, size, flags=cv2.INTER_LINEAR)
+    usable = cv2.warpPerspective(frame.usable, motion, size, flags=cv2.INTER_NEAREST) * anchor.usable
+    if usable.mean() < 0.02:
+        return -1.0
+    ours, theirs = relief(moved), relief(anchor.even)
+    product = float((ours * theirs * usable).sum())
+    energy = float((ours**2 * usable).sum()) * float((theirs**2 * usable).sum())
+    return product / float(np.sqrt(energy) + 1e-9)
+
+
+def relief(gray: npt.NDArray[np.uint8]) -> Plane:
+    """Local structure: a gray picture without its local mean, of local length about one."""
+    values = gray.astype(np.float32)
+    # Smoothed first, or the blur of interpolation would count as agreement.
+    values = cv2.GaussianBlur(values, (0, 0), 1.2) - cv2.GaussianBlur(values, (0, 0), 6)
+    spread = np.sqrt(cv2.GaussianBlur(values * values, (0, 0), 6)) + np.float32(4)
+    return np.asarray(values / spread, np.float32)
+
+
+def warp(frame: Picture, motion: Motion) -> tuple[Picture, Plane]:
+    """The moved frame, its border continued by reflection, and where it has pixels of its own (feathered)."""
+    height, width = frame.shape[:2]
+    moved = cv2.warpPerspective(
+        frame, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+    inside = cv2.warpPerspective(np.full((height, width), 255, np.uint8), motion, (width, height))
+    return np.asarray(moved, np.uint8), np.asarray(inside, np.float32) / np.float32(255)
+
+
+def crop(frames: list[Picture], coverage: list[Plane | None]) -> tuple[list[Picture], list[Plane | None]]:
+    """Cut a thin rim that not every frame covers; keep the picture whole where that would cost more than 8 %."""
+    covers = [cover for cover in coverage if cover is not None]
+    if not covers:
+        return frames, coverage
+    shared = np.minimum.reduce(covers) > 0.99
+    top, bottom, left, right = inner_rectangle(shared)
+    if (bottom - top) * (right - left) >= 0.92 * shared.size:
+        return [frame[top:bottom, left:right] for frame in frames], [None] * len(frames)
+    return frames, [None if cover is None else feather(cover) for cover in coverage]
+
+
+def inner_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
+    """Top, bottom, left, right of a rectangle inside `mask`, found by shaving off the worst side again and again."""
+    top, left = 0, 0
+    bottom, right = mask.shape
+    while bottom - top > 1 and right - left > 1:
+        part = mask[top:bottom, left:right]
+        sides = [part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean()]
+        worst = int(np.argmin(sides))
+        if sides[worst] >= 1:
+            break
+        top, bottom = top + (worst == 0), bottom - (worst == 1)
+        left, right = left + (worst == 2), right - (worst == 3)
+    return top, bottom, left, right
+
+
+def feather(cover: Plane) -> Plane:
+    """`cover` falling off smoothly towards its edge, so that the edge leaves no line in the blend."""
+    reach = max(4.0, 0.03 * max(cover.shape))
+    inside = (cover > 0.99).astype(np.uint8)
+    inside = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    ramp = np.clip(distance / reach, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)

@@ -1,0 +1,72 @@
+"""The sandbox's picture engine: what each paid operation of the API does here, on files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hotfolder.sandbox.imaging.align import align
+from hotfolder.sandbox.imaging.files import Photo, Unsuitable, load, luma, save, shrink
+from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.skyswap import swap_sky
+
+__all__ = ["Unsuitable", "merge", "replace_sky"]
+
+MOST_PHOTOS = 7
+RESOLUTION_EDGES = {"low": 1280}
+
+
+def merge(
+    photos: Sequence[Path],
+    target: Path,
+    *,
+    lens_correction: bool,
+    perspective_correction: bool,
+    photographer_removal: bool,
+    long_edge: int,
+) -> None:
+    """Merge one to seven exposures of one scene into the JPEG `target` (quality 95, 4:4:4), upright.
+
+    The picture's longer side is at most `long_edge` pixels. Each correction leaves alone what it can't improve.
+    `photographer_removal` changes nothing: nobody is looked for, since taking a person out can't be done
+    honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a wrong number of them.
+    """
+    if not 1 <= len(photos) <= MOST_PHOTOS:
+        raise Unsuitable(f"a merge takes 1 to {MOST_PHOTOS} photos, not {len(photos)}")
+    frames = [load(path, long_edge=long_edge) for path in photos]
+    same_size(frames)
+    frames.sort(key=lambda frame: float(frame.pixels.mean()))
+    reference = best_exposed(frames)
+    aligned = align([frame.pixels for frame in frames], reference)
+    picture = fuse(aligned.frames, aligned.coverage)
+    save(picture, target, icc_profile=frames[reference].icc_profile)
+
+
+def same_size(frames: Sequence[Photo]) -> None:
+    sizes = {frame.pixels.shape[:2] for frame in frames}
+    if len(sizes) > 1:
+        listing = ", ".join(
+            f"{frame.name} {frame.pixels.shape[1]}×{frame.pixels.shape[0]}" for frame in frames
+        )
+        raise Unsuitable(f"the photos of one bracket must have one size, and these differ: {listing}")
+
+
+def best_exposed(frames: Sequence[Photo]) -> int:
+    """The frame with the most pixels that are neither too dark nor too bright."""
+
+    def usable(frame: Photo) -> float:
+        gray = luma(shrink(frame.pixels, 512))
+        return float(((gray > 0.08) & (gray < 0.92)).mean())
+
+    return max(range(len(frames)), key=lambda index: usable(frames[index]))
+
+
+def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str, resolution: str) -> None:
+    """Write `source` under another sky into `target`, a PNG or JPEG as its suffix says.
+
+    `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means a longer side of
+    at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
+    Raises Unsuitable when less than 3 % of the picture is sky.
+    """
+    photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
+    save(swap_sky(photo.pixels, sky_type, sky_sub_type), target, icc_profile=photo.icc_profile)

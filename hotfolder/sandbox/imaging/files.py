@@ -1,0 +1,80 @@
+"""Pictures in and out of files. A picture is an RGB array of uint8, shape (height, width, 3), upright."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+Picture = npt.NDArray[np.uint8]
+Plane = npt.NDArray[np.float32]
+
+
+class Unsuitable(Exception):
+    """The picture can't be edited honestly. The message is for the user."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One decoded file: its pixels, and what of its metadata the imaging needs."""
+
+    name: str
+    pixels: Picture
+    icc_profile: bytes | None
+    exif: dict[int, Any]
+
+
+def load(path: Path, *, long_edge: int | None = None) -> Photo:
+    """Decode `path` upright, shrunk so that its longer side is at most `long_edge` pixels.
+
+    Raises Unsuitable when the file is not a picture that decodes to its end.
+    """
+    try:
+        with Image.open(path) as opened:
+            exif = exif_tags(opened)
+            profile = opened.info.get("icc_profile")
+            upright = ImageOps.exif_transpose(opened)
+            pixels = np.asarray(upright.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Unsuitable(f"{path.name} can't be read as a picture ({error})") from error
+    return Photo(path.name, shrink(pixels, long_edge), profile if isinstance(profile, bytes) else None, exif)
+
+
+def exif_tags(opened: Image.Image) -> dict[int, Any]:
+    """The main and the Exif directory in one dictionary; empty where the block is damaged."""
+    try:
+        exif = opened.getexif()
+        return {**exif, **exif.get_ifd(0x8769)}
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError):
+        return {}
+
+
+def shrink(pixels: Picture, long_edge: int | None) -> Picture:
+    """The same array, or a smaller one whose longer side is `long_edge`. Never enlarges."""
+    height, width = pixels.shape[:2]
+    if long_edge is None or max(height, width) <= long_edge:
+        return pixels
+    scale = long_edge / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def save(pixels: Picture, target: Path, *, icc_profile: bytes | None = None) -> None:
+    """Write JPEG (quality 95, no chroma subsampling) or PNG, as the suffix says."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    extra: dict[str, Any] = {"icc_profile": icc_profile} if icc_profile else {}
+    if target.suffix.lower() == ".png":
+        image.save(target, format="PNG", compress_level=3, **extra)
+    else:
+        image.save(target, format="JPEG", quality=95, subsampling=0, **extra)
+
+
+def luma(pixels: Picture) -> Plane:
+    """Rec. 601 luma, 0 to 1, shape (height, width)."""
+    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    return np.asarray(gray, np.float32) / np.float32(255)

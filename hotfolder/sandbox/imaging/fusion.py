@@ -1,0 +1,78 @@
+"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), one frame at a time.
+
+Frames enter the accumulated pyramid one by one, so that memory grows with one frame's pyramid and not with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, luma
+
+EXPOSURE_SIGMA = 0.2
+LEAST_WEIGHT = 1e-6
+
+
+def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = None) -> Picture:
+    """Blend `frames` (all of one shape) by contrast, saturation and exposure.
+
+    `coverage` holds for each frame how far each pixel may be used, 0 to 1, or None for everywhere.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    allowed = coverage or [None] * len(frames)
+    weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
+    total = np.add.reduce(weights)
+    for weight in weights:
+        np.divide(weight, total, out=weight)
+    levels = depth(frames[0])
+    blended: list[Plane] = []
+    for index, frame in enumerate(frames):
+        add_frame(blended, frame, weights[index], levels)
+        weights[index] = np.empty((0, 0), np.float32)
+    return np.clip(collapse(blended) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def weigh(frame: Picture, cover: Plane | None) -> Plane:
+    """How much each pixel of `frame` deserves to be seen."""
+    gray = luma(frame)
+    contrast = np.abs(cv2.Laplacian(gray, cv2.CV_32F)) + np.float32(0.02)
+    colour = frame.astype(np.float32) / np.float32(255)
+    saturation = colour.std(axis=2) + np.float32(0.05)
+    exposure = np.exp(-((colour - 0.5) ** 2).sum(axis=2) / (2 * EXPOSURE_SIGMA**2))
+    weight = contrast * saturation * exposure + np.float32(LEAST_WEIGHT)
+    return np.asarray(weight if cover is None else weight * cover + np.float32(1e-12), np.float32)
+
+
+def depth(frame: Picture) -> int:
+    """Pyramid levels: the smallest level keeps about eight pixels on its short side."""
+    return max(1, int(np.log2(min(frame.shape[:2]))) - 3)
+
+
+def add_frame(blended: list[Plane], frame: Picture, weight: Plane, levels: int) -> None:
+    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `weight`, into `blended`."""
+    colour: Plane = frame.astype(np.float32) / np.float32(255)
+    for level in range(levels + 1):
+        if level == levels:
+            band = colour
+        else:
+            smaller = np.asarray(cv2.pyrDown(colour), np.float32)
+            band = colour - cv2.pyrUp(smaller, dstsize=(colour.shape[1], colour.shape[0]))
+            colour = smaller
+        band *= weight[:, :, None]
+        if level == len(blended):
+            blended.append(band)
+        else:
+            blended[level] += band
+        weight = np.asarray(cv2.pyrDown(weight), np.float32)
+
+
+def collapse(pyramid: list[Plane]) -> Plane:
+    """The picture, 0 to 1, that a Laplacian pyramid describes."""
+    picture = pyramid[-1]
+    for band in reversed(pyramid[:-1]):
+        picture = band + cv2.pyrUp(picture, dstsize=(band.shape[1], band.shape[0]))
+    return picture

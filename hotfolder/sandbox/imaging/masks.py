@@ -1,0 +1,89 @@
+"""Masks: planes of 0 to 1 over a picture, found small and refined to the picture's own edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, luma
+
+Bits = npt.NDArray[np.bool_]
+
+LEAST_SHARE = 0.03
+SEARCH_EDGE = 1024
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected part of a mask. `left`, `top`, `width`, `height` and `area` are in pixels."""
+
+    bits: Bits
+    left: int
+    top: int
+    width: int
+    height: int
+    area: int
+
+    @property
+    def middle_row(self) -> float:
+        return float(np.nonzero(self.bits)[0].mean())
+
+
+def regions(bits: Bits, least_area: float) -> list[Region]:
+    """The connected parts of `bits` with at least `least_area` pixels, largest first."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(bits.astype(np.uint8), connectivity=4)
+    found = []
+    for label in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area >= least_area:
+            found.append(Region(labels == label, left, top, width, height, area))
+    return sorted(found, key=lambda region: -region.area)
+
+
+def to_lab(pixels: Picture) -> Plane:
+    """CIE L*a*b*: lightness 0 to 100, the other two about -100 to 100."""
+    return np.asarray(
+        cv2.cvtColor(pixels.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32
+    )
+
+
+def local_spread(values: Plane, size: int) -> Plane:
+    """Standard deviation over a square of `size` pixels."""
+    mean = cv2.blur(values, (size, size))
+    return np.sqrt(np.maximum(cv2.blur(values * values, (size, size)) - mean * mean, 0)).astype(np.float32)
+
+
+def grow(bits: Bits, pixels: int) -> Bits:
+    """Dilated by about `pixels`; eroded where that is negative."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)
+    work = bits.astype(np.uint8)
+    return np.asarray(cv2.dilate(work, kernel) if pixels > 0 else cv2.erode(work, kernel)) > 0
+
+
+def edge_contrast(lightness: Plane, region: Bits, reach: int) -> float:
+    """How much lighter the region is along its inside rim than just outside it, in units of `lightness`."""
+    inner = region & ~grow(region, -reach)
+    outer = grow(region, 2 * reach) & ~grow(region, reach)
+    if not inner.any() or not outer.any():
+        return 0.0
+    return float(np.median(lightness[inner]) - np.median(lightness[outer]))
+
+
+def refine(mask: Plane, pixels: Picture, radius: int, epsilon: float) -> Plane:
+    """`mask`, of any size, at the picture's size and drawn to its edges (guided filter, He et al. 2010)."""
+    height, width = pixels.shape[:2]
+    guide = luma(pixels)
+    wanted = mask
+    if mask.shape != (height, width):
+        wanted = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    window = (2 * radius + 1, 2 * radius + 1)
+    mean_guide, mean_mask = cv2.blur(guide, window), cv2.blur(wanted, window)
+    covariance = cv2.blur(guide * wanted, window) - mean_guide * mean_mask
+    variance = cv2.blur(guide * guide, window) - mean_guide * mean_guide
+    slope = covariance / (variance + epsilon)
+    offset = mean_mask - slope * mean_guide
+    refined = cv2.blur(slope, window) * guide + cv2.blur(offset, window)
+    return np.clip((refined - 0.08) / 0.84, 0, 1).astype(np.float32)

@@ -1,0 +1,111 @@
+"""Finding the sky: above a house, or through the windows of a room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, shrink
+from hotfolder.sandbox.imaging.masks import (
+    LEAST_SHARE,
+    SEARCH_EDGE,
+    Bits,
+    Region,
+    edge_contrast,
+    grow,
+    local_spread,
+    refine,
+    regions,
+    to_lab,
+)
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Where the sky is. `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through.
+
+    `through_windows` says that the picture is a room and the sky is seen from inside.
+    """
+
+    mask: Plane
+    through_windows: bool
+
+
+def find_sky(pixels: Picture) -> Sky:
+    """The sky of a picture. Raises Unsuitable when it is less than 3 % of the picture."""
+    small = shrink(pixels, SEARCH_EDGE)
+    candidates = skylike(small)
+    found = open_sky(small, candidates)
+    through_windows = not found.any()
+    if through_windows:
+        found = window_sky(small, candidates)
+    radius = max(2, round(max(pixels.shape[:2]) * 0.004))
+    mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
+    share = float(mask.mean())
+    if share < LEAST_SHARE:
+        raise Unsuitable(
+            f"no sky was found in this picture (what looks like sky is {share:.1%} of it, and 3% is the least)"
+        )
+    return Sky(mask, through_windows)
+
+
+def skylike(small: Picture) -> Bits:
+    """Pixels that could be sky by colour alone: pale and not warm, or blue."""
+    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    chroma = np.hypot(green_red, blue_yellow)
+    pale = (lightness > 82) & (chroma < 10) & (blue_yellow < 5)
+    blue = (blue_yellow < -6) & (lightness > 45) & (green_red < 12) & (green_red > -18)
+    return np.asarray(pale | blue)
+
+
+def open_sky(small: Picture, candidates: Bits) -> Bits:
+    """Sky that reaches the top of the frame; empty where there is none."""
+    height, width = candidates.shape
+    lightness = to_lab(small)[:, :, 0]
+    calm = candidates & (local_spread(lightness, 7) < 7)
+    top_row = max(1, height // 100)
+    core = np.zeros_like(calm)
+    for region in regions(calm, 0.004 * calm.size):
+        touching = region.bits[:top_row].any(axis=0).mean()
+        if touching > 0.05 and edge_contrast(lightness, grow(region.bits, 3), 3) > 12:
+            core |= region.bits
+    if core.mean() < LEAST_SHARE / 2:
+        return np.zeros_like(core)
+    return cut_out(small, core, candidates)
+
+
+def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
+    """The sky's exact outline, from what is surely sky and what only looks like it."""
+    labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
+    lowest = int(np.nonzero(core.any(axis=1))[0].max())
+    near = grow(core, 12)
+    labels[near] = cv2.GC_PR_BGD
+    labels[near & candidates] = cv2.GC_PR_FGD
+    labels[grow(core, -2)] = cv2.GC_FGD
+    labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
+    cv2.setRNGSeed(1)
+    empty = np.zeros((1, 65), np.float64)
+    cv2.grabCut(small, labels, None, empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
+    return np.asarray(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & (candidates | core))
+
+
+def window_sky(small: Picture, candidates: Bits) -> Bits:
+    """Sky in panes: bright, neutral, in the upper part of the frame, against something clearly darker."""
+    lightness, _, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    bright = candidates & (lightness > 88) & (blue_yellow < 3)
+    found = np.zeros_like(bright)
+    for region in regions(bright, 0.0008 * bright.size):
+        if looks_like_pane(region, lightness):
+            found |= region.bits
+    near = grow(found, max(4, max(small.shape[:2]) // 40))
+    return np.asarray(found | (near & bright)) if found.any() else found
+
+
+def looks_like_pane(region: Region, lightness: Plane) -> bool:
+    height, width = lightness.shape
+    thick = region.width > 0.015 * width and region.height > 0.015 * height
+    full = region.area > 0.2 * region.width * region.height
+    high = region.middle_row < 0.55 * height
+    return thick and full and high and edge_contrast(lightness, region.bits, 2) > 15

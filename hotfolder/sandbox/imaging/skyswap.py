@@ -1,0 +1,71 @@
+"""Putting another sky into a picture, and the light that belongs to it onto the rest."""
+
+from __future__ import annotations
+
+import zlib
+
+import cv2
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
+from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
+from hotfolder.sandbox.imaging.sky import Sky, find_sky
+
+# How far twilight takes the daylight out of what stands under the sky.
+DUSK = {"subtle": 0.35, "middle": 0.6, "dramatic": 0.85}
+
+
+def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
+    """The picture under a `blue` or `twilight` sky. Raises Unsuitable when it shows no sky."""
+    sky = find_sky(pixels)
+    palette = PALETTES[sky_type, sky_sub_type]
+    top, horizon = sky_span(sky)
+    painted = paint_sky(
+        (pixels.shape[0], pixels.shape[1]), palette, top=top, horizon=horizon, seed=picture_seed(pixels)
+    )
+    colour = pixels.astype(np.float32) / np.float32(255)
+    alpha = sky.mask[:, :, None]
+    ground = without_sky(colour, sky.mask)
+    if sky_type == "twilight" and not sky.through_windows:
+        ground = at_dusk(ground, DUSK[sky_sub_type])
+    mixed = ground * (1 - alpha) + painted * alpha
+    return np.where(alpha > 0, np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8), to_bytes(ground))
+
+
+def to_bytes(colour: Plane) -> Picture:
+    return np.clip(colour * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def picture_seed(pixels: Picture) -> int:
+    """A number that is the same whenever the picture is."""
+    return zlib.crc32(np.ascontiguousarray(shrink(pixels, 256)).tobytes())
+
+
+def sky_span(sky: Sky) -> tuple[float, float]:
+    """Rows of zenith and horizon. Through a window only the lower sky is seen, so its zenith lies above the frame."""
+    rows = np.nonzero((sky.mask > 0.5).mean(axis=1) > 0.002)[0]
+    top, horizon = float(rows.min()), float(np.percentile(rows, 99))
+    if sky.through_windows:
+        top -= 0.6 * (horizon - top)
+    return top, horizon + 0.08 * (horizon - top)
+
+
+def without_sky(colour: Plane, mask: Plane) -> Plane:
+    """What stands before the sky, with the old sky's light taken out of half-covered pixels."""
+    reach = max(3.0, max(mask.shape) / 100)
+    clear = (mask > 0.95).astype(np.float32)
+    near = cv2.GaussianBlur(clear, (0, 0), reach)[:, :, None] + np.float32(1e-4)
+    old_sky = cv2.GaussianBlur(colour * clear[:, :, None], (0, 0), reach) / near
+    alpha = mask[:, :, None]
+    ground = (colour - alpha * old_sky) / np.maximum(1 - alpha, 0.08)
+    return np.where(alpha > 0, np.clip(ground, 0, 1), colour).astype(np.float32)
+
+
+def at_dusk(colour: Plane, amount: float) -> Plane:
+    """Darker, with cool shadows and warm lights, by `amount` from 0 to 1."""
+    gray = colour @ np.array([0.299, 0.587, 0.114], np.float32)
+    light = np.clip(gray, 0, 1)[:, :, None] ** 0.8
+    cool = np.array([0.62, 0.68, 0.92], np.float32)
+    warm = np.array([0.98, 0.74, 0.54], np.float32)
+    dusk = colour ** (1 + 0.35 * amount) * (cool * (1 - light) + warm * light)
+    return np.asarray(colour + (dusk - colour) * amount, np.float32)
