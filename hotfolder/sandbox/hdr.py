@@ -20,6 +20,7 @@ from hotfolder.sandbox.bodies import PHOTOS_PER_GROUP, EnhanceBody, GroupBody, P
 from hotfolder.sandbox.ledger import note
 from hotfolder.sandbox.merging import Merging, result_name
 from hotfolder.sandbox.objects import RESULTS, UPLOADS, url_path
+from hotfolder.sandbox.parsing import StrictRoute
 from hotfolder.sandbox.records import Group, Photo
 from hotfolder.sandbox.refusals import Refusal, shown
 from hotfolder.sandbox.state import Sandbox
@@ -32,7 +33,7 @@ def refusing(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def hdr_router(sandbox: Sandbox, merging: Merging) -> APIRouter:
-    router = APIRouter(tags=["HDR merge"])
+    router = APIRouter(tags=["HDR merge"], route_class=StrictRoute)
     calls = HdrCalls(sandbox, merging)
 
     @router.post("/api/projects", responses=refusing(400, 401, 413, 415))

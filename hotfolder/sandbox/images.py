@@ -17,6 +17,7 @@ from hotfolder.sandbox.inspection import Facts, NotAPicture, inspect
 from hotfolder.sandbox.lane import TaskFailed, TaskRefused
 from hotfolder.sandbox.ledger import note
 from hotfolder.sandbox.objects import RESIZED, RESULTS
+from hotfolder.sandbox.parsing import StrictRoute
 from hotfolder.sandbox.records import Image
 from hotfolder.sandbox.refusals import Refusal, shown
 from hotfolder.sandbox.state import Sandbox
@@ -49,7 +50,7 @@ OPERATION_REFUSALS = refusing(400, 401, 404, 413, 415, 422, 500)
 
 
 def images_router(sandbox: Sandbox) -> APIRouter:
-    router = APIRouter(tags=["Staging and environment"])
+    router = APIRouter(tags=["Staging and environment"], route_class=StrictRoute)
     calls = ImageCalls(sandbox)
 
     @router.post("/api/image", responses=refusing(400, 401, 413, 415), openapi_extra=FORM)

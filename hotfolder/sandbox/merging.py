@@ -56,8 +56,12 @@ class Merging:
             objects.place(part, RESULTS, result_name(group.id))
             return None
         except (TaskRefused, TaskFailed) as error:
-            logger.warning("merge of group %s failed: %s", group.id, error)
-            return f"the merge failed: {error}"
+            message = str(error)
+            for photo in photos:
+                # The engine knows a photo by its name in the store, the caller by the name it gave.
+                message = message.replace(photo.object, photo.filename)
+            logger.warning("merge of group %s failed: %s", group.id, message)
+            return f"the merge failed: {message}"
         except OSError as error:
             logger.exception("merge of group %s failed", group.id)
             return f"the merge failed: {error.strerror}"

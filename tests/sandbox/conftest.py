@@ -41,6 +41,9 @@ class Caller:
     storage: httpx.Client
     settings: SandboxSettings
 
+    jpeg = staticmethod(jpeg)
+    png = staticmethod(png)
+
     def post(self, path: str, body: Any) -> httpx.Response:
         return self.api.post(path, json=body)
 
@@ -110,14 +113,20 @@ def running(settings: SandboxSettings) -> Iterator[Caller]:
         assert not thread.is_alive(), "the sandbox didn't stop"
 
 
-@pytest.fixture(autouse=True)
-def plain_engine_importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+@pytest.fixture(autouse=True, scope="session")
+def plain_engine_importable() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        yield
+
+
+def usual_settings(data: Path) -> SandboxSettings:
+    return SandboxSettings(data=data, port=0, storage_port=0, engine="plain_engine")
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> SandboxSettings:
-    return SandboxSettings(data=tmp_path / "data", port=0, storage_port=0, engine="plain_engine")
+    return usual_settings(tmp_path / "data")
 
 
 Start = Callable[..., Any]
@@ -129,7 +138,8 @@ def start(settings: SandboxSettings) -> Start:
     return lambda **changes: running(replace(settings, **changes))
 
 
-@pytest.fixture
-def caller(start: Start) -> Iterator[Caller]:
-    with start() as running_caller:
+@pytest.fixture(scope="module")
+def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """One sandbox with the usual settings for all tests of a module."""
+    with running(usual_settings(tmp_path_factory.mktemp("sandbox"))) as running_caller:
         yield running_caller

@@ -16,7 +16,7 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Sequence[Path], target: Path, *, long_edge: int, **options: bool) -> None:
-    """The mean of the photos. A photo that is nearly black ends the process, as running out of memory would."""
+    """The mean of the photos. A nearly black one ends the process, as running out of memory would."""
     pictures = [Image.open(photo).convert("RGB") for photo in photos]
     if pictures[0].getextrema()[0] == (1, 1):
         os.kill(os.getpid(), signal.SIGKILL)

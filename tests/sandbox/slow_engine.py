@@ -1,0 +1,17 @@
+"""An engine that never ends its work."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+class Unsuitable(Exception):
+    pass
+
+
+def merge(photos: Any, target: Any, **options: Any) -> None:
+    time.sleep(300)
+
+
+replace_sky = replace_lawn = stage = merge

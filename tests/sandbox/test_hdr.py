@@ -1,0 +1,164 @@
+"""Projects, groups, upload URLs and merges, over real HTTP."""
+
+from __future__ import annotations
+
+import io
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Caller, Start
+
+
+def merged(caller: Caller, *photos: bytes) -> tuple[str, dict[str, Any]]:
+    project = caller.project()
+    group = caller.group(project)
+    caller.upload(project, group, *photos)
+    assert caller.enhance(project, group).json() == {}
+    return group, caller.wait(group)
+
+
+def test_a_project_answers_its_title_and_an_id(caller: Caller) -> None:
+    """The answer has exactly the reference's two fields."""
+    answer = caller.post("/api/projects", {"title": "Łódź, 12 Elm Road 🏠"})
+    assert answer.status_code == 200
+    assert answer.json() == {"id": answer.json()["id"], "title": "Łódź, 12 Elm Road 🏠"}
+
+
+def test_three_photos_become_one_picture(caller: Caller) -> None:
+    """The merge is made of all photos that were uploaded, and downloads as the JPEG it says it is."""
+    _, answer = merged(
+        caller, caller.jpeg((30, 30, 30)), caller.jpeg((90, 90, 90)), caller.jpeg((180, 180, 180))
+    )
+    assert set(answer) == {"status", "imageUrl"}
+    picture = caller.storage.get(answer["imageUrl"])
+    assert picture.headers["content-type"] == "image/jpeg"
+    assert int(picture.headers["content-length"]) == len(picture.content)
+    red, _, _ = Image.open(io.BytesIO(picture.content)).getpixel((10, 10))
+    assert abs(red - 100) <= 2
+
+
+def test_seven_photos_are_taken_and_an_eighth_is_not(caller: Caller) -> None:
+    """The reference's limit, also for photos that are only registered."""
+    project = caller.project()
+    group = caller.group(project)
+    assert [caller.upload_url(project, group, f"{n}.jpg").status_code for n in range(7)] == [200] * 7
+    refused = caller.upload_url(project, group, "8.jpg")
+    assert refused.status_code == 400
+    assert "7 photos" in refused.json()["error"]
+
+
+def test_the_merge_runs_behind_the_answer(start: Start) -> None:
+    """hdr-enhance answers at once; until the merge is there, the group says processing and nothing else."""
+    with start(merge_delay_seconds=0.6) as caller:
+        project = caller.project()
+        group = caller.group(project)
+        assert caller.status(group) == {"status": "created"}
+        caller.upload(project, group, caller.jpeg())
+        begin = monotonic()
+        caller.enhance(project, group).raise_for_status()
+        assert monotonic() - begin < 0.4
+        assert caller.status(group) == {"status": "processing"}
+        assert caller.wait(group)["status"] == "completed"
+        assert monotonic() - begin >= 0.6
+
+
+def test_a_merge_needs_every_photo(caller: Caller) -> None:
+    """409 before any upload, and while a registered photo has not come; the missing one is named."""
+    project = caller.project()
+    group = caller.group(project)
+    assert caller.enhance(project, group).status_code == 409
+    caller.upload(project, group, caller.jpeg())
+    caller.upload_url(project, group, "bright.jpg").raise_for_status()
+    refused = caller.enhance(project, group)
+    assert refused.status_code == 409
+    assert "bright.jpg" in refused.json()["error"]
+    assert caller.status(group) == {"status": "created"}
+
+
+def test_a_name_may_be_registered_again_for_a_fresh_url(caller: Caller) -> None:
+    """What never came under the first URL neither blocks the merge nor enters it."""
+    project = caller.project()
+    group = caller.group(project)
+    caller.upload_url(project, group, "01.jpg").raise_for_status()
+    caller.upload(project, group, caller.jpeg())
+    caller.enhance(project, group).raise_for_status()
+    assert caller.wait(group)["status"] == "completed"
+
+
+def test_a_photo_whose_url_expired_no_longer_counts(start: Start) -> None:
+    """Seven URLs that ran out unused don't lock the group."""
+    with start(put_expiry_seconds=0.2) as caller:
+        project = caller.project()
+        group = caller.group(project)
+        for number in range(7):
+            caller.upload_url(project, group, f"{number}.jpg").raise_for_status()
+        sleep(0.3)
+        caller.upload(project, group, caller.jpeg())
+        caller.enhance(project, group).raise_for_status()
+        assert caller.wait(group)["status"] == "completed"
+
+
+def test_a_merge_is_asked_for_once(caller: Caller) -> None:
+    """The second hdr-enhance of a group is refused, before and after its end; so is another photo."""
+    project = caller.project()
+    other = caller.group(project)
+    caller.upload(project, other, caller.jpeg())
+    caller.enhance(project, other).raise_for_status()
+    assert caller.enhance(project, other).status_code == 409
+    caller.wait(other)
+    assert caller.enhance(project, other).status_code == 409
+    assert caller.upload_url(project, other, "late.jpg").status_code == 409
+
+
+def test_unknown_ids_and_a_group_of_another_project_are_not_found(caller: Caller) -> None:
+    """404 names the field and the id."""
+    mine, other = caller.project(), caller.project()
+    group = caller.group(mine)
+    caller.upload(mine, group, caller.jpeg())
+    unknown = caller.post(
+        "/api/hdr-image-group",
+        {
+            "projectId": "nope",
+            "lensCorrection": True,
+            "perspectiveCorrection": True,
+            "photographerRemoval": True,
+        },
+    )
+    answers = [
+        unknown,
+        caller.upload_url(mine, "nope"),
+        caller.upload_url("nope", group),
+        caller.enhance(mine, "nope"),
+        caller.enhance(other, group),
+        caller.upload_url(other, group),
+        caller.api.get("/api/hdr-image-group/nope"),
+        caller.api.get("/api/hdr-image-group/%00"),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert 'projectId: there is no project "nope"' in unknown.json()["error"]
+
+
+def test_photos_that_are_no_pictures_fail_the_merge_with_a_reason(caller: Caller) -> None:
+    """The storage takes any bytes, so the merge has to say that they are no pictures."""
+    _, answer = merged(caller, b"these are not the bytes of a picture")
+    assert answer["status"] == "failed"
+    assert "01.jpg" in answer["error"]
+
+
+def test_every_status_signs_a_fresh_url(caller: Caller) -> None:
+    """Two answers for one picture, each with a URL that works."""
+    group, first = merged(caller, caller.jpeg())
+    sleep(0.01)
+    second = caller.status(group)
+    assert first["imageUrl"] != second["imageUrl"]
+    assert caller.storage.get(first["imageUrl"]).content == caller.storage.get(second["imageUrl"]).content
+
+
+def test_the_long_edge_is_capped(start: Start) -> None:
+    """A merge is never larger than the setting."""
+    with start(long_edge=48) as caller:
+        _, answer = merged(caller, caller.jpeg(size=(96, 64)))
+        assert Image.open(io.BytesIO(caller.storage.get(answer["imageUrl"]).content)).size == (48, 32)

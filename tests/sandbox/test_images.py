@@ -1,0 +1,179 @@
+"""One image up, then staging, lawn and sky; each word of the reference is taken."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Caller, Start
+
+STAGE = {
+    "roomType": "LIVING_ROOM",
+    "roomStyle": "modern",
+    "actionType": "subtleStaging",
+    "resolution": "high",
+    "colorTypes": ["classicWhite", "naturalWood"],
+    "removeFurniture": False,
+    "extraInstructions": "Add a luxury linen sofa assembly",
+}
+LAWN = {"lawnType": "medium", "resolution": "high", "extraInstructions": "Keep the stone pathway intact"}
+SKY = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
+EXAMPLES: dict[str, dict[str, Any]] = {"stage": STAGE, "lawn-replace": LAWN, "sky-replace": SKY}
+
+WORDS = {
+    ("stage", "actionType"): "subtleStaging, autoStaging",
+    ("stage", "resolution"): "low, high, superHigh",
+    (
+        "stage",
+        "roomType",
+    ): "LIVING_ROOM, DINING_ROOM, BEDROOM, KITCHEN, KITCHEN_LIVING_AREA, HOME_OFFICE, TERRACE,"
+    " BALCONY, BATHROOM, EXTERIOR, GAME_ROOM, KIDS_ROOM, GARAGE",
+    ("stage", "roomStyle"): "modern, minimalist, scandinavian, industrial, rustic, farmhouse, kidsRoom,"
+    " coastalModern, luxury, midCentury, bohoChic, japandi",
+    (
+        "stage",
+        "colorTypes",
+    ): "classicWhite, charcoalGray, matteBlack, beige, espressoBrown, walnut, naturalWood,"
+    " navyBlue, forestGreen, rusticOak, ivory, steelBlue, ashGray, mahogany",
+    ("lawn-replace", "lawnType"): "light, medium, strong",
+    ("lawn-replace", "resolution"): "low, high, superHigh",
+    ("sky-replace", "skyType"): "blue, twilight",
+    ("sky-replace", "skySubType"): "subtle, middle, dramatic",
+    ("sky-replace", "resolution"): "low, high, superHigh",
+}
+
+
+def post_file(caller: Caller, field: str, content: bytes, name: str = "scene.jpg") -> httpx.Response:
+    return caller.api.post("/api/image", files={field: (name, content)})
+
+
+@pytest.mark.parametrize("field", ["file", "File"])
+def test_an_image_is_taken_and_given_back(caller: Caller, field: str) -> None:
+    """The answer has the reference's shape and the picture's true size, and its URL has the very bytes."""
+    content = caller.png((40, 30))
+    answer = post_file(caller, field, content, "scene.png").json()
+    data = answer["data"]
+    assert answer == {"success": True, "data": {**data, "width": 40, "height": 30}}
+    assert set(data) == {"id", "imageUrl", "width", "height"}
+    picture = caller.storage.get(data["imageUrl"])
+    assert picture.content == content
+    assert picture.headers["content-type"] == "image/png"
+
+
+def test_the_size_is_the_one_a_person_sees(caller: Caller) -> None:
+    """A photo that EXIF turns by a quarter is as high as it looks."""
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 20)).save(file, "JPEG", exif=exif)
+    data = post_file(caller, "file", file.getvalue()).json()["data"]
+    assert (data["width"], data["height"]) == (20, 60)
+
+
+@pytest.mark.parametrize("call", EXAMPLES)
+def test_the_example_of_the_reference_is_taken(caller: Caller, call: str) -> None:
+    """Each operation answers a list with one altered PNG of the true size."""
+    image = caller.image()
+    answer = caller.post(f"/api/images/{image}/{call}", EXAMPLES[call]).raise_for_status().json()
+    assert set(answer) == {"success", "data"} and answer["success"] is True
+    (data,) = answer["data"]
+    picture = caller.storage.get(data["imageUrl"])
+    assert picture.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(picture.content)).size == (data["width"], data["height"]) == (96, 64)
+
+
+def test_every_word_of_the_reference_is_taken(caller: Caller) -> None:
+    """Each allowed value of each parameter, one at a time."""
+    image = caller.image()
+    refused = []
+    for (call, field), words in WORDS.items():
+        for word in words.split(", "):
+            body = EXAMPLES[call] | {field: [word] if field == "colorTypes" else word}
+            answer = caller.post(f"/api/images/{image}/{call}", body)
+            if answer.status_code != 200:
+                refused.append((call, field, word, answer.text))
+    assert refused == []
+
+
+@pytest.mark.parametrize(("call", "field"), WORDS)
+def test_a_word_that_is_not_in_the_reference_is_refused(caller: Caller, call: str, field: str) -> None:
+    """The message names the field, the value and everything that is allowed."""
+    image = caller.image()
+    body = EXAMPLES[call] | {field: ["twilght"] if field == "colorTypes" else "twilght"}
+    answer = caller.post(f"/api/images/{image}/{call}", body)
+    assert answer.status_code == 400
+    for word in (field, '"twilght"', *WORDS[call, field].split(", ")):
+        assert word in answer.json()["error"]
+
+
+@pytest.mark.parametrize("call", EXAMPLES)
+def test_only_colours_and_instructions_may_be_left_out(caller: Caller, call: str) -> None:
+    """Leaving out any other field is refused by its name."""
+    image = caller.image()
+    for field in EXAMPLES[call]:
+        body = {name: value for name, value in EXAMPLES[call].items() if name != field}
+        answer = caller.post(f"/api/images/{image}/{call}", body)
+        optional = field in ("colorTypes", "extraInstructions")
+        assert answer.status_code == (200 if optional else 400), field
+        assert optional or f"{field} is missing" in answer.json()["error"]
+
+
+def test_an_unknown_image_is_not_found(caller: Caller) -> None:
+    """Neither an invented id, nor that of a result, can be operated on."""
+    result = caller.post(f"/api/images/{caller.image()}/sky-replace", SKY).json()["data"][0]["id"]
+    for identifier in ("img_0", result, "..%2F..%2Fadmin"):
+        answer = caller.post(f"/api/images/{identifier}/sky-replace", SKY)
+        assert answer.status_code == 404 and answer.json()["error"]
+
+
+def test_what_can_not_be_altered_honestly_is_refused(caller: Caller) -> None:
+    """The engine's sentence reaches the caller with a 422."""
+    image = caller.image(caller.jpeg((255, 0, 0)))
+    answer = caller.post(f"/api/images/{image}/sky-replace", SKY)
+    assert (answer.status_code, answer.json()) == (422, {"error": "there is no sky in this picture"})
+
+
+def test_operations_may_answer_jpeg(start: Start) -> None:
+    """The format is a setting, and the content type goes with it."""
+    with start(operation_format="jpeg") as caller:
+        data = caller.post(f"/api/images/{caller.image()}/sky-replace", SKY).json()["data"][0]
+        picture = caller.storage.get(data["imageUrl"])
+        assert picture.headers["content-type"] == "image/jpeg"
+        assert picture.content[:2] == b"\xff\xd8"
+
+
+def test_a_body_without_exactly_one_picture_is_refused(caller: Caller) -> None:
+    """Not a picture, cut off, empty, another field, a text field, two files, no form at all."""
+    good = caller.jpeg(size=(400, 300))
+    send = caller.api.post
+    answers = {
+        "text": post_file(caller, "file", b"hello"),
+        "gif": post_file(caller, "file", b"GIF89a" + bytes(40)),
+        "cut off": post_file(caller, "file", good[: len(good) // 2]),
+        "empty": post_file(caller, "file", b""),
+        "other field": post_file(caller, "photo", good),
+        "text field": send("/api/image", data={"file": "x"}, files={"none": ""}),
+        "two": send("/api/image", files=[("file", ("a.jpg", good)), ("file", ("b.jpg", good))]),
+        "extra": send("/api/image", files={"file": ("a.jpg", good)}, data={"extra": "1"}),
+        "garbage": send(
+            "/api/image",
+            content=b"\x00\xff garbage",
+            headers={"content-type": "multipart/form-data; boundary=x"},
+        ),
+        "no boundary": send("/api/image", content=b"x", headers={"content-type": "multipart/form-data"}),
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 400)
+    assert all(answer.json()["error"] for answer in answers.values())
+    assert "neither a JPEG nor a PNG" in answers["text"].json()["error"]
+
+
+def test_a_picture_with_too_many_pixels_is_refused(start: Start) -> None:
+    """A small file can hold an enormous picture; it is refused by its header."""
+    with start(pixel_limit=10_000) as caller:
+        answer = post_file(caller, "file", caller.png((200, 100)))
+        assert answer.status_code == 400
+        assert "200 x 100" in answer.json()["error"]

@@ -1,0 +1,109 @@
+"""Worker processes die, and the server lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hotfolder.sandbox.lane import Lane, TaskFailed
+from hotfolder.sandbox.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from tests.sandbox.conftest import Caller, Start
+
+
+def workers_of(parent: int) -> list[int]:
+    """Process ids of the living children of `parent`, as /proc tells them."""
+    tasks = Path(f"/proc/{parent}/task")
+    return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def start_merge(caller: Caller, color: tuple[int, int, int] = (90, 90, 90)) -> str:
+    project = caller.project()
+    group = caller.group(project)
+    caller.upload(project, group, caller.jpeg(color))
+    caller.enhance(project, group).raise_for_status()
+    return group
+
+
+def test_a_worker_that_dies_by_itself_fails_its_merge_only(caller: Caller) -> None:
+    """The group says failed and how; the next merge gets a new worker."""
+    broken = caller.wait(start_merge(caller, (1, 1, 1)))
+    assert broken["status"] == "failed"
+    assert "SIGKILL" in broken["error"]
+    assert caller.wait(start_merge(caller))["status"] == "completed"
+
+
+def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
+    """As the system's out-of-memory killer would do it."""
+    with start(task_timeout_seconds=20, engine="slow_engine") as caller:
+        group = start_merge(caller)
+        end = monotonic() + 10
+        while not (mine := workers_of(os.getpid())) and monotonic() < end:
+            sleep(0.02)
+        for pid in mine:
+            os.kill(pid, signal.SIGKILL)
+        assert caller.wait(group)["status"] == "failed"
+        assert caller.project()
+
+
+def test_work_that_takes_too_long_is_ended(start: Start) -> None:
+    """A time limit fails the merge and kills its worker."""
+    with start(task_timeout_seconds=0.5, engine="slow_engine") as caller:
+        answer = caller.wait(start_merge(caller))
+        assert answer["status"] == "failed"
+        assert "longer than 0.5 seconds" in answer["error"]
+        assert workers_of(os.getpid()) == []
+
+
+def test_a_broken_operation_is_a_500_with_a_reason(start: Start) -> None:
+    """The one answer that is the sandbox's own fault, and it says so."""
+    with start(engine="missing_engine") as caller:
+        body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
+        answer = caller.post(f"/api/images/{caller.image()}/sky-replace", body)
+        assert answer.status_code == 500
+        assert "worker process died" in answer.json()["error"]
+
+
+def test_the_server_answers_while_work_is_done(start: Start) -> None:
+    """An operation that takes a while holds up nobody."""
+    with start(merge_delay_seconds=1) as caller:
+        group = start_merge(caller)
+        begin = monotonic()
+        for _ in range(10):
+            caller.project()
+        assert monotonic() - begin < 0.8
+        assert caller.status(group)["status"] == "processing"
+
+
+async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> None:
+    """A task that wants more than the bound fails with a sentence, and the worker goes on."""
+    lane = Lane(replace(settings, engine="greedy_engine", worker_memory_bytes=600 * 1024**2))
+    try:
+        with pytest.raises(TaskFailed, match="memory doesn't suffice"):
+            await lane.run("stage", source="-", target=str(tmp_path / "a.png"), wanted_bytes=2 * 1024**3)
+        done = await lane.run("stage", source="-", target=str(tmp_path / "a.png"), wanted_bytes=1024)
+        assert (done.width, done.height) == (2, 3)
+    finally:
+        await lane.close()
+
+
+async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
+    """Its late answer must not be given to the next task."""
+    lane = Lane(replace(settings, engine="slow_engine"))
+    task = asyncio.create_task(lane.run("merge", photos=[], target=str(tmp_path / "a.jpg")))
+    while lane.pid is None:
+        await asyncio.sleep(0.01)
+    pid = lane.pid
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert lane.pid is None
+    assert not Path(f"/proc/{pid}").exists()
