@@ -1,1 +1,1 @@
-"""Settings: YAML, environment variables, and errors that point at the line."""
+"""The settings: YAML, environment variables over it, and errors that say where and what to do."""

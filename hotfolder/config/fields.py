@@ -1,0 +1,91 @@
+"""What the settings' models say about a path: which names are allowed there, and of what type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from hotfolder.config.items import MODELS
+from hotfolder.config.problems import KeyPath
+from hotfolder.config.settings import Settings
+from hotfolder.rules.nearest import normal
+
+
+def names(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a model by the name that is written in YAML."""
+    return {info.alias or name: info for name, info in model.model_fields.items() if name != "kind"}
+
+
+def model_in(annotation: object) -> type[BaseModel] | None:
+    """The first model inside a type, such as that of a list's items."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)
+
+
+def model_at(path: KeyPath) -> type[BaseModel] | None:
+    """The model whose fields are written below `path`, None where there is no fixed set of names."""
+    model: type[BaseModel] | None = Settings
+    for part in path:
+        if isinstance(part, int):
+            continue
+        if part in MODELS:
+            model = MODELS[part]
+            continue
+        info = names(model).get(part) or model.model_fields.get(part) if model else None
+        model = model_in(info.annotation) if info and not is_free(info) else None
+    return model
+
+
+def is_free(info: FieldInfo) -> bool:
+    """Whether a field holds names of the user's own choice, or operations."""
+    return "TagName" in repr(info.annotation)
+
+
+def is_text(info: FieldInfo) -> bool:
+    """Whether a field takes one text, which a variable then gives as it is."""
+    annotation = info.annotation
+    if isinstance(annotation, type):
+        return issubclass(annotation, str)
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return (
+        (len(parts) > 0
+        and parts[0] is str)
+        or any(isinstance(part, type) and issubclass(part, str) for part in parts)
+    )
+
+
+def is_list(info: FieldInfo) -> bool:
+    return "tuple" in repr(info.annotation)
+
+
+def find_variable_path(parts: list[str]) -> tuple[KeyPath, FieldInfo] | None:
+    """The setting that a variable's parts name, blind to case and underscores, or None."""
+    model: type[BaseModel] | None = Settings
+    path: list[str] = []
+    info: FieldInfo | None = None
+    for part in parts:
+        known = {normal(name): name for name in names(model)} if model else {}
+        if model is None or normal(part) not in known:
+            return None
+        path.append(known[normal(part)])
+        info = names(model)[path[-1]]
+        model = None if is_free(info) or is_list(info) else model_in(info.annotation)
+    return (tuple(path), info) if info is not None else None
+
+
+def all_variables(model: type[BaseModel] = Settings, prefix: str = "HOTFOLDER_") -> Iterator[str]:
+    """The name of every variable that sets something."""
+    for name, info in names(model).items():
+        variable = prefix + (name if name.islower() else snake(name)).upper()
+        yield variable
+        inner = None if is_free(info) or is_list(info) else model_in(info.annotation)
+        if inner is not None:
+            yield from all_variables(inner, variable + "__")
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -1,0 +1,50 @@
+"""From a YAML file and the environment to checked settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from hotfolder.config.environment import read_environment
+from hotfolder.config.meaning import meaning_problems
+from hotfolder.config.problems import refusal
+from hotfolder.config.sentences import structure_problems
+from hotfolder.config.settings import Settings
+from hotfolder.config.sources import Sources
+from hotfolder.config.yamlfile import read_document
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings at `path`, with the HOTFOLDER_* variables of `environ` over them.
+
+    `root` and `api.key_file` are absolute afterwards; nothing is created. Raises ConfigurationError with all
+    problems, one a line, sorted by position.
+    """
+    document = read_document(path)
+    sources = Sources(document, *read_environment(environ))
+    problems = [*document.problems, *sources.problems]
+    settings: Settings | None = None
+    try:
+        settings = Settings(**sources.data)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems += structure_problems(error, sources)
+    folder = path.absolute().parent
+    problems += meaning_problems(sources, folder)
+    if problems or settings is None:
+        raise refusal(problems)
+    return _with_absolute_paths(settings, folder)
+
+
+def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
+    api = settings.api
+    if api.key_file is not None:
+        api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
+    return settings.model_copy(update={"root": absolute(folder, settings.root), "api": api})
+
+
+def absolute(folder: Path, name: str) -> str:
+    """`name` as an absolute path: `~` is the home folder, and what is relative starts at `folder`."""
+    return os.path.normpath(folder / Path(name).expanduser())

@@ -1,0 +1,263 @@
+"""The settings, each with its unit, its bounds and a description; the descriptions feed the JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hotfolder.config.items import Items, OwnTagItems
+from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
+
+MIB = 1024 * 1024
+HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?\Z")
+
+Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
+AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
+Folder = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _base_url(text: str) -> str:
+    def wrong(why: str) -> PydanticCustomError:
+        return PydanticCustomError("base_url", "{message}", {"message": f"base_url {why}"})
+
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        raise wrong("is not an address like https://api.stagerai.com") from None
+    if url.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text):
+        raise wrong("is not an address like https://api.stagerai.com")
+    if "@" in url.netloc:
+        raise wrong("must not hold a user name or password")
+    if url.path not in ("", "/") or url.query or url.fragment or text.endswith(("?", "#")):
+        raise wrong("must end after the host and port, without a path")
+    if url.scheme == "http" and not is_loopback(host):
+        raise wrong(
+            "must start with https://, or the key would travel readable; http:// is for this machine alone"
+        )
+    return f"{url.scheme}://{url.netloc.lower()}"
+
+
+def _storage_host(text: str) -> str:
+    host = text.lower()
+    if not HOST.match(host):
+        raise PydanticCustomError(
+            "storage_host",
+            "a storage host is a name or address, with or without a port, like storage.googleapis.com",
+        )
+    return host
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+StorageHost = Annotated[Folder, AfterValidator(_storage_host)]
+
+
+class Api(Frozen):
+    """How the API is reached. The key is never written here: STAGER_API_KEY or key_file hold it."""
+
+    base_url: Annotated[Folder, AfterValidator(_base_url)] = Field(
+        default="https://api.stagerai.com", description="Where the API is; https, without a path."
+    )
+    key_file: Folder | None = Field(
+        default=None,
+        description="A file that holds the API key and nothing else; relative to this file."
+        " The environment variable STAGER_API_KEY wins over it.",
+    )
+    storage_hosts: Annotated[tuple[StorageHost, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+        default=("storage.googleapis.com",),
+        description="Hosts, with or without a port, that pictures may be sent to and fetched from;"
+        " their subdomains too.",
+    )
+    merge_timeout_seconds: Seconds = Field(
+        default=1800, description="How long a merge may take before a person has to look."
+    )
+    connect_timeout_seconds: Seconds = Field(
+        default=10, description="How long a connection may take to stand."
+    )
+    read_timeout_seconds: Seconds = Field(
+        default=60, description="How long an answer to a free request may take."
+    )
+    paid_timeout_seconds: Annotated[float, Field(strict=True, ge=1, le=86400)] = Field(
+        default=600, description="How long an answer to a paid request may take; 300 or more is wise."
+    )
+
+
+class Settle(Frozen):
+    """When a folder counts as completely copied."""
+
+    quiet_seconds: Annotated[float, Field(strict=True, ge=0.2, le=86400)] = Field(
+        default=15, description="Seconds without any change in a folder before its photos are taken."
+    )
+    give_up_seconds: Seconds = Field(
+        default=900, description="Seconds after which a photo that stays unreadable is refused."
+    )
+    scan_seconds: Annotated[float, Field(strict=True, ge=0.2, le=3600)] = Field(
+        default=10,
+        description="Seconds between two looks at everything; changes are usually noticed at once.",
+    )
+
+
+class Limits(Frozen):
+    """How much happens at once, and how large things may be."""
+
+    uploads: AtOnce = Field(default=4, description="Photos sent at once.")
+    merges: AtOnce = Field(default=8, description="Merges running at once.")
+    operations: AtOnce = Field(default=4, description="Sky, lawn and staging requests running at once.")
+    downloads: AtOnce = Field(default=4, description="Results fetched at once.")
+    photo_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
+        default=200 * MIB, description="The largest photo that is taken, in bytes."
+    )
+    result_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
+        default=200 * MIB, description="The largest result that is fetched, in bytes."
+    )
+    result_pixels: Annotated[int, Field(strict=True, ge=1_000_000, le=1_000_000_000)] = Field(
+        default=200_000_000, description="The largest result that is decoded, width times height in pixels."
+    )
+
+
+class Results(Frozen):
+    """The bought results that are kept, so that nothing is paid for twice."""
+
+    keep_days: Annotated[float, Field(strict=True, ge=1, le=3650)] = Field(
+        default=30, description="Days that a bought result is kept in the state folder."
+    )
+
+
+class Log(Frozen):
+    """What the daemon says while it runs."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="How much is said.")
+    format: LogFormat = Field(
+        default=LogFormat.AUTO, description="auto: readable on a terminal, JSON lines elsewhere."
+    )
+
+
+class RouteSettings(RouteBase):
+    """A rule: which sets it is for, and what happens to them. The first route that matches wins."""
+
+    operations: Items = Field(
+        default=(), description="What is done after the merge, in this order. A folder's own tags win."
+    )
+
+
+Routes = tuple[RouteSettings, ...]
+OwnTags = dict[str, OwnTagItems]
+
+
+class InboxSettings(Frozen):
+    """One inbox of several. Its own routes are tried before the general ones, its own tags win over general ones."""
+
+    path: Folder = Field(description="The inbox's folder, relative to root.")
+    name: Folder | None = Field(default=None, description="A name for people; the folder's name if left out.")
+    routes: Routes = Field(
+        default=(), description="Routes for this inbox alone, tried before the general ones."
+    )
+    tags: OwnTags = Field(default={}, description="Own tags for this inbox alone.")
+
+    @property
+    def title(self) -> str:
+        """The inbox's name for people."""
+        return self.name or Path(self.path).name or self.path
+
+
+class Settings(BaseSettings):
+    """All settings. Made by `hotfolder.config.load.load`, which also makes `root` and `key_file` absolute."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, title="hotfolder"
+    )
+
+    root: Folder = Field(
+        description="The folder that holds all others; relative to this file. It must exist."
+    )
+    inbox: Folder = Field(default="inbox", description="Where photographers drop folders; relative to root.")
+    inboxes: tuple[InboxSettings, ...] = Field(default=(), description="Several inboxes, instead of inbox.")
+    done: Folder = Field(default="done", description="Where finished pictures appear; relative to root.")
+    failed: Folder = Field(default="failed", description="Where refused folders go; relative to root.")
+    state: Folder = Field(
+        default="state", description="Where hotfolder remembers its work, on a local disk; relative to root."
+    )
+    api: Api = Field(default=Api(), description="How the API is reached.")
+    settle: Settle = Field(default=Settle(), description="When a folder counts as completely copied.")
+    limits: Limits = Field(default=Limits(), description="How much happens at once.")
+    results: Results = Field(default=Results(), description="How long bought results are kept.")
+    log: Log = Field(default=Log(), description="What the daemon says while it runs.")
+    hdr: HdrChoices = Field(
+        default=HdrChoices(), description="What every merge corrects; all are on by default."
+    )
+    single_photo: SinglePhoto = Field(
+        default=SinglePhoto.MERGE,
+        description="One photo alone without operations: merge sends it through the merge, refuse turns it away.",
+    )
+    tags: OwnTags = Field(default={}, description="Own tags: a name, and the operations it stands for.")
+    routes: Routes = Field(
+        default=(), description="Rules by project, room, tag and photos; the first match wins."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The file and the environment are merged before, where each value's place is still known.
+        return (init_settings,)
+
+    def all_inboxes(self) -> tuple[InboxSettings, ...]:
+        """Every inbox, also when there is only the one of `inbox`."""
+        return self.inboxes or (InboxSettings(path=self.inbox),)
+
+    def inbox_folder(self, inbox: InboxSettings | None = None) -> Path:
+        """The absolute path of an inbox; of the first one when none is given."""
+        return Path(self.root, (inbox or self.all_inboxes()[0]).path)
+
+    @property
+    def root_folder(self) -> Path:
+        return Path(self.root)
+
+    @property
+    def done_folder(self) -> Path:
+        return Path(self.root, self.done)
+
+    @property
+    def failed_folder(self) -> Path:
+        return Path(self.root, self.failed)
+
+    @property
+    def state_folder(self) -> Path:
+        return Path(self.root, self.state)

@@ -1,0 +1,91 @@
+"""The file and the variables laid over each other, with the place of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hotfolder.config.environment import Override
+from hotfolder.config.problems import KeyPath, Place, Problem
+from hotfolder.config.yamlfile import Document, PlainWord
+
+FLAGS = {
+    *("lensCorrection", "perspectiveCorrection", "photographerRemoval", "removeFurniture"),
+    *("lens_correction", "perspective_correction", "photographer_removal", "remove_furniture"),
+}
+
+
+class Sources:
+    """What was written, before it is checked. `data` is plain: mappings, lists, text, numbers, truths."""
+
+    def __init__(
+        self, document: Document, overrides: Sequence[Override], problems: Sequence[Problem]
+    ) -> None:
+        self.document = document
+        self.problems = list(problems)
+        self.variables: dict[KeyPath, str] = {}
+        self.data: dict[str, object] = {}
+        for name, value in document.data.items():
+            if value is not None:
+                self.data[name] = tidy(value, (name,))
+        for override in overrides:
+            self._lay_over(override)
+
+    def _lay_over(self, override: Override) -> None:
+        self.variables[override.path] = override.variable
+        target = self.data
+        for part in override.path[:-1]:
+            inner = target.get(str(part))
+            if not isinstance(inner, dict):
+                inner = target[str(part)] = {}
+            target = inner
+        target[str(override.path[-1])] = tidy(override.value, override.path)
+
+    def known_prefix(self, path: KeyPath) -> KeyPath:
+        """As much of `path` as is really written."""
+        node: object = self.data
+        for depth, part in enumerate(path):
+            if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node)):
+                node = node[part]
+            else:
+                return path[:depth]
+        return path
+
+    def at(self, path: KeyPath) -> object:
+        """The value at a path, None where nothing is written."""
+        node: object = self.data
+        for part in path:
+            if isinstance(node, dict):
+                node = node.get(part)
+            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+                node = node[part]
+            else:
+                return None
+        return node
+
+    def place(self, path: KeyPath, *, of_key: bool = False) -> Place:
+        """Where the value (or the name) at `path` is written; of what is missing, where it is missing from."""
+        written = self.known_prefix(path)
+        for length in range(len(written), 0, -1):
+            if written[:length] in self.variables:
+                return Place(variable=self.variables[written[:length]])
+        places = self.document.keys if of_key and written == path else self.document.values
+        for length in range(len(written), -1, -1):
+            if written[:length] in places:
+                return places[written[:length]]
+        return Place(self.document.file)
+
+
+def tidy(value: object, path: KeyPath) -> object:
+    """Without empty settings, which mean their defaults; and with `yes` and `no` understood where they mean it.
+
+    The name of an own tag is no setting: there, empty stays, and is an error later.
+    """
+    if isinstance(value, dict):
+        in_tags = path[-1:] == ("tags",)
+        inner = {name: tidy(one, (*path, name)) for name, one in value.items()}
+        return {name: one for name, one in inner.items() if one is not None or in_tags}
+    if isinstance(value, list):
+        return [tidy(one, (*path, index)) for index, one in enumerate(value)]
+    if isinstance(value, PlainWord) and path and path[-1] in FLAGS:
+        return value.lower() in ("yes", "on")
+    return str(value) if isinstance(value, PlainWord) else value
