@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
 from hotfolder.inbox.events import (
     InboxEvent,
@@ -33,6 +34,7 @@ from hotfolder.rules.sets import BracketSet
 _GATHER_SECONDS = 0.1
 """How long to go on listening after a first hint: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
+_TROUBLE_SECONDS = 5.0
 
 RuleFor = Callable[[str, str, int], SettleRule]
 Claimed = Callable[[str, str], frozenset[str]]
@@ -76,6 +78,7 @@ class Inbox:
         self._full_at = float("-inf")
         self._looked = False
         self._degraded = ""
+        self._trouble = ""
         self._place: tuple[int, int] | None = None
         self._told: frozenset[Notice] = frozenset()
         self._log = log.get("inbox")
@@ -122,8 +125,9 @@ class Inbox:
         return InboxOutlook(
             settling=settling,
             notices=self._ledger.notices(),
-            degraded=self._degraded,
+            degraded=self._degraded or self._trouble,
             may_proceed=not self._degraded
+            and not self._trouble
             and (not self._looked or bool(self._again) or any(one.may_proceed for one in settling)),
         )
 
@@ -143,9 +147,18 @@ class Inbox:
         key, file = waiting
         try:
             await self._book.judge(self._path_of(key, file), file.identity)
+            self._take_trouble("")
+        except LocalTrouble as error:
+            self._take_trouble(error.message)
+            await self._clock.sleep(_TROUBLE_SECONDS)
         finally:
             self._ledger.end_judging()
         return key
+
+    def _take_trouble(self, reason: str) -> None:
+        if reason and reason != self._trouble:
+            self._log.warning("photos_unreadable", inbox=str(self._path), reason=reason)
+        self._trouble = reason
 
     def _due(self, hints: Hints) -> frozenset[SetKey] | None:
         """The sets to look at now; None for the whole inbox."""

@@ -10,8 +10,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hotfolder.errors import LocalTrouble
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.pictures.formats import printable_name
+from hotfolder.pictures.protocol import GREETING
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -40,7 +42,8 @@ class Decoder:
         return self._worker.pid if self._worker is not None else None
 
     async def inspect(self, path: Path, limits: PictureLimits) -> PictureFacts:
-        """As `pictures.inspect.inspect`, in the worker. Raises `NotWhole` or `NeverUsable`.
+        """As `pictures.inspect.inspect`, in the worker. Raises `NotWhole` or `NeverUsable`, and
+        `LocalTrouble` when no worker can be started, whatever the picture.
 
         A worker that dies is replaced and the picture tried once more, since something else may have taken
         the memory; a picture that takes two workers with it is `NeverUsable`.
@@ -58,7 +61,10 @@ class Decoder:
     async def close(self) -> None:
         """End the worker and wait for its end. Nothing can be inspected afterwards; may be called twice."""
         self._closed = True
-        await self._end_worker()
+        if self._worker is not None and self._worker.returncode is None:
+            self._worker.kill()
+        async with self._turn:
+            await self._end_worker()
 
     async def _ask(self, path: Path, limits: PictureLimits) -> dict[str, Any] | None:
         """The worker's answer; None if it died of the question."""
@@ -93,7 +99,12 @@ class Decoder:
         if self._worker is not None and self._worker.returncode is not None:
             await self._end_worker()
         if self._worker is None:
-            self._worker = await asyncio.create_subprocess_exec(
+            self._worker = await self._started_worker()
+        return self._worker
+
+    async def _started_worker(self) -> asyncio.subprocess.Process:
+        try:
+            worker = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-c", _START, json.dumps(sys.path), str(os.getpid()), str(self._memory_bytes)),
                 stdin=asyncio.subprocess.PIPE,
@@ -101,16 +112,38 @@ class Decoder:
                 stderr=asyncio.subprocess.DEVNULL,
                 env=_plain_environment(),
             )
-        return self._worker
+        except OSError as error:
+            raise _no_worker(error.strerror or str(error)) from error
+        assert worker.stdout is not None
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                if await worker.stdout.readline() == GREETING:
+                    return worker
+            raise _no_worker("it ended at once")
+        except BaseException as error:
+            await _end(worker)
+            if isinstance(error, TimeoutError):
+                raise _no_worker("it does not answer") from error
+            raise
 
     async def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        if worker.returncode is None:
-            worker.kill()
-        # Reads both pipes to their ends, so that no transport outlives the loop.
-        await worker.communicate()
+        if worker is not None:
+            await _end(worker)
+
+
+async def _end(worker: asyncio.subprocess.Process) -> None:
+    if worker.returncode is None:
+        worker.kill()
+    # Reads both pipes to their ends, so that no transport outlives the loop.
+    await worker.communicate()
+
+
+def _no_worker(why: str) -> LocalTrouble:
+    return LocalTrouble(
+        f"Photos can't be read now: the process that decodes them could not be started ({why}).",
+        hint="Check the machine's free memory and its limit on processes.",
+    )
 
 
 def _plain_environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import warnings
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
@@ -137,11 +138,17 @@ def _pixel_limit(pixels: int) -> Iterator[None]:
 
 def _brightness(image: Image.Image) -> float:
     if image.mode.startswith("I"):
-        return min(1.0, ImageStat.Stat(image.convert("I")).mean[0] / 65535)
+        deep = image.convert("I").reduce(_reduction(image))
+        values = array("i", deep.tobytes())
+        return min(1.0, max(0.0, sum(values) / len(values) / 65535))
     if image.mode in ("1", "P", "PA"):
         image = image.convert("RGB")
-    small = image.reduce(max(1, min(image.size) // 128))
+    small = image.reduce(_reduction(image))
     return float(ImageStat.Stat(small.convert("L")).mean[0]) / 255
+
+
+def _reduction(image: Image.Image) -> int:
+    return max(1, min(image.size) // 128)
 
 
 def _wrong_format(name: str, what: str) -> NeverUsable:

@@ -18,8 +18,10 @@ from typing import Any
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.inspect import inspect
+from hotfolder.pictures.protocol import GREETING
 
 _PR_SET_PDEATHSIG = 1
+_LEAST_BYTES = 64 * 1024 * 1024
 
 
 def main(parent_id: int, memory_bytes: int) -> None:
@@ -30,6 +32,9 @@ def main(parent_id: int, memory_bytes: int) -> None:
     _die_with(parent_id)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bytearray(_LEAST_BYTES)  # a limit too low for any picture is to show here, and not as a picture's fault
+    sys.stdout.write(GREETING.decode())
+    sys.stdout.flush()
     for line in sys.stdin.buffer:
         request = json.loads(line)
         sys.stdout.write(

@@ -1,0 +1,27 @@
+"""The last look before money is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hotfolder.errors import SetChanged
+from hotfolder.inbox.scan import scan_folders
+from hotfolder.rules.sets import FileIdentity
+
+
+def recheck(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
+    """Raise SetChanged unless the set's folder holds exactly the `expected` photos (by name), untouched.
+
+    A photo that joined counts as a change too: it belongs into the picture that is about to be paid for.
+    """
+    seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
+    photos = {file.name: file.identity for file in seen.photos} if seen else {}
+    for name, identity in expected.items():
+        if name not in photos:
+            raise SetChanged(f"{name} is gone")
+        if photos[name] != identity:
+            raise SetChanged(f"{name} was changed after its set had settled")
+    joined = sorted(photos.keys() - expected.keys())
+    if joined:
+        raise SetChanged(f"{joined[0]} joined after its set had settled")

@@ -1,0 +1,206 @@
+"""The decoder's worker is a real process, and dies of nothing that matters."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.inspect import inspect
+
+Encode = Callable[..., bytes]
+Write = Callable[[str, bytes], Path]
+LIMITS = PictureLimits()
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    made = Decoder()
+    yield made
+    await made.close()
+
+
+def gone(process_id: int, within_seconds: float = 5.0) -> bool:
+    until = time.monotonic() + within_seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+async def test_the_worker_answers_as_the_function_does(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
+    path = write("a.jpg", encode("JPEG"))
+    assert await decoder.inspect(path, LIMITS) == inspect(path, limits=LIMITS)
+
+
+async def test_one_worker_serves_many_callers(decoder: Decoder, encode: Encode, write: Write) -> None:
+    paths = [write(f"{n}.jpg", encode("JPEG", seed=n)) for n in range(12)]
+    facts = await asyncio.gather(*(decoder.inspect(path, LIMITS) for path in paths))
+    assert [one.sha256 for one in facts] == [inspect(path, limits=LIMITS).sha256 for path in paths]
+
+
+async def test_refusals_keep_their_class_and_their_sentences(decoder: Decoder, write: Write) -> None:
+    with pytest.raises(NotWhole, match="is empty") as unfinished:
+        await decoder.inspect(write("a.jpg", b""), LIMITS)
+    assert unfinished.value.hint
+    with pytest.raises(NeverUsable, match="is a TIFF"):
+        await decoder.inspect(write("a.tif", b""), LIMITS)
+
+
+async def test_a_name_that_is_not_utf8_reaches_the_worker(
+    decoder: Decoder, encode: Encode, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"k\xfcche.jpg")
+    path.write_bytes(encode("JPEG"))
+    assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
+
+
+async def test_a_picture_beyond_the_memory_limit_is_refused_by_name(tmp_path: Path) -> None:
+    Image.new("RGB", (9000, 9000)).save(tmp_path / "huge.png")
+    decoder = Decoder(memory_bytes=300 * 1024 * 1024)
+    try:
+        with pytest.raises(NeverUsable, match=r"huge\.png"):
+            await decoder.inspect(tmp_path / "huge.png", LIMITS)
+        Image.new("RGB", (90, 90)).save(tmp_path / "small.png")
+        assert (await decoder.inspect(tmp_path / "small.png", LIMITS)).width == 90
+    finally:
+        await decoder.close()
+
+
+async def test_no_picture_is_blamed_when_no_worker_can_start(encode: Encode, write: Write) -> None:
+    decoder = Decoder(memory_bytes=1024)
+    with pytest.raises(LocalTrouble, match="could not be started"):
+        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+    await decoder.close()
+
+
+async def test_a_killed_worker_is_replaced(decoder: Decoder, encode: Encode, write: Write) -> None:
+    path = write("a.jpg", encode("JPEG"))
+    await decoder.inspect(path, LIMITS)
+    first = decoder.worker_id
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
+    assert decoder.worker_id != first
+
+
+async def test_signals_to_the_group_leave_the_worker_at_work(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
+    path = write("a.jpg", encode("JPEG"))
+    await decoder.inspect(path, LIMITS)
+    worker = decoder.worker_id
+    assert worker is not None
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(worker, number)
+    await asyncio.sleep(0.1)
+    await decoder.inspect(path, LIMITS)
+    assert decoder.worker_id == worker
+
+
+async def test_a_cancelled_question_leaves_no_stale_answer(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
+    slow, quick = write("a.jpg", encode("JPEG", size=(2500, 2500))), write("b.jpg", encode("JPEG", seed=5))
+    await decoder.inspect(quick, LIMITS)
+    asking = asyncio.create_task(decoder.inspect(slow, LIMITS))
+    await asyncio.sleep(0.01)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (await decoder.inspect(quick, LIMITS)).sha256 == inspect(quick, limits=LIMITS).sha256
+
+
+async def test_a_picture_that_takes_too_long_is_given_up(encode: Encode, write: Write) -> None:
+    decoder = Decoder(patience_seconds=0.5)
+    try:
+        await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
+        worker = decoder.worker_id
+        assert worker is not None
+        os.kill(worker, signal.SIGSTOP)
+        with pytest.raises(NotWhole, match="could not be read within"):
+            await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+        assert gone(worker)
+    finally:
+        await decoder.close()
+
+
+async def test_closing_ends_the_worker_even_while_it_works(encode: Encode, write: Write) -> None:
+    decoder = Decoder()
+    await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
+    worker = decoder.worker_id
+    assert worker is not None
+    asking = asyncio.create_task(decoder.inspect(write("a.jpg", encode("JPEG", size=(2500, 2500))), LIMITS))
+    await asyncio.sleep(0.01)
+    await decoder.close()
+    await decoder.close()
+    assert gone(worker)
+    with pytest.raises(RuntimeError, match="closed"):
+        await asking
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+
+async def main():
+    decoder = Decoder()
+    await decoder.inspect(Path(sys.argv[1]), PictureLimits())
+    print(decoder.worker_id, "PIL" in sys.modules, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_the_worker_dies_with_a_killed_parent_which_never_loaded_pillow(encode: Encode, write: Write) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(write("a.jpg", encode("JPEG")))],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        worker, loaded = parent.stdout.readline().split()
+        assert loaded == "False"
+        assert not gone(int(worker), within_seconds=0.1)
+        parent.kill()
+        parent.wait()
+    assert gone(int(worker))
+
+
+def test_the_worker_is_not_given_the_key(
+    encode: Encode, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment can be read by whatever a hostile picture makes of it."""
+    monkeypatch.setenv("STAGER_API_KEY", "s3cret-for-a-test")
+
+    async def look() -> bytes:
+        decoder = Decoder()
+        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+        environment = Path(f"/proc/{decoder.worker_id}/environ").read_bytes()
+        await decoder.close()
+        return environment
+
+    assert b"s3cret-for-a-test" not in asyncio.run(look())

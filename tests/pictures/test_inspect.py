@@ -1,0 +1,173 @@
+"""The facts of a picture, and the sentences for those that have none."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hotfolder.errors import UnusablePhoto
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.inspect import inspect
+
+Encode = Callable[..., bytes]
+Write = Callable[[str, bytes], Path]
+LIMITS = PictureLimits()
+
+
+def exif_bytes(aperture: float, seconds: float, iso: int, orientation: int = 1) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x8769] = {
+        0x829D: aperture,
+        0x829A: seconds,
+        0x8827: iso,
+        0x9003: "2026:05:04 17:20:31",
+    }
+    return exif.tobytes()
+
+
+def test_the_facts_of_a_jpeg_with_exif(encode: Encode, write: Write) -> None:
+    content = encode("JPEG", size=(120, 80), exif=exif_bytes(8.0, 1 / 60, 200, orientation=6))
+    facts = inspect(write("a.jpg", content), limits=LIMITS)
+    assert (facts.format, facts.width, facts.height, facts.orientation) == ("JPEG", 120, 80, 6)
+    assert facts.sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.size_bytes == len(content)
+    assert facts.taken_at == "2026:05:04 17:20:31"
+    assert facts.exposure_value == pytest.approx(math.log2(64 * 60) - 1, abs=0.01)
+
+
+def test_a_longer_exposure_has_a_lower_exposure_value(encode: Encode, write: Write) -> None:
+    values = [
+        inspect(
+            write("a.jpg", encode("JPEG", exif=exif_bytes(8.0, seconds, 100))), limits=LIMITS
+        ).exposure_value
+        for seconds in (1 / 500, 1 / 60, 1 / 4)
+    ]
+    assert values == sorted(values, key=lambda value: -(value or 0))
+
+
+def test_a_png_without_exif(encode: Encode, write: Write) -> None:
+    facts = inspect(write("a.png", encode("PNG")), limits=LIMITS)
+    assert (facts.format, facts.orientation, facts.exposure_value, facts.taken_at) == ("PNG", 1, None, None)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", exif_bytes(0, 0, 0)])
+def test_broken_exif_is_no_reason_to_refuse(encode: Encode, write: Write, exif: bytes) -> None:
+    assert inspect(write("a.jpg", encode("JPEG", exif=exif)), limits=LIMITS).exposure_value is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "brightness"),
+    [
+        ("RGB", (0, 0, 0), 0.0),
+        ("RGB", (255, 255, 255), 1.0),
+        ("L", 128, 128 / 255),
+        ("RGBA", (255, 255, 255, 255), 1.0),
+        ("P", 0, 0.0),
+        ("1", 1, 1.0),
+        ("I;16", 65535, 1.0),
+    ],
+)
+def test_brightness_runs_from_black_to_white(
+    tmp_path: Path, mode: str, colour: int | tuple[int, ...], brightness: float
+) -> None:
+    path = tmp_path / "a.png"
+    Image.new(mode, (300, 200), colour).save(path)
+    assert inspect(path, limits=LIMITS).brightness == pytest.approx(brightness, abs=0.01)
+
+
+def test_a_cut_jpeg_is_not_whole_and_the_sentence_names_it(encode: Encode, write: Write) -> None:
+    content = encode("JPEG")
+    with pytest.raises(NotWhole, match=r"^kitchen-2\.jpg is not complete"):
+        inspect(write("kitchen-2.jpg", content[:-9]), limits=LIMITS)
+
+
+def test_a_zero_filled_jpeg_is_not_whole(encode: Encode, write: Write) -> None:
+    content = encode("JPEG", size=(256, 256))
+    cut = len(content) * 9 // 10
+    with pytest.raises(NotWhole):
+        inspect(write("a.jpg", content[:cut] + bytes(len(content) - cut)), limits=LIMITS)
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
+def test_a_png_with_a_damaged_middle_is_not_whole(encode: Encode, write: Write, kept: float) -> None:
+    content = bytearray(encode("PNG"))
+    content[int(len(content) * kept)] ^= 0xFF
+    with pytest.raises(NotWhole):
+        inspect(write("a.png", bytes(content)), limits=LIMITS)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(5000), b"not a picture"])
+def test_a_preallocated_file_may_still_become_a_picture(write: Write, content: bytes) -> None:
+    with pytest.raises(NotWhole):
+        inspect(write("a.jpg", content), limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("kitchen.tif", "kitchen.tif is a TIFF"),
+        ("kitchen.CR2", "kitchen.CR2 is a RAW file"),
+        ("kitchen.NEF", "kitchen.NEF is a RAW file"),
+        ("kitchen.heic", "kitchen.heic is a HEIC picture"),
+        ("kitchen.avif", "kitchen.avif is an AVIF picture"),
+        ("kitchen.psd", "kitchen.psd is a Photoshop file"),
+    ],
+)
+def test_a_format_that_is_not_taken_is_told_by_its_suffix(write: Write, name: str, what: str) -> None:
+    with pytest.raises(NeverUsable, match=what) as refused:
+        inspect(write(name, b""), limits=LIMITS)
+    assert "Export JPEG (quality 90 or more)" in refused.value.hint
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "GIF", "BMP"])
+def test_a_format_that_is_not_taken_is_told_by_its_content(encode: Encode, write: Write, kind: str) -> None:
+    with pytest.raises(NeverUsable, match="which is not taken"):
+        inspect(write("a.jpg", encode(kind)), limits=LIMITS)
+
+
+def test_a_png_named_jpg_is_taken_as_what_it_is(encode: Encode, write: Write) -> None:
+    assert inspect(write("a.jpg", encode("PNG")), limits=LIMITS).format == "PNG"
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("1", (4000, 3000)).save(path)
+    with pytest.raises(NeverUsable, match="more than 10 megapixels"):
+        inspect(path, limits=PictureLimits(pixels=10_000_000))
+    with pytest.raises(NeverUsable, match="more than 1 megapixels"):
+        inspect(path, limits=PictureLimits(pixels=1_000_000))
+
+
+def test_too_many_bytes_are_refused(write: Write) -> None:
+    with pytest.raises(NeverUsable, match="larger than 1 MB"):
+        inspect(write("a.jpg", bytes(2 * 1024 * 1024)), limits=PictureLimits(size_bytes=1024 * 1024))
+
+
+def test_a_fifo_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(NeverUsable, match="is not a file"):
+        inspect(tmp_path / "a.jpg", limits=LIMITS)
+
+
+def test_a_link_is_not_followed(tmp_path: Path, encode: Encode, write: Write) -> None:
+    (tmp_path / "b.jpg").symlink_to(write("a.jpg", encode("JPEG")))
+    with pytest.raises(NeverUsable, match="is a link"):
+        inspect(tmp_path / "b.jpg", limits=LIMITS)
+
+
+def test_a_file_that_is_gone_is_an_unusable_photo_and_no_crash(tmp_path: Path) -> None:
+    with pytest.raises(UnusablePhoto, match="no longer there"):
+        inspect(tmp_path / "a.jpg", limits=LIMITS)
+
+
+def test_the_pixel_limit_is_left_as_it_was(encode: Encode, write: Write) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    inspect(write("a.jpg", encode("JPEG")), limits=LIMITS)
+    assert before == Image.MAX_IMAGE_PIXELS

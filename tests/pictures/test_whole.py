@@ -1,0 +1,74 @@
+"""A picture is whole when its markers lead to its end, whatever Pillow would accept."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
+
+Encode = Callable[..., bytes]
+
+KINDS: list[dict[str, object]] = [
+    {},
+    {"progressive": True},
+    {"restart_marker_blocks": 2},
+    {"optimize": True, "quality": 100},
+]
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_a_complete_jpeg_reaches_its_end(encode: Encode, options: dict[str, object]) -> None:
+    assert jpeg_reaches_its_end(encode("JPEG", **options))
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_no_jpeg_that_is_cut_anywhere_reaches_its_end(encode: Encode, options: dict[str, object]) -> None:
+    content = encode("JPEG", **options)
+    assert not any(jpeg_reaches_its_end(content[:cut]) for cut in range(len(content)))
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_no_jpeg_with_a_zero_filled_tail_reaches_its_end(encode: Encode, options: dict[str, object]) -> None:
+    content = encode("JPEG", **options)
+    for cut in range(0, len(content), 7):
+        assert not jpeg_reaches_its_end(content[:cut] + bytes(len(content) - cut))
+
+
+def test_pillow_alone_accepts_a_zero_filled_tail(encode: Encode) -> None:
+    """Why the walk is needed at all; should this ever fail, Pillow has become stricter."""
+    content = encode("JPEG", size=(256, 256))
+    cut = len(content) * 9 // 10
+    with Image.open(io.BytesIO(content[:cut] + bytes(len(content) - cut))) as image:
+        image.load()
+
+
+def test_what_cameras_append_after_the_end_is_tolerated(encode: Encode) -> None:
+    content = encode("JPEG")
+    assert jpeg_reaches_its_end(content + content[: len(content) // 2])
+    assert jpeg_reaches_its_end(content + b"\0" * 40 + b"SEFT")
+
+
+def test_the_end_of_an_embedded_thumbnail_is_not_the_end_of_the_picture(encode: Encode) -> None:
+    thumbnail = encode("JPEG", size=(32, 32))
+    content = encode("JPEG", exif=b"Exif\0\0" + thumbnail)
+    assert jpeg_reaches_its_end(content)
+    assert not jpeg_reaches_its_end(content[: content.index(thumbnail) + len(thumbnail)])
+    assert not jpeg_reaches_its_end(content[:-2])
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_the_walk(content: bytes) -> None:
+    jpeg_reaches_its_end(content)
+    jpeg_reaches_its_end(b"\xff\xd8\xff" + content)
+
+
+def test_a_png_without_its_closing_chunk_is_not_whole(encode: Encode) -> None:
+    content = encode("PNG")
+    assert png_reaches_its_end(content)
+    assert not png_reaches_its_end(content[:-1])
