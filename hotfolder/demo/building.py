@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hotfolder.demo.solids import Material, Solid
-from hotfolder.demo.textures import Floats, Surface, brick, fabric, noise, paint, plain, plaster, roof_tiles
+from hotfolder.demo.textures import Floats, Surface, brick, fabric, noise, paint, plain, plaster, roof_tiles, seam
 
 BRICK = Material(brick((0.34, 0.155, 0.10)), (0.33, 0.17, 0.12))
 RENDERED = Material(plaster((0.70, 0.67, 0.60), grain=0.02), (0.68, 0.65, 0.59))
@@ -83,7 +83,7 @@ def gable(
         (0.0, s * rise, sy.half, sy.half * rise / 2) if ridge_along_x else (s * rise, 0.0, sx.half, sx.half * rise / 2)
         for s in (-1.0, 1.0)
     ]
-    solids.append(Solid((sx.middle, sy.middle, eaves + rise / 2), body, wall, cuts=tuple(wedge)))
+    solids.append(Solid((sx.middle, sy.middle, eaves + rise / 2 - 0.16), body, wall, cuts=tuple(wedge)))
     return solids
 
 
@@ -139,14 +139,15 @@ def front_door(x: tuple[float, float], y: float, top: float) -> list[Solid]:
     width = high - low
     fan = Material(plain((0.05, 0.045, 0.04)), (0.05, 0.05, 0.05), 3.2)
     panels = [
-        block((low + a * width, low + b * width), (y - 0.062, y), (c, d), DOOR, casts=False)
+        block((low + a * width - m, low + b * width + m), (y - out, y), (c - m, d + m), of, casts=False)
         for a, b in ((0.16, 0.46), (0.54, 0.84))
-        for c, d in ((0.34, 0.95), (1.1, 1.8))
+        for c, d in ((0.34, 0.95), (1.1, 1.85))
+        for m, out, of in ((0.018, 0.078, GUTTER), (0.0, 0.082, DOOR))
     ]
     return [
         block((low - 0.1, high + 0.1), (y - 0.06, y), (0.16, top + 0.1), WHITE, casts=False),
         block((low, high), (y - 0.075, y), (0.16, 2.12), DOOR, casts=False),
-        *[Solid(p.centre, (p.half[0], 0.05, p.half[2]), DOOR, casts=False) for p in panels],
+        *panels,
         block((low, high), (y - 0.07, y), (2.2, top), fan, casts=False),
         block((low + 0.08 * width, low + 0.12 * width), (y - 0.13, y), (1.05, 1.2), BRASS, casts=False),
         block((low - 0.35, high + 0.35), (y - 0.85, y), (0, 0.15), STONE),
@@ -157,27 +158,16 @@ def front_door(x: tuple[float, float], y: float, top: float) -> list[Solid]:
 
 
 def garage_door(x: tuple[float, float], y: float, top: float) -> list[Solid]:
-    """A wide panelled garage door in a white frame."""
-    rows = 4
-    step = (top - 0.05) / rows
-    columns = 6
-    wide = (x[1] - x[0]) / columns
-    panel = Material(plain((0.60, 0.61, 0.60)), (0.6, 0.6, 0.6), gloss=0.3)
-    pressed = [
-        block(
-            (x[0] + c * wide + 0.07, x[0] + (c + 1) * wide - 0.07),
-            (y - 0.046, y),
-            (0.05 + r * step + 0.1, 0.05 + (r + 1) * step - 0.08),
-            panel,
-            casts=False,
-        )
-        for r in range(rows)
-        for c in range(columns)
-    ]
-    joints = [block(x, (y - 0.031, y), (0.045 + r * step, 0.055 + r * step), GUTTER, casts=False) for r in range(1, rows)]
+    """A sectional garage door in a white frame."""
+
+    def sections(p: Floats, n: Floats, footprint: Floats) -> Floats:
+        joint = seam(p[2] - top / 8, top / 4, 0.022, footprint)
+        rib = seam(p[2] - top / 16, top / 8, 0.012, footprint)
+        return paint((0.50, 0.51, 0.50), (1 - 0.6 * joint) * (1 - 0.16 * rib))
+
+    door = Material(sections, (0.5, 0.5, 0.5), gloss=0.3)
     return [
         block((x[0] - 0.12, x[1] + 0.12), (y - 0.05, y), (0, top + 0.12), WHITE, casts=False),
-        block(x, (y - 0.03 - 0.025, y), (0.02, top), panel, casts=False),
-        *[Solid(p.centre, (p.half[0], 0.038, p.half[2]), panel, casts=False) for p in pressed],
-        *joints,
+        block(x, (y - 0.058, y), (0.02, top), door, casts=False),
+        block((x[0], x[1]), (y - 0.0585, y), (0.0, 0.04), GUTTER, casts=False),
     ]

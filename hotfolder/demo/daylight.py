@@ -231,9 +231,9 @@ class RoomLight:
         return radiance
 
     def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
-        light = self.windows(points, normals, self.window_rays) + self.lamplight(points, normals)
-        light += gather(points, normals, self.bounce_rays, self.handed_on)
-        return np.concatenate([light, self.mirrored(points, normals, views, gloss)])
+        direct = self.windows(points, normals, self.window_rays) + self.lamplight(points, normals)
+        bounced = gather(points, normals, self.bounce_rays, self.handed_on)
+        return np.concatenate([direct, self.mirrored(points, normals, views, gloss), bounced])
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,7 @@ class SkyLight:
             v, n = views[:, shiny], normals[:, shiny]
             away = np.asarray(v - 2 * (v * n).sum(0) * n, np.float32)
             mirrored[:, shiny] = self.arriving(points[:, shiny], away)
-        return np.concatenate([light, mirrored])
+        return np.concatenate([light, mirrored, np.zeros_like(light)])
 
     def sharp(self, points: Floats, normals: Floats) -> Floats:
         to_sun = -np.asarray(self.sun_direction, np.float32)[:, None]

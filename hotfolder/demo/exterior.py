@@ -9,7 +9,6 @@ from hotfolder.demo.building import (
     BRICK,
     RENDERED,
     STONE,
-    TILES,
     TIMBER,
     block,
     front_door,
@@ -23,11 +22,12 @@ from hotfolder.demo.daylight import SkyLight
 from hotfolder.demo.foliage import Crown, crown_flakes, draw, grass_flakes
 from hotfolder.demo.render import Render, World, render
 from hotfolder.demo.solids import Material, Solid
-from hotfolder.demo.textures import Floats, lawn, noise, paving, plain, plaster
+from hotfolder.demo.textures import Floats, lawn, noise, paint, paving, plain, planks, plaster
 
 LEAVES = plain((0.035, 0.06, 0.02))
 SHADOW = Material(LEAVES, (0.05, 0.08, 0.03))
 BARK = Material(plaster((0.13, 0.105, 0.08), grain=0.2), (0.13, 0.1, 0.08))
+FENCE = Material(planks((0.30, 0.215, 0.14), width=0.14, length=40.0), (0.28, 0.2, 0.13))
 TURF = Material(lawn, (0.2, 0.18, 0.07))
 DRIVE = Material(paving((0.36, 0.335, 0.30)), (0.35, 0.33, 0.3))
 PATH = Material(paving((0.44, 0.41, 0.36), stone=0.45), (0.43, 0.4, 0.36))
@@ -45,25 +45,32 @@ def overcast(origins: Floats, directions: Floats) -> Floats:
     level = 0.84 + 0.10 * np.clip(z, 0, 1) + 0.022 * cloud
     tint = np.asarray([0.975, 1.0, 1.03], np.float32)[:, None]
     haze = np.where(z < 0, np.float32(0.45), np.float32(1))
-    return np.asarray(tint * level * haze, np.float32)
+    sky = tint * level * haze
+    for tone, top, seed in ((1.9, 0.050, 211), (1.25, 0.030, 213)):
+        crown = top + 0.016 * noise(bearing, bearing * 0 + 0.3, period=1.7, seed=seed, slope=0.8)
+        leaf = noise(bearing * 20, rise * 20, period=9.0, seed=seed + 1, slope=0.7)
+        wood = paint((0.085, 0.105, 0.075), tone * (1 + 0.25 * leaf + 5 * np.clip(rise, 0, 0.06)))
+        sky = np.where(rise < crown + 0.003 * leaf, wood, sky)
+    return np.asarray(sky, np.float32)
 
 
 def shade_of(crown: Crown) -> Solid:
     """What a crown keeps light from: unseen itself, for its leaves are drawn."""
     half = (crown.half[0] * 0.85, crown.half[1] * 0.85, crown.half[2] * 0.85)
-    return Solid(crown.centre, half, SHADOW, "box" if crown.square > 4 else "ellipsoid", seen=False)
+    return Solid(crown.centre, half, SHADOW, "box" if crown.clipped else "ellipsoid", seen=False)
 
 
 def core_of(crown: Crown) -> Solid:
     """The dark inside of a hedge or shrub, so that no daylight shows through it."""
-    half = (crown.half[0] * 0.72, crown.half[1] * 0.72, crown.half[2] * 0.78)
-    return Solid(crown.centre, half, SHADOW, "box" if crown.square > 4 else "ellipsoid")
+    share = 0.86 if crown.clipped else 0.72
+    half = (crown.half[0] * 0.95 * share, crown.half[1] * share, crown.half[2] * share)
+    return Solid(crown.centre, half, SHADOW, "box" if crown.clipped else "ellipsoid")
 
 
-def tree(x: float, y: float, height: float, width: float, seed: int, leaves: int = 9000) -> tuple[Crown, Solid]:
+def tree(x: float, y: float, height: float, width: float, seed: int, leaves: int = 19000) -> tuple[Crown, Solid]:
     """A broad-leaved tree: its crown and its trunk."""
     crown = Crown(
-        (x, y, height * 0.62), (width / 2, width / 2, height * 0.38), GREENS[seed % 4], leaves, 0.13, seed, 60
+        (x, y, height * 0.62), (width / 2, width / 2, height * 0.38), GREENS[seed % 4], leaves, 0.085, seed, 90
     )
     return crown, Solid((x, y, height * 0.3), (0.16, 0.16, height * 0.3), BARK, "cylinder")
 
@@ -71,7 +78,7 @@ def tree(x: float, y: float, height: float, width: float, seed: int, leaves: int
 def hedge(x: tuple[float, float], y: tuple[float, float], height: float, seed: int, leaves: int) -> Crown:
     centre = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, height / 2)
     half = ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2, height / 2)
-    return Crown(centre, half, GREENS[seed % 4], leaves, 0.06, seed, 160, 8.0)
+    return Crown(centre, half, GREENS[seed % 4], leaves, 0.05, seed, 420, clipped=True)
 
 
 def shrub(x: float, y: float, width: float, height: float, seed: int, leaves: int = 1500) -> Crown:
@@ -97,17 +104,17 @@ def beyond(x: Floats, y: Floats, *, paved: tuple[tuple[float, float, float, floa
 
 def front(scale: float) -> Render:
     """Render the front of the house at 1620 by 1080 pixels times `scale`."""
-    camera = Pinhole((1.3, -13.6, 1.62), -3.0, round(1620 * scale), round(1080 * scale), 22.0, shift=0.13)
+    camera = Pinhole((3.6, -13.3, 1.62), -11.0, round(1620 * scale), round(1080 * scale), 22.0, shift=0.13)
     trees = [
         tree(-10.5, 4.0, 7.5, 5.6, 301),
         tree(-8.0, 13.0, 10.5, 7.5, 302),
         tree(11.8, 9.0, 9.0, 6.4, 303),
         tree(15.0, 3.0, 6.5, 5.0, 306),
-        tree(3.5, 17.0, 11.5, 7.0, 305, 6000),
+        tree(3.5, 17.0, 11.5, 7.0, 305, 15000),
     ]
     crowns = [t[0] for t in trees] + [
-        hedge((-12.0, -6.6), (0.6, 1.7), 1.9, 310, 9000),
-        hedge((8.7, 15.0), (0.2, 1.2), 1.7, 311, 7000),
+        hedge((-12.0, -6.6), (0.6, 1.7), 1.9, 310, 22000),
+        hedge((8.7, 15.0), (0.2, 1.2), 1.7, 311, 22000),
         shrub(-4.5, -1.75, 1.1, 0.95, 321),
         shrub(-3.3, -1.85, 1.3, 0.75, 322),
         shrub(-2.0, -1.8, 1.2, 0.9, 323),
@@ -117,6 +124,7 @@ def front(scale: float) -> Render:
     ]
     solids = [
         block((-60, 60), (-20, 70), (-0.2, 0), TURF),
+        block((-60, 60), (-41, -40), (0, 7), SHADOW),
         block((4.75, 8.3), (-16, 1.6), (-0.1, 0.012), DRIVE),
         block((0.35, 2.0), (-3.1, -0.8), (-0.1, 0.014), PATH),
         block((0.35, 4.75), (-4.5, -3.05), (-0.1, 0.014), PATH),
@@ -156,19 +164,18 @@ def garden(scale: float) -> Render:
         tree(-10.0, 1.5, 8.0, 6.0, 331),
         tree(-7.0, 10.0, 10.0, 7.0, 333),
         tree(10.5, 3.0, 6.5, 5.2, 334),
-        tree(9.0, 14.0, 11.0, 8.0, 338, 7000),
+        tree(9.0, 14.0, 11.0, 8.0, 338, 16000),
     ]
     crowns = [t[0] for t in trees] + [
-        hedge((-13.5, -4.9), (3.0, 4.0), 1.9, 341, 10000),
-        hedge((8.2, 9.4), (-12.0, 0.0), 1.8, 342, 15000),
+        hedge((-13.5, -4.9), (3.0, 4.0), 1.9, 341, 26000),
         shrub(6.6, -0.9, 1.5, 1.2, 351),
         shrub(7.4, -2.6, 1.3, 1.0, 353),
         shrub(7.3, -4.4, 1.4, 1.15, 355),
         shrub(-4.3, 1.3, 1.3, 1.2, 352),
     ]
-    fence = [block((-14 + k * 0.15, -13.88 + k * 0.15), (4.6, 4.63), (0.05, 1.75), TIMBER, casts=False) for k in range(0)]
     solids = [
         block((-60, 60), (-20, 70), (-0.2, 0), TURF),
+        block((-60, 60), (-41, -40), (0, 8), SHADOW),
         block((-3.4, 5.6), (-2.9, 0.1), (-0.1, 0.02), PATH),
         block((-4.0, 6.0), (0, 8), (0, 5.0), RENDERED),
         block((-4.05, 6.05), (-0.03, 0.2), (0, 0.25), STONE),
@@ -182,7 +189,8 @@ def garden(scale: float) -> Render:
         *window((3.0, 4.9), (3.25, 4.45), 0.0, lights=2),
         Solid((2.2, -1.5, 0.72), (0.62, 0.62, 0.02), TIMBER, "cylinder"),
         Solid((2.2, -1.5, 0.36), (0.05, 0.05, 0.36), TIMBER, "cylinder"),
-        *fence,
+        block((8.6, 8.65), (-12, 8), (0.05, 1.8), FENCE),
+        block((6.0, 8.65), (5.0, 5.05), (0.05, 1.8), FENCE),
         *[t[1] for t in trees],
         *[shade_of(c) for c in crowns],
         *[core_of(c) for c in crowns[len(trees) :]],
@@ -191,5 +199,3 @@ def garden(scale: float) -> Render:
     paved = ((-3.4, 5.6, -2.9, 0.1), (-4, 6, 0, 8))
     return grown(World(solids, camera, light, overcast), crowns, partial(beyond, paved=paved))
 
-
-__all__ = ["TILES", "front", "garden", "overcast"]

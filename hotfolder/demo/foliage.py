@@ -26,8 +26,8 @@ class Crown:
     leaf: float
     seed: int
     clumps: int = 40
-    square: float = 2.0
-    """How boxy the outline is: 2 is an ellipsoid, 8 nearly a clipped hedge."""
+    clipped: bool = False
+    """Whether it is a hedge, cut to a box, and not an ellipsoid."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,26 @@ class Flakes:
     radiance: Floats
 
 
+def clump_places(crown: Crown, generator: np.random.Generator) -> Floats:
+    """Where the clumps of leaves sit, as shares of the crown's half extents: (clumps, 3)."""
+    if not crown.clipped:
+        way = generator.standard_normal((crown.clumps, 3)).astype(np.float32)
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        return np.asarray(way * generator.uniform(0.45, 0.86, (crown.clumps, 1)), np.float32)
+    half = np.asarray(crown.half)
+    faces = half.prod() / half
+    way = generator.uniform(-0.97, 0.97, (crown.clumps, 3)).astype(np.float32)
+    axis = generator.choice(3, crown.clumps, p=faces / faces.sum())
+    side = np.where((axis == 2) | (generator.random(crown.clumps) < 0.5), 1, -1)
+    way[np.arange(crown.clumps), axis] = side * generator.uniform(0.8, 0.95, crown.clumps)
+    return way
+
+
 def crown_flakes(crown: Crown, light: float, detail: float) -> Flakes:
     """The leaves of a crown under a pale sky: bright on top and outside, dark within and below."""
     generator = np.random.default_rng(crown.seed)
     half = np.asarray(crown.half, np.float32)
-    way = generator.standard_normal((crown.clumps, 3)).astype(np.float32)
-    way /= (np.abs(way) ** crown.square).sum(1, keepdims=True) ** (1 / crown.square)
-    clumps = way * generator.uniform(0.45, 0.86, (crown.clumps, 1)).astype(np.float32) * half
+    clumps = clump_places(crown, generator) * half
     count = max(60, round(crown.leaves * detail))
     home = generator.integers(0, crown.clumps, count)
     spread = generator.standard_normal((count, 3)).astype(np.float32)

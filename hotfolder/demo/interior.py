@@ -4,6 +4,7 @@ import numpy as np
 
 from hotfolder.demo.camera import Pinhole
 from hotfolder.demo.daylight import Opening, RoomLight
+from hotfolder.demo.foliage import Flakes, draw
 from hotfolder.demo.render import Render, World, render
 from hotfolder.demo.solids import Material, Solid
 from hotfolder.demo.textures import (
@@ -23,6 +24,7 @@ LEFT, RIGHT, FRONT, BACK, HEIGHT = -2.9, 2.9, -0.4, 6.3, 2.65
 WALL = 0.24
 GARDEN_WINDOW = (-1.75, 0.75, 0.42, 2.25)
 SIDE_WINDOW = (1.5, 4.3, 0.42, 2.25)
+PLANT = (-2.30, 5.62)
 SUN_DIRECTION = (0.86, -0.30, -0.62)
 
 WALLS = Material(plaster((0.71, 0.69, 0.64)), (0.71, 0.69, 0.64))
@@ -39,6 +41,14 @@ CERAMIC = Material(plain((0.74, 0.72, 0.67)), (0.74, 0.72, 0.67), gloss=0.9)
 TERRACOTTA = Material(plaster((0.47, 0.21, 0.12), grain=0.03), (0.47, 0.21, 0.12))
 SHADE = Material(fabric((0.80, 0.70, 0.54), weave=0.03), (0.80, 0.70, 0.54), glow=(0.85, 0.52, 0.24))
 LEAF = Material(plain((0.06, 0.115, 0.03)), (0.06, 0.115, 0.03), gloss=0.3)
+
+
+def draped(p: Floats, n: Floats, footprint: Floats) -> Floats:
+    """Hanging linen: its folds keep light from their own valleys."""
+    return np.asarray(fabric((0.60, 0.55, 0.47), weave=0.03, seed=37)(p, n, footprint) * (0.35 + 0.65 * n[1] ** 2), np.float32)
+
+
+DRAPE = Material(draped, (0.5, 0.46, 0.4))
 
 
 def rug(p: Floats, n: Floats, footprint: Floats) -> Floats:
@@ -127,9 +137,9 @@ def curtain(x: float, width: float) -> list[Solid]:
     step = width / folds
     hung = [
         Solid(
-            (x + (k + 0.5) * step, BACK - 0.10 + 0.022 * (-1) ** k, 1.22),
-            (step * 0.66, 0.055, 1.21),
-            LINEN,
+            (x + (k + 0.5) * step, BACK - 0.12 + 0.03 * (-1) ** k, 1.22),
+            (step * 0.66, 0.075, 1.21),
+            DRAPE,
             "cylinder",
             casts=False,
         )
@@ -180,12 +190,14 @@ def armchair() -> list[Solid]:
     centre, yaw = (-1.75, 4.55), 38.0
     c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
 
-    def part(x: float, y: float, z: float, half: tuple[float, float, float], rounding: float) -> Solid:
+    def part(x: float, y: float, z: float, half: tuple[float, float, float], rounding: float, of: Material = LINEN) -> Solid:
         place = (centre[0] + float(c * x - s * y), centre[1] + float(s * x + c * y), z)
-        return Solid(place, half, LINEN, "round", yaw, rounding)
+        return Solid(place, half, of, "round", yaw, rounding)
 
     return [
-        part(0, 0, 0.30, (0.36, 0.38, 0.13), 0.06),
+        *[part(x, y, 0.09, (0.022, 0.022, 0.09), 0.01, WALNUT) for x in (-0.36, 0.36) for y in (-0.3, 0.36)],
+        part(0, 0.03, 0.26, (0.40, 0.40, 0.09), 0.03),
+        part(0, -0.02, 0.41, (0.31, 0.38, 0.09), 0.06),
         part(0, 0.36, 0.56, (0.36, 0.10, 0.36), 0.09),
         part(-0.38, 0.02, 0.38, (0.08, 0.40, 0.24), 0.07),
         part(0.38, 0.02, 0.38, (0.08, 0.40, 0.24), 0.07),
@@ -222,29 +234,35 @@ def pictures() -> list[Solid]:
 
 
 def plant() -> list[Solid]:
-    """A rubber plant in a terracotta pot in the far left corner."""
-    generator = np.random.default_rng(14)
-    leaves: list[Solid] = []
-    for k in range(34):
-        height = 0.55 + 1.15 * (k / 34)
-        reach = 0.10 + 0.30 * np.sin(np.pi * (0.12 + 0.8 * k / 34)) * (0.6 + 0.4 * generator.random())
-        angle = k * 137.5 + generator.uniform(-15, 15)
-        x, y = np.cos(np.radians(angle)) * reach, np.sin(np.radians(angle)) * reach
-        leaves.append(
-            Solid(
-                (-2.38 + float(x), 5.72 + float(y), height + float(generator.uniform(-0.05, 0.05))),
-                (0.125, 0.058, float(generator.uniform(0.015, 0.05))),
-                LEAF,
-                "ellipsoid",
-                angle,
-                casts=k % 4 == 0,
-            )
-        )
+    """The pot and stem of the rubber plant in the far left corner; its leaves are drawn."""
     return [
-        Solid((-2.38, 5.72, 0.19), (0.20, 0.20, 0.19), TERRACOTTA, "cylinder"),
-        Solid((-2.38, 5.72, 0.95), (0.014, 0.014, 0.75), WALNUT, "cylinder"),
-        *leaves,
+        Solid((*PLANT, 0.19), (0.20, 0.20, 0.19), TERRACOTTA, "cylinder"),
+        Solid((*PLANT, 0.9), (0.014, 0.014, 0.70), WALNUT, "cylinder"),
+        Solid((*PLANT, 1.2), (0.32, 0.3, 0.55), LEAF, "ellipsoid", seen=False),
     ]
+
+
+def plant_leaves() -> Flakes:
+    """Broad leaves in a spiral up the stem, each rising, then drooping."""
+    generator = np.random.default_rng(14)
+    corners, radiance = [], []
+    stem = np.array([*PLANT, 0.0])
+    for k in range(46):
+        share = k / 46
+        angle = np.radians(k * 137.5 + generator.uniform(-14, 14))
+        outward = np.array([np.cos(angle), np.sin(angle), 0.0])
+        sideways = np.array([-np.sin(angle), np.cos(angle), 0.0]) * generator.uniform(0.050, 0.072)
+        length = generator.uniform(0.26, 0.36) * (1.0 - 0.35 * share)
+        lift = 0.25 + 0.75 * share
+        root = stem + outward * 0.05 + [0, 0, 0.52 + 1.12 * share]
+        bend = root + outward * length * 0.5 + [0, 0, length * 0.42 * lift]
+        tip = bend + outward * length * 0.5 + [0, 0, length * (0.5 * lift - 0.42)]
+        for side, gleam in ((1, 1.0), (-1, 0.72)):
+            edge = bend + side * sideways + [0, 0, 0.018]
+            corners.append(np.stack([root, edge, tip, bend]))
+            lit = (0.55 + 0.6 * share + 0.5 * max(0.0, -outward[0])) * gleam * generator.uniform(0.8, 1.2)
+            radiance.append(np.array([0.030, 0.062, 0.020]) * lit)
+    return Flakes(np.array(corners, np.float32), np.array(radiance, np.float32))
 
 
 def outdoors(origins: Floats, directions: Floats) -> Floats:
@@ -266,13 +284,13 @@ def outdoors(origins: Floats, directions: Floats) -> Floats:
     picture = np.where(rise < 0, grass, sky)
     for far, tint, top, seed in LAYERS:
         swell = noise(bearing, bearing * 0 + seed, period=5.0, seed=seed, slope=0.85)
-        leaf = noise(bearing * far, rise * far, period=far * 0.4, seed=seed + 1, slope=0.6)
+        leaf = noise(bearing * far, rise * far, period=far * 0.25, seed=seed + 1, slope=0.95)
         crown = top + (0.05 if far > 20 else 0.012) * swell + 0.004 * leaf
         inside = np.clip((rise - crown + 0.09) / 0.09, 0, 1)
-        clump = noise(bearing * far, rise * far, period=far * 0.9, seed=seed + 2, slope=1.1)
+        clump = noise(bearing * far, rise * far, period=far * 0.6, seed=seed + 2, slope=1.2)
         foliage = np.asarray(tint, np.float32)[:, None] * np.clip(0.45 + 0.22 * leaf + 0.2 * clump + 0.5 * inside, 0.1, 2)
         picture = np.where((rise < crown) & (rise > -1.7 / far), foliage, picture)
-    return np.asarray(picture, np.float32)
+    return np.asarray(picture * np.float32(2.4), np.float32)
 
 
 LAYERS: tuple[tuple[float, Colour, float, int], ...] = (
@@ -304,6 +322,8 @@ def living_room(scale: float) -> Render:
         *sideboard(),
         *pictures(),
         *plant(),
+        Solid((0.3, 3.4, 1.98), (0.27, 0.27, 0.20), BLACK, "ellipsoid", cuts=((0, 0, -1, 0.04),)),
+        Solid((0.3, 3.4, 2.41), (0.006, 0.006, 0.25), BLACK, "cylinder", casts=False),
         *curtain(-2.2, 0.42),
         *curtain(0.78, 0.42),
         Solid((-0.5, BACK - 0.1, 2.45), (1.85, 0.014, 0.014), BLACK),
@@ -323,4 +343,4 @@ def living_room(scale: float) -> Render:
         [((2.30, 6.05, 1.12), (0.55, 0.34, 0.16))],
         ((LEFT, FRONT, 0.0), (RIGHT, BACK, HEIGHT)),
     )
-    return render(World(solids, camera, light, outdoors))
+    return draw(render(World(solids, camera, light, outdoors)), camera, [plant_leaves()])

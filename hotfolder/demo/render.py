@@ -26,7 +26,7 @@ class Light(Protocol):
     """What illuminates a world. Points, normals and views are (3, N); answers are radiometric, linear RGB."""
 
     def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
-        """(6, N): irradiance from everything but the sun, then radiance mirrored towards the camera."""
+        """(9, N): irradiance that casts soft shadows, radiance mirrored towards the camera, irradiance that has bounced."""
         ...
 
     def sharp(self, points: Floats, normals: Floats) -> Floats:
@@ -68,7 +68,7 @@ class Caster:
     columns: int = field(init=False)
     rows: int = field(init=False)
     guide: Floats = field(init=False)
-    """(rows * columns, 12): normal, point, irradiance and mirrored radiance of the coarse grid."""
+    """(rows * columns, 15): normal, point and soft light of the coarse grid."""
 
     def __post_init__(self) -> None:
         camera = self.world.camera
@@ -113,7 +113,7 @@ class Caster:
 
         def one(index: NDArray[np.int64]) -> Floats:
             met, direction = self.cast(px[index], py[index])
-            light = np.zeros((6, index.size), np.float32)
+            light = np.zeros((9, index.size), np.float32)
             solid = np.flatnonzero(met.which >= 0)
             if solid.size:
                 light[:, solid] = self.world.light.soft(
@@ -126,13 +126,13 @@ class Caster:
 
         with ThreadPoolExecutor(THREADS) as pool:
             grid = np.concatenate(list(pool.map(one, chunks)), axis=1)
-        self.guide = smooth(grid.reshape(12, self.rows, self.columns)).reshape(12, -1).T.copy()
+        self.guide = smooth(grid.reshape(15, self.rows, self.columns)).reshape(15, -1).T.copy()
 
     def look_up(self, px: Floats, py: Floats, met: Surfaces) -> Floats:
-        """Soft light (6, N) at surfaces, from the coarse grid's neighbours on the same surface."""
+        """Soft light (9, N) at surfaces, from the coarse grid's neighbours on the same surface."""
         x, y = px / self.step - 0.5, py / self.step - 0.5
         left, top = np.floor(x), np.floor(y)
-        total = np.zeros((px.size, 6), np.float32)
+        total = np.zeros((px.size, 9), np.float32)
         weights = np.zeros(px.size, np.float32)
         for dy in (0, 1):
             for dx in (0, 1):
@@ -143,7 +143,7 @@ class Caster:
                 apart = np.einsum("cn,nc->n", met.normals, near[:, 3:6]) - (met.normals * met.points).sum(0)
                 weight = np.clip(facing, 0, 1) ** 6 * np.exp(-np.abs(apart) * 25) + 1e-5
                 weight *= (1 - np.abs(x - left - dx)) * (1 - np.abs(y - top - dy)) + 0.02
-                weight *= np.where(near[:, 6] > 0, 1, 1e-3)
+                weight *= np.where(near[:, 6] + near[:, 12] > 0, 1, 1e-3)
                 total += near[:, 6:] * weight[:, None]
                 weights += weight
         return np.asarray((total / weights[:, None]).T, np.float32)
@@ -163,18 +163,19 @@ class Caster:
             material = self.shown[number].material
             cosine = np.abs((normals * direction[:, mine]).sum(0))
             footprint = met.distance[mine] / self.world.camera.focal_px / np.sqrt(np.maximum(cosine, 0.02))
-            light = soft[:3, mine] + self.world.light.sharp(points, normals)
+            light = soft[:3, mine] + soft[6:, mine] + self.world.light.sharp(points, normals)
             colour = material.surface(points, normals, footprint.astype(np.float32))
             coat = material.gloss * (0.04 + 0.96 * (1 - cosine) ** 5)
             glow = np.asarray(material.glow, np.float32)[:, None]
-            radiance[:, mine] = colour * light / np.float32(np.pi) + coat * soft[3:, mine] + glow
+            radiance[:, mine] = colour * light / np.float32(np.pi) + coat * soft[3:6, mine] + glow
         return radiance, met
 
 
 def smooth(grid: Floats) -> Floats:
-    """Average the light of neighbouring grid points on the same surface (12, rows, columns), twice, ever wider."""
+    """Average the light of neighbouring grid points on the same surface (15, rows, columns), again and ever wider;
+    the widest only for light that has bounced, since that keeps no outlines."""
     normal, point, light = grid[:3], grid[3:6], grid[6:]
-    for spread in (1, 2):
+    for spread in (1, 2, 5):
         total, weights = light.copy(), np.ones(light.shape[1:], np.float32)
         for dy in range(-2, 3):
             for dx in range(-2, 3):
@@ -187,7 +188,8 @@ def smooth(grid: Floats) -> Floats:
                 weight = facing * np.exp(-apart * 40) / (1 + 0.35 * (dy * dy + dx * dx))
                 total += np.roll(light, shift, (1, 2)) * weight
                 weights += weight
-        light = total / weights
+        first = 6 if spread > 2 else 0
+        light = np.concatenate([light[:first], total[first:] / weights])
     return np.concatenate([normal, point, light]).astype(np.float32)
 
 

@@ -50,7 +50,7 @@ class DroppedScene:
 
 
 SCENES: tuple[DemoScene, ...] = (
-    DemoScene(PROJECT, "living-room", "Living room", living_room, FIVE, -0.9, 21, 101),
+    DemoScene(PROJECT, "living-room", "Living room", living_room, FIVE, -1.7, 21, 101),
     DemoScene(PROJECT, "front__sky-twilight", "Front of the house", front, THREE, 0.0, 22, 111),
     DemoScene(PROJECT, "garden__lawn-medium__sky-blue", "Garden", garden, THREE, 0.0, 20, 121),
 )

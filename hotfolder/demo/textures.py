@@ -138,7 +138,7 @@ def brick(colour: Colour, mortar: Colour = (0.42, 0.39, 0.35)) -> Surface:
         course = np.floor(p[2] / 0.078)
         shifted = along + 0.1175 * (course % 2)
         fired = cell_random(np.floor(shifted / 0.235), course, 9)
-        shade = 0.72 + 0.5 * fired + 0.07 * noise(along, p[2], period=0.8, seed=41, slope=0.5)
+        shade = 0.82 + 0.34 * fired + 0.07 * noise(along, p[2], period=0.8, seed=41, slope=0.5)
         shade *= 1 + 0.05 * noise(along, p[2], period=6.0, seed=42, slope=1.3)
         body = paint(colour, shade) * np.stack([1 + 0.10 * (fired - 0.5), np.ones_like(fired), 1 - 0.2 * (fired - 0.5)])
         joints = np.maximum(
@@ -188,7 +188,7 @@ def turf_health(x: Floats, y: Floats) -> Floats:
     """How green a lawn is at each place: 1 is healthy, 0 is straw, below it bare earth shows."""
     broad = noise(x, y, period=11.0, seed=71, slope=1.25)
     small = noise(x, y, period=3.7, seed=72, slope=0.8)
-    return np.asarray(np.clip(0.36 + 0.30 * broad + 0.16 * small, -0.4, 1), np.float32)
+    return np.asarray(np.clip(0.36 + 0.38 * broad + 0.20 * small, -0.4, 1), np.float32)
 
 
 def turf_colour(health: Floats) -> Floats:
