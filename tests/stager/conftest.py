@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from hotfolder.stager.client import StagerClient
+
 KEPT_BODY_BYTES = 1 << 20
 
 
@@ -200,3 +202,16 @@ def refused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def client_of() -> AsyncIterator[Callable[[str], StagerClient]]:
+    made: list[StagerClient] = []
+
+    def make(origin: str) -> StagerClient:
+        made.append(StagerClient(origin, lambda: "sk_live_abc"))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.aclose()

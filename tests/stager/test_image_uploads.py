@@ -1,0 +1,122 @@
+"""Section 3.1 of the reference: a picture, streamed from disk as one multipart form."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import LocalTrouble, RequestRefused, SetChanged, Unreachable
+
+UPLOADED = {
+    "success": True,
+    "data": {
+        "id": "img_71283912739",
+        "imageUrl": "https://storage.googleapis.com/stager-resized/cache_file.jpg",
+        "width": 1920,
+        "height": 1280,
+    },
+}
+
+
+@pytest.mark.parametrize("filename", ["01.jpg", 'a"b\r\nX: y.jpg', "größe.png"])
+async def test_upload_image(filename, serve, does, client_of, tmp_path) -> None:
+    """Section 3.1: one part named `file`, with a length, whatever the name."""
+    photo = tmp_path / "photo"
+    photo.write_bytes(bytes(range(256)) * 9)
+    wire = await serve(does.answer(200, UPLOADED))
+    image = await client_of(wire.origin).upload_image(photo, filename, "image/png")
+    assert (image.id, image.width, image.height) == ("img_71283912739", 1920, 1280)
+    (request,) = wire.requests
+    assert request.line == "POST /api/image HTTP/1.1"
+    assert request.header("transfer-encoding") is None
+    assert request.header("content-length") == str(request.body_bytes)
+    message = message_from_bytes(
+        f"Content-Type: {request.header('content-type')}\r\n\r\n".encode() + request.body
+    )
+    (part,) = message.get_payload()
+    assert part.get_param("name", header="content-disposition") == "file"
+    assert part.get_content_type() == "image/png"
+    assert part.keys() == ["Content-Disposition", "Content-Type"]
+    assert part.get_payload(decode=True) == photo.read_bytes()
+
+
+async def test_a_large_upload_is_streamed(serve, does, client_of, tmp_path) -> None:
+    """200 MB go through a few MiB of memory, with their exact length announced."""
+    photo = tmp_path / "large.png"
+    with photo.open("wb") as file:
+        file.truncate(200 << 20)
+    wire = await serve(does.answer(200, UPLOADED))
+    tracemalloc.start()
+    try:
+        await client_of(wire.origin).upload_image(photo, "01.png", "image/png")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    (request,) = wire.requests
+    assert request.body_bytes == int(request.header("content-length") or 0) > 200 << 20
+    assert peak_bytes < 24 << 20
+
+
+@pytest.mark.parametrize("change", ["grow", "shrink", "touch"])
+async def test_a_picture_that_changes_on_the_way(change, serve, does, client_of, tmp_path) -> None:
+    """What was sent isn't what was settled: the upload is given up, however it changed."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"x" * (8 << 20))
+
+    async def meddle(wire, reader, writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        match change:
+            case "grow":
+                with photo.open("ab") as file:
+                    file.write(b"more")
+            case "shrink":
+                with photo.open("r+b") as file:
+                    file.truncate(3 << 20)
+            case "touch":
+                with photo.open("r+b") as file:
+                    file.write(b"y")
+        while await reader.read(1 << 16):
+            pass
+
+    wire = await serve(meddle)
+    with pytest.raises(SetChanged):
+        await client_of(wire.origin).upload_image(photo, "01.jpg", "image/jpeg")
+
+
+async def test_only_a_plain_file_is_uploaded(client_of, refused_port, tmp_path) -> None:
+    """A missing file, a symlink, a FIFO and a folder are told apart from trouble with the network."""
+    client = client_of(f"http://127.0.0.1:{refused_port}")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "real.jpg").write_bytes(b"x")
+    (tmp_path / "link.jpg").symlink_to("real.jpg")
+    for name in ("missing.jpg", "fifo"):
+        with pytest.raises(SetChanged):
+            await client.upload_image(tmp_path / name, "01.jpg", "image/jpeg")
+    with pytest.raises((SetChanged, LocalTrouble)):
+        await client.upload_image(tmp_path / "link.jpg", "01.jpg", "image/jpeg")
+    with pytest.raises((SetChanged, LocalTrouble)):
+        await client.upload_image(tmp_path, "01.jpg", "image/jpeg")
+    with pytest.raises(Unreachable):
+        await client.upload_image(tmp_path / "real.jpg", "01.jpg", "image/jpeg")
+
+
+async def test_an_upload_that_is_refused_early(serve, does, client_of, tmp_path: Path) -> None:
+    """A server that answers 413 while bytes still flow is heard, not taken for a lost connection."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(bytes(8 << 20))
+
+    async def refuse(wire, reader, writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        while await reader.read(1 << 16):
+            pass
+
+    wire = await serve(refuse)
+    with pytest.raises(RequestRefused) as caught:
+        await client_of(wire.origin).upload_image(photo, "01.jpg", "image/jpeg")
+    assert caught.value.status == 413

@@ -1,0 +1,189 @@
+"""What goes over the wire, field by field, as the API's reference (v1) writes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hotfolder.errors import RequestRefused
+from hotfolder.stager.answers import Answer, SignedUrl, parse_acceptance, parse_results
+from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+
+KEY = "sk_live_abc"
+RESULT = {
+    "success": True,
+    "data": [
+        {
+            "id": "res_9823192",
+            "imageUrl": "https://storage.googleapis.com/bucket/staged_output.png?X-Goog-Signature=secret",
+            "width": 1920,
+            "height": 1280,
+        }
+    ],
+}
+
+# The reference's own lists, written out so that a slip in the vocabulary shows.
+ALLOWED = {
+    "actionType": "subtleStaging, autoStaging",
+    "resolution": "low, high, superHigh",
+    "roomType": "LIVING_ROOM, DINING_ROOM, BEDROOM, KITCHEN, KITCHEN_LIVING_AREA, "
+    "HOME_OFFICE, TERRACE, BALCONY, BATHROOM, EXTERIOR, GAME_ROOM, KIDS_ROOM, GARAGE",
+    "roomStyle": "modern, minimalist, scandinavian, industrial, rustic, farmhouse, kidsRoom, "
+    "coastalModern, luxury, midCentury, bohoChic, japandi",
+    "colorTypes": "classicWhite, charcoalGray, matteBlack, beige, espressoBrown, walnut, naturalWood, "
+    "navyBlue, forestGreen, rusticOak, ivory, steelBlue, ashGray, mahogany",
+    "lawnType": "light, medium, strong",
+    "skyType": "blue, twilight",
+    "skySubType": "subtle, middle, dramatic",
+}
+STAGE = {
+    "roomType": "LIVING_ROOM",
+    "roomStyle": "modern",
+    "actionType": "subtleStaging",
+    "resolution": "high",
+    "colorTypes": ["classicWhite", "naturalWood"],
+    "removeFurniture": False,
+    "extraInstructions": "Add a luxury linen sofa assembly",
+}
+LAWN = {"lawnType": "medium", "resolution": "high", "extraInstructions": "Keep the stone pathway intact"}
+SKY = {"skyType": "twilight", "resolution": "high", "skySubType": "dramatic"}
+
+
+def variants(model, base: dict, path: str):
+    for name in base:
+        for value in ALLOWED.get(name, "").split(", "):
+            if value:
+                changed = base | {name: [value] if name == "colorTypes" else value}
+                yield pytest.param(model, changed, path, id=f"{path}-{name}-{value}")
+
+
+OPERATIONS = [
+    *variants(Stage, STAGE, "stage"),
+    *variants(Lawn, LAWN, "lawn-replace"),
+    *variants(Sky, SKY, "sky-replace"),
+]
+
+
+def sent(wire) -> tuple[str, object]:
+    """Line and JSON of the only request, whose headers are checked on the way."""
+    (request,) = wire.requests
+    names = [name for name, _ in request.headers]
+    assert len(names) == len(set(names))
+    assert request.header("stager-api-key") == KEY
+    if request.line.startswith("POST"):
+        assert request.header("content-type") == "application/json"
+        assert request.header("content-length") == str(len(request.body))
+        return request.line, json.loads(request.body)
+    assert request.body_bytes == 0
+    return request.line, None
+
+
+async def test_create_project(serve, does, client_of) -> None:
+    """Section 2.1, with a title in any script."""
+    wire = await serve(does.answer(200, {"id": "project_uuid_here", "title": "12 Ulmenstraße 東京"}))
+    assert await client_of(wire.origin).create_project("12 Ulmenstraße 東京") == "project_uuid_here"
+    assert sent(wire) == ("POST /api/projects HTTP/1.1", {"title": "12 Ulmenstraße 東京"})
+
+
+async def test_a_title_that_is_not_unicode_is_still_sent(serve, does, client_of) -> None:
+    """A folder name that isn't UTF-8 reaches Python as surrogates, which JSON can't hold."""
+    wire = await serve(does.answer(201, {"id": "p"}))
+    await client_of(wire.origin).create_project("Stra\udcdfe")
+    assert sent(wire)[1] == {"title": "Stra?e"}
+
+
+@pytest.mark.parametrize("lens", [True, False])
+@pytest.mark.parametrize("perspective", [True, False])
+@pytest.mark.parametrize("photographer", [True, False])
+async def test_create_group(lens, perspective, photographer, serve, does, client_of) -> None:
+    """Section 2.2: all three options are always said."""
+    wire = await serve(does.answer(200, {"groupId": "group_uuid_here"}))
+    options = HdrOptions(
+        lens_correction=lens, perspective_correction=perspective, photographer_removal=photographer
+    )
+    assert await client_of(wire.origin).create_group("p", options) == "group_uuid_here"
+    assert sent(wire) == (
+        "POST /api/hdr-image-group HTTP/1.1",
+        {
+            "projectId": "p",
+            "lensCorrection": lens,
+            "perspectiveCorrection": perspective,
+            "photographerRemoval": photographer,
+        },
+    )
+
+
+async def test_upload_slot(serve, does, client_of) -> None:
+    """Section 2.3; the URL is kept to the letter and never shown."""
+    url = "https://storage.googleapis.com/b/o%2Fp.jpg?X-Goog-Credential=a%2Fb&X-Goog-Signature=c0ffee"
+    wire = await serve(does.answer(200, {"id": "image_uuid_here", "uploadUrl": url}))
+    slot = await client_of(wire.origin).upload_slot("p", "g", "01.jpg")
+    assert (slot.image_id, slot.url.reveal()) == ("image_uuid_here", url)
+    assert "c0ffee" not in f"{slot!r} {slot.url} {slot.url!r}"
+    assert sent(wire) == (
+        "POST /api/hdr-upload-url HTTP/1.1",
+        {"projectId": "p", "groupId": "g", "filename": "01.jpg"},
+    )
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b'{"queued": true}', b'{"success": true}', b" \n"])
+async def test_enhance(body, serve, does, client_of) -> None:
+    """Section 2.4; whatever a success says, it is handed over raw and taken as accepted."""
+    wire = await serve(does.answer(202, body))
+    answer = await client_of(wire.origin).enhance("p", "g")
+    assert answer == Answer(202, body.decode())
+    parse_acceptance(answer)
+    assert sent(wire) == ("POST /api/hdr-enhance HTTP/1.1", {"projectId": "p", "groupId": "g"})
+
+
+async def test_group(serve, does, client_of) -> None:
+    """Section 2.5, before and after completion."""
+    wire = await serve(does.answer(200, {"status": "processing"}))
+    state = await client_of(wire.origin).group("group_1")
+    assert (state.status, state.image_url) == ("processing", None)
+    assert sent(wire)[0] == "GET /api/hdr-image-group/group_1 HTTP/1.1"
+    url = "https://storage.googleapis.com/stager-final-results/output.jpg"
+    wire = await serve(does.answer(200, {"status": "completed", "imageUrl": url, "else": 1}))
+    state = await client_of(wire.origin).group("group_1")
+    assert (state.status, state.image_url) == ("completed", SignedUrl(url))
+    assert json.loads(state.answer.body)["else"] == 1
+
+
+@pytest.mark.parametrize(("model", "body", "path"), OPERATIONS)
+async def test_operations(model, body, path, serve, does, client_of) -> None:
+    """Section 3.2 to 3.4: every value that the reference allows is sent as it spells it, and nothing else."""
+    wire = await serve(does.answer(200, RESULT))
+    answer = await client_of(wire.origin).operate("img_71283912739", model.model_validate(body))
+    assert sent(wire) == (f"POST /api/images/img_71283912739/{path} HTTP/1.1", body)
+    (image,) = parse_results(answer)
+    assert (image.id, image.width, image.height) == ("res_9823192", 1920, 1280)
+
+
+async def test_what_is_not_set_is_not_sent(serve, does, client_of) -> None:
+    """extraInstructions and colorTypes go only when set; every other field always goes."""
+    wire = await serve(does.answer(200, RESULT))
+    await client_of(wire.origin).operate(
+        "i", Stage.model_validate({"roomType": "GARAGE", "roomStyle": "rustic"})
+    )
+    assert sent(wire)[1] == {
+        "roomType": "GARAGE",
+        "roomStyle": "rustic",
+        "actionType": "subtleStaging",
+        "resolution": "high",
+        "removeFurniture": False,
+    }
+
+
+async def test_a_staging_without_a_room_type_is_not_sent(serve, does, client_of) -> None:
+    """The API would refuse it, perhaps after charging."""
+    wire = await serve(does.answer(200, RESULT))
+    with pytest.raises(RequestRefused):
+        await client_of(wire.origin).operate("i", Stage.model_validate({"roomStyle": "rustic"}))
+    assert wire.connections == 0
+
+
+async def test_undecodable_bytes_are_replaced(serve, does, client_of) -> None:
+    """An answer is always text."""
+    wire = await serve(does.answer(200, b'{"a": "\xff"}'))
+    assert (await client_of(wire.origin).enhance("p", "g")).body == '{"a": "\ufffd"}'
