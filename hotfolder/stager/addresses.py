@@ -14,6 +14,7 @@ from hotfolder.stager.refusals import UrlRefused
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9._~-]{1,200}")
 PRINTABLE = re.compile(r"[\x21-\x7e]{1,16384}")
+HOST_NAME = re.compile(rb"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -131,7 +132,8 @@ class AllowedHost:
             url = httpx.URL(f"https://{entry.strip()}")
         except httpx.InvalidURL:
             url = httpx.URL("")
-        if not url.host or url.userinfo or url.raw_path not in (b"", b"/") or not port_is_possible(url.port):
+        alone = not url.userinfo and url.raw_path in (b"", b"/") and port_is_possible(url.port)
+        if not alone or not (is_address(url.host) or HOST_NAME.fullmatch(url.raw_host)):
             raise ConfigurationError(
                 f"api.storage_hosts: {entry!r} is not a host",
                 hint="Write a host, with or without a port, like storage.googleapis.com or 127.0.0.2:8802.",

@@ -1,0 +1,265 @@
+"""Signed uploads and verified downloads, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import resource
+import signal
+import traceback
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from hotfolder.errors import (
+    BadWorld,
+    HotfolderError,
+    LocalTrouble,
+    RequestRefused,
+    SetChanged,
+    TooManyRequests,
+    Unreachable,
+)
+from hotfolder.stager.addresses import SignedUrl
+from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
+from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.transport import Timeouts
+
+QUICK = Timeouts(connect_seconds=0.3, read_seconds=0.3, write_seconds=0.3, transfer_total_seconds=0.6)
+SECRET = "X-Goog-Signature=c0ffee"
+
+
+@pytest.fixture
+async def storage_of() -> AsyncIterator[Callable[..., StorageClient]]:
+    made: list[StorageClient] = []
+
+    def make(*hosts: str, timeouts: Timeouts = QUICK) -> StorageClient:
+        made.append(StorageClient(hosts or ("127.0.0.1",), timeouts=timeouts))
+        return made[-1]
+
+    yield make
+    for client in made:
+        await client.aclose()
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "IMG_0001.JPG"
+    path.write_bytes(b"\xff\xd8" + bytes(5000))
+    return path
+
+
+def url_on(wire, signed: str = "host") -> SignedUrl:
+    return SignedUrl(f"{wire.origin}/bucket/o%2Fphoto.jpg?X-Goog-SignedHeaders={signed}&{SECRET}")
+
+
+async def failure(attempt) -> HotfolderError:
+    """What it raises; never with the signature in it, traceback included."""
+    with pytest.raises(HotfolderError) as caught:
+        await attempt
+    error = caught.value
+    assert "c0ffee" not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    return error
+
+
+@pytest.mark.parametrize(
+    ("signed", "expected"),
+    [
+        ("host", {}),
+        ("content-type%3Bhost", {"content-type": "image/jpeg"}),
+        ("Content-Type;Host", {"content-type": "image/jpeg"}),
+        ("host;x-goog-if-generation-match", {"x-goog-if-generation-match": "0"}),
+        ("content-length;host", {}),
+        ("", {}),
+    ],
+)
+async def test_a_put_sends_what_was_signed_and_no_more(
+    signed, expected, serve, does, storage_of, photo
+) -> None:
+    """A header too many or too few breaks the signature; the target is sent to the letter."""
+    wire = await serve(does.answer(200))
+    await storage_of().put(url_on(wire, signed), photo, size_bytes=5002)
+    (request,) = wire.requests
+    assert request.line == f"PUT /bucket/o%2Fphoto.jpg?X-Goog-SignedHeaders={signed}&{SECRET} HTTP/1.1"
+    assert dict(request.headers) == {"host": f"127.0.0.1:{wire.port}", "content-length": "5002"} | expected
+    assert request.body == photo.read_bytes()
+
+
+async def test_a_signed_header_that_nobody_told_us_is_not_guessed(serve, does, storage_of, photo) -> None:
+    """Its name is told, and nothing is sent."""
+    wire = await serve(does.answer(200))
+    error = await failure(storage_of().put(url_on(wire, "host;x-goog-meta-room"), photo, size_bytes=5002))
+    assert type(error) is UrlRefused and "x-goog-meta-room" in error.message
+    assert wire.connections == 0
+
+
+EXPIRED = (
+    b"<?xml version='1.0'?><Error><Code>ExpiredToken</Code><Message>X-Goog-Signature=c0ffee</Message></Error>"
+)
+MALFORMED = b"<Error><Code>InvalidArgument</Code><Details>X-Goog-Signature=c0ffee</Details></Error>"
+PUTS = {
+    "400 expired": (lambda does: does.answer(400, EXPIRED), UrlExpired),
+    "400": (lambda does: does.answer(400, MALFORMED), RequestRefused),
+    "403": (lambda does: does.answer(403), UrlExpired),
+    "404": (lambda does: does.answer(404), RequestRefused),
+    "408": (lambda does: does.answer(408), Unreachable),
+    "412": (lambda does: does.answer(412), RequestRefused),
+    "413": (lambda does: does.answer(413), RequestRefused),
+    "429": (lambda does: does.answer(429, retry_after="3"), TooManyRequests),
+    "500": (lambda does: does.answer(500), Unreachable),
+    "503": (lambda does: does.answer(503), Unreachable),
+    "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
+    "307": (lambda does: does.answer(307, location="http://127.0.0.9/"), UrlRefused),
+    "reset before reading": (lambda does: does.reset_unread(), Unreachable),
+    "reset after reading": (lambda does: does.raw(b"", then_reset=True), Unreachable),
+    "silence": (lambda does: does.hang(), Unreachable),
+    "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Unreachable),
+    "no HTTP": (lambda does: does.raw(b"hello\r\n\r\n"), Unreachable),
+}
+
+
+@pytest.mark.parametrize("name", PUTS)
+async def test_each_failure_of_a_put(name, serve, does, storage_of, photo) -> None:
+    """Each says whether to ask for a fresh URL, to wait, or to give up."""
+    behave, expected = PUTS[name]
+    wire = await serve(behave(does))
+    error = await failure(storage_of().put(url_on(wire), photo, size_bytes=5002))
+    assert type(error) is expected
+    assert wire.connections == 1
+
+
+async def test_already_uploaded_is_fine(serve, does, storage_of, photo) -> None:
+    """412 under a signed generation match: an earlier attempt got through, its answer didn't."""
+    wire = await serve(does.answer(412))
+    await storage_of().put(url_on(wire, "host;x-goog-if-generation-match"), photo, size_bytes=5002)
+
+
+@pytest.mark.parametrize("size_bytes", [0, 5001, 5003])
+async def test_a_photo_of_another_size_is_not_sent(size_bytes, serve, does, storage_of, photo) -> None:
+    """It isn't the photo that had settled."""
+    wire = await serve(does.answer(200))
+    error = await failure(storage_of().put(url_on(wire), photo, size_bytes=size_bytes))
+    assert type(error) is SetChanged and wire.connections == 0
+
+
+async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> None:
+    """200 MB go through a few MiB of memory."""
+    large = tmp_path / "large.tif"
+    with large.open("wb") as file:
+        file.truncate(200 << 20)
+    wire = await serve(does.answer(200))
+    tracemalloc.start()
+    try:
+        client = storage_of(timeouts=Timeouts())
+        await client.put(url_on(wire), large, size_bytes=200 << 20)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert wire.requests[0].body_bytes == 200 << 20
+    assert wire.requests[0].header("transfer-encoding") is None
+    assert peak_bytes < 24 << 20
+
+
+async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of, tmp_path) -> None:
+    """Bytes, hash, length and type are those of the server; compression is never asked for."""
+    body = bytes(range(256)) * 20_000
+    wire = await serve(does.answer(200, body, content_type="Image/JPEG; x=1"))
+    target = tmp_path / "result"
+    download = await storage_of().download(url_on(wire), target, most_bytes=len(body))
+    assert target.read_bytes() == body
+    assert (download.size_bytes, download.media_type) == (len(body), "image/jpeg")
+    assert download.sha256 == hashlib.sha256(body).hexdigest()
+    assert wire.requests[0].header("accept-encoding") == "identity"
+    assert wire.requests[0].header("stager-api-key") is None
+
+
+async def test_a_download_never_replaces_a_file(serve, does, storage_of, tmp_path) -> None:
+    """What is there stays there, also when the attempt fails."""
+    target = tmp_path / "result"
+    target.write_bytes(b"mine")
+    wire = await serve(does.answer(200, b"theirs"))
+    assert type(await failure(storage_of().download(url_on(wire), target, most_bytes=99))) is LocalTrouble
+    assert target.read_bytes() == b"mine"
+
+
+DOWNLOADS = {
+    "400 expired": (lambda does: does.answer(400, EXPIRED), ResultGone),
+    "403": (lambda does: does.answer(403, MALFORMED), ResultGone),
+    "404": (lambda does: does.answer(404), ResultGone),
+    "410": (lambda does: does.answer(410), ResultGone),
+    "408": (lambda does: does.answer(408), Unreachable),
+    "429": (lambda does: does.answer(429), TooManyRequests),
+    "500": (lambda does: does.answer(500), Unreachable),
+    "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
+    "204": (lambda does: does.answer(204), Unreachable),
+    "206": (lambda does: does.answer(206, b"part"), Unreachable),
+    "too large": (lambda does: does.answer(200, bytes(1001)), UrlRefused),
+    "compressed": (lambda does: does.answer(200, gzip.compress(b"x"), content_encoding="gzip"), Unreachable),
+    "no length": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\nall of it?"), Unreachable),
+    "an odd length": (lambda does: does.answer(200, b"x", content_length="1, 2"), Unreachable),
+    "chunked": (
+        lambda does: does.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+        Unreachable,
+    ),
+    "chunked beyond its length": (
+        lambda does: does.raw(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n"
+        ),
+        Unreachable,
+    ),
+    "cut": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"), Unreachable),
+    "reset": (
+        lambda does: does.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart", then_reset=True),
+        Unreachable,
+    ),
+    "silence": (lambda does: does.hang(), Unreachable),
+    "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"), Unreachable),
+    "an endless error": (lambda does: does.endless(b"HTTP/1.1 404 No\r\n\r\n"), ResultGone),
+}
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+async def test_each_failure_of_a_download(name, serve, does, storage_of, tmp_path) -> None:
+    """None leaves a file behind, and all are bad worlds: a paid result is never given up here."""
+    behave, expected = DOWNLOADS[name]
+    wire = await serve(behave(does))
+    error = await failure(storage_of().download(url_on(wire), tmp_path / "result", most_bytes=1000))
+    assert type(error) is expected and isinstance(error, BadWorld)
+    assert list(tmp_path.iterdir()) == []
+    assert wire.connections == 1
+
+
+async def test_a_cancelled_download_leaves_nothing(serve, does, storage_of, tmp_path) -> None:
+    """Stopping the daemon in the middle of a download leaves no half a picture."""
+    wire = await serve(does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
+    client = storage_of(timeouts=Timeouts())
+    task = asyncio.create_task(client.download(url_on(wire), tmp_path / "result", most_bytes=1000))
+    await asyncio.sleep(0.1)
+    assert (tmp_path / "result").exists()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_folder_that_is_gone_is_local_trouble(serve, does, storage_of, tmp_path) -> None:
+    """Trouble with our disk isn't blamed on the network."""
+    wire = await serve(does.answer(200, b"x"))
+    error = await failure(storage_of().download(url_on(wire), tmp_path / "no" / "result", most_bytes=9))
+    assert type(error) is LocalTrouble
+
+
+async def test_a_full_disk_is_local_trouble(serve, does, storage_of, tmp_path) -> None:
+    """A limit on the size of files stands in for the full disk."""
+    wire = await serve(does.answer(200, bytes(4 << 20)))
+    old, action = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, old[1]))
+    try:
+        error = await failure(storage_of().download(url_on(wire), tmp_path / "result", most_bytes=8 << 20))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, action)
+    assert type(error) is LocalTrouble
+    assert list(tmp_path.iterdir()) == []
