@@ -45,9 +45,10 @@ def link_and_unlink(source: Path, target: Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
-        if error.errno in NOT_LINKABLE:
-            raise Unsupported from error
-        raise
+        elsewhere = error.errno == errno.EXDEV and source.parent != target.parent
+        if error.errno not in NOT_LINKABLE or elsewhere:
+            raise
+        raise Unsupported from error
     sync_folder(target.parent)
     # Something new may have taken the old name in the meantime; that is not ours to remove.
     if same_file(before, os.lstat(target)) and same_file(before, os.lstat(source)):

@@ -26,7 +26,7 @@ from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import PIECE_BYTES, clear_leftovers, digest, temporary_file, write_all
 from hotfolder.rules.sets import FileIdentity
 
-__all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder"]
+__all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", "set_aside"]
 
 # Choosing a name looks at the folder first, so that two threads could choose "Room" and "room".
 NAMING = tuple(Lock() for _ in range(64))
@@ -85,6 +85,17 @@ def under_free_name(temporary: Path, folder: Path, stem: str, extension: str) ->
             linking.put(temporary, folder / name)
             return folder / name
     raise AssertionError("numbered() never ends")
+
+
+def set_aside(path: Path, stem: str) -> None:
+    """Give `path` the first free name of `stem`, in the same folder and with the same extension."""
+    found = os.lstat(path)
+    for sibling in path.parent.iterdir():
+        if sibling.name != path.name and linking.same_file(found, os.lstat(sibling)):
+            # The new name was given before a crash; the old one is all that is left to remove.
+            path.unlink()
+            return
+    under_free_name(path, path.parent, stem, path.suffix)
 
 
 def already_placed(folder: Path, stem: str, extension: str, content: tuple[int, bytes]) -> Path | None:

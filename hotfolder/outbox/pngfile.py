@@ -100,12 +100,12 @@ def encoded(kind: bytes, data: bytes) -> bytes:
 def new_chunks(blocks: Blocks) -> bytes:
     """The chunks for what `blocks` holds, in an order that is legal right after the header."""
     made = []
-    if blocks.icc is not None:
-        made.append(encoded(b"iCCP", b"ICC profile\0\0" + zlib.compress(blocks.icc, 9)))
     if blocks.exif is not None:
         made.append(encoded(b"eXIf", blocks.exif))
     if blocks.xmp is not None:
         made.append(encoded(b"iTXt", XMP + b"\0\0\0\0\0" + blocks.xmp))
+    if blocks.icc is not None:
+        made.append(encoded(b"iCCP", b"ICC profile\0\0" + zlib.compress(blocks.icc, 9)))
     return b"".join(made)
 
 

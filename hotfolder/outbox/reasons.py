@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.names import folded, numbered
-from hotfolder.outbox.placing import place_bytes
+from hotfolder.outbox.names import folded
+from hotfolder.outbox.placing import place_bytes, set_aside
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.texts import as_file, paragraph, plain
 
@@ -83,13 +82,3 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
                     return path
                 set_aside(path, EARLIER)
     return place_bytes(data, folder, STEM, EXTENSION, shared=shared)
-
-
-def set_aside(path: Path, stem: str) -> None:
-    """Give `path` the first free name of `stem`, in the same folder and with the same extension."""
-    for name in numbered(stem, path.suffix):
-        try:
-            linking.put(path, path.with_name(name))
-        except FileExistsError:
-            continue
-        return

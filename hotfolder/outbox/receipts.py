@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
@@ -17,6 +18,14 @@ from hotfolder.outbox.sharing import Sharing
 SCHEMA_VERSION = 1
 
 
+def printable(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+# File names need not be UTF-8, and JSON must.
+Name = Annotated[str, BeforeValidator(printable)]
+
+
 class Entry(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +33,7 @@ class Entry(BaseModel):
 class ReceiptPhoto(Entry):
     """One original as it was dropped. `exposure_value` is EV100, None without EXIF."""
 
-    name: str
+    name: Name
     sha256: str
     size_bytes: int
     exposure_value: float | None = None
@@ -44,7 +53,7 @@ class ReceiptCall(Entry):
 class ReceiptPicture(Entry):
     """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge."""
 
-    file: str
+    file: Name
     sha256: str
     width: int
     height: int
@@ -59,9 +68,9 @@ class Receipt(Entry):
 
     schema_version: int = SCHEMA_VERSION
     job_id: str
-    project: str
-    room: str
-    folder: str
+    project: Name
+    room: Name
+    folder: Name
     finished_at: datetime
     api_origin: str
     api_project_id: str | None = None

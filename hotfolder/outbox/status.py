@@ -11,7 +11,7 @@ from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SHARE, local_trouble, shown
-from hotfolder.outbox.reasons import set_aside
+from hotfolder.outbox.placing import set_aside
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import temporary_file, write_all
 from hotfolder.outbox.texts import as_file, paragraph, plain

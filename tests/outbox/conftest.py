@@ -1,0 +1,103 @@
+"""Real crashes and real mounts: a child that is killed at a chosen line, and a mount namespace of our own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import hotfolder.outbox
+from hotfolder.outbox import linking
+from hotfolder.outbox.sharing import Sharing
+
+SOURCES = str(Path(hotfolder.outbox.__file__).parent)
+CHECKOUT = str(Path(hotfolder.outbox.__file__).parents[2])
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Sharing:
+    return Sharing.of(tmp_path)
+
+
+@pytest.fixture(params=linking.WAYS, ids=lambda way: way.__name__)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> linking.Way:
+    """Each way of renaming in turn, as if the file system knew no other."""
+    monkeypatch.setattr(linking, "WAYS", (request.param,))
+    chosen: linking.Way = request.param
+    return chosen
+
+
+@pytest.fixture
+def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], bool]:
+    """`killed_at(n, call)`: run `call` in a child that gets SIGKILL before the nth line of the outbox.
+
+    True if it was killed, False if it ended before. Afterwards this process counts as started anew.
+    """
+
+    def run(nth: int, call: Callable[[], object]) -> bool:
+        child = os.fork()
+        if child == 0:
+            run_to_line(nth, call)
+        _, outcome = os.waitpid(child, 0)
+        assert outcome in (0, signal.SIGKILL), "the call itself failed in the child"
+        monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 20_000_000)
+        return outcome == signal.SIGKILL
+
+    return run
+
+
+def run_to_line(nth: int, call: Callable[[], object]) -> None:
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(SOURCES):
+            return None
+        if event == "line":
+            lines += 1
+            if lines == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    try:
+        sys.settrace(trace)
+        call()
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+@pytest.fixture
+def with_mounts(tmp_path: Path) -> Callable[[str, str], str]:
+    """`with_mounts(mounts, script)`: run shell `mounts`, then Python `script`, in a mount namespace of their
+    own; both start in `tmp_path`. The script's output. Skips where the machine doesn't permit it."""
+
+    def run(mounts: str, script: str) -> str:
+        try:
+            permitted = subprocess.run(
+                ["unshare", "-m", "sh", "-e", "-c", mounts], cwd=tmp_path, capture_output=True, text=True
+            )
+        except FileNotFoundError:
+            pytest.skip("needs unshare(1)")
+        if permitted.returncode != 0:
+            pytest.skip(f"may not mount here: {permitted.stderr.strip()}")
+        command = f'{mounts}\nexec "$0" -c "$1"'
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-e", "-c", command, sys.executable, script],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": CHECKOUT},
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

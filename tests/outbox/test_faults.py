@@ -1,0 +1,133 @@
+"""Disks that are full, read-only, mounted twice or without hard links: real ones, in a mount namespace."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox.faults import TROUBLES, local_trouble
+
+WithMounts = Callable[[str, str], str]
+
+COMMON = """
+import os
+from pathlib import Path
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox import linking
+from hotfolder.outbox.placing import move, place, place_bytes
+from hotfolder.outbox.metadata import carry_over
+from hotfolder.outbox.sharing import Sharing
+shared = Sharing()
+def trouble(call, *arguments, **named):
+    try:
+        call(*arguments, **named)
+    except LocalTrouble as error:
+        print(error.message, '|', error.hint)
+    else:
+        print('no trouble')
+"""
+
+
+def test_a_full_disk_is_trouble_and_leaves_no_half_file(tmp_path: Path, with_mounts: WithMounts) -> None:
+    """Nothing half-written is visible or kept, and the original stays where it was."""
+    (tmp_path / "big.jpg").write_bytes(b"z" * 2_000_000)
+    out = with_mounts(
+        "mkdir -p small; mount -t tmpfs -o size=1m none small",
+        COMMON
+        + """
+big, small = Path('big.jpg'), Path('small')
+trouble(place, big, small / 'done', 'room', '.jpg', shared=shared)
+trouble(move, big, small / 'failed' / 'big.jpg', expected=None, shared=shared)
+trouble(carry_over, big, big, small / 'x.jpg', altered=[], software='x')
+print(big.stat().st_size, [str(p) for p in small.rglob('*') if p.is_file()])
+""",
+    )
+    lines = out.splitlines()
+    assert all("the disk is full" in line and "Make room" in line for line in lines[:3])
+    assert lines[3] == "2000000 []"
+
+
+def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) -> None:
+    """Said with the path and what to do."""
+    out = with_mounts(
+        "mkdir -p disk; mount -t tmpfs -o ro none disk",
+        COMMON + "trouble(place_bytes, b'x', Path('disk/done'), 'room', '.jpg', shared=shared)",
+    )
+    assert out.startswith("disk/done: the disk is read-only | Give the user")
+
+
+def test_two_mounts_of_one_disk_move_by_copy(tmp_path: Path, with_mounts: WithMounts) -> None:
+    """They share st_dev and still refuse every rename and link between them."""
+    out = with_mounts(
+        "mkdir -p disk in out; mount -t tmpfs none disk; mkdir disk/in disk/out;"
+        "mount --bind disk/in in; mount --bind disk/out out",
+        COMMON
+        + """
+source, target = Path('in/a.jpg'), Path('out/originals/a.jpg')
+source.write_bytes(b'photo')
+os.utime(source, ns=(10**18, 10**18))
+print(source.stat().st_dev == Path('out').stat().st_dev)
+for way in linking.WAYS:
+    try:
+        way(source, Path('out/a.jpg'))
+    except (OSError, linking.Unsupported) as error:
+        print(type(error).__name__, sorted(os.listdir('out')))
+move(source, target, expected=None, shared=shared)
+print(source.exists(), target.read_bytes(), target.stat().st_mtime_ns, os.listdir('out/originals'))
+""",
+    )
+    assert out.splitlines() == [
+        "True",
+        "OSError []",
+        "OSError []",
+        "OSError []",
+        "False b'photo' 1000000000000000000 ['a.jpg']",
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to own a file that another user moves")
+def test_a_file_that_may_not_be_linked_is_moved_all_the_same(tmp_path: Path) -> None:
+    """The kernel refuses links to other people's files (protected_hardlinks); NFS has no other rename."""
+    if Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "1":
+        pytest.skip("needs fs.protected_hardlinks")
+    from hotfolder.outbox import linking
+
+    folder = tmp_path / "open"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "a.jpg").write_bytes(b"root's")
+    (folder / "a.jpg").chmod(0o644)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(folder)
+            os.setuid(65534)
+            try:
+                linking.link_and_unlink(Path("a.jpg"), Path("b.jpg"))
+            except linking.Unsupported:
+                linking.WAYS = (linking.link_and_unlink, linking.reserve_and_replace)
+                linking.put(Path("a.jpg"), Path("b.jpg"))
+                os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"b.jpg": b"root's"}
+
+
+@pytest.mark.parametrize("number", sorted(TROUBLES), ids=errno.errorcode.get)
+def test_the_world_s_errors_are_named_with_path_and_advice(number: int) -> None:
+    """What pauses the queue says where and what to do."""
+    with pytest.raises(LocalTrouble, match="done/room") as caught, local_trouble(Path("done/room")):
+        raise OSError(number, os.strerror(number))
+    assert caught.value.hint
+
+
+def test_a_mistake_of_ours_is_not_hidden_as_trouble() -> None:
+    """A missing source is a bug to be seen, not a pause without end."""
+    with pytest.raises(FileNotFoundError), local_trouble(Path("x")):
+        raise FileNotFoundError(errno.ENOENT, "no such file")

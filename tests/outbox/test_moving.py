@@ -1,0 +1,224 @@
+"""Moving originals: every one exactly once, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import TargetTaken
+from hotfolder.outbox.placing import clear_leftovers, move
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.rules.sets import FileIdentity
+
+Killed = Callable[[int, Callable[[], object]], bool]
+
+
+def identity(path: Path) -> FileIdentity:
+    found = path.stat()
+    return FileIdentity(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "inbox" / "room" / "a.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"photo" * 1000)
+    os.utime(path, ns=(10**18, 10**18))
+    return path
+
+
+@pytest.fixture
+def other_disk() -> Iterator[Path]:
+    """A folder on another file system than the temporary folder's."""
+    shm = Path("/dev/shm")
+    if not os.access(shm, os.W_OK) or shm.stat().st_dev == Path("/tmp").stat().st_dev:
+        pytest.skip("needs a second writable file system")
+    folder = shm / f"outbox-test-{os.getpid()}-{time.monotonic_ns()}"
+    folder.mkdir()
+    yield folder
+    subprocess.run(["rm", "-r", str(folder)], check=True)
+
+
+def test_a_move_keeps_bytes_time_and_inode(
+    tmp_path: Path, shared: Sharing, photo: Path, way: linking.Way
+) -> None:
+    """On one disk an original is renamed, not copied; a second call has nothing left to do."""
+    before, data = identity(photo), photo.read_bytes()
+    target = tmp_path / "done" / "originals" / "room" / "a.jpg"
+    for _ in range(2):
+        move(photo, target, expected=before, shared=shared)
+        assert not photo.exists()
+        assert target.read_bytes() == data
+        assert (target.stat().st_ino, target.stat().st_mtime_ns) == (before.inode, 10**18)
+        assert target.stat().st_nlink == 1
+
+
+def test_a_move_to_another_disk_keeps_bytes_and_time(shared: Sharing, photo: Path, other_disk: Path) -> None:
+    """A rename across mounts is refused by the kernel; the copy must be as good."""
+    before, data = identity(photo), photo.read_bytes()
+    target = other_disk / "originals" / "a.jpg"
+    for _ in range(2):
+        move(photo, target, expected=before, shared=shared)
+        assert not photo.exists()
+        assert target.read_bytes() == data
+        assert target.stat().st_mtime_ns == 10**18
+    assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
+
+
+@pytest.mark.parametrize("far", [False, True], ids=["same disk", "other disk"])
+def test_another_file_in_the_way_is_never_replaced(
+    tmp_path: Path, shared: Sharing, photo: Path, way: linking.Way, far: bool, request: pytest.FixtureRequest
+) -> None:
+    """The move is refused in words, and both files are as they were."""
+    data = photo.read_bytes()
+    target = (request.getfixturevalue("other_disk") if far else tmp_path) / "a.jpg"
+    target.write_bytes(b"theirs")
+    with pytest.raises(TargetTaken, match="is another file"):
+        move(photo, target, expected=None, shared=shared)
+    assert (photo.read_bytes(), target.read_bytes()) == (data, b"theirs")
+
+
+def test_an_empty_file_in_the_way_is_only_replaced_if_reserved_by_us(
+    tmp_path: Path, shared: Sharing, photo: Path, way: linking.Way
+) -> None:
+    """A fresh empty file may be another process's reservation at work."""
+    target = tmp_path / "a.jpg"
+    target.write_bytes(b"")
+    os.utime(target, ns=(time.time_ns() + 10**9, time.time_ns() + 10**9))
+    with pytest.raises(TargetTaken):
+        move(photo, target, expected=None, shared=shared)
+    assert photo.exists()
+
+
+@pytest.mark.parametrize("change", ["size", "time", "inode", "link", "gone", "folder"])
+def test_a_changed_photo_is_left_alone(tmp_path: Path, shared: Sharing, photo: Path, change: str) -> None:
+    """What was not settled and paid for is not filed away either."""
+    before = identity(photo)
+    if change == "size":
+        photo.write_bytes(b"photo")
+    elif change == "time":
+        os.utime(photo, ns=(10**18, 10**18 + 1))
+    else:
+        photo.rename(tmp_path / "aside")
+        if change == "inode":
+            photo.write_bytes(b"photo" * 1000)
+            os.utime(photo, ns=(10**18, 10**18))
+        elif change == "link":
+            photo.symlink_to(tmp_path / "aside")
+        elif change == "folder":
+            photo.mkdir()
+    with pytest.raises(SetChanged):
+        move(photo, tmp_path / "done" / "a.jpg", expected=before, shared=shared)
+    assert not (tmp_path / "done" / "a.jpg").exists()
+    assert change == "gone" or os.path.lexists(photo)
+
+
+def test_a_leftover_second_name_is_finished(tmp_path: Path, shared: Sharing, photo: Path) -> None:
+    """A crash between link and unlink left the original under both names; ctime has moved on."""
+    before = identity(photo)
+    target = tmp_path / "a.jpg"
+    os.link(photo, target)
+    move(photo, target, expected=before, shared=shared)
+    assert not photo.exists()
+    assert identity(target).inode == before.inode
+
+
+def test_moving_a_file_onto_itself_does_not_delete_it(tmp_path: Path, shared: Sharing, photo: Path) -> None:
+    """One file seen through two paths has one name to lose."""
+    (tmp_path / "alias").symlink_to(photo.parent)
+    with pytest.raises(LocalTrouble):
+        move(photo, tmp_path / "alias" / "a.jpg", expected=None, shared=shared)
+    assert photo.exists()
+
+
+@pytest.mark.parametrize("far", [False, True], ids=["same disk", "other disk"])
+@pytest.mark.parametrize("size_bytes", [0, 200_000])
+def test_killed_at_any_line_and_called_again(
+    tmp_path: Path,
+    shared: Sharing,
+    way: linking.Way,
+    killed_at: Killed,
+    far: bool,
+    size_bytes: int,
+    request: pytest.FixtureRequest,
+) -> None:
+    """At every moment a whole copy of the original exists; after the next call exactly one does."""
+    base = request.getfixturevalue("other_disk") if far else tmp_path
+    data = b"y" * size_bytes
+    line, killed = 0, True
+    while killed:
+        line += 1
+        source, target = tmp_path / f"in{line}.jpg", base / str(line) / "originals" / "a.jpg"
+        source.write_bytes(data)
+        os.utime(source, ns=(10**18, 10**18))
+        before = identity(source)
+
+        def call(source: Path = source, target: Path = target, before: FileIdentity = before) -> None:
+            move(source, target, expected=before, shared=shared)
+
+        killed = killed_at(line, call)
+        copies = [path for path in (source, target) if path.exists() and path.read_bytes() == data]
+        assert copies, f"lost when killed at line {line}"
+        call()
+        clear_leftovers(base / str(line))
+        assert not source.exists()
+        assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
+        assert target.read_bytes() == data
+        assert target.stat().st_nlink == 1
+        # An empty original can't be told from an empty reservation; only its time is lost with it.
+        assert target.stat().st_mtime_ns == 10**18 or size_bytes == 0
+    assert line > 20, "the trace saw too few lines to mean anything"
+
+
+MOVER = """
+import sys
+from pathlib import Path
+from hotfolder.outbox.placing import clear_leftovers, move
+from hotfolder.outbox.sharing import Sharing
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
+clear_leftovers(target)
+print("ready", flush=True)
+for number in range(60):
+    move(source / f"{number}.jpg", target / f"{number}.jpg", expected=None, shared=Sharing())
+"""
+
+
+def test_killed_at_random_again_and_again(tmp_path: Path, other_disk: Path) -> None:
+    """A real process dies by SIGKILL in the middle of moving a folder across disks, until it gets through."""
+    chance = random.Random(20260101)
+    source, target = tmp_path / "in", other_disk / "out"
+    source.mkdir()
+    photos = {f"{number}.jpg": chance.randbytes(chance.randrange(1, 300_000)) for number in range(60)}
+    for name, data in photos.items():
+        (source / name).write_bytes(data)
+    kills = 0
+    for attempt in range(40):
+        process = subprocess.Popen(
+            [sys.executable, "-c", MOVER, str(source), str(target)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            process.wait(timeout=chance.uniform(0, 0.03) if attempt < 6 else 60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+        process.stdout.close()
+        for name, data in photos.items():
+            assert data in [path.read_bytes() for path in (source / name, target / name) if path.exists()]
+        if process.returncode == 0:
+            break
+    clear_leftovers(target)
+    assert kills >= 1
+    assert list(source.iterdir()) == []
+    assert {p.name: p.read_bytes() for p in target.iterdir() if not p.name.startswith(".")} == photos

@@ -1,0 +1,150 @@
+"""Placing results: never replacing, never losing, never twice."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hotfolder.outbox import linking
+from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.temporary import PREFIX
+
+Killed = Callable[[int, Callable[[], object]], bool]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_same_bytes_are_placed_once(tmp_path: Path, shared: Sharing) -> None:
+    """What was placed before a crash is recognised, under whichever number it lies."""
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "room.jpg").write_bytes(b"somebody else's")
+    source = tmp_path / "source"
+    source.write_bytes(b"ours")
+    first = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
+    second = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
+    assert first == second == tmp_path / "done" / "room (2).jpg"
+    assert contents(tmp_path / "done") == {"room.jpg": b"somebody else's", "room (2).jpg": b"ours"}
+
+
+def test_editing_the_picture_does_not_edit_its_source(tmp_path: Path, shared: Sharing) -> None:
+    """done/ belongs to the studio; what is remembered in state/ must not change with it."""
+    source = tmp_path / "source"
+    source.write_bytes(b"paid for")
+    placed = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
+    with placed.open("r+b") as stream:
+        stream.write(b"RETOUCH")
+    assert source.read_bytes() == b"paid for"
+
+
+@pytest.mark.parametrize("present", ["ROOM.JPG", "Room.jpg", "cafe\u0301.jpg"])
+def test_names_that_another_computer_confuses_are_taken(
+    tmp_path: Path, shared: Sharing, present: str
+) -> None:
+    """A Mac or a Windows machine on the share must see two files where there are two."""
+    (tmp_path / present).write_bytes(b"theirs")
+    stem = "café" if present.startswith("cafe") else "room"
+    assert place_bytes(b"ours", tmp_path, stem, ".jpg", shared=shared).name == f"{stem} (2).jpg"
+
+
+def test_a_link_and_a_folder_are_names_taken(tmp_path: Path, shared: Sharing) -> None:
+    """Nothing is written through a link, and a folder is not a picture."""
+    (tmp_path / "elsewhere").write_bytes(b"ours")
+    (tmp_path / "room.jpg").symlink_to("elsewhere")
+    (tmp_path / "room (2).jpg").mkdir()
+    assert place_bytes(b"ours", tmp_path, "room", ".jpg", shared=shared).name == "room (3).jpg"
+
+
+@pytest.mark.parametrize("spelling", [["room"] * 100, ["room", "Room", "ROOM", "rOOm"] * 25])
+def test_a_hundred_threads_lose_nothing(
+    tmp_path: Path, shared: Sharing, way: linking.Way, spelling: list[str]
+) -> None:
+    """All want the same name at once; each gets its own, even for a computer that is blind to case."""
+
+    def one(number: int) -> Path:
+        data = f"picture {number}".encode() * 100
+        return place_bytes(data, tmp_path / "done", spelling[number], ".jpg", shared=shared)
+
+    with ThreadPoolExecutor(100) as pool:
+        paths = list(pool.map(one, range(100)))
+    assert [path.read_bytes() for path in paths] == [f"picture {n}".encode() * 100 for n in range(100)]
+    assert len({path.name.casefold() for path in paths}) == 100
+    assert len(contents(tmp_path / "done")) == 100
+
+
+def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Sharing) -> None:
+    """Two runs of one job end in one picture."""
+    with ThreadPoolExecutor(16) as pool:
+        paths = set(
+            pool.map(
+                lambda _: place_bytes(b"same", tmp_path / "done", "room", ".jpg", shared=shared), range(32)
+            )
+        )
+    assert paths == {tmp_path / "done" / "room.jpg"}
+    assert contents(tmp_path / "done") == {"room.jpg": b"same"}
+
+
+def test_killed_at_any_line_and_called_again(
+    tmp_path: Path, shared: Sharing, way: linking.Way, killed_at: Killed
+) -> None:
+    """Wherever the process dies, done/ holds no half picture, and the next call ends with exactly one."""
+    source = tmp_path / "source"
+    source.write_bytes(b"x" * 100_000)
+    line, killed = 0, True
+    while killed:
+        line += 1
+        folder = tmp_path / str(line) / "done" / "12 Elm Road"
+
+        def call(folder: Path = folder) -> Path:
+            return place(source, folder, "room", ".jpg", shared=shared)
+
+        killed = killed_at(line, call)
+        visible = list(folder.glob("*.jpg")) if folder.exists() else []
+        halves = [path for path in visible if path.read_bytes() != source.read_bytes()]
+        if way is not linking.reserve_and_replace:
+            assert halves == []
+        assert call() == folder / "room.jpg"
+        clear_leftovers(tmp_path / str(line))
+        assert contents(folder) == {"room.jpg": source.read_bytes()}
+        assert folder.joinpath("room.jpg").stat().st_nlink == 1
+    assert line > 50, "the trace saw too few lines to mean anything"
+
+
+def test_leftovers_are_cleared_only_if_older(tmp_path: Path) -> None:
+    """Another thread's file in the making stays; one from before this process goes, at any depth."""
+    old, young = tmp_path / "a" / f"{PREFIX}old", tmp_path / "a" / f"{PREFIX}young"
+    old.parent.mkdir()
+    (tmp_path / "a" / "picture.jpg").write_bytes(b"")
+    old.write_bytes(b"")
+    young.write_bytes(b"")
+    os.utime(old, ns=(0, linking.PROCESS_STARTED_NS - 1))
+    os.utime(tmp_path / "a" / "picture.jpg", ns=(0, 0))
+    clear_leftovers(tmp_path)
+    assert set(contents(tmp_path / "a")) == {young.name, "picture.jpg"}
+    clear_leftovers(tmp_path / "not there")
+
+
+def test_a_folder_is_reserved_by_name_only(tmp_path: Path) -> None:
+    """Case, normalization and names given to others count; nothing is made."""
+    (tmp_path / "Cafe\u0301").mkdir()
+    (tmp_path / "café (3)").write_bytes(b"")
+    assert reserve_folder(tmp_path, "café", taken=["CAFÉ (2)"]) == "café (4)"
+    assert reserve_folder(tmp_path / "not there", "room", taken=[]) == "room"
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to any group")
+def test_what_we_make_belongs_to_the_inbox_s_group(tmp_path: Path) -> None:
+    """Whoever may drop photos may also sort, rename and delete what comes of them."""
+    os.chown(tmp_path, -1, 4321)
+    placed = place_bytes(b"x", tmp_path / "done" / "p", "room", ".jpg", shared=Sharing.of(tmp_path))
+    for path, bits in ((placed, 0o060), (placed.parent, 0o2070), (placed.parent.parent, 0o2070)):
+        assert path.stat().st_gid == 4321
+        assert stat.S_IMODE(path.stat().st_mode) & bits == bits

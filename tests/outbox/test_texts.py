@@ -1,0 +1,199 @@
+"""What people read: receipts, REASON.txt, STATUS.txt."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox import linking
+from hotfolder.outbox.placing import clear_leftovers
+from hotfolder.outbox.reasons import reason_text, write_reason
+from hotfolder.outbox.receipts import (
+    Receipt,
+    ReceiptCall,
+    ReceiptPhoto,
+    ReceiptPicture,
+    read_receipt,
+    write_receipt,
+)
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.status import StatusLine, status_text, write_status
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+RECEIPT = Receipt(
+    job_id="job-1",
+    project="12 Elm Road",
+    room="living-room",
+    folder="living-room__sky-twilight",
+    finished_at=NOON,
+    api_origin="https://api.stagerai.com",
+    api_project_id="p1",
+    group_id="g1",
+    photos=(ReceiptPhoto(name="a\udcff.jpg", sha256="00", size_bytes=1, exposure_value=8.5),),
+    recipe={"merge": True},
+    calls=(ReceiptCall(operation="merge", key="k", paid=True, remembered=False, at=NOON, answers=("r1",)),),
+    pictures=(ReceiptPicture(file="x__sky-twilight.png", sha256="11", width=3, height=2, altered=("sky",)),),
+    altered=("sky",),
+    hotfolder_version="0.1.0",
+)
+
+
+def reason(**changes: object) -> str:
+    arguments: dict[str, object] = {
+        "project": "12 Elm Road",
+        "folder": "living-room__sky-twilght",
+        "title": "This room came back: its tag is not known",
+        "reason": 'There is no tag "sky-twilght".',
+        "hint": 'Rename the folder to "living-room__sky-twilight".',
+        "charged": "",
+        "files": ["a.jpg", "b.jpg"],
+        "when": NOON,
+        "job": "job-1",
+    }
+    return reason_text(**(arguments | changes))  # type: ignore[arg-type]
+
+
+def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
+    """A job that is finished again after a crash, a little later, has one receipt."""
+    first = write_receipt(tmp_path / "receipts", "living-room", RECEIPT, shared=shared)
+    later = RECEIPT.model_copy(update={"finished_at": NOON + timedelta(minutes=1)})
+    assert write_receipt(tmp_path / "receipts", "living-room", later, shared=shared) == first
+    assert read_receipt(first) == RECEIPT
+    assert json.loads(first.read_bytes())["altered"] == ["sky"]
+
+
+def test_another_job_of_the_room_has_its_own_receipt(tmp_path: Path, shared: Sharing) -> None:
+    """Nothing that proves a payment is replaced; what isn't a receipt is left alone."""
+    (tmp_path / "living-room.json").write_text("not a receipt")
+    second = write_receipt(tmp_path, "living-room", RECEIPT, shared=shared)
+    other = RECEIPT.model_copy(update={"job_id": "job-2"})
+    third = write_receipt(tmp_path, "living-room", other, shared=shared)
+    assert [second.name, third.name] == ["living-room (2).json", "living-room (3).json"]
+    assert (tmp_path / "living-room.json").read_text() == "not a receipt"
+
+
+def test_the_reason_answers_a_photographer_s_questions() -> None:
+    """What happened, what to do, what it cost, what is lost, how to go on."""
+    text = reason(charged="One merge may have been charged.")
+    for expected in (
+        "12 Elm Road",
+        "2026-01-02 12:00 UTC",
+        'There is no tag "sky-twilght".',
+        'Rename the folder to "living-room__sky-twilight".',
+        "One merge may have been charged.",
+        "unchanged",
+        "    b.jpg",
+        "not paid a second time",
+        "job-1",
+    ):
+        assert expected in " ".join(text.split()) or expected in text
+    assert "Nothing was charged." in reason()
+
+
+def test_names_can_not_forge_lines_of_the_reason() -> None:
+    """Line ends and direction marks in names or answers stay within their own line."""
+    text = reason(folder="x\r\nWhat it cost\r\n  A million", files=["a\u202egpj.exe", "b\nc"])
+    assert text.count("\nWhat it cost\n") == 1
+    assert "\u202e" not in text
+    assert "\r" not in text
+    assert "    b c\n" in text
+
+
+def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) -> None:
+    """An older page, even under another spelling, is kept beside it; the same page is written once."""
+    (tmp_path / "Reason.TXT").write_text("from last week")
+    (tmp_path / "REASON (earlier).txt").write_text("from last month")
+    for _ in range(2):
+        path = write_reason(tmp_path, reason(files=["ä\udcff.jpg"]), shared=shared)
+    assert path.name == "REASON.txt"
+    data = path.read_bytes()
+    assert b"\r\n" in data
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    assert "ä\\udcff.jpg" in data.decode()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "REASON (earlier) (2).TXT",
+        "REASON (earlier).txt",
+        "REASON.txt",
+    ]
+
+
+def test_a_reason_survives_being_killed_at_any_line(
+    tmp_path: Path, shared: Sharing, way: linking.Way, killed_at: Callable[[int, Callable[[], object]], bool]
+) -> None:
+    """Both the old page and the new one are there in the end, once each."""
+    line, killed = 0, True
+    while killed:
+        line += 7
+        folder = tmp_path / str(line)
+        folder.mkdir()
+        (folder / "REASON.txt").write_bytes(b"old")
+
+        def call(folder: Path = folder) -> None:
+            write_reason(folder, "new", shared=shared)
+
+        killed = killed_at(line, call)
+        call()
+        clear_leftovers(folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+            "REASON.txt": b"new\r\n",
+            "REASON (earlier).txt": b"old",
+        }
+
+
+def test_the_status_page_names_what_needs_a_person_first() -> None:
+    """Whoever opens it reads the urgent part without scrolling."""
+    text = status_text(
+        waiting=[StatusLine("12 Elm Road", "hall", "waiting for its photos")],
+        attention=[StatusLine("12 Elm Road", "kitchen", "needs a decision", "Nobody knows.", "Ask.")],
+        notices=["Paused: no network."],
+    )
+    assert text.index("Paused: no network.") < text.index("Needs a person: 1") < text.index("Waiting: 1")
+    assert "12 Elm Road / kitchen: needs a decision\n      Nobody knows.\n      Ask.\n" in text
+    assert "Nothing is waiting" in status_text()
+
+
+def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
+    """Neither sync clients nor our own watcher are woken for nothing."""
+    page = tmp_path / "STATUS.txt"
+    write_status(tmp_path, status_text())
+    os.utime(page, ns=(1, 1))
+    inode = page.stat().st_ino
+    write_status(tmp_path, status_text())
+    assert (page.stat().st_mtime_ns, page.stat().st_ino) == (1, inode)
+    write_status(tmp_path, status_text(notices=["Paused."]))
+    assert "Paused." in page.read_text()
+    assert page.stat().st_mtime_ns > time.time_ns() - 60 * 10**9
+    assert [path.name for path in tmp_path.iterdir()] == ["STATUS.txt"]
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_somebody_else_s_status_page_is_kept(tmp_path: Path, kind: str) -> None:
+    """A studio may have had a STATUS.txt of its own, and a link must not be written through."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    theirs = tmp_path / "theirs.txt"
+    theirs.write_text("notes")
+    if kind == "file":
+        theirs.rename(inbox / "STATUS.txt")
+    elif kind == "link":
+        (inbox / "STATUS.txt").symlink_to(theirs)
+    else:
+        (inbox / "STATUS.txt").mkdir()
+    write_status(inbox, status_text())
+    kept = inbox / "STATUS (yours).txt"
+    assert kept.is_dir() if kind == "folder" else kept.read_text() == "notes"
+    assert "Nothing is waiting" in (inbox / "STATUS.txt").read_text()
+
+
+def test_a_missing_inbox_is_not_made_for_the_status_page(tmp_path: Path) -> None:
+    """An unmounted share must not get a folder in its place."""
+    with pytest.raises(LocalTrouble, match="not there"):
+        write_status(tmp_path / "gone", status_text())
+    assert not (tmp_path / "gone").exists()
