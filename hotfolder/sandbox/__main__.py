@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from hotfolder.sandbox.embedded import missing_extra
@@ -90,15 +90,15 @@ async def run(settings: SandboxSettings, *, embedded: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     if embedded:
-        threading.Thread(target=watch_parent, args=(loop, stop), daemon=True).start()
+        loop.add_reader(sys.stdin.fileno(), watch_parent, stop)
     await serve(settings, announce=tell_parent if embedded else tell_person, stop=stop)
 
 
-def watch_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def watch_parent(stop: asyncio.Event) -> None:
     """The parent holds the other end of standard input; however it dies, the system closes it."""
-    while sys.stdin.buffer.read(4096):
-        pass
-    loop.call_soon_threadsafe(stop.set)
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
 
 
 def tell_parent(api: str, storage: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 from hotfolder.sandbox.launch import python_command
 from hotfolder.sandbox.settings import SandboxSettings
 
+STOPPED = "the sandbox was stopped"
+
 
 class TaskRefused(Exception):
     """The engine can't do this honestly with this picture. The message is for the caller."""
@@ -38,6 +40,8 @@ class Lane:
         self._settings = settings
         self._turn = asyncio.Lock()
         self._process: Process | None = None
+        self._work: asyncio.Future[dict[str, Any]] | None = None
+        self._stopped = False
 
     @property
     def pid(self) -> int | None:
@@ -47,24 +51,41 @@ class Lane:
     async def run(self, task: str, *, at_least_seconds: float = 0, **arguments: Any) -> Done:
         """Do `task` after those asked before it. Raises TaskRefused or TaskFailed; paths go as strings."""
         async with self._turn:
-            floor = asyncio.ensure_future(asyncio.sleep(at_least_seconds))
+            if self._stopped:
+                raise TaskFailed(STOPPED)
+            request = {"task": task, "arguments": arguments}
+            self._work = asyncio.ensure_future(self._perform(request, at_least_seconds))
             try:
-                answer = await self._ask({"task": task, "arguments": arguments})
-                await floor
-            except BaseException:
-                # A worker whose answer nobody awaits would give it to the next task.
-                await self.close()
+                answer = await self._work
+            except asyncio.CancelledError:
+                if self._stopped:
+                    raise TaskFailed(STOPPED) from None
                 raise
-            finally:
-                floor.cancel()
         if "refused" in answer:
             raise TaskRefused(answer["refused"])
         if "failed" in answer:
             raise TaskFailed(answer["failed"])
         return Done(answer["width"], answer["height"])
 
-    async def close(self) -> None:
-        """Kill the worker, if there is one."""
+    async def stop(self) -> None:
+        """Fail the task at work and those that wait, now, and take no more."""
+        self._stopped = True
+        if self._work is not None:
+            self._work.cancel()
+        await self._kill()
+
+    async def _perform(self, request: dict[str, Any], at_least_seconds: float) -> dict[str, Any]:
+        end = asyncio.get_running_loop().time() + at_least_seconds
+        try:
+            answer = await self._ask(request)
+            await asyncio.sleep(end - asyncio.get_running_loop().time())
+        except BaseException:
+            # A worker whose answer nobody awaits would give it to the next task.
+            await self._kill()
+            raise
+        return answer
+
+    async def _kill(self) -> None:
         process, self._process = self._process, None
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

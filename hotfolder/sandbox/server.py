@@ -18,6 +18,7 @@ from hotfolder.sandbox.state import Sandbox, open_sandbox
 from hotfolder.sandbox.storage import create_storage
 
 DRAIN_SECONDS = 2
+OPERATION_DRAIN_SECONDS = 1
 
 
 class Server(uvicorn.Server):
@@ -66,6 +67,13 @@ async def serve(
                     await (stop or asyncio.Event()).wait()
                 finally:
                     api.should_exit = storage.should_exit = True
+                    tasks.create_task(end_operations(sandbox))
+
+
+async def end_operations(sandbox: Sandbox) -> None:
+    """Give operations a moment to finish, then let them answer that they couldn't."""
+    await asyncio.sleep(OPERATION_DRAIN_SECONDS)
+    await sandbox.operation_lane.stop()
 
 
 @asynccontextmanager
@@ -79,8 +87,8 @@ async def working(sandbox: Sandbox) -> AsyncIterator[Merging]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await sandbox.merge_lane.close()
-        await sandbox.operation_lane.close()
+        await sandbox.merge_lane.stop()
+        await sandbox.operation_lane.stop()
 
 
 def configuration(app: ASGIApp) -> uvicorn.Config:

@@ -92,16 +92,16 @@ async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> N
         done = await lane.run("stage", source="-", target=str(tmp_path / "a.png"), wanted_bytes=1024)
         assert (done.width, done.height) == (2, 3)
     finally:
-        await lane.close()
+        await lane.stop()
 
 
 async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
     """Its late answer must not be given to the next task."""
     lane = Lane(replace(settings, engine="slow_engine"))
     task = asyncio.create_task(lane.run("merge", photos=[], target=str(tmp_path / "a.jpg")))
-    while lane.pid is None:
-        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.3)
     pid = lane.pid
+    assert pid is not None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

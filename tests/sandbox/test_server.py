@@ -1,0 +1,247 @@
+"""Starting, stopping and dying, in one process and as a child."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+
+import httpx
+import pytest
+
+from hotfolder.sandbox import embedded
+from hotfolder.sandbox.embedded import EmbeddedSandbox
+from hotfolder.sandbox.launch import python_command
+from hotfolder.sandbox.ledger import read_ledger
+from hotfolder.sandbox.server import serve
+from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+
+KEY = {"stager-api-key": "any-key"}
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be reaped doesn't."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone(pid: int, within_seconds: float) -> bool:
+    end = monotonic() + within_seconds
+    while alive(pid) and monotonic() < end:
+        sleep(0.02)
+    return not alive(pid)
+
+
+def children_of(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def begin_endless_merge(api: str) -> None:
+    """Ask for a merge and wait until a worker is at it."""
+    with httpx.Client(base_url=api, headers=KEY) as client:
+        project = client.post("/api/projects", json={"title": "x"}).json()["id"]
+        options = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": True}
+        group = client.post("/api/hdr-image-group", json={"projectId": project, **options}).json()["groupId"]
+        ids = {"projectId": project, "groupId": group}
+        url = client.post("/api/hdr-upload-url", json={**ids, "filename": "1.jpg"}).json()["uploadUrl"]
+        httpx.put(url, content=b"x").raise_for_status()
+        client.post("/api/hdr-enhance", json=ids).raise_for_status()
+
+
+@pytest.fixture
+def child(settings: SandboxSettings) -> Iterator[EmbeddedSandbox]:
+    with EmbeddedSandbox(replace(settings, engine="slow_engine")) as sandbox:
+        yield sandbox
+
+
+async def test_it_stops_quickly_although_connections_are_open(settings: SandboxSettings) -> None:
+    """An idle keep-alive connection and an unfinished operation don't hold it over 3 seconds."""
+    announced: asyncio.Queue[str] = asyncio.Queue()
+    stop = asyncio.Event()
+    serving = asyncio.create_task(
+        serve(
+            replace(settings, operation_delay_seconds=60),
+            announce=lambda api, storage: announced.put_nowait(api),
+            stop=stop,
+        )
+    )
+    async with httpx.AsyncClient(base_url=await announced.get(), headers=KEY) as client:
+        image = (await client.post("/api/image", files={"file": ("a.png", picture())})).json()["data"]["id"]
+        body = {"skyType": "blue", "skySubType": "middle", "resolution": "low"}
+        operation = asyncio.create_task(client.post(f"/api/images/{image}/sky-replace", json=body))
+        await asyncio.sleep(0.5)
+        begin = monotonic()
+        stop.set()
+        await serving
+        assert monotonic() - begin < 3
+        answer = await operation
+        assert answer.status_code == 500
+        assert "the sandbox was stopped" in answer.json()["error"]
+
+
+def picture() -> bytes:
+    from io import BytesIO
+
+    from PIL import Image
+
+    file = BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_the_child_answers_where_it_says(child: EmbeddedSandbox, settings: SandboxSettings) -> None:
+    """Both addresses are real, and the documentation is served without a key."""
+    assert httpx.get(f"{child.api_base_url}/openapi.json").json()["info"]["title"]
+    assert httpx.get(f"{child.api_base_url}/docs").status_code == 200
+    assert httpx.get(child.storage_base_url).status_code == 404
+    assert len(read_ledger(settings.data)) == 3
+
+
+def test_start_returns_what_a_configuration_needs(settings: SandboxSettings) -> None:
+    """A base URL for the API, and the storage's host and port."""
+    sandbox = EmbeddedSandbox(settings)
+    try:
+        api, storage = sandbox.start()
+        assert api.startswith("http://127.0.0.1:")
+        assert storage.startswith("127.0.0.2:") and int(storage.partition(":")[2]) > 0
+    finally:
+        sandbox.stop()
+
+
+def test_ctrl_c_on_the_terminal_does_not_reach_the_child(child: EmbeddedSandbox) -> None:
+    """It is in a process group of its own, since its parent still needs it while draining."""
+    assert child.pid is not None
+    assert os.getpgid(child.pid) != os.getpgid(0)
+
+
+def test_stopping_the_child_ends_all_of_it(child: EmbeddedSandbox) -> None:
+    """Server and worker are gone within 3 seconds, in the middle of a merge."""
+    begin_endless_merge(child.api_base_url)
+    sleep(0.3)
+    server = child.pid
+    assert server is not None
+    (worker,) = children_of(server)
+    begin = monotonic()
+    child.stop()
+    assert monotonic() - begin < 3
+    assert not alive(server) and gone(worker, 1)
+    assert child.pid is None
+
+
+def test_a_killed_server_takes_its_worker_along(child: EmbeddedSandbox) -> None:
+    """Even SIGKILL in the middle of a merge leaves no worker behind."""
+    begin_endless_merge(child.api_base_url)
+    sleep(0.3)
+    assert child.pid is not None
+    (worker,) = children_of(child.pid)
+    os.kill(child.pid, signal.SIGKILL)
+    assert gone(worker, 3)
+
+
+def test_a_killed_parent_takes_the_sandbox_along(settings: SandboxSettings) -> None:
+    """Nobody is left to stop it, so it notices by itself."""
+    code = (
+        "import sys, time; from pathlib import Path;"
+        "from hotfolder.sandbox.embedded import EmbeddedSandbox;"
+        "from hotfolder.sandbox.settings import SandboxSettings;"
+        "sandbox = EmbeddedSandbox(SandboxSettings(data=Path(sys.argv[1]), port=0, storage_port=0));"
+        "sandbox.start(); print(sandbox.pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}", str(settings.data)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with parent.stdout:
+        server = int(parent.stdout.readline())
+        assert alive(server)
+        parent.kill()
+        parent.wait()
+        assert gone(server, 4)
+
+
+def test_a_thread_that_started_the_child_may_end(settings: SandboxSettings) -> None:
+    """The daemon starts it from a helper thread; the child must outlive that one."""
+    sandbox = EmbeddedSandbox(settings)
+    thread = threading.Thread(target=sandbox.start)
+    thread.start()
+    thread.join()
+    try:
+        sleep(0.2)
+        assert httpx.get(f"{sandbox.api_base_url}/openapi.json").status_code == 200
+    finally:
+        sandbox.stop()
+
+
+def test_a_child_that_can_not_start_says_why(settings: SandboxSettings) -> None:
+    """The end of the child's log is in the error: here, an address in use."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SandboxError, match=rf"exit code 2.*\n.*can't listen on 127.0.0.1:{port}"):
+            EmbeddedSandbox(replace(settings, port=port)).start()
+
+
+def test_a_missing_extra_is_named_with_its_cure(
+    settings: SandboxSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who installed the lean daemon reads what to install."""
+    monkeypatch.setattr(embedded, "EXTRA_MODULES", ("fastapi", "surely_not_installed"))
+    with pytest.raises(SandboxError, match=r'surely_not_installed.*pip install "hotfolder\[sandbox\]"'):
+        EmbeddedSandbox(settings).start()
+
+
+def test_the_key_is_not_on_the_command_line(settings: SandboxSettings) -> None:
+    """Everybody on the machine can read command lines."""
+    with EmbeddedSandbox(replace(settings, required_key="very-secret")) as sandbox:
+        assert b"very-secret" not in Path(f"/proc/{sandbox.pid}/cmdline").read_bytes()
+        url = f"{sandbox.api_base_url}/api/projects"
+        assert httpx.post(url, json={"title": "x"}, headers=KEY).status_code == 401
+        good = {"stager-api-key": "very-secret"}
+        assert httpx.post(url, json={"title": "x"}, headers=good).status_code == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """One line for people, then silence; a signal ends it with 0."""
+    command = python_command(
+        "hotfolder.sandbox.__main__", "--port=0", "--storage-port=0", f"--data={tmp_path}"
+    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert "http://127.0.0.1:" in line and "http://127.0.0.2:" in line and line.rstrip().endswith("/docs")
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=5)
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_a_key_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """Exit code 2 and a sentence, no traceback."""
+    command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/none")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sandbox: the key file") and done.stderr.count("\n") == 1
+
+
+def test_the_parent_imports_nothing_heavy() -> None:
+    """The daemon may import the embedding without paying for FastAPI and OpenCV."""
+    code = (
+        "import hotfolder.sandbox.embedded, hotfolder.sandbox.settings, hotfolder.sandbox.ledger,"
+        " hotfolder.sandbox.__main__; print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
+        capture_output=True,
+        text=True,
+    )
+    heavy = {"cv2", "numpy", "fastapi", "starlette", "uvicorn", "pydantic", "PIL", "sqlmodel"}
+    assert done.returncode == 0
+    assert heavy & set(done.stdout.split()) == set()
