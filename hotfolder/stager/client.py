@@ -28,6 +28,15 @@ KEY_HINT = "Put the key alone into STAGER_API_KEY, or into the file named by api
 UPLOAD_FIELD = "file"
 
 
+class Secret(str):
+    """The key, unseen wherever a traceback or a debugger shows variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[key]"
+
+
 class StagerClient:
     """Every endpoint of the API, one method each.
 
@@ -98,7 +107,7 @@ class StagerClient:
         request, secret = self._request(method, path, headers, content)
         return await self._send(f"{method} {path}", request, secret, self._timeouts.free_total_seconds)
 
-    async def _send(self, call: str, request: httpx.Request, secret: str, total_seconds: float) -> Answer:
+    async def _send(self, call: str, request: httpx.Request, secret: Secret, total_seconds: float) -> Answer:
         try:
             reply = await exchange(self._client, request, total_seconds=total_seconds)
         except Lost as lost:
@@ -134,7 +143,7 @@ class StagerClient:
         content: bytes | AsyncIterator[bytes],
         *,
         read_seconds: float | None = None,
-    ) -> tuple[httpx.Request, str]:
+    ) -> tuple[httpx.Request, Secret]:
         secret = usable(self._key)
         request = httpx.Request(
             method,
@@ -152,10 +161,10 @@ class StagerClient:
         return request, secret
 
 
-def usable(key: Callable[[], str]) -> str:
+def usable(key: Callable[[], str]) -> Secret:
     """The key as it is now. Raises KeyUnusable, which never shows it."""
     try:
-        secret = key()
+        secret = Secret(key())
     except (ConfigurationError, OSError, UnicodeError) as problem:
         said = problem.message if isinstance(problem, ConfigurationError) else type(problem).__name__
         raise KeyUnusable(f"the API key can't be read: {said}", hint=KEY_HINT) from None
@@ -166,7 +175,7 @@ def usable(key: Callable[[], str]) -> str:
     return secret
 
 
-def accepted(call: str, reply: Reply, *, paid: bool, secret: str) -> Answer:
+def accepted(call: str, reply: Reply, *, paid: bool, secret: Secret) -> Answer:
     """The raw answer of a success; raises what anything else amounts to."""
     problem = verdict(call, reply, paid=paid, secret=secret)
     if problem is not None:

@@ -13,7 +13,7 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -85,8 +85,8 @@ class Reply:
     """What came back. `body` is None where its status came but its body was cut off or too long."""
 
     status: int
-    headers: httpx.Headers
-    body: bytes | None
+    headers: httpx.Headers = field(repr=False)
+    body: bytes | None = field(repr=False)
 
 
 def plain_client(tls: ssl.SSLContext) -> httpx.AsyncClient:

@@ -104,7 +104,7 @@ def test_a_signed_url_shows_its_host_and_its_last_part() -> None:
     assert url.reveal().endswith("c0ffee")
     assert str(SignedUrl("http://[::1]:90/")) == "http://[::1]:90/"
     assert len(str(SignedUrl("https://h/" + "x" * 5000))) < 100
-    assert str(SignedUrl("https://user:pw@h/a%0Ab")) == "https://h/…/a?b"
+    assert str(SignedUrl("https://user:pw@h/a%0Ab")) == "https://h/a?b"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_acceptance, parse_results
 from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
 
-KEY = "sk_live_abc"
+KEY = "sk_live_5e3r7VeryMuchSecret"
 RESULT = {
     "success": True,
     "data": [

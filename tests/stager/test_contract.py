@@ -1,0 +1,227 @@
+"""The API as this client understands it: every endpoint, over real HTTP, against whoever claims to be it.
+
+By default that is the sandbox. With HOTFOLDER_CONTRACT_URL, HOTFOLDER_CONTRACT_KEY and, where it isn't
+Google's, HOTFOLDER_CONTRACT_STORAGE_HOSTS (separated by commas) it is the real API, **which costs money**:
+one merge and three operations. All values in turn and wrong requests are for the sandbox alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+
+from hotfolder.errors import KeyRejected, RequestRefused
+from hotfolder.stager.addresses import SignedUrl
+from hotfolder.stager.answers import parse_acceptance, parse_results
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
+from hotfolder.stager.refusals import ResultGone, UrlExpired
+from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.vocabulary import (
+    ActionType,
+    ColorType,
+    LawnType,
+    Resolution,
+    RoomStyle,
+    RoomType,
+    SkySubType,
+    SkyType,
+)
+
+MOST_BYTES = 200 << 20
+MERGE_SECONDS = 600
+REAL_URL = os.environ.get("HOTFOLDER_CONTRACT_URL", "")
+sandbox_only = pytest.mark.skipif(bool(REAL_URL), reason="would cost too much, or annoy, on the real API")
+
+
+@dataclass(frozen=True)
+class Side:
+    """Who is asked, with what key, and where its storage may be."""
+
+    base_url: str
+    key: str
+    storage_hosts: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
+    if REAL_URL:
+        hosts = os.environ.get("HOTFOLDER_CONTRACT_STORAGE_HOSTS", "storage.googleapis.com").split(",")
+        yield Side(REAL_URL, os.environ["HOTFOLDER_CONTRACT_KEY"], tuple(hosts))
+        return
+    pytest.importorskip("fastapi", reason="the sandbox is an extra")
+    from hotfolder.sandbox.embedded import EmbeddedSandbox
+    from hotfolder.sandbox.settings import SandboxSettings
+
+    settings = SandboxSettings(
+        data=tmp_path_factory.mktemp("sandbox"),
+        port=0,
+        storage_port=0,
+        required_key="sandbox-key",
+        long_edge=640,
+    )
+    sandbox = EmbeddedSandbox(settings)
+    base_url, storage_host = sandbox.start()
+    yield Side(base_url, "sandbox-key", (storage_host,))
+    sandbox.stop()
+
+
+@pytest.fixture
+async def client(side: Side) -> AsyncIterator[StagerClient]:
+    made = StagerClient(side.base_url, lambda: side.key)
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def storage(side: Side) -> AsyncIterator[StorageClient]:
+    made = StorageClient(side.storage_hosts)
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A house under a pale sky on a lawn, once for each of three exposures: `1.jpg` to `3.jpg`."""
+    folder = tmp_path_factory.mktemp("scene")
+    picture = Image.new("RGB", (640, 480), (196, 204, 212))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 300, 640, 480), fill=(92, 128, 58))
+    for step in range(0, 640, 7):
+        draw.line(
+            (step, 300 + step % 60, step + 5, 330 + step % 150), fill=(70, 104 + step % 40, 44), width=2
+        )
+    draw.rectangle((170, 150, 480, 320), fill=(168, 138, 112))
+    draw.polygon(((150, 150), (325, 60), (500, 150)), fill=(112, 60, 50))
+    for left in (200, 290, 400):
+        draw.rectangle((left, 190, left + 50, 250), fill=(60, 74, 96), outline=(240, 240, 236), width=4)
+    for number, gain in enumerate((0.45, 1.0, 1.7), start=1):
+        exposed = picture.point([min(255, round(value * gain)) for value in range(256)] * 3)
+        exposed.save(folder / f"{number}.jpg", quality=92)
+    return folder
+
+
+async def fetch(storage: StorageClient, url: SignedUrl, target: Path) -> tuple[int, int]:
+    """Download, decode to the end, and tell the size in pixels."""
+    download = await storage.download(url, target, most_bytes=MOST_BYTES)
+    assert download.size_bytes == target.stat().st_size
+    assert download.media_type in ("image/jpeg", "image/png")
+    with Image.open(target, formats=("JPEG", "PNG")) as picture:
+        picture.load()
+        return picture.size
+
+
+async def test_merge_from_end_to_end(client, storage, scene, tmp_path) -> None:
+    """Project, group, uploads, merge, polling, download: Section 2 of the reference in its order."""
+    project_id = await client.create_project("12 Elm Road")
+    group_id = await client.create_group(project_id, HdrOptions())
+    for number in (1, 2, 3):
+        slot = await client.upload_slot(project_id, group_id, f"{number:02d}.jpg")
+        photo = scene / f"{number}.jpg"
+        await storage.put(slot.url, photo, size_bytes=photo.stat().st_size)
+    parse_acceptance(await client.enhance(project_id, group_id))
+    deadline = time.monotonic() + MERGE_SECONDS
+    while (state := await client.group(group_id)).status != "completed":
+        assert state.status == "processing" and time.monotonic() < deadline
+        await asyncio.sleep(0.2)
+    assert state.image_url is not None
+    width, height = await fetch(storage, state.image_url, tmp_path / "merged")
+    assert 1.2 < width / height < 1.5
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Sky(sky_type=SkyType.TWILIGHT),
+        Lawn(lawn_type=LawnType.MEDIUM, extra_instructions="Keep the stone pathway intact"),
+        Stage(room_type=RoomType.EXTERIOR, room_style=RoomStyle.MODERN, color_types=(ColorType.IVORY,)),
+    ],
+    ids=lambda operation: operation.kind,
+)
+async def test_operation_from_end_to_end(operation, client, storage, scene, tmp_path) -> None:
+    """Upload an image, have it altered, fetch what came of it: Section 3 of the reference."""
+    image = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
+    assert (image.width, image.height) == (640, 480)
+    await fetch(storage, image.url, tmp_path / "uploaded")
+    results = parse_results(await client.operate(image.id, operation))
+    for number, result in enumerate(results):
+        assert await fetch(storage, result.url, tmp_path / str(number)) == (result.width, result.height)
+
+
+def every_value() -> Iterator[Operation]:
+    """As few operations as name every value of the vocabulary."""
+    for resolution in Resolution:
+        for lawn_type in LawnType:
+            yield Lawn(lawn_type=lawn_type, resolution=resolution)
+    for sky_type in SkyType:
+        for resolution, sub_type in zip(Resolution, SkySubType, strict=True):
+            yield Sky(sky_type=sky_type, sky_sub_type=sub_type, resolution=resolution)
+    for number, room_type in enumerate(RoomType):
+        yield Stage(
+            room_type=room_type,
+            room_style=list(RoomStyle)[number % len(RoomStyle)],
+            action_type=list(ActionType)[number % 2],
+            resolution=list(Resolution)[number % 3],
+            color_types=(list(ColorType)[number], list(ColorType)[-1]),
+            remove_furniture=bool(number % 2),
+            extra_instructions="Keep the piano",
+        )
+
+
+@sandbox_only
+async def test_every_value_is_accepted(client, scene) -> None:
+    """Whatever the vocabulary can say, the API takes."""
+    image = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
+    for operation in every_value():
+        assert parse_results(await client.operate(image.id, operation))
+
+
+@sandbox_only
+async def test_refusals(client, storage, side, scene, tmp_path) -> None:
+    """A wrong key, an unknown id, an eighth photo, a merge before its uploads, a second merge."""
+    stranger = StagerClient(side.base_url, lambda: "another-key")
+    with pytest.raises(KeyRejected):
+        await stranger.create_project("x")
+    with pytest.raises(KeyRejected):
+        await stranger.enhance("p", "g")
+    await stranger.aclose()
+    for unknown in (client.group("nobody"), client.operate("nobody", Sky(sky_type=SkyType.BLUE))):
+        with pytest.raises(RequestRefused) as caught:
+            await unknown
+        assert caught.value.status == 404 and "nobody" in caught.value.message
+    project_id = await client.create_project("12 Elm Road")
+    group_id = await client.create_group(project_id, HdrOptions())
+    slots = [await client.upload_slot(project_id, group_id, f"{number:02d}.jpg") for number in range(1, 8)]
+    with pytest.raises(RequestRefused):
+        await client.upload_slot(project_id, group_id, "08.jpg")
+    with pytest.raises(RequestRefused) as caught:
+        await client.enhance(project_id, group_id)
+    assert caught.value.status == 409
+    photo = scene / "2.jpg"
+    for slot in slots:
+        await storage.put(slot.url, photo, size_bytes=photo.stat().st_size)
+    await client.enhance(project_id, group_id)
+    with pytest.raises(RequestRefused) as caught:
+        await client.enhance(project_id, group_id)
+    assert caught.value.status == 409
+
+
+@sandbox_only
+async def test_signed_urls_open_nothing_else(client, storage, scene, tmp_path) -> None:
+    """A URL with another signature neither takes nor gives; an upload URL can't be read from."""
+    project_id = await client.create_project("12 Elm Road")
+    group_id = await client.create_group(project_id, HdrOptions())
+    slot = await client.upload_slot(project_id, group_id, "01.jpg")
+    forged = SignedUrl(slot.url.reveal()[:-4] + "0000")
+    photo = scene / "2.jpg"
+    with pytest.raises(UrlExpired):
+        await storage.put(forged, photo, size_bytes=photo.stat().st_size)
+    with pytest.raises(ResultGone):
+        await storage.download(slot.url, tmp_path / "result", most_bytes=MOST_BYTES)

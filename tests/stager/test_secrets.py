@@ -1,0 +1,174 @@
+"""The key goes to one origin only, and neither it nor a signed URL is ever shown."""
+
+from __future__ import annotations
+
+import traceback
+
+import pytest
+
+from hotfolder.errors import (
+    BadWorld,
+    ConfigurationError,
+    HotfolderError,
+    KeyRejected,
+    RequestRefused,
+)
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.operations import Sky
+from hotfolder.stager.transport import Timeouts
+from hotfolder.stager.vocabulary import SkyType
+
+KEY = "sk_live_5e3r7VeryMuchSecret"
+SKY = Sky(sky_type=SkyType.TWILIGHT)
+
+FREE = [
+    lambda client: client.create_project("12 Elm Road"),
+    lambda client: client.group("group_1"),
+    lambda client: client.upload_slot("project_1", "group_1", "01.jpg"),
+]
+PAID = [
+    lambda client: client.enhance("project_1", "group_1"),
+    lambda client: client.operate("img_1", SKY),
+]
+
+
+async def failure(client: StagerClient, call) -> HotfolderError:
+    with pytest.raises(HotfolderError) as caught:
+        await call(client)
+    assert_silent(caught.value)
+    return caught.value
+
+
+def assert_silent(error: BaseException) -> None:
+    """Neither the error nor its traceback shows the key."""
+    shown = "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(vars(error))
+    assert KEY not in shown
+
+
+async def test_the_apis_own_words_reach_the_user(serve, does, client_of) -> None:
+    """The reason of a refusal is passed on as one line, without the key, addresses or control characters."""
+    said = f"bad\x1b[31m room\nstyle {KEY} at https://storage.googleapis.com/a/b?X-Goog-Signature=beef"
+    wire = await serve(does.answer(422, {"error": {"message": said}}))
+    for call in (FREE[0], PAID[0]):
+        error = await failure(client_of(wire.origin, KEY), call)
+        assert "bad [31m room style [key] at https://storage.googleapis.com/…" in error.message
+        assert "beef" not in error.message and error.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": "too many"},
+        {"error": "too many"},
+        {"detail": "too many"},
+        {"detail": [{"msg": "too many"}]},
+        "too many",
+        {"errors": [{"message": "too many"}]},
+        {"error": {"code": 7, "message": "too many"}},
+    ],
+)
+async def test_a_reason_is_found_where_apis_put_it(body, serve, does, client_of) -> None:
+    """The reference doesn't say where an error's text is, so the usual places are looked at."""
+    wire = await serve(does.answer(400, body))
+    assert "“too many”" in (await failure(client_of(wire.origin, KEY), FREE[0])).message
+
+
+async def test_a_long_or_html_reason_is_kept_short(serve, does, client_of) -> None:
+    """An error page is left out, a novel cut."""
+    wire = await serve(does.answer(400, {"message": "very " * 10_000}))
+    assert len((await failure(client_of(wire.origin, KEY), FREE[0])).message) < 400
+    wire = await serve(does.answer(502, b"<html><body>Bad Gateway</body></html>"))
+    assert "<" not in (await failure(client_of(wire.origin, KEY), FREE[0])).message
+
+
+async def test_a_redirect_never_carries_the_key_away(serve, does, client_of) -> None:
+    """Another origin is never even connected to."""
+    elsewhere = await serve(does.answer(200, {"id": "p"}))
+    for status in (301, 302, 303, 307, 308):
+        wire = await serve(does.answer(status, location=f"{elsewhere.origin}/api/projects"))
+        for call in FREE + PAID:
+            await failure(client_of(wire.origin, KEY), call)
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize(
+    "identifier", ["https://evil/x", "//evil/x", "../../admin", "..", ".", "", "a?b", "a#b", "a%2fb", "ü"]
+)
+async def test_an_identifier_never_leaves_its_place(identifier, serve, does, client_of) -> None:
+    """An id from elsewhere can't choose another path or host; nothing is sent."""
+    wire = await serve(does.answer(200, {}))
+    client = client_of(wire.origin, KEY)
+    for call in (client.group(identifier), client.operate(identifier, SKY)):
+        with pytest.raises(RequestRefused):
+            await call
+    assert wire.connections == 0
+
+
+@pytest.mark.parametrize("key", ["", KEY + "\n", "two words", "schlüssel", "nul\0"])
+async def test_a_key_that_no_header_can_hold(key, serve, does, client_of) -> None:
+    """It is refused before anything is sent, as a setting and as something to wait for, unseen."""
+    wire = await serve(does.answer(200, {}))
+    for call in FREE + PAID:
+        error = await failure(client_of(wire.origin, key), call)
+        assert isinstance(error, ConfigurationError) and isinstance(error, BadWorld)
+    assert wire.connections == 0
+
+
+async def test_the_key_is_asked_for_at_every_request(serve, does) -> None:
+    """A key file that was corrected takes effect at once; one that can't be read is waited for."""
+    keys = iter(["first", OSError("gone"), "second"])
+
+    def key() -> str:
+        value = next(keys)
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    wire = await serve(does.answer(200, {"id": "p"}))
+    client = StagerClient(wire.origin, key, timeouts=Timeouts())
+    await client.create_project("a")
+    with pytest.raises(KeyRejected):
+        await client.create_project("a")
+    await client.create_project("a")
+    assert [request.header("stager-api-key") for request in wire.requests] == ["first", "second"]
+    await client.aclose()
+
+
+async def test_logs_at_any_level_show_neither_key_nor_address(serve, does, client_of, caplog) -> None:
+    """Even with everything logged, the libraries beneath print nothing secret."""
+    caplog.set_level("DEBUG")
+    wire = await serve(does.answer(200, {"id": "p"}))
+    client = client_of(wire.origin, KEY)
+    await client.create_project("a")
+    await client.enhance("p", "g")
+    assert KEY not in caplog.text and "/api/" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://api.stagerai.com",
+        "ftp://h",
+        "api.stagerai.com",
+        "",
+        "https://",
+        "https://u:p@h",
+        "https://h?x=1",
+        "http://127.0.0.1.evil.com",
+        "http://0.0.0.0",
+        "https://h#x",
+        "https://h:99999",
+    ],
+)
+def test_an_unsafe_base_url_is_refused(base_url) -> None:
+    """The key goes over https, or stays on this machine."""
+    with pytest.raises(ConfigurationError):
+        StagerClient(base_url, lambda: KEY)
+
+
+@pytest.mark.parametrize("suffix", ["", "/", "/prefix", "/prefix/"])
+async def test_a_base_url_may_have_a_path(suffix, serve, does, client_of) -> None:
+    """Behind a gateway the API may live below a path."""
+    wire = await serve(does.answer(200, {"id": "p"}))
+    await client_of(wire.origin + suffix).create_project("a")
+    assert wire.requests[0].line == f"POST {suffix.rstrip('/')}/api/projects HTTP/1.1"
