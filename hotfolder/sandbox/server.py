@@ -57,8 +57,10 @@ async def serve(
             api = Server(configuration(create_app(sandbox, merging)))
             storage = Server(configuration(create_storage(sandbox)))
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(api.serve([api_socket]))
-                tasks.create_task(storage.serve([storage_socket]))
+                serving = [
+                    tasks.create_task(api.serve([api_socket])),
+                    tasks.create_task(storage.serve([storage_socket])),
+                ]
                 await api.up.wait()
                 await storage.up.wait()
                 if announce is not None:
@@ -67,13 +69,9 @@ async def serve(
                     await (stop or asyncio.Event()).wait()
                 finally:
                     api.should_exit = storage.should_exit = True
-                    tasks.create_task(end_operations(sandbox))
-
-
-async def end_operations(sandbox: Sandbox) -> None:
-    """Give operations a moment to finish, then let them answer that they couldn't."""
-    await asyncio.sleep(OPERATION_DRAIN_SECONDS)
-    await sandbox.operation_lane.stop()
+                    # Operations get a moment to finish, and then answer that they couldn't.
+                    await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
+                    await sandbox.operation_lane.stop()
 
 
 @asynccontextmanager
