@@ -40,6 +40,6 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:
-    """A logger whose lines carry `logger=name`."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    """A logger whose lines carry `part=name`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return logger

@@ -103,6 +103,10 @@ class Engine:
             for job_id in (*self._waiting, *self._running)
         )
 
+    def any_stuck(self) -> bool:
+        """Whether a job under way waits for the world to get better."""
+        return bool(self.stuck_since)
+
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
         try:

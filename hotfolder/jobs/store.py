@@ -63,6 +63,8 @@ class Store:
 
     def __init__(self, database: Engine) -> None:
         self.database = database
+        self.changes = 0
+        """Grows with every change of a job, so that a reader in this process knows when to look again."""
 
     def session(self) -> Session:
         return Session(self.database, expire_on_commit=False)
@@ -87,6 +89,7 @@ class Store:
             created_at=stamp(at),
             updated_at=stamp(at),
         )
+        self.changes += 1
         with self.session() as session, session.begin():
             job.generation = self._generation(session, scope, again=new.again)
             for old in session.exec(select(Job).where(col(Job.id).in_(supersedes))).all():
@@ -147,6 +150,23 @@ class Store:
             )
             return list(session.exec(statement).all())
 
+    def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
+        """The newest job whose photos lay in this folder, one that was withdrawn aside."""
+        with self.session() as session:
+            statement = select(Job).where(
+                Job.inbox == inbox, Job.project == project, Job.folder == folder, Job.state != State.WITHDRAWN
+            )
+            return session.exec(statement.order_by(col(Job.created_at).desc()).limit(1)).first()
+
+    def identity(self, at: datetime) -> tuple[str, bool]:
+        """The store's own id, and whether it was made just now."""
+        known = self.bulletin("identity")
+        if isinstance(known, str):
+            return known, False
+        made = secrets.token_hex(16)
+        self.post("identity", made, at)
+        return made, True
+
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with self.session() as session:
@@ -157,6 +177,7 @@ class Store:
         self, job_id: str, event: Event, at: datetime, *, text: str = "", **changes: str | None
     ) -> Job:
         """Make the move that the table of states holds for `event`, and set `changes` with it."""
+        self.changes += 1
         with self.session() as session, session.begin():
             job = session.get_one(Job, job_id)
             for name, value in changes.items():
@@ -169,20 +190,13 @@ class Store:
 
     def change(self, job_id: str, **changes: str | None) -> Job:
         """Set columns of a job that stays in its state."""
+        self.changes += 1
         with self.session() as session, session.begin():
             job = session.get_one(Job, job_id)
             for name, value in changes.items():
                 setattr(job, name, value)
             session.add(job)
         return job
-
-    def explain_wait(self, job_ids: Sequence[str], reason: str, hint: str) -> None:
-        """Say why these jobs don't move just now; an empty reason says that they do again."""
-        with self.session() as session, session.begin():
-            for job in session.exec(select(Job).where(col(Job.id).in_(job_ids))).all():
-                if State(job.state) in ACTIVE - {State.REFUSING, State.HALTING} and job.reason != reason:
-                    job.reason, job.hint = reason, hint
-                    session.add(job)
 
     def api_project(self, origin: str, inbox: str, project: str) -> str | None:
         with self.session() as session:

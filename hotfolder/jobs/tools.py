@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,8 +23,8 @@ from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 
-Recheck = Callable[[Path, Sequence[JobFile]], None]
-"""Raises SetChanged when a folder no longer holds exactly these photos, untouched."""
+Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity]], None]
+"""Takes inbox, project, folder and the photos by name; raises SetChanged unless exactly they are there."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,12 @@ class Tools:
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""
         return [file for file in await self.desk(self.store.files, job.id) if file.role == FileRole.PHOTO]
+
+    async def look_again(self, job: Job) -> None:
+        """The last look at the photos before money is spent. Raises SetChanged."""
+        expected = {file.name: identity_of(file) for file in await self.photos(job)}
+        inbox = self.places.inboxes[job.inbox]
+        await asyncio.to_thread(self.recheck, inbox, job.project, job.folder, expected)
 
 
 def recipe_of(job: Job) -> Recipe:

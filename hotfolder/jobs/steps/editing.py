@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +79,7 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     extension, media_type = MEDIA_TYPES[source.format]
     async with tools.slots.operations:
         if not recipe_of(job).merge:
-            await asyncio.to_thread(tools.recheck, tools.places.folder(job), await tools.photos(job))
+            await tools.look_again(job)
         async with tools.slots.uploads, tools.gate:
             image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
         tools.passing(Checkpoint.IMAGE_UPLOADED)

@@ -43,8 +43,8 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     except UrlRefused as error:
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",
-            hint="If this address is right, add its host to api.storage_hosts and drag the folder back into the"
-            " inbox: it isn't paid again.",
+            hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
+            " the inbox: it isn't paid again.",
         ) from None
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.backoff import backoff_seconds, poll_seconds
@@ -35,7 +33,7 @@ async def merge(tools: Tools, job: Job) -> None:
             return
         async with tools.slots.merges:
             if call is None:
-                await asyncio.to_thread(tools.recheck, tools.places.folder(job), photos)
+                await tools.look_again(job)
                 call = await buy(tools, job, key)
             await bring_home(tools, call)
     await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())

@@ -1,0 +1,148 @@
+"""The commands and their options. What they do is in the modules beside this one, imported when needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hotfolder import __version__
+from hotfolder.cli.problems import told
+
+app = typer.Typer(
+    name="hotfolder",
+    help="A folder in, a finished picture out: exposure brackets through the Stager AI API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="HOTFOLDER_CONFIG", help="The YAML file with the settings."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+CONFIG = Path("config.yaml")
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hotfolder {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    config: Config = CONFIG,
+    sandbox: Annotated[
+        bool, typer.Option("--sandbox", help="Use the embedded stand-in of the API: free, offline, no key.")
+    ] = False,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="End once nothing can go on by itself.")
+    ] = False,
+) -> None:
+    """Watch the inbox and finish what is dropped there.
+
+    Ends on SIGTERM or Ctrl-C, after paid calls in flight have been answered; a second Ctrl-C ends at once.
+    Exit codes: 0 fine, 1 a set of this run failed or needs a person, 2 wrong usage or configuration,
+    3 the API or a folder can't be reached, 130 Ctrl-C.
+    """
+    from hotfolder.cli.run import run as command
+
+    with told():
+        raise typer.Exit(command(config, sandbox=sandbox, until_idle=until_idle))
+
+
+@app.command()
+def demo(
+    target: Annotated[Path, typer.Argument(help="Where the demonstration makes its workspace.")] = Path(
+        "hotfolder-demo"
+    ),
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            "--photos", help="Use your own brackets: a folder of one room, or a folder of such folders."
+        ),
+    ] = None,
+    tag: Annotated[
+        str, typer.Option("--tag", help="With --photos: the tag that is put onto the folders.")
+    ] = "sky-twilight",
+) -> None:
+    """Show the whole thing with the embedded stand-in of the API: no key, no network, no cost."""
+    from hotfolder.cli.demo import demo as command
+
+    with told():
+        raise typer.Exit(command(target, photos, tag))
+
+
+@app.command()
+def check(
+    config: Config = CONFIG,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the settings, for editors, and end.")
+    ] = False,
+) -> None:
+    """Read the settings and say what is wrong with them, with line and column."""
+    from hotfolder.cli.check import check as command
+
+    with told():
+        raise typer.Exit(command(config, schema=schema))
+
+
+@app.command()
+def explain(
+    path: Annotated[Path, typer.Argument(help="A folder of photos, in the inbox or anywhere else.")],
+    config: Config = CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Say what would happen to a folder: route, photos, calls, what is paid. Touches nothing."""
+    from hotfolder.cli.explain import explain as command
+
+    with told():
+        raise typer.Exit(command(path, config, as_json=as_json))
+
+
+@app.command()
+def status(config: Config = CONFIG, as_json: AsJson = False) -> None:
+    """Show what is waiting, running, finished, or needs a person."""
+    from hotfolder.cli.status import status as command
+
+    with told():
+        raise typer.Exit(command(config, as_json=as_json))
+
+
+@app.command()
+def retry(
+    job: Annotated[str, typer.Argument(help="The job's id, as `hotfolder status` shows it.")],
+    config: Config = CONFIG,
+    pay_again: Annotated[
+        bool, typer.Option("--pay-again", help="Buy its merge and operations anew, even what was bought.")
+    ] = False,
+) -> None:
+    """Put a failed set back into the inbox. What was paid for is used again, unless --pay-again."""
+    from hotfolder.cli.retry import retry as command
+
+    with told():
+        raise typer.Exit(command(job, config, pay_again=pay_again))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+)
+def sandbox(context: typer.Context) -> None:
+    """Serve the stand-in of the API by itself; see `hotfolder sandbox --help`."""
+    from hotfolder.sandbox.__main__ import main as serve
+
+    with told():
+        raise typer.Exit(serve(context.args))

@@ -1,0 +1,157 @@
+"""`hotfolder demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from hotfolder import log
+from hotfolder.cli.problems import FAILED
+from hotfolder.config.load import load
+from hotfolder.daemon.embedding import Embedding
+from hotfolder.daemon.service import Daemon, Outcome
+from hotfolder.demo.workspace import Workspace, drop_own_photos, make_workspace
+from hotfolder.errors import UsageError
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import FileRole
+from hotfolder.outbox.layout import originals_folder
+from hotfolder.outbox.names import safe_name
+from hotfolder.sandbox.embedded import missing_extra
+from hotfolder.sandbox.settings import SandboxError
+from hotfolder.service.overview import WORDS, Line, overview
+
+REFRESH_SECONDS = 0.25
+
+
+def demo(target: Path, photos: Path | None, tag: str) -> int:
+    """Make a workspace, drop photos into its inbox, run until idle, and show what came out."""
+    try:
+        missing_extra()
+    except SandboxError as error:
+        raise UsageError(str(error)) from None
+    console = Console(highlight=False)
+    began = time.monotonic()
+    workspace = make_workspace(target)
+    console.print(f"Workspace: [bold]{workspace.folder}[/bold]  (no key, no network, no cost)")
+    drop(workspace, photos, tag, console)
+    with workspace.log.open("w", encoding="utf-8") as stream:
+        log.configure(stream=stream, json=False)
+        with Embedding(workspace.folder / "state" / "sandbox") as embedding:
+            outcome, lines, rows = asyncio.run(work(workspace, embedding, console))
+    log.configure()
+    return tell(workspace, console, outcome, lines, rows, time.monotonic() - began)
+
+
+def drop(workspace: Workspace, photos: Path | None, tag: str, console: Console) -> None:
+    """Put brackets into the inbox: the user's own, or rendered ones."""
+    if photos is not None:
+        number = drop_own_photos(photos, tag, workspace.inbox)
+        console.print(f"Dropped {number} folder{'s' if number != 1 else ''} of your photos into the inbox.")
+        return
+    from hotfolder.demo.scenes import render_scenes
+
+    with tempfile.TemporaryDirectory(dir=workspace.folder, prefix=".rendering-") as staging:
+        with console.status("Rendering brackets …") as shown:
+            scenes = render_scenes(Path(staging), progress=lambda text: shown.update(f"Rendering {text} …"))
+        for project in Path(staging).iterdir():
+            shutil.move(project, workspace.inbox / project.name)
+    console.print(f"Dropped {len(scenes)} folders of rendered brackets into the inbox.")
+
+
+Row = tuple[str, list[Path], list[tuple[str, Path]]]
+
+
+async def work(
+    workspace: Workspace, embedding: Embedding, console: Console
+) -> tuple[Outcome, Sequence[Line], list[Row]]:
+    """Run the daemon until it is idle, showing how far each set is."""
+    daemon = Daemon(load(workspace.config, {}), embedding.access())
+    running = asyncio.create_task(daemon.run(stop=asyncio.Event(), until_idle=True))
+    try:
+        with Live(console=console, refresh_per_second=8, transient=console.is_terminal) as live:
+            while not running.done():
+                await asyncio.wait({running}, timeout=REFRESH_SECONDS)
+                seen = await daemon.tools.desk(overview, daemon.store, pid=0)
+                if console.is_terminal:
+                    live.update(progress(seen.lines))
+        outcome = await running
+        lines = (await daemon.tools.desk(overview, daemon.store, pid=0)).lines
+        rows = await asyncio.to_thread(sheet_rows, daemon, workspace, lines)
+        return outcome, lines, rows
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await daemon.close()
+
+
+def progress(lines: Sequence[Line]) -> Table:
+    drawn = Table(box=None, pad_edge=False, show_header=False)
+    for line in lines:
+        over = line.state in (State.DONE, State.FAILED, State.NEEDS_ATTENTION)
+        mark = Text("✓", style="green") if line.state == State.DONE else Text("✗", style="red")
+        words = Text(WORDS.get(line.state, line.state), style="dim")
+        drawn.add_row(mark if over else Spinner("dots"), Text(line.project), Text(line.folder), words)
+    return drawn
+
+
+def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[Row]:
+    """Per finished set: its title, its originals, and its pictures with captions."""
+    rows: list[Row] = []
+    for line in lines:
+        job = daemon.store.job(line.job)
+        if job is None or job.state != State.DONE or job.filed_as is None:
+            continue
+        originals = originals_folder(workspace.done, safe_name(job.project), job.filed_as)
+        photos = [file for file in daemon.store.files(job.id) if file.role == FileRole.PHOTO]
+        pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
+        captions = [("merged" if not one.altered else one.altered.replace(",", " + ")) for one in pictures]
+        paths = [workspace.done / picture.path for picture in pictures]
+        title = f"{job.project} / {job.room}"
+        rows.append(
+            (title, [originals / photo.name for photo in photos], list(zip(captions, paths, strict=True)))
+        )
+    return rows
+
+
+def tell(
+    workspace: Workspace,
+    console: Console,
+    outcome: Outcome,
+    lines: Sequence[Line],
+    rows: Sequence[Row],
+    seconds: float,
+) -> int:
+    """Draw the contact sheet and print where everything is; returns the exit code."""
+    if rows:
+        from hotfolder.demo.contact_sheet import SheetRow, contact_sheet
+
+        with console.status("Drawing the contact sheet …"):
+            sheet = [
+                SheetRow(title=title, brackets=brackets, results=results) for title, brackets, results in rows
+            ]
+            contact_sheet(sheet, workspace.contact_sheet)
+    for line in lines:
+        if line.state == State.DONE:
+            console.print(Text(f"✓ {line.project} / {line.folder}", style="green"))
+        else:
+            console.print(Text(f"✗ {line.project} / {line.folder}: {line.reason} {line.hint}", style="red"))
+    console.print(f"\nFinished in {seconds:.0f} s:")
+    for _, _, results in rows:
+        for _, path in results:
+            console.print(Text(f"  {path}"))
+    if rows:
+        console.print(Text(f"\nBefore and after, on one sheet:\n  {workspace.contact_sheet}", style="bold"))
+    if outcome.needing_person or len(rows) < len(lines):
+        console.print(Text(f"What failed is in {workspace.failed}; the log is {workspace.log}", style="red"))
+        return FAILED
+    return 0

@@ -1,0 +1,86 @@
+"""`hotfolder run`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
+from hotfolder.config.keys import load_key
+from hotfolder.config.load import load
+from hotfolder.config.settings import LogFormat, Settings
+from hotfolder.daemon.embedding import Embedding
+from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
+from hotfolder.errors import ConfigurationError, KeyRejected
+
+
+def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
+    """Run the daemon; returns the exit code. Raises ConfigurationError, UsageError, StoreError."""
+    settings = load(config, os.environ)
+    as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
+    log.configure(level=settings.log.level, json=as_json)
+    with ExitStack() as stack:
+        if sandbox:
+            embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
+            return asyncio.run(
+                serve(settings, embedding.access(), until_idle=until_idle, embedding=embedding)
+            )
+        return asyncio.run(serve(settings, real_access(settings), until_idle=until_idle))
+
+
+def real_access(settings: Settings) -> ApiAccess:
+    """The configured API. The key is read at every request, so that a new one is taken up by itself."""
+    load_key(settings, os.environ)
+
+    def key() -> str:
+        try:
+            return load_key(settings, os.environ).get_secret_value()
+        except ConfigurationError as error:  # it was fine at the start: somebody is just changing it
+            raise KeyRejected(error.message, hint=error.hint) from None
+
+    return ApiAccess(
+        origin=settings.api.base_url,
+        base_url=settings.api.base_url,
+        storage_hosts=settings.api.storage_hosts,
+        key=key,
+    )
+
+
+async def serve(
+    settings: Settings, access: ApiAccess, *, until_idle: bool, embedding: Embedding | None = None
+) -> int:
+    """Run the daemon under SIGINT and SIGTERM."""
+    stop = asyncio.Event()
+    signals: list[int] = []
+
+    def on_signal(number: int) -> None:
+        if number == signal.SIGINT and signal.SIGINT in signals:
+            os._exit(INTERRUPTED)
+        signals.append(number)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None
+    daemon = Daemon(settings, access)
+    try:
+        outcome = await daemon.run(stop=stop, until_idle=until_idle)
+    finally:
+        if keeper:
+            keeper.cancel()
+        await daemon.close()
+    if signals:
+        return INTERRUPTED if signals[0] == signal.SIGINT else 0
+    return exit_code(outcome)
+
+
+def exit_code(outcome: Outcome) -> int:
+    """0 fine, 1 something needs a person, 3 the world is bad; 1 outranks 3."""
+    if outcome.needing_person:
+        return FAILED
+    return WORLD_BAD if outcome.world_bad else 0

@@ -1,0 +1,73 @@
+"""`hotfolder status`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hotfolder.config.load import load
+from hotfolder.daemon.lock import holder_of
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
+from hotfolder.service.overview import MOST_FINISHED, SETTLING, WORDS, Overview, overview
+
+MOST_ROWS = 40
+COLOURS = {
+    State.DONE: "green",
+    State.FAILED: "red",
+    State.NEEDS_ATTENTION: "bold red",
+    SETTLING: "dim",
+    State.QUEUED: "dim",
+}
+
+
+def status(config: Path, *, as_json: bool) -> int:
+    """Print the overview. Only reads; the daemon may be running or not."""
+    settings = load(config, os.environ)
+    database = read_store(settings.state_folder)
+    pid = holder_of(settings.state_folder)
+    most = MOST_FINISHED if as_json else MOST_ROWS
+    if database is None:
+        seen = Overview(lines=(), counts={}, pid=pid)
+    else:
+        seen = overview(Store(database), pid=pid, most_finished=most)
+        database.dispose()
+    if as_json:
+        print(json.dumps(seen.as_dict(), indent=2))
+    else:
+        show(seen)
+    return 0
+
+
+def show(seen: Overview) -> None:
+    console = Console(highlight=False)
+    running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
+    counts = ", ".join(f"{number} {WORDS.get(state, state)}" for state, number in seen.counts.items())
+    console.print(Text(f"hotfolder is {running}. {counts or 'No sets yet'}."))
+    if seen.trouble:
+        console.print(Text(f"Paused: {seen.trouble} {seen.trouble_hint}", style="yellow"))
+    for name, why in seen.degraded.items():
+        if why:
+            console.print(Text(f"Inbox {name}: {why}", style="yellow"))
+    for notice in seen.notices:
+        console.print(Text(f"Left alone: {notice}", style="yellow"))
+    if seen.lines:
+        console.print(table(seen))
+
+
+def table(seen: Overview) -> Table:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("job", "project", "room", "state", "reason"):
+        drawn.add_column(heading, overflow="fold")
+    for line in seen.lines[-MOST_ROWS:]:
+        words = WORDS.get(line.state, line.state)
+        reason = " ".join(filter(None, ("" if line.reason == words else line.reason, line.hint)))
+        cells = (line.job or "-", line.project, line.room, words, reason)
+        drawn.add_row(*(Text(cell) for cell in cells), style=COLOURS.get(line.state, ""))
+    return drawn

@@ -1,0 +1,1 @@
+"""The daemon: constructs and wires everything."""

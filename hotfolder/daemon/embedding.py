@@ -1,0 +1,90 @@
+"""The embedded sandbox as the daemon's API: always under the same addresses, and kept alive."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+from hotfolder import log
+from hotfolder.daemon.service import ApiAccess
+from hotfolder.errors import UsageError
+from hotfolder.sandbox.embedded import EmbeddedSandbox
+from hotfolder.sandbox.settings import SandboxError, SandboxSettings
+
+logger = log.get("sandbox")
+
+ORIGIN = "sandbox"
+"""Stands for its address in content keys: whatever its port, it is the same shop, and never the real one."""
+LOOK_SECONDS = 1.0
+
+
+class Embedding:
+    """A `with` block. `data` is where the sandbox keeps what it was given, over restarts too."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self._ports_file = data / "ports.json"
+        self._sandbox: EmbeddedSandbox | None = None
+        self._ports = (0, 0)
+
+    def __enter__(self) -> Self:
+        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            self._start(self._known_ports())
+        except SandboxError as error:
+            raise UsageError(str(error)) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._sandbox:
+            self._sandbox.stop()
+
+    def access(self) -> ApiAccess:
+        """How the daemon reaches it."""
+        assert self._sandbox is not None
+        return ApiAccess(
+            origin=ORIGIN,
+            base_url=self._sandbox.api_base_url,
+            storage_hosts=(urlsplit(self._sandbox.storage_base_url).netloc,),
+            key=lambda: "sandbox",
+        )
+
+    async def keep_alive(self) -> None:
+        """Start it again whenever it has ended, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if self._sandbox is None or self._sandbox.pid is None:
+                logger.warning("sandbox_ended")
+                try:
+                    await asyncio.to_thread(self._start, self._ports)
+                except SandboxError as error:
+                    logger.error("sandbox_not_started", reason=str(error))
+
+    def _known_ports(self) -> tuple[int, int]:
+        """Those of last time, since addresses of results were handed out; any free ones at first."""
+        try:
+            api, storage = json.loads(self._ports_file.read_text())
+            return int(api), int(storage)
+        except (OSError, ValueError, TypeError):
+            return 0, 0
+
+    def _start(self, ports: tuple[int, int]) -> None:
+        try:
+            self._start_on(ports)
+        except SandboxError:
+            if ports == (0, 0):
+                raise
+            self._start_on((0, 0))
+
+    def _start_on(self, ports: tuple[int, int]) -> None:
+        sandbox = EmbeddedSandbox(SandboxSettings(data=self.data, port=ports[0], storage_port=ports[1]))
+        api, storage = sandbox.start()
+        self._sandbox = sandbox
+        self._ports = (urlsplit(api).port or 0, int(storage.rpartition(":")[2]))
+        self._ports_file.write_text(json.dumps(self._ports))

@@ -1,0 +1,115 @@
+"""What the daemon tells other processes (bulletins in the store) and people (STATUS.txt), when it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from hotfolder import log
+from hotfolder.clock import Clock
+from hotfolder.daemon.intake import Intake
+from hotfolder.errors import LocalTrouble
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.tools import Tools
+from hotfolder.outbox.status import StatusLine, status_text, write_status
+from hotfolder.rules.names import split_name
+from hotfolder.service.overview import SETTLING, WORDS, Line, Overview, overview
+
+logger = log.get("reporter")
+
+PAUSE_SECONDS = 1.0
+MOST_SHOWN = 50
+RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
+
+
+class Reporter:
+    """Looks every second whether anything has changed, and says so."""
+
+    def __init__(
+        self, tools: Tools, inboxes: Mapping[str, Inbox], intake: Intake, clock: Clock, pid: int
+    ) -> None:
+        self.tools = tools
+        self.inboxes = inboxes
+        self.intake = intake
+        self.clock = clock
+        self.pid = pid
+        self._posted: dict[str, object] = {}
+        self._changes = -1
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        while True:
+            try:
+                await self.report()
+            except LocalTrouble as error:
+                logger.warning("not_reported", reason=error.message)
+            await self.clock.sleep(PAUSE_SECONDS)
+
+    async def report(self) -> None:
+        """Say what has changed since the last time, if anything has."""
+        tools = self.tools
+        trouble = tools.gate.trouble
+        told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
+        news = await self._post("daemon", {"pid": self.pid, "trouble": told})
+        news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
+        if not news and self._changes == tools.store.changes:
+            return
+        self._changes = tools.store.changes
+        seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
+        for name, path in tools.places.inboxes.items():
+            if not seen.degraded.get(name):
+                await asyncio.to_thread(write_status, path, page(seen, name))
+
+    async def _post(self, name: str, content: object) -> bool:
+        if self._posted.get(name) == content:
+            return False
+        await self.tools.desk(self.tools.store.post, name, content, self.clock.now())
+        self._posted[name] = content
+        return True
+
+    def _inbox(self, name: str) -> dict[str, Any]:
+        outlook = self.inboxes[name].outlook()
+        arriving = [
+            {"project": one.project, "folder": one.folder, "room": room(one.folder), "reason": one.reason}
+            for one in outlook.settling
+        ]
+        arriving += [
+            {"project": project, "folder": folder, "room": room(folder), "reason": reason}
+            for (inbox, project, folder), reason in self.intake.held.items()
+            if inbox == name
+        ]
+        return {
+            "arriving": arriving,
+            "notices": [notice.text for notice in outlook.notices],
+            "degraded": outlook.degraded,
+        }
+
+
+def room(folder: str) -> str:
+    return split_name(folder).name or folder
+
+
+def page(seen: Overview, inbox: str) -> str:
+    """STATUS.txt of one inbox."""
+    lines = [line for line in seen.lines if line.inbox == inbox]
+
+    def shown(*states: str) -> list[StatusLine]:
+        return [status_line(line) for line in lines if line.state in states][:MOST_SHOWN]
+
+    notices = list(seen.notices)
+    if seen.trouble:
+        notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
+    return status_text(
+        attention=shown(State.NEEDS_ATTENTION, State.HALTING),
+        running=shown(*RUNNING),
+        waiting=shown(State.QUEUED, SETTLING),
+        failed=shown(State.FAILED),
+        notices=notices,
+    )
+
+
+def status_line(line: Line) -> StatusLine:
+    words = WORDS[line.state]
+    return StatusLine(line.project, line.room, words, "" if line.reason == words else line.reason, line.hint)

@@ -1,0 +1,243 @@
+"""The running daemon: what it is made of, how it starts, when it is idle, how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hotfolder import log
+from hotfolder.clock import Clock, SystemClock
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.lock import StateLock
+from hotfolder.daemon.reporter import Reporter
+from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.recheck import recheck
+from hotfolder.jobs.checkpoints import Passing, pass_by
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import NEEDS_PERSON, State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tools import Places, Slots, Tools
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.transport import Timeouts
+
+logger = log.get("daemon")
+
+STUCK_SECONDS = 60.0
+"""After so long in a bad world, `--until-idle` no longer waits."""
+IDLE_LOOKS = 3
+"""How many looks in a row must find nothing to do, a look being 0.2 s."""
+
+
+@dataclass(frozen=True)
+class ApiAccess:
+    """How the API is reached. `origin` names it in content keys: another origin is another shop."""
+
+    origin: str
+    base_url: str
+    storage_hosts: tuple[str, ...]
+    key: Callable[[], str] = field(repr=False)
+
+
+@dataclass
+class Outcome:
+    """How a run went: jobs of it that need a person, and whether the world was bad at its end."""
+
+    needing_person: int = 0
+    finished: int = 0
+    world_bad: bool = False
+
+
+class Daemon:
+    """One daemon on one state folder. Make it, `run` it once, `close` it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        access: ApiAccess,
+        *,
+        clock: Clock | None = None,
+        passing: Passing = pass_by,
+    ) -> None:
+        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble."""
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.outcome = Outcome()
+        places = places_of(settings)
+        make_folders(places)
+        self.lock = StateLock(places.state)
+        self.store = Store(open_store(places.state))
+        self.decoder = Decoder()
+        self.tools = self._tools(access, places, passing)
+        limits = settings.limits
+        most_jobs = limits.merges + limits.operations + limits.uploads
+        self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended)
+        self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
+        self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
+        marker_id, first_start = self.store.identity(self.clock.now())
+        self.inboxes = {
+            name: self._inbox(name, path, marker_id, first_start) for name, path in places.inboxes.items()
+        }
+        self.reporter = Reporter(self.tools, self.inboxes, self.intake, self.clock, os.getpid())
+
+    def _tools(self, access: ApiAccess, places: Places, passing: Passing) -> Tools:
+        limits, api = self.settings.limits, self.settings.api
+        timeouts = Timeouts(
+            connect_seconds=api.connect_timeout_seconds,
+            read_seconds=api.read_timeout_seconds,
+            paid_read_seconds=api.paid_timeout_seconds,
+            paid_total_seconds=1.5 * api.paid_timeout_seconds,
+        )
+        return Tools(
+            origin=access.origin,
+            places=places,
+            store=self.store,
+            ledger=Ledger(self.store.database),
+            desk=Desk(),
+            client=StagerClient(access.base_url, access.key, timeouts=timeouts),
+            storage=StorageClient(access.storage_hosts, timeouts=timeouts),
+            decoder=self.decoder,
+            gate=Gate(self.clock),
+            clock=self.clock,
+            slots=Slots(
+                uploads=limits.uploads,
+                merges=limits.merges,
+                operations=limits.operations,
+                downloads=limits.downloads,
+            ),
+            recheck=recheck,
+            passing=passing,
+            result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
+            merge_timeout_seconds=api.merge_timeout_seconds,
+        )
+
+    def _inbox(self, name: str, path: Path, marker_id: str, first_start: bool) -> Inbox:
+        settle, limits = self.settings.settle, self.settings.limits
+        return Inbox(
+            path,
+            marker_id=marker_id,
+            first_start=first_start,
+            rule_for=partial(self.intake.settle_rule, name),
+            claimed=partial(self.engine.claimed, name),
+            settings=InboxSettings(
+                quiet_seconds=settle.quiet_seconds,
+                give_up_seconds=settle.give_up_seconds,
+                scan_seconds=settle.scan_seconds,
+                limits=PictureLimits(size_bytes=limits.photo_bytes),
+            ),
+            decoder=self.decoder,
+            clock=self.clock,
+        )
+
+    def _ended(self, job: Job) -> None:
+        if State(job.state) in NEEDS_PERSON:
+            self.outcome.needing_person += 1
+        elif job.state == State.DONE:
+            self.outcome.finished += 1
+        place = (job.inbox, job.project, job.folder)
+        if job.state == State.WITHDRAWN or place in self.intake.held:
+            self.intake.held.pop(place, None)
+            self.inboxes[job.inbox].forget(job.project, job.folder)
+
+    async def run(self, *, stop: asyncio.Event, until_idle: bool = False) -> Outcome:
+        """Work until `stop` is set, or, with `until_idle`, until nothing can go on by itself.
+
+        On the way out paid calls in flight are waited for and their answers recorded.
+        """
+        await self.engine.load()
+        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
+        work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
+        tasks = [asyncio.create_task(one) for one in work]
+        stopping = asyncio.create_task(stop.wait())
+        idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
+        logger.info("started", inboxes=[str(path) for path in self.tools.places.inboxes.values()])
+        try:
+            done, _ = await asyncio.wait({*tasks, stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (*tasks, stopping, idle):
+                task.cancel()
+            await asyncio.gather(*tasks, stopping, idle, return_exceptions=True)
+            if self.tools.paying:
+                logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
+            await self.engine.drain()
+        self.outcome.world_bad = self._world_bad()
+        with suppress(Exception):  # a page that can't be written must not change how the run ended
+            await self.reporter.report()
+        logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
+        return self.outcome
+
+    def _world_bad(self) -> bool:
+        degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
+        return self.tools.gate.trouble is not None or degraded or self.engine.any_stuck()
+
+    async def _until_idle(self) -> None:
+        quiet_looks = 0
+        degraded_since: float | None = None
+        while quiet_looks < IDLE_LOOKS:
+            await self.clock.sleep(0.2)
+            outlooks = [inbox.outlook() for inbox in self.inboxes.values()]
+            now = self.clock.monotonic()
+            degraded = any(outlook.degraded for outlook in outlooks)
+            degraded_since = (degraded_since or now) if degraded else None
+            waits = any(outlook.may_proceed for outlook in outlooks) or self.intake.pending > 0
+            working = self.engine.busy() and not self.engine.all_stuck(STUCK_SECONDS)
+            hopes = degraded_since is not None and now - degraded_since < STUCK_SECONDS
+            quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.tools.client.aclose()
+        await self.tools.storage.aclose()
+        await self.decoder.close()
+        self.tools.desk.close()
+        self.store.database.dispose()
+        self.lock.release()
+
+
+def places_of(settings: Settings) -> Places:
+    """The folders that the settings name, absolute."""
+    return Places(
+        inboxes={inbox.title: settings.inbox_folder(inbox) for inbox in settings.all_inboxes()},
+        done=settings.done_folder,
+        failed=settings.failed_folder,
+        state=settings.state_folder,
+    )
+
+
+def make_folders(places: Places) -> None:
+    """Make what is missing below `root`, and clear away what a killed process left in our own folders.
+
+    What photographers open is shared with the inbox's group; `state` is ours alone. Raises LocalTrouble.
+    """
+    for inbox in places.inboxes.values():
+        with local_trouble(inbox):
+            inbox.mkdir(parents=True, exist_ok=True)
+    for folder in (places.done, places.failed):
+        with local_trouble(folder):
+            make_folder(folder, Sharing.of(next(iter(places.inboxes.values()))))
+    with local_trouble(places.state):
+        places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        places.results.mkdir(exist_ok=True)
+        places.work.mkdir(exist_ok=True)
+        for left in (*places.work.iterdir(), *places.results.glob("*.part")):
+            left.unlink()

@@ -1,0 +1,96 @@
+"""The demonstration's workspace: a folder with settings and an inbox, like a studio's own."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.errors import UsageError
+
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PROJECT = "my photos"
+
+SETTINGS = """\
+# The demonstration's settings. `hotfolder run --sandbox --config THIS-FILE` goes on with them:
+# drop more folders into inbox/<project>/ while it runs.
+root: .
+settle:
+  quiet_seconds: 2
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where everything of one demonstration lies."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def inbox(self) -> Path:
+        return self.folder / "inbox"
+
+    @property
+    def done(self) -> Path:
+        return self.folder / "done"
+
+    @property
+    def failed(self) -> Path:
+        return self.folder / "failed"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "hotfolder.log"
+
+    @property
+    def contact_sheet(self) -> Path:
+        return self.folder / "contact-sheet.png"
+
+
+def make_workspace(target: Path) -> Workspace:
+    """A new folder at `target`, or beside it as `target-2` … where one is there: nothing is overwritten."""
+    candidate, number = target, 1
+    while candidate.exists():
+        number += 1
+        candidate = target.with_name(f"{target.name}-{number}")
+    candidate.mkdir(parents=True)
+    workspace = Workspace(candidate)
+    workspace.config.write_text(SETTINGS, encoding="utf-8")
+    workspace.inbox.mkdir()
+    return workspace
+
+
+def drop_own_photos(source: Path, tag: str, inbox: Path) -> int:
+    """Copy a folder of brackets, or each folder of brackets in it, into the inbox; returns how many sets.
+
+    Folders that have no tag get `tag`, unless it is empty. Raises UsageError when there are no photos.
+    """
+    if not source.is_dir():
+        raise UsageError(
+            f"{source} is not a folder", hint="Give the folder that holds the brackets of a room."
+        )
+    folders = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
+    sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
+    if not sets:
+        raise UsageError(
+            f"there are no JPEG or PNG photos in {source}, nor in its folders",
+            hint="Give a folder that holds the 1 to 7 exposures of one room, or a folder of such folders.",
+        )
+    for folder, photos in sets:
+        name = folder.resolve().name
+        target = inbox / PROJECT / (name if "__" in name or not tag else f"{name}__{tag}")
+        target.mkdir(parents=True)
+        for photo in photos:
+            shutil.copy2(photo, target / photo.name)
+    return len(sets)
+
+
+def photos_in(folder: Path) -> Sequence[Path]:
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in PHOTO_SUFFIXES
+    )

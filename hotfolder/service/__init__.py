@@ -1,0 +1,1 @@
+"""What a running daemon tells people and machines about itself."""

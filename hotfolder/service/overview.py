@@ -1,0 +1,135 @@
+"""What is waiting, running, finished, or needs a person: read from the store by any process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import Job
+
+SETTLING = "settling"
+"""The state of a set that is no job yet, in `status`."""
+
+WORDS: Mapping[str, str] = {
+    SETTLING: "still arriving",
+    State.QUEUED: "waiting for its turn",
+    State.UPLOADING: "photos are going up",
+    State.MERGING: "being merged",
+    State.EDITING: "being edited",
+    State.PUBLISHING: "its pictures are being placed in done",
+    State.FILING: "its originals are being filed",
+    State.DONE: "done",
+    State.REFUSING: "going to failed",
+    State.FAILED: "failed",
+    State.HALTING: "going to failed, and needs a person",
+    State.NEEDS_ATTENTION: "needs a person",
+}
+MOST_FINISHED = 1000
+ENDED = (State.DONE, *NEEDS_PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC."""
+
+    job: str
+    inbox: str
+    project: str
+    room: str
+    folder: str
+    state: str
+    reason: str = ""
+    hint: str = ""
+    charged: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that `status` shows. `trouble` is why the API isn't asked just now, empty when it is."""
+
+    lines: tuple[Line, ...]
+    counts: Mapping[str, int]
+    trouble: str = ""
+    trouble_hint: str = ""
+    degraded: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    pid: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON object; `jobs` is the list that others script against."""
+        return {
+            "jobs": [asdict(line) for line in self.lines],
+            "counts": dict(self.counts),
+            "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
+            "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
+            "notices": list(self.notices),
+            "daemon": {"running": self.pid is not None, "pid": self.pid},
+        }
+
+    def in_states(self, states: Sequence[str]) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.state in states)
+
+
+def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
+    """Read the store. `pid` is the running daemon's, None when there is none and its words are stale."""
+    daemon = as_mapping(store.bulletin("daemon"))
+    inboxes = as_mapping(store.bulletin("inboxes")) if pid is not None else {}
+    trouble = as_mapping(daemon.get("trouble")) if pid is not None else {}
+    paused = str(trouble.get("reason", ""))
+    lines = [*arriving(inboxes)]
+    lines += (line_of(job, paused) for job in store.in_states(ACTIVE))
+    lines += (line_of(job, "") for job in store.in_states(ENDED, newest=most_finished))
+    counts = store.counts()
+    counts[SETTLING] = sum(line.state == SETTLING for line in lines)
+    return Overview(
+        lines=tuple(lines),
+        counts={state: number for state, number in counts.items() if number},
+        trouble=paused,
+        trouble_hint=str(trouble.get("hint", "")),
+        degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in inboxes.items()},
+        notices=tuple(
+            str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
+        ),
+        pid=pid,
+    )
+
+
+def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
+    for name, inbox in inboxes.items():
+        for found in as_mapping(inbox).get("arriving", ()):
+            yield Line(
+                job="",
+                inbox=name,
+                project=found["project"],
+                room=found["room"],
+                folder=found["folder"],
+                state=SETTLING,
+                reason=found["reason"],
+            )
+
+
+def line_of(job: Job, paused: str) -> Line:
+    active = State(job.state) in ACTIVE
+    reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
+    return Line(
+        job=job.id,
+        inbox=job.inbox,
+        project=job.project,
+        room=job.room,
+        folder=job.folder,
+        state=job.state,
+        reason=reason,
+        hint=job.hint,
+        charged=job.charged,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+    )
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
