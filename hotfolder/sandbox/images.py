@@ -15,7 +15,7 @@ from hotfolder.sandbox.bodies import LawnBody, SkyBody, StageBody
 from hotfolder.sandbox.hdr import refusing
 from hotfolder.sandbox.inspection import Facts, NotAPicture, inspect
 from hotfolder.sandbox.lane import TaskFailed, TaskRefused
-from hotfolder.sandbox.ledger import note
+from hotfolder.sandbox.ledger import note, route_of
 from hotfolder.sandbox.objects import RESIZED, RESULTS
 from hotfolder.sandbox.parsing import StrictRoute
 from hotfolder.sandbox.records import Image
@@ -125,7 +125,7 @@ class ImageCalls:
                 404, f"imageId: {shown(identifier)} is a result; upload it by POST /api/image first"
             )
         note(request.scope, image=source.id)
-        route = request.scope["route"].path
+        route = route_of(request.scope["path"])
         self._sandbox.ledger.charge(route, image=source.id)
         try:
             result = await self._perform(source, task, arguments)

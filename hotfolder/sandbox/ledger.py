@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -23,14 +24,23 @@ if TYPE_CHECKING:
 
 FILE_NAME = "requests.jsonl"
 
-PAID_ROUTES = frozenset(
-    {
-        "/api/hdr-enhance",
-        "/api/images/{imageId}/stage",
-        "/api/images/{imageId}/lawn-replace",
-        "/api/images/{imageId}/sky-replace",
-    }
+PAID_ROUTES = (
+    "/api/hdr-enhance",
+    "/api/images/{imageId}/stage",
+    "/api/images/{imageId}/lawn-replace",
+    "/api/images/{imageId}/sky-replace",
 )
+
+API_ROUTES = (
+    "/api/projects",
+    "/api/hdr-image-group",
+    "/api/hdr-image-group/{groupId}",
+    "/api/hdr-upload-url",
+    "/api/image",
+    *PAID_ROUTES,
+)
+
+STORAGE_ROUTES = ("/stager-uploads/{name}", "/stager-resized/{name}", "/stager-final-results/{name}")
 
 UNMATCHED = "(none)"
 IDS = "sandbox.ids"
@@ -38,7 +48,7 @@ IDS = "sandbox.ids"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `status` is None unless answered; `ids` may hold project, group, photo, image and result."""
+    """One line. `status` is None unless answered; `ids` may hold project, group, photo, image, result, object."""
 
     event: Literal["answered", "charged", "refunded"]
     time: str
@@ -94,6 +104,14 @@ def charges(folder: Path, route: str | None = None) -> list[Entry]:
     return [entry for entry in bought if route in (None, entry.route)]
 
 
+def route_of(path: str) -> str:
+    """The template that `path` is of, also when the request is refused before it reaches its route."""
+    for route in (*API_ROUTES, *STORAGE_ROUTES):
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", route), path):
+            return route
+    return UNMATCHED
+
+
 def note(scope: Scope, **ids: str) -> None:
     """Add ids to the ledger's line for the request of `scope`."""
     scope.setdefault(IDS, {}).update(ids)
@@ -130,14 +148,14 @@ class Recorder:
             raise
 
     def _answered(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        route = route_of(scope["path"])
         self._ledger.write(
             "answered",
             origin=self._origin,
             method=scope["method"] if scope["method"].isalpha() else "?",
             route=route,
             status=status,
-            paid=self._origin == "api" and route in PAID_ROUTES,
+            paid=route in PAID_ROUTES,
             seconds=round(seconds, 4),
             ids=scope[IDS],
         )

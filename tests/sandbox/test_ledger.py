@@ -30,9 +30,9 @@ def test_each_request_leaves_one_line(start: Start) -> None:
         ("api", "POST", "/api/projects", 200, False),
         ("api", "POST", "/api/hdr-image-group", 200, False),
         ("api", "POST", "/api/hdr-upload-url", 200, False),
-        ("storage", "PUT", "/{bucket}/{name}", 200, False),
+        ("storage", "PUT", "/stager-uploads/{name}", 200, False),
         ("api", "POST", "/api/hdr-enhance", 200, True),
-        ("storage", "GET", "/{bucket}/{name}", 200, False),
+        ("storage", "GET", "/stager-final-results/{name}", 200, False),
         ("api", "GET", "/api/hdr-image-group/{groupId}", 404, False),
         ("api", "GET", "(none)", 404, False),
     ]
@@ -77,6 +77,17 @@ def test_no_key_and_no_signature_is_written_down(start: Start) -> None:
         text = (caller.settings.data / FILE_NAME).read_text()
     for secret in ("the-secret-key", "private", "made-up", "Signature", url.rpartition("=")[2]):
         assert secret not in text
+
+
+def test_what_is_refused_at_the_door_is_written_down_too(start: Start) -> None:
+    """Without a key, a paid call has its route and costs nothing."""
+    with start() as caller:
+        caller.api.headers["stager-api-key"] = ""
+        caller.post("/api/images/img_1/stage", {})
+        data = caller.settings.data
+    (line,) = read_ledger(data)
+    assert (line.route, line.status, line.paid) == ("/api/images/{imageId}/stage", 401, True)
+    assert charges(data) == []
 
 
 def test_a_torn_last_line_is_left_out(start: Start) -> None:
