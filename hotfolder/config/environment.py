@@ -28,7 +28,7 @@ class Override:
 
 
 def read_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[Problem]]:
-    """The settings in `environ`, outer ones first, and what is wrong with them. No value is ever in a message."""
+    """The settings in `environ`, outer ones first, and what is wrong. No value is ever in a message."""
     overrides: list[Override] = []
     problems: list[Problem] = []
     for variable in sorted(environ):

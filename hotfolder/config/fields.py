@@ -51,10 +51,8 @@ def is_text(info: FieldInfo) -> bool:
     if isinstance(annotation, type):
         return issubclass(annotation, str)
     parts = [part for part in get_args(annotation) if part is not type(None)]
-    return (
-        (len(parts) > 0
-        and parts[0] is str)
-        or any(isinstance(part, type) and issubclass(part, str) for part in parts)
+    return (len(parts) > 0 and parts[0] is str) or any(
+        isinstance(part, type) and issubclass(part, str) for part in parts
     )
 
 

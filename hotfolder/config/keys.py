@@ -21,9 +21,9 @@ WHERE = f"Put it into the environment variable {VARIABLE}, or alone into a file 
 def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:
     """The API key: STAGER_API_KEY if set, else what `api.key_file` holds. Read anew at every call.
 
-    `environ` is the process's own environment when left out. Raises ConfigurationError when there is no key, or
-    when it has a character that no key has; neither the key nor the file's name is part of the message, since a
-    key pasted into the wrong place would be shown.
+    `environ` is the process's own environment when left out. Raises ConfigurationError when there is no
+    key, or when it has a character that no key has; neither the key nor the file's name is part of the
+    message, since a key pasted into the wrong place would be shown.
     """
     variable = (os.environ if environ is None else environ).get(VARIABLE, "")
     if variable.strip():
@@ -52,7 +52,7 @@ def _checked(text: str, what: str) -> SecretStr:
         raise ConfigurationError(f"{what} is empty.", hint=WHERE)
     if not KEY.match(key):
         raise ConfigurationError(
-            f"{what} holds characters that no key has, such as spaces, line breaks or quotes from another alphabet.",
+            f"{what} holds characters that no key has, such as spaces, line breaks or curly quotes.",
             hint="Copy the key again: one line, nothing before or behind it.",
         )
     return SecretStr(key)

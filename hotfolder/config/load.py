@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from hotfolder.config.environment import read_environment
-from hotfolder.config.meaning import meaning_problems
+from hotfolder.config.keys import load_key
+from hotfolder.config.meaning import absolute, meaning_problems
 from hotfolder.config.problems import refusal
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.schema import json_schema
 from hotfolder.config.sentences import structure_problems
 from hotfolder.config.settings import Settings
 from hotfolder.config.sources import Sources
 from hotfolder.config.yamlfile import read_document
+
+__all__ = ["json_schema", "load", "load_key", "rulebook_for"]
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -43,8 +47,3 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     if api.key_file is not None:
         api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
     return settings.model_copy(update={"root": absolute(folder, settings.root), "api": api})
-
-
-def absolute(folder: Path, name: str) -> str:
-    """`name` as an absolute path: `~` is the home folder, and what is relative starts at `folder`."""
-    return os.path.normpath(folder / Path(name).expanduser())

@@ -12,7 +12,7 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something is written: a file with line and column (from 1; 0 for the whole file), or a variable."""
+    """Where something is written: a file with line and column (0: the whole file), or a variable."""
 
     file: str = ""
     line: int = 0

@@ -21,7 +21,20 @@ HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9
 
 Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
 AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
-Folder = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _no_control(text: str) -> str:
+    if CONTROL.search(text):
+        raise PydanticCustomError(
+            "folder", "a control character, such as a line break, can't be part of this text"
+        )
+    return text
+
+
+Folder = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
+]
 
 
 class LogLevel(StrEnum):
@@ -82,6 +95,11 @@ def _as_list(value: object) -> object:
 
 
 StorageHost = Annotated[Folder, AfterValidator(_storage_host)]
+StorageHosts = Annotated[
+    tuple[StorageHost, ...],
+    BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
 
 
 class Api(Frozen):
@@ -95,7 +113,7 @@ class Api(Frozen):
         description="A file that holds the API key and nothing else; relative to this file."
         " The environment variable STAGER_API_KEY wins over it.",
     )
-    storage_hosts: Annotated[tuple[StorageHost, ...], BeforeValidator(_as_list), Field(min_length=1)] = Field(
+    storage_hosts: StorageHosts = Field(
         default=("storage.googleapis.com",),
         description="Hosts, with or without a port, that pictures may be sent to and fetched from;"
         " their subdomains too.",
@@ -177,7 +195,7 @@ OwnTags = dict[str, OwnTagItems]
 
 
 class InboxSettings(Frozen):
-    """One inbox of several. Its own routes are tried before the general ones, its own tags win over general ones."""
+    """One inbox of several. Its own routes are tried before the general ones, and its own tags win."""
 
     path: Folder = Field(description="The inbox's folder, relative to root.")
     name: Folder | None = Field(default=None, description="A name for people; the folder's name if left out.")
@@ -219,7 +237,8 @@ class Settings(BaseSettings):
     )
     single_photo: SinglePhoto = Field(
         default=SinglePhoto.MERGE,
-        description="One photo alone without operations: merge sends it through the merge, refuse turns it away.",
+        description="One photo alone without operations: merge sends it through the merge,"
+        " refuse turns it away.",
     )
     tags: OwnTags = Field(default={}, description="Own tags: a name, and the operations it stands for.")
     routes: Routes = Field(

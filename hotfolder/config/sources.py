@@ -13,6 +13,8 @@ FLAGS = {
     *("lens_correction", "perspective_correction", "photographer_removal", "remove_furniture"),
 }
 
+MISSING = object()
+
 
 class Sources:
     """What was written, before it is checked. `data` is plain: mappings, lists, text, numbers, truths."""
@@ -44,9 +46,8 @@ class Sources:
         """As much of `path` as is really written."""
         node: object = self.data
         for depth, part in enumerate(path):
-            if (isinstance(node, dict) and part in node) or (isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node)):
-                node = node[part]
-            else:
+            node = step(node, part)
+            if node is MISSING:
                 return path[:depth]
         return path
 
@@ -54,16 +55,11 @@ class Sources:
         """The value at a path, None where nothing is written."""
         node: object = self.data
         for part in path:
-            if isinstance(node, dict):
-                node = node.get(part)
-            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
-                node = node[part]
-            else:
-                return None
-        return node
+            node = step(node, part)
+        return None if node is MISSING else node
 
     def place(self, path: KeyPath, *, of_key: bool = False) -> Place:
-        """Where the value (or the name) at `path` is written; of what is missing, where it is missing from."""
+        """Where the value (or the name) at `path` is written; of what is missing, where it should be."""
         written = self.known_prefix(path)
         for length in range(len(written), 0, -1):
             if written[:length] in self.variables:
@@ -74,9 +70,26 @@ class Sources:
                 return places[written[:length]]
         return Place(self.document.file)
 
+    def later_place(self, one: KeyPath, other: KeyPath) -> Place:
+        """Of two settings the place that a reader meets later, leaving aside what isn't written at all."""
+        written = [path for path in (one, other) if self.known_prefix(path) == path]
+        return max(
+            (self.place(path) for path in written or [()]),
+            key=lambda place: (place.variable, place.line, place.column),
+        )
+
+
+def step(node: object, part: str | int) -> object:
+    """What is one step below `node`, or MISSING."""
+    if isinstance(node, dict):
+        return node.get(part, MISSING)
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return MISSING
+
 
 def tidy(value: object, path: KeyPath) -> object:
-    """Without empty settings, which mean their defaults; and with `yes` and `no` understood where they mean it.
+    """Without empty settings, which mean their defaults; and with `yes` and `no` as true and false where apt.
 
     The name of an own tag is no setting: there, empty stays, and is an error later.
     """

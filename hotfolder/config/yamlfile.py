@@ -1,7 +1,8 @@
 """Reads the YAML file, and remembers where everything is written.
 
-A smaller YAML than PyYAML's own: no aliases, no type marks, no octal or base-60 numbers, no dates, and keys are
-always text. `yes`, `no`, `on` and `off` stay text here; the settings that are true or false understand them.
+A smaller YAML than PyYAML's own: no aliases, no type marks, no octal or base-60 numbers, no dates, and
+keys are always text. `yes`, `no`, `on` and `off` stay text here; the settings that are true or false
+understand them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import codecs
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import yaml
 
@@ -22,15 +24,18 @@ DEEPEST_LEVEL = 20
 INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\Z")
 DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z")
 TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 NOTHING = {"", "~", "null", "Null", "NULL"}
 
+NEIGHBOURS = "this line is indented differently from its neighbours"
 SYNTAX = {
     "mapping values are not allowed here": (
-        "a colon where none can stand; check the indentation of this line and the one above, or put the text in quotes"
+        "a colon where none can stand; check the indentation here and in the line above,"
+        " or put the text in quotes"
     ),
-    "could not find expected ':'": "a colon is missing after the name of a setting, or the indentation is wrong",
-    "expected <block end>, but found '<block mapping start>'": "this line is indented differently from its neighbours",
-    "expected <block end>, but found '-'": "this line is indented differently from its neighbours",
+    "could not find expected ':'": "a colon is missing behind a setting's name, or the indentation is wrong",
+    "expected <block end>, but found '<block mapping start>'": NEIGHBOURS,
+    "expected <block end>, but found '-'": NEIGHBOURS,
     "expected <block end>, but found '<scalar>'": "unexpected text here; check quotes and indentation",
     "found unexpected end of stream": "a quote that was opened is never closed",
 }
@@ -44,7 +49,7 @@ class PlainWord(str):
 
 @dataclass
 class Document:
-    """What the file says. `values` and `keys` hold the place of every value, and of every key, by its path."""
+    """What the file says. `values` and `keys` hold the place of every value and of every key, by path."""
 
     file: str
     data: dict[str, object] = field(default_factory=dict)
@@ -68,7 +73,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_into(document: Document, text: str) -> object:
-    """Parse YAML text, noting places and duplicate keys in `document`. Raises ConfigurationError for bad syntax."""
+    """Parse YAML text, noting places and duplicate keys in `document`. Raises ConfigurationError."""
     try:
         return Builder(document, text).build()
     except yaml.reader.ReaderError as error:
@@ -126,17 +131,22 @@ class Builder:
         return value
 
     def _place(self, event: yaml.Event) -> Place:
-        return Place(self.document.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        return (
+            Place(self.document.file, mark.line + 1, mark.column + 1) if mark else Place(self.document.file)
+        )
 
-    def _refuse(self, event: yaml.Event, message: str) -> None:
+    def _refuse(self, event: yaml.Event, message: str) -> NoReturn:
         raise refusal([*self.document.problems, Problem(self._place(event), message)])
 
     def _value(self, event: yaml.Event, path: KeyPath) -> object:
+        assert isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.AliasEvent):
             self._refuse(event, f"an alias (*{event.anchor}); write the value out instead")
-        if getattr(event, "anchor", None) is not None:
+        if event.anchor is not None:
             self._refuse(event, f"an anchor (&{event.anchor}); aliases are not used in settings")
-        if getattr(event, "tag", None) is not None:
+        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
+        if event.tag is not None:
             self._refuse(event, f"a type mark ({event.tag}); write the value alone")
         if len(path) > DEEPEST_LEVEL:
             self._refuse(event, f"nested deeper than {DEEPEST_LEVEL} levels")
@@ -145,6 +155,9 @@ class Builder:
             return self._mapping(path)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(path)
+        assert isinstance(event, yaml.ScalarEvent)
+        if SURROGATE.search(event.value):
+            self._refuse(event, "half a character (a lone surrogate)")
         return scalar(event.value) if event.implicit[0] else event.value
 
     def _sequence(self, path: KeyPath) -> list[object]:
@@ -156,7 +169,12 @@ class Builder:
     def _mapping(self, path: KeyPath) -> dict[str, object]:
         found: dict[str, object] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None or event.tag is not None:
+            if (
+                not isinstance(event, yaml.ScalarEvent)
+                or event.anchor
+                or event.tag
+                or SURROGATE.search(event.value)
+            ):
                 self._refuse(event, "the name of a setting must be plain text")
             key, place = event.value, self._place(event)
             here = (*path, key)

@@ -9,7 +9,15 @@ from enum import StrEnum
 from fnmatch import translate
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    model_validator,
+)
 
 from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.sets import MOST_PHOTOS
@@ -34,7 +42,11 @@ def _as_list(value: object) -> object:
 
 
 Pattern = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    BeforeValidator(_as_list, json_schema_input_type=str | int | tuple[str | int, ...]),
+    Field(min_length=1),
+]
 PhotoNumber = Annotated[int, Field(ge=1, le=MOST_PHOTOS, strict=True)]
 
 
@@ -80,9 +92,10 @@ class Match(Frozen):
         default=None,
         description="Tags on the room's or the project's folder, with * and ?; a text or a list.",
     )
-    photos: Annotated[PhotoRange, BeforeValidator(_as_range)] | None = Field(
-        default=None, description="The number of photos in the set: 5, or {min: 3, max: 5}."
-    )
+    photos: (
+        Annotated[PhotoRange, BeforeValidator(_as_range, json_schema_input_type=PhotoNumber | PhotoRange)]
+        | None
+    ) = Field(default=None, description="The number of photos in the set: 5, or {min: 3, max: 5}.")
 
     def is_catch_all(self) -> bool:
         """Whether every set matches, so that no later route is ever reached."""
@@ -93,9 +106,11 @@ class Match(Frozen):
 class HdrChoices(Parameters):
     """HDR options that a route may decide; what is None is left as it was."""
 
-    lens_correction: bool | None = Field(default=None, description="Correct lens and fish-eye distortion.")
-    perspective_correction: bool | None = Field(default=None, description="Straighten the verticals.")
-    photographer_removal: bool | None = Field(
+    lens_correction: StrictBool | None = Field(
+        default=None, description="Correct lens and fish-eye distortion."
+    )
+    perspective_correction: StrictBool | None = Field(default=None, description="Straighten the verticals.")
+    photographer_removal: StrictBool | None = Field(
         default=None, description="Remove the photographer's reflection."
     )
 

@@ -1,0 +1,147 @@
+"""What a plan comes to, told before anything is sent: routes, photos, and the exact calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from hotfolder.rules.nearest import shown
+from hotfolder.rules.routing import Plan
+from hotfolder.stager.operations import Json, Operation
+
+# What only the API's answers can tell stands in angle brackets.
+PROJECT_ID, GROUP_ID, IMAGE_ID = "<project id>", "<group id>", "<image id>"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One request that would be made. `path` is a path of the API, or a placeholder for a signed address."""
+
+    method: str
+    path: str
+    body: Json | str | None = None
+    paid: bool = False
+    note: str = ""
+
+    def line(self) -> str:
+        """The call in one line."""
+        body = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+        parts = [self.method, self.path, *([body] if self.body is not None else [])]
+        remark = ", ".join([*(["PAID"] if self.paid else []), *([self.note] if self.note else [])])
+        return " ".join(parts) + (f"   ({remark})" if remark else "")
+
+    def as_dict(self) -> Json:
+        return {
+            "method": self.method,
+            "path": self.path,
+            "body": self.body,
+            "paid": self.paid,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A plan with the calls it would make; `photos` are file names in the order they are sent."""
+
+    plan: Plan
+    photos: tuple[str, ...]
+    calls: tuple[PlannedCall, ...]
+
+    @property
+    def paid_calls(self) -> int:
+        """How many of the calls cost money when nothing is remembered."""
+        return sum(call.paid for call in self.calls)
+
+    def lines(self) -> list[str]:
+        """The explanation for people."""
+        plan = self.plan
+        chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
+        lines = [
+            f"Project  {shown(plan.project_title)[1:-1]}",
+            f"Room     {shown(plan.room)[1:-1]}",
+            f"Tags     {', '.join(plan.tags) or 'none'}",
+            f"Route    {chosen}",
+        ]
+        for verdict in plan.verdicts:
+            outcome = "matches" if verdict.matched else "does not match"
+            lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
+        lines += [f"Starts   {self._start()}", f"Photos   {len(self.photos)}"]
+        lines += [f"  {number}. {shown(name)[1:-1]}" for number, name in enumerate(self.photos, 1)]
+        lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
+        lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
+        if plan.again:
+            lines.append("The tag again is set: what was bought before is bought once more.")
+        elif self.paid_calls:
+            lines.append(
+                "What was bought before, for the same photos and settings, is reused and not paid again."
+            )
+        return lines
+
+    def as_dict(self) -> Json:
+        """The explanation for programs."""
+        plan = self.plan
+        return {
+            "project": plan.project_title,
+            "room": plan.room,
+            "tags": list(plan.tags),
+            "again": plan.again,
+            "route": plan.route,
+            "routes": [
+                {"route": one.route, "matched": one.matched, "reason": one.reason} for one in plan.verdicts
+            ],
+            "quiet_seconds": plan.settle.quiet_seconds,
+            "expected_photos": plan.settle.expected_photos,
+            "photos": list(self.photos),
+            "recipe": plan.recipe.model_dump(mode="json", by_alias=True),
+            "calls": [call.as_dict() for call in self.calls],
+            "paid_calls": self.paid_calls,
+        }
+
+    def _start(self) -> str:
+        settle = self.plan.settle
+        quiet = "the usual time" if settle.quiet_seconds is None else f"{settle.quiet_seconds:g} s"
+        at_once = f", or at once with {settle.expected_photos} photos" if settle.expected_photos else ""
+        return f"after {quiet} without a change{at_once}"
+
+
+def explain(plan: Plan, photos: Sequence[str]) -> Explanation:
+    """The calls that `plan` would make for photos with these names, in this order, if nothing were remembered."""
+    calls: list[PlannedCall] = []
+    if plan.recipe.merge:
+        calls += _merge_calls(plan, photos)
+    source = "the merged picture" if plan.recipe.merge else "the photo as it is"
+    for operation in plan.recipe.operations:
+        calls += _operation_calls(operation, source)
+        source = f"the result of {operation.kind}"
+    return Explanation(plan, tuple(photos), tuple(calls))
+
+
+def _merge_calls(plan: Plan, photos: Sequence[str]) -> list[PlannedCall]:
+    group: Json = {"projectId": PROJECT_ID, "groupId": GROUP_ID}
+    calls = [
+        PlannedCall(
+            "POST", "/api/projects", {"title": plan.project_title}, note="once for the whole project"
+        ),
+        PlannedCall("POST", "/api/hdr-image-group", {"projectId": PROJECT_ID, **plan.recipe.hdr.body()}),
+    ]
+    for number, name in enumerate(photos, 1):
+        sent = f"{number:02}{PurePath(name).suffix.lower()}"
+        calls.append(PlannedCall("POST", "/api/hdr-upload-url", {**group, "filename": sent}))
+        calls.append(PlannedCall("PUT", "<signed upload address>", note=f"the bytes of {shown(name)}"))
+    return [
+        *calls,
+        PlannedCall("POST", "/api/hdr-enhance", group, paid=True),
+        PlannedCall("GET", f"/api/hdr-image-group/{GROUP_ID}", note="until the merge is completed"),
+        PlannedCall("GET", "<address of the result>", note="download"),
+    ]
+
+
+def _operation_calls(operation: Operation, source: str) -> list[PlannedCall]:
+    return [
+        PlannedCall("POST", "/api/image", f"(multipart: {source})"),
+        PlannedCall("POST", f"/api/images/{IMAGE_ID}/{operation.endpoint}", operation.body(), paid=True),
+        PlannedCall("GET", "<address of the result>", note="download"),
+    ]
