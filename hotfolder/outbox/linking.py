@@ -103,7 +103,7 @@ def is_left_reservation(path: Path) -> bool:
         found is not None
         and stat.S_ISREG(found.st_mode)
         and found.st_size == 0
-        and found.st_mtime_ns < PROCESS_STARTED_NS
+        and found.st_ctime_ns < PROCESS_STARTED_NS
     )
 
 

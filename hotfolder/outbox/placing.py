@@ -28,7 +28,8 @@ from hotfolder.rules.sets import FileIdentity
 
 __all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", "set_aside"]
 
-# Choosing a name looks at the folder first, so that two threads could choose "Room" and "room".
+# One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
+# other's reservation.
 NAMING = tuple(Lock() for _ in range(64))
 
 
@@ -71,9 +72,13 @@ def placed(
     with temporary_file(folder, write, shared) as temporary:
         if digest(temporary) != content[1]:
             raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
-        with NAMING[hash(folder) % len(NAMING)]:
+        with naming(folder):
             known = already_placed(folder, stem, extension, content)
             return known or under_free_name(temporary, folder, stem, extension)
+
+
+def naming(folder: Path) -> Lock:
+    return NAMING[hash(folder) % len(NAMING)]
 
 
 def under_free_name(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
@@ -91,11 +96,15 @@ def set_aside(path: Path, stem: str) -> None:
     """Give `path` the first free name of `stem`, in the same folder and with the same extension."""
     found = os.lstat(path)
     for sibling in path.parent.iterdir():
-        if sibling.name != path.name and linking.same_file(found, os.lstat(sibling)):
+        other = linking.status(sibling)
+        if other is None or sibling.name == path.name or other.st_nlink < 2:
+            continue
+        if linking.same_file(found, other):
             # The new name was given before a crash; the old one is all that is left to remove.
             path.unlink()
             return
-    under_free_name(path, path.parent, stem, path.suffix)
+    with naming(path.parent):
+        under_free_name(path, path.parent, stem, path.suffix)
 
 
 def already_placed(folder: Path, stem: str, extension: str, content: tuple[int, bytes]) -> Path | None:
@@ -147,7 +156,8 @@ def move(source: Path, target: Path, *, expected: FileIdentity | None, shared: S
             finish(source, found, target, there)
             return
         try:
-            linking.put(source, target)
+            with naming(target.parent):
+                linking.put(source, target)
         except FileExistsError as error:
             raise taken_by_another(target) from error
         except OSError as error:
@@ -212,7 +222,8 @@ def carry_across(source: Path, found: os.stat_result, target: Path, shared: Shar
             raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
         confirm_same(source, found)
         try:
-            linking.put(temporary, target)
+            with naming(target.parent):
+                linking.put(temporary, target)
         except FileExistsError as error:
             raise taken_by_another(target) from error
     drop_source(source, found)

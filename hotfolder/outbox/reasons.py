@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_bytes, set_aside
@@ -80,5 +81,6 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
             if folded(path.name) == folded(STEM + EXTENSION):
                 if path.is_file() and path.read_bytes() == data:
                     return path
-                set_aside(path, EARLIER)
+                if not linking.is_left_reservation(path):
+                    set_aside(path, EARLIER)
     return place_bytes(data, folder, STEM, EXTENSION, shared=shared)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 
 PREFIX = ".hotfolder-tmp-"
@@ -48,16 +47,16 @@ def digest(path: Path) -> bytes:
 def clear_leftovers(folder: Path) -> None:
     """Remove our temporary files from before this process, in `folder` and below. Follows no links.
 
-    Raises `LocalTrouble` where `folder` can't be read; a folder that isn't there has no leftovers.
+    What can't be read or removed is passed over: a leftover is ugly, and harmless.
     """
-    with local_trouble(folder):
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                if name.startswith(PREFIX):
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.startswith(PREFIX):
+                with suppress(OSError):
                     remove_if_old(Path(parent, name))
 
 
 def remove_if_old(path: Path) -> None:
-    found = linking.status(path)
-    if found is not None and found.st_mtime_ns < linking.PROCESS_STARTED_NS:
-        path.unlink(missing_ok=True)
+    # By ctime: a copy being made for another disk already carries the old mtime of its original.
+    if os.lstat(path).st_ctime_ns < linking.PROCESS_STARTED_NS:
+        path.unlink()

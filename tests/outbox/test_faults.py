@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,43 @@ print(source.exists(), target.read_bytes(), target.stat().st_mtime_ns, os.listdi
         "OSError []",
         "False b'photo' 1000000000000000000 ['a.jpg']",
     ]
+
+
+@pytest.mark.skipif(shutil.which("mount.exfat-fuse") is None, reason="needs exfat-fuse and exfatprogs")
+def test_a_disk_without_hard_links_keeps_every_promise(with_mounts: WithMounts) -> None:
+    """A real exFAT disk: no links, blind to case, no groups; names are still never replaced."""
+    out = with_mounts(
+        "truncate -s 8M disk.img; mkfs.exfat -q disk.img >/dev/null; mkdir -p disk;"
+        "loop=$(losetup -f --show disk.img); mount.exfat-fuse $loop disk >/dev/null; losetup -d $loop",
+        COMMON
+        + """
+from concurrent.futures import ThreadPoolExecutor
+disk = Path('disk')
+Path('disk/a').write_bytes(b'a')
+try:
+    linking.link_and_unlink(Path('disk/a'), disk / 'b')
+except linking.Unsupported:
+    print('no links')
+Path('disk/a').unlink()
+with ThreadPoolExecutor(8) as pool:
+    one = lambda n: place_bytes(b'%d' % n, disk / 'done', 'rR'[n % 2] + 'oom', '.jpg', shared=shared)
+    paths = list(pool.map(one, range(40)))
+print([int(p.read_bytes()) for p in paths] == list(range(40)), len(os.listdir('disk/done')))
+Path('a.jpg').write_bytes(b'photo')
+Path('disk/b.jpg').write_bytes(b'other')
+for source in ('a.jpg', 'disk/b.jpg'):
+    for _ in range(2):
+        move(Path(source), disk / 'originals' / Path(source).name, expected=None, shared=shared)
+Path('a.jpg').write_bytes(b'another')
+trouble(move, Path('a.jpg'), disk / 'originals' / 'A.jpg', expected=None, shared=shared)
+print({p.name: p.read_bytes() for p in sorted((disk / 'originals').iterdir())})
+os.system('umount disk')
+""",
+    )
+    lines = out.splitlines()
+    assert lines[:2] == ["no links", "True 40"]
+    assert "is another file" in lines[2]
+    assert lines[3] == "{'a.jpg': b'photo', 'b.jpg': b'other'}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to own a file that another user moves")

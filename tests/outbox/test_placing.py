@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -117,15 +118,17 @@ def test_killed_at_any_line_and_called_again(
     assert line > 50, "the trace saw too few lines to mean anything"
 
 
-def test_leftovers_are_cleared_only_if_older(tmp_path: Path) -> None:
-    """Another thread's file in the making stays; one from before this process goes, at any depth."""
+def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One from before this process goes, at any depth; one in the making stays, old mtime or not."""
     old, young = tmp_path / "a" / f"{PREFIX}old", tmp_path / "a" / f"{PREFIX}young"
     old.parent.mkdir()
     (tmp_path / "a" / "picture.jpg").write_bytes(b"")
     old.write_bytes(b"")
+    time.sleep(0.03)
+    monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns())
+    time.sleep(0.03)
     young.write_bytes(b"")
-    os.utime(old, ns=(0, linking.PROCESS_STARTED_NS - 1))
-    os.utime(tmp_path / "a" / "picture.jpg", ns=(0, 0))
+    os.utime(young, ns=(0, 0))
     clear_leftovers(tmp_path)
     assert set(contents(tmp_path / "a")) == {young.name, "picture.jpg"}
     clear_leftovers(tmp_path / "not there")
