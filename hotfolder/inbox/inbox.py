@@ -86,7 +86,7 @@ class Inbox:
     async def run(self, deliver: Deliver) -> None:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
         hints = Hints(self._path, self._wake.set, asyncio.get_running_loop())
-        watcher = Watcher(self._path, hints)
+        watcher = Watcher(self._path, hints, self._clock)
         judging = asyncio.create_task(self._keep_judging())
         try:
             while not judging.done():

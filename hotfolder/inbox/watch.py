@@ -25,6 +25,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from hotfolder import log
+from hotfolder.clock import Clock
 from hotfolder.inbox.snapshot import SetKey
 
 # Opening, reading and closing without a write are left out: our own scans do that.
@@ -39,6 +40,7 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 _JOIN_SECONDS = 3.0
+_RETRY_SECONDS = 300.0
 
 
 class Hints:
@@ -94,12 +96,13 @@ class _Handler(FileSystemEventHandler):
 class Watcher:
     """Keeps an observer on the inbox, if the system has one to give. Methods block: call them in a thread."""
 
-    def __init__(self, root: Path, hints: Hints) -> None:
+    def __init__(self, root: Path, hints: Hints, clock: Clock) -> None:
         self._root = root
         self._handler = _Handler(hints)
         self._observer: BaseObserver | None = None
         self._place: tuple[int, int] | None = None
-        self._refused = False
+        self._refused_at: float | None = None
+        self._clock = clock
         self._log = log.get("inbox")
 
     @property
@@ -117,24 +120,32 @@ class Watcher:
         """Have a living observer on the folder that is at `place` (device, inode) now."""
         if self.alive and place == self._place:
             return
-        restarted = self._observer is not None
+        if self._refused_at is not None and self._clock.monotonic() - self._refused_at < _RETRY_SECONDS:
+            return
+        again = self._observer is not None or self._refused_at is not None
         self.stop()
+        try:
+            self._observer = self._started()
+        except OSError as error:
+            # Most likely the limit on watches or instances; scanning alone is slower, and enough.
+            if self._refused_at is None:
+                self._log.warning("polling_only", inbox=str(self._root), error=error.strerror or str(error))
+            self._refused_at = self._clock.monotonic()
+            return
+        self._place = place
+        self._refused_at = None
+        if again:
+            self._log.info("watching_again", inbox=str(self._root))
+
+    def _started(self) -> BaseObserver:
         observer = Observer()
         try:
             observer.schedule(self._handler, str(self._root), recursive=True, event_filter=_EVENTS)
             observer.start()
-        except OSError as error:
-            # Most likely the limit on watches or instances; scanning alone is slower, and enough.
-            if not self._refused:
-                self._log.warning("polling_only", inbox=str(self._root), error=error.strerror or str(error))
-            self._refused = True
+        except OSError:
             _end(observer)
-            return
-        self._observer = observer
-        self._place = place
-        if restarted or self._refused:
-            self._log.info("watching_again", inbox=str(self._root))
-        self._refused = False
+            raise
+        return observer
 
     def stop(self) -> None:
         """End the observer, if there is one."""

@@ -1,0 +1,105 @@
+"""A real inbox in a temporary folder, small real photos, and a clock that a test owns."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.routing import SettleRule
+
+
+class HeldClock:
+    """Stands still until `pass_seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 5, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.seconds + seconds
+        while self.seconds < until:  # noqa: ASYNC110 - a test moves the hand without telling
+            await asyncio.sleep(0.005)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    path = tmp_path / "inbox"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> Callable[..., bytes]:
+    """`jpeg(seed)`: the bytes of a small picture; another seed, another picture."""
+
+    def made(seed: int = 1, size: tuple[int, int] = (64, 48)) -> bytes:
+        width, height = size
+        pixels = bytes((x * 7 * seed + y * 13 + x * y) % 256 for y in range(height) for x in range(width * 3))
+        buffer = io.BytesIO()
+        Image.frombytes("RGB", size, pixels).save(buffer, "JPEG", quality=95)
+        return buffer.getvalue()
+
+    return made
+
+
+@pytest.fixture
+def drop(root: Path, jpeg: Callable[..., bytes]) -> Callable[..., Path]:
+    """`drop("12 Elm Road/kitchen", 3)`: a set's folder with so many photos."""
+
+    def dropped(where: str, count: int, *, first: int = 1) -> Path:
+        folder = root / where
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(first, first + count):
+            (folder / f"IMG_{number}.jpg").write_bytes(jpeg(number))
+        return folder
+
+    return dropped
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    made = Decoder()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., Inbox]:
+    """`open_inbox(**changes)`: an inbox on `root`, quiet after 15 s of the held clock."""
+
+    def opened(**changes: Any) -> Inbox:
+        arguments: dict[str, Any] = {
+            "marker_id": "store-1",
+            "first_start": True,
+            "rule_for": lambda project, folder, count: SettleRule(None, None),
+            "claimed": lambda project, folder: frozenset(),
+            "settings": InboxSettings(),
+            "decoder": decoder,
+            "clock": clock,
+        }
+        return Inbox(root, **{**arguments, **changes})
+
+    return opened

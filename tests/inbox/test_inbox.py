@@ -1,0 +1,325 @@
+"""The inbox as a whole, look by look, with real files, real photos and a held clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.snapshot import NoticeKind
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureFacts, PictureLimits
+from hotfolder.rules.routing import SettleRule
+
+Drop = Callable[..., Path]
+Open = Callable[..., Inbox]
+QUIET = 15.0
+
+
+class CountingDecoder(Decoder):
+    """A real decoder that keeps a list of what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    async def inspect(self, path: Path, limits: PictureLimits) -> PictureFacts:
+        self.asked.append(path.name)
+        facts = await super().inspect(path, limits)
+        self.meanwhile()
+        return facts
+
+
+def ready(events: tuple[InboxEvent, ...]) -> SetReady:
+    (event,) = events
+    assert isinstance(event, SetReady)
+    return event
+
+
+def refused(events: tuple[InboxEvent, ...]) -> SetRefused:
+    (event,) = events
+    assert isinstance(event, SetRefused)
+    return event
+
+
+async def test_a_set_that_lies_there_at_the_start_settles_like_any_other(
+    open_inbox: Open, drop: Drop, clock: Any, root: Path
+) -> None:
+    folder = drop("12 Elm Road/kitchen__sky-blue", 11)
+    (folder / "IMG_1.xmp").write_text("x")
+    inbox = open_inbox()
+    assert await inbox.look() == ()
+    clock.pass_seconds(QUIET)
+    found = ready(await inbox.look()).bracket_set
+    assert (found.inbox, found.project, found.folder) == (root, "12 Elm Road", "kitchen__sky-blue")
+    assert [photo.path.name for photo in found.photos] == [f"IMG_{number}.jpg" for number in range(1, 12)]
+    assert found.companions == (folder / "IMG_1.xmp",)
+    first = found.photos[0]
+    assert (first.format, first.width, first.height) == ("JPEG", 64, 48)
+    assert first.identity.size_bytes == first.path.stat().st_size
+    assert await inbox.look() == ()
+
+
+async def test_the_outlook_tells_what_is_waited_for(open_inbox: Open, drop: Drop, clock: Any) -> None:
+    inbox = open_inbox()
+    assert inbox.outlook().may_proceed
+    await inbox.look()
+    assert not inbox.outlook().may_proceed
+    drop("12 Elm Road/kitchen", 4)
+    await inbox.look()
+    clock.pass_seconds(3)
+    await inbox.look()
+    outlook = inbox.outlook()
+    assert [one.reason for one in outlook.settling] == ["4 photos, quiet for 3 of 15 s"]
+    assert outlook.may_proceed
+    clock.pass_seconds(QUIET)
+    ready(await inbox.look())
+    assert inbox.outlook().settling == ()
+    assert not inbox.outlook().may_proceed
+
+
+async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: Any) -> None:
+    folder = drop("12 Elm Road/kitchen", 3)
+    decoder = CountingDecoder()
+    inbox = open_inbox(decoder=decoder)
+    for _ in range(6):
+        await inbox.look()
+        clock.pass_seconds(2.5)
+    drop("12 Elm Road/kitchen", 1, first=4)
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    ready(await inbox.look())
+    assert sorted(decoder.asked) == sorted(path.name for path in folder.iterdir())
+    await decoder.close()
+
+
+async def test_photos_that_arrive_while_others_are_decoded_join_the_set(
+    drop: Drop, open_inbox: Open, clock: Any
+) -> None:
+    drop("12 Elm Road/kitchen", 3)
+    decoder = CountingDecoder()
+    inbox = open_inbox(decoder=decoder)
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    decoder.meanwhile = lambda: drop("12 Elm Road/kitchen", 2, first=4) if len(decoder.asked) == 2 else None
+    assert await inbox.look() == ()
+    clock.pass_seconds(QUIET)
+    assert len(ready(await inbox.look()).bracket_set.photos) == 5
+    await decoder.close()
+
+
+async def test_a_photo_that_is_replaced_while_it_is_decoded_is_judged_anew(
+    drop: Drop, open_inbox: Open, clock: Any, jpeg: Callable[..., bytes]
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    decoder = CountingDecoder()
+    inbox = open_inbox(decoder=decoder)
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    cut = jpeg(9)[:-50]
+    decoder.meanwhile = lambda: (folder / "IMG_1.jpg").write_bytes(cut) if len(decoder.asked) == 1 else None
+    assert await inbox.look() == ()
+    clock.pass_seconds(QUIET)
+    assert await inbox.look() == ()
+    assert "is not complete" in inbox.outlook().settling[0].reason
+    await decoder.close()
+
+
+@pytest.mark.parametrize("tail", ["cut off", "filled with zeros"])
+async def test_an_unfinished_photo_is_never_ready_and_refused_in_the_end(
+    open_inbox: Open, drop: Drop, clock: Any, jpeg: Callable[..., bytes], tail: str
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 2)
+    (folder / "notes.txt").write_text("mind the taps")
+    content = jpeg(3)
+    half = len(content) // 2
+    (folder / "IMG_3.jpg").write_bytes(content[:half] + (b"" if tail == "cut off" else bytes(half)))
+    inbox = open_inbox()
+    await inbox.look()
+    for _ in range(59):
+        clock.pass_seconds(15)
+        assert await inbox.look() == ()
+    clock.pass_seconds(15)
+    event = refused(await inbox.look())
+    assert event.reason.startswith("IMG_3.jpg is not complete")
+    assert event.hint
+    assert {path.name for path in event.files} == {"IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg", "notes.txt"}
+    assert event.path == folder
+    assert await inbox.look() == ()
+
+
+async def test_an_unfinished_photo_that_is_completed_in_time_is_taken(
+    open_inbox: Open, drop: Drop, clock: Any, jpeg: Callable[..., bytes]
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 0)
+    (folder / "a.jpg").write_bytes(jpeg()[:300])
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(100)
+    assert await inbox.look() == ()
+    (folder / "a.jpg").write_bytes(jpeg())
+    assert await inbox.look() == ()
+    clock.pass_seconds(QUIET)
+    ready(await inbox.look())
+
+
+@pytest.mark.parametrize("name", ["IMG_2.tif", "IMG_2.CR2", "IMG_2.heic"])
+async def test_a_format_that_is_not_taken_refuses_the_set_once_quiet(
+    open_inbox: Open, drop: Drop, clock: Any, name: str
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    (folder / name).write_bytes(b"x")
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(5)
+    assert await inbox.look() == ()
+    clock.pass_seconds(10)
+    event = refused(await inbox.look())
+    assert event.reason.startswith(f"{name} is ")
+    assert "Export JPEG (quality 90 or more)" in event.hint
+
+
+async def test_the_expected_number_of_photos_starts_without_quiet(
+    open_inbox: Open, drop: Drop, clock: Any
+) -> None:
+    inbox = open_inbox(rule_for=lambda project, folder, count: SettleRule(None, 5))
+    drop("12 Elm Road/kitchen", 4)
+    await inbox.look()
+    clock.pass_seconds(0.3)
+    assert await inbox.look() == ()
+    drop("12 Elm Road/kitchen", 1, first=5)
+    assert await inbox.look() == ()
+    clock.pass_seconds(0.3)
+    assert len(ready(await inbox.look()).bracket_set.photos) == 5
+
+
+async def test_a_ready_file_starts_without_quiet_and_travels_along(
+    open_inbox: Open, drop: Drop, clock: Any
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 2)
+    (folder / ".ready").touch()
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(0.3)
+    assert ready(await inbox.look()).bracket_set.companions == (folder / ".ready",)
+
+
+async def test_a_routes_own_quiet_time_counts(open_inbox: Open, drop: Drop, clock: Any) -> None:
+    drop("12 Elm Road/kitchen", 1)
+    inbox = open_inbox(rule_for=lambda project, folder, count: SettleRule(60.0, None))
+    await inbox.look()
+    clock.pass_seconds(59)
+    assert await inbox.look() == ()
+    clock.pass_seconds(1)
+    ready(await inbox.look())
+
+
+async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
+    open_inbox: Open, drop: Drop, clock: Any
+) -> None:
+    claims: set[str] = set()
+    inbox = open_inbox(claimed=lambda project, folder: frozenset(claims))
+    folder = drop("12 Elm Road/kitchen", 3)
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    claims.update(photo.path.name for photo in ready(await inbox.look()).bracket_set.photos)
+    drop("12 Elm Road/kitchen", 1, first=4)
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    assert [photo.path.name for photo in ready(await inbox.look()).bracket_set.photos] == ["IMG_4.jpg"]
+    os.link(folder / "IMG_1.jpg", folder.parent / "moving")
+    await inbox.look()
+    inner = [notice for notice in inbox.outlook().notices if notice.kind is NoticeKind.HARD_LINK]
+    assert inner == [], "a job's own way of moving its files is no news"
+
+
+async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, clock: Any) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    ready(await inbox.look())
+    inbox.forget("12 Elm Road", "kitchen")
+    assert inbox.outlook().may_proceed
+    assert await inbox.look() == ()
+    clock.pass_seconds(QUIET)
+    assert len(ready(await inbox.look()).bracket_set.photos) == 2
+
+
+async def test_a_photo_that_cannot_be_taken_holds_its_set_with_a_notice(
+    open_inbox: Open, drop: Drop, clock: Any, tmp_path: Path
+) -> None:
+    """Going ahead without it would pay for an incomplete set."""
+    folder = drop("12 Elm Road/kitchen", 2)
+    os.link(folder / "IMG_1.jpg", tmp_path / "twin.jpg")
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(1000)
+    assert await inbox.look() == ()
+    outlook = inbox.outlook()
+    assert [notice.kind for notice in outlook.notices] == [NoticeKind.HARD_LINK]
+    assert not outlook.may_proceed
+    (tmp_path / "twin.jpg").unlink()
+    await inbox.look()
+    clock.pass_seconds(QUIET)
+    ready(await inbox.look())
+
+
+async def test_a_root_that_vanishes_and_returns_reports_nothing_gone_and_settles_anew(
+    open_inbox: Open, drop: Drop, clock: Any, root: Path
+) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    inbox = open_inbox()
+    await inbox.look()
+    clock.pass_seconds(10)
+    await inbox.look()
+    kept = root.with_name("kept")
+    root.rename(kept)
+    root.mkdir()
+    clock.pass_seconds(10)
+    assert await inbox.look() == ()
+    outlook = inbox.outlook()
+    assert "looks like an empty mount point" in outlook.degraded
+    assert len(outlook.settling) == 1
+    assert not outlook.may_proceed
+    root.rmdir()
+    kept.rename(root)
+    assert await inbox.look() == ()
+    assert inbox.outlook().degraded == ""
+    clock.pass_seconds(QUIET - 1)
+    assert await inbox.look() == ()
+    clock.pass_seconds(1)
+    ready(await inbox.look())
+
+
+async def test_a_marker_that_was_deleted_is_made_again_with_a_notice(open_inbox: Open, root: Path) -> None:
+    inbox = open_inbox()
+    await inbox.look()
+    (root / ".hotfolder-root").unlink()
+    await inbox.look()
+    assert [notice.kind for notice in inbox.outlook().notices] == [NoticeKind.MARKER]
+    assert (root / ".hotfolder-root").exists()
+
+
+async def test_a_decoder_that_cannot_start_is_the_worlds_fault_and_refuses_nothing(
+    open_inbox: Open, drop: Drop, clock: Any
+) -> None:
+    drop("12 Elm Road/kitchen", 1)
+    broken = Decoder(memory_bytes=1024)
+    inbox = open_inbox(decoder=broken, settings=InboxSettings(give_up_seconds=20))
+    await inbox.look()
+    assert inbox.outlook().degraded == ""
+    clock.pass_seconds(100)
+    judging = inbox.look()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(judging, 1.5)
+    assert "could not be started" in inbox.outlook().degraded
+    assert not inbox.outlook().may_proceed
+    await broken.close()

@@ -1,0 +1,94 @@
+"""An inbox that is unmounted or replaced is degraded, and never taken for an emptied one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.inbox.root import Root
+
+
+def met(root: Path) -> Root:
+    """An inbox that the store knows, from an earlier run."""
+    Root(root, "store-1", first_start=True).check()
+    return Root(root, "store-1", first_start=False)
+
+
+def test_the_first_start_makes_the_marker(root: Path) -> None:
+    standing = Root(root, "store-1", first_start=True).check()
+    assert (standing.degraded, standing.marker_made) == ("", False)
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"
+    assert [entry.name for entry in root.iterdir()] == [MARKER_NAME]
+
+
+def test_a_later_start_without_the_marker_is_degraded_and_writes_nothing(root: Path) -> None:
+    standing = Root(root, "store-1", first_start=False).check()
+    assert "looks like an empty mount point" in standing.degraded
+    assert list(root.iterdir()) == []
+
+
+def test_doing_what_the_sentence_says_ends_the_degradation(root: Path) -> None:
+    checked = Root(root, "store-1", first_start=False)
+    assert "write store-1 into" in checked.check().degraded
+    (root / MARKER_NAME).write_text("store-1")
+    assert checked.check().degraded == ""
+
+
+def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
+    checked = met(root)
+    checked.check()
+    (root / MARKER_NAME).unlink()
+    standing = checked.check()
+    assert (standing.degraded, standing.marker_made) == ("", True)
+    assert checked.check().marker_made is False
+
+
+def test_a_replaced_folder_is_degraded_until_the_right_one_is_back(root: Path) -> None:
+    checked = met(root)
+    place = checked.check().place
+    kept = root.with_name("kept")
+    root.rename(kept)
+    assert "is not there" in checked.check().degraded
+    root.mkdir()
+    assert "looks like an empty mount point" in checked.check().degraded
+    root.rmdir()
+    kept.rename(root)
+    assert checked.check().place == place
+
+
+def test_a_copy_with_the_marker_is_the_inbox_in_another_place(root: Path) -> None:
+    checked = met(root)
+    place = checked.check().place
+    shutil.copytree(root, root.with_name("copy"))
+    root.rename(root.with_name("old"))
+    root.with_name("copy").rename(root)
+    standing = checked.check()
+    assert standing.degraded == ""
+    assert standing.place != place
+
+
+def test_another_stores_inbox_is_left_alone(root: Path) -> None:
+    met(root)
+    standing = Root(root, "store-2", first_start=False).check()
+    assert "belongs to another hotfolder" in standing.degraded
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"
+
+
+def test_a_new_store_takes_over_and_the_old_one_stops(root: Path) -> None:
+    old = met(root)
+    assert old.check().degraded == ""
+    assert Root(root, "store-2", first_start=True).check().degraded == ""
+    assert "belongs to another hotfolder" in old.check().degraded
+
+
+def test_a_marker_that_is_a_pipe_or_a_link_does_not_hang_or_mislead(root: Path) -> None:
+    checked = met(root)
+    checked.check()
+    (root / MARKER_NAME).unlink()
+    os.mkfifo(root / MARKER_NAME)
+    assert checked.check().degraded
+    (root / MARKER_NAME).unlink()
+    (root / MARKER_NAME).symlink_to("/etc/hostname")
+    assert "can't be used" in checked.check().degraded

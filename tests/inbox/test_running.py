@@ -1,0 +1,212 @@
+"""The inbox as it runs: the real clock, the real observer, files that arrive as they do in life."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.clock import SystemClock
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.rules.routing import SettleRule
+
+Drop = Callable[..., Path]
+Open = Callable[..., Inbox]
+QUIET = 0.6
+
+
+class Heard:
+    """The events of a running inbox, in order, with the time of each."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+        self.events: list[tuple[float, InboxEvent]] = []
+
+    async def take(self, event: InboxEvent) -> None:
+        self.events.append((time.monotonic(), event))
+
+    async def until(self, count: int, seconds: float = 10) -> list[InboxEvent]:
+        """The first `count` events; fails when there are fewer in time."""
+        async with asyncio.timeout(seconds):
+            while len(self.events) < count:  # noqa: ASYNC110 - a test may poll
+                await asyncio.sleep(0.01)
+        return [event for _, event in self.events[:count]]
+
+
+@pytest.fixture
+def running(open_inbox: Open) -> Callable[..., Any]:
+    """`async with running(scan_seconds=…)`: what an inbox on `root` says while it runs."""
+
+    @asynccontextmanager
+    async def run(
+        *, scan_seconds: float = 60.0, watch: bool = True, expected: int | None = None
+    ) -> AsyncIterator[Heard]:
+        inbox = open_inbox(
+            clock=SystemClock(),
+            settings=InboxSettings(quiet_seconds=QUIET, scan_seconds=scan_seconds, watch=watch),
+            rule_for=lambda project, folder, count: SettleRule(None, expected),
+        )
+        heard = Heard(inbox)
+        task = asyncio.create_task(inbox.run(heard.take))
+        await asyncio.sleep(0.3)
+        try:
+            yield heard
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    return run
+
+
+def photos(event: InboxEvent) -> list[str]:
+    assert isinstance(event, SetReady)
+    return [photo.path.name for photo in event.bracket_set.photos]
+
+
+async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[..., Any], drop: Drop) -> None:
+    """With a full scan a minute away, only the wake-up and the exact next look can be this quick."""
+    async with running() as heard:
+        began = time.monotonic()
+        drop("12 Elm Road/kitchen", 3)
+        assert photos((await heard.until(1))[0]) == ["IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg"]
+        assert QUIET <= heard.events[0][0] - began < QUIET + 1.0
+
+
+async def test_without_any_event_the_scan_finds_the_same(running: Callable[..., Any], drop: Drop) -> None:
+    async with running(watch=False, scan_seconds=0.2) as heard:
+        drop("12 Elm Road/kitchen", 3)
+        assert len(photos((await heard.until(1))[0])) == 3
+
+
+async def test_a_slow_copy_in_pieces_is_one_set(
+    running: Callable[..., Any], root: Path, jpeg: Callable[..., bytes]
+) -> None:
+    folder = root / "12 Elm Road" / "kitchen"
+    async with running() as heard:
+        folder.mkdir(parents=True)
+        for number in range(3):
+            content = jpeg(number + 1, (640, 480))
+            assert len(content) > 3 * 65536
+            with (folder / f"{number}.jpg").open("wb", buffering=0) as file:
+                for start in range(0, len(content), 65536):
+                    file.write(content[start : start + 65536])
+                    await asyncio.sleep(0.1)
+            assert heard.events == []
+        assert photos((await heard.until(1))[0]) == ["0.jpg", "1.jpg", "2.jpg"]
+        await asyncio.sleep(QUIET + 0.3)
+        assert len(heard.events) == 1
+
+
+async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
+    running: Callable[..., Any], root: Path, jpeg: Callable[..., bytes]
+) -> None:
+    """Its size says nothing and its mtime lies; only our own looks and the decoder tell."""
+    content = jpeg(1, (640, 480))
+    folder = root / "12 Elm Road" / "kitchen"
+    async with running() as heard:
+        folder.mkdir(parents=True)
+        path = folder / "a.jpg"
+        with path.open("wb", buffering=0) as file:
+            os.posix_fallocate(file.fileno(), 0, len(content))
+            os.utime(path, (1, 1))
+            await asyncio.sleep(QUIET + 0.4)
+            assert heard.events == []
+            file.write(content)
+            os.utime(path, (1, 1))
+        assert photos((await heard.until(1))[0]) == ["a.jpg"]
+
+
+async def test_forty_rooms_at_once_are_forty_sets(running: Callable[..., Any], drop: Drop) -> None:
+    async with running(scan_seconds=1.0) as heard:
+        for number in range(40):
+            drop(f"project {number % 4}/room {number}", 5)
+        events = await heard.until(40, seconds=30)
+        assert {len(photos(event)) for event in events} == {5}
+        assert (
+            len({(e.bracket_set.project, e.bracket_set.folder) for e in events if isinstance(e, SetReady)})
+            == 40
+        )
+        await asyncio.sleep(1.2)
+        assert len(heard.events) == 40
+
+
+async def test_the_last_expected_photo_starts_the_set_at_once(
+    running: Callable[..., Any], drop: Drop
+) -> None:
+    async with running(expected=3) as heard:
+        drop("12 Elm Road/kitchen", 2)
+        await asyncio.sleep(0.4)
+        began = time.monotonic()
+        drop("12 Elm Road/kitchen", 1, first=3)
+        await heard.until(1)
+        assert heard.events[0][0] - began < QUIET
+
+
+async def test_a_tree_moved_in_is_found(
+    running: Callable[..., Any], drop: Drop, root: Path, tmp_path: Path
+) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    (root / "12 Elm Road").rename(tmp_path / "aside")
+    async with running() as heard:
+        (tmp_path / "aside").rename(root / "14 Elm Road")
+        (event,) = await heard.until(1)
+        assert isinstance(event, SetReady)
+        assert event.bracket_set.project == "14 Elm Road"
+
+
+async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again(
+    running: Callable[..., Any], drop: Drop, root: Path
+) -> None:
+    async with running() as heard:
+        root.rename(root.with_name("kept"))
+        drop("elsewhere/kitchen", 1)
+        heard.inbox.forget("any", "thing")
+        await asyncio.sleep(0.5)
+        assert heard.inbox.outlook().degraded
+        root.rename(root.with_name("stranger"))
+        root.with_name("kept").rename(root)
+        await asyncio.sleep(1.5)
+        assert heard.inbox.outlook().degraded == ""
+        drop("12 Elm Road/kitchen", 2)
+        (event,) = await heard.until(1)
+        assert isinstance(event, SetReady)
+        assert event.bracket_set.project == "12 Elm Road"
+
+
+async def test_a_set_of_the_wrong_format_is_refused(running: Callable[..., Any], drop: Drop) -> None:
+    async with running() as heard:
+        folder = drop("12 Elm Road/kitchen", 1)
+        (folder / "IMG_2.tif").write_bytes(b"II*\0")
+        (event,) = await heard.until(1)
+        assert isinstance(event, SetRefused)
+
+
+async def test_stopping_is_prompt(open_inbox: Open, drop: Drop) -> None:
+    drop("12 Elm Road/kitchen", 5)
+    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=QUIET))
+    task = asyncio.create_task(inbox.run(Heard(inbox).take))
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < 2
+
+
+async def test_an_engine_that_fails_ends_the_inbox_and_is_not_swallowed(open_inbox: Open, drop: Drop) -> None:
+    drop("12 Elm Road/kitchen", 1)
+    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=0.2))
+
+    async def fail(event: InboxEvent) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.wait_for(inbox.run(fail), 10)

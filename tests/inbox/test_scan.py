@@ -1,0 +1,176 @@
+"""One pass sees what is there, follows nothing, opens nothing, and says what it leaves alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotfolder.inbox.scan import scan, scan_folders
+from hotfolder.inbox.snapshot import NoticeKind, SetFolder, Snapshot
+
+Drop = Callable[..., Path]
+KEY = ("12 Elm Road", "kitchen")
+
+
+def kinds(snapshot: Snapshot) -> list[NoticeKind]:
+    return [notice.kind for notice in snapshot.notices]
+
+
+def obstacles(seen: SetFolder) -> list[tuple[NoticeKind, bool]]:
+    return [(obstacle.notice.kind, obstacle.blocks) for obstacle in seen.obstacles]
+
+
+def names(seen: SetFolder) -> tuple[list[str], list[str], list[str]]:
+    return (
+        [file.name for file in seen.photos],
+        [file.name for file in seen.companions],
+        [file.name for file in seen.temporaries],
+    )
+
+
+def test_files_are_sorted_into_their_kinds_in_natural_order(root: Path, drop: Drop) -> None:
+    folder = drop("12 Elm Road/kitchen", 11)
+    for name in ("IMG_2.xmp", "REASON.txt", ".DS_Store", "._IMG_1.jpg", "IMG_3.JPG.part", "a.CR2", ".ready"):
+        (folder / name).write_text("x")
+    seen = scan(root).folders[KEY]
+    photos, companions, temporaries = names(seen)
+    assert photos == ["a.CR2", *(f"IMG_{number}.jpg" for number in range(1, 12))]
+    assert (companions, temporaries) == (["IMG_2.xmp", "REASON.txt"], ["IMG_3.JPG.part"])
+    assert seen.ready is not None
+
+
+def test_a_pass_over_named_sets_sees_the_same(root: Path, drop: Drop) -> None:
+    drop("12 Elm Road/kitchen", 3)
+    drop("12 Elm Road/bath", 2)
+    whole, part = scan(root), scan_folders(root, [KEY, ("nobody", "there")])
+    assert part.folders == {KEY: whole.folders[KEY]}
+    assert part.scope == {KEY, ("nobody", "there")}
+
+
+def test_files_of_the_inbox_itself_are_no_matter(root: Path) -> None:
+    for name in ("STATUS.txt", ".hotfolder-root", "notes.pdf", ".DS_Store"):
+        (root / name).write_text("x")
+    assert scan(root) == Snapshot(folders={})
+
+
+def test_photos_outside_a_set_are_left_with_a_notice(root: Path, jpeg: Callable[..., bytes]) -> None:
+    (root / "12 Elm Road").mkdir()
+    (root / "a.jpg").write_bytes(jpeg())
+    for number in range(5):
+        (root / "12 Elm Road" / f"b{number}.jpg").write_bytes(jpeg())
+    snapshot = scan(root)
+    assert kinds(snapshot) == [NoticeKind.OUTSIDE_A_SET] * 2
+    above, below = snapshot.notices
+    assert above.text == (
+        "Left alone in the inbox itself: a.jpg. Put each room's photos in a folder of their own, "
+        "such as 12 Elm Road/living-room."
+    )
+    assert "b0.jpg, b1.jpg, b2.jpg and 2 more" in below.text
+    assert snapshot.folders == {}
+
+
+def test_photos_deeper_than_a_set_are_left_with_a_notice_and_do_not_hold_it(root: Path, drop: Drop) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    drop("12 Elm Road/kitchen/more/and more", 3)
+    seen = scan(root).folders[KEY]
+    assert obstacles(seen) == [(NoticeKind.TOO_DEEP, False)]
+    assert "3 photos lie in 'more' inside the room 'kitchen'" in seen.obstacles[0].notice.text
+
+
+def test_links_are_not_followed(root: Path, drop: Drop, tmp_path: Path) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.jpg").write_bytes(b"x")
+    (folder / "link.jpg").symlink_to(outside / "secret.jpg")
+    (folder / "notes.txt").symlink_to(outside / "nowhere")
+    (root / "12 Elm Road" / "bath").symlink_to(outside)
+    (root / "14 Elm Road").symlink_to(outside)
+    snapshot = scan(root)
+    assert obstacles(snapshot.folders[KEY]) == [(NoticeKind.LINK, True), (NoticeKind.LINK, False)]
+    assert kinds(snapshot) == [NoticeKind.LINK] * 2
+    assert list(snapshot.folders) == [KEY]
+    assert scan_folders(root, [("12 Elm Road", "bath"), ("14 Elm Road", "x")]).folders == {}
+
+
+def test_what_is_not_a_plain_file_is_never_opened(root: Path, drop: Drop, tmp_path: Path) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    os.mkfifo(folder / "pipe.jpg")
+    os.link(folder / "IMG_1.jpg", tmp_path / "elsewhere.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket"))
+        seen = scan(root).folders[KEY]
+    assert obstacles(seen) == [
+        (NoticeKind.HARD_LINK, True),
+        (NoticeKind.NOT_A_FILE, True),
+        (NoticeKind.NOT_A_FILE, False),
+    ]
+    assert seen.photos == ()
+
+
+def test_names_that_are_not_utf8_are_refused_in_a_form_that_can_be_printed(root: Path, drop: Drop) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    (folder / os.fsdecode(b"k\xfcche.jpg")).write_bytes(b"x")
+    (root / os.fsdecode(b"stra\xdfe")).mkdir()
+    snapshot = scan(root)
+    obstacle = snapshot.folders[KEY].obstacles[0]
+    assert obstacle.blocks
+    assert "'k\\xfcche.jpg'" in obstacle.notice.text
+    assert "'stra\\xdfe'" in snapshot.notices[0].text
+    for notice in (obstacle.notice, *snapshot.notices):
+        (str(notice.path) + notice.text).encode()
+
+
+def test_both_spellings_of_an_accent_and_both_cases_are_two_files(root: Path, drop: Drop) -> None:
+    folder = drop("12 Elm Road/kitchen", 0)
+    for name in (
+        unicodedata.normalize("NFC", "é.jpg"),
+        unicodedata.normalize("NFD", "é.jpg"),
+        "A.jpg",
+        "a.jpg",
+    ):
+        (folder / name).write_bytes(b"x")
+    assert len(scan(root).folders[KEY].photos) == 4
+
+
+def test_an_unfinished_rsync_keeps_its_files_in_a_folder_of_its_own(root: Path, drop: Drop) -> None:
+    folder = drop("12 Elm Road/kitchen", 1)
+    (folder / ".rsync-partial").mkdir()
+    assert scan(root).folders[KEY].temporaries == ()
+    (folder / ".rsync-partial" / "IMG_2.jpg").write_bytes(b"x")
+    assert names(scan(root).folders[KEY])[2] == [".rsync-partial/IMG_2.jpg"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+@pytest.mark.parametrize("where", ["12 Elm Road", "12 Elm Road/kitchen"])
+def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
+    root: Path, drop: Drop, mode: int, where: str
+) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    (root / where).chmod(mode)
+    try:
+        whole, part = scan(root), scan_folders(root, [KEY])
+    finally:
+        (root / where).chmod(0o755)
+    for snapshot in (whole, part):
+        assert NoticeKind.UNREADABLE in kinds(snapshot)
+        assert snapshot.hides(KEY)
+
+
+def test_two_thousand_files_are_seen_quickly(root: Path) -> None:
+    for number in range(400):
+        folder = root / f"project {number % 20}" / f"room {number}"
+        folder.mkdir(parents=True)
+        for photo in range(5):
+            (folder / f"IMG_{photo}.jpg").touch()
+    began = time.perf_counter()
+    snapshot = scan(root)
+    assert time.perf_counter() - began < 0.5
+    assert sum(len(seen.photos) for seen in snapshot.folders.values()) == 2000

@@ -1,0 +1,324 @@
+"""Settling is a function of what was seen and when; these are its promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotfolder.inbox.settling import settle
+from hotfolder.inbox.snapshot import SeenFile, SetFolder
+from hotfolder.inbox.verdicts import (
+    Judgement,
+    Nothing,
+    Pace,
+    Ready,
+    Refused,
+    SetState,
+    Standing,
+    Verdict,
+    Waiting,
+)
+from hotfolder.rules.sets import FileIdentity
+
+QUIET, GIVE_UP = 15.0, 900.0
+WHOLE = Judgement(Standing.WHOLE)
+UNFINISHED = Judgement(Standing.UNFINISHED, reason="b.jpg is not complete.", hint="Copy it again.")
+UNUSABLE = Judgement(Standing.UNUSABLE, reason="b.tif is a TIFF.", hint="Export JPEG.")
+
+
+@dataclass
+class Room:
+    """A set's folder that a test changes, and the settler that looks at it."""
+
+    expected: int | None = None
+    quiet: float = QUIET
+    now: float = 0.0
+    files: dict[str, int] = field(default_factory=dict)
+    judgements: dict[str, Judgement | None] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    ready_at: int | None = None
+    state: SetState | None = None
+    said: list[Ready | Refused] = field(default_factory=list)
+
+    def put(self, *names: str) -> None:
+        for name in names:
+            self.files[name] = self.files.get(name, 0) + 1
+
+    def seen(self) -> SetFolder:
+        def of(*suffixes: str) -> tuple[SeenFile, ...]:
+            names = sorted(name for name in self.files if name.endswith(suffixes))
+            return tuple(SeenFile(name, FileIdentity(1, 0, self.files[name], 1)) for name in names)
+
+        ready = (
+            SeenFile(".ready", FileIdentity(0, 0, self.ready_at, 2)) if self.ready_at is not None else None
+        )
+        return SetFolder(
+            "p", "r", photos=of(".jpg", ".tif"), companions=of(".xmp"), temporaries=of(".part"), ready=ready
+        )
+
+    def look(self, after: float = 0.0) -> Verdict:
+        self.now += after
+        self.state, verdict = settle(
+            self.state,
+            self.seen(),
+            now=self.now,
+            pace_of=lambda count: Pace(self.quiet, GIVE_UP, self.expected),
+            claimed=frozenset(self.claimed),
+            judgement_of=lambda file: self.judgements.get(file.name, WHOLE),
+        )
+        if isinstance(verdict, Ready | Refused):
+            self.said.append(verdict)
+        return verdict
+
+
+def photo_names(verdict: Verdict) -> list[str]:
+    assert isinstance(verdict, Ready)
+    return [file.name for file in verdict.photos]
+
+
+def test_a_set_is_ready_after_the_quiet_time_and_says_so_once() -> None:
+    room = Room()
+    room.put("a.jpg", "b.jpg")
+    assert isinstance(room.look(), Waiting)
+    assert isinstance(room.look(14.9), Waiting)
+    assert photo_names(room.look(0.1)) == ["a.jpg", "b.jpg"]
+    assert isinstance(room.look(100), Nothing)
+
+
+def test_no_single_look_settles_anything_however_short_the_quiet_time() -> None:
+    room = Room(quiet=0.0)
+    room.put("a.jpg")
+    assert isinstance(room.look(), Waiting)
+    assert isinstance(room.look(0.2), Ready)
+
+
+def test_a_change_an_arrival_and_a_removal_each_start_the_quiet_time_anew() -> None:
+    for change in (lambda r: r.put("a.jpg"), lambda r: r.put("c.jpg"), lambda r: r.files.pop("b.jpg")):
+        room = Room()
+        room.put("a.jpg", "b.jpg")
+        room.look()
+        change(room)
+        assert isinstance(room.look(14), Waiting)
+        assert isinstance(room.look(14), Waiting)
+        assert isinstance(room.look(1), Ready)
+
+
+def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing() -> None:
+    room = Room()
+    room.put("a.xmp")
+    assert isinstance(room.look(100), Nothing)
+    room.put("a.jpg")
+    room.look()
+    room.put("a.xmp")
+    assert isinstance(room.look(14), Waiting)
+    assert isinstance(room.look(14), Waiting)
+    verdict = room.look(1)
+    assert isinstance(verdict, Ready)
+    assert [file.name for file in verdict.companions] == ["a.xmp"]
+
+
+def test_the_next_look_is_named_exactly() -> None:
+    room = Room()
+    room.put("a.jpg")
+    first = room.look()
+    assert isinstance(first, Waiting)
+    assert first.look_at == 2.0  # to read the photo early
+    second = room.look(2.0)
+    assert isinstance(second, Waiting)
+    assert second.look_at == QUIET
+
+
+def test_photos_are_asked_for_early_and_not_twice() -> None:
+    room = Room(judgements={"a.jpg": None})
+    room.put("a.jpg")
+    first, second = room.look(), room.look(2)
+    assert isinstance(first, Waiting) and isinstance(second, Waiting)
+    assert first.to_judge == ()
+    assert [file.name for file in second.to_judge] == ["a.jpg"]
+    room.judgements["a.jpg"] = WHOLE
+    third = room.look(1)
+    assert isinstance(third, Waiting)
+    assert third.to_judge == ()
+
+
+def test_a_quiet_set_waits_for_its_photos_to_be_read() -> None:
+    room = Room(judgements={"a.jpg": None})
+    room.put("a.jpg")
+    room.look()
+    verdict = room.look(QUIET)
+    assert isinstance(verdict, Waiting)
+    assert [file.name for file in verdict.to_judge] == ["a.jpg"]
+
+
+def test_a_transfer_under_way_holds_the_set_and_a_dead_one_refuses_it() -> None:
+    room = Room()
+    room.put("a.jpg", "b.jpg.part")
+    room.look()
+    waiting = room.look(GIVE_UP - 1)
+    assert isinstance(waiting, Waiting)
+    assert "a transfer is under way (b.jpg.part)" in waiting.reason
+    room.put("b.jpg.part")
+    assert isinstance(room.look(1), Waiting)
+    verdict = room.look(GIVE_UP)
+    assert isinstance(verdict, Refused)
+    assert "broke off" in verdict.reason
+    assert {file.name for file in verdict.files} == {"a.jpg", "b.jpg.part"}
+
+
+def test_a_dead_transfer_alone_is_shown_and_not_moved() -> None:
+    room = Room()
+    room.put("b.jpg.part")
+    room.look()
+    verdict = room.look(GIVE_UP)
+    assert isinstance(verdict, Waiting)
+    assert not verdict.may_proceed
+
+
+def test_a_photo_that_never_becomes_whole_refuses_the_set_in_the_end() -> None:
+    room = Room(judgements={"b.jpg": UNFINISHED})
+    room.put("a.jpg", "b.jpg", "a.xmp")
+    room.look()
+    waiting = room.look(QUIET)
+    assert isinstance(waiting, Waiting)
+    assert waiting.reason == "b.jpg is not complete."
+    assert waiting.look_at == GIVE_UP
+    verdict = room.look(GIVE_UP - QUIET)
+    assert isinstance(verdict, Refused)
+    assert (verdict.reason, verdict.hint) == ("b.jpg is not complete.", "Copy it again.")
+    assert {file.name for file in verdict.files} == {"a.jpg", "b.jpg", "a.xmp"}
+
+
+def test_a_photo_that_never_will_do_refuses_the_set_once_it_is_quiet() -> None:
+    room = Room(judgements={"b.tif": UNUSABLE})
+    room.put("a.jpg", "b.tif")
+    room.look()
+    assert isinstance(room.look(QUIET - 1), Waiting)
+    assert isinstance(room.look(1), Refused)
+    assert isinstance(room.look(GIVE_UP), Nothing)
+
+
+def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
+    room = Room(expected=3, judgements={"c.jpg": None})
+    room.put("a.jpg", "b.jpg")
+    room.look()
+    assert isinstance(room.look(5), Waiting)
+    room.put("c.jpg")
+    first = room.look()
+    assert isinstance(first, Waiting)
+    assert first.look_at == room.now + 0.2
+    second = room.look(0.2)
+    assert isinstance(second, Waiting)
+    assert [file.name for file in second.to_judge] == ["c.jpg"]
+    room.judgements["c.jpg"] = WHOLE
+    assert photo_names(room.look()) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_fewer_or_more_photos_than_expected_wait_for_quiet() -> None:
+    for count in (2, 4):
+        room = Room(expected=3)
+        room.put(*(f"{n}.jpg" for n in range(count)))
+        room.look()
+        assert isinstance(room.look(QUIET - 1), Waiting)
+        assert isinstance(room.look(1), Ready)
+
+
+def test_a_ready_file_written_last_starts_the_set_and_goes_with_it() -> None:
+    room = Room(ready_at=5)
+    room.put("a.jpg", "b.jpg")
+    room.look()
+    verdict = room.look(0.2)
+    assert isinstance(verdict, Ready)
+    assert [file.name for file in verdict.companions] == [".ready"]
+
+
+def test_a_ready_file_older_than_a_photo_says_nothing() -> None:
+    room = Room(ready_at=1)
+    room.put("a.jpg")
+    room.put("a.jpg")
+    room.look()
+    assert isinstance(room.look(1), Waiting)
+
+
+def test_claimed_files_are_left_out_and_new_ones_are_a_set_of_their_own() -> None:
+    room = Room(claimed={"a.jpg", "b.jpg"})
+    room.put("a.jpg", "b.jpg")
+    assert isinstance(room.look(QUIET), Nothing)
+    room.put("late.jpg")
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["late.jpg"]
+
+
+def test_a_given_file_that_changes_is_looked_at_again() -> None:
+    room = Room()
+    room.put("a.jpg", "b.jpg")
+    room.look()
+    room.look(QUIET)
+    room.put("b.jpg")
+    assert isinstance(room.look(1), Waiting)
+    assert photo_names(room.look(QUIET)) == ["b.jpg"]
+
+
+def test_a_given_file_that_leaves_and_returns_is_a_new_one() -> None:
+    room = Room()
+    room.put("a.jpg")
+    room.look()
+    assert isinstance(room.look(QUIET), Ready)
+    held = room.files.pop("a.jpg")
+    room.look(1)
+    room.files["a.jpg"] = held
+    room.look(1)
+    assert isinstance(room.look(QUIET), Ready)
+
+
+NAMES = st.sampled_from(["a.jpg", "b.jpg", "c.jpg", "a.xmp", "a.jpg.part"])
+STEPS = st.lists(
+    st.tuples(st.floats(0, 20), st.sampled_from(["put", "remove", "look", "whole", "unfinished"]), NAMES),
+    max_size=40,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS, st.sampled_from([None, 2]))
+def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
+    steps: list[tuple[float, str, str]], expected: int | None
+) -> None:
+    """Against any history: Ready means unchanged for the quiet time; left alone, all is said exactly once."""
+    room = Room(expected=expected)
+    touched: dict[str, float] = {}
+    for wait, what, name in steps:
+        room.now += wait
+        if what == "put" or (what == "remove" and name in room.files):
+            room.put(name)
+            touched[name] = room.now
+            if what == "remove":
+                del room.files[name]
+        elif what == "whole":
+            room.judgements[name] = WHOLE
+        elif what == "unfinished":
+            room.judgements[name] = UNFINISHED
+        verdict = room.look()
+        if isinstance(verdict, Ready):
+            ages = [room.now - touched[file.name] for file in verdict.photos]
+            hurried = expected == len(verdict.photos)
+            assert min(ages) >= (0.2 if hurried else QUIET) - 1e-6
+            assert not any(file.endswith(".part") for file in room.files)
+            assert all(room.judgements.get(file.name, WHOLE) is WHOLE for file in verdict.photos)
+    room.files.pop("a.jpg.part", None)
+    room.judgements.clear()
+    for _ in range(6):
+        verdict = room.look()
+        if not isinstance(verdict, Waiting):
+            break
+        assert verdict.look_at is not None
+        room.now = verdict.look_at
+    assert isinstance(room.look(GIVE_UP), Nothing)
+    given_now = room.state.given if room.state is not None else {}
+    assert {name for name in room.files if name.endswith(".jpg")} <= given_now.keys()
+    said = [(file.name, file.identity) for verdict in room.said for file in _photos(verdict)]
+    assert len(said) == len(set(said))
+
+
+def _photos(verdict: Ready | Refused) -> tuple[SeenFile, ...]:
+    return verdict.photos if isinstance(verdict, Ready) else verdict.files
