@@ -14,6 +14,8 @@ from PIL import Image, ImageOps
 Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
+SEARCH_EDGE = 1024
+
 
 class Unsuitable(Exception):
     """The picture can't be edited honestly. The message is for the user."""
@@ -62,6 +64,24 @@ def shrink(pixels: Picture, long_edge: int | None) -> Picture:
     scale = long_edge / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def resize(plane: Plane, shape: tuple[int, int]) -> Plane:
+    """`plane` at another (height, width), interpolated."""
+    if plane.shape[:2] == shape:
+        return plane
+    return np.asarray(cv2.resize(plane, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def at_search_size(pixels: Picture) -> Picture:
+    """The picture with a longer side of exactly SEARCH_EDGE, so that thresholds in pixels mean the same everywhere."""
+    height, width = pixels.shape[:2]
+    scale = SEARCH_EDGE / max(height, width)
+    if scale == 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
 
 
 def save(pixels: Picture, target: Path, *, icc_profile: bytes | None = None) -> None:

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, luma
+from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
 
 Bits = npt.NDArray[np.bool_]
 
 LEAST_SHARE = 0.03
-SEARCH_EDGE = 1024
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,8 @@ def edge_contrast(lightness: Plane, region: Bits, reach: int) -> float:
 
 def refine(mask: Plane, pixels: Picture, radius: int, epsilon: float) -> Plane:
     """`mask`, of any size, at the picture's size and drawn to its edges (guided filter, He et al. 2010)."""
-    height, width = pixels.shape[:2]
     guide = luma(pixels)
-    wanted = mask
-    if mask.shape != (height, width):
-        wanted = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    wanted = resize(mask, (pixels.shape[0], pixels.shape[1]))
     window = (2 * radius + 1, 2 * radius + 1)
     mean_guide, mean_mask = cv2.blur(guide, window), cv2.blur(wanted, window)
     covariance = cv2.blur(guide * wanted, window) - mean_guide * mean_mask

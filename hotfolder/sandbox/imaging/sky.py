@@ -7,12 +7,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
-    SEARCH_EDGE,
     Bits,
-    Region,
     edge_contrast,
     grow,
     local_spread,
@@ -20,35 +18,43 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
+from hotfolder.sandbox.imaging.view import find_view
 
 
 @dataclass(frozen=True)
 class Sky:
-    """Where the sky is. `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through.
+    """Where the sky is, and what of the picture lies outdoors under it.
 
-    `through_windows` says that the picture is a room and the sky is seen from inside.
+    `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None when everything
+    is outdoors; in a room it is 1 where the windows show the outside, sky included.
     """
 
     mask: Plane
-    through_windows: bool
+    outdoors: Plane | None
 
 
 def find_sky(pixels: Picture) -> Sky:
-    """The sky of a picture. Raises Unsuitable when it is less than 3 % of the picture."""
-    small = shrink(pixels, SEARCH_EDGE)
+    """The sky of a picture. Raises Unsuitable when less than 3 % of the picture is sky.
+
+    In a room all that the windows show counts towards the 3 %, since all of it takes the new sky's light.
+    """
+    small = at_search_size(pixels)
     candidates = skylike(small)
     found = open_sky(small, candidates)
-    through_windows = not found.any()
-    if through_windows:
-        found = window_sky(small, candidates)
+    outdoors = None
     radius = max(2, round(max(pixels.shape[:2]) * 0.004))
+    if not found.any():
+        view = find_view(small)
+        found = view.sky
+        outdoors = refine(view.outdoors, pixels, radius, 1e-3)
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
-    share = float(mask.mean())
-    if share < LEAST_SHARE:
+    share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
+    if share < LEAST_SHARE or not found.any():
         raise Unsuitable(
-            f"no sky was found in this picture (what looks like sky is {share:.1%} of it, and 3% is the least)"
+            f"no sky was found in this picture (what looks like sky is {share:.1%} of it; 3% is the least)"
         )
-    return Sky(mask, through_windows)
+    return Sky(mask, outdoors)
+
 
 
 def skylike(small: Picture) -> Bits:
@@ -91,21 +97,3 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     return np.asarray(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & (candidates | core))
 
 
-def window_sky(small: Picture, candidates: Bits) -> Bits:
-    """Sky in panes: bright, neutral, in the upper part of the frame, against something clearly darker."""
-    lightness, _, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    bright = candidates & (lightness > 88) & (blue_yellow < 3)
-    found = np.zeros_like(bright)
-    for region in regions(bright, 0.0008 * bright.size):
-        if looks_like_pane(region, lightness):
-            found |= region.bits
-    near = grow(found, max(4, max(small.shape[:2]) // 40))
-    return np.asarray(found | (near & bright)) if found.any() else found
-
-
-def looks_like_pane(region: Region, lightness: Plane) -> bool:
-    height, width = lightness.shape
-    thick = region.width > 0.015 * width and region.height > 0.015 * height
-    full = region.area > 0.2 * region.width * region.height
-    high = region.middle_row < 0.55 * height
-    return thick and full and high and edge_contrast(lightness, region.bits, 2) > 15

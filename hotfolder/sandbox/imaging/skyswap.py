@@ -26,8 +26,10 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
     colour = pixels.astype(np.float32) / np.float32(255)
     alpha = sky.mask[:, :, None]
     ground = without_sky(colour, sky.mask)
-    if sky_type == "twilight" and not sky.through_windows:
-        ground = at_dusk(ground, DUSK[sky_sub_type])
+    if sky_type == "twilight":
+        dusk = at_dusk(ground, DUSK[sky_sub_type])
+        outdoors = 1 if sky.outdoors is None else sky.outdoors[:, :, None]
+        ground = ground + (dusk - ground) * outdoors
     mixed = ground * (1 - alpha) + painted * alpha
     return np.where(alpha > 0, np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8), to_bytes(ground))
 
@@ -45,7 +47,7 @@ def sky_span(sky: Sky) -> tuple[float, float]:
     """Rows of zenith and horizon. Through a window only the lower sky is seen, so its zenith lies above the frame."""
     rows = np.nonzero((sky.mask > 0.5).mean(axis=1) > 0.002)[0]
     top, horizon = float(rows.min()), float(np.percentile(rows, 99))
-    if sky.through_windows:
+    if sky.outdoors is not None:
         top -= 0.6 * (horizon - top)
     return top, horizon + 0.08 * (horizon - top)
 
