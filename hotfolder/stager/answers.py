@@ -8,6 +8,7 @@ from typing import Any
 
 from hotfolder.errors import HotfolderError, OutcomeUnknown, Unreachable
 from hotfolder.stager.addresses import SignedUrl, is_identifier
+from hotfolder.stager.wording import error_text
 
 __all__ = [
     "Answer",
@@ -79,11 +80,15 @@ class UploadSlot:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """How far a merge is. `image_url` is set whenever `status` is "completed"."""
+    """How far a merge is. `image_url` is set whenever `status` is "completed".
+
+    `said` is what the API says beside a status that the reference doesn't know, such as why it failed.
+    """
 
     status: str
     image_url: SignedUrl | None
     answer: Answer
+    said: str = ""
 
 
 class Malformed(Exception):
@@ -141,7 +146,8 @@ def parse_group(answer: Answer) -> GroupState:
     if not isinstance(status, str) or not 0 < len(status) <= 100 or not status.isprintable():
         raise useless("the group's status is missing")
     wanted = status == "completed" or found.get("imageUrl") not in (None, "")
-    return GroupState(status, free_url(found, "imageUrl") if wanted else None, answer)
+    said = "" if status in ("processing", "completed") else error_text(answer.body)
+    return GroupState(status, free_url(found, "imageUrl") if wanted else None, answer, said)
 
 
 def parse_uploaded(answer: Answer) -> UploadedImage:

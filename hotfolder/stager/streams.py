@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import AsyncIterator
@@ -55,6 +56,8 @@ def open_photo(photo: Path, size_bytes: int | None = None) -> OpenPhoto:
     except (FileNotFoundError, NotADirectoryError):
         raise changed(photo.name) from None
     except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise changed(photo.name) from None
         raise unreadable(photo.name, problem) from None
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or size_bytes not in (None, found.st_size):

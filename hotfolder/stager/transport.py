@@ -47,11 +47,14 @@ for name in ("httpx", "httpcore"):
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. `read` and `write` hold for one piece of data, `total` for an exchange as a whole."""
+    """Seconds. `read` and `write` hold for one piece of data, `total` for an exchange as a whole.
+
+    A piece that is written is up to 1 MiB, and several uploads may share a slow line.
+    """
 
     connect_seconds: float = 10.0
     read_seconds: float = 60.0
-    write_seconds: float = 60.0
+    write_seconds: float = 300.0
     free_total_seconds: float = 120.0
     paid_read_seconds: float = 600.0
     paid_total_seconds: float = 900.0
@@ -91,7 +94,9 @@ class Reply:
 
 def plain_client(tls: ssl.SSLContext) -> httpx.AsyncClient:
     """A client that follows nothing, asks no environment and adds nothing of its own."""
-    return httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False)
+    # Shorter than any server's own patience, so that none hangs up on a request just being sent.
+    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
+    return httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, limits=limits)
 
 
 @asynccontextmanager

@@ -101,6 +101,11 @@ TABLE = {
         RequestRefused,
     ),
     "endless headers": (lambda does: does.endless(b"HTTP/1.1 200 OK\r\nX-A: "), Unreachable, OutcomeUnknown),
+    "101": (
+        lambda does: does.raw(b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"),
+        Unreachable,
+        OutcomeUnknown,
+    ),
     "300": (lambda does: does.answer(300), Unreachable, OutcomeUnknown),
     "301": (lambda does: does.answer(301, location="/elsewhere"), Unreachable, Unreachable),
     "302": (lambda does: does.answer(302, location="/elsewhere"), Unreachable, OutcomeUnknown),

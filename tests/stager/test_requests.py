@@ -150,6 +150,13 @@ async def test_group(serve, does, client_of) -> None:
     assert json.loads(state.answer.body)["else"] == 1
 
 
+async def test_a_group_that_failed_says_why(serve, does, client_of) -> None:
+    """Statuses beyond the reference are passed on, with what the API says about them."""
+    wire = await serve(does.answer(200, {"status": "failed", "error": "photos 1 and 2\ndiffer in size"}))
+    state = await client_of(wire.origin).group("group_1")
+    assert (state.status, state.image_url, state.said) == ("failed", None, "photos 1 and 2 differ in size")
+
+
 @pytest.mark.parametrize(("model", "body", "path"), OPERATIONS)
 async def test_operations(model, body, path, serve, does, client_of) -> None:
     """Section 3.2 to 3.4: every value that the reference allows is sent as it spells it, and nothing else."""
