@@ -114,6 +114,12 @@ class Store:
             session.add(row)
         return row.number
 
+    def generation(self, scope: str) -> int:
+        """The generation that these photos are bought in now."""
+        with self.session() as session:
+            row = session.get(Generation, scope)
+            return row.number if row else 0
+
     def raise_generation(self, scope: str) -> int:
         """Allow the photos of `scope` to be bought once more. Returns the new generation."""
         with self.session() as session, session.begin():

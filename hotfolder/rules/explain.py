@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 
 from hotfolder.rules.nearest import shown
 from hotfolder.rules.routing import Plan
+from hotfolder.rules.sets import sent_name
 from hotfolder.stager.operations import Json, Operation
 
 # What only the API's answers can tell stands in angle brackets.
@@ -107,8 +107,8 @@ class Explanation:
         return f"after {quiet} without a change{at_once}"
 
 
-def explain(plan: Plan, photos: Sequence[str]) -> Explanation:
-    """The calls that `plan` would make for photos with these names, in this order, if nothing were remembered."""
+def explain(plan: Plan, photos: Mapping[str, str]) -> Explanation:
+    """The calls that `plan` makes for photos (name to format, in order), with nothing remembered."""
     calls: list[PlannedCall] = []
     if plan.recipe.merge:
         calls += _merge_calls(plan, photos)
@@ -119,7 +119,7 @@ def explain(plan: Plan, photos: Sequence[str]) -> Explanation:
     return Explanation(plan, tuple(photos), tuple(calls))
 
 
-def _merge_calls(plan: Plan, photos: Sequence[str]) -> list[PlannedCall]:
+def _merge_calls(plan: Plan, photos: Mapping[str, str]) -> list[PlannedCall]:
     group: Json = {"projectId": PROJECT_ID, "groupId": GROUP_ID}
     calls = [
         PlannedCall(
@@ -127,9 +127,9 @@ def _merge_calls(plan: Plan, photos: Sequence[str]) -> list[PlannedCall]:
         ),
         PlannedCall("POST", "/api/hdr-image-group", {"projectId": PROJECT_ID, **plan.recipe.hdr.body()}),
     ]
-    for number, name in enumerate(photos, 1):
-        sent = f"{number:02}{PurePath(name).suffix.lower()}"
-        calls.append(PlannedCall("POST", "/api/hdr-upload-url", {**group, "filename": sent}))
+    for number, (name, format) in enumerate(photos.items(), 1):
+        slot = {**group, "filename": sent_name(number, format)}
+        calls.append(PlannedCall("POST", "/api/hdr-upload-url", slot))
         calls.append(PlannedCall("PUT", "<signed upload address>", note=f"the bytes of {shown(name)}"))
     return [
         *calls,

@@ -8,6 +8,11 @@ from pathlib import Path
 MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, section 2.3
 
 
+def sent_name(number: int, format: str) -> str:
+    """The name under which the API gets a set's photo `number` (from 1): ours, never the user's."""
+    return f"{number:02d}.{'png' if format == 'PNG' else 'jpg'}"
+
+
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
     """Which file, and which state of it. Equal identities mean: nobody has touched it in between."""

@@ -11,7 +11,7 @@ from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
-from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.refusals import UrlExpired
 
 PUT_ATTEMPTS = 3
@@ -80,8 +80,8 @@ async def upload_photo(
     photo = folder / file.name
     async with tools.slots.uploads:
         await asyncio.to_thread(refuse_changed, photo, identity_of(file))
-        name = f"{position:02d}.{'png' if file.format == 'PNG' else 'jpg'}"
         async with tools.gate:
+            name = sent_name(position, file.format)
             slot = await tools.client.upload_slot(project_id, group_id, name)
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:

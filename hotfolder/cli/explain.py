@@ -1,0 +1,134 @@
+"""`hotfolder explain`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.cli.problems import FAILED
+from hotfolder.config.load import load
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.errors import BadJob, UsageError
+from hotfolder.inbox.scan import scan_folders
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.forecast import remembered_calls
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.store import Store
+from hotfolder.pictures.facts import PictureFacts, PictureLimits
+from hotfolder.pictures.inspect import inspect
+from hotfolder.rules.explain import Explanation
+from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.routing import Rulebook, plan
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said of one folder: an explanation, or why it would be refused."""
+
+    folder: Path
+    explanation: Explanation | None
+    remembered: int = 0
+    problems: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.folder}"
+        if self.explanation is not None:
+            yield from (f"  {line}" for line in self.explanation.lines())
+            if self.remembered:
+                left = self.explanation.paid_calls - self.remembered
+                yield f"  Bought before: {self.remembered} of the paid calls, so {left} would be paid now."
+        for problem in self.problems:
+            yield f"  Would be refused, before anything is sent: {problem}"
+
+    def as_dict(self) -> dict[str, object]:
+        found = self.explanation.as_dict() if self.explanation else {}
+        return {
+            "path": str(self.folder),
+            **found,
+            "remembered_calls": self.remembered,
+            "problems": list(self.problems),
+        }
+
+
+def explain(path: Path, config: Path, *, as_json: bool) -> int:
+    """Explain a set's folder, or every set of a project's folder. 1 when one would be refused."""
+    settings = load(config, os.environ)
+    folders = sets_below(path)
+    answers = [answer(settings, folder) for folder in folders]
+    if as_json:
+        told = [one.as_dict() for one in answers]
+        print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+    else:
+        print("\n\n".join("\n".join(one.lines()) for one in answers))
+    return FAILED if any(one.problems for one in answers) else 0
+
+
+def sets_below(path: Path) -> list[Path]:
+    """The folder itself when photos lie in it, else the folders in it that hold some. Raises UsageError."""
+    folder = path.absolute()
+    if not folder.is_dir():
+        raise UsageError(f"{path} is not a folder", hint="Give a room's folder, or a project's.")
+    candidates = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
+    found = [one for one in candidates if names_in(one)]
+    if not found:
+        raise UsageError(f"there are no photos in {path}, nor in its folders")
+    return found[:1] if found[0] == folder else found
+
+
+def names_in(folder: Path) -> list[str]:
+    """The photos of a folder in their order, as the inbox sees them."""
+    key = (folder.parent.name, folder.name)
+    seen = scan_folders(folder.parent.parent, [key]).folders.get(key)
+    return [file.name for file in seen.photos] if seen else []
+
+
+def answer(settings: Settings, folder: Path) -> Answer:
+    inbox = inbox_of(settings, folder)
+    rulebook = rulebook_for(settings, inbox)
+    problems: list[str] = []
+    photos: dict[str, PictureFacts | None] = {}
+    for name in names_in(folder):
+        try:
+            photos[name] = inspect(folder / name, limits=PictureLimits(settings.limits.photo_bytes))
+        except BadJob as error:
+            photos[name] = None
+            problems.append(sentence(error))
+    try:
+        found = explanation(rulebook, folder, photos)
+    except BadJob as error:
+        return Answer(folder, None, problems=(*problems, sentence(error)))
+    remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
+    return Answer(folder, found, remembered, tuple(problems))
+
+
+def explanation(rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None]) -> Explanation:
+    decided = plan(rulebook, folder.parent.name, folder.name, len(photos))
+    formats = {name: facts.format if facts else "JPEG" for name, facts in photos.items()}
+    return explain_plan(decided, formats)
+
+
+def forecast(settings: Settings, found: Explanation, photos: list[str]) -> int:
+    """How many of the calls are bought already, at the configured API."""
+    database = read_store(settings.state_folder)
+    if database is None:
+        return 0
+    try:
+        store, ledger = Store(database), Ledger(database)
+        recipe, again = found.plan.recipe, found.plan.again
+        return remembered_calls(store, ledger, settings.api.base_url, photos, recipe, again=again)
+    finally:
+        database.dispose()
+
+
+def inbox_of(settings: Settings, folder: Path) -> InboxSettings:
+    """The inbox that the folder lies in; the first one for a folder that lies elsewhere."""
+    inboxes = settings.all_inboxes()
+    return next((one for one in inboxes if folder.is_relative_to(settings.inbox_folder(one))), inboxes[0])
+
+
+def sentence(error: BadJob) -> str:
+    return f"{error.message} {error.hint}".strip()
