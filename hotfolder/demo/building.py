@@ -5,7 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from hotfolder.demo.solids import Material, Solid
-from hotfolder.demo.textures import Floats, Surface, brick, fabric, noise, paint, plain, plaster, roof_tiles, seam
+from hotfolder.demo.textures import (
+    Floats,
+    Surface,
+    brick,
+    fabric,
+    noise,
+    paint,
+    plain,
+    plaster,
+    roof_tiles,
+    seam,
+)
 
 BRICK = Material(brick((0.34, 0.155, 0.10)), (0.33, 0.17, 0.12))
 RENDERED = Material(plaster((0.70, 0.67, 0.60), grain=0.02), (0.68, 0.65, 0.59))
@@ -35,7 +46,12 @@ class Span:
 
 
 def block(
-    x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], of: Material, *, casts: bool = True
+    x: tuple[float, float],
+    y: tuple[float, float],
+    z: tuple[float, float],
+    of: Material,
+    *,
+    casts: bool = True,
 ) -> Solid:
     """A box from one corner to the other."""
     spans = (Span(*x), Span(*y), Span(*z))
@@ -48,7 +64,13 @@ def block(
 
 
 def gable(
-    x: tuple[float, float], y: tuple[float, float], eaves: float, rise: float, *, ridge_along_x: bool, wall: Material
+    x: tuple[float, float],
+    y: tuple[float, float],
+    eaves: float,
+    rise: float,
+    *,
+    ridge_along_x: bool,
+    wall: Material,
 ) -> list[Solid]:
     """A pitched roof over the rectangle: two tiled slopes with overhanging eaves, and the walls below its ends."""
     sx, sy = Span(*x), Span(*y)
@@ -80,7 +102,9 @@ def gable(
             solids.append(Solid(place, board, WHITE, cuts=cuts, casts=False))
     body = (sx.half, sy.half, rise / 2)
     wedge = [
-        (0.0, s * rise, sy.half, sy.half * rise / 2) if ridge_along_x else (s * rise, 0.0, sx.half, sx.half * rise / 2)
+        (0.0, s * rise, sy.half, sy.half * rise / 2)
+        if ridge_along_x
+        else (s * rise, 0.0, sx.half, sx.half * rise / 2)
         for s in (-1.0, 1.0)
     ]
     solids.append(Solid((sx.middle, sy.middle, eaves + rise / 2 - 0.16), body, wall, cuts=tuple(wedge)))
@@ -90,8 +114,8 @@ def gable(
 def gutter(x: tuple[float, float], y: float, z: float) -> list[Solid]:
     """A gutter below the eaves of a front, its white fascia, and a downpipe at the right-hand end."""
     return [
-        block(x, (y - 0.36, y - 0.25), (z - 0.30, z - 0.20), GUTTER, casts=False),
-        block(x, (y - 0.25, y - 0.22), (z - 0.34, z - 0.14), WHITE, casts=False),
+        block(x, (y - 0.42, y - 0.30), (z - 0.31, z - 0.21), GUTTER, casts=False),
+        block(x, (y - 0.30, y - 0.0), (z - 0.42, z - 0.33), WHITE),
         block((x[1] - 0.42, x[1] - 0.34), (y - 0.10, y - 0.02), (0.05, z - 0.3), GUTTER, casts=False),
     ]
 
@@ -102,7 +126,7 @@ def pane(x: tuple[float, float], z: tuple[float, float], *, curtains: float, see
     def surface(p: Floats, n: Floats, footprint: Floats) -> Floats:
         u = (p[0] - x[0]) / (x[1] - x[0])
         v = (p[2] - z[0]) / (z[1] - z[0])
-        dim = 0.014 + 0.030 * (1 - v) ** 2 + 0.008 * noise(p[0], p[2], period=2.5, seed=seed, slope=1.4)
+        dim = 0.014 + 0.030 * (1 - v) ** 2 + 0.004 * noise(p[0], p[2], period=2.5, seed=seed, slope=1.4)
         room = paint((1.0, 0.86, 0.70), dim)
         folds = 0.20 + 0.035 * np.sin(p[0] * 62 + seed) + 0.05 * v
         cloth = paint((0.96, 0.93, 0.88), folds)
@@ -113,10 +137,18 @@ def pane(x: tuple[float, float], z: tuple[float, float], *, curtains: float, see
 
 
 def window(
-    x: tuple[float, float], z: tuple[float, float], y: float, *, lights: int = 2, curtains: float = 0.2, bar: bool = True
+    x: tuple[float, float],
+    z: tuple[float, float],
+    y: float,
+    *,
+    lights: int = 2,
+    curtains: float = 0.2,
+    bar: bool = True,
 ) -> list[Solid]:
     """A white window in a front wall at `y`: panes, frame, stone sill and lintel."""
-    glass = Material(pane(x, z, curtains=curtains, seed=int(x[0] * 7 + z[0] * 3) % 50 + 150), (0.05, 0.05, 0.05), 3.2)
+    glass = Material(
+        pane(x, z, curtains=curtains, seed=int(x[0] * 7 + z[0] * 3) % 50 + 150), (0.05, 0.05, 0.05), 3.2
+    )
     third = (x[1] - x[0]) / lights
     uprights = [(x[0], x[0] + 0.075), (x[1] - 0.075, x[1])]
     uprights += [(x[0] + k * third - 0.045, x[0] + k * third + 0.045) for k in range(1, lights)]

@@ -82,6 +82,8 @@ def expose(radiance: Floats, ev: float, *, seed: int, iso: int = 100) -> NDArray
 def tone(raw: Floats) -> Floats:
     """The body's picture style: sRGB with a gentle toe and shoulder over linear sensor values from 0 to 1."""
     lifted = raw * 1.55 / (1 + 0.55 * raw)
-    encoded = np.where(lifted <= 0.0031308, 12.92 * lifted, 1.055 * np.maximum(lifted, 1e-6) ** (1 / 2.4) - 0.055)
+    encoded = np.where(
+        lifted <= 0.0031308, 12.92 * lifted, 1.055 * np.maximum(lifted, 1e-6) ** (1 / 2.4) - 0.055
+    )
     curved = encoded - 0.022 * np.sin(2 * np.pi * encoded)
     return np.clip(curved, 0, 1).astype(np.float32)

@@ -48,7 +48,9 @@ def hemisphere(count: int, seed: int) -> Floats:
     index = np.arange(count) + 0.5
     radius = np.sqrt(index / count)
     angle = index * np.pi * (3 - np.sqrt(5)) + seed
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - radius**2)]).astype(np.float32)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), np.sqrt(1 - radius**2)]).astype(
+        np.float32
+    )
 
 
 def gather(
@@ -120,7 +122,9 @@ class RoomLight:
                     continue
                 part = self.outdoors(points[:, lit], direction[:, lit]) * form[lit]
                 if shadows:
-                    part = part * (1 - blocked(self.furniture, points[:, lit], direction[:, lit], distance[lit]))
+                    part = part * (
+                        1 - blocked(self.furniture, points[:, lit], direction[:, lit], distance[lit])
+                    )
                 total[:, lit] += part
         return total
 
@@ -152,14 +156,36 @@ class RoomLight:
             return total
         shadow = np.zeros(index.size, np.float32)
         start = points[:, index] + normals[:, index] * 2e-3
+        solids = self.in_the_way(solids, start)
         for k in range(samples):
-            wobble = np.array([[np.cos(k * 2.4)], [0.3 * np.sin(k * 3.1)], [np.sin(k * 2.4)]], np.float32) * 0.006
+            wobble = (
+                np.array([[np.cos(k * 2.4)], [0.3 * np.sin(k * 3.1)], [np.sin(k * 2.4)]], np.float32) * 0.006
+            )
             direction = np.broadcast_to(to_sun + wobble, start.shape).astype(np.float32)
             shadow += blocked(solids, start, direction, 30.0) / samples
         total[:, index] = np.asarray(self.sun, np.float32)[:, None] * facing[index] * (1 - shadow)
         return total
 
-    def passes(self, opening: Opening, points: Floats, to_sun: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    @cached_property
+    def across(self) -> Floats:
+        """Two directions at right angles to the sun's rays: (2, 3)."""
+        to_sun = -np.asarray(self.sun_direction, np.float32)[:, None]
+        return np.concatenate(bases(np.asarray(to_sun / np.linalg.norm(to_sun), np.float32)), axis=1).T
+
+    def in_the_way(self, solids: Sequence[Solid], points: Floats) -> list[Solid]:
+        """The solids that could stand between the sun and any of the points."""
+        flat = self.across @ points
+        low, high = flat.min(1) - 0.1, flat.max(1) + 0.1
+        kept = []
+        for solid in solids:
+            outline = self.across @ solid.corners
+            if (outline.max(1) >= low).all() and (outline.min(1) <= high).all():
+                kept.append(solid)
+        return kept
+
+    def passes(
+        self, opening: Opening, points: Floats, to_sun: Floats
+    ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         inward = np.asarray(opening.inward, np.float32)[:, None]
         speed = float(-(to_sun * inward).sum())
         if speed <= 0:

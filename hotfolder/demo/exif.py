@@ -36,7 +36,9 @@ def camera_exif(shot: Shot) -> Image.Exif:
     details = photo.get_ifd(ExifTags.IFD.Exif)
     details[base.ExifVersion] = b"0231"
     details[base.DateTimeOriginal] = details[base.DateTimeDigitized] = stamp
-    details[base.SubsecTimeOriginal] = details[base.SubsecTimeDigitized] = f"{shot.taken.microsecond // 10000:02d}"
+    details[base.SubsecTimeOriginal] = details[base.SubsecTimeDigitized] = (
+        f"{shot.taken.microsecond // 10000:02d}"
+    )
     details[base.ExposureTime] = IFDRational(shot.seconds.numerator, shot.seconds.denominator)
     details[base.FNumber] = IFDRational(round(shot.aperture * 10), 10)
     details[base.ISOSpeedRatings] = shot.iso

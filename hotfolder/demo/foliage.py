@@ -43,7 +43,7 @@ def clump_places(crown: Crown, generator: np.random.Generator) -> Floats:
     if not crown.clipped:
         way = generator.standard_normal((crown.clumps, 3)).astype(np.float32)
         way /= np.linalg.norm(way, axis=1, keepdims=True)
-        return np.asarray(way * generator.uniform(0.45, 0.86, (crown.clumps, 1)), np.float32)
+        return np.asarray(way * generator.uniform(0.35, 0.88, (crown.clumps, 1)), np.float32)
     half = np.asarray(crown.half)
     faces = half.prod() / half
     way = generator.uniform(-0.97, 0.97, (crown.clumps, 3)).astype(np.float32)
@@ -62,8 +62,10 @@ def crown_flakes(crown: Crown, light: float, detail: float) -> Flakes:
     home = generator.integers(0, crown.clumps, count)
     spread = generator.standard_normal((count, 3)).astype(np.float32)
     spread /= np.linalg.norm(spread, axis=1, keepdims=True)
-    size = float(half.min()) * generator.uniform(0.28, 0.5, (crown.clumps, 1)).astype(np.float32)
-    places = clumps[home] + spread * size[home] * generator.uniform(0.75, 1.08, (count, 1)).astype(np.float32)
+    size = float(half.min()) * generator.uniform(
+        *((0.25, 0.42) if crown.clipped else (0.2, 0.42)), (crown.clumps, 1)
+    ).astype(np.float32)
+    places = clumps[home] + spread * size[home] * generator.uniform(0.6, 1.03, (count, 1)).astype(np.float32)
     outward = np.clip(np.linalg.norm(places / half, axis=1), 0, 1.2)
     height = np.clip(places[:, 2] / half[2] * 0.5 + 0.5, 0, 1)
     lit = (0.16 + 0.50 * np.clip(0.5 + 0.5 * spread[:, 2], 0, 1) + 0.34 * height) * (0.35 + 0.65 * outward**2)
@@ -110,7 +112,11 @@ def grass_flakes(
     belly = root + np.concatenate([lean * 0.35, tall[:, None] * 0.55], 1)
     corners = np.stack([root - side, belly - side * 0.8, tip, belly + side], axis=1)
     shade = generator.uniform(0.55, 1.5, count) * (0.75 + 0.25 * generator.random(count))
-    colour = turf_colour(np.asarray(health + generator.normal(0, 0.13, count), np.float32)).T * shade[:, None] * light
+    colour = (
+        turf_colour(np.asarray(health + generator.normal(0, 0.13, count), np.float32)).T
+        * shade[:, None]
+        * light
+    )
     return Flakes(corners.astype(np.float32), colour.astype(np.float32))
 
 
@@ -125,7 +131,9 @@ def draw(render: Render, camera: Pinhole, flakes: list[Flakes]) -> Render:
     place = shape.mean(1)
     column = np.clip(place[:, 0], 0, camera.width - 1).astype(int)
     row = np.clip(place[:, 1], 0, camera.height - 1).astype(int)
-    inside = (np.abs(place - [camera.width / 2, camera.height / 2]) < [camera.width * 0.52, camera.height * 0.54]).all(1)
+    inside = (
+        np.abs(place - [camera.width / 2, camera.height / 2]) < [camera.width * 0.52, camera.height * 0.54]
+    ).all(1)
     shown = (depth.reshape(-1, 4).min(1) > 0.3) & inside & (away < render.depth[row, column] + 0.06)
     order = np.flatnonzero(shown)[np.argsort(-away[shown], kind="stable")]
     peak = float(np.percentile(radiance, 99.9)) * 1.05

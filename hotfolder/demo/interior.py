@@ -45,7 +45,10 @@ LEAF = Material(plain((0.06, 0.115, 0.03)), (0.06, 0.115, 0.03), gloss=0.3)
 
 def draped(p: Floats, n: Floats, footprint: Floats) -> Floats:
     """Hanging linen: its folds keep light from their own valleys."""
-    return np.asarray(fabric((0.60, 0.55, 0.47), weave=0.03, seed=37)(p, n, footprint) * (0.35 + 0.65 * n[1] ** 2), np.float32)
+    return np.asarray(
+        fabric((0.60, 0.55, 0.47), weave=0.03, seed=37)(p, n, footprint) * (0.35 + 0.65 * n[1] ** 2),
+        np.float32,
+    )
 
 
 DRAPE = Material(draped, (0.5, 0.46, 0.4))
@@ -83,7 +86,9 @@ def print_in_frame(centre: tuple[float, float], size: float, seed: int) -> Surfa
     return surface
 
 
-def box(x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], of: Material, **more: object) -> Solid:
+def box(
+    x: tuple[float, float], y: tuple[float, float], z: tuple[float, float], of: Material, **more: object
+) -> Solid:
     """A box from one corner to the other."""
     spans = (x, y, z)
     centre = tuple((a + b) / 2 for a, b in spans)
@@ -116,7 +121,11 @@ def shell() -> list[Solid]:
         box((gx0 - 0.06, gx1 + 0.06), (BACK - 0.09, BACK + WALL), (gz0 - 0.035, gz0), TRIM),
         box((LEFT - WALL, LEFT + 0.09), (sy0 - 0.06, sy1 + 0.06), (sz0 - 0.035, sz0), TRIM),
     ]
-    return solids + casement((gx0, gx1), (gz0, gz1), along_x=True) + casement((sy0, sy1), (sz0, sz1), along_x=False)
+    return (
+        solids
+        + casement((gx0, gx1), (gz0, gz1), along_x=True)
+        + casement((sy0, sy1), (sz0, sz1), along_x=False)
+    )
 
 
 def casement(span: tuple[float, float], rise: tuple[float, float], *, along_x: bool) -> list[Solid]:
@@ -124,7 +133,9 @@ def casement(span: tuple[float, float], rise: tuple[float, float], *, along_x: b
     (a, b), (low, high) = span, rise
     third = (b - a) / 3
     deep = (BACK + 0.10, BACK + 0.16) if along_x else (LEFT - 0.16, LEFT - 0.10)
-    uprights = [(a, a + 0.06), (b - 0.06, b)] + [(a + k * third - 0.035, a + k * third + 0.035) for k in (1, 2)]
+    uprights = [(a, a + 0.06), (b - 0.06, b)] + [
+        (a + k * third - 0.035, a + k * third + 0.035) for k in (1, 2)
+    ]
     bar = low + (high - low) * 0.69
     rails = [(low, low + 0.06), (high - 0.06, high), (bar - 0.018, bar + 0.018)]
     parts = [(u, rise) for u in uprights] + [(span, r) for r in rails]
@@ -152,14 +163,32 @@ def sofa() -> list[Solid]:
     """A three-seater with its back to the right-hand wall, two cushions on it."""
     y0, y1 = 2.15, 4.75
     seats = [
-        box((1.72, 2.62), (y0 + 0.2 + k * 0.735, y0 + 0.2 + (k + 1) * 0.735), (0.25, 0.46), SOFA, shape="round", rounding=0.07)
+        box(
+            (1.72, 2.62),
+            (y0 + 0.2 + k * 0.735, y0 + 0.2 + (k + 1) * 0.735),
+            (0.25, 0.46),
+            SOFA,
+            shape="round",
+            rounding=0.07,
+        )
         for k in range(3)
     ]
     backs = [
-        box((2.40, 2.68), (y0 + 0.2 + k * 0.735, y0 + 0.2 + (k + 1) * 0.735), (0.42, 0.84), SOFA, shape="round", rounding=0.10)
+        box(
+            (2.40, 2.68),
+            (y0 + 0.2 + k * 0.735, y0 + 0.2 + (k + 1) * 0.735),
+            (0.42, 0.84),
+            SOFA,
+            shape="round",
+            rounding=0.10,
+        )
         for k in range(3)
     ]
-    legs = [box((x, x + 0.05), (y, y + 0.05), (0, 0.1), BLACK) for x in (1.76, 2.75) for y in (y0 + 0.05, y1 - 0.1)]
+    legs = [
+        box((x, x + 0.05), (y, y + 0.05), (0, 0.1), BLACK)
+        for x in (1.76, 2.75)
+        for y in (y0 + 0.05, y1 - 0.1)
+    ]
     return [
         box((1.74, 2.82), (y0, y1), (0.09, 0.30), SOFA, shape="round", rounding=0.03),
         box((2.60, 2.84), (y0, y1), (0.10, 0.78), SOFA, shape="round", rounding=0.07),
@@ -190,7 +219,9 @@ def armchair() -> list[Solid]:
     centre, yaw = (-1.75, 4.55), 38.0
     c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
 
-    def part(x: float, y: float, z: float, half: tuple[float, float, float], rounding: float, of: Material = LINEN) -> Solid:
+    def part(
+        x: float, y: float, z: float, half: tuple[float, float, float], rounding: float, of: Material = LINEN
+    ) -> Solid:
         place = (centre[0] + float(c * x - s * y), centre[1] + float(s * x + c * y), z)
         return Solid(place, half, of, "round", yaw, rounding)
 
@@ -201,7 +232,9 @@ def armchair() -> list[Solid]:
         part(0, 0.36, 0.56, (0.36, 0.10, 0.36), 0.09),
         part(-0.38, 0.02, 0.38, (0.08, 0.40, 0.24), 0.07),
         part(0.38, 0.02, 0.38, (0.08, 0.40, 0.24), 0.07),
-        Solid((centre[0] + 0.02, centre[1] + 0.02, 0.58), (0.18, 0.075, 0.17), MUSTARD, "round", yaw + 4, 0.07),
+        Solid(
+            (centre[0] + 0.02, centre[1] + 0.02, 0.58), (0.18, 0.075, 0.17), MUSTARD, "round", yaw + 4, 0.07
+        ),
     ]
 
 
@@ -288,7 +321,9 @@ def outdoors(origins: Floats, directions: Floats) -> Floats:
         crown = top + (0.05 if far > 20 else 0.012) * swell + 0.004 * leaf
         inside = np.clip((rise - crown + 0.09) / 0.09, 0, 1)
         clump = noise(bearing * far, rise * far, period=far * 0.6, seed=seed + 2, slope=1.2)
-        foliage = np.asarray(tint, np.float32)[:, None] * np.clip(0.45 + 0.22 * leaf + 0.2 * clump + 0.5 * inside, 0.1, 2)
+        foliage = np.asarray(tint, np.float32)[:, None] * np.clip(
+            0.45 + 0.22 * leaf + 0.2 * clump + 0.5 * inside, 0.1, 2
+        )
         picture = np.where((rise < crown) & (rise > -1.7 / far), foliage, picture)
     return np.asarray(picture * np.float32(2.4), np.float32)
 

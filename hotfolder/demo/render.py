@@ -5,7 +5,6 @@ shadows and outlines are worked out for every pixel, and again at four places in
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotfolder.demo.camera import Pinhole
-from hotfolder.demo.solids import FAR, Solid, nearest
+from hotfolder.demo.solids import Solid, nearest
 from hotfolder.demo.textures import Floats
 
-TILE = 128
-THREADS = 2
-COARSE_COLUMNS = 300
+TILE = 160
+COARSE_COLUMNS = 240
 SUBSAMPLES = ((0.12, 0.38), (0.62, 0.12), (0.38, 0.88), (0.88, 0.62))
 
 
@@ -109,24 +107,21 @@ class Caster:
         """Fill the coarse grid with soft light."""
         y, x = np.mgrid[0 : self.rows, 0 : self.columns].astype(np.float32)
         px, py = ((x + 0.5) * self.step).ravel(), ((y + 0.5) * self.step).ravel()
-        chunks = np.array_split(np.arange(px.size), max(THREADS, px.size // 12000))
-
-        def one(index: NDArray[np.int64]) -> Floats:
-            met, direction = self.cast(px[index], py[index])
-            light = np.zeros((9, index.size), np.float32)
-            solid = np.flatnonzero(met.which >= 0)
-            if solid.size:
-                light[:, solid] = self.world.light.soft(
-                    met.points[:, solid] + met.normals[:, solid] * 1e-3,
-                    met.normals[:, solid],
-                    direction[:, solid],
-                    self.gloss[met.which[solid]],
-                )
-            return np.concatenate([met.normals, met.points, light])
-
-        with ThreadPoolExecutor(THREADS) as pool:
-            grid = np.concatenate(list(pool.map(one, chunks)), axis=1)
+        chunks = np.array_split(np.arange(px.size), max(1, px.size // 12000))
+        grid = np.concatenate([self.soft_light(px[chunk], py[chunk]) for chunk in chunks], axis=1)
         self.guide = smooth(grid.reshape(15, self.rows, self.columns)).reshape(15, -1).T.copy()
+
+    def soft_light(self, px: Floats, py: Floats) -> Floats:
+        met, direction = self.cast(px, py)
+        light = np.zeros((9, px.size), np.float32)
+        index = np.flatnonzero(met.which >= 0)
+        if index.size:
+            points, normals = met.points[:, index], met.normals[:, index]
+            gloss = self.gloss[met.which[index]]
+            light[:, index] = self.world.light.soft(
+                points + normals * 1e-3, normals, direction[:, index], gloss
+            )
+        return np.concatenate([met.normals, met.points, light])
 
     def look_up(self, px: Floats, py: Floats, met: Surfaces) -> Floats:
         """Soft light (9, N) at surfaces, from the coarse grid's neighbours on the same surface."""
@@ -202,46 +197,45 @@ def render(world: World) -> Render:
     depth = np.zeros((height, width), np.float32)
     which = np.zeros((height, width), np.int16)
     normals = np.zeros((height, width, 3), np.float32)
-    tiles = [(y, x) for y in range(0, height, TILE) for x in range(0, width, TILE)]
-
-    def first(corner: tuple[int, int]) -> None:
-        rows = slice(corner[0], min(corner[0] + TILE, height))
-        columns = slice(corner[1], min(corner[1] + TILE, width))
-        y, x = np.mgrid[rows, columns].astype(np.float32) + np.float32(0.5)
+    tiles = [
+        (slice(y, min(y + TILE, height)), slice(x, min(x + TILE, width)))
+        for y in range(0, height, TILE)
+        for x in range(0, width, TILE)
+    ]
+    for tile in tiles:
+        y, x = np.mgrid[tile].astype(np.float32) + np.float32(0.5)
         colour, met = caster.shade(x.ravel(), y.ravel())
-        radiance[rows, columns] = colour.T.reshape(*x.shape, 3)
-        depth[rows, columns] = met.distance.reshape(x.shape)
-        which[rows, columns] = met.which.reshape(x.shape)
-        normals[rows, columns] = met.normals.T.reshape(*x.shape, 3)
-
-    def again(corner: tuple[int, int]) -> None:
-        rows, columns = slice(corner[0], corner[0] + TILE), slice(corner[1], corner[1] + TILE)
-        y, x = np.nonzero(ends[rows, columns])
-        if not y.size:
-            return
-        places = np.array(SUBSAMPLES, np.float32)
-        px = (x[:, None] + corner[1] + places[:, 0]).ravel().astype(np.float32)
-        py = (y[:, None] + corner[0] + places[:, 1]).ravel().astype(np.float32)
-        colour, _ = caster.shade(px, py)
-        radiance[y + corner[0], x + corner[1]] = colour.reshape(3, -1, len(places)).mean(2).T
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(first, tiles))
-        ends = outlines(which, normals)
-        list(pool.map(again, tiles))
+        radiance[tile] = colour.T.reshape(*x.shape, 3)
+        depth[tile] = met.distance.reshape(x.shape)
+        which[tile] = met.which.reshape(x.shape)
+        normals[tile] = met.normals.T.reshape(*x.shape, 3)
+    ends = outlines(which, normals)
+    for tile in tiles:
+        refine(caster, radiance[tile], ends[tile], (tile[0].start, tile[1].start))
     return Render(radiance, depth)
+
+
+def refine(caster: Caster, radiance: Floats, ends: NDArray[np.bool_], corner: tuple[int, int]) -> None:
+    """Replace the marked pixels of a tile at `corner` (row, column) by the mean of several places in each."""
+    y, x = np.nonzero(ends)
+    if not y.size:
+        return
+    places = np.array(SUBSAMPLES, np.float32)
+    px = (x[:, None] + corner[1] + places[:, 0]).ravel().astype(np.float32)
+    py = (y[:, None] + corner[0] + places[:, 1]).ravel().astype(np.float32)
+    colour, _ = caster.shade(px, py)
+    radiance[y, x] = colour.reshape(3, -1, len(places)).mean(2).T
 
 
 def outlines(which: NDArray[np.int16], normals: Floats) -> NDArray[np.bool_]:
     """Pixels where one solid, or one of its faces, ends."""
     ends = np.zeros(which.shape, bool)
     down = (which[1:] != which[:-1]) | ((normals[1:] * normals[:-1]).sum(2) < 0.8) & (which[1:] >= 0)
-    across = (which[:, 1:] != which[:, :-1]) | ((normals[:, 1:] * normals[:, :-1]).sum(2) < 0.8) & (which[:, 1:] >= 0)
+    across = (which[:, 1:] != which[:, :-1]) | ((normals[:, 1:] * normals[:, :-1]).sum(2) < 0.8) & (
+        which[:, 1:] >= 0
+    )
     ends[1:] |= down
     ends[:-1] |= down
     ends[:, 1:] |= across
     ends[:, :-1] |= across
     return ends
-
-
-__all__ = ["FAR", "Light", "Render", "World", "render"]

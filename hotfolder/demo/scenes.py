@@ -19,7 +19,13 @@ from hotfolder.demo.textures import Floats
 
 JPEG_QUALITY = 92
 PROJECT = "12 Elm Road"
-FIVE = ((-4, Fraction(1, 250)), (-2, Fraction(1, 60)), (0, Fraction(1, 15)), (2, Fraction(1, 4)), (4, Fraction(1)))
+FIVE = (
+    (-4, Fraction(1, 250)),
+    (-2, Fraction(1, 60)),
+    (0, Fraction(1, 15)),
+    (2, Fraction(1, 4)),
+    (4, Fraction(1)),
+)
 THREE = ((-2, Fraction(1, 500)), (0, Fraction(1, 125)), (2, Fraction(1, 30)))
 FIRST_FRAME = datetime(2026, 5, 12, 10, 31, 7, 340000)  # noqa: DTZ001 - cameras know no time zone
 
@@ -51,8 +57,8 @@ class DroppedScene:
 
 SCENES: tuple[DemoScene, ...] = (
     DemoScene(PROJECT, "living-room", "Living room", living_room, FIVE, -1.7, 21, 101),
-    DemoScene(PROJECT, "front__sky-twilight", "Front of the house", front, THREE, 0.0, 22, 111),
-    DemoScene(PROJECT, "garden__lawn-medium__sky-blue", "Garden", garden, THREE, 0.0, 20, 121),
+    DemoScene(PROJECT, "front__sky-twilight", "Front of the house", front, THREE, 0.5, 22, 111),
+    DemoScene(PROJECT, "garden__lawn-medium__sky-blue", "Garden", garden, THREE, 0.5, 20, 121),
 )
 
 
@@ -97,6 +103,8 @@ def nudged(radiance: Floats, number: int) -> Floats:
     dx, dy = 0.9 * np.sin(number * 2.1), 0.6 * np.sin(number * 1.3)
     move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
     return np.asarray(
-        cv2.warpAffine(radiance, move, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        cv2.warpAffine(
+            radiance, move, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
         np.float32,
     )

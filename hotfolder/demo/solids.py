@@ -62,7 +62,9 @@ class Solid:
     def meet(self, rays: "Rays", *, coarse: bool = False) -> Floats:
         """Distances along the rays to the first entry from outside, FAR where there is none."""
         own = rays if self.yaw_degrees == 0 else rays.turned(self.turn)
-        centre = self.centre if self.yaw_degrees == 0 else tuple(self.turn @ np.asarray(self.centre, np.float32))
+        centre = (
+            self.centre if self.yaw_degrees == 0 else tuple(self.turn @ np.asarray(self.centre, np.float32))
+        )
         enter, leave = self.slabs(own, centre)
         if self.shape == "box" or (coarse and self.shape == "round"):
             return np.where((enter < leave) & (enter > 1e-4), enter, FAR)
@@ -105,11 +107,9 @@ class Solid:
             so, sd = so[:2], sd[:2]
         a, b, c = (sd * sd).sum(0), (so * sd).sum(0), (so * so).sum(0) - 1
         root = b * b - a * c
-        t = (-b - np.sqrt(np.maximum(root, 0))) / np.maximum(a, 1e-12)
-        if self.shape == "cylinder":
-            t = np.maximum(t, enter)
-            beyond = (-b + np.sqrt(np.maximum(root, 0))) / np.maximum(a, 1e-12)
-            leave = np.minimum(leave, beyond)
+        spread = np.sqrt(np.maximum(root, 0))
+        t = np.maximum((-b - spread) / np.maximum(a, 1e-12), enter)
+        leave = np.minimum(leave, (-b + spread) / np.maximum(a, 1e-12))
         return np.where((root > 0) & (t > 1e-4) & (t < leave + 1e-4), t, FAR).astype(np.float32)
 
     def march(self, o: Floats, d: Floats, enter: Floats, leave: Floats) -> Floats:
@@ -119,7 +119,8 @@ class Solid:
         for _ in range(ROUND_STEPS):
             q = np.abs(o + d * t) - inner
             outside = np.maximum(q, 0)
-            gap = np.sqrt((outside * outside).sum(0)) + np.minimum(q.max(0), 0) - self.rounding
+            within = np.minimum(np.maximum(np.maximum(q[0], q[1]), q[2]), 0)
+            gap = np.sqrt(outside[0] ** 2 + outside[1] ** 2 + outside[2] ** 2) + within - self.rounding
             t += gap
         return np.where((gap < 2e-3) & (t < leave + 1e-3) & (t > 1e-4), t, FAR).astype(np.float32)
 
@@ -167,7 +168,9 @@ class Rays:
 
     @cached_property
     def inverse(self) -> Floats:
-        return np.asarray(1 / np.where(np.abs(self.direction) < 1e-9, np.float32(1e-9), self.direction), np.float32)
+        return np.asarray(
+            1 / np.where(np.abs(self.direction) < 1e-9, np.float32(1e-9), self.direction), np.float32
+        )
 
     @cached_property
     def steepness(self) -> Floats:

@@ -39,7 +39,10 @@ def noise(u: Floats, v: Floats, *, period: float, seed: int, slope: float = 1.0)
     x, y = u * np.float32(TILE_SIZE / period), v * np.float32(TILE_SIZE / period)
     left, top = np.floor(x), np.floor(y)
     fx, fy = x - left, y - top
-    column, row = left.astype(np.int32) & (TILE_SIZE - 1), (top.astype(np.int32) & (TILE_SIZE - 1)) * TILE_SIZE
+    column, row = (
+        left.astype(np.int32) & (TILE_SIZE - 1),
+        (top.astype(np.int32) & (TILE_SIZE - 1)) * TILE_SIZE,
+    )
     right, below = (column + 1) & (TILE_SIZE - 1), (row + TILE_SIZE) & (TILE_SIZE * TILE_SIZE - 1)
     upper = tile[row + column] * (1 - fx) + tile[row + right] * fx
     lower = tile[below + column] * (1 - fx) + tile[below + right] * fx
@@ -62,7 +65,9 @@ def seam(position: Floats, spacing: float, width: float, footprint: Floats) -> F
     distance = np.abs((position / spacing + 0.5) % 1 - 0.5) * spacing
     blur = np.maximum(footprint, 0.25 * width)
     sharp = np.clip((width / 2 - distance) / blur + 0.5, 0, 1)
-    return np.asarray(np.where(blur > 0.35 * spacing, width / spacing, sharp * np.minimum(1, width / blur)), np.float32)
+    return np.asarray(
+        np.where(blur > 0.35 * spacing, width / spacing, sharp * np.minimum(1, width / blur)), np.float32
+    )
 
 
 def paint(colour: Colour, shade: Floats) -> Floats:
@@ -140,10 +145,10 @@ def brick(colour: Colour, mortar: Colour = (0.42, 0.39, 0.35)) -> Surface:
         fired = cell_random(np.floor(shifted / 0.235), course, 9)
         shade = 0.82 + 0.34 * fired + 0.07 * noise(along, p[2], period=0.8, seed=41, slope=0.5)
         shade *= 1 + 0.05 * noise(along, p[2], period=6.0, seed=42, slope=1.3)
-        body = paint(colour, shade) * np.stack([1 + 0.10 * (fired - 0.5), np.ones_like(fired), 1 - 0.2 * (fired - 0.5)])
-        joints = np.maximum(
-            seam(p[2], 0.078, 0.011, footprint), seam(shifted, 0.235, 0.011, footprint)
+        body = paint(colour, shade) * np.stack(
+            [1 + 0.10 * (fired - 0.5), np.ones_like(fired), 1 - 0.2 * (fired - 0.5)]
         )
+        joints = np.maximum(seam(p[2], 0.078, 0.011, footprint), seam(shifted, 0.235, 0.011, footprint))
         return blend(np.asarray(body, np.float32), paint(mortar, np.ones_like(along)), joints)
 
     return surface
