@@ -48,7 +48,10 @@ IDS = "sandbox.ids"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `status` is None unless answered; `ids` may hold project, group, photo, image, result, object."""
+    """One line. `status` is None unless answered.
+
+    `ids` may hold project, group, photo, image, result and object.
+    """
 
     event: Literal["answered", "charged", "refunded"]
     time: str

@@ -22,6 +22,8 @@ from hotfolder.sandbox.inspection import inspect
 
 TASKS = ("merge", "replace_sky", "replace_lawn", "stage")
 PR_SET_PDEATHSIG = 1
+# How C++ libraries say it.
+OUT_OF_MEMORY = ("bad_alloc", "Insufficient memory")
 
 
 def die_with_parent(parent: int) -> None:
@@ -62,9 +64,9 @@ def perform(engine: Engine, task: str, arguments: dict[str, Any]) -> dict[str, A
         return {"width": facts.width, "height": facts.height}
     except engine.Unsuitable as error:
         return {"refused": str(error)}
-    except MemoryError:
-        return {"failed": "the sandbox's memory doesn't suffice for a picture of this size"}
     except Exception as error:
+        if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
+            return {"failed": "the sandbox's memory doesn't suffice for pictures of this size"}
         traceback.print_exc()
         return {"failed": f"{type(error).__name__}: {error}"[:500]}
 
