@@ -68,6 +68,8 @@ def read_item(value: object) -> TagName | Sky | Lawn | Stage:
 
 
 def _as_list(value: object) -> object:
+    if value is None:
+        return []
     return list(value) if isinstance(value, list | tuple) else [value]
 
 

@@ -87,7 +87,7 @@ def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
         default = str(path[0]) if len(path) == 1 else ""
         text = _text(sources.at(path), default)
         if text:
-            title = str(path[0]) if len(path) == 1 else f"the inbox {shown(text)}"
+            title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
             places.append((path, title, os.path.realpath(absolute(Path(root), text))))
     for (path, title, here), (other_path, other_title, there) in combinations(places, 2):
         message = ""

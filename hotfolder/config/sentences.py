@@ -86,7 +86,8 @@ def _enum(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
 def _must(what: str) -> Callable[[Mapping[str, Any], KeyPath, Sources], str]:
     def say(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
         wanted = what.format(**{key: _number(value) for key, value in error.get("ctx", {}).items()})
-        return f"{title(path, sources)} must be {wanted}, not {value_text(error['input'])}"
+        quotes = "; put it in quotes" if what == "text" and isinstance(error["input"], int | float) else ""
+        return f"{title(path, sources)} must be {wanted}, not {value_text(error['input'])}{quotes}"
 
     return say
 

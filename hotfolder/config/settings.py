@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotfolder.config.items import Items, OwnTagItems
+from hotfolder.rules.nearest import shown
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
 
 MIB = 1024 * 1024
@@ -60,7 +61,8 @@ def is_loopback(host: str) -> bool:
 
 def _base_url(text: str) -> str:
     def wrong(why: str) -> PydanticCustomError:
-        return PydanticCustomError("base_url", "{message}", {"message": f"base_url {why}"})
+        said = f" {shown(text)}" if "@" not in text else ""
+        return PydanticCustomError("base_url", "{message}", {"message": f"base_url{said} {why}"})
 
     try:
         url = urlsplit(text)

@@ -116,7 +116,7 @@ def _item_problems(sources: Sources, path: KeyPath, table: TagTable, siblings: T
             tag = table.find(item)
             if tag is None:
                 own = siblings.find(item) is not None
-                message = "an own tag can't be made of own tags; write out its operations"
+                message = f"{shown(item)} is an own tag, and own tags can't be made of own tags; write it out"
                 yield Problem(sources.place(here), message if own else unknown_tag(item, table))
                 continue
             if tag.name == AGAIN:

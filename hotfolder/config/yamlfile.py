@@ -142,12 +142,12 @@ class Builder:
     def _value(self, event: yaml.Event, path: KeyPath) -> object:
         assert isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"an alias (*{event.anchor}); write the value out instead")
+            self._refuse(event, f"an alias ({shown('*' + event.anchor)}); write the value out instead")
         if event.anchor is not None:
-            self._refuse(event, f"an anchor (&{event.anchor}); aliases are not used in settings")
+            self._refuse(event, f"an anchor ({shown('&' + event.anchor)}); aliases are not used in settings")
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         if event.tag is not None:
-            self._refuse(event, f"a type mark ({event.tag}); write the value alone")
+            self._refuse(event, f"a type mark ({shown(event.tag)}); write the value alone")
         if len(path) > DEEPEST_LEVEL:
             self._refuse(event, f"nested deeper than {DEEPEST_LEVEL} levels")
         self.document.values[path] = self._place(event)
@@ -205,6 +205,8 @@ def scalar(text: str) -> object:
 
 def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    if error.problem == "found unexpected end of stream":
+        mark = error.context_mark or mark
     if mark is None:
         return Problem(Place(file), "this is not valid YAML")
     lines = text.splitlines()
