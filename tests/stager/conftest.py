@@ -16,15 +16,6 @@ from hotfolder.stager.transport import Timeouts
 
 KEPT_BODY_BYTES = 1 << 20
 KEY = "sk_live_5e3r7VeryMuchSecret"
-QUICK = Timeouts(
-    connect_seconds=0.3,
-    read_seconds=0.3,
-    write_seconds=0.3,
-    free_total_seconds=0.6,
-    paid_read_seconds=0.3,
-    paid_total_seconds=0.6,
-    transfer_total_seconds=5.0,
-)
 
 
 @dataclass
@@ -217,10 +208,10 @@ def refused_port() -> int:
 
 @pytest.fixture
 async def client_of() -> AsyncIterator[Callable[..., StagerClient]]:
-    """`client_of(origin)` is a client that waits only for fractions of a second; all close with the test."""
+    """`client_of(origin)` is a client of that origin; all close with the test."""
     made: list[StagerClient] = []
 
-    def make(origin: str, key: str = KEY, timeouts: Timeouts = QUICK) -> StagerClient:
+    def make(origin: str, key: str = KEY, timeouts: Timeouts | None = None) -> StagerClient:
         made.append(StagerClient(origin, lambda: key, timeouts=timeouts))
         return made[-1]
 

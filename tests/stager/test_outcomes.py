@@ -26,6 +26,16 @@ from hotfolder.stager.transport import Timeouts
 from hotfolder.stager.vocabulary import SkyType
 
 KEY = "sk_live_5e3r7VeryMuchSecret"
+# For servers that say nothing or never end; all others get the time that a busy machine needs.
+QUICK = Timeouts(
+    connect_seconds=0.3,
+    read_seconds=0.3,
+    write_seconds=0.3,
+    free_total_seconds=0.6,
+    paid_read_seconds=0.3,
+    paid_total_seconds=0.6,
+    transfer_total_seconds=0.6,
+)
 SKY = Sky(sky_type=SkyType.TWILIGHT)
 
 FREE = [
@@ -130,18 +140,24 @@ TABLE = {
 }
 
 
+ENDLESS = ("silence", "dripping", "dripping headers")
+
+
 @pytest.mark.parametrize("name", TABLE)
 async def test_each_failure_has_one_meaning(name, serve, does, client_of) -> None:
     """Every way of failing raises exactly the class of the table, and is never tried twice."""
     behave, free, paid = TABLE[name]
-    for calls, expected in ((FREE, free), (PAID, paid)):
-        for call in calls:
-            wire = await serve(behave(does))
-            error = await failure(client_of(wire.origin, KEY), call)
-            assert type(error) is expected
-            assert wire.connections == 1 and len(wire.requests) <= 1
-            if name.isdigit() and isinstance(error, RequestRefused):
-                assert error.status == int(name)
+    timeouts = QUICK if name in ENDLESS else None
+
+    async def attempt(call, expected: type[HotfolderError]) -> None:
+        wire = await serve(behave(does))
+        error = await failure(client_of(wire.origin, KEY, timeouts), call)
+        assert type(error) is expected
+        assert wire.connections == 1 and len(wire.requests) <= 1
+        if name.isdigit() and isinstance(error, RequestRefused):
+            assert error.status == int(name)
+
+    await asyncio.gather(*(attempt(call, free) for call in FREE), *(attempt(call, paid) for call in PAID))
 
 
 @pytest.mark.parametrize("call", FREE + PAID)
@@ -162,7 +178,7 @@ async def test_a_connection_that_is_never_made_was_never_sent(call, client_of) -
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         await asyncio.sleep(0.05)
-        error = await failure(client_of(f"http://127.0.0.1:{full.getsockname()[1]}"), call)
+        error = await failure(client_of(f"http://127.0.0.1:{full.getsockname()[1]}", KEY, QUICK), call)
         for filler in fillers:
             filler.close()
     assert type(error) is Unreachable and "in time" in error.message
@@ -175,7 +191,7 @@ async def test_a_name_without_an_address_was_never_sent(client_of, monkeypatch) 
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
-    error = await failure(client_of("https://stager.invalid"), PAID[0])
+    error = await failure(client_of("https://stager.invalid", KEY), PAID[0])
     assert type(error) is Unreachable and "looked up" in error.message
 
 
@@ -266,7 +282,7 @@ async def test_an_answer_compressed_unasked_is_not_lost(serve, does, client_of) 
 async def test_cancelling_a_paid_call_reaches_the_caller(serve, does, client_of) -> None:
     """Shielding is the caller's; a cancel isn't swallowed and turned into an outcome."""
     wire = await serve(does.hang())
-    task = asyncio.create_task(PAID[0](client_of(wire.origin, timeouts=Timeouts())))
+    task = asyncio.create_task(PAID[0](client_of(wire.origin, KEY)))
     await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
