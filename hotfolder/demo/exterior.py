@@ -28,7 +28,7 @@ from hotfolder.demo.textures import Floats, lawn, noise, paint, paving, planks, 
 
 def bright_sky(origins: Floats, directions: Floats) -> Floats:
     """The overcast sky as the camera meets it: much brighter than anything it lights, as it is out of doors."""
-    glow = np.where(directions[2] > 0, np.float32(1.4), np.float32(1.0))
+    glow = np.where(directions[2] > 0, np.float32(1.75), np.float32(1.0))
     return np.asarray(overcast(origins, directions) * glow, np.float32)
 
 
@@ -106,7 +106,7 @@ def hedge(x: tuple[float, float], y: tuple[float, float], height: float, seed: i
 
 def shrub(x: float, y: float, width: float, height: float, seed: int, leaves: int = 1500) -> Crown:
     return Crown(
-        (x, y, height * 0.46),
+        (x, y, height * 0.40),
         (width / 2, width / 2.4, height * 0.5),
         GREENS[seed % 4],
         leaves,

@@ -125,23 +125,38 @@ class Caster:
 
     def look_up(self, px: Floats, py: Floats, met: Surfaces) -> Floats:
         """Soft light (9, N) at surfaces, from the coarse grid's neighbours on the same surface."""
+        total, weights = self.weighted(px, py, met.points, met.normals, (0, 1))
+        lost = np.flatnonzero((weights < 2e-3) & (met.which >= 0))
+        if lost.size:
+            more = self.weighted(
+                px[lost], py[lost], met.points[:, lost], met.normals[:, lost], (-3, -2, -1, 0, 1, 2, 3, 4)
+            )
+            total[lost], weights[lost] = more
+        return np.asarray((total / weights[:, None]).T, np.float32)
+
+    def weighted(
+        self, px: Floats, py: Floats, points: Floats, normals: Floats, reach: tuple[int, ...]
+    ) -> tuple[Floats, Floats]:
+        """Sums of light (N, 9) and of weights over the neighbours within `reach` of the grid's upper left one."""
         x, y = px / self.step - 0.5, py / self.step - 0.5
         left, top = np.floor(x), np.floor(y)
         total = np.zeros((px.size, 9), np.float32)
         weights = np.zeros(px.size, np.float32)
-        for dy in (0, 1):
-            for dx in (0, 1):
+        plane = (normals * points).sum(0)
+        for dy in reach:
+            for dx in reach:
                 column = np.clip(left + dx, 0, self.columns - 1).astype(np.int32)
                 row = np.clip(top + dy, 0, self.rows - 1).astype(np.int32)
                 near = self.guide[row * self.columns + column]
-                facing = np.einsum("cn,nc->n", met.normals, near[:, :3])
-                apart = np.einsum("cn,nc->n", met.normals, near[:, 3:6]) - (met.normals * met.points).sum(0)
-                weight = np.clip(facing, 0, 1) ** 6 * np.exp(-np.abs(apart) * 25) + 1e-5
-                weight *= (1 - np.abs(x - left - dx)) * (1 - np.abs(y - top - dy)) + 0.02
+                facing = np.einsum("cn,nc->n", normals, near[:, :3])
+                apart = np.einsum("cn,nc->n", normals, near[:, 3:6]) - plane
+                weight = np.clip(facing, 0, 1) ** 6 * np.exp(-np.abs(apart) * 25) + 1e-6
+                closeness = np.maximum(1 - np.abs(x - left - dx), 0) * np.maximum(1 - np.abs(y - top - dy), 0)
+                weight *= closeness + 0.02
                 weight *= np.where(near[:, 6] + near[:, 12] > 0, 1, 1e-3)
                 total += near[:, 6:] * weight[:, None]
                 weights += weight
-        return np.asarray((total / weights[:, None]).T, np.float32)
+        return total, np.asarray(weights, np.float32)
 
     def shade(self, px: Floats, py: Floats) -> tuple[Floats, Surfaces]:
         met, direction = self.cast(px, py)
