@@ -5,6 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 
+from hotfolder.pictures.formats import is_photo_name
+
 MARKER_NAME = ".hotfolder-root"
 READY_NAME = ".ready"
 
@@ -19,7 +21,16 @@ _TEMPORARY_SUFFIXES = (
     ".!sync",
     "~",
 )
-_TEMPORARY_STARTS = ("~", ".::tmpname:", ".syncthing.", ".goutputstream-", ".smbdelete", ".nfs")
+_TEMPORARY_STARTS = (
+    "~",
+    ".::tmpname:",
+    ".syncthing.",
+    ".goutputstream-",
+    ".smbdelete",
+    ".nfs",
+    ".in.",
+    ".pureftpd-upload.",
+)
 _TEMPORARY_FOLDERS = frozenset({".rsync-partial", ".~tmp~"})
 # rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is asked for, since `.picasa.config` is no transfer.
 _RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
@@ -39,7 +50,10 @@ _JUNK_FOLDERS = (
 
 
 def is_temporary(name: str) -> bool:
-    """Whether this name is what a copying program calls a file that it is still writing."""
+    """Whether this name is what a copying program calls a file that it is still writing.
+
+    A hidden photo is one: nobody exports to a hidden name, and many upload to one.
+    """
     lower = name.lower()
     if is_junk(name):
         return False
@@ -47,6 +61,7 @@ def is_temporary(name: str) -> bool:
         lower.endswith(_TEMPORARY_SUFFIXES)
         or lower.startswith(_TEMPORARY_STARTS)
         or _RSYNC.fullmatch(name) is not None
+        or (name.startswith(".") and is_photo_name(name))
     )
 
 

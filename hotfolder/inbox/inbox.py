@@ -77,6 +77,7 @@ class Inbox:
         self._again: set[SetKey] = set()
         self._full_at = float("-inf")
         self._looked = False
+        self._undelivered = 0
         self._degraded = ""
         self._trouble = ""
         self._place: tuple[int, int] | None = None
@@ -93,6 +94,7 @@ class Inbox:
                 self._wake.clear()
                 for event in await self._observe(self._due(hints)):
                     await deliver(event)
+                    self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
                     await asyncio.to_thread(watcher.ensure, self._place)
                 await self._rest(judging)
@@ -111,6 +113,7 @@ class Inbox:
             while (key := await self._judge_next()) is not None:
                 judged.add(key)
             events.extend(await self._observe(frozenset(judged)))
+        self._undelivered -= len(events)
         return tuple(events)
 
     def forget(self, project: str, folder: str) -> None:
@@ -122,13 +125,14 @@ class Inbox:
     def outlook(self) -> InboxOutlook:
         """How the inbox stood at the last look."""
         settling = self._ledger.settling(self._clock.monotonic())
+        busy = self._undelivered > 0 or self._wake.is_set() or bool(self._again)
         return InboxOutlook(
             settling=settling,
             notices=self._ledger.notices(),
             degraded=self._degraded or self._trouble,
             may_proceed=not self._degraded
             and not self._trouble
-            and (not self._looked or bool(self._again) or any(one.may_proceed for one in settling)),
+            and (busy or not self._looked or any(one.may_proceed for one in settling)),
         )
 
     async def _keep_judging(self) -> None:
@@ -225,6 +229,7 @@ class Inbox:
         if self._ledger.waits_for_judging():
             self._work.set()
         self._tell_new_notices()
+        self._undelivered += len(decided)
         return tuple(self._event(key, verdict) for key, verdict in decided)
 
     def _pace(self, key: SetKey, photo_count: int) -> Pace:

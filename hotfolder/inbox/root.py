@@ -78,9 +78,12 @@ class Root:
         except FileNotFoundError:
             return None
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-            return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip()
+            return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() or None
 
     def _write(self) -> None:
         fresh = self._marker.with_name(f"{MARKER_NAME}.{os.getpid()}.tmp")
-        fresh.write_text(self._marker_id + "\n", encoding="utf-8")
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(self._marker_id + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self._marker)

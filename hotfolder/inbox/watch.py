@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,9 @@ _EVENTS: list[type[FileSystemEvent]] = [
     FileModifiedEvent,
     FileMovedEvent,
 ]
+# watchdog tells, at length, of folders that it came across twice while they were being made. It does no harm.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
+
 _JOIN_SECONDS = 3.0
 _RETRY_SECONDS = 300.0
 

@@ -18,6 +18,8 @@ from hotfolder.inbox.ignored import is_junk, is_junk_folder, is_temporary
         "IMG_1.jpg.crdownload",
         "IMG_1.jpg.filepart",
         "~IMG_1.jpg",
+        ".IMG_1.jpg",
+        ".in.IMG_1.jpg.",
         "IMG_1.jpg~",
         "~syncthing~IMG_1.jpg.tmp",
         ".syncthing.IMG_1.jpg.tmp",

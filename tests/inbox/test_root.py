@@ -45,6 +45,14 @@ def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
     assert checked.check().marker_made is False
 
 
+def test_an_empty_marker_is_a_missing_one(root: Path) -> None:
+    checked = met(root)
+    checked.check()
+    (root / MARKER_NAME).write_text("")
+    assert checked.check().degraded == ""
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"
+
+
 def test_a_replaced_folder_is_degraded_until_the_right_one_is_back(root: Path) -> None:
     checked = met(root)
     place = checked.check().place
@@ -88,7 +96,8 @@ def test_a_marker_that_is_a_pipe_or_a_link_does_not_hang_or_mislead(root: Path) 
     checked.check()
     (root / MARKER_NAME).unlink()
     os.mkfifo(root / MARKER_NAME)
-    assert checked.check().degraded
+    assert checked.check().degraded == ""
+    assert (root / MARKER_NAME).is_file()
     (root / MARKER_NAME).unlink()
     (root / MARKER_NAME).symlink_to("/etc/hostname")
     assert "can't be used" in checked.check().degraded

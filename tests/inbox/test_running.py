@@ -189,6 +189,26 @@ async def test_a_set_of_the_wrong_format_is_refused(running: Callable[..., Any],
         assert isinstance(event, SetRefused)
 
 
+async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
+    """Else a run until idle could end between a set's last look and its job."""
+    drop("12 Elm Road/kitchen", 1)
+    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=0.2))
+    seen: list[bool] = []
+
+    async def slow(event: InboxEvent) -> None:
+        await asyncio.sleep(0.3)
+        seen.append(inbox.outlook().may_proceed)
+
+    task = asyncio.create_task(inbox.run(slow))
+    async with asyncio.timeout(5):
+        while not seen or inbox.outlook().may_proceed:  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.02)
+    assert seen == [True]
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_stopping_is_prompt(open_inbox: Open, drop: Drop) -> None:
     drop("12 Elm Road/kitchen", 5)
     inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=QUIET))

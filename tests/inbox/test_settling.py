@@ -39,12 +39,14 @@ class Room:
     judgements: dict[str, Judgement | None] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     ready_at: int | None = None
+    changes: int = 0
     state: SetState | None = None
     said: list[Ready | Refused] = field(default_factory=list)
 
     def put(self, *names: str) -> None:
         for name in names:
-            self.files[name] = self.files.get(name, 0) + 1
+            self.changes += 1
+            self.files[name] = self.changes
 
     def seen(self) -> SetFolder:
         def of(*suffixes: str) -> tuple[SeenFile, ...]:
@@ -289,11 +291,11 @@ def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
     touched: dict[str, float] = {}
     for wait, what, name in steps:
         room.now += wait
-        if what == "put" or (what == "remove" and name in room.files):
+        if what == "put":
             room.put(name)
             touched[name] = room.now
-            if what == "remove":
-                del room.files[name]
+        elif what == "remove":
+            room.files.pop(name, None)
         elif what == "whole":
             room.judgements[name] = WHOLE
         elif what == "unfinished":
