@@ -64,6 +64,8 @@ def find_motion(frame: Look, anchor: Look) -> Motion | None:
     """The homography from the frame's full-size pixels to the anchor's, or None when it had better stay."""
     still = np.eye(3)
     best, best_score = still, agreement(frame, anchor, still) + LEAST_GAIN
+    if best_score > 1 - LEAST_GAIN:
+        return None
     for candidate in (by_shift(frame, anchor), by_features(frame, anchor)):
         if candidate is None or not plausible(candidate, anchor):
             continue
@@ -85,7 +87,7 @@ def by_shift(frame: Look, anchor: Look) -> Motion:
 
 def by_features(frame: Look, anchor: Look) -> Motion | None:
     """A homography from matched features, or None where too few agree."""
-    sift = cv2.SIFT_create(nfeatures=3000, contrastThreshold=0.02)
+    sift = cv2.SIFT.create(nfeatures=2500, contrastThreshold=0.02)
     frame_points, frame_words = sift.detectAndCompute(frame.even, None)
     anchor_points, anchor_words = sift.detectAndCompute(anchor.even, None)
     if (

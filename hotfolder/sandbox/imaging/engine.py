@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotfolder.sandbox.imaging.align import align
+from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.files import Photo, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.skyswap import swap_sky
+from hotfolder.sandbox.imaging.straighten import straighten
+from hotfolder.sandbox.imaging.tone import finish
 
-__all__ = ["Unsuitable", "merge", "replace_sky"]
+__all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 
 MOST_PHOTOS = 7
 RESOLUTION_EDGES = {"low": 1280}
@@ -39,6 +43,10 @@ def merge(
     reference = best_exposed(frames)
     aligned = align([frame.pixels for frame in frames], reference)
     picture = fuse(aligned.frames, aligned.coverage)
+    if len(frames) > 1:
+        picture = finish(picture)
+    if perspective_correction:
+        picture = straighten(picture)
     save(picture, target, icc_profile=frames[reference].icc_profile)
 
 
@@ -70,3 +78,38 @@ def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str,
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(swap_sky(photo.pixels, sky_type, sky_sub_type), target, icc_profile=photo.icc_profile)
+
+
+def replace_lawn(
+    source: Path, target: Path, *, lawn_type: str, resolution: str, extra_instructions: str | None
+) -> None:
+    """Write `source` with a fresh lawn into `target`, a PNG or JPEG as its suffix says.
+
+    `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions` are not understood
+    offline and change nothing. Raises Unsuitable when less than 3 % of the picture is lawn.
+    """
+    photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
+    save(freshen_lawn(photo.pixels, lawn_type), target, icc_profile=photo.icc_profile)
+
+
+def stage(
+    source: Path,
+    target: Path,
+    *,
+    room_type: str,
+    room_style: str,
+    action_type: str,
+    resolution: str,
+    color_types: Sequence[str],
+    remove_furniture: bool,
+    extra_instructions: str | None,
+) -> None:
+    """Write `source` into `target` with a band across its bottom that says it is not staged.
+
+    Furniture can't be made up honestly offline, so of the wishes only the room and the style are read, for the band.
+    `resolution` is as for `replace_sky`.
+    """
+    photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
+    room = room_type.replace("_", " ").lower()
+    style = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in room_style)
+    save(add_band(photo.pixels, f"SANDBOX – not staged ({room}, {style})"), target, icc_profile=photo.icc_profile)

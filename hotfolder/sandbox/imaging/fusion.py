@@ -12,7 +12,9 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, luma
 
-EXPOSURE_SIGMA = 0.2
+# Brighter than the paper's 0.5, which makes rooms dim and skies stormy.
+WANTED_EXPOSURE = 0.65
+EXPOSURE_SIGMA = 0.25
 LEAST_WEIGHT = 1e-6
 
 
@@ -42,7 +44,7 @@ def weigh(frame: Picture, cover: Plane | None) -> Plane:
     contrast = np.abs(cv2.Laplacian(gray, cv2.CV_32F)) + np.float32(0.02)
     colour = frame.astype(np.float32) / np.float32(255)
     saturation = colour.std(axis=2) + np.float32(0.05)
-    exposure = np.exp(-((colour - 0.5) ** 2).sum(axis=2) / (2 * EXPOSURE_SIGMA**2))
+    exposure = np.exp(-((colour - np.float32(WANTED_EXPOSURE)) ** 2).sum(axis=2) / (2 * EXPOSURE_SIGMA**2))
     weight = contrast * saturation * exposure + np.float32(LEAST_WEIGHT)
     return np.asarray(weight if cover is None else weight * cover + np.float32(1e-12), np.float32)
 

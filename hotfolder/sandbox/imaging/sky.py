@@ -61,7 +61,7 @@ def skylike(small: Picture) -> Bits:
     """Pixels that could be sky by colour alone: pale and not warm, or blue."""
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
     chroma = np.hypot(green_red, blue_yellow)
-    pale = (lightness > 82) & (chroma < 10) & (blue_yellow < 5)
+    pale = (lightness > 55) & (chroma < 10) & (blue_yellow < 5)
     blue = (blue_yellow < -6) & (lightness > 45) & (green_red < 12) & (green_red > -18)
     return np.asarray(pale | blue)
 

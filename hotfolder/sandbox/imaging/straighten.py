@@ -1,0 +1,133 @@
+"""Making verticals vertical: the camera's tilt is read off the lines that ought to be upright, and taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hotfolder.sandbox.imaging.files import SEARCH_EDGE, Picture, at_search_size
+from hotfolder.sandbox.imaging.lines import Segments, find_segments, leans, lengths
+
+Floats = npt.NDArray[np.float64]
+
+MOST_DEGREES = 8.0
+LEAST_DEGREES = 0.3
+LEAST_SEGMENTS = 12
+# Together the upright lines must be this many picture heights long, or they may be anything.
+LEAST_LENGTH = 1.2
+# Of the length of all steep lines, so much must agree with one tilt.
+LEAST_SUPPORT = 0.5
+FOCAL_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """How the camera was held, in degrees: `roll` about its axis, `pitch` up (positive) or down."""
+
+    roll: float
+    pitch: float
+
+
+def straighten(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Picture:
+    """The picture with upright verticals, cropped to what it shows, or the very same array when it had better stay.
+
+    `focal_share` is the focal length as a share of the longer side. Tilts above about 8° and pictures
+    with few upright lines are left alone.
+    """
+    tilt = find_tilt(pixels, focal_share=focal_share)
+    if tilt is None or max(abs(tilt.roll), abs(tilt.pitch)) < LEAST_DEGREES:
+        return pixels
+    height, width = pixels.shape[:2]
+    turn = untilt(tilt, width, height, focal_share)
+    window = inner_window(turn, width, height)
+    if window is None:
+        return pixels
+    moved = cv2.warpPerspective(
+        pixels, window @ turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, np.uint8)
+
+
+def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | None:
+    """The tilt that explains the picture's steep lines, or None when they don't tell."""
+    small = at_search_size(pixels)
+    height, width = small.shape[:2]
+    segments = find_segments(small, 0.025 * height)
+    steep = segments[np.abs(leans(segments)) < 2 * MOST_DEGREES]
+    weights = lengths(steep)
+    if len(steep) < LEAST_SEGMENTS or weights.sum() < LEAST_LENGTH * height:
+        return None
+    planes = viewing_planes(steep, width, height, focal_share * SEARCH_EDGE)
+    upright = consensus(planes, weights)
+    if upright is None:
+        return None
+    tilt = Tilt(
+        roll=float(np.degrees(np.arctan2(upright[0], upright[1]))),
+        pitch=float(np.degrees(np.arctan2(upright[2], upright[1]))),
+    )
+    return tilt if max(abs(tilt.roll), abs(tilt.pitch)) <= MOST_DEGREES else None
+
+
+def viewing_planes(segments: Segments, width: int, height: int, focal: float) -> Floats:
+    """For each segment the unit normal of the plane through it and the camera; upright lines' normals are level."""
+    offset = np.array([width / 2, height / 2])
+    rays = [
+        np.column_stack([segments[:, corner : corner + 2] - offset, np.full(len(segments), focal)])
+        for corner in (0, 2)
+    ]
+    normals = np.cross(rays[0], rays[1])
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def consensus(planes: Floats, weights: Floats) -> Floats | None:
+    """The direction that is upright for most of the lines' length, or None where too few agree."""
+    best, best_support = None, 0.0
+    for roll in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
+        for pitch in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
+            upright = np.array([np.tan(np.radians(roll)), 1.0, np.tan(np.radians(pitch))])
+            upright /= np.linalg.norm(upright)
+            miss = np.degrees(np.abs(planes @ upright))
+            support = float((weights * np.exp(-((miss / 0.6) ** 2))).sum())
+            if support > best_support:
+                best, best_support = upright, support
+    if best is None:
+        return None
+    for tolerance in (1.0, 0.6, 0.4, 0.4):
+        near = weights * np.exp(-((np.degrees(planes @ best) / tolerance) ** 2))
+        scatter = (planes * near[:, None]).T @ planes
+        solved = np.linalg.eigh(scatter)[1][:, 0]
+        best = solved * np.sign(solved[1])
+    agreeing = np.degrees(np.abs(planes @ best)) < 0.8
+    return best if weights[agreeing].sum() >= LEAST_SUPPORT * weights.sum() else None
+
+
+def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
+    """The homography of turning the camera upright."""
+    focal = focal_share * max(width, height)
+    camera = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+    upright = np.array([np.tan(np.radians(tilt.roll)), 1.0, np.tan(np.radians(tilt.pitch))])
+    upright /= np.linalg.norm(upright)
+    # The smallest turn that brings `upright` onto the y axis.
+    axis = np.cross(upright, [0.0, 1.0, 0.0])
+    sine, cosine = np.linalg.norm(axis), upright[1]
+    rotation, _ = cv2.Rodrigues(axis / max(float(sine), 1e-12) * np.arctan2(sine, cosine))
+    return np.asarray(camera @ rotation @ np.linalg.inv(camera))
+
+
+def inner_window(turn: Floats, width: int, height: int) -> Floats | None:
+    """Scale and shift that fill the frame with the turned picture alone; None where too little would be left."""
+    corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], float)
+    outline = cv2.perspectiveTransform(corners, turn)[0].astype(np.float32)
+    centre = outline.mean(axis=0)
+    half = np.array([width, height]) / 2
+    for share in np.arange(1.0, 0.7, -0.005):
+        frame = centre + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half * share
+        if all(cv2.pointPolygonTest(outline, (float(x), float(y)), False) >= 0 for x, y in frame):
+            scale = 1 / share
+            return np.array(
+                [[scale, 0, half[0] - scale * centre[0]], [0, scale, half[1] - scale * centre[1]], [0, 0, 1]]
+            )
+    return None
