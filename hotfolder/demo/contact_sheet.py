@@ -1,5 +1,6 @@
 """One PNG of before and after: each room's exposures, and what became of them."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,12 +11,15 @@ from PIL import ExifTags, Image, ImageDraw, ImageFont, ImageOps
 
 from hotfolder.errors import UnusablePhoto, UsageError
 
-HEADER = "hotfolder demo — before and after"
+HEADER = "hotfolder demo · before and after"
 PAPER, INK, FAINT, RULE = (248, 247, 244), (28, 30, 33), (112, 114, 116), (214, 211, 205)
+DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 MARGIN_SHARE = 0.028
 GAP_SHARE = 0.009
-LONE_RESULT_SHARE = 0.66
-STRIP_HEIGHT_SHARE = 0.075
+LONE_RESULT_SHARE = 0.82
+LONE_RESULT_HEIGHT_SHARE = 0.50
+PHOTOS_IN_ONE_COLUMN = 5
+STRIP_HEIGHT_SHARE = 0.085
 RESULT_HEIGHT_SHARE = 0.45
 
 
@@ -146,8 +150,8 @@ def beside(row: SheetRow, layout: Layout, top: int) -> list[Placed]:
     """The photos in a column or two at the left, the single result large beside them."""
     caption, path = row.results[0]
     room = round(layout.content * LONE_RESULT_SHARE)
-    result = narrowed([thumbnail(path, round(layout.width * RESULT_HEIGHT_SHARE))], room, 0)[0]
-    columns = 1 if len(row.brackets) <= 2 else 2
+    result = narrowed([thumbnail(path, round(layout.width * LONE_RESULT_HEIGHT_SHARE))], room, 0)[0]
+    columns = 1 if len(row.brackets) <= PHOTOS_IN_ONE_COLUMN else 2
     lines = -(-len(row.brackets) // columns)
     small = caption_font(layout, strong=False)
     step = round(small.size * 1.9)
@@ -247,12 +251,12 @@ def exposure(path: Path) -> tuple[float, float] | None:
 
 
 def signed(ev: float) -> str:
-    """An exposure step to a third: −4, 0, +⅔ as +0.7."""
+    """An exposure step to a third, as -4, 0 or +0.7."""
     step = round(ev * 3) / 3
     if abs(step) < 0.1:
         return "0"
     number = f"{abs(step):.1f}".removesuffix(".0")
-    return f"{'+' if step > 0 else '−'}{number}"
+    return f"{'+' if step > 0 else '-'}{number}"
 
 
 def shutter(seconds: float) -> str:
@@ -262,9 +266,17 @@ def shutter(seconds: float) -> str:
 
 
 def shortened(text: str, font: ImageFont.FreeTypeFont, room: int) -> str:
-    """The text, cut with an ellipsis where it is longer than `room` pixels."""
+    """The text as the font can set it, cut with an ellipsis where it is longer than `room` pixels."""
+    text = legible(text)
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(text + "…") > room:
         text = text[:-1]
     return text.rstrip() + "…"
+
+
+def legible(text: str) -> str:
+    """The text in the few characters that Pillow's own font has: accents dropped, dashes as hyphens."""
+    plain = unicodedata.normalize("NFKD", text.translate(DASHES))
+    kept = (c for c in plain if not unicodedata.combining(c))
+    return "".join(c if c.isascii() or c in "·…" else "?" for c in kept)

@@ -54,32 +54,38 @@ def clump_places(crown: Crown, generator: np.random.Generator) -> Floats:
 
 
 def crown_flakes(crown: Crown, light: float, detail: float) -> Flakes:
-    """The leaves of a crown under a pale sky: bright on top and outside, dark within and below."""
+    """The leaves of a crown under a pale sky: bright on top and outside, dark within and below.
+
+    Leaves deep in a clump are drawn larger, so that a crown is dense without needing all the leaves of a tree.
+    """
     generator = np.random.default_rng(crown.seed)
     half = np.asarray(crown.half, np.float32)
     clumps = clump_places(crown, generator) * half
     count = max(60, round(crown.leaves * detail))
     home = generator.integers(0, crown.clumps, count)
-    spread = generator.standard_normal((count, 3)).astype(np.float32)
-    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
-    size = float(half.min()) * generator.uniform(
-        *((0.25, 0.42) if crown.clipped else (0.2, 0.42)), (crown.clumps, 1)
-    ).astype(np.float32)
-    places = clumps[home] + spread * size[home] * generator.uniform(0.6, 1.03, (count, 1)).astype(np.float32)
+    spread = unit(generator.standard_normal((count, 3)))
+    least = 0.25 if crown.clipped else 0.2
+    size = float(half.min()) * generator.uniform(least, 0.42, (crown.clumps, 1))
+    within = generator.uniform(0.03, 1.0, (count, 1)) ** 0.5
+    places = clumps[home] + spread * size[home] * within
     outward = np.clip(np.linalg.norm(places / half, axis=1), 0, 1.2)
     height = np.clip(places[:, 2] / half[2] * 0.5 + 0.5, 0, 1)
     lit = (0.16 + 0.50 * np.clip(0.5 + 0.5 * spread[:, 2], 0, 1) + 0.34 * height) * (0.35 + 0.65 * outward**2)
-    lit *= generator.uniform(0.72, 1.28, count)
+    lit *= generator.uniform(0.72, 1.28, count) * (0.4 + 0.6 * within[:, 0] ** 2)
     tint = generator.uniform(-1, 1, (count, 1)) * np.array([[0.16, 0.06, -0.05]])
     colour = np.asarray(crown.colour) * (1 + tint) * lit[:, None] * light
-    leaf = crown.leaf / np.sqrt(max(detail, 0.2)) * generator.uniform(0.6, 1.3, (count, 1)).astype(np.float32)
-    first = generator.standard_normal((count, 3)).astype(np.float32)
-    first *= leaf / np.linalg.norm(first, axis=1, keepdims=True)
-    second = np.cross(first, spread)
-    second *= 0.5 * leaf / np.maximum(np.linalg.norm(second, axis=1, keepdims=True), 1e-6)
-    middle = places + np.asarray(crown.centre, np.float32)
+    leaf = crown.leaf / np.sqrt(max(detail, 0.2)) * generator.uniform(0.6, 1.3, (count, 1))
+    leaf = leaf * (1 + 2.2 * (1 - within))
+    first = unit(generator.standard_normal((count, 3))) * leaf
+    second = unit(np.cross(first, spread)) * 0.5 * leaf
+    middle = places + np.asarray(crown.centre)
     corners = np.stack([middle - first, middle + second, middle + first, middle - second], axis=1)
     return Flakes(corners.astype(np.float32), colour.astype(np.float32))
+
+
+def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Vectors (N, 3) of length 1."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9))
 
 
 def grass_flakes(
