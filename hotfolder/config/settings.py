@@ -85,10 +85,11 @@ def _base_url(text: str) -> str:
 def _storage_host(text: str) -> str:
     host = text.lower()
     if not HOST.match(host):
-        raise PydanticCustomError(
-            "storage_host",
-            "a storage host is a name or address, with or without a port, like storage.googleapis.com",
+        what = shown(text) if "@" not in text else "this"
+        message = (
+            f"{what} is no storage host; write a name like storage.googleapis.com, with or without a port"
         )
+        raise PydanticCustomError("storage_host", "{message}", {"message": message})
     return host
 
 

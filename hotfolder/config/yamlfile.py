@@ -142,9 +142,9 @@ class Builder:
     def _value(self, event: yaml.Event, path: KeyPath) -> object:
         assert isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"an alias ({shown('*' + event.anchor)}); write the value out instead")
+            self._refuse(event, f"an alias ({shown(f'*{event.anchor}')}); write the value out instead")
         if event.anchor is not None:
-            self._refuse(event, f"an anchor ({shown('&' + event.anchor)}); aliases are not used in settings")
+            self._refuse(event, f"an anchor ({shown(f'&{event.anchor}')}); aliases are not used in settings")
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         if event.tag is not None:
             self._refuse(event, f"a type mark ({shown(event.tag)}); write the value alone")

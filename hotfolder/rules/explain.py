@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotfolder.rules.nearest import shown
+from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
 from hotfolder.stager.operations import Json, Operation
@@ -30,7 +30,7 @@ class PlannedCall:
         body = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
         parts = [self.method, self.path, *([body] if self.body is not None else [])]
         remark = ", ".join([*(["PAID"] if self.paid else []), *([self.note] if self.note else [])])
-        return " ".join(parts) + (f"   ({remark})" if remark else "")
+        return printable(" ".join(parts)) + (f"   ({remark})" if remark else "")
 
     def as_dict(self) -> Json:
         return {
@@ -60,8 +60,8 @@ class Explanation:
         plan = self.plan
         chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
         lines = [
-            f"Project  {shown(plan.project_title)[1:-1]}",
-            f"Room     {shown(plan.room)[1:-1]}",
+            f"Project  {printable(plan.project_title)}",
+            f"Room     {printable(plan.room)}",
             f"Tags     {', '.join(plan.tags) or 'none'}",
             f"Route    {chosen}",
         ]
@@ -69,7 +69,7 @@ class Explanation:
             outcome = "matches" if verdict.matched else "does not match"
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
         lines += [f"Starts   {self._start()}", f"Photos   {len(self.photos)}"]
-        lines += [f"  {number}. {shown(name)[1:-1]}" for number, name in enumerate(self.photos, 1)]
+        lines += [f"  {number}. {printable(name)}" for number, name in enumerate(self.photos, 1)]
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
         lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
         if plan.again:

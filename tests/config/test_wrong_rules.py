@@ -1,0 +1,174 @@
+"""Tags and routes that can't be, and everything wrong at once.
+
+Each row: what the file holds, then exactly what is said about it, one message for each problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+SETTINGS = (
+    "root, inbox, inboxes, done, failed, state, api, settle, limits, results, log, hdr, single_photo, "
+    "tags, routes"
+)
+KEY = (
+    "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"
+    " alone into a file of its own and name that file with api.key_file"
+)
+STYLES = (
+    "modern, minimalist, scandinavian, industrial, rustic, farmhouse, kidsRoom, coastalModern, luxury, "
+    "midCentury, bohoChic, japandi"
+)
+ROOM_TYPES = (
+    "LIVING_ROOM, DINING_ROOM, BEDROOM, KITCHEN, KITCHEN_LIVING_AREA, HOME_OFFICE, TERRACE, BALCONY, "
+    "BATHROOM, EXTERIOR, GAME_ROOM, KIDS_ROOM, GARAGE"
+)
+TAGS = (
+    "sky-blue; sky-twilight (or with -subtle, -middle, -dramatic); lawn-light, lawn-medium, "
+    "lawn-strong; stage-<style> or stage-<style>-<room type>, with the styles modern, minimalist, "
+    "scandinavian, industrial, rustic, farmhouse, kids-room, coastal-modern, luxury, mid-century, "
+    "boho-chic, japandi and the room types living-room, dining-room, bedroom, kitchen, "
+    "kitchen-living-area, home-office, terrace, balcony, bathroom, exterior, game-room, kids-room, "
+    "garage; again"
+)
+
+WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
+    "sky type in a route": (
+        "root: .\nroutes:\n  - name: out\n    operations:\n      - sky: twilght\n",
+        'config.yaml:5:14: unknown sky type "twilght"; did you mean "twilight"? Allowed: blue, twilight',
+    ),
+    "parameters": (
+        "root: .\n"
+        "routes:\n"
+        "  - name: out\n"
+        "    operations:\n"
+        "      - lawn: {lawnType: huge, resolutoin: high}\n",
+        'config.yaml:5:26: unknown lawn type "huge". Allowed: light, medium, strong',
+        'config.yaml:5:32: unknown setting "resolutoin"; did you mean "resolution"? Allowed: '
+        "lawnType, resolution, extraInstructions",
+    ),
+    "two operations in one": (
+        "root: .\nroutes:\n  - name: out\n    operations:\n      - {sky: blue, lawn: light}\n",
+        "config.yaml:5:9: an operation is a tag, like sky-blue, or exactly one of sky, lawn "
+        "and stage with its parameters",
+    ),
+    "unknown operation": (
+        "root: .\nroutes:\n  - name: out\n    operations: [{skies: blue}]\n",
+        'config.yaml:4:18: unknown operation "skies". Allowed: sky, lawn, stage',
+    ),
+    "room style": (
+        "root: .\ntags:\n  cosy: {stage: {roomStyle: cozy}}\n",
+        'config.yaml:3:9: unknown room style "cozy". Allowed: ' + STYLES,
+    ),
+    "unknown tag in operations": (
+        "root: .\nroutes:\n  - name: out\n    operations: [sky-twilght]\n",
+        'config.yaml:4:18: unknown tag "sky-twilght"; did you mean "sky-twilight"? Allowed: ' + TAGS,
+    ),
+    "unknown tag in match": (
+        "root: .\nroutes:\n  - name: out\n    match: {tag: sky-bleu}\n",
+        'config.yaml:4:18: unknown tag "sky-bleu"; did you mean "sky-blue"? Allowed: ' + TAGS,
+    ),
+    "no tag fits": (
+        "root: .\nroutes:\n  - name: out\n    match: {tag: 'skies-*'}\n",
+        'config.yaml:4:18: no tag fits "skies-*". Allowed: ' + TAGS,
+    ),
+    "own tag shadows": (
+        "root: .\ntags:\n  Sky Blue: [lawn-light]\n",
+        'config.yaml:3:3: the own tag "Sky Blue" has the name of a built-in tag, sky-blue; rename it',
+    ),
+    "own tag of own tags": (
+        "root: .\ntags:\n  a1: [sky-blue]\n  b1: [a1]\n",
+        'config.yaml:4:8: "a1" is an own tag, and own tags can\'t be made of own tags; write it out',
+    ),
+    "own tags alike": (
+        "root: .\ntags:\n  front-look: [sky-blue]\n  Front Look: [lawn-light]\n",
+        'config.yaml:4:3: the own tags "front-look" and "Front Look" are read as one; rename one of them',
+    ),
+    "own tag's name": (
+        "root: .\ntags:\n  a__b: [sky-blue]\n",
+        'config.yaml:3:3: "a__b" is no name for a tag; use letters, digits and single hyphens',
+    ),
+    "own tag without operations": (
+        "root: .\ntags:\n  nothing:\n",
+        "config.yaml:3:11: tags.nothing must not be empty",
+    ),
+    "again in a route": (
+        "root: .\nroutes:\n  - name: out\n    operations: [again]\n",
+        'config.yaml:4:18: "again" is for folder names alone; it would pay for everything again',
+    ),
+    "two skies": (
+        "root: .\nroutes:\n  - name: out\n    operations: [sky-blue, {sky: twilight}]\n",
+        "config.yaml:4:28: a second sky operation; a picture gets one of each kind",
+    ),
+    "never reached": (
+        "root: .\n"
+        "routes:\n"
+        "  - name: all\n"
+        "    match: {room: '*'}\n"
+        "  - name: late\n"
+        "    match: {room: kitchen}\n",
+        'config.yaml:5:11: the route "late" is never reached, since "all" before it matches '
+        'every set; move "all" to the end',
+    ),
+    "routes called alike": (
+        "root: .\nroutes:\n  - {name: a, match: {room: b}}\n  - {name: A, match: {room: c}}\n",
+        'config.yaml:4:12: two routes are called "A"; rename one of them',
+    ),
+    "route without a name": (
+        "root: .\nroutes:\n  - match: {room: kitchen}\n",
+        'config.yaml:3:5: "name" is missing in routes',
+    ),
+    "eight photos": (
+        "root: .\nroutes:\n  - {name: a, match: {photos: 8}}\n",
+        "config.yaml:3:31: routes.match.photos must be at most 7, not 8",
+    ),
+    "photos backwards": (
+        "root: .\nroutes:\n  - {name: a, match: {photos: {min: 5, max: 3}}}\n",
+        "config.yaml:3:31: routes.match.photos: min (5) is larger than max (3)",
+    ),
+    "unknown match": (
+        "root: .\nroutes:\n  - {name: a, match: {rooms: kitchen}}\n",
+        'config.yaml:3:23: unknown setting "rooms"; did you mean "room"? Allowed: project, room, tag, photos',
+    ),
+    "truth as a room": (
+        "root: .\nroutes:\n  - {name: a, match: {room: true}}\n",
+        "config.yaml:3:29: routes.match.room must be text, not true; put it in quotes",
+    ),
+    "room type": (
+        "root: .\nroutes:\n  - {name: a, room_type: LIVINGROOM}\n",
+        ('config.yaml:3:26: unknown room type "LIVINGROOM"; did you mean "LIVING_ROOM"? Allowed: ')
+        + ROOM_TYPES,
+    ),
+    "all at once": (
+        "root: nowhere\n"
+        "setle: {}\n"
+        "settle:\n"
+        "  quiet_seconds: -1\n"
+        "  quiet_seconds: 3\n"
+        "api:\n"
+        "  token: sk-secret-4711\n"
+        "routes:\n"
+        "  - name: out\n"
+        "    operations:\n"
+        "      - sky: twilght\n"
+        "      - sky-bleu\n",
+        'config.yaml:1:7: the root folder "nowhere" doesn\'t exist; correct it or make the folder',
+        'config.yaml:2:1: unknown setting "setle"; did you mean "settle"? Allowed: ' + SETTINGS,
+        "config.yaml:4:18: settle.quiet_seconds must be at least 0.2, not -1",
+        'config.yaml:5:3: "quiet_seconds" is written twice, here and in line 4; keep one of them',
+        "config.yaml:7:3: " + KEY,
+        'config.yaml:11:14: unknown sky type "twilght"; did you mean "twilight"? Allowed: blue, twilight',
+        'config.yaml:12:9: unknown tag "sky-bleu"; did you mean "sky-blue"? Allowed: ' + TAGS,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_it_is_said_what_is_wrong_and_where(
+    name: str, problems_of: Callable[[str | bytes], list[str]]
+) -> None:
+    """A wrong file gives exactly the messages of the table, in the order of their positions."""
+    content, *expected = WRONG[name]
+    assert problems_of(content) == expected
