@@ -17,7 +17,7 @@ from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 def parser() -> argparse.ArgumentParser:
     usual = SandboxSettings(data=Path("sandbox-data"))
     options = argparse.ArgumentParser(
-        prog="python -m hotfolder.sandbox",
+        prog="hotfolder sandbox",
         description="An offline stand-in of the Stager AI API. It costs nothing.",
     )
     options.add_argument(
@@ -58,6 +58,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def settings_of(options: argparse.Namespace) -> SandboxSettings:
+    if options.embedded:
+        order = json.loads(sys.stdin.buffer.readline())
+        return SandboxSettings(**order | {"data": Path(order["data"])})
     values = vars(options).copy()
     del values["embedded"]
     key_file: Path | None = values.pop("require_key_file")
@@ -65,6 +68,8 @@ def settings_of(options: argparse.Namespace) -> SandboxSettings:
         key = key_file.read_text(encoding="utf-8").strip() if key_file else None
     except (OSError, UnicodeDecodeError) as error:
         raise SandboxError(f"the key file {key_file} can't be read: {error}") from error
+    if key == "":
+        raise SandboxError(f"the key file {key_file} is empty; put the one valid API key into it")
     return SandboxSettings(**values, required_key=key)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
-import select
+import selectors
 import subprocess
+from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -14,16 +16,9 @@ from hotfolder.sandbox.launch import python_command
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 LOG_NAME = "sandbox.log"
-KEY_NAME = "required-key"
 EXTRA_MODULES = ("fastapi", "uvicorn", "python_multipart", "numpy", "cv2", "lensfunpy")
 LOG_TAIL_BYTES = 2000
 STOP_SECONDS = 5.0
-
-OPTIONS = (
-    *("host", "port", "storage_host", "storage_port", "storage_public_url", "engine", "long_edge"),
-    *("operation_format", "put_expiry_seconds", "get_expiry_seconds", "merge_delay_seconds"),
-    *("operation_delay_seconds", "worker_memory_bytes"),
-)
 
 
 def missing_extra() -> None:
@@ -61,12 +56,13 @@ class EmbeddedSandbox:
         missing_extra()
         data = self._settings.data
         data.mkdir(parents=True, exist_ok=True)
-        command = python_command("hotfolder.sandbox.__main__", "--embedded", *self._arguments())
+        command = python_command("hotfolder.sandbox.__main__", "--embedded")
         with (data / LOG_NAME).open("ab") as log:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             )
         try:
+            self._tell(self._order())
             line = self._first_line(timeout_seconds)
         except BaseException:
             self.stop()
@@ -98,24 +94,22 @@ class EmbeddedSandbox:
     ) -> None:
         self.stop()
 
-    def _arguments(self) -> list[str]:
-        settings = self._settings
-        values = {name: getattr(settings, name) for name in OPTIONS}
-        pairs = [
-            (f"--{name.replace('_', '-')}", str(value)) for name, value in values.items() if value is not None
-        ]
-        pairs.append(("--data", str(settings.data)))
-        if settings.required_key is not None:
-            # By a file: command lines can be read by everybody on the machine.
-            path = settings.data / KEY_NAME
-            path.touch(mode=0o600)
-            path.write_text(settings.required_key, encoding="utf-8")
-            pairs.append(("--require-key-file", str(path)))
-        return [f"{name}={value}" for name, value in pairs]
+    def _tell(self, line: bytes) -> None:
+        assert self._child is not None and self._child.stdin is not None
+        # A child that has already died is noticed, with its reason, by the line that it doesn't answer.
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(line)
+            self._child.stdin.flush()
+
+    def _order(self) -> bytes:
+        """All settings, for standard input: a command line could be read by everybody on the machine."""
+        return json.dumps(asdict(self._settings) | {"data": str(self._settings.data)}).encode() + b"\n"
 
     def _first_line(self, timeout_seconds: float) -> bytes:
         assert self._child is not None and self._child.stdout is not None
-        ready, _, _ = select.select([self._child.stdout], [], [], timeout_seconds)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._child.stdout, selectors.EVENT_READ)
+            ready = selector.select(timeout_seconds)
         if not ready:
             raise SandboxError(
                 f"the sandbox didn't answer within {timeout_seconds:g} seconds{self._log_tail()}"

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+
+ORIENTATION = 0x0112
+QUARTER_TURNS = (5, 6, 7, 8)
 
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 
@@ -24,6 +27,12 @@ class Facts:
     height: int
 
 
+def seen_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height after EXIF orientation, from the header alone."""
+    turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+    return (picture.height, picture.width) if turned else picture.size
+
+
 def inspect(source: Path | BinaryIO, pixel_limit: int) -> Facts:
     """Decode `source` whole. Raises NotAPicture unless it is a sound JPEG or PNG of at most `pixel_limit`."""
     try:
@@ -34,7 +43,7 @@ def inspect(source: Path | BinaryIO, pixel_limit: int) -> Facts:
                 )
             suffix = SUFFIXES[str(picture.format)]
             picture.load()
-            width, height = ImageOps.exif_transpose(picture).size
+            width, height = seen_size(picture)
     except UnidentifiedImageError:
         raise NotAPicture("it is neither a JPEG nor a PNG") from None
     except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 
 from hotfolder.sandbox.lane import TaskFailed, TaskRefused
 from hotfolder.sandbox.objects import RESULTS, UPLOADS
@@ -11,6 +12,8 @@ from hotfolder.sandbox.records import Group
 from hotfolder.sandbox.state import Sandbox
 
 logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5
 
 
 class Merging:
@@ -29,10 +32,25 @@ class Merging:
         """Merge for ever; cancel to stop. The group at work stays `processing`, for the next start."""
         while True:
             self._wake.clear()
-            while (group := await asyncio.to_thread(self._sandbox.records.next_to_merge)) is not None:
-                error = await self._merge(group)
-                await asyncio.to_thread(self._sandbox.records.finish_merge, group.id, error)
+            try:
+                while await self._merge_next():
+                    pass
+            except (OSError, sqlite3.Error):
+                # A full disk, say. The merge stays asked for, and is tried again.
+                logger.exception("the sandbox can't go on merging")
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
             await self._wake.wait()
+
+    async def _merge_next(self) -> bool:
+        """Merge the group that has waited longest; False when none waits."""
+        records = self._sandbox.records
+        group = await asyncio.to_thread(records.next_to_merge)
+        if group is None:
+            return False
+        error = await self._merge(group)
+        await asyncio.to_thread(records.finish_merge, group.id, error)
+        return True
 
     async def _merge(self, group: Group) -> str | None:
         """Make the group's picture; None when it is there, else why not."""
@@ -62,9 +80,6 @@ class Merging:
                 message = message.replace(photo.object, photo.filename)
             logger.warning("merge of group %s failed: %s", group.id, message)
             return f"the merge failed: {message}"
-        except OSError as error:
-            logger.exception("merge of group %s failed", group.id)
-            return f"the merge failed: {error.strerror}"
         finally:
             part.unlink(missing_ok=True)
 

@@ -17,8 +17,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from hotfolder.sandbox.engine import Engine, load_engine
-from hotfolder.sandbox.inspection import inspect
+from hotfolder.sandbox.inspection import seen_size
 
 TASKS = ("merge", "replace_sky", "replace_lawn", "stage")
 PR_SET_PDEATHSIG = 1
@@ -57,11 +59,12 @@ def perform(engine: Engine, task: str, arguments: dict[str, Any]) -> dict[str, A
         if task not in TASKS:
             return {"failed": f"unknown task {task}"}
         getattr(engine, task)(**as_paths(arguments))
-        facts = inspect(Path(arguments["target"]), sys.maxsize)
+        with Image.open(arguments["target"]) as picture:
+            width, height = seen_size(picture)
         descriptor = os.open(arguments["target"], os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
-        return {"width": facts.width, "height": facts.height}
+        return {"width": width, "height": height}
     except engine.Unsuitable as error:
         return {"refused": str(error)}
     except Exception as error:

@@ -208,6 +208,13 @@ def test_the_key_is_not_on_the_command_line(settings: SandboxSettings) -> None:
         assert httpx.post(url, json={"title": "x"}, headers=good).status_code == 200
 
 
+def test_the_child_obeys_every_setting(settings: SandboxSettings) -> None:
+    """Also those that the command line has no option for."""
+    with EmbeddedSandbox(replace(settings, json_limit_bytes=20)) as sandbox:
+        answer = httpx.post(f"{sandbox.api_base_url}/api/projects", json={"title": "x" * 20}, headers=KEY)
+        assert answer.status_code == 413
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
     """One line for people, then silence; a signal ends it with 0."""
@@ -229,6 +236,15 @@ def test_a_key_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2
     assert done.stderr.startswith("sandbox: the key file") and done.stderr.count("\n") == 1
+
+
+def test_an_empty_key_file_is_refused(tmp_path: Path) -> None:
+    """It would lock everybody out."""
+    (tmp_path / "key").write_text("\n")
+    command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/key")
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert "is empty" in done.stderr
 
 
 def test_the_parent_imports_nothing_heavy() -> None:
