@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from hotfolder.config.environment import read_environment
 from hotfolder.config.keys import load_key
 from hotfolder.config.meaning import absolute, meaning_problems
-from hotfolder.config.problems import refusal
+from hotfolder.config.problems import Problem, refusal
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.schema import json_schema
-from hotfolder.config.sentences import structure_problems
+from hotfolder.config.sentences import structure_problems, unknown_name
 from hotfolder.config.settings import Settings
 from hotfolder.config.sources import Sources
 from hotfolder.config.yamlfile import read_document
@@ -31,8 +31,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     sources = Sources(document, *read_environment(environ))
     problems = [*document.problems, *sources.problems]
     settings: Settings | None = None
+    # pydantic-settings would take these for options of its own.
+    options = [name for name in sources.data if name.startswith("_")]
+    problems += [Problem(sources.place((name,), of_key=True), unknown_name((name,))) for name in options]
     try:
-        settings = Settings(**sources.data)  # type: ignore[arg-type]
+        settings = Settings(**{name: one for name, one in sources.data.items() if name not in options})  # type: ignore[arg-type]
     except ValidationError as error:
         problems += structure_problems(error, sources)
     folder = path.absolute().parent

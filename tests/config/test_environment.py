@@ -1,0 +1,111 @@
+"""HOTFOLDER_* variables over the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from hotfolder.config.fields import all_variables
+from hotfolder.config.settings import LogLevel, Settings
+
+Loader = Callable[..., Settings]
+
+
+def test_variables_win_over_the_file(settings_of: Loader) -> None:
+    """The same setting in both: the environment's holds, its neighbours stay."""
+    loaded = settings_of(
+        "root: .\nsettle: {quiet_seconds: 5, scan_seconds: 7}\n",
+        HOTFOLDER_SETTLE__QUIET_SECONDS="1",
+        HOTFOLDER_LOG__LEVEL="debug",
+        HOTFOLDER_API__STORAGE_HOSTS="127.0.0.2, storage.googleapis.com",
+        HOTFOLDER_HDR__LENS_CORRECTION="no",
+        HOTFOLDER_INBOX="2024: new",
+        HOTFOLDER_ROUTES="[{name: a, operations: [sky-blue]}]",
+    )
+    assert (loaded.settle.quiet_seconds, loaded.settle.scan_seconds) == (1, 7)
+    assert loaded.log.level is LogLevel.DEBUG
+    assert loaded.api.storage_hosts == ("127.0.0.2", "storage.googleapis.com")
+    assert loaded.hdr.lens_correction is False
+    assert loaded.inbox == "2024: new", "a text is taken as it is, whatever YAML would make of it"
+    assert loaded.routes[0].name == "a"
+
+
+def test_root_can_come_from_the_environment_alone(settings_of: Loader) -> None:
+    """A container mounts its folders wherever it likes."""
+    assert settings_of("inbox: in\n", HOTFOLDER_ROOT=".").inbox == "in"
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        (
+            {"HOTFOLDER_SETTLE__QUIET_SECNDS": "1"},
+            [
+                "HOTFOLDER_SETTLE__QUIET_SECNDS: there is no such setting;"
+                " did you mean HOTFOLDER_SETTLE__QUIET_SECONDS?"
+            ],
+        ),
+        (
+            {"HOTFOLDER_SETTLE__QUIET_SECONDS": "soon"},
+            ['HOTFOLDER_SETTLE__QUIET_SECONDS: settle.quiet_seconds must be a number, not "soon"'],
+        ),
+        (
+            {"HOTFOLDER_API__KEY": "sk-secret-4711"},
+            [
+                "HOTFOLDER_API__KEY: the API key goes into the variable STAGER_API_KEY,"
+                " or into a file that api.key_file names"
+            ],
+        ),
+        ({"HOTFOLDER_ROUTES": "[{name: a"}, ["HOTFOLDER_ROUTES: its value is not valid YAML"]),
+        (
+            {"HOTFOLDER_ROUTES": "[{name: a, operations: [sky: twilght]}]"},
+            [
+                'HOTFOLDER_ROUTES: unknown sky type "twilght"; did you mean "twilight"?'
+                " Allowed: blue, twilight"
+            ],
+        ),
+        (
+            {"HOTFOLDER_ROOT": "nowhere"},
+            ['HOTFOLDER_ROOT: the root folder "nowhere" doesn\'t exist; correct it or make the folder'],
+        ),
+        (
+            {"HOTFOLDER_INBOX": "done"},
+            [
+                'HOTFOLDER_INBOX: inbox ("done") and done ("done") are the same folder;'
+                " each needs a place of its own"
+            ],
+        ),
+    ],
+)
+def test_the_variable_is_named(
+    variables: dict[str, str], expected: list[str], problems_of: Callable[..., list[str]]
+) -> None:
+    """A mistake in the environment names the variable instead of a line, and nothing of a key."""
+    assert problems_of("root: .\n", **variables) == expected
+
+
+def test_problems_of_the_file_come_before_those_of_the_environment(
+    problems_of: Callable[..., list[str]],
+) -> None:
+    """All at once, in an order that doesn't change."""
+    found = problems_of("root: .\nlog: {level: loud}\n", HOTFOLDER_X="1", HOTFOLDER_LIMITS__MERGES="0")
+    assert [line.partition(": ")[0] for line in found] == [
+        "config.yaml:2:14",
+        "HOTFOLDER_LIMITS__MERGES",
+        "HOTFOLDER_X",
+    ]
+
+
+def test_variables_that_are_no_settings_are_let_be(settings_of: Loader) -> None:
+    """HOTFOLDER_CONFIG names the file, HOTFOLDER_BRACKETS the test photos."""
+    settings_of("root: .\n", HOTFOLDER_CONFIG="x", HOTFOLDER_BRACKETS="y", STAGER_API_KEY="z", PATH="/bin")
+
+
+def test_every_setting_has_a_variable(settings_of: Loader) -> None:
+    """Nothing is settable in the file alone; an empty variable means the default."""
+    variables = sorted(all_variables())
+    assert {"HOTFOLDER_ROOT", "HOTFOLDER_API__KEY_FILE", "HOTFOLDER_HDR__PHOTOGRAPHER_REMOVAL"} <= set(
+        variables
+    )
+    assert len(variables) > 35

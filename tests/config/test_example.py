@@ -1,0 +1,157 @@
+"""config.example.yaml, and the schema that editors check it with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from hotfolder.config.fields import is_free, is_list, model_in, names
+from hotfolder.config.load import json_schema, load, rulebook_for
+from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
+from hotfolder.rules.routes import Match
+from hotfolder.rules.routing import plan
+from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Settings:
+    path = tmp_path / "config.yaml"
+    path.write_text(EXAMPLE.read_text())
+    return load(path, {})
+
+
+def paths_of(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for name, info in names(model).items():
+        found.add((*prefix, name))
+        inner = None if is_free(info) or is_list(info) else model_in(info.annotation)
+        if inner is not None:
+            found |= paths_of(inner, (*prefix, name))
+    return found
+
+
+def paths_in(value: object, prefix: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    if not isinstance(value, dict):
+        return set()
+    return {
+        path for name, one in value.items() for path in ({(*prefix, name)} | paths_in(one, (*prefix, name)))
+    }
+
+
+def test_every_setting_is_in_the_example() -> None:
+    """Nobody has to read code to learn what can be set."""
+    written = paths_in(yaml.safe_load(EXAMPLE.read_text()))
+    assert paths_of(Settings) - written == set()
+
+
+@pytest.mark.parametrize("model", [RouteSettings, Match, InboxSettings, Sky, Lawn, Stage])
+def test_every_field_of_a_list_is_shown_somewhere(model: type[BaseModel]) -> None:
+    """Routes, inboxes and operations are shown with all that they can have."""
+    text = EXAMPLE.read_text()
+    assert [name for name in names(model) if f"{name}:" not in text] == []
+
+
+def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: Path) -> None:
+    """Except for the examples of tags and routes, the file changes nothing."""
+    (tmp_path / "plain.yaml").write_text("root: .\n")
+    plain = load(tmp_path / "plain.yaml", {})
+    without_examples = {"tags", "routes", "hdr"}
+    assert example.model_dump(exclude=without_examples) == plain.model_dump(exclude=without_examples)
+    assert rulebook_for(example).defaults == rulebook_for(plain).defaults
+    assert rulebook_for(example).defaults.hdr == HdrOptions()
+
+
+def test_the_examples_do_what_their_notes_say(example: Settings) -> None:
+    """A manager who copies a route gets what it promises."""
+    book = rulebook_for(example)
+    assert plan(book, "12 Elm Road", "Aerial 1", 1).route == "drone"
+    assert plan(book, "12 Elm Road", "Aerial 1", 1).settle.expected_photos == 1
+    cover = plan(book, "12 Elm Road Premium", "Front", 5)
+    assert (cover.route, cover.settle.expected_photos, len(cover.recipe.operations)) == (
+        "premium cover",
+        5,
+        2,
+    )
+    outside = plan(book, "12 Elm Road", "back garden__sky-twilight", 3)
+    assert [one.kind for one in outside.recipe.operations] == ["lawn", "sky"]
+    spare = plan(book, "12 Elm Road", "Room 3__stage-modern", 3).recipe.operations[0]
+    assert isinstance(spare, Stage)
+    assert spare.room_type == "BEDROOM"
+
+
+def test_the_commented_inboxes_load(tmp_path: Path) -> None:
+    """What stands in notes, ready to be used, is right as well."""
+    lines = EXAMPLE.read_text().splitlines()
+    start = lines.index("#   inboxes:")
+    end = lines.index("inboxes: []")
+    block = "\n".join(line.removeprefix("#   ") for line in lines[start:end])
+    (tmp_path / "config.yaml").write_text("root: .\n" + block)
+    assert [one.title for one in load(tmp_path / "config.yaml", {}).all_inboxes()] == ["Anna", "Rentals"]
+
+
+@pytest.fixture(scope="module")
+def valid() -> Callable[[Any], bool]:
+    validator = pytest.importorskip("jsonschema_rs").validator_for(json_schema())
+    return lambda data: bool(validator.is_valid(data))
+
+
+def test_the_schema_accepts_the_example(valid: Callable[[Any], bool]) -> None:
+    """An editor shows no red line in our own file."""
+    assert valid(yaml.safe_load(EXAMPLE.read_text()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root: .",
+        "root: .\nroutes:\nsettle: {quiet_seconds: }\nhdr: {lens_correction: no}",
+        "root: .\ntags: {a: sky-blue, b: {sky: twilight}, c: [{stage: modern}, lawn: {lawn_type: light}]}",
+        "root: .\nroutes: [{name: a, match: {room: 101, photos: 5, project: [a, 12]}}]",
+        "root: .\nroutes: [{name: b, match: {photos: {min: 2}}}]",
+        "root: .\napi: {storage_hosts: 127.0.0.2, key_file: x}",
+        "root: .\ninboxes: [{path: a, routes: [{name: x, hdr: {lensCorrection: true}, brackets: 3}]}]",
+    ],
+)
+def test_the_schema_accepts_what_loads(
+    valid: Callable[[Any], bool], text: str, settings_of: Callable[..., Settings]
+) -> None:
+    """Forgiving spellings are no errors in an editor either."""
+    settings_of(text)
+    assert valid(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "inbox: a",
+        "root: .\nsettel: {}",
+        "root: .\nlog: {level: loud}",
+        "root: .\nroutes: [{name: a, operations: [{sky: twilght}]}]",
+        "root: .\ntags: {a: [{sky: {skyType: blue}, lawn: light}]}",
+        "root: .\nroutes: [{name: a, match: {photos: 8}}]",
+        "root: .\nroutes: [{name: a, operations: [{stage: {roomType: KITCHEN}}]}]",
+    ],
+)
+def test_the_schema_refuses_what_does_not(valid: Callable[[Any], bool], text: str) -> None:
+    """An editor marks a typo before the daemon does."""
+    assert not valid(yaml.safe_load(text))
+
+
+def test_the_schema_explains_every_setting() -> None:
+    """Every setting has a description that an editor can show."""
+    schema = json_schema()
+    json.dumps(schema)
+    for name, described in schema["properties"].items():
+        if not any("$ref" in part for part in described.get("anyOf", ())):
+            assert described.get("description"), name
+    for section in ("Api", "Settle", "Limits", "Results", "Log", "HdrChoices", "Match", "RouteSettings"):
+        for name, described in schema["$defs"][section]["properties"].items():
+            assert described.get("description"), f"{section}.{name}"

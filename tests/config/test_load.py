@@ -1,0 +1,214 @@
+"""What loads, and what it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hotfolder.config.load import load, rulebook_for
+from hotfolder.config.settings import Settings
+from hotfolder.errors import ConfigurationError
+from hotfolder.rules.routing import plan
+from hotfolder.rules.tags import TagTable
+from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+from hotfolder.stager.vocabulary import (
+    ActionType,
+    ColorType,
+    LawnType,
+    Resolution,
+    RoomStyle,
+    RoomType,
+    SkySubType,
+    SkyType,
+)
+
+Loader = Callable[..., Settings]
+
+PIECES = [
+    *("root: .", "tags:", "routes:", "inboxes:", "- name: a", "sky-blue", "match", "photos: 3", "stage: "),
+    *("  ", "\n", ": ", "- ", "{", "}", "[", "]", '"', "'", "&a", "*a", "!!int", "? ", "| ", "> ", "\t", "#"),
+    *("\\ud800", "api: ", "key_file: ", "settle", "0", "1.5", "no", "~", "---", "%YAML", "_env_file: "),
+]
+
+MINIMAL = """\
+root: .
+api:
+  base_url: http://127.0.0.1:8801
+  storage_hosts: ["127.0.0.2"]
+settle:
+  quiet_seconds: 1
+"""
+
+
+def test_the_minimal_file_loads(settings_of: Loader, tmp_path: Path) -> None:
+    """The file that others script against keeps its meaning."""
+    loaded = settings_of(MINIMAL)
+    assert loaded.api.base_url == "http://127.0.0.1:8801"
+    assert loaded.api.storage_hosts == ("127.0.0.2",)
+    assert loaded.settle.quiet_seconds == 1
+    assert loaded.inbox_folder() == tmp_path / "inbox"
+    assert loaded.done_folder == tmp_path / "done"
+    assert loaded.failed_folder == tmp_path / "failed"
+    assert loaded.state_folder == tmp_path / "state"
+    assert list(tmp_path.iterdir()) == [tmp_path / "config.yaml"], "loading creates nothing"
+
+
+def test_root_is_relative_to_the_file_and_not_to_where_one_stands(tmp_path: Path) -> None:
+    """A service started in / finds the same folders."""
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "photos").mkdir()
+    path = tmp_path / "etc" / "config.yaml"
+    path.write_text("root: ../photos\napi: {key_file: stager.key}\nstate: /var/lib/hotfolder\n")
+    loaded = load(path, {})
+    assert loaded.root_folder == tmp_path / "photos"
+    assert loaded.api.key_file == str(tmp_path / "etc" / "stager.key")
+    assert loaded.state_folder == Path("/var/lib/hotfolder")
+
+
+def test_what_is_left_empty_has_its_default(settings_of: Loader) -> None:
+    """A section whose lines are all notes is as good as absent."""
+    emptied = "root: .\nroutes:\n  # - name: x\nsettle:\n  quiet_seconds:\napi:\n"
+    assert settings_of(emptied) == settings_of("root: .\n")
+        "root: .\n"
+    )
+
+
+def test_words_that_look_like_truths_or_numbers_stay_names(settings_of: Loader) -> None:
+    """A room called `no`, a project 12 and a room 007 are names; `off` switches a correction off."""
+    loaded = settings_of(
+        "root: .\nhdr: {lensCorrection: off}\nroutes:\n"
+        "  - {name: a, match: {room: no, project: 12}}\n  - {name: b, match: {room: [007, On, 2026-01-01, 12:30]}}\n"
+    )
+    assert loaded.routes[0].match.room == ("no",)
+    assert loaded.routes[0].match.project == ("12",)
+    assert loaded.routes[1].match.room == ("007", "On", "2026-01-01", "12:30")
+    assert rulebook_for(loaded).defaults.hdr == HdrOptions(lens_correction=False)
+
+
+def test_a_byte_order_mark_is_no_mistake(settings_of: Loader) -> None:
+    """Notepad writes one in front of UTF-8."""
+    assert settings_of(b"\xef\xbb\xbfroot: .\r\ninbox: in\r\n").inbox == "in"
+
+
+def test_operations_in_short_and_in_full_are_the_same(settings_of: Loader) -> None:
+    """`sky: twilight`, the mapping and the tag say one thing."""
+    loaded = settings_of(
+        "root: .\ntags:\n  a1: {sky: twilight}\n  b1: [sky: {skyType: twilight}]\n  c1: sky-twilight\n"
+        "  d1: [{sky: {sky_type: twilight, skySubType: middle, resolution: high}}]\n"
+    )
+    table = rulebook_for(loaded).tags
+    found = {table.own[name] for name in ("a1", "b1", "c1", "d1")}
+    assert found == {(Sky(sky_type=SkyType.TWILIGHT),)}
+
+
+def test_each_inbox_has_its_own_routes_and_tags_before_the_general_ones(settings_of: Loader) -> None:
+    """Two photographers, two treatments, one file."""
+    loaded = settings_of(
+        "root: .\ninboxes:\n  - path: a\n    name: Anna\n    tags: {look: [lawn-strong]}\n"
+        "    routes: [{name: anna, match: {room: x}, operations: [look]}]\n  - path: in/rentals\n"
+        "tags: {look: [sky-blue]}\nroutes: [{name: general, operations: [look]}]\n"
+    )
+    anna, rentals = loaded.all_inboxes()
+    assert (anna.title, rentals.title) == ("Anna", "rentals")
+    assert rulebook_for(loaded, "rentals") == rulebook_for(loaded, rentals)
+    assert [route.name for route in rulebook_for(loaded, anna).routes] == ["anna", "general"]
+    assert rulebook_for(loaded, anna).tags.find("look").operations == (Lawn(lawn_type=LawnType.STRONG),)  # type: ignore[union-attr]
+    assert plan(rulebook_for(loaded, rentals), "p", "x", 3).recipe.operations == (Sky(sky_type=SkyType.BLUE),)
+
+
+def test_every_word_of_the_api_can_be_written(settings_of: Loader) -> None:
+    """Each enum value of the reference is expressible in YAML, with every parameter."""
+    lines = ["root: .", "tags:"]
+    wanted: dict[str, Sky | Lawn | Stage] = {}
+
+    def add(operation: Sky | Lawn | Stage, text: str) -> None:
+        name = f"own{len(wanted)}x"
+        lines.append(f"  {name}: [{{{operation.kind}: {{{text}}}}}]")
+        wanted[name] = operation
+
+    for resolution in Resolution:
+        for sky in SkyType:
+            for sub in SkySubType:
+                add(
+                    Sky(sky_type=sky, sky_sub_type=sub, resolution=resolution),
+                    f"skyType: {sky}, skySubType: {sub}, resolution: {resolution}",
+                )
+        for lawn in LawnType:
+            add(
+                Lawn(lawn_type=lawn, resolution=resolution, extra_instructions="Keep: the path"),
+                f'lawnType: {lawn}, resolution: {resolution}, extraInstructions: "Keep: the path"',
+            )
+    for style in RoomStyle:
+        add(Stage(room_style=style), f"roomStyle: {style}")
+    for room in RoomType:
+        add(
+            Stage(room_style=RoomStyle.LUXURY, room_type=room, remove_furniture=True),
+            f"roomStyle: luxury, roomType: {room}, removeFurniture: yes",
+        )
+    for action in ActionType:
+        add(
+            Stage(room_style=RoomStyle.MODERN, action_type=action), f"roomStyle: modern, actionType: {action}"
+        )
+    colours = ", ".join(ColorType)
+    add(
+        Stage(room_style=RoomStyle.MODERN, color_types=tuple(ColorType)),
+        f"roomStyle: modern, colorTypes: [{colours}]",
+    )
+
+    own = rulebook_for(settings_of("\n".join(lines))).tags.own
+    assert own == {name: (operation,) for name, operation in wanted.items()}
+
+
+def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
+    """What can be written on a folder can be written in YAML."""
+    for name in ("sky-blue", "sky-twilight-dramatic", "lawn-strong", "stage-midCentury-living room"):
+        loaded = settings_of(f"root: .\nroutes: [{{name: a, operations: [{name}], match: {{tag: {name}}}}}]")
+        assert rulebook_for(loaded).routes[0].operations == TagTable().find(name).operations  # type: ignore[union-attr]
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+        st.lists(
+            st.sampled_from(PIECES),
+            max_size=30,
+        ).map(lambda parts: "".join(parts).encode()),
+    )
+)
+@example(b'"\\ud800": 1')
+@example(b"_env_file: x\nroot: .")
+@example(b"root: .\n_init_kwargs: {}")
+@example(b"root: '~nobody-of-this-name/x'")
+@example(b'root: "\\0"')
+@example(b"tags: {1: 2}\nroutes: 3\ninboxes: {a: b}\napi: []\nroot: [.]")
+@example(b"root: .\ninboxes: [{path: [a]}, 3, {name: b}]")
+@example(b"root: " + b"a" * 5000)
+def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, content: bytes) -> None:
+    """Whatever a file holds, the answer is settings or problems, never a traceback."""
+    try:
+        settings_of(content)
+    except ConfigurationError as error:
+        assert all(line.startswith("config.yaml:") for line in str(error).splitlines())
+        str(error).encode()
+
+
+@pytest.mark.parametrize("name", ["_env_file", "_case_sensitive", "_cli_parse_args", "__init__"])
+def test_names_with_an_underscore_in_front_are_unknown_too(
+    name: str, problems_of: Callable[..., list[str]]
+) -> None:
+    """What pydantic-settings takes as an option of its own is no setting of ours."""
+    assert problems_of(f"root: .\n{name}: x\n")[0].startswith(f'config.yaml:2:1: unknown setting "{name}"')
+
+
+def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
+    """A missing file and a folder in its place are said in a sentence."""
+    with pytest.raises(ConfigurationError, match="there is no such file"):
+        load(tmp_path / "config.yaml", {})
+    with pytest.raises(ConfigurationError, match="can't be read: Is a directory"):
+        load(tmp_path, {})
