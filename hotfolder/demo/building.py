@@ -1,10 +1,8 @@
 """Parts of houses seen from outside: roofs, windows, doors."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from hotfolder.demo.solids import Material, Solid
+from hotfolder.demo.solids import Material, Solid, Span, block
 from hotfolder.demo.textures import (
     Floats,
     Surface,
@@ -27,40 +25,6 @@ GUTTER = Material(plain((0.05, 0.05, 0.055)), (0.05, 0.05, 0.055), gloss=0.5)
 DOOR = Material(plain((0.045, 0.09, 0.105)), (0.045, 0.09, 0.105), gloss=0.7)
 BRASS = Material(plain((0.55, 0.40, 0.17)), (0.5, 0.4, 0.2), gloss=1.5)
 TIMBER = Material(fabric((0.36, 0.25, 0.16), weave=0.1), (0.36, 0.25, 0.16))
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of one axis, in metres."""
-
-    low: float
-    high: float
-
-    @property
-    def middle(self) -> float:
-        return (self.low + self.high) / 2
-
-    @property
-    def half(self) -> float:
-        return (self.high - self.low) / 2
-
-
-def block(
-    x: tuple[float, float],
-    y: tuple[float, float],
-    z: tuple[float, float],
-    of: Material,
-    *,
-    casts: bool = True,
-) -> Solid:
-    """A box from one corner to the other."""
-    spans = (Span(*x), Span(*y), Span(*z))
-    return Solid(
-        (spans[0].middle, spans[1].middle, spans[2].middle),
-        (spans[0].half, spans[1].half, spans[2].half),
-        of,
-        casts=casts,
-    )
 
 
 def gable(

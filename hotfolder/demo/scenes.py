@@ -12,7 +12,8 @@ from PIL import Image
 
 from hotfolder.demo.camera import expose, glare
 from hotfolder.demo.exif import Shot, camera_exif
-from hotfolder.demo.exterior import front, garden
+from hotfolder.demo.frontage import front
+from hotfolder.demo.garden import garden
 from hotfolder.demo.interior import living_room
 from hotfolder.demo.render import Render
 from hotfolder.demo.textures import Floats

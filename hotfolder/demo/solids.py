@@ -160,6 +160,39 @@ class Solid:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of one axis, in metres."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        return (self.low + self.high) / 2
+
+    @property
+    def half(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def block(
+    x: tuple[float, float],
+    y: tuple[float, float],
+    z: tuple[float, float],
+    of: Material,
+    *,
+    rounding: float = 0.0,
+    seen: bool = True,
+    casts: bool = True,
+) -> Solid:
+    """A box from one corner to the other, its edges rounded where `rounding` says so."""
+    sx, sy, sz = Span(*x), Span(*y), Span(*z)
+    shape: Shape = "round" if rounding else "box"
+    centre, half = (sx.middle, sy.middle, sz.middle), (sx.half, sy.half, sz.half)
+    return Solid(centre, half, of, shape, rounding=rounding, seen=seen, casts=casts)
+
+
+@dataclass(frozen=True)
 class Rays:
     """A bundle of rays: origins (3, N) or (3, 1), unit directions (3, N)."""
 

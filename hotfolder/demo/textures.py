@@ -1,8 +1,8 @@
 """Procedural surfaces: noise and the reflectance patterns of floors, walls, roofs and lawns.
 
-Points and normals are arrays of shape (3, N) in metres (x right, y away from the camera, z up); the footprint, of shape
-(N,), is the width in metres that one pixel covers there, so that patterns finer than a pixel fade instead of glittering.
-Reflectances are linear, 0 to 1, of shape (3, N).
+Points and normals are arrays of shape (3, N) in metres (x right, y away from the camera, z up); the footprint, of
+shape (N,), is the width in metres that one pixel covers there, so that patterns finer than a pixel fade instead of
+glittering. Reflectances are linear, 0 to 1, of shape (3, N).
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def noise_tile(seed: int, slope: float) -> Floats:
     spectrum /= frequency**slope
     spectrum[0, 0] = 0
     field = np.fft.irfft2(spectrum, s=(TILE_SIZE, TILE_SIZE))
-    return (field / field.std()).astype(np.float32)
+    return np.asarray(field / field.std(), np.float32)
 
 
 def noise(u: Floats, v: Floats, *, period: float, seed: int, slope: float = 1.0) -> Floats:
@@ -70,9 +70,9 @@ def seam(position: Floats, spacing: float, width: float, footprint: Floats) -> F
     )
 
 
-def paint(colour: Colour, shade: Floats) -> Floats:
+def paint(colour: Colour, shade: NDArray[np.floating]) -> Floats:
     """`colour` scaled by `shade`, kept within what a surface can reflect."""
-    return np.clip(np.asarray(colour, np.float32)[:, None] * shade, 0.004, 0.92)
+    return np.asarray(np.clip(np.asarray(colour)[:, None] * shade, 0.004, 0.92), np.float32)
 
 
 def blend(first: Floats, second: Floats, weight: Floats) -> Floats:
