@@ -10,6 +10,8 @@ from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.files import Photo, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
+from hotfolder.sandbox.imaging.lens import correct_lens
+from hotfolder.sandbox.imaging.pull import pull_windows
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
 from hotfolder.sandbox.imaging.tone import finish
@@ -42,9 +44,12 @@ def merge(
     frames.sort(key=lambda frame: float(frame.pixels.mean()))
     reference = best_exposed(frames)
     aligned = align([frame.pixels for frame in frames], reference)
-    picture = fuse(aligned.frames, aligned.coverage)
+    coverage = pull_windows(aligned.frames, aligned.coverage, reference)
+    picture = fuse(aligned.frames, coverage)
     if len(frames) > 1:
         picture = finish(picture)
+    if lens_correction:
+        picture = correct_lens(picture, frames[reference].exif)
     if perspective_correction:
         picture = straighten(picture)
     save(picture, target, icc_profile=frames[reference].icc_profile)
@@ -112,4 +117,8 @@ def stage(
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     room = room_type.replace("_", " ").lower()
     style = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in room_style)
-    save(add_band(photo.pixels, f"SANDBOX – not staged ({room}, {style})"), target, icc_profile=photo.icc_profile)
+    save(
+        add_band(photo.pixels, f"SANDBOX – not staged ({room}, {style})"),
+        target,
+        icc_profile=photo.icc_profile,
+    )

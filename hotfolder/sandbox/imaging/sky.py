@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size
+from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
@@ -48,13 +48,14 @@ def find_sky(pixels: Picture) -> Sky:
         found = view.sky
         outdoors = refine(view.outdoors, pixels, radius, 1e-3)
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
+    if found.any():
+        mask = np.maximum(mask, between_leaves(pixels, small, found, outdoors))
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
     if share < LEAST_SHARE or not found.any():
         raise Unsuitable(
             f"no sky was found in this picture (what looks like sky is {share:.1%} of it; 3% is the least)"
         )
     return Sky(mask, outdoors)
-
 
 
 def skylike(small: Picture) -> Bits:
@@ -97,3 +98,37 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     return np.asarray(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & (candidates | core))
 
 
+def between_leaves(pixels: Picture, small: Picture, found: Bits, outdoors: Plane | None) -> Plane:
+    """How far the sky shows through the leaves near it, 0 to 1 at the size of `pixels`."""
+    height, width = found.shape
+    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    foliage = (green_red < -3) & (blue_yellow > 2)
+    leafy = cv2.blur(foliage.astype(np.float32), (15, 15)) > 0.25
+    rough = cv2.blur(local_spread(np.ascontiguousarray(lightness), 7), (15, 15)) > 4.5
+    zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls(small, found, foliage)
+    zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
+    reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
+    shape = (pixels.shape[0], pixels.shape[1])
+    open_part = resize(np.asarray(reach, np.float32), shape)
+    if outdoors is not None:
+        open_part = np.minimum(open_part, outdoors)
+    sky_lightness = float(np.percentile(lightness[found], 25))
+    lab = to_lab(pixels)
+    light_enough = ramp(lab[:, :, 0], 0.68 * sky_lightness, 0.92 * sky_lightness)
+    pale_enough = 1 - ramp(np.hypot(lab[:, :, 1], lab[:, :, 2]), 9, 20)
+    return np.asarray(open_part * light_enough * pale_enough, np.float32)
+
+
+def walls(small: Picture, found: Bits, foliage: Bits) -> Bits:
+    """Calm pale surfaces that are no sky, for want of leaves around them, with a margin."""
+    calm = skylike(small) & (local_spread(np.ascontiguousarray(to_lab(small)[:, :, 0]), 7) < 7) & ~found
+    surfaces = np.zeros_like(found)
+    for region in regions(calm, 0.001 * calm.size):
+        if foliage[grow(region.bits, 6) & ~grow(region.bits, 2)].mean() < 0.5:
+            surfaces |= region.bits
+    return grow(surfaces, 8)
+
+
+def ramp(values: Plane, low: float, high: float) -> Plane:
+    """0 up to `low`, 1 from `high`, straight in between."""
+    return np.asarray(np.clip((values - low) / (high - low), 0, 1), np.float32)

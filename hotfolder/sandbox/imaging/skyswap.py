@@ -7,12 +7,15 @@ import zlib
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
+from hotfolder.sandbox.imaging.masks import to_lab
 from hotfolder.sandbox.imaging.sky import Sky, find_sky
+from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
-DUSK = {"subtle": 0.35, "middle": 0.6, "dramatic": 0.85}
+DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
+LAMPLIGHT = np.array([1.0, 0.78, 0.45], np.float32)
 
 
 def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
@@ -30,6 +33,9 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
         dusk = at_dusk(ground, DUSK[sky_sub_type])
         outdoors = 1 if sky.outdoors is None else sky.outdoors[:, :, None]
         ground = ground + (dusk - ground) * outdoors
+        if sky.outdoors is None:
+            glow = lit_windows(pixels)[:, :, None] * np.float32(0.75 * DUSK[sky_sub_type])
+            ground = ground + (LAMPLIGHT * (0.55 + 0.6 * colour) - ground) * glow
     mixed = ground * (1 - alpha) + painted * alpha
     return np.where(alpha > 0, np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8), to_bytes(ground))
 
@@ -67,7 +73,22 @@ def at_dusk(colour: Plane, amount: float) -> Plane:
     """Darker, with cool shadows and warm lights, by `amount` from 0 to 1."""
     gray = colour @ np.array([0.299, 0.587, 0.114], np.float32)
     light = np.clip(gray, 0, 1)[:, :, None] ** 0.8
-    cool = np.array([0.62, 0.68, 0.92], np.float32)
-    warm = np.array([0.98, 0.74, 0.54], np.float32)
-    dusk = colour ** (1 + 0.35 * amount) * (cool * (1 - light) + warm * light)
+    cool = np.array([0.42, 0.48, 0.70], np.float32)
+    warm = np.array([0.82, 0.60, 0.44], np.float32)
+    dusk = colour ** (1 + 0.3 * amount) * (cool * (1 - light) + warm * light)
     return np.asarray(colour + (dusk - colour) * amount, np.float32)
+
+
+def lit_windows(pixels: Picture) -> Plane:
+    """How strongly each pixel of a facade glows when the lamps inside are on: dark glass in upright frames, 0 to 1."""
+    small = at_search_size(pixels)
+    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    panes = [pane for pane in find_panes(small) if pane_area(pane) < 0.03 * lightness.size]
+    # Glass is gray; doors and bricks have a colour, and frames are white.
+    glass = fill(panes, lightness.shape) & (lightness < 52) & (np.hypot(green_red, blue_yellow) < 12)
+    glow = cv2.GaussianBlur(glass.astype(np.float32), (0, 0), 1.2)
+    return resize(np.asarray(glow, np.float32), (pixels.shape[0], pixels.shape[1]))
+
+
+def pane_area(pane: Corners) -> float:
+    return float(cv2.contourArea(pane.astype(np.float32)))

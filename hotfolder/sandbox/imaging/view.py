@@ -34,11 +34,10 @@ def find_view(small: Picture) -> View:
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32))
     alive = (local_spread(np.asarray(lightness, np.float32), 7) > 3) | clear
+    bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
     panes = [pane for pane in find_panes(small) if shows_outside(pane, bright, alive)]
     inside = grow(fill(panes, bright.shape), -2) if panes else np.zeros_like(bright)
-    horizon = int(np.nonzero(clear.any(axis=1))[0].max())
     gaps = bright & inside & ~long_and_thin(bright & ~clear)
-    gaps[horizon + bright.shape[0] // 20 :] = False
     sky = clear | gaps
     outdoors = cv2.GaussianBlur((inside & grow(alive, 3) | sky).astype(np.float32), (0, 0), 1.5)
     return View(sky, np.asarray(outdoors, np.float32))
@@ -63,8 +62,14 @@ def shows_outside(pane: Corners, bright: Bits, alive: Bits) -> bool:
         (left, right, left_foot, right_foot),
         (right, left, right_foot, left_foot),
     ):
-        strip = np.array([along(outer, inner, 0.03), along(outer, inner, 0.12),
-                          along(outer_foot, inner_foot, 0.12), along(outer_foot, inner_foot, 0.03)])
+        strip = np.array(
+            [
+                along(outer, inner, 0.03),
+                along(outer, inner, 0.12),
+                along(outer_foot, inner_foot, 0.12),
+                along(outer_foot, inner_foot, 0.03),
+            ]
+        )
         if alive[fill([strip], bright.shape)].mean() < 0.6:
             return False
     return True

@@ -52,7 +52,9 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:
         return None
     # An edge that ends early was lost on the way, behind a handle or against leaves.
     left_drop, right_drop = (own if own > 0.8 * drop else drop for own in drops)
-    return np.array([left, right, (right_foot[0], right[1] + right_drop), (left_foot[0], left[1] + left_drop)])
+    return np.array(
+        [left, right, (right_foot[0], right[1] + right_drop), (left_foot[0], left[1] + left_drop)]
+    )
 
 
 def follow(start: tuple[float, float], uprights: Bits) -> tuple[float, float] | None:

@@ -1,0 +1,102 @@
+"""Lens correction from lensfun's measurements, for a camera and lens that the EXIF names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import lensfunpy
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture
+
+MAKE, MODEL, LENS_MODEL = 0x010F, 0x0110, 0xA434
+F_NUMBER, FOCAL_LENGTH, DISTANCE = 0x829D, 0x920A, 0x9206
+FAR_METRES = 1000.0
+
+
+@dataclass(frozen=True)
+class Optics:
+    """What took the picture. `focal_mm` is the real focal length, `crop` the sensor's factor against 36 mm film."""
+
+    lens: Any
+    crop: float
+    focal_mm: float
+    f_number: float
+    distance_metres: float
+
+
+def find_optics(exif: Mapping[int, Any]) -> Optics | None:
+    """The measured camera and lens, or None when the EXIF doesn't name one that is surely in the database."""
+    make, model, lens_name = (str(exif.get(tag) or "").strip("\0 ") for tag in (MAKE, MODEL, LENS_MODEL))
+    focal = number(exif.get(FOCAL_LENGTH))
+    if not (make and model and focal):
+        return None
+    database = lensfunpy.Database()
+    cameras = database.find_cameras(make, model)
+    if not cameras:
+        return None
+    camera = cameras[0]
+    lenses = database.find_lenses(camera, None, lens_name) if lens_name else database.find_lenses(camera)
+    fitting = [lens for lens in lenses if lens.min_focal - 0.5 <= focal <= lens.max_focal + 0.5]
+    # Without a lens's name only a camera whose lens can't be taken off is certain.
+    if (
+        not fitting
+        or (lens_name and not same_lens(lens_name, fitting[0].model))
+        or not (lens_name or len(lenses) == 1)
+    ):
+        return None
+    return Optics(
+        fitting[0],
+        camera.crop_factor,
+        focal,
+        number(exif.get(F_NUMBER)) or 8.0,
+        number(exif.get(DISTANCE)) or FAR_METRES,
+    )
+
+
+def number(value: Any) -> float | None:
+    """A positive number out of an EXIF value, or None."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return found if 0 < found < float("inf") else None
+
+
+def same_lens(ours: str, theirs: str) -> bool:
+    """Whether two names agree in the numbers that tell lenses apart: focal lengths and the widest aperture."""
+    numbers = [{float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", name)} for name in (ours, theirs)]
+    return numbers[0] <= numbers[1] or numbers[1] <= numbers[0]
+
+
+def correct_lens(pixels: Picture, exif: Mapping[int, Any]) -> Picture:
+    """The picture without its lens's distortion, colour fringes and dark corners; the very same array for an unknown lens.
+
+    A photo turned by its EXIF orientation is corrected too: what is measured is symmetrical about the centre.
+    """
+    optics = find_optics(exif)
+    if optics is None:
+        return pixels
+    height, width = pixels.shape[:2]
+    modifier = lensfunpy.Modifier(optics.lens, optics.crop, width, height)
+    modifier.initialize(optics.focal_mm, optics.f_number, optics.distance_metres, pixel_format=np.uint8)
+    corrected = np.ascontiguousarray(pixels).copy()
+    brightened = modifier.apply_color_modification(corrected)
+    coordinates = modifier.apply_subpixel_geometry_distortion()
+    if coordinates is None:
+        return corrected if brightened else pixels
+    channels = [
+        cv2.remap(
+            np.ascontiguousarray(corrected[:, :, channel]),
+            np.ascontiguousarray(coordinates[:, :, channel]),
+            None,
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        for channel in range(3)
+    ]
+    return np.asarray(np.dstack(channels), np.uint8)
