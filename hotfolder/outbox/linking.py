@@ -17,8 +17,9 @@ PROCESS_STARTED_NS = time.time_ns()
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
-# EPERM is also what the kernel answers for linking other people's files (fs.protected_hardlinks).
-NOT_LINKABLE = NOT_KNOWN | {errno.EPERM, errno.EMLINK, errno.EXDEV}
+# Whatever else a link meets (EPERM from exFAT and for other people's files, EIO from rclone, EMLINK), the
+# last resort either works or says what is really wrong.
+FINAL_FOR_LINKS = frozenset({errno.EEXIST, errno.ENOENT})
 
 
 class Unsupported(Exception):
@@ -46,12 +47,12 @@ def link_and_unlink(source: Path, target: Path) -> None:
         os.link(source, target, follow_symlinks=False)
     except OSError as error:
         elsewhere = error.errno == errno.EXDEV and source.parent != target.parent
-        if error.errno not in NOT_LINKABLE or elsewhere:
+        if error.errno in FINAL_FOR_LINKS or elsewhere:
             raise
         raise Unsupported from error
     sync_folder(target.parent)
     # Something new may have taken the old name in the meantime; that is not ours to remove.
-    if same_file(before, os.lstat(target)) and same_file(before, os.lstat(source)):
+    if same_file(before, os.lstat(source)) and same_state(before, os.lstat(source)):
         source.unlink()
 
 
@@ -94,6 +95,12 @@ def put(source: Path, target: Path) -> None:
 
 def same_file(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def same_state(one: os.stat_result, other: os.stat_result) -> bool:
+    """Whether size and time of modification agree. Across a rename this must do: some shares number files
+    by their path."""
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
 def is_left_reservation(path: Path) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.outbox import exif, jpegfile, pngfile, xmp
+from hotfolder.outbox import exif, jpegfile, linking, pngfile, xmp
 from hotfolder.outbox.blocks import Blocks, Shape, profile_fits
 from hotfolder.outbox.exif import Damaged
 from hotfolder.outbox.faults import local_trouble
@@ -24,11 +25,12 @@ def carry_over(original: Path, result: Path, target: Path, *, altered: Sequence[
     EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else from `result`;
     a colour profile only where `result` doesn't describe its colours. Size and orientation are made true of
     `result`, thumbnails go. XMP names `software` and says whether the picture is `altered` (kinds of
-    alteration; empty for a merge). Metadata that can't be read is left out. A result that is neither JPEG
+    alteration; empty for a merge). Metadata that can't be read is left out, as is all of it where
+    `original` is gone. A result that is neither JPEG
     nor PNG is copied as it is.
 
     The same input gives the same bytes. `target` is a working file: one of an earlier call is replaced.
-    Raises `LocalTrouble`, and `OSError` where `original` or `result` isn't there.
+    Raises `LocalTrouble`, and `FileNotFoundError` where `result` isn't there.
     """
     with local_trouble(target), result.open("rb") as stream:
         given = original_blocks(original)
@@ -41,6 +43,10 @@ def carry_over(original: Path, result: Path, target: Path, *, altered: Sequence[
 
 
 def original_blocks(original: Path) -> Blocks:
+    found = linking.status(original)
+    # Opening a pipe would wait for ever; and what was paid for is delivered even if its photo is gone.
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return Blocks()
     with original.open("rb") as stream:
         magic = stream.read(8)
         stream.seek(0)

@@ -243,10 +243,7 @@ def carry_attributes(source: Path, found: os.stat_result, descriptor: int) -> No
 
 def confirm_same(source: Path, before: os.stat_result) -> None:
     now = linking.status(source)
-    if now is None or not (
-        linking.same_file(before, now)
-        and (before.st_size, before.st_mtime_ns) == (now.st_size, now.st_mtime_ns)
-    ):
+    if now is None or not (linking.same_file(before, now) and linking.same_state(before, now)):
         raise SetChanged(
             f"{shown(source)} changed while it was being moved", hint="The folder is looked at anew."
         )
@@ -260,8 +257,7 @@ def drop_source(source: Path, before: os.stat_result) -> None:
 
 def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
     """A rename takes whatever has the name by then. If that was a newer file, give it back."""
-    now = os.lstat(target)
-    if linking.same_file(before, now) and before.st_mtime_ns == now.st_mtime_ns:
+    if linking.same_state(before, os.lstat(target)):
         return
     with suppress(FileExistsError):
         linking.put(target, source)

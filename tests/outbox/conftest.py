@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,6 +27,25 @@ CHECKOUT = str(Path(hotfolder.outbox.__file__).parents[2])
 @pytest.fixture
 def shared(tmp_path: Path) -> Sharing:
     return Sharing.of(tmp_path)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder where making things durable costs nothing, and on another disk than `tmp_path` if there are
+    two; else `tmp_path` itself."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def other_disk(memory: Path, tmp_path: Path) -> Path:
+    """A folder on another file system than `tmp_path`."""
+    if memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs a second writable file system")
+    return memory
 
 
 @pytest.fixture(params=linking.WAYS, ids=lambda way: way.__name__)

@@ -6,8 +6,7 @@ import os
 import random
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,18 +33,6 @@ def photo(tmp_path: Path) -> Path:
     path.write_bytes(b"photo" * 1000)
     os.utime(path, ns=(10**18, 10**18))
     return path
-
-
-@pytest.fixture
-def other_disk() -> Iterator[Path]:
-    """A folder on another file system than the temporary folder's."""
-    shm = Path("/dev/shm")
-    if not os.access(shm, os.W_OK) or shm.stat().st_dev == Path("/tmp").stat().st_dev:
-        pytest.skip("needs a second writable file system")
-    folder = shm / f"outbox-test-{os.getpid()}-{time.monotonic_ns()}"
-    folder.mkdir()
-    yield folder
-    subprocess.run(["rm", "-r", str(folder)], check=True)
 
 
 def test_a_move_keeps_bytes_time_and_inode(
@@ -145,19 +132,21 @@ def test_moving_a_file_onto_itself_does_not_delete_it(tmp_path: Path, shared: Sh
 def test_killed_at_any_line_and_called_again(
     tmp_path: Path,
     shared: Sharing,
+    memory: Path,
     way: linking.Way,
     killed_at: Killed,
     far: bool,
     size_bytes: int,
-    request: pytest.FixtureRequest,
 ) -> None:
     """At every moment a whole copy of the original exists; after the next call exactly one does."""
-    base = request.getfixturevalue("other_disk") if far else tmp_path
+    if far and memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("needs a second writable file system")
+    drop = tmp_path if far else memory
     data = b"y" * size_bytes
     line, killed = 0, True
     while killed:
         line += 1
-        source, target = tmp_path / f"in{line}.jpg", base / str(line) / "originals" / "a.jpg"
+        source, target = drop / f"in{line}.jpg", memory / str(line) / "originals" / "a.jpg"
         source.write_bytes(data)
         os.utime(source, ns=(10**18, 10**18))
         before = identity(source)
@@ -169,7 +158,7 @@ def test_killed_at_any_line_and_called_again(
         copies = [path for path in (source, target) if path.exists() and path.read_bytes() == data]
         assert copies, f"lost when killed at line {line}"
         call()
-        clear_leftovers(base / str(line))
+        clear_leftovers(memory / str(line))
         assert not source.exists()
         assert [path.name for path in target.parent.iterdir()] == ["a.jpg"]
         assert target.read_bytes() == data

@@ -93,15 +93,15 @@ def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Shar
 
 
 def test_killed_at_any_line_and_called_again(
-    tmp_path: Path, shared: Sharing, way: linking.Way, killed_at: Killed
+    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed
 ) -> None:
     """Wherever the process dies, done/ holds no half picture, and the next call ends with exactly one."""
-    source = tmp_path / "source"
+    source = memory / "source"
     source.write_bytes(b"x" * 100_000)
     line, killed = 0, True
     while killed:
         line += 1
-        folder = tmp_path / str(line) / "done" / "12 Elm Road"
+        folder = memory / str(line) / "done" / "12 Elm Road"
 
         def call(folder: Path = folder) -> Path:
             return place(source, folder, "room", ".jpg", shared=shared)
@@ -112,7 +112,7 @@ def test_killed_at_any_line_and_called_again(
         if way is not linking.reserve_and_replace:
             assert halves == []
         assert call() == folder / "room.jpg"
-        clear_leftovers(tmp_path / str(line))
+        clear_leftovers(memory / str(line))
         assert contents(folder) == {"room.jpg": source.read_bytes()}
         assert folder.joinpath("room.jpg").stat().st_nlink == 1
     assert line > 50, "the trace saw too few lines to mean anything"

@@ -125,13 +125,13 @@ def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) ->
 
 
 def test_a_reason_survives_being_killed_at_any_line(
-    tmp_path: Path, shared: Sharing, way: linking.Way, killed_at: Callable[[int, Callable[[], object]], bool]
+    memory: Path, shared: Sharing, way: linking.Way, killed_at: Callable[[int, Callable[[], object]], bool]
 ) -> None:
     """Both the old page and the new one are there in the end, once each."""
     line, killed = 0, True
     while killed:
         line += 1
-        folder = tmp_path / str(line)
+        folder = memory / str(line)
         folder.mkdir()
         (folder / "REASON.txt").write_bytes(b"old")
 
