@@ -53,6 +53,8 @@ SYNONYMS: dict[RoomType, str] = {
     RoomType.GARAGE: "garage, garages, double garage, carport, car port",
 }
 
+# These say where a room is as often as what it is, so any other word of the table outranks them.
+WEAK = {"front", "rear", "back", "master", "outside", "outdoor"}
 LONGEST_IN_WORDS = 4
 WORD = re.compile(r"[^\W\d_]+")
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -76,6 +78,10 @@ def room_type_of(room: str) -> RoomType | None:
     for start in range(len(words)):
         for end in range(start + 1, min(start + LONGEST_IN_WORDS, len(words)) + 1):
             candidate = "".join(words[start:end])
-            if candidate in ROOM_WORDS and len(candidate) >= len(best):
+            if candidate in ROOM_WORDS and _rank(candidate) >= _rank(best):
                 best = candidate
     return ROOM_WORDS.get(best)
+
+
+def _rank(word: str) -> tuple[bool, int]:
+    return word not in WEAK and word != "", len(word)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import FolderName, project_name, room_name, split_name
-from hotfolder.rules.nearest import shown
+from hotfolder.rules.names import TAG_MARK, FolderName, project_name, room_name, split_name
+from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.rooms import room_type_of
 from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
@@ -208,11 +208,21 @@ def _with_room_type(operation: Operation, room: FolderName, fallback: RoomType |
         return operation
     room_type = room_type_of(room.name) or fallback
     if room_type is None:
-        style = hyphened(operation.room_style)
         raise RuleRefused(
             f"Staging needs to know what kind of room {shown(room.name)} is, and its name doesn't say.",
-            hint=f"Rename the folder to {room.name}__stage-{style}-living-room, with one of: "
-            + ", ".join(hyphened(one) for one in RoomType)
-            + ".",
+            hint=_how_to_name(operation, room),
         )
     return operation.model_copy(update={"room_type": room_type})
+
+
+def _how_to_name(operation: Stage, room: FolderName) -> str:
+    kinds = ", ".join(hyphened(one) for one in RoomType)
+    plain = f"stage-{hyphened(operation.room_style)}"
+    tags = [f"{plain}-living-room" if normal(tag) == normal(plain) else tag for tag in room.tags]
+    if tags != list(room.tags):
+        wanted = TAG_MARK.join((room.name, *tags))
+        return f"Rename the folder to {shown(wanted)}, with one of these kinds: {kinds}."
+    wanted = TAG_MARK.join((f"living-room {room.name}", *room.tags))
+    return (
+        f"Put the kind of room in front, like {shown(wanted)}, or give its route a room_type. Kinds: {kinds}."
+    )

@@ -73,15 +73,14 @@ def test_what_is_left_empty_has_its_default(settings_of: Loader) -> None:
     """A section whose lines are all notes is as good as absent."""
     emptied = "root: .\nroutes:\n  # - name: x\nsettle:\n  quiet_seconds:\napi:\n"
     assert settings_of(emptied) == settings_of("root: .\n")
-        "root: .\n"
-    )
 
 
 def test_words_that_look_like_truths_or_numbers_stay_names(settings_of: Loader) -> None:
     """A room called `no`, a project 12 and a room 007 are names; `off` switches a correction off."""
     loaded = settings_of(
         "root: .\nhdr: {lensCorrection: off}\nroutes:\n"
-        "  - {name: a, match: {room: no, project: 12}}\n  - {name: b, match: {room: [007, On, 2026-01-01, 12:30]}}\n"
+        "  - {name: a, match: {room: no, project: 12}}\n"
+        "  - {name: b, match: {room: [007, On, 2026-01-01, 12:30]}}\n"
     )
     assert loaded.routes[0].match.room == ("no",)
     assert loaded.routes[0].match.project == ("12",)

@@ -1,0 +1,81 @@
+"""What would be sent, before it is."""
+
+from __future__ import annotations
+
+import json
+
+from hotfolder.rules.explain import explain
+from hotfolder.rules.routes import HdrChoices, Match, Route
+from hotfolder.rules.routing import Rulebook, plan
+
+RULES = Rulebook(
+    routes=(
+        Route(name="inside", match=Match(room=("kitchen*",))),
+        Route(name="outside", hdr=HdrChoices(photographer_removal=False), quiet_seconds=20),
+    )
+)
+
+
+def test_every_call_is_listed_in_order_with_its_body() -> None:
+    """Exactly the requests of the reference; the paid ones are marked and counted."""
+    made = explain(plan(RULES, "12 Elm Road", "front__sky-twilight", 2), {"a.JPG": "JPEG", "b.png": "PNG"})
+    group = {"projectId": "<project id>", "groupId": "<group id>"}
+    hdr = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": False}
+    sky = {"skyType": "twilight", "skySubType": "middle", "resolution": "high"}
+    assert [(call.method, call.path, call.body, call.paid) for call in made.calls] == [
+        ("POST", "/api/projects", {"title": "12 Elm Road"}, False),
+        ("POST", "/api/hdr-image-group", {"projectId": "<project id>", **hdr}, False),
+        ("POST", "/api/hdr-upload-url", {**group, "filename": "01.jpg"}, False),
+        ("PUT", "<signed upload address>", None, False),
+        ("POST", "/api/hdr-upload-url", {**group, "filename": "02.png"}, False),
+        ("PUT", "<signed upload address>", None, False),
+        ("POST", "/api/hdr-enhance", group, True),
+        ("GET", "/api/hdr-image-group/<group id>", None, False),
+        ("GET", "<address of the result>", None, False),
+        ("POST", "/api/image", "(multipart: the merged picture)", False),
+        ("POST", "/api/images/<image id>/sky-replace", sky, True),
+        ("GET", "<address of the result>", None, False),
+    ]
+    assert made.paid_calls == made.plan.recipe.paid_calls() == 2
+
+
+def test_a_single_photo_is_not_merged() -> None:
+    """Its calls begin with its own upload."""
+    made = explain(plan(RULES, "p", "front__lawn-light__sky-blue", 1), {"a.jpg": "JPEG"})
+    assert made.calls[0].line() == "POST /api/image (multipart: the photo as it is)"
+    assert made.calls[3].body == "(multipart: the result of lawn)"
+    assert made.paid_calls == 2
+
+
+def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
+    """The lines hold all that `explain PATH` has to answer."""
+    lines = explain(plan(RULES, "12 Elm Road", "front", 2), {"a.jpg": "JPEG", "b.jpg": "JPEG"}).lines()
+    assert lines[:8] == [
+        "Project  12 Elm Road",
+        "Room     front",
+        "Tags     none",
+        'Route    route "outside"',
+        '  "inside" does not match: room "front" does not match "kitchen*"',
+        '  "outside" matches: it matches every set',
+        "Starts   after 20 s without a change",
+        "Photos   2",
+    ]
+    assert "Calls    9, of which 1 paid" in lines
+    assert any(line.endswith("(PAID)") for line in lines)
+
+
+def test_programs_read_the_same_as_json() -> None:
+    """`--json` is plain JSON with the same content."""
+    made = explain(plan(RULES, "p", "kitchen__again", 3), {f"{number}.jpg": "JPEG" for number in (1, 2, 3)})
+    told = json.loads(json.dumps(made.as_dict()))
+    assert told["route"] == "inside"
+    assert told["again"] is True
+    assert told["paid_calls"] == 1
+    assert told["photos"] == ["1.jpg", "2.jpg", "3.jpg"]
+    assert [call["path"] for call in told["calls"] if call["paid"]] == ["/api/hdr-enhance"]
+
+
+def test_names_from_outside_cannot_steer_the_terminal() -> None:
+    """Escapes, direction marks and half characters are shown as a replacement sign."""
+    made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": "JPEG"})
+    assert all(line.isprintable() for line in made.lines())

@@ -1,0 +1,87 @@
+"""Folder names, taken apart."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotfolder.errors import RuleRefused
+from hotfolder.rules.names import project_name, room_name, split_name
+from hotfolder.rules.nearest import normal, shown
+
+
+@pytest.mark.parametrize(
+    ("raw", "name", "tags"),
+    [
+        ("living-room__sky-twilight", "living-room", ("sky-twilight",)),
+        ("kitchen", "kitchen", ()),
+        ("front__sky-blue__lawn-strong", "front", ("sky-blue", "lawn-strong")),
+        ("front__sky-blue copy", "front", ("sky-blue",)),
+        ("front__sky-blue copy 2", "front", ("sky-blue",)),
+        ("front__sky-blue 2", "front", ("sky-blue",)),
+        ("front__sky-blue (2)", "front", ("sky-blue",)),
+        ("front__sky-blue (2) (3)", "front", ("sky-blue",)),
+        ("front__sky-blue - Copy", "front", ("sky-blue",)),
+        ("front__sky-blue - Copy (2)", "front", ("sky-blue",)),
+        ("front__sky-blue - Copy - Copy", "front", ("sky-blue",)),
+        ("kitchen copy", "kitchen", ()),
+        ("kitchen copy 3", "kitchen", ()),
+        ("kitchen - Copy (2)", "kitchen", ()),
+        ("kitchen (2)", "kitchen", ()),
+        ("Master Bedroom 2", "Master Bedroom 2", ()),
+        ("Master Bedroom 2__sky-blue 2", "Master Bedroom 2", ("sky-blue",)),
+        ("Master Bedroom 2 (2)", "Master Bedroom 2", ()),
+        ("Bedroom 2 copy", "Bedroom 2", ()),
+        ("copy", "copy", ()),
+        ("photocopy", "photocopy", ()),
+        ("Copy room", "Copy room", ()),
+        ("front__look-2", "front", ("look-2",)),
+        (" front __ sky blue ", "front", ("sky blue",)),
+        ("front___sky-blue", "front", ("sky-blue",)),
+        ("front____sky-blue__", "front", ("sky-blue",)),
+        ("front_door_1", "front_door_1", ()),
+        (
+            unicodedata.normalize("NFD", "Küche__sky-blue"),
+            unicodedata.normalize("NFC", "Küche"),
+            ("sky-blue",),
+        ),
+    ],
+)
+def test_a_name_is_split_and_freed_of_what_programs_appended(
+    raw: str, name: str, tags: tuple[str, ...]
+) -> None:
+    """Finder, Explorer and our own ` (2)` go, a room's own number stays."""
+    parts = split_name(raw)
+    assert (parts.name, parts.tags) == (name, tags)
+
+
+@pytest.mark.parametrize("raw", ["__sky-blue", "", "   ", "__", " __x (2)"])
+def test_a_name_with_nothing_before_its_tags_is_refused(raw: str) -> None:
+    """There would be nothing to call the picture."""
+    with pytest.raises(RuleRefused, match="has no room name before its tags"):
+        room_name(raw)
+    with pytest.raises(RuleRefused, match="has no project name before its tags"):
+        project_name(raw)
+
+
+@given(st.text(max_size=60))
+def test_taking_apart_twice_changes_nothing(raw: str) -> None:
+    """A cleaned name is clean."""
+    once = split_name(raw)
+    assert split_name(once.name).name == once.name
+
+
+@given(st.text(max_size=30), st.sampled_from([" copy", " copy 2", " (2)", " - Copy", " - Copy (7)"]))
+def test_a_copy_is_read_like_the_original(raw: str, added: str) -> None:
+    """Copying a folder never changes what is asked for."""
+    assert split_name(raw.strip() + "__sky-blue" + added) == split_name(raw.strip() + "__sky-blue")
+
+
+@given(st.text(max_size=60))
+def test_what_is_shown_cannot_steer_a_terminal(text: str) -> None:
+    """Escapes and direction marks in a folder's name stay out of messages."""
+    assert shown(text).isprintable()
+    assert normal(normal(text)) == normal(text)

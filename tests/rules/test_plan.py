@@ -1,0 +1,224 @@
+"""From names and photos to a recipe."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotfolder.errors import RuleRefused
+from hotfolder.rules.explain import explain
+from hotfolder.rules.routes import HdrChoices, Match, PhotoRange, Route, SinglePhoto
+from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
+from hotfolder.rules.tags import TagTable
+from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
+from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkyType
+
+BLUE = Sky(sky_type=SkyType.BLUE)
+TWILIGHT = Sky(sky_type=SkyType.TWILIGHT)
+LIGHT = Lawn(lawn_type=LawnType.LIGHT)
+STRONG = Lawn(lawn_type=LawnType.STRONG)
+MODERN = Stage(room_style=RoomStyle.MODERN)
+EMPTY = Rulebook()
+
+
+def book(*routes: Route, **defaults: object) -> Rulebook:
+    return Rulebook(routes=routes, defaults=Defaults.model_validate(defaults))
+
+
+def always(*operations: Operation, **rest: object) -> Route:
+    return Route.model_validate({"name": "always", "operations": operations, **rest})
+
+
+def test_without_routes_and_tags_the_defaults_merge() -> None:
+    """Dropping a folder is enough to get a merge with all corrections."""
+    made = plan(EMPTY, "12 Elm Road", "kitchen", 5)
+    assert (made.project_title, made.room, made.tags, made.route) == ("12 Elm Road", "kitchen", (), None)
+    assert made.recipe.merge
+    assert made.recipe.hdr == HdrOptions()
+    assert made.recipe.operations == ()
+    assert made.recipe.paid_calls() == 1
+    assert not made.again
+
+
+def test_a_project_tag_holds_for_its_rooms_and_the_rooms_own_tag_wins() -> None:
+    """One twilight among blue skies is said where it is."""
+    assert plan(EMPTY, "12 Elm Road__sky-blue", "front", 3).recipe.operations == (BLUE,)
+    made = plan(EMPTY, "12 Elm Road__sky-blue__lawn-light", "front__sky-twilight", 3)
+    assert made.recipe.operations == (LIGHT, TWILIGHT)
+    assert made.project_title == "12 Elm Road"
+    assert made.tags == ("sky-twilight", "sky-blue", "lawn-light")
+
+
+def test_the_folders_own_tags_win_over_its_routes_and_the_rest_of_the_route_stays() -> None:
+    """The route's operations that remain, then the project's, then the room's."""
+    rules = book(always(BLUE, LIGHT, MODERN))
+    made = plan(rules, "p__lawn-strong", "kitchen__sky-twilight", 3)
+    staged = MODERN.model_copy(update={"room_type": RoomType.KITCHEN})
+    assert made.recipe.operations == (staged, STRONG, TWILIGHT)
+
+
+def test_the_first_matching_route_wins_and_the_earlier_ones_say_why_not() -> None:
+    """`explain` can answer the question that managers ask."""
+    rules = book(
+        Route(name="outside", match=Match(room=("exterior*", "front"))),
+        Route(name="elm", match=Match(project=("* elm *",), photos=PhotoRange(min=5, max=7))),
+        Route(name="pair", match=Match(photos=PhotoRange(min=2, max=2))),
+        Route(name="tagged", match=Match(tag=("stage-*",))),
+        Route(name="rest", match=Match(room=("kit*",), project=("12*",))),
+        Route(name="never", match=Match()),
+    )
+    made = plan(rules, "12 Elm Road__sky-blue", "kitchen", 3)
+    assert made.route == "rest"
+    assert [(one.route, one.matched, one.reason) for one in made.verdicts] == [
+        ("outside", False, 'room "kitchen" does not match "exterior*" or "front"'),
+        ("elm", False, "3 photos, not 5 to 7"),
+        ("pair", False, "3 photos, not 2"),
+        ("tagged", False, 'tags "sky-blue"; wanted "stage-*"'),
+        ("rest", True, 'project "12 Elm Road" matches "12*" and room "kitchen" matches "kit*"'),
+    ]
+    assert plan(rules, "x", "y", 3).verdicts[-1].reason == "it matches every set"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "room", "matches"),
+    [
+        ("exterior*", "Exterior 1", True),
+        ("living room", "living-room", True),
+        ("living-room*", "Living Room 2", True),
+        ("bed?oom", "bedroom", True),
+        ("[a-c]*", "bath", True),
+        ("[a-c]*", "den", False),
+        ("kitchen", "kitchenette", False),
+        ("KÜCHE", "küche", True),
+    ],
+)
+def test_patterns_are_blind_to_case_and_separators(pattern: str, room: str, matches: bool) -> None:
+    """A manager and a photographer needn't agree on hyphens."""
+    made = plan(book(Route(name="r", match=Match(room=(pattern,)))), "p", room, 3)
+    assert (made.route == "r") is matches
+
+
+@pytest.mark.parametrize("pattern", ["sky-twilight", "SkyTwilight", "sky*", "sky-*", "*light"])
+def test_a_route_can_look_at_tags_in_any_spelling(pattern: str) -> None:
+    """By name or by glob, on the room or on the project."""
+    rules = book(Route(name="r", match=Match(tag=(pattern,))))
+    assert plan(rules, "p", "a__Sky_Twilight", 3).route == "r"
+    assert plan(rules, "p__skytwilight", "a", 3).route == "r"
+    assert plan(rules, "p", "a__lawn-medium", 3).route is None
+
+
+def test_a_route_sets_what_the_merge_corrects() -> None:
+    """Only what it names; the rest stays as it is in general."""
+    rules = Rulebook(
+        routes=(Route(name="r", hdr=HdrChoices(photographer_removal=False)),),
+        defaults=Defaults(hdr=HdrOptions(lens_correction=False)),
+    )
+    assert plan(rules, "p", "a", 3).recipe.hdr == HdrOptions(
+        lens_correction=False, photographer_removal=False
+    )
+
+
+def test_staging_takes_the_room_type_from_tag_then_name_then_route() -> None:
+    """Whoever says it most precisely is believed."""
+    rules = book(always(room_type="GARAGE"))
+
+    def room_type(folder: str) -> RoomType | None:
+        [operation] = plan(rules, "p", folder, 3).recipe.operations
+        assert isinstance(operation, Stage)
+        return operation.room_type
+
+    assert room_type("kitchen__stage-modern-bedroom") is RoomType.BEDROOM
+    assert room_type("kitchen__stage-modern") is RoomType.KITCHEN
+    assert room_type("IMG_4711__stage-modern") is RoomType.GARAGE
+
+
+def test_staging_without_any_room_type_is_refused_with_what_to_type() -> None:
+    """Before anything is sent; the hint keeps the folder's other tags."""
+    with pytest.raises(RuleRefused) as caught:
+        plan(EMPTY, "p", "IMG_4711__sky-blue__stage-modern", 3)
+    assert caught.value.message == (
+        'Staging needs to know what kind of room "IMG_4711" is, and its name doesn\'t say.'
+    )
+    assert "IMG_4711__sky-blue__stage-modern-living-room" in caught.value.hint
+    assert "kids-room" in caught.value.hint
+
+
+def test_an_own_staging_tag_is_kept_in_the_advice() -> None:
+    """Its furniture and colours would be lost if it were replaced by a built-in tag."""
+    rules = Rulebook(tags=TagTable({"our-style": (MODERN,)}))
+    with pytest.raises(RuleRefused) as caught:
+        plan(rules, "p", "IMG_4711__our-style", 3)
+    assert '"living-room IMG_4711__our-style"' in caught.value.hint
+    assert plan(rules, "p", "living-room IMG_4711__our-style", 3).recipe.operations
+
+
+def test_one_photo_with_operations_goes_straight_to_them() -> None:
+    """There is nothing to merge, so nothing is paid for merging."""
+    made = plan(EMPTY, "p", "front__sky-blue", 1)
+    assert not made.recipe.merge
+    assert made.recipe.paid_calls() == 1
+
+
+def test_one_photo_without_operations_is_merged_alone_or_refused() -> None:
+    """As `single_photo` says, in general and per route."""
+    assert plan(EMPTY, "p", "front", 1).recipe.merge
+    with pytest.raises(RuleRefused, match="one photo without any tag"):
+        plan(book(single_photo=SinglePhoto.REFUSE), "p", "front", 1)
+    assert plan(book(always(single_photo="merge"), single_photo="refuse"), "p", "front", 1).recipe.merge
+    assert plan(book(single_photo=SinglePhoto.REFUSE), "p", "front__sky-blue", 1).recipe.operations == (BLUE,)
+    assert plan(book(single_photo=SinglePhoto.REFUSE), "p", "front", 2).recipe.merge
+
+
+def test_more_than_seven_photos_are_refused_and_none_is_a_callers_mistake() -> None:
+    """No photo is dropped silently."""
+    assert plan(EMPTY, "p", "a", 7).recipe.merge
+    with pytest.raises(RuleRefused, match="The folder holds 8 photos, and at most 7 can become one picture"):
+        plan(EMPTY, "p", "a", 8)
+    with pytest.raises(ValueError, match="at least one photo"):
+        plan(EMPTY, "p", "a", 0)
+
+
+def test_again_counts_on_the_room_and_is_refused_on_the_project() -> None:
+    """Buying a whole project twice takes more than one word."""
+    made = plan(EMPTY, "p", "front__sky-blue__again", 3)
+    assert made.again
+    assert made.recipe.operations == (BLUE,)
+    with pytest.raises(RuleRefused, match="would pay for every room again"):
+        plan(EMPTY, "p__again", "front", 3)
+
+
+def test_settling_is_part_of_the_plan() -> None:
+    """What `explain` says about starting is what the inbox goes by."""
+    rules = book(always(quiet_seconds=60.0, brackets=5))
+    assert plan(rules, "p", "a", 3).settle == settle_rule(rules, "p", "a", 3)
+
+
+PIECES = ["kitchen", "__", "sky-blue", "again", " copy", " (2)", "\udcff", "\u202e", "stage-modern", "*", "["]
+NAMES = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet=st.characters(codec=None), max_size=20),
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+)
+
+
+@given(NAMES, NAMES, st.integers(min_value=1, max_value=9))
+def test_no_name_raises_anything_but_a_refusal(project: str, folder: str, photo_count: int) -> None:
+    """Whatever a folder is called, there is a plan or a sentence; and waiting never fails."""
+    rules = Rulebook(
+        tags=TagTable({"look": (BLUE, LIGHT)}),
+        routes=(
+            Route(name="a", match=Match(room=("[kitchen*",), tag=("sky*",)), operations=(MODERN,)),
+            Route(name="b", match=Match(project=("*[!a-z]?",), photos=PhotoRange(min=2, max=3)), brackets=3),
+        ),
+    )
+    settle_rule(rules, project, folder, photo_count)
+    try:
+        made: Plan | None = plan(rules, project, folder, photo_count)
+    except RuleRefused as refused:
+        assert refused.hint
+        (refused.message + refused.hint).encode()
+    else:
+        assert made is not None
+        lines = explain(made, {f"{number}.jpg": "JPEG" for number in range(photo_count)}).lines()
+        "\n".join(lines).encode()

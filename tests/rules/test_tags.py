@@ -1,0 +1,154 @@
+"""Tags: every spelling, every refusal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotfolder.errors import RuleRefused
+from hotfolder.rules.nearest import normal
+from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, hyphened, merged_operations
+from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
+from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkySubType, SkyType
+
+TABLE = TagTable()
+
+
+def operations(typed: str) -> tuple[Operation, ...]:
+    tag = TABLE.find(typed)
+    assert tag is not None, typed
+    return tag.operations
+
+
+def test_every_tag_of_the_vocabulary_does_what_it_says() -> None:
+    """Each enum value that has a tag is reached by it, in the API's own spelling and in ours."""
+    assert operations("sky-blue") == (Sky(sky_type=SkyType.BLUE),)
+    assert operations("sky-twilight") == (Sky(sky_type=SkyType.TWILIGHT),)
+    for sub in SkySubType:
+        assert operations(f"sky-twilight-{sub}") == (Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=sub),)
+    for lawn in LawnType:
+        assert operations(f"lawn-{lawn}") == (Lawn(lawn_type=lawn),)
+    for style in RoomStyle:
+        for written in (style.value, hyphened(style)):
+            assert operations(f"stage-{written}") == (Stage(room_style=style),)
+            for room in RoomType:
+                wanted = (Stage(room_style=style, room_type=room),)
+                assert operations(f"stage-{written}-{room}") == wanted
+                assert operations(f"stage-{written}-{hyphened(room)}") == wanted
+
+
+def test_no_two_tags_are_read_as_one() -> None:
+    (
+        [
+            "Forgiving spelling never makes one tag mean another: the table has as many entries as there are tags.",
+        ],
+    )
+    count = 1 + 1 + 1 + len(SkySubType) + len(LawnType) + len(RoomStyle) * (1 + len(RoomType))
+    assert len(built_in_tags()) == count
+    assert max(Counter(normal(tag.name) for tag in built_in_tags().values()).values()) == 1
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "stage-midcentury",
+        "stage-mid-century",
+        "stage-midCentury",
+        "Stage Mid Century",
+        "STAGE_MID_CENTURY",
+        "stage–midcentury",
+    ],
+)
+def test_spelling_is_forgiven(typed: str) -> None:
+    """Case, hyphens, dashes, underscores and spaces don't matter."""
+    assert operations(typed) == (Stage(room_style=RoomStyle.MID_CENTURY),)
+
+
+@given(
+    st.sampled_from(sorted(tag.name for tag in built_in_tags().values())), st.randoms(use_true_random=False)
+)
+def test_any_mixture_of_case_and_separators_is_the_same_tag(name: str, random: Random) -> None:
+    """Whatever a photographer's keyboard makes of it."""
+    letters = [letter.upper() if random.random() < 0.5 else letter for letter in name]
+    typed = "".join(random.choice(["", "-", " ", "_"]) if one == "-" else one for one in letters)
+    found = TABLE.find(typed)
+    assert found is not None
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("sky-twilght", "sky-twilight"),
+        ("sky-blu", "sky-blue"),
+        ("lawn-stong", "lawn-strong"),
+        ("stage-moden", "stage-modern"),
+        ("stage-modern-livingrom", "stage-modern-living-room"),
+        ("agian", "again"),
+    ],
+)
+def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> None:
+    """A typo costs a rename, not a search."""
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read([typed], f"front__{typed}")
+    assert caught.value.message.startswith(
+        f'Unknown tag "{typed}" in the folder name "front__{typed}";'
+        f' did you mean "{meant}"? Allowed: sky-blue; '
+    )
+    assert "Rename the folder" in caught.value.hint
+
+
+def test_what_is_near_nothing_gets_the_list_alone() -> None:
+    """No far-fetched guess, and a list that fits on a screen."""
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read(["zzzz"], "front__zzzz")
+    assert 'Unknown tag "zzzz" in the folder name "front__zzzz". Allowed: sky-blue; ' in caught.value.message
+    assert len(caught.value.message) < 700
+
+
+def test_two_tags_of_one_kind_contradict_each_other() -> None:
+    """Nobody can tell which was meant, so nothing is bought."""
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read(["sky-blue", "lawn-light", "sky-twilight"], "x__sky-blue__lawn-light__sky-twilight")
+    assert caught.value.message == (
+        'The tags "sky-blue" and "sky-twilight" in the folder name "x__sky-blue__lawn-light__sky-twilight"'
+        " contradict each other: a picture gets one sky operation."
+    )
+
+
+def test_the_same_tag_twice_is_one() -> None:
+    """Also in another spelling, and as another name for the same operation."""
+    tags = TABLE.read(["sky-twilight", "Sky Twilight", "sky-twilight-middle"], "x")
+    assert merged_operations(tags) == (Sky(sky_type=SkyType.TWILIGHT),)
+
+
+def test_tags_apply_from_left_to_right() -> None:
+    """The order of the name is the order of the operations."""
+    tags = TABLE.read(["lawn-light", "sky-blue", "stage-modern"], "x")
+    assert [one.kind for one in merged_operations(tags)] == ["lawn", "sky", "stage"]
+
+
+def test_own_tags_join_the_table_and_are_suggested() -> None:
+    """A studio's own word is as good as a built-in one."""
+    table = TagTable({"Curb Appeal": (Sky(sky_type=SkyType.BLUE), Lawn(lawn_type=LawnType.LIGHT))})
+    assert table.find("curb-appeal") == Tag("Curb Appeal", table.own["Curb Appeal"])
+    assert table.nearest("curbappel") == "Curb Appeal"
+    assert "Curb Appeal" in table.families()
+    with pytest.raises(RuleRefused, match="contradict"):
+        table.read(["curb-appeal", "sky-twilight"], "x")
+
+
+@pytest.mark.parametrize("name", ["sky-blue", "SkyBlue", "again", "stage_modern", "--", ""])
+def test_an_own_tag_cannot_take_a_built_in_name(name: str) -> None:
+    """`sky-blue` means the same in every studio."""
+    with pytest.raises(ValueError, match="shadows"):
+        TagTable({name: ()})
+
+
+def test_again_is_a_tag_without_an_operation() -> None:
+    """It changes what is paid, not what is done."""
+    assert operations(AGAIN) == ()
