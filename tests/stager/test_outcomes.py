@@ -51,7 +51,8 @@ PAID = [
 
 async def failure(client: StagerClient, call) -> HotfolderError:
     with pytest.raises(HotfolderError) as caught:
-        await call(client)
+        async with asyncio.timeout(5):
+            await call(client)
     assert_silent(caught.value)
     return caught.value
 

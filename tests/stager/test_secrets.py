@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 
 import pytest
@@ -34,7 +35,8 @@ PAID = [
 
 async def failure(client: StagerClient, call) -> HotfolderError:
     with pytest.raises(HotfolderError) as caught:
-        await call(client)
+        async with asyncio.timeout(5):
+            await call(client)
     assert_silent(caught.value)
     return caught.value
 

@@ -61,9 +61,10 @@ def url_on(wire, signed: str = "host") -> SignedUrl:
 
 
 async def failure(attempt) -> HotfolderError:
-    """What it raises; never with the signature in it, traceback included."""
+    """What it raises, within seconds; never with the signature in it, traceback included."""
     with pytest.raises(HotfolderError) as caught:
-        await attempt
+        async with asyncio.timeout(5):
+            await attempt
     error = caught.value
     assert "c0ffee" not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
     return error
@@ -211,6 +212,12 @@ DOWNLOADS = {
     "chunked beyond its length": (
         lambda does: does.raw(
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n"
+        ),
+        Unreachable,
+    ),
+    "chunked without end": (
+        lambda does: does.endless(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"
         ),
         Unreachable,
     ),
