@@ -1,0 +1,65 @@
+"""Fixtures that several test packages share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# `tests.support` must be found, here and by the sandbox's workers, however pytest was started.
+REPOSITORY = Path(__file__).parents[1]
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
+
+from tests.support.studio import Shop, Studio  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    with Shop(tmp_path_factory.mktemp("shop")) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(one_shop: Shop) -> Shop:
+    """A sandbox for all tests; what it counts begins anew with each."""
+    one_shop.mark()
+    return one_shop
+
+
+MakeStudio = Callable[..., Studio]
+
+
+@pytest.fixture
+def make_studio(tmp_path: Path) -> Iterator[MakeStudio]:
+    """`make_studio(**settings)`; processes that it started are ended with the test."""
+    made: list[Studio] = []
+
+    def make(**settings: Any) -> Studio:
+        made.append(Studio(tmp_path / f"studio-{len(made) + 1}", **settings))
+        return made[-1]
+
+    yield make
+    for studio in made:
+        studio.end()
+
+
+@pytest.fixture
+def studio(make_studio: MakeStudio) -> Studio:
+    return make_studio()
+
+
+@pytest.fixture
+def house() -> dict[str, bytes]:
+    """A real bracket of a room, where a folder of them is named by HOTFOLDER_BRACKETS."""
+    folder = os.environ.get("HOTFOLDER_BRACKETS")
+    if not folder:
+        pytest.skip("HOTFOLDER_BRACKETS names no folder of real brackets")
+    photos = sorted((Path(folder) / "mertens-house").glob("*.jpg"))
+    if not photos:
+        pytest.skip("HOTFOLDER_BRACKETS holds no mertens-house")
+    return {photo.name: photo.read_bytes() for photo in photos}

@@ -1,0 +1,85 @@
+"""What is dropped, and what comes of it: the daemon in this process, the API over real HTTP."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+ROOM = "living-room__sky-twilight"
+
+
+async def test_a_set_becomes_pictures_a_receipt_and_filed_originals(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, outcome.needing_person) == (1, 0)
+    assert files_below(studio.done / ELM / "originals" / ROOM) == photos
+    delivered = files_below(studio.done / ELM)
+    assert {"living-room.jpg", f"{ROOM}.png", f"receipts/{ROOM}.json"} <= delivered.keys()
+    receipt = json.loads(delivered[f"receipts/{ROOM}.json"])
+    assert receipt["altered"] == ["sky"]
+    assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
+
+
+async def test_forty_sets_at_once_are_merged_exactly_once_each(studio: Studio, shop: Shop) -> None:
+    dropped = {f"room-{number}": bracket(5) for number in range(40)}
+    for room, photos in dropped.items():
+        studio.drop(ELM, room, photos)
+    outcome = await studio.until_idle(shop.access())
+    assert outcome.finished == 40
+    assert shop.bought() == shop.bought(MERGE) == 40
+    for room, photos in dropped.items():
+        assert files_below(studio.done / ELM / "originals" / room) == photos
+        assert (studio.done / ELM / f"{room}.jpg").is_file()
+
+
+async def test_the_emptied_folder_stays_and_companions_travel(studio: Studio, shop: Shop) -> None:
+    files = {**bracket(), "notes.txt": b"mind the dog", "DSC0001.xmp": b"<x/>"}
+    folder = studio.drop(ELM, "kitchen", files)
+    await studio.until_idle(shop.access())
+    assert list(folder.iterdir()) == []
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+
+
+async def test_the_same_photos_again_are_delivered_and_not_paid_again(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    await studio.until_idle(shop.access())
+    for path in studio.done.rglob("living-room*.*"):
+        path.unlink()
+    studio.drop(ELM, ROOM, photos)
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 2
+    assert (studio.done / ELM / "living-room.jpg").is_file()
+    assert (studio.done / ELM / f"{ROOM}.png").is_file()
+    assert files_below(studio.done / ELM / "originals" / f"{ROOM} (2)") == photos
+
+
+async def test_again_buys_everything_once_more_and_only_once(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    for folder in (ROOM, f"{ROOM}__again", ROOM):
+        studio.drop(ELM, folder, photos)
+        await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+
+
+async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
+    studio: Studio, shop: Shop
+) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        (folder / "DSC0004.jpg").write_bytes(jpeg())
+        status = await studio.comes_to("done", "settling")
+        reason = status["jobs"][0]["reason"]
+        for _ in range(50):
+            if "came after its set" in reason:
+                break
+            status = await studio.comes_to("done", "settling")
+            reason = status["jobs"][0]["reason"]
+    assert "DSC0004.jpg came after its set had been merged" in reason
+    assert (folder / "DSC0004.jpg").is_file()
+    assert shop.bought() == 1

@@ -1,0 +1,33 @@
+"""Small real photos, each with content of its own."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Iterator
+from itertools import count
+
+from PIL import Image
+
+SEEDS: Iterator[int] = count(1)
+
+
+def jpeg(seed: int | None = None, size: tuple[int, int] = (160, 120)) -> bytes:
+    """A JPEG full of noise; every call makes another one unless `seed` asks for a certain one."""
+    generator = random.Random(next(SEEDS) if seed is None else f"certain {seed}")
+    file = io.BytesIO()
+    Image.frombytes("L", size, generator.randbytes(size[0] * size[1])).convert("RGB").save(
+        file, "JPEG", quality=60
+    )
+    return file.getvalue()
+
+
+def tiff() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), (90, 120, 150)).save(file, "TIFF")
+    return file.getvalue()
+
+
+def bracket(number: int = 3) -> dict[str, bytes]:
+    """Names and contents of a set of so many photos."""
+    return {f"DSC{position:04}.jpg": jpeg() for position in range(1, number + 1)}

@@ -1,0 +1,30 @@
+"""An imaging engine for the sandbox that takes milliseconds, for tests that are not about pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+
+class Unsuitable(Exception):
+    pass
+
+
+def merge(photos: Sequence[Path], target: Path, **options: Any) -> None:
+    """The mean of all photos, so that every one of them counts."""
+    mean = Image.open(photos[0]).convert("RGB")
+    for number, photo in enumerate(photos[1:], start=2):
+        mean = Image.blend(mean, Image.open(photo).convert("RGB").resize(mean.size), 1 / number)
+    mean.save(target, quality=80)
+
+
+def altered(source: Path, target: Path, **options: Any) -> None:
+    picture = Image.open(source).convert("RGB")
+    ImageDraw.Draw(picture).text((2, 2), repr(sorted(options.items())))
+    picture.save(target)
+
+
+replace_sky = replace_lawn = stage = altered

@@ -1,0 +1,233 @@
+"""A studio on a temporary disk: its settings, its folders, its daemon as a process or in this one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from hotfolder.clock import Clock
+from hotfolder.config.load import load
+from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
+from hotfolder.jobs.checkpoints import Passing, pass_by
+from hotfolder.jobs.database import open_store, read_store
+from hotfolder.jobs.store import Store
+from hotfolder.sandbox.embedded import EmbeddedSandbox
+from hotfolder.sandbox.ledger import Entry, charges, read_ledger
+from hotfolder.sandbox.settings import SandboxSettings
+from hotfolder.service.overview import overview
+
+REPOSITORY = Path(__file__).parents[2]
+MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
+PATIENCE_SECONDS = 30.0
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Every file below `folder` with its content, by relative path."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+class Shop:
+    """A sandbox that outlives the daemons that buy from it. Its ledger is the judge; `mark` begins a page."""
+
+    def __init__(self, data: Path, **changes: Any) -> None:
+        usual: dict[str, Any] = {"port": 0, "storage_port": 0, "engine": "tests.support.quickengine"}
+        self.data = data
+        self.sandbox = EmbeddedSandbox(SandboxSettings(data=data, **{**usual, **changes}))
+        self.url = ""
+        self.storage_host = ""
+        self._marked: dict[str | None, int] = {}
+
+    def __enter__(self) -> Self:
+        self.url, self.storage_host = self.sandbox.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sandbox.stop()
+
+    def access(self) -> ApiAccess:
+        return ApiAccess(self.url, self.url, (self.storage_host,), lambda: "any-key")
+
+    def mark(self) -> None:
+        """Count from here."""
+        self._marked = {route: len(charges(self.data, route)) for route in (None, MERGE, SKY)}
+
+    def bought(self, route: str | None = None) -> int:
+        """How many paid calls were accepted since the mark."""
+        return len(charges(self.data, route)) - self._marked.get(route, 0)
+
+    def entries(self) -> list[Entry]:
+        return read_ledger(self.data)
+
+
+@dataclass
+class Run:
+    """One `hotfolder run` process."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self, number: int = signal.SIGTERM, within_seconds: float = PATIENCE_SECONDS) -> int:
+        """Signal it and wait; its exit code."""
+        self.process.send_signal(number)
+        return self.wait(within_seconds)
+
+    def wait(self, within_seconds: float = PATIENCE_SECONDS) -> int:
+        try:
+            return self.process.wait(within_seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end in time; its log:\n{self.text()}") from None
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Studio:
+    """Folders and settings below `root`. `settings` is merged into the YAML, one level deep."""
+
+    def __init__(self, root: Path, **settings: Mapping[str, Any]) -> None:
+        self.root = root
+        root.mkdir(parents=True, exist_ok=True)
+        self.config = root / "config.yaml"
+        self.inbox, self.done, self.failed, self.state = (
+            root / name for name in ("inbox", "done", "failed", "state")
+        )
+        usual: dict[str, Any] = {"root": ".", "settle": {"quiet_seconds": 0.4, "scan_seconds": 0.5}}
+        for name, value in settings.items():
+            usual[name] = {**usual.get(name, {}), **value}
+        self.config.write_text(yaml.safe_dump(usual))
+        self.runs: list[Run] = []
+
+    def drop(self, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
+        """Copy files into the inbox, as a photographer does."""
+        target = self.inbox / project / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (target / name).write_bytes(content)
+        return target
+
+    def status(self) -> dict[str, Any]:
+        """What `hotfolder status --json` prints, without the price of a process."""
+        database = read_store(self.state)
+        if database is None:
+            return {"jobs": [], "daemon": {"running": False}}
+        try:
+            return overview(Store(database), pid=holder_of(self.state)).as_dict()
+        finally:
+            database.dispose()
+
+    def states(self) -> list[str]:
+        return [job["state"] for job in self.status()["jobs"]]
+
+    def wait_until(
+        self, holds: Callable[[dict[str, Any]], object], within_seconds: float = PATIENCE_SECONDS
+    ) -> dict[str, Any]:
+        """The first status for which `holds`; fails with the last one and the log when none does in time."""
+        end = time.monotonic() + within_seconds
+        while True:
+            status = self.status()
+            if holds(status):
+                return status
+            told = "\n".join(run.text() for run in self.runs)
+            assert time.monotonic() < end, f"it never came to that: {status}\n{told}"
+            time.sleep(0.1)
+
+    def wait_for_states(self, *states: str, within_seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+        """Wait until the sets are in exactly these states, in any order."""
+        return self.wait_until(
+            lambda status: sorted(job["state"] for job in status["jobs"]) == sorted(states), within_seconds
+        )
+
+    def start(self, *options: str, key: str | None = None) -> Run:
+        """Start `hotfolder run`; returns once it has begun to watch, or has ended."""
+        log = self.root / f"run-{len(self.runs) + 1}.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(
+                self.command("run", *options), stdout=stream, stderr=stream, env=environment(key)
+            )
+        run = Run(process, log)
+        self.runs.append(run)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while process.poll() is None and '"event": "started"' not in run.text():
+            assert time.monotonic() < end, run.text()
+            time.sleep(0.05)
+        return run
+
+    def command(self, name: str, *options: str) -> list[str]:
+        return [sys.executable, "-m", "hotfolder", name, "--config", str(self.config), *options]
+
+    def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of hotfolder to its end."""
+        return subprocess.run(
+            self.command(name, *options), capture_output=True, text=True, env=environment(None), timeout=60
+        )
+
+    def end(self) -> None:
+        for run in self.runs:
+            run.end()
+
+    @asynccontextmanager
+    async def working(
+        self, access: ApiAccess, *, clock: Clock | None = None, passing: Passing = pass_by
+    ) -> AsyncIterator[Daemon]:
+        """The daemon at work in this process, until the block ends."""
+        daemon = Daemon(load(self.config, {}), access, clock=clock, passing=passing)
+        stop = asyncio.Event()
+        running = asyncio.create_task(daemon.run(stop=stop))
+        try:
+            yield daemon
+        finally:
+            stop.set()
+            try:
+                await running
+            finally:
+                await daemon.close()
+
+    async def until_idle(self, access: ApiAccess, *, clock: Clock | None = None) -> Outcome:
+        """Run the daemon in this process until nothing can go on by itself."""
+        daemon = Daemon(load(self.config, {}), access, clock=clock)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await daemon.run(stop=asyncio.Event(), until_idle=True)
+        finally:
+            await daemon.close()
+
+    async def comes_to(self, *states: str) -> dict[str, Any]:
+        """`wait_for_states`, for a daemon in this process."""
+        return await asyncio.to_thread(self.wait_for_states, *states)
+
+    def store(self) -> Store:
+        return Store(open_store(self.state))
+
+
+def environment(key: str | None) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HOTFOLDER_") and name != "STAGER_API_KEY"
+    }
+    path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+    return {**kept, "PYTHONPATH": path, **({"STAGER_API_KEY": key} if key else {})}
