@@ -16,6 +16,9 @@ from hotfolder.demo.textures import (
     seam,
 )
 
+Triple = tuple[float, float, float]
+OVERHANG = 0.32
+
 BRICK = Material(brick((0.34, 0.155, 0.10)), (0.33, 0.17, 0.12))
 RENDERED = Material(plaster((0.70, 0.67, 0.60), grain=0.02), (0.68, 0.65, 0.59))
 TILES = Material(roof_tiles((0.135, 0.125, 0.125)), (0.12, 0.11, 0.11), gloss=0.25)
@@ -36,43 +39,31 @@ def gable(
     ridge_along_x: bool,
     wall: Material,
 ) -> list[Solid]:
-    """A pitched roof over the rectangle: two tiled slopes with overhanging eaves, and the walls below its ends."""
-    sx, sy = Span(*x), Span(*y)
-    half_run = (sy if ridge_along_x else sx).half
-    over = 0.32
-    pitch = rise / half_run
-    run, height = half_run + over, rise + over * pitch
-    centre = (sx.middle, sy.middle, eaves - over * pitch + height / 2)
-    length = (sx if ridge_along_x else sy).half + 0.22
-    half = (length, run, height / 2) if ridge_along_x else (run, length, height / 2)
-    limit = run * height / 2
+    """A pitched roof over the rectangle: two tiled slopes, overhanging eaves, the walls below its ends."""
+
+    def axes(along: float, across: float, up: float) -> Triple:
+        return (along, across, up) if ridge_along_x else (across, along, up)
+
+    ridge, gabled = (Span(*x), Span(*y)) if ridge_along_x else (Span(*y), Span(*x))
+    pitch = rise / gabled.half
+    run, height = gabled.half + OVERHANG, rise + OVERHANG * pitch
+    middle = eaves - OVERHANG * pitch + height / 2
+    length, limit = ridge.half + 0.22, run * height / 2
     thick = 0.13 * float(np.hypot(height, run))
+    centre, half = axes(ridge.middle, gabled.middle, middle), axes(length, run, height / 2)
     solids = []
     for side in (-1.0, 1.0):
-        slope = (0.0, side * height, run) if ridge_along_x else (side * height, 0.0, run)
-        under = (-slope[0], -slope[1], -run)
-        keep = (0.0, -side, 0.0, 0.0) if ridge_along_x else (-side, 0.0, 0.0, 0.0)
-        solids.append(Solid(centre, half, TILES, cuts=((*slope, limit), (*under, thick - limit), keep)))
-        ends = [-1.0, 1.0] if ridge_along_x else [-1.0]
-        for end in ends:
-            offset = end * (length - 0.02)
-            place = (
-                (centre[0] + offset, centre[1], centre[2] - 0.05)
-                if ridge_along_x
-                else (centre[0], centre[1] + offset, centre[2] - 0.05)
-            )
-            board = (0.035, run, height / 2) if ridge_along_x else (run, 0.035, height / 2)
-            cuts = ((*slope, limit), (*under, thick * 1.2 - limit), keep)
-            solids.append(Solid(place, board, WHITE, cuts=cuts, casts=False))
-    body = (sx.half, sy.half, rise / 2)
-    wedge = [
-        (0.0, s * rise, sy.half, sy.half * rise / 2)
-        if ridge_along_x
-        else (s * rise, 0.0, sx.half, sx.half * rise / 2)
-        for s in (-1.0, 1.0)
-    ]
-    solids.append(Solid((sx.middle, sy.middle, eaves + rise / 2 - 0.16), body, wall, cuts=tuple(wedge)))
-    return solids
+        outer, keep = (*axes(0, side * height, run), limit), (*axes(0, -side, 0), 0.0)
+        under = axes(0, -side * height, -run)
+        solids.append(Solid(centre, half, TILES, cuts=(outer, (*under, thick - limit), keep)))
+        for end in (-1.0, 1.0) if ridge_along_x else (-1.0,):
+            place = axes(ridge.middle + end * (length - 0.02), gabled.middle, middle - 0.05)
+            cuts = (outer, (*under, thick * 1.2 - limit), keep)
+            solids.append(Solid(place, axes(0.035, run, height / 2), WHITE, cuts=cuts, casts=False))
+    wedge = tuple((*axes(0, s * rise, gabled.half), gabled.half * rise / 2) for s in (-1.0, 1.0))
+    body = axes(ridge.half, gabled.half, rise / 2)
+    below = axes(ridge.middle, gabled.middle, eaves + rise / 2 - 0.16)
+    return [*solids, Solid(below, body, wall, cuts=wedge)]
 
 
 def gutter(x: tuple[float, float], y: float, z: float) -> list[Solid]:
@@ -85,7 +76,7 @@ def gutter(x: tuple[float, float], y: float, z: float) -> list[Solid]:
 
 
 def pane(x: tuple[float, float], z: tuple[float, float], *, curtains: float, seed: int) -> Surface:
-    """What is seen in a window from outside by day: a dim room between two curtains (a share of its width each)."""
+    """A window from outside by day: a dim room between two curtains (a share of its width each)."""
 
     def surface(p: Floats, n: Floats, footprint: Floats) -> Floats:
         u = (p[0] - x[0]) / (x[1] - x[0])

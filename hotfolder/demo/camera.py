@@ -15,7 +15,7 @@ SENSOR_WIDTH_MM = 36.0
 
 @dataclass(frozen=True)
 class Pinhole:
-    """Where the camera stands and looks. Metres and degrees; `shift` moves the horizon down, in picture heights."""
+    """Where the camera stands and looks. `shift` moves the horizon down, in picture heights."""
 
     position: tuple[float, float, float]
     yaw_degrees: float
@@ -50,7 +50,7 @@ class Pinhole:
         return np.asarray(direction / np.sqrt((direction**2).sum(0)), np.float32)
 
     def project(self, points: Floats) -> tuple[Floats, Floats, Floats]:
-        """Pixel x, pixel y and depth along the view for points of shape (3, N); depth <= 0 lies behind the camera."""
+        """Pixel x, pixel y and depth along the view for points (3, N); depth <= 0 lies behind the camera."""
         local = self.axes @ (points - np.asarray(self.position, np.float32)[:, None])
         depth = np.where(np.abs(local[2]) < 1e-6, np.float32(1e-6), local[2])
         x = local[0] / depth * self.focal_px + self.width / 2
@@ -69,7 +69,7 @@ def glare(radiance: Floats) -> Floats:
 
 
 def expose(radiance: Floats, ev: float, *, seed: int, iso: int = 100) -> NDArray[np.uint8]:
-    """An sRGB frame (uint8, RGB) of the scene, `ev` stops from the exposure at which 1.0 saturates the sensor."""
+    """An sRGB frame (uint8, RGB), `ev` stops from the exposure at which a radiance of 1.0 saturates."""
     generator = np.random.default_rng(seed)
     light = radiance * np.float32(2.0**ev)
     full_well = 52000.0 * 100 / iso

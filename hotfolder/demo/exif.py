@@ -8,7 +8,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 MAKE, MODEL = "Canon", "Canon EOS 6D"
-# Not a lens that exists: the renderer's pictures have no distortion, and the correction of a known lens would bend them.
+# Not a lens that exists: rendered pictures have no distortion, and correcting a known lens would bend them.
 LENS = "hotfolder demo rectilinear"
 RIGHTS = "hotfolder demo"
 

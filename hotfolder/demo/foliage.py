@@ -1,4 +1,4 @@
-"""Leaves and blades of grass: tens of thousands of small flat shapes drawn over a render, each where it stands."""
+"""Leaves and blades of grass: tens of thousands of flat shapes drawn over a render, each where it stands."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FRACTION_BITS = 3
 
 @dataclass(frozen=True)
 class Crown:
-    """A mass of leaves: a tree's crown, a shrub, a length of hedge. Metres; `light` is the radiance of a white leaf."""
+    """A mass of leaves: a tree's crown, a shrub, a length of hedge. Sizes are in metres."""
 
     centre: tuple[float, float, float]
     half: tuple[float, float, float]
@@ -56,7 +56,7 @@ def clump_places(crown: Crown, generator: np.random.Generator) -> Floats:
 def crown_flakes(crown: Crown, light: float, detail: float) -> Flakes:
     """The leaves of a crown under a pale sky: bright on top and outside, dark within and below.
 
-    Leaves deep in a clump are drawn larger, so that a crown is dense without needing all the leaves of a tree.
+    Leaves deep in a clump are drawn larger, so that a crown is dense without all the leaves of a tree.
     """
     generator = np.random.default_rng(crown.seed)
     half = np.asarray(crown.half, np.float32)

@@ -1,8 +1,7 @@
 """The garden and the back of the house."""
 
 from functools import partial
-
-import numpy as np
+from math import cos, radians, sin
 
 from hotfolder.demo.building import BRICK, RENDERED, STONE, TIMBER, gable, gutter, window
 from hotfolder.demo.camera import Pinhole
@@ -33,24 +32,23 @@ GARDEN_PAVED = ((-3.4, 5.6, -2.9, 0.1), (-4, 6, 0, 8))
 
 def patio() -> list[Solid]:
     """A round table with three chairs, and two planters by the doors."""
-    solids = [
-        Solid((3.0, -1.55, 0.72), (0.6, 0.6, 0.02), TIMBER, "cylinder"),
-        Solid((3.0, -1.55, 0.36), (0.05, 0.05, 0.36), TIMBER, "cylinder"),
+    top = Solid((3.0, -1.55, 0.72), (0.6, 0.6, 0.02), TIMBER, "cylinder")
+    foot = Solid((3.0, -1.55, 0.36), (0.05, 0.05, 0.36), TIMBER, "cylinder")
+    chairs = [*chair(2.1, -1.9, 70.0), *chair(3.95, -1.7, -80.0), *chair(3.1, -0.72, 0.0)]
+    pots = [Solid((x, -0.45, 0.24), (0.24, 0.24, 0.24), POT, "cylinder") for x in (-3.0, 1.85)]
+    return [top, foot, *chairs, *pots]
+
+
+def chair(x: float, y: float, yaw_degrees: float) -> list[Solid]:
+    """A garden chair: seat, back and four legs."""
+    c, s = cos(radians(yaw_degrees)), sin(radians(yaw_degrees))
+    parts = [((0.0, 0.0, 0.44), (0.22, 0.22, 0.018)), ((0.0, 0.21, 0.70), (0.22, 0.018, 0.2))]
+    parts += [((dx, -0.19, 0.22), (0.02, 0.02, 0.22)) for dx in (-0.19, 0.19)]
+    parts += [((dx, 0.21, 0.35), (0.02, 0.02, 0.35)) for dx in (-0.19, 0.19)]
+    return [
+        Solid((x + c * dx - s * dy, y + s * dx + c * dy, z), half, TIMBER, yaw_degrees=yaw_degrees)
+        for (dx, dy, z), half in parts
     ]
-    for x, y, yaw in ((2.1, -1.9, 70.0), (3.95, -1.7, -80.0), (3.1, -0.72, 0.0)):
-        c, s = np.cos(np.radians(yaw)), np.sin(np.radians(yaw))
-
-        def turned(
-            dx: float, dy: float, z: float, x: float = x, y: float = y, c: float = c, s: float = s
-        ) -> tuple[float, float, float]:
-            return (x + float(c * dx - s * dy), y + float(s * dx + c * dy), z)
-
-        solids.append(Solid(turned(0, 0, 0.44), (0.22, 0.22, 0.018), TIMBER, yaw_degrees=yaw))
-        solids.append(Solid(turned(0, 0.21, 0.70), (0.22, 0.018, 0.2), TIMBER, yaw_degrees=yaw))
-        for dx in (-0.19, 0.19):
-            solids.append(Solid(turned(dx, -0.19, 0.22), (0.02, 0.02, 0.22), TIMBER, yaw_degrees=yaw))
-            solids.append(Solid(turned(dx, 0.21, 0.35), (0.02, 0.02, 0.35), TIMBER, yaw_degrees=yaw))
-    return solids + [Solid((x, -0.45, 0.24), (0.24, 0.24, 0.24), POT, "cylinder") for x in (-3.0, 1.85)]
 
 
 def garden(scale: float) -> Render:

@@ -13,7 +13,7 @@ from hotfolder.demo.textures import Floats, lawn, noise, paint, paving, planks, 
 
 
 def bright_sky(origins: Floats, directions: Floats) -> Floats:
-    """The overcast sky as the camera meets it: much brighter than anything it lights, as it is out of doors."""
+    """The overcast sky as the camera meets it: much brighter than what it lights, as it is out of doors."""
     glow = np.where(directions[2] > 0, np.float32(1.75), np.float32(1.0))
     return np.asarray(overcast(origins, directions) * glow, np.float32)
 

@@ -45,8 +45,7 @@ LAYERS: tuple[tuple[float, Colour, float, float, int], ...] = (
     (17.0, (0.92, 1.38, 0.42), 0.012, 0.003, 121),
     (11.0, (1.05, 1.50, 0.55), -0.10, 0.055, 131),
 )
-"""Woods, trees, hedge, shrubs: distance in metres, radiance, how high they rise in the view and by how much that
-varies, seed."""
+"""Woods, trees, hedge, shrubs: metres away, radiance, how high they rise, how much that varies, seed."""
 
 
 def window_glow(origins: Floats, directions: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """Ray casting a world into linear radiance.
 
-Soft light is gathered on a coarse grid of pixels, smoothed along surfaces, and looked up from there; textures, hard
-shadows and outlines are worked out for every pixel, and again at four places in pixels where something ends.
+Soft light is gathered on a coarse grid of pixels, smoothed along surfaces, and looked up from there. Textures
+and hard shadows are worked out for every pixel, and again at four places in pixels where something ends.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,9 @@ from hotfolder.demo.solids import Solid, nearest
 from hotfolder.demo.textures import Floats
 
 TILE = 160
-COARSE_COLUMNS = 240
+COARSE_STEP = 6.75
+"""Pixels between points of the coarse grid."""
+LEAST_COLUMNS = 90
 SUBSAMPLES = ((0.12, 0.38), (0.62, 0.12), (0.38, 0.88), (0.88, 0.62))
 
 
@@ -24,11 +26,11 @@ class Light(Protocol):
     """What illuminates a world. Points, normals and views are (3, N); answers are radiometric, linear RGB."""
 
     def soft(self, points: Floats, normals: Floats, views: Floats, gloss: Floats) -> Floats:
-        """(9, N): irradiance that casts soft shadows, radiance mirrored towards the camera, irradiance that has bounced."""
+        """(9, N): irradiance that casts soft shadows, mirrored radiance, irradiance that has bounced."""
         ...
 
     def sharp(self, points: Floats, normals: Floats) -> Floats:
-        """(3, N): irradiance that varies too quickly for the coarse grid, such as sunlight through a window."""
+        """(3, N): irradiance that changes too quickly for the coarse grid, such as sunlight."""
         ...
 
 
@@ -70,7 +72,7 @@ class Caster:
 
     def __post_init__(self) -> None:
         camera = self.world.camera
-        self.columns = min(COARSE_COLUMNS, camera.width)
+        self.columns = max(LEAST_COLUMNS, round(camera.width / COARSE_STEP))
         self.step = camera.width / self.columns
         self.rows = max(2, round(camera.height / self.step))
         self.origin = np.asarray(camera.position, np.float32)[:, None]
@@ -137,7 +139,7 @@ class Caster:
     def weighted(
         self, px: Floats, py: Floats, points: Floats, normals: Floats, reach: tuple[int, ...]
     ) -> tuple[Floats, Floats]:
-        """Sums of light (N, 9) and of weights over the neighbours within `reach` of the grid's upper left one."""
+        """Sums of light (N, 9) and of weights over the neighbours `reach` columns and rows away."""
         x, y = px / self.step - 0.5, py / self.step - 0.5
         left, top = np.floor(x), np.floor(y)
         total = np.zeros((px.size, 9), np.float32)
@@ -182,8 +184,10 @@ class Caster:
 
 
 def smooth(grid: Floats) -> Floats:
-    """Average the light of neighbouring grid points on the same surface (15, rows, columns), again and ever wider;
-    the widest only for light that has bounced, since that keeps no outlines."""
+    """Average the light of neighbouring grid points on the same surface, ever wider: (15, rows, columns).
+
+    The widest pass is for light that has bounced alone, since that keeps no outlines.
+    """
     normal, point, light = grid[:3], grid[3:6], grid[6:]
     for spread in (1, 2, 5):
         total, weights = light.copy(), np.ones(light.shape[1:], np.float32)

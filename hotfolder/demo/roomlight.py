@@ -1,4 +1,4 @@
-"""The light in a room: daylight and sunshine through its windows, lamps, and what walls and furniture hand on."""
+"""The light in a room: daylight and sunshine through its windows, lamps, what walls and furniture hand on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -68,7 +68,7 @@ def render_scenes(
 ) -> list[DroppedScene]:
     """Render every scene into `target`/<project>/<folder>/IMG_….jpg, the same pixels every time.
 
-    `target` should be a staging folder outside any inbox: frames appear one by one, and the caller moves whole folders.
+    `target` should be a staging folder outside any inbox: frames appear one at a time.
     `progress` is told each scene's title as it begins. Raises OSError when a file can't be written.
     """
     dropped = []

@@ -1,4 +1,4 @@
-"""The shapes scenes are made of, and where rays meet them. Rays and points are float32 arrays of shape (3, N)."""
+"""The shapes scenes are made of, and where rays meet them. Rays and points are float32 arrays (3, N)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,11 @@ ROUND_STEPS = 22
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks. `mean` is its average reflectance, for light that bounces off it; `gloss` scales its
-    mirror-like coat (0 is matt, 1 is polished); `glow` is radiance it emits."""
+    """How a surface looks.
+
+    `mean` is its average reflectance, for light that bounces off it; `gloss` scales its mirror-like coat, from 0
+    (matt) to 1 (polished); `glow` is radiance that it emits.
+    """
 
     surface: Surface
     mean: Colour

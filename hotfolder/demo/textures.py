@@ -1,8 +1,8 @@
 """Procedural surfaces: noise and the reflectance patterns of floors, walls, roofs and lawns.
 
-Points and normals are arrays of shape (3, N) in metres (x right, y away from the camera, z up); the footprint, of
-shape (N,), is the width in metres that one pixel covers there, so that patterns finer than a pixel fade instead of
-glittering. Reflectances are linear, 0 to 1, of shape (3, N).
+Points and normals are arrays of shape (3, N), in metres: x right, y away from the camera, z up. The footprint,
+of shape (N,), is the width in metres that a pixel covers: patterns finer than that fade instead of glittering.
+Reflectances are linear, 0 to 1, of shape (3, N).
 """
 
 from collections.abc import Callable

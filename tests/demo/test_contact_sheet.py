@@ -1,0 +1,124 @@
+"""One picture that says what was done."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+
+from hotfolder.demo.captions import labels, legible
+from hotfolder.demo.contact_sheet import PAPER, SheetRow, contact_sheet
+from hotfolder.errors import UnusablePhoto, UsageError
+
+RED, GREEN, BLUE = (200, 30, 30), (30, 170, 40), (30, 60, 210)
+
+
+def picture(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (600, 400)) -> Path:
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def shot(path: Path, seconds: Fraction, *, iso: int = 100, turned: bool = False) -> Path:
+    exif = Image.Exif()
+    if turned:
+        exif[ExifTags.Base.Orientation] = 6
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    details[ExifTags.Base.ExposureTime] = IFDRational(seconds.numerator, seconds.denominator)
+    details[ExifTags.Base.FNumber] = IFDRational(8, 1)
+    details[ExifTags.Base.ISOSpeedRatings] = iso
+    Image.new("RGB", (600, 400), RED).save(path, exif=exif)
+    return path
+
+
+def share(sheet: Path, colour: tuple[int, int, int]) -> float:
+    """How much of the sheet is of about that colour."""
+    with Image.open(sheet) as opened:
+        pixels = np.asarray(opened.convert("RGB"), int)
+    return float((np.abs(pixels - colour).max(axis=2) < 14).mean())
+
+
+@pytest.mark.parametrize("photos", range(1, 8))
+@pytest.mark.parametrize("results", [1, 2, 3])
+def test_every_number_of_photos_and_results_fits(tmp_path: Path, photos: int, results: int) -> None:
+    """The width asked for, every picture on it, results larger than photos, margins left free."""
+    brackets = [picture(tmp_path / f"b{k}.png", RED) for k in range(photos)]
+    colours = [GREEN, BLUE, (120, 20, 130)][:results]
+    done = [(f"result {k}", picture(tmp_path / f"r{k}.png", c)) for k, c in enumerate(colours)]
+    contact_sheet([SheetRow("12 Elm Road", brackets, done)], tmp_path / "sheet.png", width=900)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.width == 900
+        edge = np.asarray(sheet)[:, [0, 10, -11, -1]]
+        assert (edge == PAPER).all()
+    red = share(tmp_path / "sheet.png", RED)
+    assert red > 0.01
+    assert all(share(tmp_path / "sheet.png", c) > red / photos for c in colours)
+
+
+def test_rows_follow_one_another(tmp_path: Path) -> None:
+    """Two rooms make a sheet about twice as high as one, the first above the second."""
+    one = SheetRow("a", [picture(tmp_path / "a.png", RED)], [("merged", picture(tmp_path / "m.png", GREEN))])
+    two = SheetRow("b", one.brackets, [("merged", picture(tmp_path / "n.png", BLUE))])
+    contact_sheet([one], tmp_path / "one.png", width=900)
+    contact_sheet([one, two], tmp_path / "two.png", width=900)
+    with Image.open(tmp_path / "one.png") as a, Image.open(tmp_path / "two.png") as b:
+        assert 1.7 < b.height / a.height < 2
+        rows = np.asarray(b, int)
+    heights = [np.nonzero((np.abs(rows - c).max(axis=2) < 14).any(axis=1))[0].mean() for c in (GREEN, BLUE)]
+    assert heights[0] < heights[1]
+
+
+def test_portraits_stay_upright(tmp_path: Path) -> None:
+    """A photo that EXIF turns is shown turned, and a tall result isn't squashed."""
+    done = picture(tmp_path / "tall.png", GREEN, (400, 600))
+    row = SheetRow("hall", [shot(tmp_path / "a.jpg", Fraction(1, 30), turned=True)], [("merged", done)])
+    contact_sheet([row], tmp_path / "sheet.png", width=900)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet, int)
+    for colour in (RED, GREEN):
+        where = np.abs(pixels - colour).max(axis=2) < 24
+        tall, wide = where.any(axis=1).sum(), where.any(axis=0).sum()
+        assert tall / wide == pytest.approx(1.5, abs=0.05)
+
+
+def test_long_and_foreign_titles_stay_inside(tmp_path: Path) -> None:
+    """A title longer than the sheet is cut, and one in letters that the font lacks is respelt."""
+    title = "Große Straße – " * 40
+    row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
+    contact_sheet([row], tmp_path / "sheet.png", width=700)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert (np.asarray(sheet)[:, -12:] == PAPER).all()
+    assert legible("Café Müßig – 3½ · 家…") == "Cafe Mussig - 31/2 · ?…"
+
+
+def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:
+    """By shutter and ISO together, whatever the order; a photo without EXIF makes them plain numbers."""
+    dark = shot(tmp_path / "a.jpg", Fraction(1, 250))
+    middle = shot(tmp_path / "b.jpg", Fraction(1, 60))
+    bright = shot(tmp_path / "c.jpg", Fraction(1, 60), iso=400)
+    assert labels([bright, dark, middle]) == ["+2 EV · 1/60 s", "-2 EV · 1/250 s", "0 EV · 1/60 s"]
+    assert labels([dark, picture(tmp_path / "d.png", RED)]) == ["photo 1", "photo 2"]
+    assert labels([shot(tmp_path / "e.jpg", Fraction(5, 2))]) == ["0 EV · 2.5 s"]
+
+
+def test_missing_and_broken_pictures_are_named(tmp_path: Path) -> None:
+    """The message says which file, and nothing is written."""
+    good = picture(tmp_path / "a.png", RED)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    for bad in (tmp_path / "gone.jpg", broken):
+        with pytest.raises(UnusablePhoto, match=bad.name):
+            contact_sheet([SheetRow("x", [good], [("merged", bad)])], tmp_path / "sheet.png")
+        with pytest.raises(UnusablePhoto, match=bad.name):
+            contact_sheet([SheetRow("x", [bad], [("merged", good)])], tmp_path / "sheet.png")
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_a_sheet_of_nothing_is_refused(tmp_path: Path) -> None:
+    """No rooms, no photos or no results: said, not drawn."""
+    good = picture(tmp_path / "a.png", RED)
+    for rows in ([], [SheetRow("x", [], [("merged", good)])], [SheetRow("x", [good], [])]):
+        with pytest.raises(UsageError):
+            contact_sheet(rows, tmp_path / "sheet.png")
