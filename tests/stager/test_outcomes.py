@@ -124,6 +124,7 @@ TABLE = {
     "307": (lambda does: does.answer(307, location="/elsewhere"), Unreachable, Unreachable),
     "308": (lambda does: does.answer(308, location="/elsewhere"), Unreachable, Unreachable),
     "400": (lambda does: does.answer(400), RequestRefused, RequestRefused),
+    "too deep": (lambda does: does.answer(400, b"[" * 100_000), RequestRefused, RequestRefused),
     "401": (lambda does: does.answer(401), KeyRejected, KeyRejected),
     "402": (lambda does: does.answer(402), PaymentRequired, PaymentRequired),
     "403": (lambda does: does.answer(403), RequestRefused, RequestRefused),
