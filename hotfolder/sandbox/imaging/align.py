@@ -112,13 +112,14 @@ def by_features(frame: Look, anchor: Look) -> Motion | None:
 def plausible(motion: Motion, anchor: Look) -> bool:
     """Whether a hand could have made this motion."""
     height, width = anchor.gray.shape
-    return corner_shift(motion, width, height) < MOST_SHIFT * max(width, height)
+    return bool(corner_shift(motion, width, height) < MOST_SHIFT * max(width, height))
 
 
 def corner_shift(motion: Motion, width: int, height: int) -> float:
     """The farthest that a corner of a picture of this size moves, in pixels."""
     corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], float)
-    return float(np.abs(cv2.perspectiveTransform(corners, motion) - corners).max())
+    moved = np.asarray(cv2.perspectiveTransform(corners, motion), float)
+    return float(np.abs(moved - corners).max())
 
 
 def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
@@ -134,9 +135,9 @@ def agreement(frame: Look, anchor: Look, motion: Motion) -> float:
     return product / float(np.sqrt(energy) + 1e-9)
 
 
-def relief(gray: npt.NDArray[np.uint8]) -> Plane:
+def relief(gray: npt.ArrayLike) -> Plane:
     """Local structure: a gray picture without its local mean, of local length about one."""
-    values = gray.astype(np.float32)
+    values = np.asarray(gray, np.float32)
     # Smoothed first, or the blur of interpolation would count as agreement.
     values = cv2.GaussianBlur(values, (0, 0), 1.2) - cv2.GaussianBlur(values, (0, 0), 6)
     spread = np.sqrt(cv2.GaussianBlur(values * values, (0, 0), 6)) + np.float32(4)
@@ -154,7 +155,10 @@ def warp(frame: Picture, motion: Motion) -> tuple[Picture, Plane]:
 
 
 def crop(frames: list[Picture], coverage: list[Plane | None]) -> tuple[list[Picture], list[Plane | None]]:
-    """Cut a thin rim that not every frame covers; keep the picture whole where that would cost more than 8 %."""
+    """Cut a thin rim that not every frame covers.
+
+    Keep the picture whole where that would cost more than 8 %.
+    """
     covers = [cover for cover in coverage if cover is not None]
     if not covers:
         return frames, coverage
@@ -166,7 +170,7 @@ def crop(frames: list[Picture], coverage: list[Plane | None]) -> tuple[list[Pict
 
 
 def inner_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of a rectangle inside `mask`, found by shaving off the worst side again and again."""
+    """Top, bottom, left and right of a rectangle inside `mask`, found by shaving off the worst side."""
     top, left = 0, 0
     bottom, right = mask.shape
     while bottom - top > 1 and right - left > 1:
@@ -183,8 +187,7 @@ def inner_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
 def feather(cover: Plane) -> Plane:
     """`cover` falling off smoothly towards its edge, so that the edge leaves no line in the blend."""
     reach = max(4.0, 0.03 * max(cover.shape))
-    inside = (cover > 0.99).astype(np.uint8)
-    inside = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    inside = cv2.copyMakeBorder((cover > 0.99).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
     ramp = np.clip(distance / reach, 0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)

@@ -33,9 +33,11 @@ def merge(
 ) -> None:
     """Merge one to seven exposures of one scene into the JPEG `target` (quality 95, 4:4:4), upright.
 
-    The picture's longer side is at most `long_edge` pixels. Each correction leaves alone what it can't improve.
+    The picture's longer side is at most `long_edge` pixels. Each correction leaves alone what it can't
+    improve.
     `photographer_removal` changes nothing: nobody is looked for, since taking a person out can't be done
-    honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a wrong number of them.
+    honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a
+    wrong number of them.
     """
     if not 1 <= len(photos) <= MOST_PHOTOS:
         raise Unsuitable(f"a merge takes 1 to {MOST_PHOTOS} photos, not {len(photos)}")
@@ -77,7 +79,8 @@ def best_exposed(frames: Sequence[Photo]) -> int:
 def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str, resolution: str) -> None:
     """Write `source` under another sky into `target`, a PNG or JPEG as its suffix says.
 
-    `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means a longer side of
+    `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means
+    a longer side of
     at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
     Raises Unsuitable when less than 3 % of the picture is sky.
     """
@@ -90,7 +93,8 @@ def replace_lawn(
 ) -> None:
     """Write `source` with a fresh lawn into `target`, a PNG or JPEG as its suffix says.
 
-    `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions` are not understood
+    `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions`
+    are not understood
     offline and change nothing. Raises Unsuitable when less than 3 % of the picture is lawn.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
@@ -111,7 +115,8 @@ def stage(
 ) -> None:
     """Write `source` into `target` with a band across its bottom that says it is not staged.
 
-    Furniture can't be made up honestly offline, so of the wishes only the room and the style are read, for the band.
+    Furniture can't be made up honestly offline, so of the wishes only the room and the style are read,
+    for the band.
     `resolution` is as for `replace_sky`.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))

@@ -74,7 +74,7 @@ def resize(plane: Plane, shape: tuple[int, int]) -> Plane:
 
 
 def at_search_size(pixels: Picture) -> Picture:
-    """The picture with a longer side of exactly SEARCH_EDGE, so that thresholds in pixels mean the same everywhere."""
+    """The picture with a longer side of exactly SEARCH_EDGE, so that pixels mean the same everywhere."""
     height, width = pixels.shape[:2]
     scale = SEARCH_EDGE / max(height, width)
     if scale == 1:
@@ -82,6 +82,11 @@ def at_search_size(pixels: Picture) -> Picture:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(pixels, size, interpolation=way), np.uint8)
+
+
+def to_bytes(colour: Plane) -> Picture:
+    """Values of 0 to 1 as bytes, rounded; those beyond are clipped."""
+    return np.asarray(np.clip(colour * np.float32(255) + np.float32(0.5), 0, 255), np.uint8)
 
 
 def save(pixels: Picture, target: Path, *, icc_profile: bytes | None = None) -> None:

@@ -1,6 +1,7 @@
 """Exposure fusion after Mertens, Kautz and Van Reeth (2007), one frame at a time.
 
-Frames enter the accumulated pyramid one by one, so that memory grows with one frame's pyramid and not with their number.
+Frames enter the accumulated pyramid one by one, so that memory grows with one frame's pyramid and not
+with their number.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, luma
+from hotfolder.sandbox.imaging.files import Picture, Plane, luma, to_bytes
 
 # Brighter than the paper's 0.5, which makes rooms dim and skies stormy.
 WANTED_EXPOSURE = 0.65
@@ -35,7 +36,7 @@ def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = No
     for index, frame in enumerate(frames):
         add_frame(blended, frame, weights[index], levels)
         weights[index] = np.empty((0, 0), np.float32)
-    return np.clip(collapse(blended) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return to_bytes(collapse(blended))
 
 
 def weigh(frame: Picture, cover: Plane | None) -> Plane:

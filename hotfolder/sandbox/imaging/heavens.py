@@ -1,4 +1,7 @@
-"""Skies, painted: a gradient from zenith to horizon and clouds of fractal noise. Equal seeds give equal skies."""
+"""Skies, painted: a gradient from zenith to horizon and clouds of fractal noise.
+
+Equal seeds give equal skies.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,10 @@ PALETTES: dict[tuple[str, str], Palette] = {
 
 
 def paint_sky(shape: tuple[int, int], palette: Palette, *, top: float, horizon: float, seed: int) -> Plane:
-    """A sky of `shape` (height, width) in RGB, 0 to 1. `top` and `horizon` are the rows of zenith and horizon."""
+    """A sky of `shape` (height, width) in RGB, 0 to 1.
+
+    `top` and `horizon` are the rows of zenith and horizon.
+    """
     height, width = shape
     rows = np.clip((np.arange(height, dtype=np.float32) - top) / max(horizon - top, 1.0), 0, 1)
     heights = [stop[0] for stop in palette.stops]
@@ -102,7 +108,7 @@ def paint_sky(shape: tuple[int, int], palette: Palette, *, top: float, horizon: 
 
 def paint_clouds(shape: tuple[int, int], rows: npt.NDArray[np.float32], cover: float, seed: int) -> Plane:
     """Cloud density, 0 to 1: flatter and closer together towards the horizon, as a layer overhead looks."""
-    height, width = shape
+    width = shape[1]
     texture = fractal_noise(512, seed)
     distance = 1 / (1.12 - rows)
     across = (
@@ -131,7 +137,7 @@ def fractal_noise(size: int, seed: int) -> Plane:
         total += np.float32(strength) * cv2.resize(grid, (size, size), interpolation=cv2.INTER_CUBIC)
         strength *= 0.55
     low, high = np.percentile(total, (0.5, 99.5))
-    return np.clip((total - low) / (high - low), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((total - low) / (high - low), 0, 1), np.float32)
 
 
 def grain(shape: tuple[int, int], seed: int) -> Plane:

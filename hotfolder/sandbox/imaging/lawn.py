@@ -1,4 +1,7 @@
-"""Finding a lawn, however tired, and making it fresh: its texture stays, its colour and its patches change."""
+"""Finding a lawn, however tired, and making it fresh.
+
+Its texture stays, its colour and its patches change.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ def find_lawn(pixels: Picture) -> Plane:
         if lies_flat(region.bits, region.top + region.height, height):
             found |= region.bits
     radius = max(2, round(max(pixels.shape[:2]) * 0.003))
-    mask = refine(cv2.GaussianBlur(found.astype(np.float32), (0, 0), 1.2), pixels, radius, 1e-3)
+    soft = np.asarray(cv2.GaussianBlur(found.astype(np.float32), (0, 0), 1.2), np.float32)
+    mask = refine(soft, pixels, radius, 1e-3)
     mask[mask < 0.02] = 0
     share = float(mask.mean())
     if share < LEAST_SHARE:
@@ -79,7 +83,10 @@ def find_lawn(pixels: Picture) -> Plane:
 
 
 def grasslike(small: Picture) -> Bits:
-    """Ground of green, straw or dry brown in the lower part of the picture: textured, but not as roughly as a hedge."""
+    """Ground of green, straw or dry brown in the lower part of the picture.
+
+    Textured, but not as roughly as a hedge.
+    """
     smoothed = cv2.GaussianBlur(small, (0, 0), 2.5)
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(np.asarray(smoothed, np.uint8)), 2, 0)
     green = (green_red < -4) & (blue_yellow > 8)
@@ -95,7 +102,10 @@ def grasslike(small: Picture) -> Bits:
 
 
 def lies_flat(bits: Bits, lowest: int, height: int) -> bool:
-    """Whether a region is spread on the ground and not a hedge: it reaches far down, or is wider than high."""
+    """Whether a region is spread on the ground and not a hedge.
+
+    It reaches far down, or is wider than high.
+    """
     columns = bits.any(axis=0).sum()
     mean_thickness = bits.sum() / max(int(columns), 1)
     return bool(lowest > 0.8 * height or (lowest > 0.6 * height and columns > 4 * mean_thickness))

@@ -20,7 +20,10 @@ FAR_METRES = 1000.0
 
 @dataclass(frozen=True)
 class Optics:
-    """What took the picture. `focal_mm` is the real focal length, `crop` the sensor's factor against 36 mm film."""
+    """What took the picture.
+
+    `focal_mm` is the real focal length, `crop` the sensor's factor against 36 mm film.
+    """
 
     lens: Any
     crop: float
@@ -68,13 +71,17 @@ def number(value: Any) -> float | None:
 
 
 def same_lens(ours: str, theirs: str) -> bool:
-    """Whether two names agree in the numbers that tell lenses apart: focal lengths and the widest aperture."""
+    """Whether two names agree in the numbers that tell lenses apart.
+
+    Focal lengths and the widest aperture.
+    """
     numbers = [{float(digits) for digits in re.findall(r"\d+(?:\.\d+)?", name)} for name in (ours, theirs)]
     return numbers[0] <= numbers[1] or numbers[1] <= numbers[0]
 
 
 def correct_lens(pixels: Picture, exif: Mapping[int, Any]) -> Picture:
-    """The picture without its lens's distortion, colour fringes and dark corners; the very same array for an unknown lens.
+    """The picture without its lens's distortion, colour fringes and dark corners; the very same array
+    for an unknown lens.
 
     A photo turned by its EXIF orientation is corrected too: what is measured is symmetrical about the centre.
     """
@@ -92,8 +99,8 @@ def correct_lens(pixels: Picture, exif: Mapping[int, Any]) -> Picture:
     channels = [
         cv2.remap(
             np.ascontiguousarray(corrected[:, :, channel]),
-            np.ascontiguousarray(coordinates[:, :, channel]),
-            None,
+            np.ascontiguousarray(coordinates[:, :, channel, 0]),
+            np.ascontiguousarray(coordinates[:, :, channel, 1]),
             cv2.INTER_CUBIC,
             borderMode=cv2.BORDER_REPLICATE,
         )

@@ -52,7 +52,8 @@ def to_lab(pixels: Picture) -> Plane:
 def local_spread(values: Plane, size: int) -> Plane:
     """Standard deviation over a square of `size` pixels."""
     mean = cv2.blur(values, (size, size))
-    return np.sqrt(np.maximum(cv2.blur(values * values, (size, size)) - mean * mean, 0)).astype(np.float32)
+    variance = cv2.blur(values * values, (size, size)) - mean * mean
+    return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
 
 def grow(bits: Bits, pixels: int) -> Bits:
@@ -82,4 +83,4 @@ def refine(mask: Plane, pixels: Picture, radius: int, epsilon: float) -> Plane:
     slope = covariance / (variance + epsilon)
     offset = mean_mask - slope * mean_guide
     refined = cv2.blur(slope, window) * guide + cv2.blur(offset, window)
-    return np.clip((refined - 0.08) / 0.84, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((refined - 0.08) / 0.84, 0, 1), np.float32)

@@ -24,7 +24,8 @@ PULL = 0.92
 def pull_windows(
     frames: Sequence[Picture], coverage: Sequence[Plane | None], reference: int
 ) -> list[Plane | None]:
-    """`coverage` with the frames that are burnt out behind a window held back there. Frames run from dark to bright.
+    """`coverage` with the frames that are burnt out behind a window held back there. Frames run from
+    dark to bright.
 
     Only large panes with four straight edges are touched; without any, the very same planes come back.
     """
@@ -49,7 +50,10 @@ def pull_windows(
 
 
 def burnt_frames(inside: Bits, grays: Sequence[Plane], reference: int) -> list[int]:
-    """The frames to hold back inside one pane: none unless it is burnt in the reference or brighter, and whole in a darker."""
+    """The frames to hold back inside one pane.
+
+    None unless it is burnt in the reference or brighter, and whole in a darker.
+    """
     burnt = [index for index, gray in enumerate(grays) if (gray[inside] > NEAR_CLIPPING).mean() > LEAST_BURNT]
     if not burnt or burnt[0] > reference + 1 or burnt[0] == 0:
         return []

@@ -25,7 +25,8 @@ from hotfolder.sandbox.imaging.view import find_view
 class Sky:
     """Where the sky is, and what of the picture lies outdoors under it.
 
-    `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None when everything
+    `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None
+    when everything
     is outdoors; in a room it is 1 where the windows show the outside, sky included.
     """
 
@@ -69,7 +70,7 @@ def skylike(small: Picture) -> Bits:
 
 def open_sky(small: Picture, candidates: Bits) -> Bits:
     """Sky that reaches the top of the frame; empty where there is none."""
-    height, width = candidates.shape
+    height = candidates.shape[0]
     lightness = to_lab(small)[:, :, 0]
     calm = candidates & (local_spread(lightness, 7) < 7)
     top_row = max(1, height // 100)
@@ -94,7 +95,7 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
     cv2.setRNGSeed(1)
     empty = np.zeros((1, 65), np.float64)
-    cv2.grabCut(small, labels, None, empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
     return np.asarray(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & (candidates | core))
 
 

@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink
+from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
 from hotfolder.sandbox.imaging.masks import to_lab
 from hotfolder.sandbox.imaging.sky import Sky, find_sky
@@ -37,11 +37,7 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
             glow = lit_windows(pixels)[:, :, None] * np.float32(0.75 * DUSK[sky_sub_type])
             ground = ground + (LAMPLIGHT * (0.55 + 0.6 * colour) - ground) * glow
     mixed = ground * (1 - alpha) + painted * alpha
-    return np.where(alpha > 0, np.clip(mixed * 255 + 0.5, 0, 255).astype(np.uint8), to_bytes(ground))
-
-
-def to_bytes(colour: Plane) -> Picture:
-    return np.clip(colour * 255 + 0.5, 0, 255).astype(np.uint8)
+    return to_bytes(mixed)
 
 
 def picture_seed(pixels: Picture) -> int:
@@ -50,7 +46,10 @@ def picture_seed(pixels: Picture) -> int:
 
 
 def sky_span(sky: Sky) -> tuple[float, float]:
-    """Rows of zenith and horizon. Through a window only the lower sky is seen, so its zenith lies above the frame."""
+    """Rows of zenith and horizon.
+
+    Through a window only the lower sky is seen, so its zenith lies above the frame.
+    """
     rows = np.nonzero((sky.mask > 0.5).mean(axis=1) > 0.002)[0]
     top, horizon = float(rows.min()), float(np.percentile(rows, 99))
     if sky.outdoors is not None:
@@ -80,7 +79,10 @@ def at_dusk(colour: Plane, amount: float) -> Plane:
 
 
 def lit_windows(pixels: Picture) -> Plane:
-    """How strongly each pixel of a facade glows when the lamps inside are on: dark glass in upright frames, 0 to 1."""
+    """How strongly each pixel of a facade glows when the lamps inside are on.
+
+    Dark glass in upright frames, 0 to 1.
+    """
     small = at_search_size(pixels)
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
     panes = [pane for pane in find_panes(small) if pane_area(pane) < 0.03 * lightness.size]

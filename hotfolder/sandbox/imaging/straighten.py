@@ -1,4 +1,7 @@
-"""Making verticals vertical: the camera's tilt is read off the lines that ought to be upright, and taken out."""
+"""Making verticals vertical.
+
+The camera's tilt is read off the lines that ought to be upright, and taken out.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ class Tilt:
 
 
 def straighten(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Picture:
-    """The picture with upright verticals, cropped to what it shows, or the very same array when it had better stay.
+    """The picture with upright verticals, cropped to what it shows, or the very same array when it had
+    better stay.
 
     `focal_share` is the focal length as a share of the longer side. Tilts above about 8° and pictures
     with few upright lines are left alone.
@@ -72,14 +76,17 @@ def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | No
 
 
 def viewing_planes(segments: Segments, width: int, height: int, focal: float) -> Floats:
-    """For each segment the unit normal of the plane through it and the camera; upright lines' normals are level."""
+    """For each segment the unit normal of the plane through it and the camera.
+
+    Upright lines' normals are level.
+    """
     offset = np.array([width / 2, height / 2])
     rays = [
         np.column_stack([segments[:, corner : corner + 2] - offset, np.full(len(segments), focal)])
         for corner in (0, 2)
     ]
     normals = np.cross(rays[0], rays[1])
-    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
 def consensus(planes: Floats, weights: Floats) -> Floats | None:
@@ -118,7 +125,10 @@ def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:
 
 
 def inner_window(turn: Floats, width: int, height: int) -> Floats | None:
-    """Scale and shift that fill the frame with the turned picture alone; None where too little would be left."""
+    """Scale and shift that fill the frame with the turned picture alone.
+
+    None where too little would be left.
+    """
     corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], float)
     outline = cv2.perspectiveTransform(corners, turn)[0].astype(np.float32)
     centre = outline.mean(axis=0)

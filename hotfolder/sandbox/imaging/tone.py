@@ -1,4 +1,7 @@
-"""The last touch of a merge: fusion flattens, so black, white and the middle are set where a photographer wants them."""
+"""The last touch of a merge.
+
+Fusion flattens, so black, white and the middle are set where a photographer wants them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ STRONGEST_GAMMA = 0.75
 
 
 def finish(pixels: Picture) -> Picture:
-    """One curve for all pixels and channels: a slight stretch, and brighter where the picture is dark. Never darker."""
+    """One curve for all pixels and channels: a slight stretch, and brighter if dark; the middle never darker."""
     gray = luma(pixels)
     low, median, high = (float(value) for value in np.percentile(gray, (0.3, 50, 99.7)))
     black, white = min(0.7 * low, 0.08), max(high, 0.7)

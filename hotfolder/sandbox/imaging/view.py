@@ -17,7 +17,10 @@ LEAST_SKY_IN_PANE = 0.025
 
 @dataclass(frozen=True)
 class View:
-    """Both at the size that was searched; `outdoors` is 0 to 1 and empty of window frames as far as can be told."""
+    """Both at the size that was searched.
+
+    `outdoors` is 0 to 1 and empty of window frames as far as can be told.
+    """
 
     sky: Bits
     outdoors: Plane
@@ -44,7 +47,10 @@ def find_view(small: Picture) -> View:
 
 
 def is_sky_in_window(region: Region, lightness: Plane) -> bool:
-    """Whether a bright region is of a pane's kind: not a thin rim, in the upper part, against something darker."""
+    """Whether a bright region is of a pane's kind.
+
+    Not a thin rim, in the upper part, against something darker.
+    """
     height, width = lightness.shape
     thick = region.width > 0.015 * width and region.height > 0.015 * height
     full = region.area > 0.2 * region.width * region.height
@@ -53,7 +59,7 @@ def is_sky_in_window(region: Region, lightness: Plane) -> bool:
 
 
 def shows_outside(pane: Corners, bright: Bits, alive: Bits) -> bool:
-    """Whether a quadrilateral holds some sky, and right to both its sides something that isn't a smooth frame."""
+    """Whether a quadrilateral holds some sky, and next to both its sides no smooth frame."""
     inside = fill([pane], bright.shape)
     if bright[inside].mean() < LEAST_SKY_IN_PANE:
         return False

@@ -3,10 +3,10 @@
 Written from K. Ma, K. Zeng, Z. Wang, "Perceptual Quality Assessment for Multi-Exposure Image Fusion",
 IEEE Transactions on Image Processing 24(11), 2015. Luma only, values 0 to 255, as in the paper.
 
-A patch is split into mean, contrast (length after the mean is removed) and structure (direction of unit length). The patch
-wanted of a fusion has the highest contrast among the exposures and their contrast-weighted mean structure; the fused
-patch is compared with it by the contrast and structure part of SSIM. The weights' exponent p follows how consistent the
-exposures are among themselves.
+A patch is split into mean, contrast (length after the mean is removed) and structure (direction of unit
+length). The patch wanted of a fusion has the highest contrast among the exposures and their
+contrast-weighted mean structure; the fused patch is compared with it by the contrast and structure part of
+SSIM. The weights' exponent p follows how consistent the exposures are among themselves.
 """
 
 from __future__ import annotations

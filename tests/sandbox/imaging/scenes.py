@@ -1,0 +1,62 @@
+"""Small rendered scenes whose sky, lawn and verticals are known to the pixel."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Bits = npt.NDArray[np.bool_]
+
+
+def facade(width: int = 900, height: int = 600) -> Picture:
+    """A wall with upright windows, seen straight on."""
+    picture = np.full((height, width, 3), (176, 160, 140), np.uint8)
+    random = np.random.default_rng(4)
+    for column in range(60, width - 100, 120):
+        for row in range(50, height - 120, 150):
+            cv2.rectangle(picture, (column, row), (column + 64, row + 104), (236, 234, 230), -1)
+            cv2.rectangle(picture, (column + 7, row + 7), (column + 57, row + 97), (52, 60, 72), -1)
+            cv2.line(picture, (column + 32, row + 7), (column + 32, row + 97), (236, 234, 230), 4)
+    noise = random.normal(0, 2.5, picture.shape)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def garden(sky_share: float = 0.4, lawn_share: float = 0.35) -> tuple[Picture, Bits, Bits]:
+    """A house between a pale sky and a tired lawn; with where sky and lawn are."""
+    height, width = 480, 720
+    random = np.random.default_rng(9)
+    picture = np.full((height, width, 3), (150, 92, 74), np.uint8).astype(np.float32)
+    skyline, edge = round(sky_share * height), round((1 - lawn_share) * height)
+    roof = np.array([[80, skyline + 60], [360, max(skyline - 40, 6)], [640, skyline + 60]], np.int32)
+    sky = np.zeros((height, width), np.uint8)
+    sky[:skyline] = 1
+    cv2.fillConvexPoly(sky, roof, 0)
+    lawn = np.zeros((height, width), np.uint8)
+    lawn[edge:] = 1
+    shade = np.linspace(224, 240, height)[:, None]
+    picture = np.where(sky[:, :, None] > 0, np.stack([shade * 0.985, shade, shade * 1.01], -1), picture)
+    house = (sky == 0) & (lawn == 0)
+    picture[house & (np.arange(height)[:, None] < skyline + 60)] = (74, 70, 72)
+    patches = cv2.resize(
+        random.random((8, 12)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    green, straw = np.array([104, 128, 62]), np.array([168, 150, 88])
+    turf = green + (straw - green) * np.clip(patches, 0, 1)[:, :, None]
+    blades = random.normal(0, 14, (height, width))[:, :, None]
+    picture = np.where(lawn[:, :, None] > 0, turf + blades, picture)
+    picture += random.normal(0, 1.2, picture.shape)
+    return np.clip(picture, 0, 255).astype(np.uint8), sky > 0, lawn > 0
+
+
+def overlap(mask: npt.NDArray[np.float32], truth: Bits) -> float:
+    """Intersection over union."""
+    found = mask > 0.5
+    return float((found & truth).sum() / (found | truth).sum())
+
+
+def exposed(picture: Picture, stops: float) -> Picture:
+    """The picture as a camera would have taken it so many stops brighter."""
+    linear = (picture / 255.0) ** 2.2 * 2.0**stops
+    return np.clip(linear ** (1 / 2.2) * 255 + 0.5, 0, 255).astype(np.uint8)

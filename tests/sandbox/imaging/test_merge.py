@@ -1,0 +1,140 @@
+"""The merge, on rendered brackets."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.lens import find_optics
+from tests.sandbox.imaging.mefssim import mef_ssim
+from tests.sandbox.imaging.scenes import Picture, exposed, facade, garden
+
+
+def merged(photos: list[Path], target: Path, *, corrections: bool = False, long_edge: int = 3000) -> Picture:
+    engine.merge(
+        photos,
+        target,
+        lens_correction=corrections,
+        perspective_correction=corrections,
+        photographer_removal=True,
+        long_edge=long_edge,
+    )
+    return np.asarray(Image.open(target))
+
+
+def written(picture: Picture, path: Path, **options: object) -> Path:
+    Image.fromarray(picture).save(path, quality=97, subsampling=0, **options)
+    return path
+
+
+def bracket(folder: Path, frames: list[Picture]) -> list[Path]:
+    return [written(frame, folder / f"{index}.jpg") for index, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize("corrections", [False, True])
+def test_one_upright_photo_comes_back_as_it_was(tmp_path: Path, corrections: bool) -> None:
+    picture = facade()
+    result = merged(bracket(tmp_path, [picture]), tmp_path / "out.jpg", corrections=corrections)
+    assert result.shape == picture.shape
+    assert np.abs(result.astype(int) - picture).mean() < 2
+
+
+def test_a_merge_shows_more_than_any_frame(tmp_path: Path) -> None:
+    scene = facade()
+    scene = np.clip(scene * np.linspace(0.25, 1.1, scene.shape[1])[None, :, None], 0, 255).astype(np.uint8)
+    frames = [exposed(scene, stops) for stops in (-3, 0, 3)]
+    result = merged(bracket(tmp_path, frames), tmp_path / "out.jpg")
+    assert mef_ssim(frames, result) > max(mef_ssim(frames, frame) for frame in frames)
+
+
+def test_a_shaken_bracket_is_as_sharp_as_a_still_one(tmp_path: Path) -> None:
+    big = np.asarray(Image.fromarray(facade(1000, 700)).resize((1200, 840)))
+    still = [exposed(big[60:660, 60:960], stops) for stops in (-2, 0, 2)]
+    shaken = [
+        exposed(big[60 + dy : 660 + dy, 60 + dx : 960 + dx], stops)
+        for stops, dx, dy in ((-2, 9, -6), (0, 0, 0), (2, -7, 11))
+    ]
+    result = merged(bracket(tmp_path, shaken), tmp_path / "out.jpg")
+    margin = [int(edge) for edge in (np.array(still[1].shape[:2]) - result.shape[:2])]
+    assert min(margin) >= 0 and max(margin) <= 24
+    found = cv2.matchTemplate(still[1], result[40:-40, 40:-40], cv2.TM_CCOEFF_NORMED)
+    _, _, _, (left, top) = cv2.minMaxLoc(found)
+    height, width = result[40:-40, 40:-40].shape[:2]
+    views = [frame[top : top + height, left : left + width] for frame in still]
+    score = mef_ssim(views, result[40:-40, 40:-40])
+    unaligned = np.mean(shaken, axis=0).astype(np.uint8)
+    assert score > 0.9
+    assert score > mef_ssim(still, unaligned) + 0.1
+    assert result.max(axis=2).min() > 20
+
+
+def test_frames_of_different_sizes_are_refused_by_name(tmp_path: Path) -> None:
+    photos = bracket(tmp_path, [facade(), facade(600, 400)])
+    with pytest.raises(engine.Unsuitable, match=r"one size.*0\.jpg 900×600.*1\.jpg 600×400"):
+        merged(photos, tmp_path / "out.jpg")
+
+
+def test_small_copies_of_different_photos_do_not_pass_for_one_size(tmp_path: Path) -> None:
+    photos = bracket(tmp_path, [facade(1200, 800), facade(900, 600)])
+    with pytest.raises(engine.Unsuitable, match="one size"):
+        merged(photos, tmp_path / "out.jpg", long_edge=300)
+
+
+@pytest.mark.parametrize("count", [0, 8])
+def test_none_or_eight_photos_are_refused(tmp_path: Path, count: int) -> None:
+    with pytest.raises(engine.Unsuitable, match="1 to 7"):
+        merged(bracket(tmp_path, [facade(120, 80)] * count), tmp_path / "out.jpg")
+
+
+def test_a_broken_file_is_refused_by_name(tmp_path: Path) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(facade()).save(whole, "JPEG")
+    for content in (whole.getvalue()[:4000], b"no picture", b""):
+        (tmp_path / "broken.jpg").write_bytes(content)
+        with pytest.raises(engine.Unsuitable, match=r"broken\.jpg"):
+            merged([tmp_path / "broken.jpg"], tmp_path / "out.jpg")
+
+
+def test_orientation_is_honoured_and_the_long_edge_kept(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = written(facade(), tmp_path / "turned.jpg", exif=exif)
+    result = merged([photo], tmp_path / "out.jpg", long_edge=450)
+    assert result.shape == (450, 300, 3)
+    assert Image.open(tmp_path / "out.jpg").getexif().get(0x0112, 1) == 1
+
+
+def test_the_result_is_a_jpeg_without_chroma_subsampling(tmp_path: Path) -> None:
+    merged(bracket(tmp_path, [facade()]), tmp_path / "out.jpg")
+    with Image.open(tmp_path / "out.jpg") as image:
+        assert image.format == "JPEG"
+        assert {layer[1:3] for layer in image.layer} == {(1, 1)}  # type: ignore[attr-defined]
+
+
+def test_a_known_lens_is_corrected_and_an_unknown_one_left_alone(tmp_path: Path) -> None:
+    picture = garden()[0]
+    known = {0x010F: "Canon", 0x0110: "Canon EOS 6D", 0x920A: 16.0, 0x829D: 8.0}
+    results = []
+    for name in ("EF16-35mm f/4L IS USM", "Grandfather's 16mm f/1.1"):
+        exif = Image.Exif()
+        exif[0x010F], exif[0x0110] = known[0x010F], known[0x0110]
+        exif.get_ifd(0x8769).update({0x920A: 16.0, 0x829D: 8.0, 0xA434: name})
+        photo = written(picture, tmp_path / "shot.jpg", exif=exif)
+        results.append(merged([photo], tmp_path / "out.jpg", corrections=True).astype(int))
+    assert find_optics(known | {0xA434: "EF16-35mm f/4L IS USM"}) is not None
+    assert find_optics({}) is None
+    assert np.abs(results[0] - picture).mean() > 3
+    assert np.abs(results[1] - picture).mean() < 2.5
+
+
+def test_equal_brackets_give_equal_bytes(tmp_path: Path) -> None:
+    photos = bracket(tmp_path, [exposed(garden()[0], stops) for stops in (-2, 0, 2)])
+    merged(photos, tmp_path / "a.jpg", corrections=True)
+    merged(list(reversed(photos)), tmp_path / "b.jpg", corrections=True)
+    assert (tmp_path / "a.jpg").read_bytes() == (tmp_path / "b.jpg").read_bytes()

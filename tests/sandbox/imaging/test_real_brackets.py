@@ -1,0 +1,82 @@
+"""The merge measured on real brackets, from the folder that HOTFOLDER_BRACKETS names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.align import align
+from hotfolder.sandbox.imaging.files import load
+from hotfolder.sandbox.imaging.fusion import fuse
+from tests.sandbox.imaging.mefssim import mef_ssim
+from tests.sandbox.imaging.scenes import Picture
+
+BRACKETS = os.environ.get("HOTFOLDER_BRACKETS", "")
+pytestmark = pytest.mark.skipif(not BRACKETS, reason="HOTFOLDER_BRACKETS names no folder of real brackets")
+
+
+def photos_of(name: str) -> list[Path]:
+    return sorted(path for path in (Path(BRACKETS) / name).iterdir() if path.suffix in {".jpg", ".jpeg"})
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("house") / "merged.jpg"
+    engine.merge(
+        photos_of("mertens-house"),
+        target,
+        lens_correction=False,
+        perspective_correction=False,
+        photographer_removal=True,
+        long_edge=3000,
+    )
+    return target
+
+
+@pytest.fixture(scope="module")
+def house_frames() -> list[Picture]:
+    return [load(path).pixels for path in photos_of("mertens-house")]
+
+
+def test_the_house_scores_above_every_frame_and_their_mean(house: Path, house_frames: list[Picture]) -> None:
+    score = mef_ssim(house_frames, load(house).pixels)
+    mean = np.mean(house_frames, axis=0).round().astype(np.uint8)
+    assert score > max(mef_ssim(house_frames, rival) for rival in [*house_frames, mean])
+
+
+@pytest.mark.skipif(shutil.which("enfuse") is None, reason="enfuse is not installed")
+def test_the_house_scores_no_less_than_enfuse(
+    house: Path, house_frames: list[Picture], tmp_path: Path
+) -> None:
+    target = tmp_path / "enfuse.tif"
+    photos = [str(path) for path in photos_of("mertens-house")]
+    subprocess.run(["enfuse", "-o", str(target), *photos], check=True, capture_output=True, timeout=120)
+    theirs = np.asarray(Image.open(target).convert("RGB"))
+    assert mef_ssim(house_frames, load(house).pixels) >= mef_ssim(house_frames, theirs) - 0.01
+
+
+def test_the_room_s_sky_changes_and_the_room_stays(house: Path, tmp_path: Path) -> None:
+    target = tmp_path / "dusk.png"
+    engine.replace_sky(house, target, sky_type="twilight", sky_sub_type="middle", resolution="high")
+    change = np.abs(load(target).pixels.astype(int) - load(house).pixels).max(axis=2)
+    assert (change > 12).mean() > 0.03
+    assert change[:, :300].max() <= 1
+
+
+def test_alignment_pays_on_hand_held_frames() -> None:
+    frames = sorted(
+        (load(path, long_edge=1000).pixels for path in photos_of("darioloi-crusader")), key=np.mean
+    )
+    aligned = align(frames, 3)
+    assert aligned.moved >= 5
+    together, apart = fuse(aligned.frames, aligned.coverage), fuse(frames)
+    assert mef_ssim(aligned.frames, together) > mef_ssim(frames, apart)
+    assert mef_ssim(aligned.frames, together) > mef_ssim(aligned.frames, apart)
+    assert together.max(axis=2)[::8, [0, -1]].min() > 3

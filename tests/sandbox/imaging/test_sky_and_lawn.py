@@ -1,0 +1,153 @@
+"""Sky and lawn: the mask is where it should be, the rest stays, and a picture without is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.lawn import find_lawn
+from hotfolder.sandbox.imaging.sky import find_sky
+from tests.sandbox.imaging.scenes import Picture, facade, garden, overlap
+
+
+def written(picture: Picture, path: Path) -> Path:
+    Image.fromarray(picture).save(path)
+    return path
+
+
+def read(path: Path) -> Picture:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_the_sky_is_found_along_the_roof() -> None:
+    picture, sky, _ = garden()
+    found = find_sky(picture)
+    assert found.outdoors is None
+    assert overlap(found.mask, sky) > 0.97
+
+
+def test_the_lawn_is_found() -> None:
+    picture, _, lawn = garden()
+    assert overlap(find_lawn(picture), lawn) > 0.95
+
+
+@pytest.mark.parametrize("sub_type", ["subtle", "middle", "dramatic"])
+def test_a_blue_sky_changes_the_sky_alone(tmp_path: Path, sub_type: str) -> None:
+    picture, sky, _ = garden()
+    target = tmp_path / "out.png"
+    source = written(picture, tmp_path / "in.png")
+    engine.replace_sky(source, target, sky_type="blue", sky_sub_type=sub_type, resolution="high")
+    change = np.abs(read(target).astype(int) - picture).max(axis=2)
+    near_sky = np.zeros_like(sky)
+    for shift in (-4, 0, 4):
+        near_sky |= np.roll(sky, shift, 0) | np.roll(sky, shift, 1)
+    assert np.percentile(change[~near_sky], 99.5) <= 2
+    blueness = read(target)[sky].astype(int) @ np.array([-1, 0, 1])
+    assert np.median(blueness) > 15
+
+
+def test_twilight_darkens_and_warms_the_house(tmp_path: Path) -> None:
+    picture, sky, lawn = garden()
+    source, means = written(picture, tmp_path / "in.png"), []
+    for sub_type in ("subtle", "middle", "dramatic"):
+        target = tmp_path / f"{sub_type}.png"
+        engine.replace_sky(source, target, sky_type="twilight", sky_sub_type=sub_type, resolution="high")
+        means.append(read(target)[~sky & ~lawn].mean(axis=0))
+    before = picture[~sky & ~lawn].mean(axis=0)
+    brightness = [before.mean(), *(mean.mean() for mean in means)]
+    assert brightness == sorted(brightness, reverse=True)
+    top, horizon = (
+        read(tmp_path / "middle.png")[3].mean(axis=0),
+        read(tmp_path / "middle.png")[185, 5:40].mean(axis=0),
+    )
+    assert top[2] > top[0]
+    assert horizon[0] > horizon[2]
+
+
+@pytest.mark.parametrize("lawn_type", ["light", "medium", "strong"])
+def test_a_fresh_lawn_is_greener_and_keeps_its_blades(tmp_path: Path, lawn_type: str) -> None:
+    picture, _, lawn = garden()
+    target = tmp_path / "out.png"
+    engine.replace_lawn(
+        written(picture, tmp_path / "in.png"),
+        target,
+        lawn_type=lawn_type,
+        resolution="high",
+        extra_instructions=None,
+    )
+    after = read(target)
+
+    def greenness(pixels: Picture) -> float:
+        red, green = pixels[lawn][:, 0].astype(float), pixels[lawn][:, 1].astype(float)
+        return float((green - red).mean())
+
+    assert greenness(after) > greenness(picture) + 8
+    assert np.abs(after.astype(int) - picture)[: picture.shape[0] // 2].max() <= 1
+    before_detail = np.diff(picture[350:, :, 1].astype(float), axis=1).std()
+    assert np.diff(after[350:, :, 1].astype(float), axis=1).std() > 0.5 * before_detail
+
+
+def test_stronger_is_greener(tmp_path: Path) -> None:
+    picture, _, lawn = garden()
+    source, tones = written(picture, tmp_path / "in.png"), []
+    for lawn_type in ("light", "medium", "strong"):
+        target = tmp_path / f"{lawn_type}.png"
+        engine.replace_lawn(source, target, lawn_type=lawn_type, resolution="high", extra_instructions=None)
+        tones.append(float((read(target)[lawn] @ np.array([-1.0, 1.0, 0.0])).mean()))
+    assert tones == sorted(tones)
+
+
+def test_less_than_three_percent_is_refused(tmp_path: Path) -> None:
+    small, _, _ = garden(sky_share=0.02, lawn_share=0.02)
+    for source in (written(small, tmp_path / "small.png"), written(facade(), tmp_path / "none.png")):
+        target = tmp_path / "out.png"
+        with pytest.raises(engine.Unsuitable, match="no sky was found in this picture"):
+            engine.replace_sky(source, target, sky_type="blue", sky_sub_type="middle", resolution="high")
+        with pytest.raises(engine.Unsuitable, match="no lawn was found in this picture"):
+            engine.replace_lawn(source, target, lawn_type="light", resolution="high", extra_instructions=None)
+        assert not target.exists()
+
+
+def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
+    source = written(garden()[0], tmp_path / "in.png")
+    results = []
+    for name in ("a.jpg", "b.jpg"):
+        engine.replace_sky(
+            source, tmp_path / name, sky_type="twilight", sky_sub_type="dramatic", resolution="high"
+        )
+        results.append((tmp_path / name).read_bytes())
+    assert results[0] == results[1]
+
+
+def test_staging_says_on_the_picture_that_it_did_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "out.png"
+    engine.stage(
+        written(facade(), tmp_path / "in.png"),
+        target,
+        room_type="LIVING_ROOM",
+        room_style="midCentury",
+        action_type="subtleStaging",
+        resolution="high",
+        color_types=["ivory"],
+        remove_furniture=False,
+        extra_instructions=None,
+    )
+    after, band = read(target), round(600 * 0.07)
+    assert np.array_equal(after[:-band], facade()[:-band])
+    letters = (after[-band:] == (255, 214, 10)).all(axis=2)
+    assert letters.mean() > 0.01
+    assert letters.any(axis=0).mean() > 0.2
+
+
+def test_low_resolution_is_smaller_and_the_others_keep_the_size(tmp_path: Path) -> None:
+    large = np.asarray(Image.fromarray(garden()[0]).resize((1800, 1200)))
+    source, sizes = written(large, tmp_path / "in.png"), []
+    for resolution in ("low", "high", "superHigh"):
+        target = tmp_path / f"{resolution}.jpg"
+        engine.replace_sky(source, target, sky_type="blue", sky_sub_type="subtle", resolution=resolution)
+        sizes.append(Image.open(target).size)
+    assert sizes == [(1280, 853), (1800, 1200), (1800, 1200)]
