@@ -80,6 +80,37 @@ def test_a_hundred_threads_lose_nothing(
     assert len(contents(tmp_path / "done")) == 100
 
 
+def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharing, way: linking.Way) -> None:
+    """Two daemons on one share have no lock in common, only what the file system promises."""
+    children = []
+    for process in range(6):
+        child = os.fork()
+        if child == 0:
+            try:
+                for number in range(25):
+                    place_bytes(b"%d %d" % (process, number), memory / "done", "room", ".jpg", shared=shared)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 6
+    expected = {b"%d %d" % (process, number) for process in range(6) for number in range(25)}
+    assert len(contents(memory / "done")) == 150
+    assert set(contents(memory / "done").values()) == expected
+
+
+def test_no_way_of_renaming_replaces(tmp_path: Path, way: linking.Way) -> None:
+    """The last line of defence, whoever made the file in the way and when."""
+    (tmp_path / "a").write_bytes(b"ours")
+    (tmp_path / "b").write_bytes(b"theirs")
+    with pytest.raises(FileExistsError):
+        linking.put(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "c").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        linking.put(tmp_path / "a", tmp_path / "c")
+    assert contents(tmp_path) == {"a": b"ours", "b": b"theirs", "c": b""}
+
+
 def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Sharing) -> None:
     """Two runs of one job end in one picture."""
     with ThreadPoolExecutor(16) as pool:
