@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hotfolder.config.environment import Override
+from hotfolder.config.fields import model_at, names
 from hotfolder.config.problems import KeyPath, Place, Problem
 from hotfolder.config.yamlfile import Document, PlainWord
 
@@ -25,10 +26,8 @@ class Sources:
         self.document = document
         self.problems = list(problems)
         self.variables: dict[KeyPath, str] = {}
-        self.data: dict[str, object] = {}
-        for name, value in document.data.items():
-            if value is not None:
-                self.data[name] = tidy(value, (name,))
+        tidied = tidy(document.data, ())
+        self.data: dict[str, object] = tidied if isinstance(tidied, dict) else {}
         for override in overrides:
             self._lay_over(override)
 
@@ -91,12 +90,13 @@ def step(node: object, part: str | int) -> object:
 def tidy(value: object, path: KeyPath) -> object:
     """Without empty settings, which mean their defaults; and with `yes` and `no` as true and false where apt.
 
-    The name of an own tag is no setting: there, empty stays, and is an error later.
+    What is no setting, such as a mistyped one or an own tag, stays when it is empty, and is a problem later.
     """
     if isinstance(value, dict):
-        in_tags = path[-1:] == ("tags",)
+        model = model_at(path)
+        settings = names(model).keys() | model.model_fields.keys() if model else set()
         inner = {name: tidy(one, (*path, name)) for name, one in value.items()}
-        return {name: one for name, one in inner.items() if one is not None or in_tags}
+        return {name: one for name, one in inner.items() if one is not None or name not in settings}
     if isinstance(value, list):
         return [tidy(one, (*path, index)) for index, one in enumerate(value)]
     if isinstance(value, PlainWord) and path and path[-1] in FLAGS:

@@ -19,6 +19,11 @@ KEY = (
 )
 
 WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
+    "typo in an empty section": (
+        "root: .\nsettel:\nlog:\n  levl:\n",
+        'config.yaml:2:1: unknown setting "settel"; did you mean "settle"? Allowed: ' + SETTINGS,
+        'config.yaml:4:3: unknown setting "levl"; did you mean "level"? Allowed: level, format',
+    ),
     "typo in a section": (
         "root: .\nsettel:\n  quiet_seconds: 5\n",
         'config.yaml:2:1: unknown setting "settel"; did you mean "settle"? Allowed: ' + SETTINGS,
