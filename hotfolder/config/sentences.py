@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hotfolder.config.environment import KEY_NAMES
-from hotfolder.config.fields import model_at, names, snake
+from hotfolder.config.fields import is_free, is_list, model_at, model_in, names, snake
 from hotfolder.config.problems import KeyPath, Problem
 from hotfolder.config.sources import Sources
 from hotfolder.rules.nearest import nearest, normal, shown
@@ -42,7 +42,23 @@ def unknown_name(path: KeyPath) -> str:
         return KEY_MESSAGE
     model: type[BaseModel] | None = model_at(path[:-1])
     known = list(names(model)) if model else []
+    home = _home(name, path, model)
+    if home:
+        return f"unknown setting {shown(name)}; it belongs {home}"
     return f"unknown setting {shown(name)}{did_you_mean(name, known)}"
+
+
+def _home(name: str, path: KeyPath, model: type[BaseModel] | None) -> str:
+    """Where a setting belongs that exists one level deeper, or further out: a slip of the indentation."""
+    for section, info in names(model).items() if model else ():
+        inner = model_in(info.annotation)
+        if inner is not None and not is_free(info) and not is_list(info) and name in names(inner):
+            return f"into {section}"
+    for depth in range(len(path) - 2, -1, -1):
+        outer = model_at(path[:depth])
+        if isinstance(path[depth], str) and outer is not None and name in names(outer):
+            return f"beside {path[depth]}, not into it; check the indentation"
+    return ""
 
 
 def did_you_mean(word: str, known: list[str]) -> str:

@@ -35,6 +35,15 @@ TAGS = (
 )
 
 WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
+    "match left out": (
+        "root: .\nroutes:\n  - name: a\n    room: kitchen\n",
+        'config.yaml:4:5: unknown setting "room"; it belongs into match',
+    ),
+    "quiet time in match": (
+        "root: .\nroutes:\n  - name: a\n    match: {quiet_seconds: 5}\n",
+        'config.yaml:4:13: unknown setting "quiet_seconds"; it belongs beside match, not into it;'
+        " check the indentation",
+    ),
     "sky type in a route": (
         "root: .\nroutes:\n  - name: out\n    operations:\n      - sky: twilght\n",
         'config.yaml:5:14: unknown sky type "twilght"; did you mean "twilight"? Allowed: blue, twilight',

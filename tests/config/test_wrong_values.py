@@ -19,6 +19,12 @@ KEY = (
 )
 
 WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
+    "settings in the wrong place": (
+        "root: .\nquiet_seconds: 5\nsettle:\n  scan_seconds: 5\n  routes:\n    - name: a\n",
+        'config.yaml:2:1: unknown setting "quiet_seconds"; it belongs into settle',
+        'config.yaml:5:3: unknown setting "routes"; it belongs beside settle, not into it;'
+        " check the indentation",
+    ),
     "typo in an empty section": (
         "root: .\nsettel:\nlog:\n  levl:\n",
         'config.yaml:2:1: unknown setting "settel"; did you mean "settle"? Allowed: ' + SETTINGS,
