@@ -10,6 +10,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from hotfolder import log
+from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.embedded import EmbeddedSandbox
@@ -23,7 +24,8 @@ LOOK_SECONDS = 1.0
 
 
 class Embedding:
-    """A `with` block. `data` is where the sandbox keeps what it was given, over restarts too."""
+    """A `with` block. `data`, a folder in `state`, is where the sandbox keeps what it was given, over
+    restarts too. Raises UsageError when it can't start, or when another daemon works with `state`."""
 
     def __init__(self, data: Path) -> None:
         self.data = data
@@ -32,7 +34,11 @@ class Embedding:
         self._ports = (0, 0)
 
     def __enter__(self) -> Self:
-        self.data.mkdir(parents=True, exist_ok=True)
+        state = self.data.parent
+        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        # Two sandboxes on one folder would sell the same pictures under two addresses.
+        StateLock(state).release()
+        self.data.mkdir(exist_ok=True)
         try:
             self._start(self._known_ports())
         except SandboxError as error:

@@ -84,6 +84,7 @@ class Daemon:
         places = places_of(settings)
         make_folders(places)
         self.lock = StateLock(places.state)
+        clear_leftovers(places)
         self.store = Store(open_store(places.state))
         self.decoder = Decoder()
         self.tools = self._tools(access, places, passing)
@@ -225,9 +226,9 @@ def places_of(settings: Settings) -> Places:
 
 
 def make_folders(places: Places) -> None:
-    """Make what is missing below `root`, and clear away what a killed process left in our own folders.
+    """Make what is missing below `root`: shared with the inbox's group, but for `state`, which is ours alone.
 
-    What photographers open is shared with the inbox's group; `state` is ours alone. Raises LocalTrouble.
+    Raises LocalTrouble.
     """
     for inbox in places.inboxes.values():
         with local_trouble(inbox):
@@ -239,5 +240,10 @@ def make_folders(places: Places) -> None:
         places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
         places.results.mkdir(exist_ok=True)
         places.work.mkdir(exist_ok=True)
+
+
+def clear_leftovers(places: Places) -> None:
+    """Clear away what a killed process left in our own folders. Only for who holds the lock on `state`."""
+    with local_trouble(places.state):
         for left in (*places.work.iterdir(), *places.results.glob("*.part")):
             left.unlink()

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Studio, files_below
-
 from hotfolder.sandbox.ledger import charges
+from tests.support.studio import MERGE, SKY, Studio, files_below
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -43,9 +39,7 @@ def copy_slowly(folder: Path, photos: Mapping[str, bytes], seconds_between: floa
         time.sleep(seconds_between)
 
 
-def test_real_brackets_dropped_while_it_runs(
-    studio: Studio, house: dict[str, bytes]
-) -> None:
+def test_real_brackets_dropped_while_it_runs(studio: Studio, house: dict[str, bytes]) -> None:
     run = studio.start("--sandbox")
     studio.drop(ELM, ROOM, house)
     studio.wait_for_states("done", within_seconds=90)

@@ -40,9 +40,7 @@ def digest(path: Path) -> str:
 
 def files_below(folder: Path) -> dict[str, bytes]:
     """Every file below `folder` with its content, by relative path."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class Shop:

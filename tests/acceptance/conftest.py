@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.studio import Shop, Studio
+
+
+@pytest.fixture
+def studio_at(make_studio: Callable[..., Studio]) -> Callable[..., Studio]:
+    """`studio_at(shop, **settings)`: a studio whose processes buy from `shop`."""
+
+    def make(shop: Shop, **settings: Any) -> Studio:
+        api = {"base_url": shop.url, "storage_hosts": [shop.storage_host], **settings.pop("api", {})}
+        return make_studio(api=api, **settings)
+
+    return make

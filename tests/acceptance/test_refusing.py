@@ -1,0 +1,70 @@
+"""What can't be made: into failed/ with a reason, and back again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from tests.support.pictures import bracket, jpeg, tiff
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+KEY = "any-key"
+
+
+def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop, settle={"give_up_seconds": 1.5})
+    bad = {
+        "kitchen__sky-twilihgt": (bracket(), 'unknown tag "sky-twilihgt"'),
+        "hall": (bracket(8), "8 photos"),
+        "bath": ({**bracket(2), "DSC0003.jpg": jpeg()[:-900]}, "DSC0003.jpg"),
+        "attic": ({"DSC0001.tif": tiff()}, "export"),
+    }
+    for folder, (files, _) in bad.items():
+        studio.drop(ELM, folder, files)
+    assert studio.start("--until-idle", key=KEY).wait() == 1
+    for folder, (files, words) in bad.items():
+        found = files_below(studio.failed / ELM / folder)
+        reason = found.pop("REASON.txt").decode()
+        assert found == files
+        assert words.casefold() in " ".join(reason.split()).casefold(), reason
+    assert studio.states() == ["failed"] * 4
+    assert shop.bought() == 0
+
+
+def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgotten(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    photos = bracket()
+    studio.drop(ELM, "kitchen__sky-twilihgt", photos)
+    studio.start(key=KEY)
+    studio.wait_for_states("failed")
+    (studio.failed / ELM / "kitchen__sky-twilihgt").rename(studio.inbox / ELM / "kitchen__sky-twilight")
+    studio.wait_for_states("done")
+    found = files_below(studio.done / ELM / "originals" / "kitchen__sky-twilight")
+    assert "REASON.txt" in found
+    assert {name: found[name] for name in photos} == photos
+    assert shop.bought() == 2
+
+
+def test_retry_puts_a_failed_set_back_and_says_no_to_what_has_not_failed(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    studio.drop(ELM, "kitchen__mine", bracket())
+    assert studio.start("--until-idle", key=KEY).wait() == 1
+    job = studio.status()["jobs"][0]["job"]
+    with studio.config.open("a") as stream:
+        stream.write("tags:\n  mine: [sky: {skyType: blue}]\n")
+    retried = studio.call("retry", job)
+    assert retried.returncode == 0, retried.stderr
+    assert studio.start("--until-idle", key=KEY).wait() == 0
+    done = json.loads(studio.call("status", "--json").stdout)["jobs"]
+    assert [one["state"] for one in done] == ["done"]
+    assert shop.bought() == 2
+    refused = studio.call("retry", done[0]["job"])
+    assert refused.returncode == 2
+    assert "can't be tried again: it is done" in refused.stderr

@@ -1,0 +1,87 @@
+"""Signals: how a running daemon ends, and that the next one goes on where it stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+ROOM = "living-room__sky-twilight"
+KEY = "any-key"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_stops_it_within_5_s_and_the_next_start_goes_on_without_paying_again(
+    tmp_path: Path, studio_at: Callable[..., Studio], number: int, code: int
+) -> None:
+    with Shop(tmp_path / "shop", merge_delay_seconds=2) as shop:
+        studio = studio_at(shop)
+        dropped = {"kitchen": bracket(), "bath": bracket(), "hall": bracket()}
+        for room, photos in dropped.items():
+            studio.drop(ELM, room, photos)
+        run = studio.start(key=KEY)
+        studio.wait_until(lambda status: status["counts"].get("merging") == 3)
+        began = time.monotonic()
+        assert run.stop(number, within_seconds=10) == code
+        assert time.monotonic() - began < 5
+        assert studio.start("--until-idle", key=KEY).wait() == 0
+        assert studio.states() == ["done"] * 3
+        assert shop.bought() == shop.bought(MERGE) == 3
+    for room, photos in dropped.items():
+        assert files_below(studio.done / ELM / "originals" / room) == photos
+
+
+def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
+    tmp_path: Path, studio_at: Callable[..., Studio]
+) -> None:
+    with Shop(tmp_path / "shop", operation_delay_seconds=3) as shop:
+        studio = studio_at(shop)
+        studio.drop(ELM, ROOM, bracket())
+        run = studio.start(key=KEY)
+        end = time.monotonic() + 30
+        while not shop.bought(SKY):
+            assert time.monotonic() < end, run.text()
+            time.sleep(0.05)
+        assert run.stop(signal.SIGTERM) == 0
+        assert '"draining"' in run.text()
+        assert studio.start("--until-idle", key=KEY).wait() == 0
+        assert studio.states() == ["done"]
+        assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+    assert (studio.done / ELM / f"{ROOM}.png").is_file()
+
+
+def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
+    tmp_path: Path, studio_at: Callable[..., Studio]
+) -> None:
+    with Shop(tmp_path / "shop", operation_delay_seconds=30) as shop:
+        studio = studio_at(shop)
+        studio.drop(ELM, ROOM, bracket())
+        run = studio.start(key=KEY)
+        end = time.monotonic() + 30
+        while not shop.bought(SKY):
+            assert time.monotonic() < end, run.text()
+            time.sleep(0.05)
+        run.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert run.process.poll() is None
+        assert run.stop(signal.SIGINT, within_seconds=2) == 130
+
+
+def test_the_embedded_sandbox_ends_with_its_daemon(studio: Studio) -> None:
+    run = studio.start("--sandbox")
+    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
+    assert children
+    began = time.monotonic()
+    assert run.stop(signal.SIGINT) == 130
+    assert time.monotonic() - began < 5
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(child), 0)

@@ -1,0 +1,103 @@
+"""A bad world, a second daemon, and what other processes are told."""
+
+from __future__ import annotations
+
+import json
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+KEY = "any-key"
+FIELDS = {"project", "room", "folder", "state", "reason"}
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_a_dead_api_moves_nothing_says_why_and_is_taken_up_again_by_itself(
+    tmp_path: Path, make_studio: Callable[..., Studio]
+) -> None:
+    port = free_port()
+    api = {"base_url": f"http://127.0.0.1:{port}", "storage_hosts": ["127.0.0.2"]}
+    studio = make_studio(api=api)
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen", photos)
+    studio.start(key=KEY)
+    status = studio.wait_until(lambda status: status.get("api", {}).get("paused"))
+    [job] = studio.wait_until(lambda status: status["jobs"] and status["jobs"][0]["reason"])["jobs"]
+    assert job["state"] in ("uploading", "queued")
+    assert "connect" in job["reason"] or "reach" in job["reason"], job
+    assert status["api"]["reason"]
+    assert files_below(folder) == photos
+    assert not studio.failed.exists() or not files_below(studio.failed)
+    with Shop(tmp_path / "shop", port=port) as shop:
+        studio.wait_for_states("done")
+        assert shop.bought() == 1
+
+
+def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    first = studio.start(key=KEY)
+    under_way = studio.state / "results" / "under-way.part"
+    under_way.write_bytes(b"half a download")
+    second = studio.call("run", "--sandbox")
+    assert second.returncode == 2
+    assert f"process {first.process.pid}" in second.stderr
+    assert under_way.read_bytes() == b"half a download"
+    assert not (studio.state / "sandbox" / "ports.json").exists()
+    assert first.stop() == 0
+
+
+def test_status_json_is_the_object_that_others_script_against(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    before = json.loads(studio.call("status", "--json").stdout)
+    assert before["jobs"] == []
+    run = studio.start(key=KEY)
+    studio.drop(ELM, "kitchen", bracket())
+    studio.drop(ELM, "hall__sky-twilihgt", bracket())
+    studio.wait_for_states("done", "failed")
+    told = json.loads(studio.call("status", "--json").stdout)
+    assert told == studio.status()
+    jobs = {job["folder"]: job for job in told["jobs"]}
+    assert all(job.keys() >= FIELDS for job in jobs.values())
+    assert (jobs["kitchen"]["project"], jobs["kitchen"]["room"]) == (ELM, "kitchen")
+    assert jobs["kitchen"]["state"] == "done"
+    assert (jobs["hall__sky-twilihgt"]["room"], jobs["hall__sky-twilihgt"]["state"]) == ("hall", "failed")
+    assert "sky-twilihgt" in jobs["hall__sky-twilihgt"]["reason"]
+    assert told["daemon"] == {"running": True, "pid": run.process.pid}
+
+
+def test_the_page_in_the_inbox_says_what_came_back(shop: Shop, studio_at: Callable[..., Studio]) -> None:
+    studio = studio_at(shop)
+    studio.drop(ELM, "hall__sky-twilihgt", bracket())
+    assert studio.start("--until-idle", key=KEY).wait() == 1
+    page = (studio.inbox / "STATUS.txt").read_text()
+    assert "12 Elm Road / hall: failed" in page
+    assert "sky-twilihgt" in page
+
+
+def test_what_it_makes_is_writable_for_the_group_of_the_inbox(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    studio.drop(ELM, "kitchen", bracket())
+    studio.drop(ELM, "hall__sky-twilihgt", bracket())
+    assert studio.start("--until-idle", key=KEY).wait() == 1
+    group = studio.inbox.stat().st_gid
+    made = [path for top in (studio.done, studio.failed) for path in (top, *top.rglob("*"))]
+    assert len(made) > 10
+    ours = [path for path in made if path.suffix != ".jpg" or path.parent.name == ELM]
+    assert [path for path in made if path.stat().st_gid != group] == []
+    assert [path for path in ours if not path.stat().st_mode & stat.S_IWGRP] == []
