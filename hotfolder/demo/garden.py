@@ -72,7 +72,7 @@ def garden_trees() -> list[tuple[Crown, Solid]]:
 
 def garden_shrubs() -> list[Crown]:
     return [
-        hedge((-13.5, -4.9), (3.0, 4.0), 1.9, 341, 40000),
+        hedge((-14.5, -4.9), (3.0, 4.2), 2.9, 341, 60000),
         shrub(6.6, -0.9, 1.5, 1.2, 351),
         shrub(7.4, -2.6, 1.3, 1.0, 353),
         shrub(7.3, -4.4, 1.4, 1.15, 355),

@@ -19,8 +19,8 @@ ROUND_STEPS = 22
 class Material:
     """How a surface looks.
 
-    `mean` is its average reflectance, for light that bounces off it. `gloss` scales its mirror-like coat, from
-    0 (matt) to 1 (polished). `glow` is radiance that it emits.
+    `mean` is its average reflectance, for light that bounces off it. `gloss` scales its mirror-like coat,
+    from 0 (matt) to 1 (polished). `glow` is radiance that it emits.
     """
 
     surface: Surface

@@ -1,7 +1,7 @@
 """Procedural surfaces: noise and the reflectance patterns of floors, walls, roofs and lawns.
 
 Points and normals are arrays of shape (3, N), in metres: x right, y away from the camera, z up. Footprints,
-of shape (N,), are the width in metres that a pixel covers: patterns finer than that fade instead of glittering.
+of shape (N,), are the width in metres that a pixel covers: patterns finer than that fade, not glitter.
 Reflectances are linear, 0 to 1, of shape (3, N).
 """
 
