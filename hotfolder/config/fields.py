@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
+from types import NoneType, UnionType
+from typing import Annotated, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hotfolder.config.items import MODELS
+from hotfolder.config.items import MODELS, TagName
 from hotfolder.config.problems import KeyPath
 from hotfolder.config.settings import Settings
 from hotfolder.rules.nearest import normal
@@ -19,11 +20,20 @@ def names(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items() if name != "kind"}
 
 
+def types_in(annotation: object) -> list[type]:
+    """Every type that a field's annotation is made of, containers before what they hold."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return types_in(get_args(annotation)[0])
+    outer = [origin] if isinstance(origin, type) and origin is not UnionType else []
+    if not outer and isinstance(annotation, type):
+        return [annotation]
+    return outer + [inner for part in get_args(annotation) for inner in types_in(part)]
+
+
 def model_in(annotation: object) -> type[BaseModel] | None:
     """The first model inside a type, such as that of a list's items."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := model_in(part))), None)
+    return next((found for found in types_in(annotation) if issubclass(found, BaseModel)), None)
 
 
 def model_at(path: KeyPath) -> type[BaseModel] | None:
@@ -42,22 +52,17 @@ def model_at(path: KeyPath) -> type[BaseModel] | None:
 
 def is_free(info: FieldInfo) -> bool:
     """Whether a field holds names of the user's own choice, or operations."""
-    return "TagName" in repr(info.annotation)
+    return TagName in types_in(info.annotation)
 
 
 def is_text(info: FieldInfo) -> bool:
     """Whether a field takes one text, which a variable then gives as it is."""
-    annotation = info.annotation
-    if isinstance(annotation, type):
-        return issubclass(annotation, str)
-    parts = [part for part in get_args(annotation) if part is not type(None)]
-    return (len(parts) > 0 and parts[0] is str) or any(
-        isinstance(part, type) and issubclass(part, str) for part in parts
-    )
+    return all(issubclass(found, str | NoneType) for found in types_in(info.annotation))
 
 
 def is_list(info: FieldInfo) -> bool:
-    return "tuple" in repr(info.annotation)
+    """Whether a field takes a list."""
+    return tuple in types_in(info.annotation)
 
 
 def find_variable_path(parts: list[str]) -> tuple[KeyPath, FieldInfo] | None:

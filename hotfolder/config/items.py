@@ -23,7 +23,14 @@ from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 
 MODELS: dict[str, type[Sky | Lawn | Stage]] = {"sky": Sky, "lawn": Lawn, "stage": Stage}
 SHORT: dict[str, str] = {"sky": "skyType", "lawn": "lawnType", "stage": "roomStyle"}
-FLAGS = {"removeFurniture", "remove_furniture"}
+# The parameters that are true or false, by both spellings; pydantic alone would take 1 and "yes" for true.
+FLAGS = {
+    spelling
+    for model in MODELS.values()
+    for name, info in model.model_fields.items()
+    if info.annotation is bool
+    for spelling in (name, info.alias or name)
+}
 
 # A model around each, so that an error's path begins with the operation's name.
 WRAPPED: dict[str, type[BaseModel]] = {

@@ -108,6 +108,11 @@ def _must(what: str) -> Callable[[Mapping[str, Any], KeyPath, Sources], str]:
     return say
 
 
+def _group(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
+    # The value isn't shown: behind `api:` it may well be the key.
+    return f"{title(path, sources)} must be a group of settings, each indented in a line of its own"
+
+
 def _number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
@@ -143,8 +148,8 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any], KeyPath, Sources], str]] = {
     "list_type": _must("a list"),
     "tuple_type": _must("a list"),
     "dict_type": _must("a mapping"),
-    "model_type": _must("a group of settings"),
-    "model_attributes_type": _must("a group of settings"),
+    "model_type": _group,
+    "model_attributes_type": _group,
     "too_short": _empty,
     "greater_than": _must("more than {gt}"),
     "greater_than_equal": _must("at least {ge}"),

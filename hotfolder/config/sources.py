@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from hotfolder.config.environment import Override
 from hotfolder.config.fields import model_at, names
+from hotfolder.config.items import FLAGS
 from hotfolder.config.problems import KeyPath, Place, Problem
 from hotfolder.config.yamlfile import Document, PlainWord
+from hotfolder.rules.routes import HdrChoices
 
-FLAGS = {
-    *("lensCorrection", "perspectiveCorrection", "photographerRemoval", "removeFurniture"),
-    *("lens_correction", "perspective_correction", "photographer_removal", "remove_furniture"),
-}
+HDR_FLAGS = {spelling for name, info in HdrChoices.model_fields.items() for spelling in (name, info.alias)}
 
 MISSING = object()
 
@@ -99,6 +98,6 @@ def tidy(value: object, path: KeyPath) -> object:
         return {name: one for name, one in inner.items() if one is not None or name not in settings}
     if isinstance(value, list):
         return [tidy(one, (*path, index)) for index, one in enumerate(value)]
-    if isinstance(value, PlainWord) and path and path[-1] in FLAGS:
+    if isinstance(value, PlainWord) and path and path[-1] in FLAGS | HDR_FLAGS:
         return value.lower() in ("yes", "on")
     return str(value) if isinstance(value, PlainWord) else value

@@ -84,6 +84,8 @@ def test_without_any_key_the_hint_says_where_it_goes(tmp_path: Path) -> None:
     [
         f"api: {{key: {SECRET}}}",
         f"api_key: {SECRET}",
+        f"api: {SECRET}",
+        f"api: [{SECRET}]",
         f"api: {{stager-api-key: {SECRET}}}",
         f"api: {{token: {{a: {SECRET}}}}}",
         f"api: {{base_url: 'https://x:{SECRET}@host'}}",

@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     ),
     "section as text": (
         "root: .\napi: https://api.stagerai.com\n",
-        'config.yaml:2:6: api must be a group of settings, not "https://api.stagerai.com"',
+        "config.yaml:2:6: api must be a group of settings, each indented in a line of its own",
     ),
     "folder as number": (
         "root: .\ninbox: 2024\n",
