@@ -87,7 +87,7 @@ def tree(
 def hedge(x: tuple[float, float], y: tuple[float, float], height: float, seed: int, leaves: int) -> Crown:
     centre = ((x[0] + x[1]) / 2, (y[0] + y[1]) / 2, height / 2)
     half = ((x[1] - x[0]) / 2, (y[1] - y[0]) / 2, height / 2)
-    return Crown(centre, half, GREENS[seed % 4], leaves, 0.05, seed, 420, clipped=True)
+    return Crown(centre, half, GREENS[seed % 4], leaves, 0.05, seed, max(420, leaves // 40), clipped=True)
 
 
 def shrub(x: float, y: float, width: float, height: float, seed: int, leaves: int = 1500) -> Crown:
