@@ -95,4 +95,11 @@ class LocalTrouble(BadWorld):
 
 
 class OutcomeUnknown(HotfolderError):
-    """A paid request may have been executed and its answer is lost. Never retried by itself."""
+    """A paid request may have been executed and its answer is lost. Never retried by itself.
+
+    `why` is the cause alone, for a sentence that already names the call.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", why: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.why = why or message

@@ -58,7 +58,7 @@ class Embedding:
             origin=ORIGIN,
             base_url=self._sandbox.api_base_url,
             storage_hosts=(urlsplit(self._sandbox.storage_base_url).netloc,),
-            key=lambda: "sandbox",
+            key=lambda: "the-sandbox-needs-no-key",
         )
 
     async def keep_alive(self) -> None:

@@ -80,7 +80,7 @@ class UploadSlot:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """How far a merge is. `image_url` is set whenever `status` is "completed".
+    """How far a merge is. `image_url` is None until the API names one.
 
     `said` is what the API says beside a status that the reference doesn't know, such as why it failed.
     """
@@ -122,7 +122,9 @@ def parse_acceptance(answer: Answer) -> None:
 
 def unknown(problem: Malformed) -> HotfolderError:
     return OutcomeUnknown(
-        f"the API took the request and may have charged it, but {problem}", hint=CHARGED_HINT
+        f"the API took the request and may have charged it, but {problem}",
+        hint=CHARGED_HINT,
+        why=str(problem),
     )
 
 
@@ -145,9 +147,9 @@ def parse_group(answer: Answer) -> GroupState:
     status = found.get("status")
     if not isinstance(status, str) or not 0 < len(status) <= 100 or not status.isprintable():
         raise useless("the group's status is missing")
-    wanted = status == "completed" or found.get("imageUrl") not in (None, "")
     said = "" if status in ("processing", "completed") else error_text(answer.body)
-    return GroupState(status, free_url(found, "imageUrl") if wanted else None, answer, said)
+    named = found.get("imageUrl") not in (None, "")
+    return GroupState(status, free_url(found, "imageUrl") if named else None, answer, said)
 
 
 def parse_uploaded(answer: Answer) -> UploadedImage:

@@ -27,7 +27,7 @@ def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
 
 
 def may_have_been_charged(call: str, why: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"{call} may have been charged: {why}", hint=CHARGED_HINT)
+    return OutcomeUnknown(f"{call} may have been charged: {why}", hint=CHARGED_HINT, why=why)
 
 
 def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:

@@ -233,20 +233,26 @@ async def test_nonsense_on_a_free_call_is_a_bad_world(body, serve, does, client_
     assert type(await failure(client_of(wire.origin, KEY), FREE[0])) is Unreachable
 
 
+@pytest.mark.parametrize("body", [{"status": "completed"}, {"status": "completed", "imageUrl": ""}])
+async def test_a_completed_group_may_still_owe_its_address(body, serve, does, client_of) -> None:
+    """One odd group must not pause the whole queue: who waits for it asks again, until its time is up."""
+    wire = await serve(does.answer(200, body))
+    state = await client_of(wire.origin, KEY).group("g")
+    assert (state.status, state.image_url) == ("completed", None)
+
+
 @pytest.mark.parametrize(
     "body",
     [
         {"status": 3},
         {},
         {"status": ""},
-        {"status": "completed"},
-        {"status": "completed", "imageUrl": ""},
         {"status": "completed", "imageUrl": "/relative.jpg"},
         {"status": "completed", "imageUrl": "ftp://h/x"},
     ],
 )
 async def test_a_group_that_makes_no_sense_is_a_bad_world(body, serve, does, client_of) -> None:
-    """ "completed" always comes with an address, or isn't believed."""
+    """An answer without a status, or with an address that is none, isn't believed."""
     wire = await serve(does.answer(200, body))
     assert type(await failure(client_of(wire.origin, KEY), FREE[1])) is Unreachable
 

@@ -103,7 +103,7 @@ async def bring_home(tools: Tools, call: Call) -> list[Result]:
     try:
         images = parse_results(Answer.from_json(call.answer))
     except OutcomeUnknown as error:
-        await give_up(tools, call, error.message)
+        await give_up(tools, call, error.why)
     results: list[Result] = []
     for position, image in enumerate(images):
         results.append(await fetch_patiently(tools, call, position, image.url, image.id))

@@ -51,7 +51,7 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
         await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
         raise
     except OutcomeUnknown as error:
-        await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.message)
+        await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.why)
         raise
     tools.passing(Checkpoint.ANSWER_RECEIVED)
     await record(tools, tools.ledger.answer, number, answer.as_json(), tools.clock.now())
@@ -81,6 +81,6 @@ async def give_up(tools: Tools, call: Call, why: str) -> NoReturn:
     if not given_up(call):
         await tools.desk(tools.ledger.conclude, call.id, CallState.UNKNOWN, GIVEN_UP + why)
     raise OutcomeUnknown(
-        f"{NAMES[call.operation]} was asked for and may have been charged, but {reason}",
+        f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",
     )
