@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.clock import Clock
-from hotfolder.inbox.scan import identity_of
 from hotfolder.inbox.verdicts import Judgement, Standing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
@@ -42,10 +40,13 @@ class PhotoBook:
         return None if stale and entry.judgement.standing is Standing.UNFINISHED else entry.judgement
 
     async def judge(self, path: Path, identity: FileIdentity) -> None:
-        """Read and decode it. If the file is no longer in that state afterwards, nothing is remembered."""
+        """Read and decode it, having seen it in that state. Raises LocalTrouble when nothing can be read now.
+
+        What is remembered counts only if a later scan sees that state still: a file that was replaced
+        meanwhile has another ctime, and an old one never returns.
+        """
         judgement = await self._read(path)
-        if await asyncio.to_thread(_identity, path) == identity:
-            self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
+        self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
 
     def photo(self, path: Path, identity: FileIdentity) -> Photo:
         """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
@@ -76,10 +77,3 @@ class PhotoBook:
         except NeverUsable as error:
             return Judgement(Standing.UNUSABLE, reason=error.message, hint=error.hint)
         return Judgement(Standing.WHOLE, facts=facts)
-
-
-def _identity(path: Path) -> FileIdentity | None:
-    try:
-        return identity_of(path.lstat())
-    except OSError:
-        return None

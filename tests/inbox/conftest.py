@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import SettleRule
+
+NOBODY = 65534
 
 
 class HeldClock:
@@ -63,6 +68,25 @@ def jpeg() -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return made
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[Path]]:
+    """`with unprivileged() as folder`: run as a user to whom permissions apply, in a folder of its own."""
+
+    @contextmanager
+    def run() -> Iterator[Path]:
+        user = os.geteuid()
+        with tempfile.TemporaryDirectory() as name:
+            if user == 0:
+                os.chown(name, NOBODY, -1)
+                os.seteuid(NOBODY)
+            try:
+                yield Path(name)
+            finally:
+                os.seteuid(user)
+
+    return run
 
 
 @pytest.fixture

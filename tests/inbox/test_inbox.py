@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.snapshot import NoticeKind
+from hotfolder.inbox.scan import scan
+from hotfolder.inbox.snapshot import NoticeKind, Snapshot
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.rules.routing import SettleRule
@@ -297,6 +299,62 @@ async def test_a_root_that_vanishes_and_returns_reports_nothing_gone_and_settles
     assert await inbox.look() == ()
     clock.pass_seconds(1)
     ready(await inbox.look())
+
+
+async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothing(
+    open_inbox: Open, drop: Drop, clock: Any, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop("12 Elm Road/kitchen", 2)
+    inbox = open_inbox()
+    await inbox.look()
+
+    def scan_of_a_dying_share(path: Path) -> Snapshot:
+        path.rename(path.with_name("kept"))
+        path.mkdir()
+        return scan(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hotfolder.inbox.inbox.scan", scan_of_a_dying_share)
+        assert await inbox.look() == ()
+    assert inbox.outlook().degraded
+    assert len(inbox.outlook().settling) == 1
+
+
+async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
+    drop: Drop,
+    clock: Any,
+    decoder: Decoder,
+    unprivileged: Callable[[], AbstractContextManager[Path]],
+) -> None:
+    photo = drop("12 Elm Road/bath", 1) / "IMG_1.jpg"
+    content = photo.read_bytes()
+    await decoder.inspect(photo, PictureLimits())  # its worker starts before the privileges go
+    with unprivileged() as root:
+        inbox = Inbox(
+            root,
+            marker_id="store-1",
+            first_start=True,
+            rule_for=lambda project, folder, count: SettleRule(None, None),
+            claimed=lambda project, folder: frozenset(),
+            settings=InboxSettings(),
+            decoder=decoder,
+            clock=clock,
+        )
+        folder = root / "12 Elm Road" / "kitchen"
+        folder.mkdir(parents=True)
+        (folder / "a.jpg").write_bytes(content)
+        await inbox.look()
+        folder.chmod(0)
+        clock.pass_seconds(5)
+        await inbox.look()
+        outlook = inbox.outlook()
+        assert [one.reason for one in outlook.settling] == ["the folder can't be read"]
+        assert [notice.kind for notice in outlook.notices] == [NoticeKind.UNREADABLE]
+        assert not outlook.may_proceed
+        folder.chmod(0o755)
+        await inbox.look()
+        clock.pass_seconds(QUIET)
+        ready(await inbox.look())
 
 
 async def test_a_marker_that_was_deleted_is_made_again_with_a_notice(open_inbox: Open, root: Path) -> None:
