@@ -39,6 +39,8 @@ def read_environment(environ: Mapping[str, str]) -> tuple[list[Override], list[P
         if found is None:
             problems.append(Problem(Place(variable=variable), _unknown(variable, parts)))
             continue
+        if not environ[variable].strip():
+            continue  # what a container's template leaves empty is as good as unset
         try:
             value = _value(environ[variable], found[1])
         except ConfigurationError:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
+from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import (
@@ -182,7 +183,12 @@ def tag_matches(tags: Sequence[str], pattern: str) -> bool:
 
 
 def _glob(name: str, pattern: str) -> bool:
-    return re.match(translate(pattern.casefold()), name.casefold()) is not None
+    return _compiled(pattern).match(name.casefold()) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern.casefold()))
 
 
 def has_wildcard(pattern: str) -> bool:

@@ -102,9 +102,10 @@ def test_variables_that_are_no_settings_are_let_be(settings_of: Loader) -> None:
     settings_of("root: .\n", HOTFOLDER_CONFIG="x", HOTFOLDER_BRACKETS="y", STAGER_API_KEY="z", PATH="/bin")
 
 
-def test_every_setting_has_a_variable(settings_of: Loader) -> None:
-    """Nothing is settable in the file alone; an empty variable means the default."""
+def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_of: Loader) -> None:
+    """Nothing is settable in the file alone; a template that leaves variables empty changes nothing."""
     variables = sorted(all_variables())
+    assert settings_of("root: .\n", **dict.fromkeys(variables, "")) == settings_of("root: .\n")
     assert {"HOTFOLDER_ROOT", "HOTFOLDER_API__KEY_FILE", "HOTFOLDER_HDR__PHOTOGRAPHER_REMOVAL"} <= set(
         variables
     )
