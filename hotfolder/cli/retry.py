@@ -16,7 +16,6 @@ from hotfolder.jobs.tools import Places
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.placing import move
-from hotfolder.outbox.reasons import STEM
 from hotfolder.service.overview import WORDS
 
 
@@ -52,7 +51,7 @@ def retriable(store: Store, job_id: str) -> Job:
 
 
 def put_back(places: Places, job: Job) -> int:
-    """Move the set's files, its reason aside, from failed/ into the inbox; returns how many."""
+    """Move everything in the set's folder from failed/ into the inbox, as dragging it would; returns how many."""
     folder = places.failed / safe_name(job.project) / (job.filed_as or "")
     if not folder.is_dir() or job.filed_as is None:
         raise UsageError(f"{folder} is not there any more", hint="Drop the photos into the inbox again.")
@@ -61,9 +60,7 @@ def put_back(places: Places, job: Job) -> int:
     moved = 0
     with local_trouble(folder):
         for path in sorted(folder.iterdir()):
-            if path.name.startswith(STEM):
-                path.unlink()
-            elif path.is_file():
+            if path.is_file():
                 move(path, target / path.name, expected=None, shared=sharing)
                 moved += 1
         if not any(folder.iterdir()):
