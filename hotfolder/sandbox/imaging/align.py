@@ -80,9 +80,10 @@ def find_motion(frame: Look, anchor: Look) -> Motion | None:
 
 
 def by_shift(frame: Look, anchor: Look) -> Motion:
-    """A translation, from median threshold bitmaps."""
-    shift = cv2.createAlignMTB(6, 4, True).calculateShift(anchor.gray, frame.gray)
-    return np.array([[1, 0, shift[0]], [0, 1, shift[1]], [0, 0, 1]], float)
+    """A translation, by phase correlation of what structure both have."""
+    window = cv2.createHanningWindow((anchor.gray.shape[1], anchor.gray.shape[0]), cv2.CV_32F)
+    (right, down), _ = cv2.phaseCorrelate(relief(frame.even), relief(anchor.even), window)
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1]], float)
 
 
 def by_features(frame: Look, anchor: Look) -> Motion | None:

@@ -58,11 +58,8 @@ def merge(
 
 
 def same_size(frames: Sequence[Photo]) -> None:
-    sizes = {frame.pixels.shape[:2] for frame in frames}
-    if len(sizes) > 1:
-        listing = ", ".join(
-            f"{frame.name} {frame.pixels.shape[1]}×{frame.pixels.shape[0]}" for frame in frames
-        )
+    if len({frame.size for frame in frames}) > 1:
+        listing = ", ".join(f"{frame.name} {frame.size[0]}×{frame.size[1]}" for frame in frames)
         raise Unsuitable(f"the photos of one bracket must have one size, and these differ: {listing}")
 
 

@@ -23,9 +23,13 @@ class Unsuitable(Exception):
 
 @dataclass(frozen=True)
 class Photo:
-    """One decoded file: its pixels, and what of its metadata the imaging needs."""
+    """One decoded file: its pixels, and what of its metadata the imaging needs.
+
+    `size` is the (width, height) of the file, upright, before it was shrunk.
+    """
 
     name: str
+    size: tuple[int, int]
     pixels: Picture
     icc_profile: bytes | None
     exif: dict[int, Any]
@@ -44,7 +48,13 @@ def load(path: Path, *, long_edge: int | None = None) -> Photo:
             pixels = np.asarray(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unsuitable(f"{path.name} can't be read as a picture ({error})") from error
-    return Photo(path.name, shrink(pixels, long_edge), profile if isinstance(profile, bytes) else None, exif)
+    return Photo(
+        name=path.name,
+        size=(pixels.shape[1], pixels.shape[0]),
+        pixels=shrink(pixels, long_edge),
+        icc_profile=profile if isinstance(profile, bytes) else None,
+        exif=exif,
+    )
 
 
 def exif_tags(opened: Image.Image) -> dict[int, Any]:

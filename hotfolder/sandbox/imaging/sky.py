@@ -95,8 +95,13 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
     cv2.setRNGSeed(1)
     empty = np.zeros((1, 65), np.float64)
-    cv2.grabCut(small, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
-    return np.asarray(((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)) & (candidates | core))
+    size = (small.shape[1], small.shape[0])
+    half = cv2.resize(small, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
+    labels = np.ascontiguousarray(labels[: 2 * half.shape[0] : 2, : 2 * half.shape[1] : 2])
+    cv2.grabCut(half, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
+    sky = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
+    # What was surely one or the other at full size stays so.
+    return np.asarray((cv2.resize(sky, size, interpolation=cv2.INTER_NEAREST) > 0) & (candidates | core))
 
 
 def between_leaves(pixels: Picture, small: Picture, found: Bits, outdoors: Plane | None) -> Plane:

@@ -42,20 +42,28 @@ def find_view(small: Picture) -> View:
     inside = grow(fill(panes, bright.shape), -2) if panes else np.zeros_like(bright)
     gaps = bright & inside & ~long_and_thin(bright & ~clear)
     sky = clear | gaps
-    outdoors = cv2.GaussianBlur((inside & grow(alive, 3) | sky).astype(np.float32), (0, 0), 1.5)
+    lively = cv2.morphologyEx(alive.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((17, 17), np.uint8)) > 0
+    outdoors = cv2.GaussianBlur((inside & grow(lively, 3) | sky).astype(np.float32), (0, 0), 1.5)
     return View(sky, np.asarray(outdoors, np.float32))
 
 
 def is_sky_in_window(region: Region, lightness: Plane) -> bool:
-    """Whether a bright region is of a pane's kind.
+    """Whether a bright region is like sky in a pane.
 
-    Not a thin rim, in the upper part, against something darker.
+    It is no frame or rim, lies in the upper part, and stands against something darker.
     """
     height, width = lightness.shape
-    thick = region.width > 0.015 * width and region.height > 0.015 * height
-    full = region.area > 0.2 * region.width * region.height
+    wide = region.width > 0.015 * width and region.height > 0.015 * height
+    thick = grow(region.bits, -3).sum() > 0.1 * region.area and hole_area(region) < region.area
     high = region.middle_row < 0.55 * height
-    return thick and full and high and edge_contrast(lightness, region.bits, 2) > 15
+    return bool(wide and thick and high) and edge_contrast(lightness, region.bits, 2) > 15
+
+
+def hole_area(region: Region) -> int:
+    """Pixels that the region goes all around: many in a window's frame, few in sky behind twigs."""
+    padded = np.pad(~region.bits, 1, constant_values=True).astype(np.uint8)
+    cv2.floodFill(padded, None, (0, 0), 0)
+    return int(padded.sum())
 
 
 def shows_outside(pane: Corners, bright: Bits, alive: Bits) -> bool:
