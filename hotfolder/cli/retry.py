@@ -51,7 +51,7 @@ def retriable(store: Store, job_id: str) -> Job:
 
 
 def put_back(places: Places, job: Job) -> int:
-    """Move everything in the set's folder from failed/ into the inbox, as dragging it would; returns how many."""
+    """Move everything in the set's folder from failed/ back into the inbox; returns how many files."""
     folder = places.failed / safe_name(job.project) / (job.filed_as or "")
     if not folder.is_dir() or job.filed_as is None:
         raise UsageError(f"{folder} is not there any more", hint="Drop the photos into the inbox again.")
