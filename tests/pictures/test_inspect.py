@@ -171,3 +171,15 @@ def test_the_pixel_limit_is_left_as_it_was(encode: Encode, write: Write) -> None
     before = Image.MAX_IMAGE_PIXELS
     inspect(write("a.jpg", encode("JPEG")), limits=LIMITS)
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.skipif(
+    "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
+)
+def test_real_brackets_are_whole_and_differ_in_brightness() -> None:
+    """Cameras write what no encoder of ours does: previews, makers' notes, appended pictures."""
+    folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
+    assert folders
+    for folder in folders:
+        found = [inspect(path, limits=LIMITS) for path in sorted(folder.iterdir()) if path.suffix == ".jpg"]
+        assert len({round(facts.brightness, 3) for facts in found}) == len(found)
