@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,21 +34,29 @@ class Aligned:
 
 
 def align(frames: Sequence[Picture], reference: int) -> Aligned:
-    """Move every frame onto `frames[reference]`; a frame that doesn't gain by it stays as it is."""
-    anchor = Look(frames[reference])
+    """Move every frame onto `frames[reference]`; a frame that doesn't gain by it stays as it is.
+
+    Frames run from dark to bright. Each may also go by way of its neighbour, which looks more like it.
+    """
+    looks = [Look(frame) for frame in frames]
+    motions: dict[int, Motion] = {reference: np.eye(3)}
+    for index in outwards(reference, len(frames)):
+        neighbour = index + 1 if index < reference else index - 1
+        motions[index] = find_motion(looks[index], looks[reference], looks[neighbour], motions[neighbour])
     aligned: list[Picture] = []
     coverage: list[Plane | None] = []
     for index, frame in enumerate(frames):
-        motion = None if index == reference else find_motion(Look(frame), anchor)
-        if motion is None:
-            aligned.append(frame)
-            coverage.append(None)
-        else:
-            moved, cover = warp(frame, motion)
-            aligned.append(moved)
-            coverage.append(cover)
+        motion = full_size(motions[index], looks[index])
+        moved, cover = (frame, None) if motion is None else warp(frame, motion)
+        aligned.append(moved)
+        coverage.append(cover)
     moved_count = sum(cover is not None for cover in coverage)
     return Aligned(*crop(aligned, coverage), moved_count)
+
+
+def outwards(start: int, count: int) -> list[int]:
+    """Every index but `start`, nearest first."""
+    return sorted((index for index in range(count) if index != start), key=lambda index: abs(index - start))
 
 
 class Look:
@@ -59,24 +69,45 @@ class Look:
         self.even = cv2.createCLAHE(clipLimit=8.0, tileGridSize=(8, 8)).apply(self.gray)
         self.usable = ((self.gray > 8) & (self.gray < 247)).astype(np.float32)
 
+    @cached_property
+    def features(self) -> tuple[Sequence[Any], Any]:
+        """Key points and their descriptors (None where there are none)."""
+        sift = cv2.SIFT.create(nfeatures=2500, contrastThreshold=0.02)
+        return sift.detectAndCompute(self.even, None)
 
-def find_motion(frame: Look, anchor: Look) -> Motion | None:
-    """The homography from the frame's full-size pixels to the anchor's, or None when it had better stay."""
-    still = np.eye(3)
-    best, best_score = still, agreement(frame, anchor, still) + LEAST_GAIN
+
+def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion) -> Motion:
+    """The homography from the frame to the anchor, at search size; the identity when it had better stay."""
+    best = np.eye(3)
+    best_score = agreement(frame, anchor, best) + LEAST_GAIN
     if best_score > 1 - LEAST_GAIN:
+        return best
+    for candidate in candidates(frame, anchor, neighbour, neighbour_motion):
+        if candidate is not None and plausible(candidate, anchor):
+            score = agreement(frame, anchor, candidate)
+            if score > best_score:
+                best, best_score = candidate, score
+    return best
+
+
+def candidates(
+    frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Motion
+) -> Iterator[Motion | None]:
+    yield by_shift(frame, anchor)
+    yield by_features(frame, anchor)
+    if neighbour is not anchor:
+        on_neighbour = by_features(frame, neighbour)
+        if on_neighbour is not None:
+            yield neighbour_motion @ on_neighbour
+
+
+def full_size(motion: Motion, look: Look) -> Motion | None:
+    """The same motion in the frame's own pixels; None where it is too small to be worth a warp."""
+    height, width = look.gray.shape
+    if corner_shift(motion, width, height) < STILL_PIXELS * look.scale:
         return None
-    for candidate in (by_shift(frame, anchor), by_features(frame, anchor)):
-        if candidate is None or not plausible(candidate, anchor):
-            continue
-        score = agreement(frame, anchor, candidate)
-        if score > best_score:
-            best, best_score = candidate, score
-    height, width = anchor.gray.shape
-    if corner_shift(best, width, height) < STILL_PIXELS * anchor.scale:
-        return None
-    scaling = np.diag([anchor.scale, anchor.scale, 1.0])
-    return np.asarray(np.linalg.inv(scaling) @ best @ scaling)
+    scaling = np.diag([look.scale, look.scale, 1.0])
+    return np.asarray(np.linalg.inv(scaling) @ motion @ scaling)
 
 
 def by_shift(frame: Look, anchor: Look) -> Motion:
@@ -88,9 +119,8 @@ def by_shift(frame: Look, anchor: Look) -> Motion:
 
 def by_features(frame: Look, anchor: Look) -> Motion | None:
     """A homography from matched features, or None where too few agree."""
-    sift = cv2.SIFT.create(nfeatures=2500, contrastThreshold=0.02)
-    frame_points, frame_words = sift.detectAndCompute(frame.even, None)
-    anchor_points, anchor_words = sift.detectAndCompute(anchor.even, None)
+    frame_points, frame_words = frame.features
+    anchor_points, anchor_words = anchor.features
     if (
         frame_words is None
         or anchor_words is None

@@ -15,7 +15,7 @@ STRONGEST_GAMMA = 0.75
 
 
 def finish(pixels: Picture) -> Picture:
-    """One curve for all pixels and channels: a slight stretch, and brighter if dark; the middle never darker."""
+    """One curve for all pixels and channels: a slight stretch, and brighter if dark. Never darker."""
     gray = luma(pixels)
     low, median, high = (float(value) for value in np.percentile(gray, (0.3, 50, 99.7)))
     black, white = min(0.7 * low, 0.08), max(high, 0.7)
