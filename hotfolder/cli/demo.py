@@ -114,8 +114,8 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         originals = originals_folder(workspace.done, safe_name(job.project), job.filed_as)
         photos = [file for file in daemon.store.files(job.id) if file.role == FileRole.PHOTO]
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
-        captions = [("merged" if not one.altered else one.altered.replace(",", " + ")) for one in pictures]
         paths = [workspace.done / picture.path for picture in pictures]
+        captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
         title = f"{job.project} / {job.room}"
         rows.append(
             (title, [originals / photo.name for photo in photos], list(zip(captions, paths, strict=True)))
