@@ -1,0 +1,227 @@
+"""The daemon is killed at every durable step and started again: nothing is lost, nothing paid twice."""
+
+from __future__ import annotations
+
+import queue
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.sandbox.ledger import charges
+from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.wreck import PROJECT, Kill, Wreck
+
+GOOD, BAD = "living-room__sky-twilight", "living-room__sky-twilihgt"
+AT_ONCE = 6
+PHOTOS = 3
+
+# How often a set of three photos with one sky passes each step.
+GOOD_PASSINGS = {
+    Checkpoint.JOB_CREATED: 1,
+    Checkpoint.PROJECT_CREATED: 1,
+    Checkpoint.PROJECT_REMEMBERED: 1,
+    Checkpoint.GROUP_CREATED: 1,
+    Checkpoint.PHOTO_UPLOADED: 3,
+    Checkpoint.GROUP_COMPLETE: 1,
+    Checkpoint.INTENT_RECORDED: 2,
+    Checkpoint.ANSWER_RECEIVED: 2,
+    Checkpoint.ANSWER_RECORDED: 2,
+    Checkpoint.IMAGE_UPLOADED: 1,
+    Checkpoint.RESULT_DOWNLOADED: 2,
+    Checkpoint.RESULT_KEPT: 2,
+    Checkpoint.RESULTS_RECORDED: 2,
+    Checkpoint.PICTURE_PLACED: 2,
+    Checkpoint.PICTURE_RECORDED: 2,
+    Checkpoint.RECEIPT_WRITTEN: 1,
+    Checkpoint.FOLDER_RESERVED: 1,
+    Checkpoint.ORIGINAL_MOVED: 3,
+    Checkpoint.JOB_ENDED: 1,
+}
+BAD_PASSINGS = {
+    Checkpoint.JOB_CREATED: 1,
+    Checkpoint.FOLDER_RESERVED: 1,
+    Checkpoint.ORIGINAL_MOVED: 3,
+    Checkpoint.REASON_WRITTEN: 1,
+    Checkpoint.JOB_ENDED: 1,
+}
+UNKNOWABLE = {
+    (Checkpoint.INTENT_RECORDED, 1),
+    (Checkpoint.INTENT_RECORDED, 2),
+    (Checkpoint.ANSWER_RECEIVED, 2),
+}
+"""Killed there, nobody can tell whether the call was executed: a person decides."""
+
+
+class Yard:
+    """Where wrecks are made, several at a time."""
+
+    def __init__(self, root: Path, shop: Shop) -> None:
+        self._root = root
+        self._shop = shop
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._crashers: queue.Queue[Crasher] = queue.Queue()
+        for _ in range(AT_ONCE):
+            self._crashers.put(Crasher())
+        self.wrecks: dict[tuple[str, tuple[Kill, ...]], Future[Wreck]] = {}
+
+    def order(self, folder: str, *kills: Kill) -> None:
+        self.wrecks[folder, kills] = self._pool.submit(self._make, folder, kills, len(self.wrecks))
+
+    def _make(self, folder: str, kills: tuple[Kill, ...], number: int) -> Wreck:
+        studio = Studio(self._root / str(number), api={"merge_timeout_seconds": 5})
+        wreck = Wreck(studio, self._shop, folder, bracket(PHOTOS), kills)
+        crasher = self._crashers.get()
+        try:
+            wreck.live(crasher)
+        finally:
+            self._crashers.put(crasher)
+        return wreck
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        while not self._crashers.empty():
+            self._crashers.get().close()
+
+
+def two_kills(number: int) -> list[tuple[Kill, Kill]]:
+    """A sample of pairs, the same every time; the second may never be reached."""
+    generator = Random(20)
+    kills = [(checkpoint, nth) for checkpoint, most in GOOD_PASSINGS.items() for nth in range(1, most + 1)]
+    return [(generator.choice(kills), generator.choice(kills)) for _ in range(number)]
+
+
+PAIRS = two_kills(10)
+HALTED = [
+    ((Checkpoint.INTENT_RECORDED, 2), second)
+    for second in (
+        (Checkpoint.PICTURE_PLACED, 1),
+        (Checkpoint.RECEIPT_WRITTEN, 1),
+        (Checkpoint.ORIGINAL_MOVED, 2),
+        (Checkpoint.REASON_WRITTEN, 1),
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    root = tmp_path_factory.mktemp("yard")
+    with Shop(root / "shop") as shop:
+        made = Yard(root, shop)
+        # What needs the longest goes first.
+        for pair in HALTED:
+            made.order(GOOD, *pair)
+        for folder, passings in ((GOOD, GOOD_PASSINGS), (BAD, BAD_PASSINGS)):
+            for checkpoint, most in passings.items():
+                for nth in range(1, most + 1):
+                    made.order(folder, (checkpoint, nth))
+        for pair in PAIRS:
+            made.order(GOOD, *pair)
+        yield made
+        made.close()
+
+
+def wreck_of(yard: Yard, folder: str, *kills: Kill) -> Wreck:
+    return yard.wrecks[folder, kills].result(timeout=120)
+
+
+async def test_the_table_knows_every_step_and_how_often_it_is_passed(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    for folder, expected in ((GOOD, GOOD_PASSINGS), (BAD, BAD_PASSINGS)):
+        passed: Counter[Checkpoint] = Counter()
+        studio = make_studio()
+        studio.drop(PROJECT, folder, bracket(PHOTOS))
+        async with studio.working(shop.access(), passing=lambda one, passed=passed: passed.update([one])):
+            await studio.comes_to("done" if folder == GOOD else "failed")
+        assert passed == expected
+    assert GOOD_PASSINGS.keys() | BAD_PASSINGS.keys() == set(Checkpoint)
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [(checkpoint, nth) for checkpoint, most in GOOD_PASSINGS.items() for nth in range(1, most + 1)],
+    ids=lambda kill: f"{kill[0]}-{kill[1]}",
+)
+def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
+    wreck = wreck_of(yard, GOOD, kill)
+    assert wreck.exit_codes == [-9, 0]
+    bought = charges(wreck.shop.data)
+    wreck.assert_sound(bought)
+    if kill in UNKNOWABLE:
+        assert_needs_a_person(wreck, merged=kill != (Checkpoint.INTENT_RECORDED, 1))
+    else:
+        assert_done(wreck)
+        assert wreck.charged(bought) == {MERGE: 1, SKY: 1}
+
+
+@pytest.mark.parametrize(
+    "kill",
+    [(checkpoint, nth) for checkpoint, most in BAD_PASSINGS.items() for nth in range(1, most + 1)],
+    ids=lambda kill: f"{kill[0]}-{kill[1]}",
+)
+def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
+    wreck = wreck_of(yard, BAD, kill)
+    assert wreck.exit_codes == [-9, 0]
+    wreck.assert_sound([])
+    assert wreck.job()["state"] == "failed"
+    found = files_below(wreck.studio.failed)
+    reason = found.pop(f"{PROJECT}/{BAD}/REASON.txt").decode()
+    assert "sky-twilihgt" in reason
+    assert found == {f"{PROJECT}/{BAD}/{name}": content for name, content in wreck.photos.items()}
+    assert files_below(wreck.studio.done) == {}
+
+
+@pytest.mark.parametrize("kills", HALTED, ids=lambda kills: f"{kills[1][0]}-{kills[1][1]}")
+def test_a_set_that_needs_a_person_survives_another_kill_on_its_way_to_failed(
+    yard: Yard, kills: tuple[Kill, Kill]
+) -> None:
+    wreck = wreck_of(yard, GOOD, *kills)
+    assert wreck.exit_codes == [-9, -9, 0]
+    wreck.assert_sound(charges(wreck.shop.data))
+    assert_needs_a_person(wreck, merged=True)
+
+
+@pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(f"{at}{nth}" for at, nth in kills))
+def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, Kill]) -> None:
+    wreck = wreck_of(yard, GOOD, *kills)
+    wreck.assert_sound(charges(wreck.shop.data))
+    if wreck.job()["state"] == "done":
+        assert_done(wreck)
+    else:
+        assert set(kills) & UNKNOWABLE or kills[1][0] in ("intent_recorded", "answer_received")
+        assert_needs_a_person(wreck, merged=None)
+
+
+def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
+    wrecks = [future.result(timeout=120) for future in yard.wrecks.values()]
+    bought = charges(wrecks[0].shop.data)
+    known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder == GOOD)
+    assert known == len(bought) > 0
+
+
+def assert_done(wreck: Wreck) -> None:
+    assert wreck.job()["state"] == "done", wreck.job()
+    assert wreck.delivered().keys() == {"living-room.jpg", f"{GOOD}.png"}
+    assert files_below(wreck.studio.done / PROJECT / "originals") == {
+        f"{GOOD}/{name}": content for name, content in wreck.photos.items()
+    }
+    assert files_below(wreck.studio.done / PROJECT / "receipts").keys() == {f"{GOOD}.json"}
+    assert files_below(wreck.studio.failed) == {}
+
+
+def assert_needs_a_person(wreck: Wreck, *, merged: bool | None) -> None:
+    job = wreck.job()
+    assert (job["state"], "charged" in job["reason"]) == ("needs_attention", True), job
+    found = files_below(wreck.studio.failed / PROJECT / GOOD)
+    reason = " ".join(found.pop("REASON.txt").decode().split())
+    assert "May have been charged" in reason and "--pay-again" in reason
+    assert found == dict(wreck.photos)
+    if merged is not None:
+        assert wreck.delivered().keys() == ({"living-room.jpg"} if merged else set())

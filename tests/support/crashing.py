@@ -1,0 +1,95 @@
+"""A daemon that is killed at a certain step: a process that forks one such daemon after the other.
+
+It is asked by a line of JSON, `{"config", "url", "storage_host", "log", "kill_at", "nth"}`, and answers with
+the daemon's exit code, negative for the signal that ended it. Forking saves importing everything each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hotfolder import log
+from hotfolder.config.load import load
+from hotfolder.daemon.service import ApiAccess, Daemon
+from hotfolder.jobs.checkpoints import Checkpoint
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Crasher:
+    """One such process."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.crashing"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            cwd=REPOSITORY,
+        )
+
+    def run(self, **request: Any) -> int:
+        """Run a daemon until it is idle, or has killed itself; its exit code."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+def killing(kill_at: str | None, nth: int) -> Callable[[Checkpoint], None]:
+    """What ends this process at the `nth` passing of a checkpoint, as a power cut would."""
+    passed: Counter[str] = Counter()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        passed[checkpoint] += 1
+        if checkpoint == kill_at and passed[checkpoint] == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return passing
+
+
+async def work(request: dict[str, Any], passing: Callable[[Checkpoint], None]) -> None:
+    access = ApiAccess(request["url"], request["url"], (request["storage_host"],), lambda: "any-key")
+    daemon = Daemon(load(Path(request["config"]), {}), access, passing=passing)
+    try:
+        async with asyncio.timeout(60):
+            await daemon.run(stop=asyncio.Event(), until_idle=True)
+    finally:
+        await daemon.close()
+
+
+def live(request: dict[str, Any]) -> None:
+    with Path(request["log"]).open("a") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        log.configure(stream=stream)
+        asyncio.run(work(request, killing(request["kill_at"], request["nth"])))
+
+
+def main() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                live(json.loads(line))
+                code = 0
+            finally:
+                os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

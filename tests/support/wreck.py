@@ -1,0 +1,107 @@
+"""A studio whose daemon was killed on the way and started again, and what must hold of it."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.tables import Call
+from hotfolder.sandbox.ledger import Entry
+from tests.support.crashing import Crasher
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+PROJECT = "12 Elm Road"
+PICTURES = (".jpg", ".png")
+Kill = tuple[str, int]
+
+
+@dataclass
+class Wreck:
+    """One set in one studio. `kills` are checkpoints with the number of the passing that ends the process."""
+
+    studio: Studio
+    shop: Shop
+    folder: str
+    photos: Mapping[str, bytes]
+    kills: tuple[Kill, ...]
+    exit_codes: list[int] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def live(self, crasher: Crasher) -> None:
+        """Run and be killed, so often as was wished, then run to the end."""
+        self.studio.drop(PROJECT, self.folder, self.photos)
+        for kill_at, nth in (*self.kills, (None, 0)):
+            code = crasher.run(
+                config=str(self.studio.config),
+                url=self.shop.url,
+                storage_host=self.shop.storage_host,
+                log=str(self.studio.root / "daemon.log"),
+                kill_at=kill_at,
+                nth=nth,
+            )
+            self.exit_codes.append(code)
+            self.look(finished=kill_at is None)
+
+    def look(self, *, finished: bool) -> None:
+        """Note what isn't as it must be, at any moment."""
+        places = [self.studio.inbox, self.studio.failed, self.studio.done / PROJECT / "originals"]
+        found = Counter(content for place in places for content in files_below(place).values())
+        for name, content in self.photos.items():
+            if found[content] < 1 or (finished and found[content] > 1):
+                self.faults.append(f"{name} is there {found[content]} times after {self.exit_codes}")
+        for path, content in self.delivered().items():
+            if not whole(content):
+                self.faults.append(f"{path} is no whole picture after {self.exit_codes}")
+
+    def delivered(self) -> dict[str, bytes]:
+        """The pictures that a customer sees."""
+        return {
+            name: content
+            for name, content in files_below(self.studio.done / PROJECT).items()
+            if "/" not in name and name.endswith(PICTURES) and not name.startswith(".")
+        }
+
+    def hidden(self) -> list[str]:
+        """Temporary files left where people look."""
+        places = (self.studio.done, self.studio.failed, self.studio.inbox / PROJECT)
+        return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
+
+    def calls(self) -> list[Call]:
+        store = self.studio.store()
+        try:
+            return Ledger(store.database).of_job(store.latest_of_folder("inbox", PROJECT, self.folder).id)  # type: ignore[union-attr]
+        finally:
+            store.database.dispose()
+
+    def charged(self, charges: list[Entry]) -> Counter[str]:
+        """What the sandbox charged for calls of this studio, by route."""
+        known = {value for call in self.calls() for value in (call.group_id, call.image_id) if value}
+        return Counter(entry.route for entry in charges if known & set(entry.ids.values()))
+
+    def job(self) -> dict[str, str]:
+        jobs = self.studio.status()["jobs"]
+        assert len(jobs) == 1, jobs
+        return dict(jobs[0])
+
+    def assert_sound(self, charges: list[Entry]) -> None:
+        """What must hold wherever it was killed."""
+        text = (self.studio.root / "daemon.log").read_text()
+        assert self.exit_codes[-1] == 0, text
+        assert self.faults == [], text
+        assert self.hidden() == []
+        assert all(count == 1 for count in self.charged(charges).values()), self.charged(charges)
+        assert self.charged(charges).keys() <= {MERGE, SKY}
+
+
+def whole(content: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(content)).load()
+    except (OSError, SyntaxError):
+        return False
+    return True
