@@ -1,0 +1,140 @@
+"""The commands that only read: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from hotfolder import __version__
+from hotfolder.cli.app import app
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("HOTFOLDER_CONFIG", "STAGER_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "config.yaml"
+    path.write_text("root: .\nroutes:\n  - {name: outside, match: {room: front*}, operations: [sky-blue]}\n")
+    return path
+
+
+def invoke(*words: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def drop(folder: Path, number: int) -> Path:
+    folder.mkdir(parents=True)
+    for index in range(number):
+        Image.new("RGB", (64, 48), (40 * index, 60, 90)).save(folder / f"{index + 1}.jpg")
+    return folder
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_version_is_the_packages() -> None:
+    """`--version` says which hotfolder this is."""
+    assert invoke("--version").output == f"hotfolder {__version__}\n"
+
+
+def test_check_names_the_folders(config: Path) -> None:
+    """Right settings are told as such, with the folders that they come to."""
+    result = invoke("check", "--config", config)
+    assert result.exit_code == 0
+    assert str(config.parent / "inbox") in result.output and "1 routes" in result.output
+
+
+def test_check_prints_every_problem_and_exits_with_2(config: Path) -> None:
+    """All mistakes come at once, each with its line, on standard error."""
+    config.write_text("root: .\ninbx: a\nsettle: {quiet_second: 3}\n")
+    result = invoke("check", "--config", config)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert f"{config}:2:1" in result.stderr and f"{config}:3:10" in result.stderr
+
+
+def test_check_prints_a_schema_without_a_configuration(tmp_path: Path) -> None:
+    """An editor can be given the schema before there is a file to check."""
+    result = invoke("check", "--schema", "--config", tmp_path / "none.yaml")
+    assert result.exit_code == 0
+    assert json.loads(result.output)["properties"]["settle"]
+
+
+def test_explain_tells_route_photos_and_paid_calls_and_touches_nothing(config: Path) -> None:
+    """The text has what a studio manager asks for; no folder is made and no file changed."""
+    folder = drop(config.parent / "inbox" / "12 Elm Road" / "front__lawn-light", 3)
+    before = everything_in(config.parent)
+    result = invoke("explain", folder, "--config", config)
+    assert result.exit_code == 0
+    assert 'route "outside"' in result.output
+    assert result.output.index("1. 1.jpg") < result.output.index("3. 3.jpg")
+    assert "of which 3 paid" in result.output
+    assert everything_in(config.parent) == before
+
+
+def test_explain_as_json_lists_the_exact_calls(config: Path) -> None:
+    """Programs get the same, with bodies."""
+    folder = drop(config.parent / "inbox" / "12 Elm Road" / "kitchen__sky-twilight-dramatic", 2)
+    told = json.loads(invoke("explain", folder, "--config", config, "--json").output)
+    paid = [call for call in told["calls"] if call["paid"]]
+    assert [call["path"].rpartition("/")[2] for call in paid] == ["hdr-enhance", "sky-replace"]
+    assert paid[1]["body"]["skySubType"] == "dramatic"
+    assert told["paid_calls"] == 2 and told["remembered_calls"] == 0
+
+
+def test_explain_of_a_project_tells_each_of_its_sets(config: Path) -> None:
+    """A project's folder is explained set by set; one that would be refused makes the exit code 1."""
+    project = config.parent / "inbox" / "12 Elm Road"
+    drop(project / "kitchen", 2)
+    drop(project / "front__skyblu", 2)
+    result = invoke("explain", project, "--config", config)
+    assert result.exit_code == 1
+    assert "kitchen" in result.output and 'did you mean "sky-blue"' in result.output
+
+
+@pytest.mark.parametrize("where", ["nowhere", "."])
+def test_explain_says_when_there_are_no_photos(config: Path, where: str) -> None:
+    """A path that holds no set is a usage error, in words."""
+    result = invoke("explain", config.parent / where, "--config", config)
+    assert result.exit_code == 2
+    assert "no photos" in result.stderr or "not a folder" in result.stderr
+
+
+def test_status_before_the_first_start(config: Path) -> None:
+    """Nothing has run yet: an empty list, not an error, and no folder is made."""
+    told = json.loads(invoke("status", "--config", config, "--json").output)
+    assert told["jobs"] == [] and told["daemon"] == {"running": False, "pid": None}
+    assert "not running" in invoke("status", "--config", config).output
+    assert not (config.parent / "state").exists()
+
+
+def test_retry_of_an_unknown_job_is_a_usage_error(config: Path) -> None:
+    """A mistyped id is answered with where to find the right one."""
+    assert invoke("retry", "abc", "--config", config).exit_code == 2
+
+
+def test_run_without_a_key_says_where_it_belongs(config: Path) -> None:
+    """The first mistake of a new operator has an answer, and nothing is started."""
+    result = invoke("run", "--config", config)
+    assert result.exit_code == 2
+    assert "STAGER_API_KEY" in result.stderr
+
+
+def test_help_comes_without_loading_the_daemon() -> None:
+    """`--help` imports nothing that only a running daemon needs, so it is quick."""
+    code = (
+        "import sys; from hotfolder.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = ('httpx', 'sqlmodel', 'watchdog', 'PIL', 'pydantic')\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,81 @@
+"""The README and the docs are true: what they show can be pasted, loaded and followed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hotfolder.cli.app import app
+from hotfolder.config.load import load
+from hotfolder.errors import ConfigurationError
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.M | re.S)
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return [
+        "\n".join(line.removeprefix("   ") for line in text.splitlines()) if text.startswith("   ") else text
+        for found, text in FENCE.findall(page.read_text(encoding="utf-8"))
+        if found == kind
+    ]
+
+
+def settings_blocks() -> list[object]:
+    return [
+        pytest.param(text, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, text in enumerate(blocks(page, "yaml"))
+        if text.startswith("root:")
+    ]
+
+
+def test_the_first_two_shell_blocks_are_one_line_each() -> None:
+    """The newcomer pastes one line for the demonstration and one for the tests."""
+    shell = [block.strip() for block in blocks(README, "sh")]
+    assert [len(block.splitlines()) for block in shell[:2]] == [1, 1]
+    first, second = (block.split(" && ") for block in shell[:2])
+    assert first[0] == second[0] == "python3 -m venv .venv"
+    assert shlex.split(first[-1]) == [".venv/bin/hotfolder", "demo"]
+    assert shlex.split(second[-1])[-2:] == ["-m", "pytest"]
+    assert ".[sandbox]" in first[1] and ".[dev,sandbox]" in second[1]
+
+
+@pytest.mark.parametrize("text", settings_blocks())
+def test_every_settings_snippet_loads(text: str, tmp_path: Path) -> None:
+    """What the pages show as settings is accepted as it stands, but for the folder that must exist."""
+    config = tmp_path / "config.yaml"
+    config.write_text(re.sub(r"^root: .*$", "root: .", text, flags=re.M), encoding="utf-8")
+    assert load(config, {}).root_folder == tmp_path
+
+
+def test_the_error_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    """The spelling mistake at line 14, column 11 is answered with the very sentence of the README."""
+    lines = ["root: .", *["#"] * 10, "tags:", "  dusk:", "   - sky: twilght"]
+    config = tmp_path / "config.yaml"
+    config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load(config, {})
+    shown = re.search(r"^ +/etc/hotfolder/(config\.yaml:.*)$", README.read_text(encoding="utf-8"), re.M)
+    assert shown is not None
+    assert shown[1] in caught.value.message
+
+
+def test_the_readme_lists_the_commands_that_there_are() -> None:
+    """No command is missing from the table, and none is only there."""
+    told = set(re.findall(r"^\| `hotfolder (\w+)", README.read_text(encoding="utf-8"), re.M))
+    listing = CliRunner().invoke(app, ["--help"]).output.partition("Commands:")[2]
+    assert told == set(re.findall(r"^ +(\w[\w-]*) {2,}\S", listing, re.M))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of this repository names one that is there."""
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
