@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
+
 from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.files import Photo, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
 from hotfolder.sandbox.imaging.pull import pull_windows
@@ -20,6 +23,9 @@ __all__ = ["Unsuitable", "merge", "replace_lawn", "replace_sky", "stage"]
 
 MOST_PHOTOS = 7
 RESOLUTION_EDGES = {"low": 1280}
+
+# More threads gain little here, and a sandbox shares its machine with the daemon.
+cv2.setNumThreads(min(4, cv2.getNumberOfCPUs()))
 
 
 def merge(
@@ -46,7 +52,8 @@ def merge(
     frames.sort(key=lambda frame: float(frame.pixels.mean()))
     reference = best_exposed(frames)
     aligned = align([frame.pixels for frame in frames], reference)
-    coverage = pull_windows(aligned.frames, aligned.coverage, reference)
+    coverage = lay_ghosts(aligned.frames, aligned.coverage, reference)
+    coverage = pull_windows(aligned.frames, coverage, reference)
     picture = fuse(aligned.frames, coverage)
     if len(frames) > 1:
         picture = finish(picture)

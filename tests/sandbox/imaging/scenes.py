@@ -39,9 +39,8 @@ def garden(sky_share: float = 0.4, lawn_share: float = 0.35) -> tuple[Picture, B
     picture = np.where(sky[:, :, None] > 0, np.stack([shade * 0.985, shade, shade * 1.01], -1), picture)
     house = (sky == 0) & (lawn == 0)
     picture[house & (np.arange(height)[:, None] < skyline + 60)] = (74, 70, 72)
-    patches = cv2.resize(
-        random.random((8, 12)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    coarse = random.random((8, 12)).astype(np.float32)
+    patches = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     green, straw = np.array([104, 128, 62]), np.array([168, 150, 88])
     turf = green + (straw - green) * np.clip(patches, 0, 1)[:, :, None]
     blades = random.normal(0, 14, (height, width))[:, :, None]

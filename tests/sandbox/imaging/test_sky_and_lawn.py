@@ -60,10 +60,8 @@ def test_twilight_darkens_and_warms_the_house(tmp_path: Path) -> None:
     before = picture[~sky & ~lawn].mean(axis=0)
     brightness = [before.mean(), *(mean.mean() for mean in means)]
     assert brightness == sorted(brightness, reverse=True)
-    top, horizon = (
-        read(tmp_path / "middle.png")[3].mean(axis=0),
-        read(tmp_path / "middle.png")[185, 5:40].mean(axis=0),
-    )
+    dusk = read(tmp_path / "middle.png")
+    top, horizon = dusk[3].mean(axis=0), dusk[185, 5:40].mean(axis=0)
     assert top[2] > top[0]
     assert horizon[0] > horizon[2]
 
@@ -71,14 +69,8 @@ def test_twilight_darkens_and_warms_the_house(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lawn_type", ["light", "medium", "strong"])
 def test_a_fresh_lawn_is_greener_and_keeps_its_blades(tmp_path: Path, lawn_type: str) -> None:
     picture, _, lawn = garden()
-    target = tmp_path / "out.png"
-    engine.replace_lawn(
-        written(picture, tmp_path / "in.png"),
-        target,
-        lawn_type=lawn_type,
-        resolution="high",
-        extra_instructions=None,
-    )
+    source, target = written(picture, tmp_path / "in.png"), tmp_path / "out.png"
+    engine.replace_lawn(source, target, lawn_type=lawn_type, resolution="high", extra_instructions=None)
     after = read(target)
 
     def greenness(pixels: Picture) -> float:
