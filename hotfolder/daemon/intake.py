@@ -26,6 +26,9 @@ logger = log.get("intake")
 LATE = timedelta(hours=1)
 """A photo that appears so soon after its folder's set was finished is taken for a straggler of that set."""
 
+NOTHING = Recipe(merge=False)
+"""What is made of a refused set: not even what was bought of its photos before is delivered."""
+
 Place = tuple[str, str, str]
 """Inbox name, project folder, set folder."""
 
@@ -108,7 +111,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
             room=name.name or found.folder,
             title=split_name(found.project).name or found.project,
             files=files,
-            recipe=Recipe(),
+            recipe=NOTHING,
             reason=error.message,
             hint=error.hint,
         )
@@ -135,7 +138,7 @@ def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
         room=split_name(event.folder).name or event.folder,
         title=split_name(event.project).name or event.project,
         files=companions(event.files),
-        recipe=Recipe(),
+        recipe=NOTHING,
         reason=event.reason,
         hint=event.hint,
     )

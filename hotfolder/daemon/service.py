@@ -181,6 +181,7 @@ class Daemon:
             if self.tools.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
             await self.engine.drain()
+        self.outcome.needing_person += len(self.engine.crashed)
         self.outcome.world_bad = self._world_bad()
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report()

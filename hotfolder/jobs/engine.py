@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -51,37 +54,45 @@ class Engine:
         self._claims: dict[str, tuple[tuple[str, str, str], frozenset[str]]] = {}
         self._work = asyncio.Event()
         self.stuck_since: dict[str, float] = {}
+        self.crashed: set[str] = set()
+        """Jobs that a defect of ours left as they were, until the next start."""
         self._failures: dict[str, int] = {}
 
     async def load(self) -> None:
         """Take up what an earlier process left unfinished."""
-        for job in await self.tools.desk(self.tools.store.active):
-            await self._take(job)
+        tools = self.tools
+        for job in await tools.desk(tools.store.active):
+            files = await tools.desk(tools.store.files, job.id)
+            self._take(job, frozenset(file.name for file in files))
 
     async def submit(self, new: NewJob) -> Job:
         """Record a job and put it in the queue. Its files are claimed from now on."""
         tools = self.tools
-        earlier = await tools.desk(tools.store.needing_person, new.inbox, new.project)
-        gone = await asyncio.to_thread(self._dragged_back, new, earlier)
-        job = await tools.desk(tools.store.create, new, tools.origin, tools.clock.now(), supersedes=gone)
+        back = await self._dragged_back(new)
+        job = await tools.desk(tools.store.create, new, tools.origin, tools.clock.now(), supersedes=back)
         tools.passing(Checkpoint.JOB_CREATED)
-        await self._take(job)
+        # Nothing may fail from here on: whoever submits would submit again.
+        self._take(job, frozenset(file.name for file in new.files))
         logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
         return job
 
-    def _dragged_back(self, new: NewJob, earlier: list[Job]) -> list[str]:
-        """Earlier jobs of this room whose folder is no longer in failed/: this is their photos' return."""
-        failed = self.tools.places.failed / safe_name(new.project)
-        return [
-            job.id
-            for job in earlier
-            if job.room == new.room and job.filed_as and not (failed / job.filed_as).is_dir()
-        ]
+    async def _dragged_back(self, new: NewJob) -> list[str]:
+        """Earlier jobs that wait for a person and have none of their files in failed/ any more: this is
+        their photos' return, under the same room or another."""
+        tools = self.tools
+        names = {file.name for file in new.files}
+        back = []
+        for job in await tools.desk(tools.store.needing_person, new, tools.origin):
+            files = {file.name for file in await tools.desk(tools.store.files, job.id)}
+            if job.filed_as is None or not (job.room == new.room or names & files):
+                continue
+            folder = tools.places.failed / safe_name(job.project) / job.filed_as
+            if not await asyncio.to_thread(any_there, folder, files):
+                back.append(job.id)
+        return back
 
-    async def _take(self, job: Job) -> None:
-        files = await self.tools.desk(self.tools.store.files, job.id)
-        place = (job.inbox, job.project, job.folder)
-        self._claims[job.id] = (place, frozenset(file.name for file in files))
+    def _take(self, job: Job, names: frozenset[str]) -> None:
+        self._claims[job.id] = ((job.inbox, job.project, job.folder), names)
         self._waiting[job.id] = job
         self._work.set()
 
@@ -136,6 +147,7 @@ class Engine:
             except Exception:
                 # A defect of ours must not stop the other jobs, nor try again in a tight loop.
                 logger.exception("job_crashed")
+                self.crashed.add(job.id)
                 await self._note_defect(job)
             finally:
                 self._running.pop(job.id, None)
@@ -147,22 +159,38 @@ class Engine:
                 self.ended(job)
 
     async def _step(self, job: Job) -> Job:
-        tools = self.tools
         try:
-            await STEPS[State(job.state)](tools, job)
-            self.stuck_since.pop(job.id, None)
-            self._failures.pop(job.id, None)
+            await self._attempt(job)
+        except BadWorld as error:
+            await self._wait_out(job, error)
+        return await self._fresh(job)
+
+    async def _attempt(self, job: Job) -> None:
+        """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
+        the move: then the step is simply repeated."""
+        try:
+            await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:
             await self._move(job, Event.WITHDRAW, error)
         except BadJob as error:
             await self._move(job, Event.REFUSE, error)
         except OutcomeUnknown as error:
             await self._move(job, Event.HALT, error)
-        except BadWorld as error:
-            await self._wait_out(job, error)
-        fresh = await tools.desk(tools.store.job, job.id)
-        assert fresh is not None
-        return fresh
+        self.stuck_since.pop(job.id, None)
+        self._failures.pop(job.id, None)
+
+    async def _fresh(self, job: Job) -> Job:
+        """The job as it is now, as soon as the store can be read."""
+        tools = self.tools
+        for failures in itertools.count(1):
+            try:
+                fresh = await tools.desk(tools.store.job, job.id)
+                assert fresh is not None
+                return fresh
+            except LocalTrouble as error:
+                await self._wait_out(job, error)
+                await tools.clock.sleep(backoff_seconds(min(failures, 5)))
+        raise AssertionError("count() never ends")
 
     async def _move(self, job: Job, event: Event, error: HotfolderError) -> None:
         logger.warning("job_diverted", event_name=event, reason=error.message)
@@ -177,7 +205,8 @@ class Engine:
         failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
         if job.reason != error.message:
             logger.warning("job_waits", reason=error.message, hint=error.hint)
-            await tools.desk(tools.store.change, job.id, reason=error.message, hint=error.hint)
+            with suppress(LocalTrouble):  # it may be the store itself that can't be written
+                await tools.desk(tools.store.change, job.id, reason=error.message, hint=error.hint)
         if isinstance(error, LocalTrouble) or failures > 1:
             await tools.clock.sleep(backoff_seconds(failures))
         self.stuck_since[job.id] = since
@@ -189,3 +218,7 @@ class Engine:
             await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
         except HotfolderError:
             logger.exception("store_not_writable")
+
+
+def any_there(folder: Path, names: Collection[str]) -> bool:
+    return any((folder / name).exists() for name in names)

@@ -8,14 +8,22 @@ from types import TracebackType
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown
+from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, SetChanged
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
 
 logger = log.get("gate")
 
 
-SAYS_NOTHING = (asyncio.CancelledError, OutcomeUnknown, LocalTrouble, UrlExpired, ResultGone, UrlRefused)
+SAYS_NOTHING = (
+    asyncio.CancelledError,
+    OutcomeUnknown,
+    LocalTrouble,
+    SetChanged,
+    UrlExpired,
+    ResultGone,
+    UrlRefused,
+)
 """How a request can end without telling whether the world is bad: it concerns one job, or this machine."""
 
 

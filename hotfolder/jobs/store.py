@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, func
+from sqlalchemy import Engine, and_, func, or_
 from sqlmodel import Session, col, select
 
 from hotfolder.jobs.keys import scope_key
@@ -71,8 +71,7 @@ class Store:
 
     def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
         """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it."""
-        hashes = [file.photo.sha256 for file in new.files if file.photo is not None]
-        scope = scope_key(origin, hashes) if hashes else ""
+        scope = scope_of(new, origin)
         job = Job(
             id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
             inbox=new.inbox,
@@ -148,13 +147,14 @@ class Store:
             latest = statement.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest)
             return list(reversed(session.exec(latest).all()))
 
-    def needing_person(self, inbox: str, project: str) -> list[Job]:
-        """Failed and halted jobs of a project."""
+    def needing_person(self, new: NewJob, origin: str) -> list[Job]:
+        """Failed and halted jobs of the same project, or of the same photos in another one."""
+        scope = scope_of(new, origin)
         with self.session() as session:
-            statement = select(Job).where(
-                col(Job.state).in_(NEEDS_PERSON), Job.inbox == inbox, Job.project == project
-            )
-            return list(session.exec(statement).all())
+            same = and_(col(Job.project) == new.project, col(Job.inbox) == new.inbox)
+            if scope:
+                same = or_(same, col(Job.scope) == scope)
+            return list(session.exec(select(Job).where(col(Job.state).in_(NEEDS_PERSON), same)).all())
 
     def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
         """The newest job whose photos lay in this folder, one that was withdrawn aside."""
@@ -242,6 +242,12 @@ class Store:
         with self.session() as session:
             row = session.get(Bulletin, name)
             return json.loads(row.text) if row else None
+
+
+def scope_of(new: NewJob, origin: str) -> str:
+    """What generations of these photos are counted by; empty where none could be read."""
+    hashes = [file.photo.sha256 for file in new.files if file.photo is not None]
+    return scope_key(origin, hashes) if hashes else ""
 
 
 def move(session: Session, job: Job, event: Event, at: datetime, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hotfolder import log
@@ -78,8 +79,6 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     """Send the picture (free) and ask for the operation (paid)."""
     extension, media_type = MEDIA_TYPES[source.format]
     async with tools.slots.operations:
-        if not recipe_of(job).merge:
-            await tools.look_again(job)
         async with tools.slots.uploads, tools.gate:
             image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
         tools.passing(Checkpoint.IMAGE_UPLOADED)
@@ -92,9 +91,20 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
             started_at="",
         )
         try:
-            await pay(tools, intent, lambda: tools.client.operate(image.id, operation))
+            await pay(
+                tools,
+                intent,
+                lambda: tools.client.operate(image.id, operation),
+                last_look=partial(look, tools, job),
+            )
         except OutcomeUnknown as error:
             logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
+
+
+async def look(tools: Tools, job: Job) -> None:
+    """The last look at a photo that is edited as it is; where there is a merge, that is what is edited."""
+    if not recipe_of(job).merge:
+        await tools.look_again(job)
 
 
 async def bring_home(tools: Tools, call: Call) -> list[Result]:

@@ -33,7 +33,6 @@ async def merge(tools: Tools, job: Job) -> None:
             return
         async with tools.slots.merges:
             if call is None:
-                await tools.look_again(job)
                 call = await buy(tools, job, key)
             await bring_home(tools, call)
     await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
@@ -53,7 +52,12 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
         started_at="",
     )
     try:
-        await pay(tools, intent, lambda: tools.client.enhance(project_id, group_id))
+        await pay(
+            tools,
+            intent,
+            lambda: tools.client.enhance(project_id, group_id),
+            last_look=lambda: tools.look_again(job),
+        )
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
     call = await tools.desk(tools.ledger.known, key)

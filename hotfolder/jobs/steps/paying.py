@@ -19,6 +19,9 @@ logger = log.get("paying")
 
 P = ParamSpec("P")
 
+LastLook = Callable[[], Awaitable[None]]
+"""Raises SetChanged when the photos aren't any more what is about to be paid for."""
+
 GIVEN_UP = "given up: "
 NAMES = {
     "merge": "the HDR merge",
@@ -28,14 +31,18 @@ NAMES = {
 }
 
 
-async def pay(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
+async def pay(
+    tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
+) -> None:
     """Make one paid call. On return its answer is recorded, and the ledger holds its key.
 
-    Raises what the request raised, after the ledger knows of it: BadWorld and RequestRefused free the
-    key, OutcomeUnknown holds it. A cancelled caller does not interrupt it: it goes on in `tools.paying`,
-    which whoever stops the engine waits for, since a lost answer is a paid picture lost.
+    `last_look` comes once the world is fine, however long that took. Raises what it raises, and what the
+    request raised, after the ledger knows of it: BadWorld and RequestRefused free the key, OutcomeUnknown
+    holds it. A cancelled caller does not interrupt it: it goes on in `tools.paying`, which whoever stops
+    the engine waits for, since a lost answer is a paid picture lost.
     """
     async with tools.gate:
+        await last_look()
         task = asyncio.create_task(_record_call_record(tools, call, request))
         tools.paying.add(task)
         task.add_done_callback(tools.paying.discard)

@@ -1,0 +1,136 @@
+"""Bad worlds and defects: what waits, what goes on by itself, and what the run's outcome says."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hotfolder.cli.run import exit_code
+from hotfolder.daemon.service import ApiAccess
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+
+
+class FastClock:
+    """Time that passes a hundred times as fast."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time() * 100
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / 100)
+
+
+def dead(tmp_path: Path) -> ApiAccess:
+    """An API where nobody answers: port 9 of a loopback address of our own."""
+    return ApiAccess("nobody", "http://127.9.9.9:9", ("127.0.0.2",), lambda: "any-key")
+
+
+async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_moves_nothing(
+    studio: Studio, tmp_path: Path
+) -> None:
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen", photos)
+    outcome = await studio.until_idle(dead(tmp_path), clock=FastClock())
+    assert exit_code(outcome) == 3
+    assert files_below(folder) == photos
+    [job] = studio.status()["jobs"]
+    assert job["state"] == "uploading" and job["reason"]
+
+
+async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    studio.drop(ELM, "hall__sky-twilihgt", bracket())
+    assert exit_code(await studio.until_idle(dead(tmp_path), clock=FastClock())) == 1
+
+
+async def test_what_a_bad_world_held_up_is_finished_by_the_next_run(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(dead(tmp_path), clock=FastClock())
+    assert exit_code(await studio.until_idle(shop.access())) == 0
+    assert studio.states() == ["done"]
+    assert studio.status()["jobs"][0]["reason"] == ""
+
+
+async def test_a_photo_that_joins_while_the_api_is_away_is_in_the_merge(
+    studio: Studio, tmp_path: Path
+) -> None:
+    with Shop(tmp_path / "shop") as shop:
+        folder = studio.drop(ELM, "kitchen", bracket())
+        access = shop.access()
+
+        def passing(checkpoint: Checkpoint) -> None:
+            if checkpoint is Checkpoint.GROUP_COMPLETE and shop.sandbox.pid:
+                shop.sandbox.stop()
+
+        async with studio.working(access, passing=passing):
+            await asyncio.to_thread(studio.wait_until, lambda status: status.get("api", {}).get("paused"))
+            (folder / "DSC0004.jpg").write_bytes(jpeg())
+            port = int(shop.url.rpartition(":")[2])
+            with Shop(shop.data, port=port, storage_port=int(shop.storage_host.rpartition(":")[2])) as again:
+                await studio.comes_to("done")
+                assert again.bought() == 1
+    assert "DSC0004.jpg" in files_below(studio.done / ELM / "originals" / "kitchen")
+
+
+async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    failed = asyncio.Event()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.GROUP_CREATED and not failed.is_set():
+            rename_table("job", "elsewhere")
+            failed.set()
+
+    def rename_table(old: str, new: str) -> None:
+        with sqlite3.connect(studio.state / "jobs.sqlite", isolation_level=None) as connection:
+            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
+        connection.close()
+
+    async with studio.working(shop.access(), passing=passing):
+        await failed.wait()
+        await asyncio.sleep(1.5)
+        rename_table("elsewhere", "job")
+        await studio.comes_to("done")
+    assert shop.bought() == 1
+
+
+async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    studio.drop(ELM, "hall", bracket())
+    met: list[Checkpoint] = []
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.PICTURE_PLACED and not met:
+            met.append(checkpoint)
+            raise ZeroDivisionError
+
+    async with studio.working(shop.access(), passing=passing) as daemon:
+        await studio.comes_to("done", "publishing")
+        await asyncio.to_thread(studio.wait_until, lambda status: "error of its own" in str(status))
+    assert exit_code(daemon.outcome) == 1
+    assert exit_code(await studio.until_idle(shop.access())) == 0
+    assert studio.states() == ["done", "done"]
+    assert shop.bought() == 2
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+async def test_a_folder_of_ours_that_is_missing_at_the_start_is_made_again(
+    studio: Studio, shop: Shop, state: str
+) -> None:
+    await studio.until_idle(shop.access())
+    (studio.root / state).rmdir()
+    await studio.until_idle(shop.access())
+    assert (studio.root / state).is_dir()
