@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
         help="a merge takes at least so long",
     )
     options.add_argument("--operation-delay-seconds", "--operation-seconds-floor", type=float, default=0)
+    options.add_argument(
+        "--faults", type=Path, metavar="FILE", help="rules for what goes wrong on purpose; see docs/faults.md"
+    )
     options.add_argument("--worker-memory-bytes", type=int, default=usual.worker_memory_bytes)
     options.add_argument(
         "--engine", default=usual.engine, help="module that makes the pictures (%(default)s)"
@@ -60,7 +63,8 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(options: argparse.Namespace) -> SandboxSettings:
     if options.embedded:
         order = json.loads(sys.stdin.buffer.readline())
-        return SandboxSettings(**order | {"data": Path(order["data"])})
+        faults = Path(order["faults"]) if order["faults"] else None
+        return SandboxSettings(**order | {"data": Path(order["data"]), "faults": faults})
     values = vars(options).copy()
     del values["embedded"]
     key_file: Path | None = values.pop("require_key_file")
@@ -96,6 +100,8 @@ async def run(settings: SandboxSettings, *, embedded: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if embedded:
         loop.add_reader(sys.stdin.fileno(), watch_parent, stop)
+    if settings.faults is not None and not embedded:
+        print(f"Things go wrong on purpose, as {settings.faults} says", flush=True)
     await serve(settings, announce=tell_parent if embedded else tell_person, stop=stop)
 
 

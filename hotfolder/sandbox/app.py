@@ -1,4 +1,4 @@
-"""The API origin, as one FastAPI application. Another middleware (faults, say) goes right after the gate."""
+"""The API origin, as one FastAPI application."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import FastAPI, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import APIKeyHeader
 
+from hotfolder.sandbox.faults.injector import Faults, Injector
 from hotfolder.sandbox.gate import KEY_HEADER, Gate
 from hotfolder.sandbox.hdr import hdr_router
 from hotfolder.sandbox.images import images_router
@@ -23,8 +24,11 @@ origin, under signed URLs that expire.
 """
 
 
-def create_app(sandbox: Sandbox, merging: Merging) -> FastAPI:
-    """The application of the API origin. `merging` is told of each merge that is asked for."""
+def create_app(sandbox: Sandbox, merging: Merging, faults: Faults | None = None) -> FastAPI:
+    """The application of the API origin. `merging` is told of each merge that is asked for.
+
+    `faults` stand before the gate, as what goes wrong on a network does.
+    """
     # The gate has the last word on the key; this only tells OpenAPI about it.
     key = APIKeyHeader(name=KEY_HEADER, auto_error=False)
     app = FastAPI(
@@ -37,6 +41,8 @@ def create_app(sandbox: Sandbox, merging: Merging) -> FastAPI:
     app.include_router(hdr_router(sandbox, merging))
     app.include_router(images_router(sandbox))
     app.add_middleware(Gate, settings=sandbox.settings)
+    if faults is not None:
+        app.add_middleware(Injector, origin="api", faults=faults)
     app.add_middleware(Recorder, ledger=sandbox.ledger, origin="api")
     install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -103,7 +103,7 @@ class EmbeddedSandbox:
 
     def _order(self) -> bytes:
         """All settings, for standard input: a command line could be read by everybody on the machine."""
-        return json.dumps(asdict(self._settings) | {"data": str(self._settings.data)}).encode() + b"\n"
+        return json.dumps(asdict(self._settings), default=str).encode() + b"\n"
 
     def _first_line(self, timeout_seconds: float) -> bytes:
         assert self._child is not None and self._child.stdout is not None

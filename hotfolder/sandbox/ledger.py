@@ -2,8 +2,11 @@
 
 `requests.jsonl` in the data folder holds one JSON object a line, with `event` one of
 `answered` (a request has its answer: method, route, status, paid, ids, seconds),
-`charged` (a paid call was accepted and its work begins) and
-`refunded` (that work was refused as unsuitable, so the 4xx means "not executed").
+`charged` (a paid call was accepted and its work begins),
+`refunded` (that work was refused as unsuitable, so the 4xx means "not executed") and
+`faulted` (a rule of the file of faults hit a request: `fault` is which, `processed` whether its work was
+accepted all the same, `status` what the client is told, null if nothing; if it is told something, there is an
+`answered` line, too).
 No key, no signature, and no text of a caller's other than ids that the sandbox itself gave out.
 """
 
@@ -48,12 +51,12 @@ IDS = "sandbox.ids"
 
 @dataclass(frozen=True)
 class Entry:
-    """One line. `status` is None unless answered.
+    """One line. `status` is None unless answered. `fault` and `processed` are None unless faulted.
 
     `ids` may hold project, group, photo, image, result and object.
     """
 
-    event: Literal["answered", "charged", "refunded"]
+    event: Literal["answered", "charged", "refunded", "faulted"]
     time: str
     origin: str
     method: str
@@ -62,6 +65,8 @@ class Entry:
     paid: bool = False
     seconds: float | None = None
     ids: dict[str, str] = field(default_factory=dict)
+    fault: str | None = None
+    processed: bool | None = None
 
 
 class Ledger:
@@ -86,6 +91,10 @@ class Ledger:
     def refund(self, route: str, **ids: str) -> None:
         """Note that the work last charged for these ids was refused, and is not paid."""
         self.write("refunded", origin="api", method="POST", route=route, paid=True, ids=ids)
+
+    def fault(self, scope: Scope, *, origin: str, fault: str, processed: bool, status: int | None) -> None:
+        """Note that the request of `scope` is going wrong on purpose, and how far it came."""
+        self.write("faulted", **asked(scope, origin), fault=fault, processed=processed, status=status)
 
 
 def read_ledger(folder: Path) -> list[Entry]:
@@ -120,6 +129,19 @@ def note(scope: Scope, **ids: str) -> None:
     scope.setdefault(IDS, {}).update(ids)
 
 
+def asked(scope: Scope, origin: str) -> dict[str, Any]:
+    """What a line says of the request itself."""
+    route = route_of(scope["path"])
+    method = scope["method"] if scope["method"].isalpha() else "?"
+    return {
+        "origin": origin,
+        "method": method,
+        "route": route,
+        "paid": route in PAID_ROUTES,
+        "ids": scope[IDS],
+    }
+
+
 class Recorder:
     """ASGI middleware: writes one `answered` line for each request."""
 
@@ -151,14 +173,5 @@ class Recorder:
             raise
 
     def _answered(self, scope: Scope, status: int, seconds: float) -> None:
-        route = route_of(scope["path"])
-        self._ledger.write(
-            "answered",
-            origin=self._origin,
-            method=scope["method"] if scope["method"].isalpha() else "?",
-            route=route,
-            status=status,
-            paid=route in PAID_ROUTES,
-            seconds=round(seconds, 4),
-            ids=scope[IDS],
-        )
+        facts = asked(scope, self._origin)
+        self._ledger.write("answered", **facts, status=status, seconds=round(seconds, 4))

@@ -87,6 +87,17 @@ class Records:
     def has_project(self, identifier: str) -> bool:
         return bool(self._rows("SELECT 1 FROM projects WHERE id = ?", identifier))
 
+    def title(self, identifier: str) -> str | None:
+        """The title of the project which has that id, or of whose groups or photos one has it."""
+        rows = self._rows(
+            "SELECT title FROM projects WHERE id = ?1 UNION ALL"
+            " SELECT title FROM groups JOIN projects ON projects.id = project WHERE groups.id = ?1 UNION ALL"
+            " SELECT title FROM photos JOIN groups ON groups.id = owner"
+            " JOIN projects ON projects.id = project WHERE photos.id = ?1",
+            identifier,
+        )
+        return str(rows[0][0]) if rows else None
+
     def add_group(self, project: str, *, lens: bool, perspective: bool, photographer: bool) -> str:
         identifier = str(uuid.uuid4())
         self._run(

@@ -12,6 +12,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from hotfolder.sandbox.app import create_app
+from hotfolder.sandbox.faults.book import RuleBook
+from hotfolder.sandbox.faults.exchange import Surroundings
+from hotfolder.sandbox.faults.injector import Faults
+from hotfolder.sandbox.faults.outage import Outage
+from hotfolder.sandbox.faults.wire import OpenProtocol
 from hotfolder.sandbox.merging import Merging
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import Sandbox, open_sandbox
@@ -27,10 +32,36 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
+        self._address = ("", 0)
+        self._kept: socket.socket | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.up.set()
+
+    def leave(self) -> None:
+        """Refuse all connections and close idle ones, until `come_back`. The port stays taken, if it can."""
+        listener = self.servers[0].sockets[0]
+        self._address = listener.getsockname()[:2]
+        for server in self.servers:
+            server.close()
+        with contextlib.suppress(SandboxError):
+            self._kept = listening(*self._address)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+
+    async def come_back(self) -> None:
+        """Listen again. Raises SandboxError when the port is somebody else's by now."""
+        listener, self._kept = self._kept or listening(*self._address), None
+        if self.should_exit:
+            listener.close()
+        else:
+            await self.startup([listener])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -46,16 +77,19 @@ async def serve(
     """Serve until `stop` is set, then end within 3 seconds. A merge in the works is run again at next start.
 
     `announce(api_base_url, storage_base_url)` is called once both origins answer, with the real ports.
-    Raises SandboxError when an address or the data folder can't be had.
+    Raises SandboxError when an address or the data folder can't be had, or the file of faults is no good.
     """
+    book = RuleBook(settings.faults) if settings.faults is not None else None
     with ExitStack() as stack:
         api_socket = stack.enter_context(listening(settings.host, settings.port))
         storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
         storage_base_url = settings.storage_public_url or base_url(storage_socket)
         sandbox = stack.enter_context(open_sandbox(settings, storage_base_url.rstrip("/")))
-        async with working(sandbox) as merging:
-            api = Server(configuration(create_app(sandbox, merging)))
-            storage = Server(configuration(create_storage(sandbox)))
+        async with working(sandbox) as merging, Outage() as outage:
+            faults = Faults(book, Surroundings(sandbox, outage)) if book is not None else None
+            api = Server(configuration(create_app(sandbox, merging, faults), faults))
+            storage = Server(configuration(create_storage(sandbox, faults), faults))
+            outage.listeners |= {"api": api, "storage": storage}
             async with asyncio.TaskGroup() as tasks:
                 serving = [
                     tasks.create_task(api.serve([api_socket])),
@@ -89,11 +123,11 @@ async def working(sandbox: Sandbox) -> AsyncIterator[Merging]:
         await sandbox.operation_lane.stop()
 
 
-def configuration(app: ASGIApp) -> uvicorn.Config:
+def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:
     """No access log: it would hold signed URLs."""
     return uvicorn.Config(
         app,
-        http="h11",
+        http=OpenProtocol if faults is not None else "h11",
         ws="none",
         lifespan="off",
         log_level="warning",

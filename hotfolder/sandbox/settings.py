@@ -20,6 +20,7 @@ class SandboxSettings:
     """All of the sandbox's settings. Sizes are bytes, lengths pixels, times seconds; port 0 is any free one.
 
     `merge_delay_seconds` and `operation_delay_seconds` are floors: the work takes at least so long.
+    `faults` is a file of rules for what goes wrong on purpose, read again whenever it changes.
     `engine` is a module (or `module:object`) that satisfies `hotfolder.sandbox.engine.Engine`.
     """
 
@@ -30,6 +31,7 @@ class SandboxSettings:
     storage_port: int = 8801
     storage_public_url: str | None = None
     required_key: str | None = field(default=None, repr=False)
+    faults: Path | None = None
     engine: str = IMAGING_ENGINE
     long_edge: int = 3000
     operation_format: OperationFormat = "png"

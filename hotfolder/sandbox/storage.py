@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from hotfolder.sandbox.faults.injector import Faults, Injector
 from hotfolder.sandbox.intake import drain
 from hotfolder.sandbox.ledger import Recorder, note
 from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS
@@ -22,8 +23,8 @@ from hotfolder.sandbox.state import Sandbox
 PIECE_BYTES = 1024**2
 
 
-def create_storage(sandbox: Sandbox) -> Starlette:
-    """The application of the storage origin."""
+def create_storage(sandbox: Sandbox, faults: Faults | None = None) -> Starlette:
+    """The application of the storage origin. `faults` stand before all of it."""
     calls = StorageCalls(sandbox)
 
     async def put_object(request: Request) -> Response:
@@ -36,13 +37,16 @@ def create_storage(sandbox: Sandbox) -> Starlette:
     async def get_object(request: Request) -> Response:
         return calls.refusal(request) or calls.get(request)
 
+    middleware = [Middleware(Recorder, ledger=sandbox.ledger, origin="storage")]
+    if faults is not None:
+        middleware.append(Middleware(Injector, origin="storage", faults=faults))
     path = "/{bucket}/{name}"
     return Starlette(
         routes=[
             Route(path, get_object, methods=["GET", "HEAD"]),
             Route(path, put_object, methods=["PUT"]),
         ],
-        middleware=[Middleware(Recorder, ledger=sandbox.ledger, origin="storage")],
+        middleware=middleware,
     )
 
 

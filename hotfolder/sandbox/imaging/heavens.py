@@ -122,7 +122,9 @@ def paint_clouds(shape: tuple[int, int], rows: npt.NDArray[np.float32], cover: f
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )
-    density = np.clip((noise - (1 - cover)) / 0.38, 0, 1)
+    # By what is in view, so that no seed gives an empty or a covered sky.
+    clear_below = float(np.quantile(noise[rows < 0.95][::4, ::4], 1 - cover))
+    density = np.clip((noise - clear_below) / 0.33, 0, 1)
     softened = density * density * (3 - 2 * density)
     return np.asarray(softened * np.clip((1.02 - rows) * 6, 0, 1)[:, None], np.float32)
 

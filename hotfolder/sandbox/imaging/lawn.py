@@ -14,7 +14,7 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_searc
 from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, local_spread, refine, regions, to_lab
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
-FRESH = (50.0, -22.0, 31.0)
+FRESH = (47.0, -27.0, 35.0)
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Strength:
     evenness: float
 
 
-STRENGTHS = {"light": Strength(0.5, 0.3), "medium": Strength(0.8, 0.6), "strong": Strength(1.0, 0.85)}
+STRENGTHS = {"light": Strength(0.5, 0.3), "medium": Strength(0.8, 0.7), "strong": Strength(1.0, 0.9)}
 
 
 def freshen_lawn(pixels: Picture, lawn_type: str) -> Picture:

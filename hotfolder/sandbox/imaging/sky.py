@@ -40,17 +40,20 @@ def find_sky(pixels: Picture) -> Sky:
     In a room all that the windows show counts towards the 3 %, since all of it takes the new sky's light.
     """
     small = at_search_size(pixels)
-    candidates = skylike(small)
-    found = open_sky(small, candidates)
+    found = open_sky(small, skylike(small))
+    walls = np.zeros_like(found)
     outdoors = None
     radius = max(2, round(max(pixels.shape[:2]) * 0.004))
-    if not found.any():
+    if found.any():
+        patches, walls = pale_surfaces(small, found)
+        found |= patches
+    else:
         view = find_view(small)
         found = view.sky
         outdoors = refine(view.outdoors, pixels, radius, 1e-3)
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
     if found.any():
-        mask = np.maximum(mask, between_leaves(pixels, small, found, outdoors))
+        mask = np.maximum(mask, between_leaves(pixels, small, found, walls, outdoors))
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
     if share < LEAST_SHARE or not found.any():
         raise Unsuitable(
@@ -104,14 +107,15 @@ def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
     return np.asarray((cv2.resize(sky, size, interpolation=cv2.INTER_NEAREST) > 0) & (candidates | core))
 
 
-def between_leaves(pixels: Picture, small: Picture, found: Bits, outdoors: Plane | None) -> Plane:
+def between_leaves(
+    pixels: Picture, small: Picture, found: Bits, walls: Bits, outdoors: Plane | None
+) -> Plane:
     """How far the sky shows through the leaves near it, 0 to 1 at the size of `pixels`."""
     height, width = found.shape
-    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    foliage = (green_red < -3) & (blue_yellow > 2)
-    leafy = cv2.blur(foliage.astype(np.float32), (15, 15)) > 0.25
-    rough = cv2.blur(local_spread(np.ascontiguousarray(lightness), 7), (15, 15)) > 4.5
-    zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls(small, found, foliage)
+    lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
+    leafy = cv2.blur(foliage(small).astype(np.float32), (15, 15)) > 0.25
+    rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
+    zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls
     zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
     reach = cv2.GaussianBlur(zone.astype(np.float32), (0, 0), 3)
     shape = (pixels.shape[0], pixels.shape[1])
@@ -125,14 +129,28 @@ def between_leaves(pixels: Picture, small: Picture, found: Bits, outdoors: Plane
     return np.asarray(open_part * light_enough * pale_enough, np.float32)
 
 
-def walls(small: Picture, found: Bits, foliage: Bits) -> Bits:
-    """Calm pale surfaces that are no sky, for want of leaves around them, with a margin."""
-    calm = skylike(small) & (local_spread(np.ascontiguousarray(to_lab(small)[:, :, 0]), 7) < 7) & ~found
-    surfaces = np.zeros_like(found)
-    for region in regions(calm, 0.001 * calm.size):
-        if foliage[grow(region.bits, 6) & ~grow(region.bits, 2)].mean() < 0.5:
-            surfaces |= region.bits
-    return grow(surfaces, 8)
+def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
+    """What else is calm and pale: patches of sky framed by leaves or by the frame's top, and walls."""
+    lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
+    leaves = foliage(small)
+    calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
+    horizon = int(np.nonzero(found.any(axis=1))[0].max())
+    dimmest = float(np.percentile(lightness[found], 10)) - 5
+    patches, walls = np.zeros_like(found), np.zeros_like(found)
+    for region in regions(calm, 0.0004 * calm.size):
+        around = leaves[grow(region.bits, 8) & ~grow(region.bits, 3)].mean()
+        framed = around > 0.4 or region.top == 0
+        bright = np.median(lightness[region.bits]) > dimmest
+        if framed and bright and region.middle_row < horizon:
+            patches |= region.bits
+        elif around < 0.5:
+            walls |= region.bits
+    return grow(patches, 2), grow(walls, 8)
+
+
+def foliage(small: Picture) -> Bits:
+    _, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    return np.asarray((green_red < -3) & (blue_yellow > 2))
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

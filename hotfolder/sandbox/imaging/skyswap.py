@@ -15,7 +15,7 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
-LAMPLIGHT = np.array([1.0, 0.78, 0.45], np.float32)
+LAMPLIGHT = np.array([1.0, 0.75, 0.38], np.float32)
 
 
 def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
@@ -34,8 +34,8 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
         outdoors = 1 if sky.outdoors is None else sky.outdoors[:, :, None]
         ground = ground + (dusk - ground) * outdoors
         if sky.outdoors is None:
-            glow = lit_windows(pixels)[:, :, None] * np.float32(0.75 * DUSK[sky_sub_type])
-            ground = ground + (LAMPLIGHT * (0.55 + 0.6 * colour) - ground) * glow
+            glow = lit_windows(pixels)[:, :, None] * np.float32(0.95 * DUSK[sky_sub_type])
+            ground = ground + (LAMPLIGHT * (0.8 + 0.4 * colour) - ground) * glow
     mixed = ground * (1 - alpha) + painted * alpha
     return to_bytes(mixed)
 
@@ -88,7 +88,8 @@ def lit_windows(pixels: Picture) -> Plane:
     panes = [pane for pane in find_panes(small) if pane_area(pane) < 0.03 * lightness.size]
     # Glass is gray; doors and bricks have a colour, and frames are white.
     glass = fill(panes, lightness.shape) & (lightness < 52) & (np.hypot(green_red, blue_yellow) < 12)
-    glow = cv2.GaussianBlur(glass.astype(np.float32), (0, 0), 1.2)
+    whole = cv2.morphologyEx(glass.astype(np.uint8), cv2.MORPH_OPEN, np.ones((6, 6), np.uint8))
+    glow = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), 1.2)
     return resize(np.asarray(glow, np.float32), (pixels.shape[0], pixels.shape[1]))
 
 
