@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.store import NewFile, NewJob, Store
+from hotfolder.jobs.tables import FileRole
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity, Photo
+
+AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+MakeJob = Callable[..., NewJob]
+
+
+@pytest.fixture
+def at() -> datetime:
+    return AT
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_store(tmp_path / "state")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(database: Engine) -> Store:
+    return Store(database)
+
+
+@pytest.fixture
+def ledger(database: Engine) -> Ledger:
+    return Ledger(database)
+
+
+@pytest.fixture
+def new_job() -> MakeJob:
+    """`new_job(hashes, **changes)`: a job of one photo for each hash, and one companion."""
+
+    def make(hashes: str = "abc", **changes: object) -> NewJob:
+        files = tuple(
+            NewFile(
+                f"{name}.jpg",
+                FileIdentity(10, 1, 2, position),
+                FileRole.PHOTO,
+                Photo(
+                    Path(f"/inbox/elm/kitchen/{name}.jpg"),
+                    FileIdentity(10, 1, 2, position),
+                    name,
+                    "JPEG",
+                    4,
+                    3,
+                    0.5,
+                ),
+            )
+            for position, name in enumerate(hashes)
+        )
+        notes = NewFile("notes.txt", FileIdentity(5, 1, 2, 99), FileRole.COMPANION)
+        usual = {
+            "inbox": "inbox",
+            "project": "elm",
+            "folder": "kitchen",
+            "room": "kitchen",
+            "title": "elm",
+            "files": (*files, notes),
+            "recipe": Recipe(),
+        }
+        return NewJob(**{**usual, **changes})  # type: ignore[arg-type]
+
+    return make

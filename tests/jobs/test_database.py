@@ -1,0 +1,124 @@
+"""Opening the store: what it refuses, and that it leaves what it refuses as it was."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import StoreError
+from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
+from hotfolder.jobs.store import NewJob, Store
+
+
+def state_with(tmp_path: Path, content: bytes) -> Path:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / FILE_NAME).write_bytes(content)
+    return state
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 300, b"SQLite format 3\0" + b"\x07" * 5000])
+def test_a_corrupt_store_is_refused_and_left_untouched(tmp_path: Path, content: bytes) -> None:
+    state = state_with(tmp_path, content)
+    with pytest.raises(StoreError, match="can't be read") as refused:
+        open_store(state)
+    assert "backup" in refused.value.hint
+    assert (state / FILE_NAME).read_bytes() == content
+
+
+def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
+    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    state = tmp_path / "state"
+    database = open_store(state)
+    for _ in range(50):
+        Store(database).create(new_job(), "origin", at)
+    database.dispose()
+    content = bytearray((state / FILE_NAME).read_bytes())
+    content[4096:12288] = b"\xa5" * 8192
+    (state / FILE_NAME).write_bytes(content)
+    with pytest.raises(StoreError, match="can't be read"):
+        open_store(state)
+    assert (state / FILE_NAME).read_bytes() == content
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_untouched(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    open_store(state).dispose()
+    with sqlite3.connect(state / FILE_NAME) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    content = (state / FILE_NAME).read_bytes()
+    with pytest.raises(StoreError, match="newer hotfolder"):
+        open_store(state)
+    assert (state / FILE_NAME).read_bytes() == content
+
+
+MOUNTS = """\
+/dev/sda1 / ext4 rw 0 0
+//nas/photos {root}/share cifs rw 0 0
+nas:/more {root}/with\\040space nfs4 rw 0 0
+/dev/sdb1 {root}/share/local xfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize("place", ["share/state", "share/deep/er/state", "with space/state"])
+def test_a_state_folder_on_a_share_is_refused(tmp_path: Path, place: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS.format(root=tmp_path))
+    with pytest.raises(StoreError, match="network file system"):
+        refuse_network_folder(tmp_path / place, mounts)
+
+
+@pytest.mark.parametrize("place", ["state", "share/local/state", "sharestate"])
+def test_a_state_folder_on_a_local_disk_is_taken(tmp_path: Path, place: str) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS.format(root=tmp_path))
+    refuse_network_folder(tmp_path / place, mounts)
+    refuse_network_folder(tmp_path / place, tmp_path / "no mounts here")
+
+
+def test_reading_makes_no_store_and_writes_nothing(tmp_path: Path) -> None:
+    assert read_store(tmp_path / "state") is None
+    assert not (tmp_path / "state").exists()
+    open_store(tmp_path / "state").dispose()
+    database = read_store(tmp_path / "state")
+    assert database is not None
+    with pytest.raises(Exception, match="readonly"):
+        Store(database).post("daemon", {}, datetime.now().astimezone())
+    database.dispose()
+
+
+def test_writers_from_several_processes_wait_for_each_other(
+    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    """Connections of their own, as processes have."""
+    state = tmp_path / "state"
+    open_store(state).dispose()
+    problems: list[Exception] = []
+
+    def write() -> None:
+        database = open_store(state)
+        try:
+            for _ in range(10):
+                Store(database).create(new_job(again=True), "origin", at)
+        except Exception as problem:
+            problems.append(problem)
+        finally:
+            database.dispose()
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+    database = open_store(state)
+    jobs = Store(database).active()
+    database.dispose()
+    assert sorted(job.generation for job in jobs) == list(range(1, 41))

@@ -1,0 +1,198 @@
+"""The gate: nobody asks a dead API twice as often because many are waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from hotfolder.errors import (
+    BadWorld,
+    KeyRejected,
+    LocalTrouble,
+    OutcomeUnknown,
+    RequestRefused,
+    SetChanged,
+    TooManyRequests,
+    Unreachable,
+)
+from hotfolder.jobs.gate import Gate
+
+
+class HeldClock:
+    """Stands still until `pass_seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.seconds + seconds
+        while self.seconds < until:  # noqa: ASYNC110 - a test moves the hand without telling
+            await asyncio.sleep(0)
+
+    async def pass_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
+        await settle()
+
+
+async def settle() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+class Callers:
+    """So many requests that all want through, and that end only when they are told how."""
+
+    def __init__(self, gate: Gate, number: int) -> None:
+        self.inside: list[asyncio.Future[None]] = []
+        self.tasks = [asyncio.create_task(self.call(gate)) for _ in range(number)]
+
+    async def call(self, gate: Gate) -> None:
+        async with gate:
+            answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.inside.append(answer)
+            await answer
+
+    async def end_one(self, error: Exception | None = None) -> None:
+        answer = self.inside.pop(0)
+        if error is None:
+            answer.set_result(None)
+        else:
+            answer.set_exception(error)
+        await settle()
+
+    async def close(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def shut(gate: Gate, error: BadWorld) -> None:
+    with pytest.raises(type(error)):
+        async with gate:
+            raise error
+
+
+@pytest.fixture
+def clock() -> HeldClock:
+    return HeldClock()
+
+
+@pytest.fixture
+def gate(clock: HeldClock) -> Gate:
+    return Gate(clock)
+
+
+async def test_an_open_gate_lets_everybody_in(gate: Gate) -> None:
+    callers = Callers(gate, 5)
+    await settle()
+    assert len(callers.inside) == 5
+    await callers.close()
+
+
+async def test_after_a_bad_world_one_probe_at_a_time_goes_through(gate: Gate, clock: HeldClock) -> None:
+    await shut(gate, Unreachable("down"))
+    callers = Callers(gate, 5)
+    await clock.pass_seconds(0.9)
+    assert callers.inside == []
+    await clock.pass_seconds(0.2)
+    assert len(callers.inside) == 1
+    await callers.end_one(Unreachable("still down"))
+    assert callers.inside == []
+    await clock.pass_seconds(1.9)
+    assert callers.inside == []
+    await clock.pass_seconds(0.2)
+    assert len(callers.inside) == 1
+    await callers.close()
+
+
+async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trouble(
+    gate: Gate, clock: HeldClock
+) -> None:
+    await shut(gate, Unreachable("down"))
+    assert gate.trouble is not None and gate.trouble.message == "down"
+    callers = Callers(gate, 5)
+    await clock.pass_seconds(1.1)
+    assert gate.bad_seconds() == pytest.approx(1.1)
+    await callers.end_one()
+    assert len(callers.inside) == 4
+    assert (gate.trouble, gate.bad_seconds()) == (None, 0.0)
+    await callers.close()
+
+
+async def test_the_wish_of_the_server_is_obeyed(gate: Gate, clock: HeldClock) -> None:
+    await shut(gate, TooManyRequests("slowly", retry_after_seconds=30))
+    callers = Callers(gate, 2)
+    await clock.pass_seconds(29)
+    assert callers.inside == []
+    await clock.pass_seconds(1.5)
+    assert len(callers.inside) == 1
+    await callers.close()
+
+
+async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(gate: Gate, clock: HeldClock) -> None:
+    callers = Callers(gate, 2)
+    await settle()
+    await callers.end_one(Unreachable("down"))
+    await callers.end_one(TooManyRequests("slowly", retry_after_seconds=60))
+    late = Callers(gate, 1)
+    await clock.pass_seconds(59)
+    assert late.inside == []
+    await clock.pass_seconds(1.5)
+    assert len(late.inside) == 1
+    await callers.close()
+    await late.close()
+
+
+async def test_failures_that_were_under_way_together_count_as_one(gate: Gate, clock: HeldClock) -> None:
+    callers = Callers(gate, 8)
+    await settle()
+    for _ in range(8):
+        await callers.end_one(Unreachable("down"))
+    late = Callers(gate, 1)
+    await clock.pass_seconds(1.1)
+    assert len(late.inside) == 1
+    await callers.close()
+    await late.close()
+
+
+@pytest.mark.parametrize("make", [OutcomeUnknown, LocalTrouble, SetChanged])
+async def test_a_probe_that_proves_nothing_leaves_the_gate_shut_and_the_next_may_try(
+    gate: Gate, clock: HeldClock, make: Callable[[str], Exception]
+) -> None:
+    await shut(gate, KeyRejected("wrong key"))
+    callers = Callers(gate, 3)
+    await clock.pass_seconds(1.1)
+    await callers.end_one(make("of this job alone"))
+    assert gate.trouble is not None
+    await clock.pass_seconds(0.1)
+    assert len(callers.inside) == 1
+    await callers.close()
+
+
+async def test_a_cancelled_probe_does_not_lock_the_others_out(gate: Gate, clock: HeldClock) -> None:
+    await shut(gate, Unreachable("down"))
+    callers = Callers(gate, 1)
+    await clock.pass_seconds(1.1)
+    await callers.close()
+    late = Callers(gate, 1)
+    await clock.pass_seconds(0.1)
+    assert len(late.inside) == 1
+    await late.close()
+
+
+async def test_a_refusal_shows_that_the_api_is_there(gate: Gate, clock: HeldClock) -> None:
+    await shut(gate, Unreachable("down"))
+    callers = Callers(gate, 3)
+    await clock.pass_seconds(1.1)
+    await callers.end_one(RequestRefused("no such group", status=404))
+    assert len(callers.inside) == 2
+    await callers.close()

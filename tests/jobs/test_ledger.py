@@ -1,0 +1,105 @@
+"""The ledger: at most one call holds a key, by index and not by care."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.ledger import AlreadyHeld, Ledger
+from hotfolder.jobs.tables import Call, CallState, Result
+
+
+def call(key: str = "k", job: str = "job1") -> Call:
+    return Call(key=key, job_id=job, operation="merge", parameters="{}", started_at="")
+
+
+def result(number: int, position: int = 0) -> Result:
+    return Result(
+        call_id=number,
+        position=position,
+        file=f"{position}.jpg",
+        sha256="f",
+        size_bytes=1,
+        format="JPEG",
+        width=4,
+        height=3,
+    )
+
+
+def test_an_intent_is_on_the_disk_for_others_when_begin_returns(
+    ledger: Ledger, at: datetime, tmp_path: Path
+) -> None:
+    ledger.begin(call(), at)
+    other = open_store(tmp_path / "state")
+    known = Ledger(other).known("k")
+    other.dispose()
+    assert known is not None and known.state == CallState.STARTED
+
+
+@pytest.mark.parametrize("how", ["started", "answered", "unknown", "succeeded"])
+def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: str) -> None:
+    number = ledger.begin(call(), at)
+    if how == "answered":
+        ledger.answer(number, "{}", at)
+    elif how == "unknown":
+        ledger.conclude(number, CallState.UNKNOWN, "lost")
+    elif how == "succeeded":
+        ledger.keep(number, [result(number)])
+    known = ledger.known("k")
+    assert known is not None and known.state == how
+    with pytest.raises(AlreadyHeld):
+        ledger.begin(call(job="job2"), at)
+
+
+def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) -> None:
+    for _ in range(3):
+        number = ledger.begin(call(), at)
+        ledger.conclude(number, CallState.NOT_EXECUTED, "refused")
+    assert ledger.known("k") is None
+    assert ledger.begin(call(), at) > 0
+    assert len(ledger.of_job("job1")) == 4
+
+
+def test_of_many_threads_that_begin_at_once_one_may_send(tmp_path: Path, at: datetime) -> None:
+    state = tmp_path / "state"
+    open_store(state).dispose()
+    start = threading.Barrier(8)
+    outcomes: list[str] = []
+
+    def begin() -> None:
+        database: Engine = open_store(state)
+        start.wait()
+        for key in ("k1", "k2", "k3"):
+            try:
+                Ledger(database).begin(call(key), at)
+                outcomes.append(f"{key} begun")
+            except AlreadyHeld:
+                outcomes.append(f"{key} held")
+        database.dispose()
+
+    threads = [threading.Thread(target=begin) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(outcomes) == 24
+    assert sorted(outcome for outcome in outcomes if "begun" in outcome) == [
+        "k1 begun",
+        "k2 begun",
+        "k3 begun",
+    ]
+
+
+def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: datetime) -> None:
+    number = ledger.begin(call(), at)
+    ledger.answer(number, '{"raw": true}', at)
+    for _ in range(2):
+        ledger.keep(number, [result(number, 1), result(number, 0)])
+    assert [one.position for one in ledger.results(number)] == [0, 1]
+    known = ledger.known("k")
+    assert known is not None and (known.state, known.answer) == (CallState.SUCCEEDED, '{"raw": true}')

@@ -1,0 +1,112 @@
+"""The job store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+
+from hotfolder.jobs.states import Event, IllegalMove, State
+from hotfolder.jobs.store import NewJob, Store
+from hotfolder.jobs.tables import FileRole
+
+ORIGIN = "https://api.stagerai.com"
+MakeJob = Callable[..., NewJob]
+
+
+def test_a_new_job_is_queued_with_all_its_files_in_order(
+    store: Store, new_job: MakeJob, at: datetime
+) -> None:
+    job = store.create(new_job("cab", middle="a.jpg"), ORIGIN, at)
+    files = store.files(job.id)
+    assert job.state == State.QUEUED
+    assert [file.name for file in files] == ["c.jpg", "a.jpg", "b.jpg", "notes.txt"]
+    assert [file.role for file in files] == [FileRole.PHOTO] * 3 + [FileRole.COMPANION]
+    assert [file.name for file in files if file.is_middle] == ["a.jpg"]
+
+
+def test_a_job_with_a_reason_is_refused_from_the_start(store: Store, new_job: MakeJob, at: datetime) -> None:
+    assert store.create(new_job(reason="eight photos"), ORIGIN, at).state == State.REFUSING
+
+
+def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: MakeJob, at: datetime) -> None:
+    job = store.create(new_job(), ORIGIN, at)
+    with pytest.raises(IllegalMove):
+        store.advance(job.id, Event.FINISH, at, group_id="g1")
+    unmoved = store.job(job.id)
+    assert unmoved is not None and (unmoved.state, unmoved.group_id) == (State.QUEUED, None)
+    store.advance(job.id, Event.UPLOAD, at)
+    moved = store.advance(job.id, Event.MERGE, at, group_id="g1")
+    assert (moved.state, moved.group_id) == (State.MERGING, "g1")
+    assert [moment.state for moment in store.story(job.id)] == ["queued", "uploading", "merging"]
+
+
+def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob, at: datetime) -> None:
+    job = store.create(new_job(), ORIGIN, at)
+    store.change(job.id, reason="no network", hint="wait")
+    assert store.advance(job.id, Event.UPLOAD, at).reason == ""
+    refused = store.advance(job.id, Event.REFUSE, at, reason="bad", hint="better")
+    assert (refused.reason, refused.hint) == ("bad", "better")
+    assert store.advance(job.id, Event.FINISH, at).reason == "bad"
+
+
+def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datetime) -> None:
+    made = [
+        store.create(new_job(str(number)), ORIGIN, at + timedelta(seconds=seconds)).id
+        for number, seconds in enumerate((30, 10, 20))
+    ]
+    assert [job.id for job in store.active()] == [made[1], made[2], made[0]]
+
+
+def test_again_raises_the_generation_of_these_photos_at_this_api_alone(
+    store: Store, new_job: MakeJob, at: datetime
+) -> None:
+    made = [
+        store.create(new_job("ab"), ORIGIN, at).generation,
+        store.create(new_job("ba", again=True), ORIGIN, at).generation,
+        store.create(new_job("ab"), ORIGIN, at).generation,
+        store.create(new_job("abc"), ORIGIN, at).generation,
+        store.create(new_job("ab"), "sandbox", at).generation,
+    ]
+    assert made == [0, 1, 1, 0, 0]
+
+
+def failed(store: Store, new: NewJob, at: datetime) -> str:
+    job = store.create(new, ORIGIN, at)
+    store.advance(job.id, Event.FINISH, at)
+    return job.id
+
+
+def test_who_needs_a_person_is_found_by_project_or_by_photos(
+    store: Store, new_job: MakeJob, at: datetime
+) -> None:
+    same_project = failed(store, new_job("x", reason="bad"), at)
+    same_photos = failed(store, new_job("abc", reason="bad", project="oak"), at)
+    failed(store, new_job("y", reason="bad", project="oak"), at)
+    store.create(new_job("z"), ORIGIN, at)
+    assert {job.id for job in store.needing_person(new_job("bca"), ORIGIN)} == {same_project, same_photos}
+
+
+def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob, at: datetime) -> None:
+    old = failed(store, new_job(reason="bad"), at)
+    active = store.create(new_job("q"), ORIGIN, at)
+    new = store.create(new_job(), ORIGIN, at, supersedes=[old, active.id])
+    spoken_for, untouched = store.job(old), store.job(active.id)
+    assert spoken_for is not None and spoken_for.state == State.SUPERSEDED
+    assert untouched is not None and untouched.state == State.QUEUED
+    assert new.id in store.story(old)[-1].text
+
+
+def test_api_projects_are_remembered_for_each_api(store: Store) -> None:
+    store.remember_api_project(ORIGIN, "inbox", "elm", "p1")
+    assert store.api_project(ORIGIN, "inbox", "elm") == "p1"
+    assert store.api_project("sandbox", "inbox", "elm") is None
+    assert store.api_project(ORIGIN, "inbox", "oak") is None
+
+
+def test_the_store_knows_itself_again(store: Store, at: datetime) -> None:
+    made, first = store.identity(at)
+    again, second = store.identity(at)
+    assert (first, second) == (True, False)
+    assert made == again
