@@ -22,6 +22,7 @@ HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9
 
 Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
 AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
+PaidCalls = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -157,6 +158,15 @@ class Limits(Frozen):
     merges: AtOnce = Field(default=8, description="Merges running at once.")
     operations: AtOnce = Field(default=4, description="Sky, lawn and staging requests running at once.")
     downloads: AtOnce = Field(default=4, description="Results fetched at once.")
+    paid_calls_per_day: PaidCalls | None = Field(
+        default=None, description="The most paid calls between two midnights; left out: no limit."
+    )
+    paid_calls_per_project: PaidCalls | None = Field(
+        default=None, description="The most paid calls for one project's folder; left out: no limit."
+    )
+    paid_calls_per_job: PaidCalls | None = Field(
+        default=None, description="The most paid calls for one set; left out: no limit."
+    )
     photo_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
         default=200 * MIB, description="The largest photo that is taken, in bytes."
     )

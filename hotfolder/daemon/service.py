@@ -21,12 +21,15 @@ from hotfolder.daemon.reporter import Reporter
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import recheck
+from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
@@ -43,6 +46,8 @@ logger = log.get("daemon")
 
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
+JOBS_PER_MERGE = 8
+"""How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 IDLE_LOOKS = 3
 """How many looks in a row must find nothing to do, a look being 0.2 s."""
 
@@ -86,10 +91,12 @@ class Daemon:
         self.lock = StateLock(places.state)
         clear_leftovers(places)
         self.store = Store(open_store(places.state))
+        self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
+        self.ledger.restore()
         self.decoder = Decoder()
         self.tools = self._tools(access, places, passing)
         limits = settings.limits
-        most_jobs = limits.merges + limits.operations + limits.uploads
+        most_jobs = JOBS_PER_MERGE * limits.merges
         self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended)
         self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
         self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
@@ -111,7 +118,7 @@ class Daemon:
             origin=access.origin,
             places=places,
             store=self.store,
-            ledger=Ledger(self.store.database),
+            ledger=self.ledger,
             desk=Desk(),
             client=StagerClient(access.base_url, access.key, timeouts=timeouts),
             storage=StorageClient(access.storage_hosts, timeouts=timeouts),
@@ -128,6 +135,11 @@ class Daemon:
             passing=passing,
             result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
             merge_timeout_seconds=api.merge_timeout_seconds,
+            budgets=Budgets(
+                per_day=limits.paid_calls_per_day,
+                per_project=limits.paid_calls_per_project,
+                per_job=limits.paid_calls_per_job,
+            ),
         )
 
     def _inbox(self, name: str, path: Path, marker_id: str, first_start: bool) -> Inbox:

@@ -32,6 +32,11 @@ class Desk:
             raise LocalTrouble(
                 f"the job store can't be written: {error.orig}", hint="Check the disk that holds `state`."
             ) from None
+        except OSError as error:
+            raise LocalTrouble(
+                f"the ledger of paid calls can't be written: {error.strerror}",
+                hint="Check the disk that holds `state`.",
+            ) from None
 
     def close(self) -> None:
         """Finish what was begun, and stop."""

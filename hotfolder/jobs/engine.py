@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import structlog
 
 from hotfolder import log
 from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, OutcomeUnknown, SetChanged
+from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import ACTIVE, Event, State
@@ -22,6 +24,9 @@ from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.names import safe_name
 
 logger = log.get("engine")
+
+LEAVE_SECONDS = 5.0
+"""How soon a job that waits for a budget or for the end of a pause asks again."""
 
 Step = Callable[[Tools, Job], Awaitable[None]]
 
@@ -115,8 +120,8 @@ class Engine:
         )
 
     def any_stuck(self) -> bool:
-        """Whether a job under way waits for the world to get better."""
-        return bool(self.stuck_since)
+        """Whether a job under way waits for the world to get better; budgets and pauses aside."""
+        return any(since > -math.inf for since in self.stuck_since.values())
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
@@ -207,6 +212,10 @@ class Engine:
             logger.warning("job_waits", reason=error.message, hint=error.hint)
             with suppress(LocalTrouble):  # it may be the store itself that can't be written
                 await tools.desk(tools.store.change, job.id, reason=error.message, hint=error.hint)
+        if isinstance(error, NotAllowed):
+            self.stuck_since[job.id] = -math.inf  # a budget and a pause end in hours, not in seconds
+            await tools.clock.sleep(LEAVE_SECONDS)
+            return
         if isinstance(error, LocalTrouble) or failures > 1:
             await tools.clock.sleep(backoff_seconds(failures))
         self.stuck_since[job.id] = since

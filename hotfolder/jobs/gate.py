@@ -9,6 +9,7 @@ from types import TracebackType
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, SetChanged
+from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
 
@@ -19,6 +20,7 @@ SAYS_NOTHING = (
     asyncio.CancelledError,
     OutcomeUnknown,
     LocalTrouble,
+    NotAllowed,
     SetChanged,
     UrlExpired,
     ResultGone,

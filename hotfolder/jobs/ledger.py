@@ -1,15 +1,21 @@
-"""The ledger of paid calls: record, call, record."""
+"""The ledger of paid calls: record, call, record. In the database, and in a file beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from hotfolder.jobs.tables import HOLDING, Call, CallState, Result, stamp
+from hotfolder import log
+from hotfolder.jobs.allowance import PAUSE, Budgets, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.ledgerfile import LedgerFile
+from hotfolder.jobs.tables import HOLDING, Bulletin, Call, CallState, Result, stamp
+
+logger = log.get("ledger")
 
 
 class AlreadyHeld(RuntimeError):
@@ -17,10 +23,11 @@ class AlreadyHeld(RuntimeError):
 
 
 class Ledger:
-    """Every method is one durable transaction; what it returns is detached."""
+    """Every method is one durable transaction; what it returns is detached. A mere reader has no `file`."""
 
-    def __init__(self, database: Engine) -> None:
+    def __init__(self, database: Engine, file: LedgerFile | None = None) -> None:
         self.database = database
+        self.file = file
 
     def session(self) -> Session:
         return Session(self.database, expire_on_commit=False)
@@ -31,38 +38,53 @@ class Ledger:
             statement = select(Call).where(Call.key == key, col(Call.state).in_(HOLDING))
             return session.exec(statement).one_or_none()
 
-    def begin(self, call: Call, at: datetime) -> int:
-        """Record the intent to make a paid call; returns its number. Raises AlreadyHeld.
+    def begin(self, call: Call, at: datetime, budgets: Budgets | None = None) -> int:
+        """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed, OSError.
 
-        When this returns, the intent has reached the disk, and only then may the request leave.
+        When this returns, the intent has reached the disk twice, and only then may the request leave.
         """
         call.state = CallState.STARTED
         call.started_at = stamp(at)
         try:
             with self.session() as session, session.begin():
+                refuse_unless_allowed(session, call, budgets or Budgets(), at)
                 session.add(call)
                 session.flush()
                 number = call.id
         except IntegrityError:
             raise AlreadyHeld(call.key) from None
         assert number is not None
+        try:
+            self._write_down(call)
+        except OSError:
+            self._set(number, CallState.NOT_EXECUTED, note="its intent could not be written down")
+            raise
         return number
 
     def answer(self, number: int, answer: str, at: datetime) -> None:
         """Record the raw 2xx answer, before anybody looks into it."""
-        self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at))
+        self._write_down(self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at)))
 
     def conclude(self, number: int, state: CallState, note: str) -> None:
-        """Record how a call ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it."""
-        self._set(number, state, note=note)
+        """Record how a call ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it.
 
-    def _set(self, number: int, state: CallState, **changes: str) -> None:
+        After three unknown outcomes in a row everything paid is paused: something is wrong that a person
+        should look at before it costs more.
+        """
+        self._write_down(self._set(number, state, note=note))
+
+    def _set(self, number: int, state: CallState, **changes: str) -> Call:
         with self.session() as session, session.begin():
             call = session.get_one(Call, number)
             call.state = state
             for name, value in changes.items():
                 setattr(call, name, value)
             session.add(call)
+            session.flush()
+            if state == CallState.UNKNOWN and unknown_in_a_row(session):
+                logger.error("paid_calls_paused", reason=UNKNOWNS)
+                session.merge(Bulletin(name=PAUSE, text=UNKNOWNS, updated_at=call.started_at))
+        return call
 
     def keep(self, number: int, results: Sequence[Result]) -> None:
         """Record the pictures that a call bought. Repeating it changes nothing."""
@@ -72,6 +94,38 @@ class Ledger:
             call = session.get_one(Call, number)
             call.state = CallState.SUCCEEDED
             session.add(call)
+        self._write_down(call, results)
+
+    def _write_down(self, call: Call, results: Sequence[Result] = ()) -> None:
+        if self.file is not None:
+            rows = tuple(columns(result, without="call_id") for result in results)
+            self.file.append(columns(call, without="id"), rows)
+
+    def restore(self) -> int:
+        """Take over from the file what the database has lost; returns how many calls.
+
+        A database that was restored from a backup knows less than the file, never more that matters.
+        """
+        if self.file is None:
+            return 0
+        restored = 0
+        for recorded in self.file.read():
+            with self.session() as session, session.begin():
+                call = session.exec(select(Call).where(Call.uid == recorded.call["uid"])).one_or_none()
+                if call is not None and RANK[CallState(call.state)] >= RANK[recorded.call["state"]]:
+                    continue
+                fresh = Call.model_validate({**recorded.call, "id": call.id if call else None})
+                if call is None and fresh.state in HOLDING and held(session, fresh.key):
+                    logger.error("ledger_call_in_conflict", key=fresh.key, job=fresh.job_id)
+                    continue
+                merged = session.merge(fresh)
+                session.flush()
+                for row in recorded.results:
+                    session.merge(Result.model_validate({**row, "call_id": merged.id}))
+                restored += 1
+        if restored:
+            logger.warning("ledger_restored_from_file", calls=restored)
+        return restored
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a call bought, in the answer's order."""
@@ -83,3 +137,24 @@ class Ledger:
         """All paid calls that were begun for a job, in order."""
         with self.session() as session:
             return list(session.exec(select(Call).where(Call.job_id == job_id).order_by(col(Call.id))).all())
+
+
+UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
+RANK = {
+    CallState.STARTED: 0,
+    CallState.UNKNOWN: 1,
+    CallState.ANSWERED: 2,
+    CallState.SUCCEEDED: 3,
+    CallState.NOT_EXECUTED: 4,
+}
+"""How much is known of a call; where database and file differ, the one that knows more is right."""
+
+
+def columns(row: Call | Result, *, without: str) -> dict[str, Any]:
+    """The row's columns but for its number in this database, which another database would not know."""
+    return {name: getattr(row, name) for name in type(row).model_fields if name != without}
+
+
+def held(session: Session, key: str) -> bool:
+    statement = select(Call.id).where(Call.key == key, col(Call.state).in_(HOLDING))
+    return session.exec(statement).first() is not None

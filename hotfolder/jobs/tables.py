@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -28,6 +29,10 @@ class CallState(StrEnum):
 
 HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
+
+
+GIVEN_UP = "given up: "
+"""Begins the note of a call whose outcome stays unknown; one that may still be learnt has another note."""
 
 
 def stamp(at: datetime) -> str:
@@ -91,8 +96,11 @@ class Call(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True)
+    uid: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
     key: str = Field(index=True)
     job_id: str = Field(index=True)
+    inbox: str = ""
+    project: str = Field(default="", index=True)
     operation: str
     parameters: str
     state: str = CallState.STARTED
@@ -101,8 +109,13 @@ class Call(SQLModel, table=True):
     image_id: str | None = None
     answer: str | None = None
     note: str = ""
-    started_at: str
+    started_at: str = Field(default="", index=True)
     answered_at: str | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether nobody expects to learn any more how this call ended."""
+        return self.state == CallState.UNKNOWN and self.note.startswith(GIVEN_UP)
 
 
 class Result(SQLModel, table=True):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotfolder.clock import Clock
+from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Gate
@@ -100,6 +101,7 @@ class Tools:
     passing: Passing
     result_limits: PictureLimits
     merge_timeout_seconds: float
+    budgets: Budgets
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)
 

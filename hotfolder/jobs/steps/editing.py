@@ -85,10 +85,11 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
         intent = Call(
             key=key,
             job_id=job.id,
+            inbox=job.inbox,
+            project=job.project,
             operation=operation.kind,
             parameters=operation.model_dump_json(by_alias=True),
             image_id=image.id,
-            started_at="",
         )
         try:
             await pay(

@@ -9,7 +9,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
-from hotfolder.jobs.steps.paying import give_up, given_up, pay
+from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import Call, Job
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.stager.answers import SignedUrl
@@ -45,11 +45,12 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
     intent = Call(
         key=key,
         job_id=job.id,
+        inbox=job.inbox,
+        project=job.project,
         operation="merge",
         parameters=recipe_of(job).hdr.model_dump_json(by_alias=True),
         api_project_id=project_id,
         group_id=group_id,
-        started_at="",
     )
     try:
         await pay(
@@ -94,7 +95,7 @@ async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
     group ended in failure or isn't completed within the time limit.
     """
     assert call.group_id is not None
-    limit_seconds = 0.0 if given_up(call) else tools.merge_timeout_seconds
+    limit_seconds = 0.0 if call.given_up else tools.merge_timeout_seconds
     began = tools.clock.monotonic()
     strange = ""
     while True:

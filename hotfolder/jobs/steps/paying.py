@@ -11,7 +11,7 @@ from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.tables import Call, CallState
+from hotfolder.jobs.tables import GIVEN_UP, Call, CallState
 from hotfolder.jobs.tools import Tools
 from hotfolder.stager.answers import Answer
 
@@ -22,7 +22,6 @@ P = ParamSpec("P")
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged when the photos aren't any more what is about to be paid for."""
 
-GIVEN_UP = "given up: "
 NAMES = {
     "merge": "the HDR merge",
     "stage": "the staging",
@@ -50,7 +49,7 @@ async def pay(
 
 
 async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
-    number = await tools.desk(tools.ledger.begin, call, tools.clock.now())
+    number = await tools.desk(tools.ledger.begin, call, tools.clock.now(), tools.budgets)
     tools.passing(Checkpoint.INTENT_RECORDED)
     try:
         answer = await request()
@@ -76,16 +75,11 @@ async def record(tools: Tools, write: Callable[P, None], *args: P.args, **kwargs
             await tools.clock.sleep(backoff_seconds(min(failures, 5)))
 
 
-def given_up(call: Call) -> bool:
-    """Whether nobody expects to learn any more how this call ended."""
-    return call.note.startswith(GIVEN_UP)
-
-
 async def give_up(tools: Tools, call: Call, why: str) -> NoReturn:
     """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held."""
     assert call.id is not None
-    reason = call.note.removeprefix(GIVEN_UP) if given_up(call) else why
-    if not given_up(call):
+    reason = call.note.removeprefix(GIVEN_UP) if call.given_up else why
+    if not call.given_up:
         await tools.desk(tools.ledger.conclude, call.id, CallState.UNKNOWN, GIVEN_UP + why)
     raise OutcomeUnknown(
         f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",

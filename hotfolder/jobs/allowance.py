@@ -1,0 +1,67 @@
+"""Whether one more paid call may be made: budgets, and the pause. Asked inside the intent's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from hotfolder.errors import BadWorld
+from hotfolder.jobs.tables import Bulletin, Call, CallState, stamp
+
+PAUSE = "pause"
+"""The name of the bulletin that pauses everything paid while it is there."""
+UNKNOWN_IN_A_ROW = 3
+ENDED = (CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
+DAILY = "paid_calls_per_day"
+
+
+class NotAllowed(BadWorld):
+    """No paid call may be made just now. Nothing is lost by waiting: it goes on by itself, or by `resume`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """The most paid calls, None for no limit. A day is one of the machine's own time zone."""
+
+    per_day: int | None = None
+    per_project: int | None = None
+    per_job: int | None = None
+
+
+def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:
+    """Raise NotAllowed when paid calls are paused or a budget is used up."""
+    pause = session.get(Bulletin, PAUSE)
+    if pause is not None:
+        raise NotAllowed(f"everything paid is paused: {pause.text}", hint="`hotfolder resume` goes on.")
+    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    checks = (
+        (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight)),
+        (
+            budgets.per_project,
+            f"the project {call.project}",
+            "paid_calls_per_project",
+            (col(Call.inbox) == call.inbox) & (col(Call.project) == call.project),
+        ),
+        (budgets.per_job, "this set", "paid_calls_per_job", col(Call.job_id) == call.job_id),
+    )
+    for most, what, setting, condition in checks:
+        if most is None:
+            continue
+        made = session.exec(
+            select(func.count()).select_from(Call).where(Call.state != CallState.NOT_EXECUTED, condition)
+        ).one()
+        if made >= most:
+            later = "It goes on tomorrow by itself; to go on now, " if setting == DAILY else "To go on, "
+            raise NotAllowed(
+                f"the budget of paid calls for {what} is used up ({made} of {most})",
+                hint=f"{later}raise limits.{setting}.",
+            )
+
+
+def unknown_in_a_row(session: Session) -> bool:
+    """Whether the newest calls were all given up without anybody knowing how they ended."""
+    statement = select(Call).where(col(Call.state).in_(ENDED)).order_by(col(Call.id).desc())
+    newest = session.exec(statement.limit(UNKNOWN_IN_A_ROW)).all()
+    return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)
