@@ -40,9 +40,8 @@ def merge(
     """Merge one to seven exposures of one scene into the JPEG `target` (quality 95, 4:4:4), upright.
 
     The picture's longer side is at most `long_edge` pixels. Each correction leaves alone what it can't
-    improve.
-    `photographer_removal` changes nothing: nobody is looked for, since taking a person out can't be done
-    honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a
+    improve. `photographer_removal` changes nothing: nobody is looked for, since taking a person out can't be
+    done honestly offline. Raises Unsuitable for unreadable files, for frames of different sizes and for a
     wrong number of them.
     """
     if not 1 <= len(photos) <= MOST_PHOTOS:
@@ -84,9 +83,9 @@ def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str,
     """Write `source` under another sky into `target`, a PNG or JPEG as its suffix says.
 
     `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means
-    a longer side of
-    at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
-    Raises Unsuitable when less than 3 % of the picture is sky.
+    a longer side of at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
+    In a room, the view through the windows is what changes. Raises Unsuitable when less than 3 % of the
+    picture is sky or, in a room, such a view.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(swap_sky(photo.pixels, sky_type, sky_sub_type), target, icc_profile=photo.icc_profile)
@@ -98,8 +97,8 @@ def replace_lawn(
     """Write `source` with a fresh lawn into `target`, a PNG or JPEG as its suffix says.
 
     `lawn_type` is light, medium or strong. `resolution` is as for `replace_sky`. `extra_instructions`
-    are not understood
-    offline and change nothing. Raises Unsuitable when less than 3 % of the picture is lawn.
+    are not understood offline and change nothing. Raises Unsuitable when less than 3 % of the picture is
+    lawn.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(freshen_lawn(photo.pixels, lawn_type), target, icc_profile=photo.icc_profile)
@@ -120,8 +119,7 @@ def stage(
     """Write `source` into `target` with a band across its bottom that says it is not staged.
 
     Furniture can't be made up honestly offline, so of the wishes only the room and the style are read,
-    for the band.
-    `resolution` is as for `replace_sky`.
+    for the band. `resolution` is as for `replace_sky`.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     room = room_type.replace("_", " ").lower()

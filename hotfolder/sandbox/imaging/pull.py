@@ -24,10 +24,10 @@ PULL = 0.92
 def pull_windows(
     frames: Sequence[Picture], coverage: Sequence[Plane | None], reference: int
 ) -> list[Plane | None]:
-    """`coverage` with the frames that are burnt out behind a window held back there. Frames run from
-    dark to bright.
+    """`coverage` with the frames that are burnt out behind a window held back there.
 
-    Only large panes with four straight edges are touched; without any, the very same planes come back.
+    Frames run from dark to bright. Only large panes with four straight edges are touched; without any, the
+    planes come back as they were.
     """
     smalls = [at_search_size(frame) for frame in frames]
     grays = [luma(small) for small in smalls]

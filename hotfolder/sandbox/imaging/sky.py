@@ -26,8 +26,7 @@ class Sky:
     """Where the sky is, and what of the picture lies outdoors under it.
 
     `mask` is 1 in clear sky, 0 elsewhere and between where leaves let it through. `outdoors` is None
-    when everything
-    is outdoors; in a room it is 1 where the windows show the outside, sky included.
+    when everything is outdoors; in a room it is 1 where the windows show the outside, sky included.
     """
 
     mask: Plane

@@ -35,8 +35,7 @@ class Tilt:
 
 
 def straighten(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Picture:
-    """The picture with upright verticals, cropped to what it shows, or the very same array when it had
-    better stay.
+    """The picture with upright verticals, scaled to fill its frame, or the very same array.
 
     `focal_share` is the focal length as a share of the longer side. Tilts above about 8° and pictures
     with few upright lines are left alone.

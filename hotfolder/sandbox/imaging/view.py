@@ -38,7 +38,7 @@ def find_view(small: Picture) -> View:
         return View(clear, np.zeros(clear.shape, np.float32))
     alive = (local_spread(np.asarray(lightness, np.float32), 7) > 3) | clear
     bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
-    panes = [pane for pane in find_panes(small) if shows_outside(pane, bright, alive)]
+    panes = [pane for pane in find_panes(small) if shows_outside(pane, bright, clear, alive)]
     inside = grow(fill(panes, bright.shape), -2) if panes else np.zeros_like(bright)
     gaps = bright & inside & ~long_and_thin(bright & ~clear)
     sky = clear | gaps
@@ -66,10 +66,10 @@ def hole_area(region: Region) -> int:
     return int(padded.sum())
 
 
-def shows_outside(pane: Corners, bright: Bits, alive: Bits) -> bool:
+def shows_outside(pane: Corners, bright: Bits, clear: Bits, alive: Bits) -> bool:
     """Whether a quadrilateral holds some sky, and next to both its sides no smooth frame."""
     inside = fill([pane], bright.shape)
-    if bright[inside].mean() < LEAST_SKY_IN_PANE:
+    if bright[inside].mean() < LEAST_SKY_IN_PANE or clear[inside].mean() < 0.2 * LEAST_SKY_IN_PANE:
         return False
     left, right, right_foot, left_foot = pane
     for outer, inner, outer_foot, inner_foot in (

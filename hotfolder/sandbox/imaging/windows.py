@@ -29,7 +29,7 @@ def find_panes(small: Picture) -> list[Corners]:
     uprights = draw(segments[lean < 5], (height, width))
     level = segments[lean > 75]
     tops = level[np.abs(level[:, 2] - level[:, 0]) > LEAST_WIDTH * width]
-    found = [pane_below(top, uprights) for top in tops]
+    found = [pane_below(top, uprights) for top in (*tops, *cut_off_tops(uprights))]
     return [pane for pane in found if pane is not None]
 
 
@@ -38,6 +38,18 @@ def draw(segments: Segments, shape: tuple[int, int]) -> Bits:
     for x0, y0, x1, y1 in segments.round().astype(int).tolist():
         cv2.line(canvas, (x0, y0), (x1, y1), 1, 1)
     return canvas > 0
+
+
+def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
+    """Top edges for panes that the picture's upper edge cuts: between neighbouring uprights that reach it."""
+    height, width = uprights.shape
+    columns = np.nonzero(uprights[: max(1, height // 25)].any(axis=0))[0]
+    tops = []
+    for left in columns:
+        right = columns[columns > left + LEAST_WIDTH * width]
+        if right.size and not (columns == left + 1).any():
+            tops.append(np.array([left, 1, right[0], 1], float))
+    return tops
 
 
 def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:

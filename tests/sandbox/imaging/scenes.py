@@ -59,3 +59,27 @@ def exposed(picture: Picture, stops: float) -> Picture:
     """The picture as a camera would have taken it so many stops brighter."""
     linear = (picture / 255.0) ** 2.2 * 2.0**stops
     return np.clip(linear ** (1 / 2.2) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def room_radiance() -> tuple[npt.NDArray[np.float64], Bits]:
+    """A dim room, a bright window and a glare on the table, as linear light; with where the window is."""
+    height, width = 480, 720
+    random = np.random.default_rng(12)
+    light = np.full((height, width, 3), (0.16, 0.14, 0.11)) * (1 + random.normal(0, 0.02, (height, width, 1)))
+    light[360:] = (0.10, 0.07, 0.05)
+    window = np.zeros((height, width), bool)
+    window[70:290, 380:600] = True
+    light[58:302, 368:612] = 0.32
+    trees = cv2.resize(random.random((28, 28)).astype(np.float32), (220, 220), interpolation=cv2.INTER_CUBIC)
+    view = np.array([1.2, 2.2, 0.9]) * (0.4 + np.clip(trees, 0, 1))[:, :, None]
+    view[:70] = (4.2, 4.4, 4.7)
+    light[window] = view.reshape(-1, 3)
+    glare = np.zeros((height, width), np.uint8)
+    cv2.ellipse(glare, (200, 420), (90, 32), 0, 0, 360, 1, -1)
+    light[glare > 0] = 1.6
+    return light, window
+
+
+def photographed(light: npt.NDArray[np.float64], stops: float) -> Picture:
+    """What a camera makes of linear light."""
+    return np.asarray(np.clip((light * 2.0**stops) ** (1 / 2.2), 0, 1) * 255 + 0.5, np.uint8)
