@@ -24,6 +24,7 @@ Config = Annotated[
     typer.Option("--config", "-c", envvar="HOTFOLDER_CONFIG", help="The YAML file with the settings."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Job = Annotated[str, typer.Argument(help="The job's id, as `hotfolder status` shows it.")]
 CONFIG = Path("config.yaml")
 
 
@@ -124,17 +125,72 @@ def status(config: Config = CONFIG, as_json: AsJson = False) -> None:
 
 @app.command()
 def retry(
-    job: Annotated[str, typer.Argument(help="The job's id, as `hotfolder status` shows it.")],
+    job: Job,
     config: Config = CONFIG,
     pay_again: Annotated[
         bool, typer.Option("--pay-again", help="Buy its merge and operations anew, even what was bought.")
     ] = False,
 ) -> None:
     """Put a failed set back into the inbox. What was paid for is used again, unless --pay-again."""
-    from hotfolder.cli.retry import retry as command
+    from hotfolder.cli.hands import retry as command
 
     with told():
         raise typer.Exit(command(job, config, pay_again=pay_again))
+
+
+@app.command()
+def resolve(
+    job: Job,
+    config: Config = CONFIG,
+    paid_result: Annotated[
+        str | None, typer.Option("--paid-result", help="It was charged, and its picture is at this address.")
+    ] = None,
+    not_charged: Annotated[
+        bool, typer.Option("--not-charged", help="It was not charged: make the call, and pay for it.")
+    ] = False,
+    give_up: Annotated[
+        bool, typer.Option("--give-up", help="Leave it at that; the originals stay in failed.")
+    ] = False,
+) -> None:
+    """Say how a paid call ended whose answer was lost, and let its set go on."""
+    from hotfolder.cli.hands import resolve as command
+
+    with told():
+        raise typer.Exit(
+            command(job, config, paid_result=paid_result, not_charged=not_charged, giving_up=give_up)
+        )
+
+
+@app.command()
+def verify(config: Config = CONFIG) -> None:
+    """Compare the store, the ledger of paid calls and the folders, and report any disagreement."""
+    from hotfolder.cli.hands import verify as command
+
+    with told():
+        raise typer.Exit(command(config))
+
+
+@app.command()
+def pause(
+    config: Config = CONFIG,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Shown to whoever asks why nothing goes on.")
+    ] = "paused by hand",
+) -> None:
+    """Make no more paid calls until `hotfolder resume`. Those in flight are waited for."""
+    from hotfolder.cli.hands import pause as command
+
+    with told():
+        raise typer.Exit(command(config, reason=reason))
+
+
+@app.command()
+def resume(config: Config = CONFIG) -> None:
+    """Make paid calls again."""
+    from hotfolder.cli.hands import resume as command
+
+    with told():
+        raise typer.Exit(command(config))
 
 
 @app.command(

@@ -52,6 +52,10 @@ def show(seen: Overview) -> None:
     console.print(Text(f"hotfolder is {running}. {counts or 'No sets yet'}."))
     if seen.trouble:
         console.print(Text(f"Paused: {seen.trouble} {seen.trouble_hint}", style="yellow"))
+    if seen.paused:
+        console.print(
+            Text(f"Paid calls are paused: {seen.paused}. `hotfolder resume` goes on.", style="yellow")
+        )
     for name, why in seen.degraded.items():
         if why:
             console.print(Text(f"Inbox {name}: {why}", style="yellow"))

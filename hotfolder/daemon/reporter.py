@@ -52,7 +52,8 @@ class Reporter:
         tools = self.tools
         trouble = tools.gate.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        news = await self._post("daemon", {"pid": self.pid, "trouble": told})
+        paused = await tools.desk(tools.store.paused)
+        news = await self._post("daemon", {"pid": self.pid, "trouble": told, "paused": paused})
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
             return
@@ -101,6 +102,8 @@ def page(seen: Overview, inbox: str) -> str:
     notices = list(seen.notices)
     if seen.trouble:
         notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
+    if seen.paused:
+        notices.insert(0, f"Nothing is paid for just now: {seen.paused}.")
     return status_text(
         attention=shown(State.NEEDS_ATTENTION, State.HALTING),
         running=shown(*RUNNING),

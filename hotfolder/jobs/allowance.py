@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,9 +33,9 @@ class Budgets:
 
 def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
-    pause = session.get(Bulletin, PAUSE)
+    pause = pause_reason(session)
     if pause is not None:
-        raise NotAllowed(f"everything paid is paused: {pause.text}", hint="`hotfolder resume` goes on.")
+        raise NotAllowed(f"everything paid is paused: {pause}", hint="`hotfolder resume` goes on.")
     midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     checks = (
         (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight)),
@@ -58,6 +59,18 @@ def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: d
                 f"the budget of paid calls for {what} is used up ({made} of {most})",
                 hint=f"{later}raise limits.{setting}.",
             )
+
+
+def pause(session: Session, reason: str, now: datetime) -> None:
+    """Let no paid call begin until the pause is taken away. The first reason stays."""
+    if session.get(Bulletin, PAUSE) is None:
+        session.add(Bulletin(name=PAUSE, text=json.dumps(reason), updated_at=stamp(now)))
+
+
+def pause_reason(session: Session) -> str | None:
+    """Why everything paid is paused, None when it isn't."""
+    found = session.get(Bulletin, PAUSE)
+    return None if found is None else str(json.loads(found.text))
 
 
 def unknown_in_a_row(session: Session) -> bool:

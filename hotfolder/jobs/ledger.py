@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from hotfolder import log
-from hotfolder.jobs.allowance import PAUSE, Budgets, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.ledgerfile import LedgerFile
-from hotfolder.jobs.tables import HOLDING, Bulletin, Call, CallState, Result, stamp
+from hotfolder.jobs.tables import HOLDING, Call, CallState, Result, stamp
 
 logger = log.get("ledger")
 
@@ -73,6 +73,16 @@ class Ledger:
         """
         self._write_down(self._set(number, state, note=note))
 
+    def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
+        """Record an answer that a person has found for a call whose outcome was unknown."""
+        changed = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at), note=note)
+        self._write_down(changed)
+
+    def all_calls(self) -> list[Call]:
+        """Every call that was ever begun, in order."""
+        with self.session() as session:
+            return list(session.exec(select(Call).order_by(col(Call.id))).all())
+
     def _set(self, number: int, state: CallState, **changes: str) -> Call:
         with self.session() as session, session.begin():
             call = session.get_one(Call, number)
@@ -83,7 +93,7 @@ class Ledger:
             session.flush()
             if state == CallState.UNKNOWN and unknown_in_a_row(session):
                 logger.error("paid_calls_paused", reason=UNKNOWNS)
-                session.merge(Bulletin(name=PAUSE, text=UNKNOWNS, updated_at=call.started_at))
+                pause(session, UNKNOWNS, datetime.fromisoformat(call.started_at))
         return call
 
     def keep(self, number: int, results: Sequence[Result]) -> None:

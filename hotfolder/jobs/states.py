@@ -32,6 +32,7 @@ class Event(StrEnum):
     HALT = "halt"
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
+    GIVE_UP = "give_up"
 
 
 S, E = State, Event
@@ -56,6 +57,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     # The same photos were dropped again: the new job speaks for them.
     (S.FAILED, E.SUPERSEDE): S.SUPERSEDED,
     (S.NEEDS_ATTENTION, E.SUPERSEDE): S.SUPERSEDED,
+    (S.NEEDS_ATTENTION, E.GIVE_UP): S.FAILED,
     **{
         (state, event): target
         for state in (S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING)

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Engine, and_, func, or_
 from sqlmodel import Session, col, select
 
+from hotfolder.jobs.allowance import PAUSE, pause, pause_reason
 from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, Event, State, advance
 from hotfolder.jobs.tables import (
@@ -84,6 +85,7 @@ class Store:
             hint=new.hint,
             route=new.route,
             recipe=new.recipe.model_dump_json(),
+            origin=origin,
             scope=scope,
             created_at=stamp(at),
             updated_at=stamp(at),
@@ -236,6 +238,24 @@ class Store:
         """Put up a bulletin for other processes, in place of the one of that name."""
         with self.session() as session, session.begin():
             session.merge(Bulletin(name=name, text=json.dumps(content), updated_at=stamp(at)))
+
+    def pause(self, reason: str, at: datetime) -> None:
+        """Let no paid call begin until `resume`."""
+        with self.session() as session, session.begin():
+            pause(session, reason, at)
+
+    def resume(self) -> bool:
+        """Let paid calls begin again; whether they had been paused."""
+        with self.session() as session, session.begin():
+            found = session.get(Bulletin, PAUSE)
+            if found is not None:
+                session.delete(found)
+            return found is not None
+
+    def paused(self) -> str | None:
+        """Why everything paid is paused, None when it isn't."""
+        with self.session() as session:
+            return pause_reason(session)
 
     def bulletin(self, name: str) -> object:
         """The bulletin of that name, None when there is none."""

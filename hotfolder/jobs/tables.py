@@ -31,6 +31,8 @@ HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
 
 
+RESOLVED = "resolved: "
+"""Begins the note of a call whose outcome a person has told."""
 GIVEN_UP = "given up: "
 """Begins the note of a call whose outcome stays unknown; one that may still be learnt has another note."""
 
@@ -55,6 +57,7 @@ class Job(SQLModel, table=True):
     charged: str = ""
     route: str | None = None
     recipe: str = "{}"
+    origin: str = ""
     generation: int = 0
     scope: str = Field(default="", index=True)
     group_id: str | None = None

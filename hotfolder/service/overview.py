@@ -50,7 +50,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that `status` shows. `trouble` is why the API isn't asked just now, empty when it is."""
+    """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
+    is paid for; both are empty when all is well."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -59,6 +60,7 @@ class Overview:
     degraded: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     pid: int | None = None
+    paused: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `jobs` is the list that others script against."""
@@ -67,6 +69,7 @@ class Overview:
             "counts": dict(self.counts),
             "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
             "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
+            "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
             "notices": list(self.notices),
             "daemon": {"running": self.pid is not None, "pid": self.pid},
         }
@@ -96,6 +99,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
             str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
         ),
         pid=pid,
+        paused=store.paused() or "",
     )
 
 

@@ -1,0 +1,43 @@
+"""Opening the store of a configuration, for the commands that read or change it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.load import load
+from hotfolder.daemon.service import places_of
+from hotfolder.errors import UsageError
+from hotfolder.jobs.database import FILE_NAME, open_store
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.ledgerfile import LedgerFile
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tools import Places
+
+
+@dataclass(frozen=True)
+class Books:
+    """The store, the ledger and the folders of one configuration."""
+
+    places: Places
+    store: Store
+    ledger: Ledger
+
+
+@contextmanager
+def books(config: Path) -> Iterator[Books]:
+    """Open them; safe while the daemon runs. Raises UsageError when nothing has run yet."""
+    places = places_of(load(config, os.environ))
+    if not (places.state / FILE_NAME).is_file():
+        raise UsageError(
+            f"nothing has run with {config} yet", hint="There is no store in its `state` folder."
+        )
+    database = open_store(places.state)
+    try:
+        yield Books(places, Store(database), Ledger(database, LedgerFile(places.state / LEDGER_FILE)))
+    finally:
+        database.dispose()

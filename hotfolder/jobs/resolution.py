@@ -1,0 +1,71 @@
+"""What only a person can know: how a paid call ended whose answer was lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from hotfolder.errors import UsageError
+from hotfolder.jobs.forecast import bought
+from hotfolder.jobs.keys import merge_key, operation_key
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import Event, State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import RESOLVED, Call, CallState, FileRole, Job
+from hotfolder.jobs.tools import recipe_of
+from hotfolder.stager.answers import Answer
+
+
+def waiting_for_person(store: Store, job_id: str) -> Job:
+    """The job, if it waits for a person. Raises UsageError."""
+    job = store.job(job_id)
+    if job is None:
+        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    if job.state != State.NEEDS_ATTENTION:
+        raise UsageError(f"job {job_id} has nothing to resolve: it is {job.state}")
+    return job
+
+
+def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
+    """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
+    recipe = recipe_of(job)
+    hashes = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    source = hashes[0] if hashes else ""
+    for operation in (*((None,) if recipe.merge else ()), *recipe.operations):
+        if operation is None:
+            key = merge_key(job.origin, hashes, recipe.hdr, job.generation)
+        else:
+            key = operation_key(job.origin, source, operation, job.generation)
+        call = ledger.known(key)
+        if call is None:
+            break
+        results = bought(ledger, key)
+        if not results:
+            return call
+        source = results[0].sha256
+    raise UsageError(
+        f"no paid call of job {job.id} is in doubt", hint="Drag its folder back into the inbox to go on."
+    )
+
+
+def told_not_charged(ledger: Ledger, call: Call) -> None:
+    """It was not charged: it may be bought."""
+    assert call.id is not None
+    ledger.conclude(call.id, CallState.NOT_EXECUTED, f"{RESOLVED}not charged")
+
+
+def told_result(ledger: Ledger, call: Call, url: str, at: datetime) -> None:
+    """It was charged, and its picture is at `url`."""
+    assert call.id is not None
+    if call.operation == "merge":
+        body: dict[str, object] = {"status": "completed", "imageUrl": url}
+    else:
+        picture = {"id": "resolved", "imageUrl": url, "width": 1, "height": 1}
+        body = {"success": True, "data": [picture]}
+    answer = Answer(200, json.dumps(body))
+    ledger.resolve(call.id, answer.as_json(), f"{RESOLVED}a person named its result", at)
+
+
+def give_up(store: Store, job: Job, at: datetime) -> None:
+    """Nobody will ever know, and nobody wants to: the job has failed. Its calls are not bought again."""
+    store.advance(job.id, Event.GIVE_UP, at, reason=f"given up by a person: {job.reason}", hint="")

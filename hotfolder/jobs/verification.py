@@ -1,0 +1,101 @@
+"""Whether the store, the ledger's file and the folders tell the same story. Reads only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import CallState, FileRole, Job, JobFile
+from hotfolder.jobs.tools import Places
+from hotfolder.outbox.layout import originals_folder
+from hotfolder.outbox.names import safe_name
+
+LOST_WORDS = "is not where it was put"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One thing that isn't as the store says. `job` is empty where no job is concerned."""
+
+    job: str
+    what: str
+
+
+def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """Every disagreement. Reads each original and each picture once."""
+    yield from verify_ledger(ledger, places)
+    for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
+        yield from (Disagreement(job.id, what) for what in verify_originals(store, places, job))
+        yield from (Disagreement(job.id, what) for what in verify_pictures(store, places, job))
+
+
+def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
+    for file in store.files(job.id):
+        candidates = whereabouts(places, job, file)
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
+        elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
+            yield f"the original {found[0]} has changed since it was dropped"
+
+
+def whereabouts(places: Places, job: Job, file: JobFile) -> list[Path]:
+    """Where a file of the job may be: in the inbox while it is worked on, and where its state says."""
+    state = State(job.state)
+    dropped = [places.folder(job) / file.name] if state in ACTIVE and job.inbox in places.inboxes else []
+    if job.filed_as is None:
+        return dropped or [places.folder(job) / file.name]
+    project = safe_name(job.project)
+    failed = state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING)
+    filed = places.failed / project / job.filed_as
+    if not failed:
+        filed = originals_folder(places.done, project, job.filed_as)
+    return [*dropped, filed / file.name]
+
+
+def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
+    pictures = store.pictures(job.id)
+    if job.state == State.DONE and not pictures:
+        yield "it is done, and no picture of it is recorded"
+    for picture in pictures:
+        path = places.done / picture.path
+        if not path.is_file():
+            yield f"the picture {path} {LOST_WORDS}"
+        elif sha256_of(path) != picture.sha256:
+            yield f"the picture {path} has changed since it was delivered"
+
+
+def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """Database and file against each other, and both against state/results/."""
+    rows = {call.uid: call for call in ledger.all_calls()}
+    written = {one.call["uid"]: one.call for one in ledger.file.read()} if ledger.file else {}
+    for uid, call in rows.items():
+        if uid not in written:
+            yield Disagreement(call.job_id, f"a paid call ({call.operation}) is missing in the ledger's file")
+        elif written[uid]["state"] != call.state:
+            yield Disagreement(
+                call.job_id,
+                f"a paid call ({call.operation}) is {call.state} in the database,"
+                f" and {written[uid]['state']} in the ledger's file",
+            )
+        if call.state == CallState.SUCCEEDED and call.id is not None:
+            for result in ledger.results(call.id):
+                path = places.results / result.file
+                if path.is_file() and sha256_of(path) != result.sha256:
+                    yield Disagreement(call.job_id, f"the bought result {path} is damaged")
+    for uid, lost in written.items():
+        if uid not in rows:
+            yield Disagreement(
+                lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
+            )
+
+
+def sha256_of(path: Path) -> str:
+    """Of a file's bytes, as hex. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
