@@ -82,8 +82,8 @@ def same_lens(ours: str, theirs: str) -> bool:
 def correct_lens(pixels: Picture, exif: Mapping[int, Any]) -> Picture:
     """The picture without its lens's distortion, colour fringes and dark corners.
 
-    The very same array comes back for an unknown lens. A photo turned by its EXIF orientation is corrected too: what is measured
-    is symmetrical about the centre.
+    The very same array comes back for an unknown lens. A photo turned by its EXIF orientation is corrected
+    too: what is measured is symmetrical about the centre.
     """
     optics = find_optics(exif)
     if optics is None:
