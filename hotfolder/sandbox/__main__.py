@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from hotfolder.sandbox.embedded import missing_extra
@@ -100,9 +101,8 @@ async def run(settings: SandboxSettings, *, embedded: bool) -> None:
         loop.add_signal_handler(number, stop.set)
     if embedded:
         loop.add_reader(sys.stdin.fileno(), watch_parent, stop)
-    if settings.faults is not None and not embedded:
-        print(f"Things go wrong on purpose, as {settings.faults} says", flush=True)
-    await serve(settings, announce=tell_parent if embedded else tell_person, stop=stop)
+    announce = tell_parent if embedded else partial(tell_person, settings.faults)
+    await serve(settings, announce=announce, stop=stop)
 
 
 def watch_parent(stop: asyncio.Event) -> None:
@@ -116,8 +116,10 @@ def tell_parent(api: str, storage: str) -> None:
     print(json.dumps({"api": api, "storage": storage}), flush=True)
 
 
-def tell_person(api: str, storage: str) -> None:
+def tell_person(faults: Path | None, api: str, storage: str) -> None:
     print(f"Sandbox of the Stager API on {api} (pictures on {storage}); try it at {api}/docs", flush=True)
+    if faults is not None:
+        print(f"Things go wrong on purpose, as {faults} says", flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from PIL import Image
 
 from hotfolder.sandbox.server import serve
 from hotfolder.sandbox.settings import SandboxSettings
+from tests.sandbox.faulty import Faulty, faulty_sandbox
 
 
 def jpeg(color: tuple[int, int, int] = (90, 120, 150), size: tuple[int, int] = (96, 64)) -> bytes:
@@ -143,3 +144,11 @@ def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
     """One sandbox with the usual settings for all tests of a module."""
     with running(usual_settings(tmp_path_factory.mktemp("sandbox"))) as running_caller:
         yield running_caller
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    """One sandbox for all tests of a module, whose rules each test sets anew."""
+    folder = tmp_path_factory.mktemp("faulty")
+    with faulty_sandbox(running, usual_settings(folder / "data"), folder) as started:
+        yield started

@@ -1,0 +1,228 @@
+"""Faults of the connection and of the status, at every endpoint, seen from the other end of the wire."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from hotfolder.sandbox.faults.endpoints import ALL
+from tests.sandbox.faulty import Faulty, fire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+READING = ("group-get", "result-get")
+
+
+def check_processed(faulty: Faulty, endpoint: str, before: tuple[object, ...], processed: bool) -> None:
+    """The ledger's word must agree with what the sandbox really did."""
+    assert faulty.line().processed is processed
+    if endpoint not in READING:
+        assert (faulty.footprint() != before) is processed
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+def test_reset_before(faulty: Faulty, endpoint: str) -> None:
+    """A RST, not a byte, and nothing was done."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "reset-before"})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert (seen.content, seen.ending) == (b"", "reset")
+    check_processed(faulty, endpoint, before, False)
+    assert [line.event for line in faulty.lines()] == ["faulted"]
+    assert faulty.line().status is None
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+def test_reset_after(faulty: Faulty, endpoint: str) -> None:
+    """A RST, not a byte, and all was done."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "reset-after"})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert (seen.content, seen.ending) == (b"", "reset")
+    check_processed(faulty, endpoint, before, True)
+    assert faulty.line().status is None
+    assert not [line for line in faulty.lines() if line.event == "answered"]
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+def test_reset_mid(faulty: Faulty, endpoint: str) -> None:
+    """The head, half of the body, a RST, and all was done."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "reset-mid"})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert seen.ending == "reset" and seen.status == 200
+    assert len(seen.body) == seen.length // 2
+    check_processed(faulty, endpoint, before, True)
+    assert faulty.line().status == 200
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+def test_hang_with_the_work_done(faulty: Faulty, endpoint: str) -> None:
+    """Silence for that time, and then the whole answer."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "hang", "seconds": 0.15})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert seen.first_seconds is not None and seen.first_seconds >= 0.15
+    assert seen.status == 200 and len(seen.body) == seen.length
+    check_processed(faulty, endpoint, before, True)
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+def test_hang_with_nothing_done(faulty: Faulty, endpoint: str) -> None:
+    """Silence for that time, and then a RST."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "hang", "seconds": 0.15, "processed": False})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert (seen.content, seen.ending) == (b"", "reset") and seen.seconds >= 0.15
+    check_processed(faulty, endpoint, before, False)
+
+
+@pytest.mark.parametrize("endpoint", ALL)
+@pytest.mark.parametrize("processed", [False, True])
+def test_statuses(faulty: Faulty, endpoint: str, processed: bool) -> None:
+    """The status in the origin's own words, before or after the work."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": 503, "processed": processed})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert seen.status == 503 and seen.ending == "closed"
+    if endpoint in ("put", "result-get"):
+        assert b"<Code>ServiceUnavailable</Code>" in seen.body
+    else:
+        assert json.loads(seen.body)["error"].startswith("503")
+    check_processed(faulty, endpoint, before, processed)
+    assert faulty.line().fault == "503" and faulty.line().status == 503
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 412, 413, 429, 500, 502, 503, 504])
+def test_every_status(faulty: Faulty, status: int) -> None:
+    """On either origin; none of them is charged."""
+    assert faulty.hit("enhance", status).status == status
+    assert not [line for line in faulty.lines() if line.event == "charged"]
+    assert faulty.hit("put", status).status == status
+
+
+def test_retry_after(faulty: Faulty) -> None:
+    """As seconds, as a date, or not at all."""
+    assert b"\r\nretry-after: 7\r\n" in faulty.hit("sky", 429, retry_after=7).content
+    dated = faulty.hit("sky", 429, retry_after_date=60).head
+    (line,) = [line for line in dated.split(b"\r\n") if line.startswith(b"retry-after:")]
+    ahead = parsedate_to_datetime(line.partition(b":")[2].decode()) - datetime.now(UTC)
+    assert timedelta(seconds=55) < ahead <= timedelta(seconds=60)
+    assert b"retry-after" not in faulty.hit("sky", 429).content
+
+
+@pytest.mark.parametrize("endpoint", ["upload-url", "result-get", "sky"])
+def test_drip(faulty: Faulty, endpoint: str) -> None:
+    """The head at once, the body slowly, and in the end all of it."""
+    request = faulty.request(endpoint)
+    whole = fire(request) if endpoint == "result-get" else None
+    size = 50 if whole is None else whole.length // 4
+    faulty.rules({"endpoint": endpoint, "fault": "drip", "interval_seconds": 0.02, "bytes": size})
+    seen = fire(request)
+    assert len(seen.body) == seen.length > 0
+    assert seen.first_seconds is not None and seen.seconds - seen.first_seconds >= 0.02 * (
+        seen.length // size
+    )
+    if whole is not None:
+        assert seen.body == whole.body
+
+
+@pytest.mark.parametrize("endpoint", ["put", "image"])
+def test_reset_halfway(faulty: Faulty, endpoint: str) -> None:
+    """Half of the body is taken, then a RST; nothing is stored, and the same URL takes it again."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "reset-halfway", "when": 1})
+    before = faulty.footprint()
+    content = request.read()
+    url = request.url
+    with socket.create_connection((url.host, url.port)) as connection:
+        head = f"{request.method} {url.raw_path.decode()} HTTP/1.1\r\n" + "".join(
+            f"{name}: {value}\r\n" for name, value in request.headers.items()
+        )
+        connection.sendall(f"{head}\r\n".encode() + content[: len(content) // 3])
+        connection.settimeout(0.15)
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+        connection.settimeout(10)
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            connection.sendall(content[len(content) // 3 : -1])
+            connection.recv(1)
+    check_processed(faulty, endpoint, before, False)
+    assert fire(request).status == 200
+    assert faulty.footprint() != before
+
+
+@pytest.fixture
+def connects(faulty: Faulty) -> Callable[[str], bool]:
+    addresses = {
+        "api": str(faulty.caller.api.base_url),
+        "storage": str(faulty.request("result-get").url),
+    }
+
+    def knock(origin: str) -> bool:
+        parts = urlsplit(addresses[origin])
+        try:
+            socket.create_connection((parts.hostname or "", parts.port or 0), 5).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    return knock
+
+
+@pytest.mark.parametrize("endpoint", ["put", "enhance"])
+def test_refused(faulty: Faulty, connects: Callable[[str], bool], endpoint: str) -> None:
+    """This one is answered; then nobody listens, idle connections are gone; then all is as before."""
+    faulty.caller.project()
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": "refused", "seconds": 0.5, "when": 1})
+    before = faulty.footprint()
+    seen = fire(request)
+    assert seen.status == 200
+    assert not connects("api") and not connects("storage")
+    with pytest.raises(httpx.ConnectError):
+        faulty.caller.project()
+    check_processed(faulty, endpoint, before, True)
+    time.sleep(0.6)
+    assert connects("api") and connects("storage")
+    assert faulty.caller.project()
+
+
+def test_refused_by_one_origin_from_the_first_request_on(
+    faulty: Faulty, connects: Callable[[str], bool]
+) -> None:
+    """The other origin goes on, and the request that begins it is not processed."""
+    request = faulty.request("enhance")
+    rule = {"endpoint": "enhance", "fault": "refused", "seconds": 0.3, "processed": False, "when": 1}
+    faulty.rules(rule | {"origin": "api"})
+    before = faulty.footprint()
+    assert fire(request).ending == "reset"
+    assert connects("storage") and not connects("api")
+    check_processed(faulty, "enhance", before, False)
+    time.sleep(0.4)
+    assert fire(request).status == 200
+
+
+def test_a_client_that_gives_up_leaves_nothing_hanging(faulty: Faulty) -> None:
+    """The work of a hanging paid call is done and charged, whatever its client does."""
+    request = faulty.request("sky")
+    faulty.rules({"endpoint": "sky", "fault": "hang", "seconds": 600})
+    with pytest.raises(TimeoutError):
+        fire(request, patience_seconds=0.4)
+    assert faulty.line().processed
+    assert [line.event for line in faulty.lines()].count("charged") == 1

@@ -1,0 +1,172 @@
+"""Which request a rule hits, how rules change while the sandbox runs, and what the ledger says of it all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from hotfolder.sandbox.embedded import EmbeddedSandbox
+from hotfolder.sandbox.ledger import charges, read_ledger
+from tests.sandbox.faulty import OPERATIONS, Faulty
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hotfolder.sandbox.settings import SandboxSettings
+
+
+def story(faulty: Faulty, requests: int, **rule: Any) -> str:
+    """What happens to so many requests for a project: `x` is hit, `.` is spared."""
+    faulty.rules({"endpoint": "projects", "fault": 503, **rule})
+    answers = [faulty.caller.post("/api/projects", {"title": "1 Elm Street"}) for _ in range(requests)]
+    return "".join("x" if answer.status_code == 503 else "." for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (1, "x......."),
+        ([2, 3], ".xx....."),
+        ({"from": 3}, "..xxxxxx"),
+        ({"every": 3}, "..x..x.."),
+        ({"from": 2, "every": 3}, ".x..x..x"),
+        ({"from": 2, "to": 3}, ".xx....."),
+        ({"to": 2}, "xx......"),
+    ],
+)
+def test_when(faulty: Faulty, when: object, told: str) -> None:
+    """Requests are counted from one."""
+    assert story(faulty, 8, when=when) == told
+
+
+def test_without_when_every_request_is_hit(faulty: Faulty) -> None:
+    """Whatever else is going on."""
+    assert story(faulty, 3) == "xxx"
+
+
+def test_a_seed_tells_the_same_story_again(faulty: Faulty) -> None:
+    """Another seed tells another; the share is about the probability."""
+    first = story(faulty, 40, probability=0.3, seed=1)
+    assert first == story(faulty, 40, probability=0.3, seed=1)
+    assert first != story(faulty, 40, probability=0.3, seed=2)
+    assert 4 <= first.count("x") <= 22
+    assert story(faulty, 5, probability=0) == "....." and story(faulty, 5, probability=1) == "xxxxx"
+
+
+def test_match_counts_one_project_only(faulty: Faulty) -> None:
+    """By pattern, at every endpoint that leads back to a project."""
+    caller = faulty.caller
+    faulty.rules({"endpoint": "*", "fault": 503, "match": "9 Oak*"})
+    elm = caller.project("1 Elm Street")
+    group = caller.group(elm)
+    caller.upload(elm, group, caller.jpeg())
+    caller.enhance(elm, group).raise_for_status()
+    url = caller.wait(group)["imageUrl"]
+    assert caller.storage.get(url).status_code == 200 and caller.image()
+    assert caller.post("/api/projects", {"title": "9 Oak Avenue"}).status_code == 503
+    assert [line.route for line in faulty.faulted()] == ["/api/projects"]
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["group-create", "upload-url", "put", "enhance", "group-get", "result-get"]
+)
+def test_match_finds_the_project_of(faulty: Faulty, endpoint: str) -> None:
+    """A body's, a group's, a photo's, a picture's; and a request that was looked into is still whole."""
+    request = faulty.request(endpoint)
+    faulty.rules({"endpoint": endpoint, "fault": 418, "match": "1 Elm Street", "when": 1})
+    with httpx.Client() as client:
+        assert client.send(request).status_code == 418
+        assert client.send(request).status_code == 200
+
+
+def test_the_first_rule_in_the_file_wins_and_each_counts_for_itself(faulty: Faulty) -> None:
+    """The second rule's second request is the first rule's, too."""
+    faulty.rules(
+        {"endpoint": "projects", "fault": 500, "when": 2},
+        {"endpoint": "*", "fault": 502, "when": [1, 2, 3]},
+    )
+    statuses = [faulty.caller.post("/api/projects", {"title": "1 Elm Street"}).status_code for _ in range(4)]
+    assert statuses == [502, 500, 502, 200]
+
+
+def test_a_star_means_what_the_fault_fits(faulty: Faulty) -> None:
+    """A page instead of a picture can't happen to a project."""
+    faulty.rules({"endpoint": "*", "fault": "html", "when": 1})
+    assert faulty.caller.project()
+    url = faulty.caller.status(faulty.completed)["imageUrl"]
+    assert "html" in faulty.caller.storage.get(url).headers["content-type"]
+    assert faulty.caller.api.get("/openapi.json").status_code == 200
+
+
+def test_a_broken_file_leaves_the_old_rules_in_force(
+    faulty: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said, and mended by the next file."""
+    faulty.rules({"endpoint": "projects", "fault": 503})
+    assert faulty.caller.post("/api/projects", {"title": "a"}).status_code == 503
+    faulty.path.write_text("- endpoint: nowhere\n  fault: 503\n")
+    assert faulty.caller.post("/api/projects", {"title": "a"}).status_code == 503
+    assert "the faults stay as they were" in caplog.text and f"{faulty.path}:1:13" in caplog.text
+    faulty.path.unlink()
+    assert faulty.caller.post("/api/projects", {"title": "a"}).status_code == 503
+    faulty.rules()
+    assert faulty.caller.project()
+
+
+def test_charged_is_exact_under_every_fault_of_a_paid_call(faulty: Faulty) -> None:
+    """`faulted` and `charged` agree, request by request, over a seeded mixture."""
+    image = faulty.caller.image()
+    faults = [
+        {"fault": "reset-before", "when": {"every": 5}},
+        {"fault": "reset-after", "when": {"every": 3}},
+        {"fault": "reset-mid", "when": {"every": 7}},
+        {"fault": 502, "probability": 0.3, "seed": 5},
+        {"fault": 504, "probability": 0.3, "seed": 6, "processed": True},
+    ]
+    faulty.rules(*({"endpoint": "sky", **fault} for fault in faults))
+    answered = 0
+    for _ in range(25):
+        try:
+            name, body = OPERATIONS["sky"]
+            answered += faulty.caller.post(f"/api/images/{image}/{name}", body).status_code == 200
+        except httpx.TransportError:
+            pass
+    faulted = faulty.faulted()
+    assert {line.fault for line in faulted} == {"reset-before", "reset-after", "reset-mid", "502", "504"}
+    assert {line.fault for line in faulted if line.processed} == {"reset-after", "reset-mid", "504"}
+    charged = [line for line in faulty.lines() if line.event == "charged"]
+    assert len(charged) == answered + sum(bool(line.processed) for line in faulted)
+    assert len(faulted) + answered == 25
+
+
+def test_a_processed_answer_that_was_a_refusal_is_not_called_processed(faulty: Faulty) -> None:
+    """422 is refunded: whoever loses that answer has lost nothing."""
+    red = faulty.caller.image(faulty.caller.jpeg((255, 0, 0)))
+    before = len(charges(faulty.data))
+    faulty.rules({"endpoint": "sky", "fault": "reset-after"})
+    name, body = OPERATIONS["sky"]
+    with pytest.raises(httpx.TransportError):
+        faulty.caller.post(f"/api/images/{red}/{name}", body)
+    assert faulty.line().processed is False
+    assert len(charges(faulty.data)) == before
+
+
+def test_the_embedded_sandbox_takes_faults(settings: SandboxSettings, tmp_path: Path) -> None:
+    """Its file can be changed while it runs, and a bad one is said by its parent."""
+    from dataclasses import replace
+
+    from hotfolder.sandbox.settings import SandboxError
+
+    path = tmp_path / "faults.yaml"
+    path.write_text("- {endpoint: projects, fault: 402}\n")
+    with EmbeddedSandbox(replace(settings, faults=path)) as sandbox:
+        url, headers = f"{sandbox.api_base_url}/api/projects", {"stager-api-key": "any-key"}
+        assert httpx.post(url, json={"title": "a"}, headers=headers).status_code == 402
+        path.write_text("")
+        assert httpx.post(url, json={"title": "a"}, headers=headers).status_code == 200
+    assert [line.fault for line in read_ledger(settings.data) if line.event == "faulted"] == ["402"]
+    path.write_text("- {endpoint: projects, fault: teapot}\n")
+    with pytest.raises(SandboxError, match=r"faults\.yaml:1:31: .*'teapot' isn't known"):
+        EmbeddedSandbox(replace(settings, faults=path)).start()
