@@ -75,13 +75,31 @@ def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
         assert run.stop(signal.SIGINT, within_seconds=2) == 130
 
 
+def test_an_embedded_sandbox_that_dies_is_started_again_under_its_old_addresses(studio: Studio) -> None:
+    run = studio.start("--sandbox")
+    [sandbox] = children_of(run.process.pid)
+    ports = (studio.state / "sandbox" / "ports.json").read_text()
+    os.kill(sandbox, signal.SIGKILL)
+    studio.drop(ELM, "kitchen", bracket())
+    studio.wait_for_states("done")
+    assert (studio.state / "sandbox" / "ports.json").read_text() == ports
+    assert run.stop() == 0
+
+
 def test_the_embedded_sandbox_ends_with_its_daemon(studio: Studio) -> None:
     run = studio.start("--sandbox")
-    children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
+    children = children_of(run.process.pid)
     assert children
     began = time.monotonic()
     assert run.stop(signal.SIGINT) == 130
     assert time.monotonic() - began < 5
     for child in children:
         with pytest.raises(ProcessLookupError):
-            os.kill(int(child), 0)
+            os.kill(child, 0)
+
+
+def children_of(process: int) -> list[int]:
+    """Of Linux's tables; the sandbox is the only child before the first photo."""
+    tasks = Path(f"/proc/{process}/task")
+    found = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
+    return [int(child) for child in found]

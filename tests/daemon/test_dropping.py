@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from tests.support.pictures import bracket, jpeg
@@ -34,6 +35,54 @@ async def test_forty_sets_at_once_are_merged_exactly_once_each(studio: Studio, s
     for room, photos in dropped.items():
         assert files_below(studio.done / ELM / "originals" / room) == photos
         assert (studio.done / ELM / f"{room}.jpg").is_file()
+
+
+async def test_photos_that_come_slowly_and_in_pieces_are_one_set(studio: Studio, shop: Shop) -> None:
+    photos = bracket(5)
+    folder = studio.drop(ELM, "kitchen", {})
+    async with studio.working(shop.access()):
+        for name, content in photos.items():
+            with (folder / name).open("wb", buffering=0) as stream:
+                for start in range(0, len(content), 4096):
+                    stream.write(content[start : start + 4096])
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+        await studio.comes_to("done")
+    assert shop.bought() == 1
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+
+
+async def test_an_operation_that_is_refused_leaves_the_paid_merge_in_done_and_never_buys_it_twice(
+    studio: Studio, shop: Shop
+) -> None:
+    photos = bracket()
+    studio.drop(ELM, "garden__lawn-medium", photos)
+    assert (await studio.until_idle(shop.access())).needing_person == 1
+    found = files_below(studio.failed / ELM / "garden__lawn-medium")
+    page = " ".join(found.pop("REASON.txt").decode().split())
+    assert found == photos
+    assert "no lawn" in page and "Paid for: the HDR merge." in page
+    assert (studio.done / ELM / "garden.jpg").is_file()
+    (studio.failed / ELM / "garden__lawn-medium").rename(studio.inbox / ELM / "garden__sky-twilight")
+    await studio.until_idle(shop.access())
+    assert studio.states() == ["done"]
+    assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
+
+
+async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_that_is_asked_for(
+    studio: Studio, shop: Shop
+) -> None:
+    photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
+    studio.drop(ELM, "kitchen", photos)
+    assert (await studio.until_idle(shop.access())).needing_person == 1
+    assert studio.states() == ["needs_attention"]
+    (studio.failed / ELM / "kitchen").rename(studio.inbox / ELM / "kitchen (2)")
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["needs_attention"], 1)
+    [folder] = (studio.failed / ELM).iterdir()
+    folder.rename(studio.inbox / ELM / "kitchen__again")
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
 async def test_the_emptied_folder_stays_and_companions_travel(studio: Studio, shop: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,6 +63,25 @@ async def test_what_a_bad_world_held_up_is_finished_by_the_next_run(
     assert exit_code(await studio.until_idle(shop.access())) == 0
     assert studio.states() == ["done"]
     assert studio.status()["jobs"][0]["reason"] == ""
+
+
+async def test_a_wrong_key_pauses_the_queue_and_the_right_one_is_taken_up_by_itself(
+    studio: Studio, tmp_path: Path
+) -> None:
+    keys = ["wrong-key"]
+    with Shop(tmp_path / "shop", required_key="right-key") as shop:
+        access = replace(shop.access(), key=lambda: keys[-1])
+        photos = bracket()
+        folder = studio.drop(ELM, "kitchen", photos)
+        async with studio.working(access):
+            status = await asyncio.to_thread(
+                studio.wait_until, lambda status: status.get("api", {}).get("paused")
+            )
+            assert "key" in status["api"]["reason"]
+            assert files_below(folder) == photos
+            keys.append("right-key")
+            await studio.comes_to("done")
+    assert "wrong-key" not in str(studio.status())
 
 
 async def test_a_photo_that_joins_while_the_api_is_away_is_in_the_merge(

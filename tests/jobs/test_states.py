@@ -44,7 +44,7 @@ LEGAL = {
     S.REFUSING: {E.FINISH: S.FAILED},
     S.HALTING: {E.FINISH: S.NEEDS_ATTENTION},
     S.FAILED: {E.SUPERSEDE: S.SUPERSEDED},
-    S.NEEDS_ATTENTION: {E.SUPERSEDE: S.SUPERSEDED},
+    S.NEEDS_ATTENTION: {E.SUPERSEDE: S.SUPERSEDED, E.GIVE_UP: S.FAILED},
     S.DONE: {},
     S.WITHDRAWN: {},
     S.SUPERSEDED: {},
@@ -64,7 +64,7 @@ def test_every_pair_is_a_legal_move_or_raises(state: State, event: Event) -> Non
 def test_every_active_state_leads_to_an_end_and_no_ended_one_goes_on_by_itself() -> None:
     moves = {state: {target for (source, _), target in TRANSITIONS.items() if source is state} for state in S}
     assert all(moves[state] for state in ACTIVE)
-    assert all(moves[state] <= {State.SUPERSEDED} for state in set(State) - ACTIVE)
+    assert all(moves[state] <= {State.SUPERSEDED, State.FAILED} for state in set(State) - ACTIVE)
     for start in ACTIVE:
         reached = {start}
         while more := {target for state in reached for target in moves[state]} - reached:

@@ -14,8 +14,10 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Sequence[Path], target: Path, **options: Any) -> None:
-    """The mean of all photos, so that every one of them counts."""
+    """The mean of all photos, so that every one of them counts. Photos of an odd width can't be merged."""
     mean = Image.open(photos[0]).convert("RGB")
+    if mean.width % 2:
+        raise ValueError("odd")
     for number, photo in enumerate(photos[1:], start=2):
         mean = Image.blend(mean, Image.open(photo).convert("RGB").resize(mean.size), 1 / number)
     mean.save(target, quality=80)
@@ -27,4 +29,8 @@ def altered(source: Path, target: Path, **options: Any) -> None:
     picture.save(target)
 
 
-replace_sky = replace_lawn = stage = altered
+def replace_lawn(source: Path, target: Path, **options: Any) -> None:
+    raise Unsuitable("there is no lawn in this picture")
+
+
+replace_sky = stage = altered
