@@ -46,6 +46,10 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.MERGING, E.EDIT): S.EDITING,
     (S.EDITING, E.PUBLISH): S.PUBLISHING,
     (S.PUBLISHING, E.FILE): S.FILING,
+    # What was bought isn't in results/ (any more): fetched again, and not paid again.
+    (S.EDITING, E.MERGE): S.MERGING,
+    (S.PUBLISHING, E.MERGE): S.MERGING,
+    (S.PUBLISHING, E.EDIT): S.EDITING,
     (S.FILING, E.FINISH): S.DONE,
     (S.REFUSING, E.FINISH): S.FAILED,
     (S.HALTING, E.FINISH): S.NEEDS_ATTENTION,

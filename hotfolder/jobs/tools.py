@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotfolder.clock import Clock
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.desk import Desk
@@ -45,12 +46,22 @@ class Places:
     def work(self) -> Path:
         return self.state / "work"
 
+    def inbox(self, job: Job) -> Path:
+        """Raises LocalTrouble where the settings don't name that inbox any more."""
+        try:
+            return self.inboxes[job.inbox]
+        except KeyError:
+            raise LocalTrouble(
+                f"the inbox {job.inbox}, where this set was dropped, is not in the settings any more",
+                hint="Put it back into the settings until its sets are done; they go on by themselves.",
+            ) from None
+
     def folder(self, job: Job) -> Path:
         """Where the job's photos were dropped."""
-        return self.inboxes[job.inbox] / job.project / job.folder
+        return self.inbox(job) / job.project / job.folder
 
     def sharing(self, job: Job) -> Sharing:
-        return Sharing.of(self.inboxes[job.inbox])
+        return Sharing.of(self.inbox(job))
 
 
 class Slots:
@@ -112,7 +123,7 @@ class Tools:
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
-        inbox = self.places.inboxes[job.inbox]
+        inbox = self.places.inbox(job)
         await asyncio.to_thread(self.recheck, inbox, job.project, job.folder, expected)
 
 

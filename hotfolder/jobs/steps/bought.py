@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hotfolder import log
 from hotfolder.jobs.keys import merge_key, operation_key
+from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import all_here
 from hotfolder.jobs.tables import Call, Job, Result
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.stager.operations import Operation
+
+logger = log.get("bought")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,8 @@ async def look_up(tools: Tools, key: str, operation: Operation | None) -> Purcha
     return Purchase(operation, call, results) if await all_here(tools, results) else None
 
 
-async def merged_picture(tools: Tools, job: Job) -> Result | None:
-    """The job's merge, None where its recipe has none."""
-    if not recipe_of(job).merge:
-        return None
-    chain = await purchases(tools, job)
-    return chain[0].results[0]
+async def back_to_missing(tools: Tools, job: Job) -> None:
+    """Send a job whose purchases aren't all here back to the step that fetches them."""
+    event = Event.MERGE if recipe_of(job).merge else Event.EDIT
+    logger.warning("results_missing", folder=str(tools.places.results))
+    await tools.desk(tools.store.advance, job.id, event, tools.clock.now())

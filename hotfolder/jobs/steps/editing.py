@@ -12,7 +12,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.bought import merged_picture
+from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
@@ -38,6 +38,8 @@ class Source:
 async def edit(tools: Tools, job: Job) -> None:
     """Buy the operations in order, each unless it was bought before."""
     source = await first_source(tools, job)
+    if source is None:
+        return await back_to_missing(tools, job)
     for operation in recipe_of(job).operations:
         key = operation_key(tools.origin, source.sha256, operation, job.generation)
         async with tools.locks.hold(key):
@@ -51,10 +53,13 @@ def iso(tools: Tools) -> str:
     return tools.clock.now().isoformat(timespec="seconds")
 
 
-async def first_source(tools: Tools, job: Job) -> Source:
-    """The merge, or the only photo where nothing is merged."""
-    merged = await merged_picture(tools, job)
-    if merged is not None:
+async def first_source(tools: Tools, job: Job) -> Source | None:
+    """The merge, None when it isn't here; or the only photo where nothing is merged."""
+    if recipe_of(job).merge:
+        chain = await purchases(tools, job)
+        if not chain:
+            return None
+        merged = chain[0].results[0]
         return Source(tools.places.results / merged.file, merged.sha256, merged.format)
     photo = (await tools.photos(job))[0]
     return Source(tools.places.folder(job) / photo.name, photo.sha256, photo.format)

@@ -13,7 +13,7 @@ from hotfolder import __version__, log
 from hotfolder.errors import SetChanged
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.bought import Purchase, purchases
+from hotfolder.jobs.steps.bought import Purchase, back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.tables import Call, Job, JobFile, Picture, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
@@ -45,6 +45,8 @@ class Delivery:
 
 async def publish(tools: Tools, job: Job) -> None:
     """Deliver everything that was bought, with its receipt."""
+    if len(await purchases(tools, job)) < recipe_of(job).paid_calls():
+        return await back_to_missing(tools, job)
     await deliver(tools, job)
     await tools.desk(tools.store.advance, job.id, Event.FILE, tools.clock.now())
 

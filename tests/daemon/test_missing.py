@@ -1,0 +1,78 @@
+"""Somebody tidies up where hotfolder works: what was bought is fetched again, and never paid again."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio
+
+ELM = "12 Elm Road"
+ROOM = "living-room__sky-twilight"
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_results_that_vanish_before_they_are_used_are_fetched_again(
+    studio: Studio, shop: Shop, nth: int
+) -> None:
+    passed = 0
+
+    def passing(checkpoint: Checkpoint) -> None:
+        nonlocal passed
+        passed += checkpoint is Checkpoint.RESULTS_RECORDED
+        if checkpoint is Checkpoint.RESULTS_RECORDED and passed == nth:
+            for path in (studio.state / "results").iterdir():
+                path.unlink()
+
+    studio.drop(ELM, ROOM, bracket())
+    async with studio.working(shop.access(), passing=passing):
+        await studio.comes_to("done")
+    assert (studio.done / ELM / "living-room.jpg").is_file()
+    assert (studio.done / ELM / f"{ROOM}.png").is_file()
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket())
+    stopped = asyncio.Event()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.PROJECT_CREATED:
+            stopped.set()
+            raise ZeroDivisionError
+
+    async with studio.working(shop.access(), passing=passing):
+        await stopped.wait()
+    taken: Path = studio.root / "elsewhere"
+    folder.rename(taken)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, outcome.needing_person, shop.bought()) == (0, 0, 0)
+    assert studio.states() == []
+    taken.rename(folder)
+    assert (await studio.until_idle(shop.access())).finished == 1
+
+
+async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    stopped = asyncio.Event()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.PROJECT_CREATED:
+            stopped.set()
+            raise ZeroDivisionError
+
+    async with studio.working(shop.access(), passing=passing):
+        await stopped.wait()
+    before = studio.config.read_text()
+    studio.config.write_text(before + "inbox: other\n")
+    async with studio.working(shop.access()):
+        status = await asyncio.to_thread(
+            studio.wait_until, lambda status: "settings" in str(status["jobs"]), 10
+        )
+        assert status["jobs"][0]["state"] == "uploading"
+    studio.config.write_text(before)
+    assert (await studio.until_idle(shop.access())).finished == 1
