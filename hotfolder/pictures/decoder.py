@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from hotfolder.capture import Capture
 from hotfolder.errors import LocalTrouble
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.pictures.formats import printable_name
@@ -158,4 +159,6 @@ def _facts(answer: dict[str, Any]) -> PictureFacts:
         raise NotWhole(answer["not_whole"], hint=answer["hint"])
     if "never" in answer:
         raise NeverUsable(answer["never"], hint=answer["hint"])
-    return PictureFacts(**answer["facts"])
+    facts = answer["facts"]
+    capture = facts.pop("capture")
+    return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from PIL import ExifTags, Image
+
+from hotfolder.capture import Capture
+
+_TAG = ExifTags.Base
+_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """`orientation` 1 to 8; `exposure_value` EV100 or None; `taken_at` as EXIF writes it, or None."""
+    """`orientation` 1 to 8; `exposure_value` EV100 or None; `taken_at` as EXIF writes it, or None.
+
+    `capture` is None where EXIF tells neither when nor how the frame was exposed.
+    """
 
     orientation: int = 1
     exposure_value: float | None = None
     taken_at: str | None = None
+    capture: Capture | None = None
 
 
 def read_exposure(image: Image.Image) -> Exposure:
@@ -26,31 +37,94 @@ def read_exposure(image: Image.Image) -> Exposure:
             warnings.simplefilter("ignore")
             exif = image.getexif()
             shot = exif.get_ifd(ExifTags.IFD.Exif)
-            orientation = exif.get(ExifTags.Base.Orientation, 1)
+            orientation = exif.get(_TAG.Orientation, 1)
+            tags: dict[int, object] = {**exif, **shot}
     except Exception:  # Pillow's parser raises half a dozen unrelated classes for a mangled block
         return Exposure()
-    taken_at = shot.get(ExifTags.Base.DateTimeOriginal)
+    capture = read_capture(tags)
     return Exposure(
         orientation=orientation if orientation in range(1, 9) else 1,
-        exposure_value=_exposure_value(shot),
-        taken_at=taken_at.strip("\0 ") or None if isinstance(taken_at, str) else None,
+        exposure_value=capture.exposure_value if capture else None,
+        taken_at=_text(tags.get(_TAG.DateTimeOriginal)),
+        capture=capture,
     )
 
 
-def _exposure_value(shot: Mapping[int, object]) -> float | None:
-    aperture = _positive(shot.get(ExifTags.Base.FNumber))
-    seconds = _positive(shot.get(ExifTags.Base.ExposureTime))
-    iso = _positive(shot.get(ExifTags.Base.ISOSpeedRatings))
-    if aperture is None or seconds is None or iso is None:
+def read_capture(tags: Mapping[int, object]) -> Capture | None:
+    """The capture that EXIF `tags` (the camera's and the shot's, by number) tell of."""
+    started, step = _start(tags)
+    seconds = _positive(tags.get(_TAG.ExposureTime))
+    if started is None and seconds is None:
         return None
-    return math.log2(aperture * aperture / seconds) - math.log2(iso / 100)
+    flash = _whole(tags.get(_TAG.Flash))
+    return Capture(
+        started_seconds=started,
+        clock_step_seconds=step,
+        offset_seconds=_offset(tags.get(_TAG.OffsetTimeOriginal)),
+        exposure_seconds=seconds,
+        aperture=_positive(tags.get(_TAG.FNumber)),
+        iso=_positive(tags.get(_TAG.ISOSpeedRatings)),
+        bias_ev=_number(tags.get(_TAG.ExposureBiasValue)),
+        exposure_mode=_whole(tags.get(_TAG.ExposureMode)),
+        flash_fired=None if flash is None else bool(flash & 1),
+        make=_text(tags.get(_TAG.Make)),
+        model=_text(tags.get(_TAG.Model)),
+        body_serial=_text(tags.get(_TAG.BodySerialNumber)),
+        lens=_text(tags.get(_TAG.LensModel)),
+        focal_mm=_positive(tags.get(_TAG.FocalLength)),
+    )
 
 
-def _positive(value: object) -> float | None:
+def _start(tags: Mapping[int, object]) -> tuple[float | None, float]:
+    """Seconds since 1970 by the camera's clock, and how finely that is written."""
+    # Never DateTime, which an editor sets to the hour of the export.
+    for whole, part in (
+        (_TAG.DateTimeOriginal, _TAG.SubsecTimeOriginal),
+        (_TAG.DateTimeDigitized, _TAG.SubsecTimeDigitized),
+    ):
+        text = _text(tags.get(whole))
+        if text is None:
+            continue
+        try:
+            moment = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        digits = _text(tags.get(part)) or ""
+        if digits.isascii() and digits.isdigit() and len(digits) <= 9:
+            return moment.timestamp() + int(digits) / 10 ** len(digits), 10.0 ** -len(digits)
+        return moment.timestamp(), 1.0
+    return None, 1.0
+
+
+def _offset(value: object) -> int | None:
+    found = _OFFSET.match(_text(value) or "")
+    if found is None:
+        return None
+    seconds = int(found[2]) * 3600 + int(found[3]) * 60
+    return -seconds if found[1] == "-" else seconds
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    return (value.strip("\0 ") or None) if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
     if isinstance(value, tuple) and value:
         value = value[0]
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return number if math.isfinite(number) and number > 0 else None
+    return number if math.isfinite(number) else None
+
+
+def _positive(value: object) -> float | None:
+    number = _number(value)
+    return number if number is not None and number > 0 else None
+
+
+def _whole(value: object) -> int | None:
+    number = _number(value)
+    return int(number) if number is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hotfolder.capture import Capture
 from hotfolder.errors import UnusablePhoto
 
 
@@ -23,7 +24,8 @@ class PictureFacts:
     without) and says how to turn them for display. `sha256` and `size_bytes` are of the file. `brightness`
     is the mean luma, 0 (black) to 1 (white). `exposure_value` is EV100 from EXIF's aperture, time and ISO:
     higher means a darker picture; None where EXIF lacks one of the three. `taken_at` is EXIF's text
-    ("2026:05:04 17:20:31"), or None.
+    ("2026:05:04 17:20:31"), or None. `capture` is all that EXIF says of the shot, None where it says neither
+    when nor how. `signature` tells what the picture shows, whatever its exposure.
     """
 
     format: str
@@ -35,6 +37,8 @@ class PictureFacts:
     brightness: float
     exposure_value: float | None = None
     taken_at: str | None = None
+    capture: Capture | None = None
+    signature: str = ""
 
 
 class NotWhole(UnusablePhoto):

@@ -26,6 +26,7 @@ from hotfolder.pictures.formats import (
     foreign_format,
     printable_name,
 )
+from hotfolder.pictures.signature import read_signature
 from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
 
 _READ_BYTES = 1024 * 1024
@@ -110,6 +111,8 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
                     brightness=_brightness(image),
                     exposure_value=exposure.exposure_value,
                     taken_at=exposure.taken_at,
+                    capture=exposure.capture,
+                    signature=read_signature(image, exposure.orientation),
                 )
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(name, limits) from error

@@ -1,0 +1,69 @@
+"""A picture's signature: what it shows, whatever its exposure. For photos whose camera data are missing.
+
+A coarse grid of greys is compared, cell by neighbour: which one is brighter? Another exposure changes the
+greys but not the answers, except where both cells are clipped or nearly equal: those count as unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image
+
+GRID_CELLS = 12
+"""Cells along either side whose neighbours to the right and below are compared."""
+
+_LEAST_STEP = 3
+_BLACK, _WHITE = 10, 245
+
+
+def read_signature(image: Image.Image, orientation: int) -> str:
+    """The signature of a loaded picture, turned upright as EXIF's `orientation` (1 to 8) says."""
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGB")
+    if image.mode.startswith("I"):
+        image = image.convert("I").reduce(_reduction(image)).point(lambda value: value / 257).convert("L")
+    else:
+        image = image.reduce(_reduction(image)).convert("L")
+    turn = _TURNS.get(orientation)
+    if turn is not None:
+        image = image.transpose(turn)
+    side = GRID_CELLS + 1
+    return signature_of(image.resize((side, side), Image.Resampling.BOX).tobytes())
+
+
+def signature_of(greys: Sequence[int]) -> str:
+    """The signature of a grid of `GRID_CELLS` + 1 by as many greys (0 to 255), row by row.
+
+    Two hexadecimal numbers with a hyphen between: which cells are darker than their neighbours, and of
+    which that is known.
+    """
+    side = GRID_CELLS + 1
+    darker = known = 0
+    for row in range(GRID_CELLS):
+        for column in range(GRID_CELLS):
+            here = greys[row * side + column]
+            for there in (greys[row * side + column + 1], greys[(row + 1) * side + column]):
+                darker = darker << 1 | (here < there)
+                known = known << 1 | _tells(here, there)
+    return f"{darker:x}-{known:x}"
+
+
+def _tells(one: int, other: int) -> bool:
+    clipped = max(one, other) < _BLACK or min(one, other) > _WHITE
+    return abs(one - other) >= _LEAST_STEP and not clipped
+
+
+def _reduction(image: Image.Image) -> int:
+    return max(1, min(image.size) // 128)
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
