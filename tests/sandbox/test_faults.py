@@ -7,6 +7,7 @@ import socket
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,10 +15,13 @@ import httpx
 import pytest
 
 from hotfolder.sandbox.faults.endpoints import ALL
-from tests.sandbox.faulty import Faulty, fire
+from tests.sandbox.faulty import Faulty, Seen, fire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.sandbox.conftest import Start
 
 READING = ("group-get", "result-get")
 
@@ -226,3 +230,30 @@ def test_a_client_that_gives_up_leaves_nothing_hanging(faulty: Faulty) -> None:
         fire(request, patience_seconds=0.4)
     assert faulty.line().processed
     assert [line.event for line in faulty.lines()].count("charged") == 1
+
+
+@pytest.mark.parametrize("rule", [{"fault": "hang", "seconds": 600}, {"fault": "refused", "seconds": 600}])
+def test_stopping_does_not_wait_for_a_fault(start: Start, tmp_path: Path, rule: dict[str, object]) -> None:
+    """Within 3 seconds, as without faults; whoever still waits is reset."""
+    path = tmp_path / "faults.json"
+    path.write_text(json.dumps([{"endpoint": "projects", **rule}]))
+    ended: list[object] = []
+
+    def ask() -> None:
+        try:
+            ended.append(fire(request))
+        except TimeoutError as error:
+            ended.append(error)
+
+    with start(faults=path) as caller:
+        request = caller.api.build_request("POST", "/api/projects", json={"title": "1 Elm Street"})
+        client = Thread(target=ask)
+        client.start()
+        time.sleep(0.3)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 3.5
+    client.join(5)
+    (seen,) = ended
+    assert isinstance(seen, Seen)
+    if rule["fault"] != "refused":
+        assert seen.ending == "reset" and len(seen.content) < 400
