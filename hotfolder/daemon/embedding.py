@@ -11,15 +11,13 @@ from urllib.parse import urlsplit
 
 from hotfolder import log
 from hotfolder.daemon.lock import StateLock
-from hotfolder.daemon.service import ApiAccess
+from hotfolder.daemon.service import SANDBOX, ApiAccess
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 logger = log.get("sandbox")
 
-ORIGIN = "sandbox"
-"""Stands for its address in content keys: whatever its port, it is the same shop, and never the real one."""
 LOOK_SECONDS = 1.0
 
 
@@ -55,7 +53,7 @@ class Embedding:
         """How the daemon reaches it."""
         assert self._sandbox is not None
         return ApiAccess(
-            origin=ORIGIN,
+            origin=SANDBOX,
             base_url=self._sandbox.api_base_url,
             storage_hosts=(urlsplit(self._sandbox.storage_base_url).netloc,),
             key=lambda: "the-sandbox-needs-no-key",

@@ -44,6 +44,8 @@ from hotfolder.stager.transport import Timeouts
 
 logger = log.get("daemon")
 
+SANDBOX = "sandbox"
+"""Names the embedded sandbox in content keys: whatever its port, it is one shop, and never the real one."""
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
 JOBS_PER_MERGE = 8
@@ -97,7 +99,7 @@ class Daemon:
         self.tools = self._tools(access, places, passing)
         limits = settings.limits
         most_jobs = JOBS_PER_MERGE * limits.merges
-        self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended)
+        self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended, free_origins={SANDBOX})
         self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
         self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
         marker_id, first_start = self.store.identity(self.clock.now())
@@ -187,6 +189,8 @@ class Daemon:
             for task in done:
                 task.result()
         finally:
+            # Before the jobs are told to stop, since a stopped one is not stuck any more.
+            self.outcome.world_bad = self._world_bad()
             for task in (*tasks, stopping, idle):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, idle, return_exceptions=True)
@@ -194,7 +198,6 @@ class Daemon:
                 logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
             await self.engine.drain()
         self.outcome.needing_person += len(self.engine.crashed)
-        self.outcome.world_bad = self._world_bad()
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report()
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)

@@ -16,10 +16,10 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, Out
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.states import ACTIVE, Event, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tables import HOLDING, Job
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.names import safe_name
 
@@ -48,10 +48,14 @@ Ended = Callable[[Job], None]
 
 
 class Engine:
-    """Drives all jobs of one store. `most_jobs` is how many are worked on at once."""
+    """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
+    `free_origins` has cost nothing."""
 
-    def __init__(self, tools: Tools, *, most_jobs: int, ended: Ended) -> None:
+    def __init__(
+        self, tools: Tools, *, most_jobs: int, ended: Ended, free_origins: Collection[str] = ()
+    ) -> None:
         self.tools = tools
+        self.free_origins = free_origins
         self.most_jobs = most_jobs
         self.ended = ended
         self._waiting: dict[str, Job] = {}
@@ -68,7 +72,14 @@ class Engine:
         tools = self.tools
         for job in await tools.desk(tools.store.active):
             files = await tools.desk(tools.store.files, job.id)
+            if job.origin != tools.origin and State(job.state) in ASKS_API and await self._owns_nothing(job):
+                job = await tools.desk(tools.store.begin_anew, job.id, tools.origin, tools.clock.now())
             self._take(job, frozenset(file.name for file in files))
+
+    async def _owns_nothing(self, job: Job) -> bool:
+        """Whether nothing is lost when the job leaves the API where it was begun."""
+        calls = await self.tools.desk(self.tools.ledger.of_job, job.id)
+        return job.origin in self.free_origins or not any(call.state in HOLDING for call in calls)
 
     async def submit(self, new: NewJob) -> Job:
         """Record a job and put it in the queue. Its files are claimed from now on."""
@@ -173,6 +184,11 @@ class Engine:
     async def _attempt(self, job: Job) -> None:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
+        if job.origin != self.tools.origin and State(job.state) in ASKS_API:
+            raise LocalTrouble(
+                f"this set was begun at {job.origin}, and what it bought there is not known here",
+                hint="It goes on by itself once hotfolder runs against that API again.",
+            )
         try:
             await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:

@@ -33,6 +33,7 @@ class Event(StrEnum):
     WITHDRAW = "withdraw"
     SUPERSEDE = "supersede"
     GIVE_UP = "give_up"
+    BEGIN_ANEW = "begin_anew"
 
 
 S, E = State, Event
@@ -62,6 +63,8 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (S.FAILED, E.SUPERSEDE): S.SUPERSEDED,
     (S.NEEDS_ATTENTION, E.SUPERSEDE): S.SUPERSEDED,
     (S.NEEDS_ATTENTION, E.GIVE_UP): S.FAILED,
+    # The job was begun at another API, and has bought nothing there that counts.
+    **{(state, E.BEGIN_ANEW): S.QUEUED for state in (S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING)},
     **{
         (state, event): target
         for state in (S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING)
@@ -73,6 +76,9 @@ ACTIVE = frozenset(
     {S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING, S.FILING, S.REFUSING, S.HALTING}
 )
 """States in which the engine still has something to do."""
+
+ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
+"""States that go on only at the API where the job was begun."""
 
 NEEDS_PERSON = frozenset({S.FAILED, S.NEEDS_ATTENTION})
 """States that only a person can change."""

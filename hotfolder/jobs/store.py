@@ -104,6 +104,20 @@ class Store:
             session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=new.reason))
         return job
 
+    def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
+        """Let a job that was begun at another API begin again at this one."""
+        self.changes += 1
+        with self.session() as session, session.begin():
+            job = session.get_one(Job, job_id)
+            statement = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
+            hashes = session.exec(statement).all()
+            text = f"begun at {job.origin}, and anew at {origin}"
+            job.origin, job.scope = origin, scope_key(origin, hashes)
+            job.generation = self._generation(session, job.scope, again=False)
+            job.group_id = job.api_project_id = None
+            move(session, job, Event.BEGIN_ANEW, at, text)
+        return job
+
     @staticmethod
     def _generation(session: Session, scope: str, *, again: bool) -> int:
         """The generation to buy in; `again` raises it, in the transaction that creates the job."""

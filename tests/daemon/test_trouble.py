@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,23 +12,11 @@ import pytest
 from hotfolder.cli.run import exit_code
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.clocks import FastClock
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
-
-
-class FastClock:
-    """Time that passes a hundred times as fast."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time() * 100
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
 
 
 def dead(tmp_path: Path) -> ApiAccess:

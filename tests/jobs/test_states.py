@@ -13,6 +13,7 @@ S, E = State, Event
 # Written down a second time, by hand: a change of the table has to be meant.
 LEGAL = {
     S.QUEUED: {
+        E.BEGIN_ANEW: S.QUEUED,
         E.UPLOAD: S.UPLOADING,
         E.MERGE: S.MERGING,
         E.EDIT: S.EDITING,
@@ -21,12 +22,14 @@ LEGAL = {
         E.HALT: S.HALTING,
     },
     S.UPLOADING: {
+        E.BEGIN_ANEW: S.QUEUED,
         E.MERGE: S.MERGING,
         E.WITHDRAW: S.WITHDRAWN,
         E.REFUSE: S.REFUSING,
         E.HALT: S.HALTING,
     },
     S.MERGING: {
+        E.BEGIN_ANEW: S.QUEUED,
         E.UPLOAD: S.UPLOADING,
         E.EDIT: S.EDITING,
         E.WITHDRAW: S.WITHDRAWN,
@@ -34,6 +37,7 @@ LEGAL = {
         E.HALT: S.HALTING,
     },
     S.EDITING: {
+        E.BEGIN_ANEW: S.QUEUED,
         E.PUBLISH: S.PUBLISHING,
         E.MERGE: S.MERGING,
         E.WITHDRAW: S.WITHDRAWN,

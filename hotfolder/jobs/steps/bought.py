@@ -33,15 +33,13 @@ async def purchases(tools: Tools, job: Job) -> list[Purchase]:
     chain: list[Purchase] = []
     source = hashes[0] if hashes else ""
     if recipe.merge:
-        bought = await look_up(tools, merge_key(tools.origin, hashes, recipe.hdr, job.generation), None)
+        bought = await look_up(tools, merge_key(job.origin, hashes, recipe.hdr, job.generation), None)
         if bought is None:
             return chain
         chain.append(bought)
         source = bought.results[0].sha256
     for operation in recipe.operations:
-        bought = await look_up(
-            tools, operation_key(tools.origin, source, operation, job.generation), operation
-        )
+        bought = await look_up(tools, operation_key(job.origin, source, operation, job.generation), operation)
         if bought is None:
             return chain
         chain.append(bought)

@@ -41,7 +41,7 @@ async def edit(tools: Tools, job: Job) -> None:
     if source is None:
         return await back_to_missing(tools, job)
     for operation in recipe_of(job).operations:
-        key = operation_key(tools.origin, source.sha256, operation, job.generation)
+        key = operation_key(job.origin, source.sha256, operation, job.generation)
         async with tools.locks.hold(key):
             results = await buy_once(tools, job, operation, key, source)
         first = results[0]

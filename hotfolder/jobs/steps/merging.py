@@ -25,7 +25,7 @@ async def merge(tools: Tools, job: Job) -> None:
     """Buy the merge unless it was bought before, and bring its picture home."""
     photos = await tools.photos(job)
     recipe = recipe_of(job)
-    key = merge_key(tools.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
+    key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
     async with tools.locks.hold(key):
         call = await tools.desk(tools.ledger.known, key)
         if call is None and job.group_id is None:

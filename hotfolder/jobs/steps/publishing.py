@@ -144,7 +144,7 @@ def receipt_of(
         room=job.room,
         folder=job.folder,
         finished_at=datetime.fromisoformat(job.finished_at or job.updated_at),
-        api_origin=tools.origin,
+        api_origin=job.origin,
         api_project_id=job.api_project_id,
         group_id=job.group_id,
         photos=tuple(

@@ -25,7 +25,7 @@ async def begin(tools: Tools, job: Job) -> None:
         await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
         return
     hashes = [file.sha256 for file in await tools.photos(job)]
-    key = merge_key(tools.origin, hashes, recipe.hdr, job.generation)
+    key = merge_key(job.origin, hashes, recipe.hdr, job.generation)
     held = await tools.desk(tools.ledger.known, key)
     event = Event.MERGE if held else Event.UPLOAD
     await tools.desk(tools.store.advance, job.id, event, tools.clock.now())
