@@ -6,6 +6,9 @@ It serves every call of the reference over real HTTP, is strict about all of the
 its state in a data folder, so that it can be stopped and started again at any time. Importing this package,
 its `settings` and its `embedded` needs the standard library only; the rest needs the extra `sandbox`.
 
+With a file of rules (`--faults`; see `docs/faults.md`) it goes wrong on purpose, and its ledger says how far
+each such request came.
+
 Where the reference is silent, this is what the sandbox does. None of it is known of the real API:
 
 - *Key.* Any printable key without blanks is valid, unless one is required. Missing, blank or wrong: 401.
