@@ -34,7 +34,8 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(file=target),
+        # Asked at every line: whoever replaces standard error afterwards means the log as well.
+        logger_factory=lambda *_: structlog.PrintLogger(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
 
