@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): ready, reloading, stopping, a sentence of status, the watchdog's pings."""
+"""What systemd is told (sd_notify): ready, reloading, stopping, a status, and the watchdog's pings."""
 
 from __future__ import annotations
 
