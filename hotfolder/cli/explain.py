@@ -14,8 +14,9 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.scan import scan_folders
+from hotfolder.jobs.chain import bought, read_chain
 from hotfolder.jobs.database import read_store
-from hotfolder.jobs.forecast import remembered_calls
+from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
@@ -117,9 +118,10 @@ def forecast(settings: Settings, found: Explanation, photos: list[str]) -> int:
     if database is None:
         return 0
     try:
-        store, ledger = Store(database), Ledger(database)
-        recipe, again = found.plan.recipe, found.plan.again
-        return remembered_calls(store, ledger, settings.api.base_url, photos, recipe, again=again)
+        origin = settings.api.base_url
+        generation = Store(database).generation(scope_key(origin, photos))
+        links = read_chain(Ledger(database), origin, photos, found.plan.recipe, generation)
+        return 0 if found.plan.again else len(bought(links))
     finally:
         database.dispose()
 

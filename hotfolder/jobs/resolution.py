@@ -6,8 +6,7 @@ import json
 from datetime import datetime
 
 from hotfolder.errors import UsageError
-from hotfolder.jobs.forecast import bought
-from hotfolder.jobs.keys import merge_key, operation_key
+from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import Event, State
 from hotfolder.jobs.store import Store
@@ -28,21 +27,10 @@ def waiting_for_person(store: Store, job_id: str) -> Job:
 
 def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
     """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
-    recipe = recipe_of(job)
     hashes = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
-    source = hashes[0] if hashes else ""
-    for operation in (*((None,) if recipe.merge else ()), *recipe.operations):
-        if operation is None:
-            key = merge_key(job.origin, hashes, recipe.hdr, job.generation)
-        else:
-            key = operation_key(job.origin, source, operation, job.generation)
-        call = ledger.known(key)
-        if call is None:
-            break
-        results = bought(ledger, key)
-        if not results:
-            return call
-        source = results[0].sha256
+    links = read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation)
+    if links and not links[-1].results:
+        return links[-1].call
     raise UsageError(
         f"no paid call of job {job.id} is in doubt", hint="Drag its folder back into the inbox to go on."
     )

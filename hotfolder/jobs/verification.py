@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from hotfolder.jobs.tables import CallState, FileRole, Job, JobFile
 from hotfolder.jobs.tools import Places
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.temporary import sha256_of
 
 LOST_WORDS = "is not where it was put"
 
@@ -93,9 +93,3 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
             yield Disagreement(
                 lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """Of a file's bytes, as hex. Raises OSError."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -44,6 +44,11 @@ def digest(path: Path) -> bytes:
         return hashlib.file_digest(stream, "sha256").digest()
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of the file's bytes, as hex. Raises OSError."""
+    return digest(path).hex()
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove our temporary files from before this process, in `folder` and below. Follows no links.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from hotfolder import __version__, log
 from hotfolder.errors import SetChanged
+from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.bought import Purchase, back_to_missing, purchases
+from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.tables import Call, Job, JobFile, Picture, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
@@ -28,6 +28,7 @@ from hotfolder.outbox.receipts import (
     ReceiptPicture,
     write_receipt,
 )
+from hotfolder.outbox.temporary import sha256_of
 
 logger = log.get("publishing")
 
@@ -76,7 +77,7 @@ def words(job: Job) -> list[str]:
     return [operation_word(operation) for operation in recipe_of(job).operations]
 
 
-def deliveries(job: Job, chain: Sequence[Purchase]) -> Iterator[Delivery]:
+def deliveries(job: Job, chain: Sequence[Link]) -> Iterator[Delivery]:
     """The unaltered merge, and every picture of the last operation that was bought."""
     edits = [purchase for purchase in chain if purchase.operation is not None]
     if chain and chain[0].operation is None:
@@ -132,7 +133,7 @@ def receipt_of(
     tools: Tools,
     job: Job,
     photos: Sequence[JobFile],
-    chain: Sequence[Purchase],
+    chain: Sequence[Link],
     own_calls: Sequence[Call],
     pictures: Sequence[Picture],
 ) -> Receipt:
@@ -215,8 +216,3 @@ async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
             logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
         tools.passing(Checkpoint.ORIGINAL_MOVED)
     return target
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event, State
+from hotfolder.jobs.steps.bought import job_chain
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.steps.publishing import deliver, move_files
 from hotfolder.jobs.tables import Call, CallState, Job
@@ -17,10 +19,11 @@ from hotfolder.outbox.reasons import reason_text, write_reason
 async def set_aside(tools: Tools, job: Job) -> None:
     """Publish what was bought, move the originals to failed/, and say there what happened."""
     pictures = await deliver(tools, job) if await tools.photos(job) else []
-    calls = await tools.desk(tools.ledger.of_job, job.id)
     target = await move_files(tools, job, tools.places.failed / safe_name(job.project))
-    charged = charged_text(calls, [picture.path for picture in pictures])
-    files = [file.name for file in await tools.desk(tools.store.files, job.id)]
+    links = await job_chain(tools, job)
+    charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
+    names = [file.name for file in await tools.desk(tools.store.files, job.id)]
+    files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     text = reason_text(
         project=job.project,
@@ -32,7 +35,7 @@ async def set_aside(tools: Tools, job: Job) -> None:
         hint=job.hint + (f" {resolving(job)}" if halted else ""),
         charged=charged,
         files=files,
-        when=tools.clock.now().astimezone(),
+        when=datetime.fromisoformat(job.updated_at).astimezone(),
         job=job.id,
     )
     sharing = await asyncio.to_thread(tools.places.sharing, job)
@@ -44,8 +47,9 @@ async def set_aside(tools: Tools, job: Job) -> None:
 
 def resolving(job: Job) -> str:
     return (
-        "Dragging the folder back never buys it again by itself;"
-        f" `hotfolder retry {job.id} --pay-again`, or adding __again to the folder's name, does."
+        "Dragging the folder back never buys it again by itself. Whoever knows how it ended says so with"
+        f" `hotfolder resolve {job.id}`; to buy it anew in any case, `hotfolder retry {job.id} --pay-again`,"
+        " or add __again to the folder's name."
     )
 
 
