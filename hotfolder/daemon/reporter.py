@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hotfolder import log
@@ -12,6 +13,7 @@ from hotfolder.daemon.intake import Intake
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.rules.names import split_name
@@ -21,6 +23,7 @@ logger = log.get("reporter")
 
 PAUSE_SECONDS = 1.0
 MOST_SHOWN = 50
+PLACE = "place of inbox "
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
@@ -54,6 +57,7 @@ class Reporter:
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
         paused = await tools.desk(tools.store.paused)
         news = await self._post("daemon", {"pid": self.pid, "trouble": told, "paused": paused})
+        await self._note_places()
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
             return
@@ -62,6 +66,13 @@ class Reporter:
         for name, path in tools.places.inboxes.items():
             if not seen.degraded.get(name):
                 await asyncio.to_thread(write_status, path, page(seen, name))
+
+    async def _note_places(self) -> None:
+        """Remember where the inboxes are, so that the next daemon knows them even without their marker."""
+        for name, inbox in self.inboxes.items():
+            if inbox.place is not None:
+                path = str(self.tools.places.inboxes[name])
+                await self._post(f"{PLACE}{name}", {"path": path, "place": list(inbox.place)})
 
     async def _post(self, name: str, content: object) -> bool:
         if self._posted.get(name) == content:
@@ -86,6 +97,14 @@ class Reporter:
             "notices": [notice.text for notice in outlook.notices],
             "degraded": outlook.degraded,
         }
+
+
+def met_before(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
+    """Device and inode of an inbox when a daemon with this store last met it there; None if none ever has."""
+    match store.bulletin(f"{PLACE}{inbox}"):
+        case {"path": known, "place": [int(device), int(inode)]} if known == str(path):
+            return device, inode
+    return None
 
 
 def room(folder: str) -> str:

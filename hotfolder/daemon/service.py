@@ -17,7 +17,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.lock import StateLock
-from hotfolder.daemon.reporter import Reporter
+from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import recheck
@@ -102,10 +102,7 @@ class Daemon:
         self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended, free_origins={SANDBOX})
         self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
         self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
-        marker_id, first_start = self.store.identity(self.clock.now())
-        self.inboxes = {
-            name: self._inbox(name, path, marker_id, first_start) for name, path in places.inboxes.items()
-        }
+        self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self.reporter = Reporter(self.tools, self.inboxes, self.intake, self.clock, os.getpid())
 
     def _tools(self, access: ApiAccess, places: Places, passing: Passing) -> Tools:
@@ -144,12 +141,14 @@ class Daemon:
             ),
         )
 
-    def _inbox(self, name: str, path: Path, marker_id: str, first_start: bool) -> Inbox:
+    def _inbox(self, name: str, path: Path) -> Inbox:
+        met_at = met_before(self.store, name, path)
         settle, limits = self.settings.settle, self.settings.limits
         return Inbox(
             path,
-            marker_id=marker_id,
-            first_start=first_start,
+            marker_id=self.store.identity(self.clock.now()),
+            first_start=met_at is None,
+            known_place=met_at,
             rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.claimed, name),
             settings=InboxSettings(

@@ -47,8 +47,8 @@ class Inbox:
     `rule_for` takes project, folder and number of photos, 1 or more. `claimed` takes project and folder and
     answers with the names of the files there that belong to unfinished jobs: they are left out, and new
     photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
-    `first_start` says that the store behind `marker_id` has never met this inbox. The decoder stays the
-    caller's to close.
+    `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
+    was when it was last met. The decoder stays the caller's to close.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Inbox:
         *,
         marker_id: str,
         first_start: bool,
+        known_place: tuple[int, int] | None = None,
         rule_for: RuleFor,
         claimed: Claimed,
         settings: InboxSettings,
@@ -68,7 +69,7 @@ class Inbox:
         self._claimed = claimed
         self._settings = settings
         self._clock = clock
-        self._root = Root(path, marker_id, first_start=first_start)
+        self._root = Root(path, marker_id, first_start=first_start, known_place=known_place)
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger()
         self._looking = asyncio.Lock()
@@ -121,6 +122,11 @@ class Inbox:
         self._ledger.forget((project, folder))
         self._again.add((project, folder))
         self._wake.set()
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Device and inode of the folder when it was last found to be the right one."""
+        return self._place
 
     def outlook(self) -> InboxOutlook:
         """How the inbox stood at the last look."""

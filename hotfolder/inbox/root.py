@@ -25,15 +25,18 @@ class Root:
     """The inbox's folder and its marker, a file that holds `marker_id` on its only line.
 
     With `first_start` a missing marker is made, and another store's is taken over: our store knows nothing of
-    this inbox yet. Later a missing marker is made again only while device and inode are those seen last.
+    this inbox yet. Later a missing marker is made again only while device and inode are those seen last, by
+    this process or, as `known_place`, by the one before.
     """
 
-    def __init__(self, path: Path, marker_id: str, *, first_start: bool) -> None:
+    def __init__(
+        self, path: Path, marker_id: str, *, first_start: bool, known_place: tuple[int, int] | None = None
+    ) -> None:
         self.path = path
         self._marker = path / MARKER_NAME
         self._marker_id = marker_id
         self._unmet = first_start
-        self._place: tuple[int, int] | None = None
+        self._place = known_place
 
     def check(self) -> RootStanding:
         """Look at the folder and its marker; blocking. Never raises for what the file system does."""

@@ -180,14 +180,14 @@ class Store:
             )
             return session.exec(statement.order_by(col(Job.created_at).desc()).limit(1)).first()
 
-    def identity(self, at: datetime) -> tuple[str, bool]:
-        """The store's own id, and whether it was made just now."""
+    def identity(self, at: datetime) -> str:
+        """The store's own id, made at the first call."""
         known = self.bulletin("identity")
         if isinstance(known, str):
-            return known, False
+            return known
         made = secrets.token_hex(16)
         self.post("identity", made, at)
-        return made, True
+        return made
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""

@@ -45,6 +45,21 @@ def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
     assert checked.check().marker_made is False
 
 
+def test_a_marker_that_was_deleted_while_nobody_watched_is_made_again_in_the_known_place(root: Path) -> None:
+    place = met(root).check().place
+    (root / MARKER_NAME).unlink()
+    standing = Root(root, "store-1", first_start=False, known_place=place).check()
+    assert (standing.degraded, standing.marker_made) == ("", True)
+
+
+def test_another_folder_in_the_inboxs_stead_is_not_taken_for_it(root: Path) -> None:
+    place = met(root).check().place
+    root.rename(root.with_name("aside"))
+    root.mkdir()
+    standing = Root(root, "store-1", first_start=False, known_place=place).check()
+    assert "looks like an empty mount point" in standing.degraded
+
+
 def test_an_empty_marker_is_a_missing_one(root: Path) -> None:
     checked = met(root)
     checked.check()
