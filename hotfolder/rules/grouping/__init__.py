@@ -1,0 +1,1 @@
+"""A flat drop becomes bracket sets: which photos belong together, on what evidence, and how sure that is."""

@@ -1,0 +1,182 @@
+"""Does a set go on with the next frame, or does another begin? One answer for each pair of neighbours.
+
+A bracketing camera pauses for 0.2 to 0.3 s between frames; sets shot by hand pause for 7 to 27 s, and so do
+photographers on their way to the next room. So a pause alone decides only next to a burst; elsewhere the
+exposures and the pictures do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hotfolder.rules.grouping import wording
+from hotfolder.rules.grouping.frames import Step, shot, value
+from hotfolder.rules.grouping.likeness import Likeness, likeness_to
+from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
+
+_LEAST_STEP_EV = 0.6
+_MANUAL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """`joins`: the set goes on. `evidence` in words; `doubt` or `weak_doubt` as in `model.Draft`."""
+
+    joins: bool
+    evidence: tuple[str, ...] = ()
+    doubt: str | None = None
+    weak_doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """A set so far, the frame that comes next, the step between, and how many frames each of the two
+    was fired with in one burst (1: alone)."""
+
+    so_far: Sequence[GroupingPhoto]
+    following: GroupingPhoto
+    step: Step
+    burst_before: int
+    burst_after: int
+
+    @property
+    def last(self) -> GroupingPhoto:
+        return self.so_far[-1]
+
+
+def boundary(at: Neighbours, options: GroupingOptions) -> Boundary:
+    """Decide, with the strongest evidence first."""
+    if at.step.changes:
+        return Boundary(False, at.step.changes)
+    pause: tuple[str, ...] = ()
+    if not at.step.burst and at.step.idle_seconds > options.idle_seconds:
+        pause = (wording.idle(at.step.idle_seconds, options.idle_seconds),)
+    counted = _counted(at, pause)
+    if counted is not None:
+        return counted
+    earlier = _same_exposure(at, options.value_tolerance_ev)
+    if earlier is not None:
+        return _returned(at, earlier, pause)
+    if at.step.burst:
+        return Boundary(True)
+    if at.step.idle_seconds > options.by_hand_seconds:
+        return _long_pause(at, options)
+    if not pause:
+        return _short_pause(at)
+    if max(at.burst_before, at.burst_after) > 1:
+        return Boundary(False, pause)
+    return _by_hand(at, pause)
+
+
+def _counted(at: Neighbours, pause: tuple[str, ...]) -> Boundary | None:
+    """What the camera's own count says; None where it doesn't count, or counts single frames."""
+    before, after = shot(at.last), shot(at.following)
+    if before.sequence_number is None or after.sequence_number is None:
+        return None
+    bracketed = [max(taken.sequence_length or 0, taken.sequence_number or 0) > 1 for taken in (before, after)]
+    if not any(bracketed):
+        return None
+    goes_on = after.sequence_number == before.sequence_number + 1
+    if goes_on and before.sequence_length == after.sequence_length:
+        return Boundary(True) if not pause else None
+    return Boundary(False, (f"the camera's own count began again at {after.sequence_number}", *pause))
+
+
+def _same_exposure(at: Neighbours, tolerance: float) -> GroupingPhoto | None:
+    ours = value(at.following)
+    if ours is None:
+        return None
+    for earlier in at.so_far:
+        theirs = value(earlier)
+        if theirs is not None and abs(theirs - ours) <= tolerance:
+            return earlier
+    return None
+
+
+def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) -> Boundary:
+    doubt = None
+    if at.step.untold:
+        doubt = (
+            f"{at.last.name} and {at.following.name} were taken within one second, and this camera writes no "
+            "fractions of one: which came first, and so belongs to the set before, can't be told"
+        )
+    elif at.step.burst and earlier is at.last:
+        doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
+    return Boundary(False, (wording.came_back(earlier, at.following), *pause), doubt)
+
+
+def _long_pause(at: Neighbours, options: GroupingOptions) -> Boundary:
+    evidence = (wording.idle(at.step.idle_seconds, options.by_hand_seconds),)
+    alone = max(at.burst_before, at.burst_after) == 1
+    if alone and _set_by_hand(at) and likeness_to(at.following, at.so_far) is Likeness.SAME:
+        return Boundary(False, evidence, f"{at.following.name} shows the same picture as {at.last.name}")
+    return Boundary(False, evidence)
+
+
+def _short_pause(at: Neighbours) -> Boundary:
+    """Longer than a camera's own pause, too short to have moved far: single frames, or another burst."""
+    seconds = f"{at.step.idle_seconds:.1f} s"
+    alike = likeness_to(at.following, at.so_far)
+    if alike is Likeness.DIFFERENT:
+        return Boundary(False, (f"{at.following.name} shows another picture, after {seconds}",))
+    if min(at.burst_before, at.burst_after) > 1:
+        doubt = f"another burst of exposures, {seconds} later, may belong to the same set"
+        return Boundary(False, (f"a new burst began, after {seconds}",), doubt)
+    weak = None if alike is Likeness.SAME else f"{at.following.name} came {seconds} after {at.last.name}"
+    return Boundary(True, weak_doubt=weak)
+
+
+def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
+    """Two frames, each released by hand, with an exposure that the set doesn't have yet."""
+    alike = likeness_to(at.following, at.so_far)
+    by_hand = _set_by_hand(at)
+    if alike is Likeness.DIFFERENT:
+        return Boundary(False, (f"{at.following.name} shows another picture", *pause))
+    if alike is Likeness.SAME:
+        if by_hand:
+            return Boundary(True)
+        doubt = None
+        if _least_step(at) >= _LEAST_STEP_EV:
+            doubt = f"{at.following.name} shows the same picture as {at.last.name}, exposed differently"
+        return Boundary(False, pause, doubt)
+    if not by_hand:
+        return Boundary(False, pause)
+    weak = (
+        f"whether {at.following.name} shows the same picture as {at.last.name}, {at.step.idle_seconds:.1f} s "
+        "before, can't be seen"
+    )
+    if _continues(at):
+        return Boundary(True, weak_doubt=weak)
+    return Boundary(False, ("the exposures began again from the other end", *pause), weak_doubt=weak)
+
+
+def _set_by_hand(at: Neighbours) -> bool:
+    """Whether a person may have turned the exposure on between the two, and not the camera's meter."""
+    before, after = shot(at.last), shot(at.following)
+    if before.aperture != after.aperture or _least_step(at) < _LEAST_STEP_EV:
+        return False
+    if {before.exposure_mode, after.exposure_mode} <= {_MANUAL, None}:
+        return True
+    if before.bias_ev is None or after.bias_ev is None or before.bias_ev == after.bias_ev:
+        return False
+    turned = before.bias_ev - after.bias_ev
+    return abs((value(at.following) or 0.0) - (value(at.last) or 0.0) - turned) <= 0.35
+
+
+def _least_step(at: Neighbours) -> float:
+    ours = value(at.following)
+    values = [theirs for frame in at.so_far if (theirs := value(frame)) is not None]
+    if ours is None or not values:
+        return 0.0
+    return min(abs(theirs - ours) for theirs in values)
+
+
+def _continues(at: Neighbours) -> bool:
+    """Whether the exposures go on as they went: all up, all down, or out from the first."""
+    values = [value(frame) or 0.0 for frame in (*at.so_far, at.following)]
+    turns = [after - before for before, after in pairwise(values)]
+    if all(turn > 0 for turn in turns) or all(turn < 0 for turn in turns):
+        return True
+    return len(turns) == 2 and abs(turns[0] + turns[1] / 2) <= 0.35

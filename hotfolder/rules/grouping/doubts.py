@@ -1,0 +1,112 @@
+"""What in a finished grouping looks odd, seen beside the drop's other sets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from hotfolder.rules.grouping import wording
+from hotfolder.rules.grouping.frames import step_between, value
+from hotfolder.rules.grouping.likeness import Likeness, difference, likeness_to
+from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
+
+_NEAR_EV = 0.35
+_HALF_STOP_EV = 0.5
+_ANOTHER_PICTURE = 0.35
+_ENOUGH_ALIKE = 3
+
+Pattern = tuple[float, ...]
+
+
+def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
+    """Add to the `doubts` of one body's sets, which are in the order taken. Weak doubts become doubts, unless
+    all sets are alike."""
+    several = [draft for draft in drafts if len(draft.photos) > 1]
+    patterns = {id(draft): pattern(draft.photos) for draft in several}
+    if not _all_alike(drafts, list(patterns.values())):
+        for draft in drafts:
+            draft.doubts += draft.weak
+    for draft in several:
+        _odd_size(draft, patterns[id(draft)], list(patterns.values()))
+        _odd_values(draft)
+        odd_pictures(draft)
+    for before, after in pairwise(drafts):
+        _stray_frame(before, after, options)
+
+
+def pattern(photos: Sequence[GroupingPhoto]) -> Pattern:
+    """The exposure values in the order taken, relative to the first."""
+    values = [value(photo) or 0.0 for photo in photos]
+    return tuple(each - values[0] for each in values)
+
+
+def _all_alike(drafts: Sequence[Draft], patterns: Sequence[Pattern]) -> bool:
+    same = all(_near(patterns[0], each) for each in patterns)
+    return len(patterns) == len(drafts) >= _ENOUGH_ALIKE and same
+
+
+def _near(one: Pattern, other: Pattern) -> bool:
+    return len(one) == len(other) and all(abs(a - b) <= _NEAR_EV for a, b in zip(one, other, strict=True))
+
+
+def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
+    sizes = Counter(len(each) for each in patterns)
+    usual = max(sizes, key=lambda size: (sizes[size], size))
+    number = len(ours)
+    if number == usual:
+        return
+    if any(number < len(each) and _near(ours, each[:number]) for each in patterns):
+        draft.doubts.append(
+            f"it has {wording.frames(number)} where others have {usual}, and begins as they do: "
+            "perhaps it was stopped"
+        )
+    elif not _evenly_spaced(ours) and sum(_near(ours, each) for each in patterns) < 2:
+        draft.doubts.append(f"it has {wording.frames(number)} where others have {usual}")
+
+
+def _evenly_spaced(values: Pattern) -> bool:
+    """Whether an odd number of exposures lie equally far apart, as a bracketing camera sets them."""
+    ordered = sorted(values)
+    gaps = [after - before for before, after in pairwise(ordered)]
+    return len(values) % 2 == 1 and max(gaps) - min(gaps) <= _NEAR_EV
+
+
+def _odd_values(draft: Draft) -> None:
+    values = [value(photo) for photo in draft.photos]
+    if None in values:
+        draft.doubts.append("the exposure of some of its frames is not known")
+        return
+    known = sorted(each for each in values if each is not None)
+    if max(after - before for before, after in pairwise(known)) < _HALF_STOP_EV:
+        draft.doubts.append("its exposures differ by less than half a stop")
+
+
+def odd_pictures(draft: Draft) -> None:
+    """Doubt a set in which one photo resembles none of the others."""
+    for photo in draft.photos:
+        others = [other for other in draft.photos if other is not photo]
+        shares = [share for other in others if (share := difference(photo, other)) is not None]
+        if shares and min(shares) >= _ANOTHER_PICTURE:
+            draft.doubts.append(f"{photo.name} shows another picture than the frames taken with it")
+            return
+
+
+def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
+    """A frame by itself beside a set of the same picture: a test shot, or a set that was stopped."""
+    step = step_between(before.photos[-1], after.photos[0])
+    if step.changes or step.idle_seconds > options.by_hand_seconds:
+        return
+    for single, other in ((before, after), (after, before)):
+        if len(single.photos) > 1 or len(other.photos) == 1:
+            continue
+        alike = likeness_to(single.photos[0], other.photos)
+        if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and _has_value(other, single.photos[0])):
+            single.doubts.append(
+                f"{single.photos[0].name} may belong to the set of {other.photos[0].name}, or be a trial shot"
+            )
+
+
+def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
+    ours = value(photo)
+    return ours is not None and any(abs((value(other) or 0.0) - ours) <= _NEAR_EV for other in draft.photos)

@@ -1,0 +1,174 @@
+"""From the photos of a drop to its bracket sets: the way through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+from hotfolder.rules.grouping import seven, wording
+from hotfolder.rules.grouping.bycapture import drafts_by_capture
+from hotfolder.rules.grouping.bycount import drafts_by_count
+from hotfolder.rules.grouping.bypicture import drafts_by_picture
+from hotfolder.rules.grouping.flash import lit_frames
+from hotfolder.rules.grouping.frames import by_name, fired, in_order, shot, started, step_between, value
+from hotfolder.rules.grouping.habits import without_copies, without_raw_twins
+from hotfolder.rules.grouping.model import (
+    Draft,
+    GroupedSet,
+    Grouping,
+    GroupingOptions,
+    GroupingPhoto,
+    KeptOut,
+    Method,
+    OverSeven,
+    RefusedSet,
+)
+from hotfolder.rules.sets import MOST_PHOTOS
+
+USUAL = GroupingOptions()
+
+
+def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
+    """Group a flat drop. The order of `photos` is of no account. Raises ValueError when two have one name."""
+    own, kept_out = _own_photos(photos)
+    timed = [photo for photo in own if _tells(photo)]
+    silent = [photo for photo in own if not _tells(photo)]
+    doubts: list[str] = []
+    if options.method is Method.AUTO:
+        drafts = drafts_by_capture(timed, options)
+        lit, alone = lit_frames(timed, drafts, options)
+        drafts += alone + _without_capture(silent, options)
+        kept_out += lit
+        if timed and silent:
+            doubts.append(
+                f"{len(silent)} of {len(own)} photos lack camera data and may belong to sets of the others"
+            )
+        for draft in drafts:
+            _expect(draft, options)
+    else:
+        unlit, lit = _unlit(own)
+        kept_out += lit
+        by_method = drafts_by_count if options.method is Method.COUNT else drafts_by_picture
+        drafts = by_method(unlit, options) if unlit else []
+    notices = (wording.EXPORT_WITH_CAMERA_DATA,) if silent else ()
+    return _finished(drafts, kept_out, notices, tuple(doubts), options)
+
+
+def group_room(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
+    """Group a room's folder: one set, unless its capture data prove that it holds more."""
+    proved = prove_more_than_one(photos, options)
+    if proved is not None:
+        return proved
+    own, kept_out = _own_photos(photos)
+    unlit, lit = _unlit(own)
+    return _finished([Draft(unlit)] if unlit else [], kept_out + lit, (), (), options)
+
+
+def prove_more_than_one(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping | None:
+    """The grouping of a room's folder, if its capture data prove that it holds several sets; else None.
+
+    A proof is a grouping without any doubt, of sets of two and more, each of which shares an exposure with
+    the set before or was taken with another setup. Time that passed proves nothing: people are interrupted.
+    """
+    own, _ = _own_photos(photos)
+    if not own or not all(_tells(photo) for photo in own):
+        return None
+    found = group(photos, replace(options, method=Method.AUTO))
+    if found.refused or not found.sure or len(found.sets) < 2:
+        return None
+    if any(len(each.photos) < 2 for each in found.sets):
+        return None
+    return found if all(_apart(*pair, options) for pair in pairwise(found.sets)) else None
+
+
+def _apart(before: GroupedSet, after: GroupedSet, options: GroupingOptions) -> bool:
+    one, other = in_order(before.photos)[-1], in_order(after.photos)[0]
+    if step_between(one, other).changes or shot(one).body_serial != shot(other).body_serial:
+        return True
+    values = [(value(a) or 0.0) - (value(b) or 0.0) for a in before.photos for b in after.photos]
+    return any(abs(difference) <= options.value_tolerance_ev for difference in values)
+
+
+def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    if len({photo.name for photo in photos}) < len(photos):
+        raise ValueError("two photos of a drop can't have one name")
+    kept, raws = without_raw_twins(sorted(photos, key=by_name))
+    kept, copies = without_copies(kept)
+    return sorted(kept, key=by_name), raws + copies
+
+
+def _tells(photo: GroupingPhoto) -> bool:
+    taken = shot(photo)
+    return taken.started_seconds is not None and taken.exposure_seconds is not None
+
+
+def _without_capture(photos: list[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+    if not photos:
+        return []
+    return (drafts_by_count if options.brackets else drafts_by_picture)(photos, options)
+
+
+def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    """Without the frames with flash, unless there are no others."""
+    unlit = [photo for photo in photos if not fired(photo)]
+    if not unlit:
+        return list(photos), []
+    reason = "The flash fired for {}: it is kept out of the merge."
+    return unlit, [KeptOut(photo, reason.format(photo.name)) for photo in photos if fired(photo)]
+
+
+def _expect(draft: Draft, options: GroupingOptions) -> None:
+    number = len(draft.photos)
+    if options.brackets is not None and number not in (1, options.brackets):
+        draft.doubts.append(f"it has {wording.frames(number)} where {options.brackets} are expected")
+
+
+def _finished(
+    drafts: list[Draft],
+    kept_out: list[KeptOut],
+    notices: tuple[str, ...],
+    doubts: tuple[str, ...],
+    options: GroupingOptions,
+) -> Grouping:
+    sets: list[GroupedSet] = []
+    refused: list[RefusedSet] = []
+    kept_out = list(kept_out)
+    for draft in sorted(drafts, key=_place):
+        ordered = _dark_to_bright(draft.photos)
+        if len(ordered) <= MOST_PHOTOS:
+            sets.append(_set(ordered, draft, draft.evidence))
+        elif options.over_seven is OverSeven.REFUSE:
+            refused.append(seven.refused(ordered))
+        elif options.over_seven is OverSeven.SPREAD:
+            chosen, out = seven.spread(ordered)
+            kept_out += out
+            sets.append(_set(chosen, draft, draft.evidence))
+        else:
+            for number, part in enumerate(parts := seven.split(ordered), start=1):
+                of_all = f"part {number} of {len(parts)} of a set of {len(ordered)}"
+                sets.append(_set(part, draft, (*draft.evidence, of_all)))
+    kept_out.sort(key=lambda out: by_name(out.photo))
+    return Grouping(tuple(sets), tuple(refused), tuple(kept_out), notices, doubts)
+
+
+def _set(ordered: list[GroupingPhoto], draft: Draft, evidence: tuple[str, ...]) -> GroupedSet:
+    first = min(ordered, key=_taken)
+    return GroupedSet(tuple(ordered), first.name, evidence, tuple(dict.fromkeys(draft.doubts)))
+
+
+def _dark_to_bright(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
+    named = sorted(photos, key=by_name)
+    if all(value(photo) is not None for photo in named):
+        return sorted(named, key=lambda photo: -(value(photo) or 0.0))
+    return sorted(named, key=lambda photo: photo.brightness)
+
+
+def _place(draft: Draft) -> tuple[float, object]:
+    return min(_taken(photo) for photo in draft.photos)
+
+
+def _taken(photo: GroupingPhoto) -> tuple[float, object]:
+    told = shot(photo).started_seconds is not None
+    return (started(photo) if told else inf), by_name(photo)

@@ -1,0 +1,139 @@
+"""The words of grouping: what goes in, what is decided, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hotfolder.capture import Capture
+
+
+class Method(StrEnum):
+    """AUTO: by what the camera recorded, and photos without that by count where one is given, else by
+    picture. PICTURE and COUNT use nothing else to tell the sets apart."""
+
+    AUTO = "auto"
+    PICTURE = "picture"
+    COUNT = "count"
+
+
+class OverSeven(StrEnum):
+    """A set of more photos than the API takes: not made, made in parts, or made of those that span it."""
+
+    REFUSE = "refuse"
+    SPLIT = "split"
+    SPREAD = "spread"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingOptions:
+    """`brackets` is how many photos make a set, None where that varies; COUNT needs it.
+
+    `idle_seconds`: no bracketing camera pauses longer between two frames of a set. `by_hand_seconds`: no
+    photographer who turns the exposure by hand does. `value_tolerance_ev`: how near two exposures are one.
+    """
+
+    method: Method = Method.AUTO
+    brackets: int | None = None
+    over_seven: OverSeven = OverSeven.REFUSE
+    idle_seconds: float = 4.0
+    by_hand_seconds: float = 30.0
+    value_tolerance_ev: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.brackets is not None and self.brackets < 1:
+            raise ValueError("brackets must be 1 or more")
+        if self.method is Method.COUNT and self.brackets is None:
+            raise ValueError("grouping by count needs to know how many brackets make a set")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupingPhoto:
+    """One file of the drop. `name` is unique within it; `width` and `height` are as stored, `orientation`
+    EXIF's. `brightness` is 0 to 1; `signature` as `pictures.signature` writes it, empty when unknown.
+
+    `modified_seconds` orders two exports of one photo. `is_raw`: it is a RAW file, whatever is known of it.
+    """
+
+    name: str
+    width: int
+    height: int
+    brightness: float
+    sha256: str = ""
+    orientation: int = 1
+    signature: str = ""
+    capture: Capture | None = None
+    modified_seconds: float = 0.0
+    is_raw: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Width and height as displayed."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedSet:
+    """Photos that become one picture, 1 to 7, from dark to bright.
+
+    `evidence` says why the set begins where it does, `doubts` why a person should look first, in sentences.
+    `first` is the name of the photo that was taken first.
+    """
+
+    photos: tuple[GroupingPhoto, ...]
+    first: str
+    evidence: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        return not self.doubts
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedSet:
+    """Photos that belong together but can't be made into one picture."""
+
+    photos: tuple[GroupingPhoto, ...]
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """A photo that takes part in no set, and why, in a sentence. `beside` is the name of a photo of the set
+    that it belongs to or of the file that stands for it, None where there is none."""
+
+    photo: GroupingPhoto
+    reason: str
+    beside: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Every photo of a drop is in exactly one of `sets`, `refused` and `kept_out`.
+
+    `notices` are sentences worth saying that make nothing doubtful. `doubts` concern the drop as a whole.
+    """
+
+    sets: tuple[GroupedSet, ...]
+    refused: tuple[RefusedSet, ...] = ()
+    kept_out: tuple[KeptOut, ...] = ()
+    notices: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may go ahead without a person: no doubt about the whole or any set."""
+        return not self.doubts and all(each.sure for each in self.sets)
+
+
+@dataclass(slots=True)
+class Draft:
+    """A set in the making, its photos in the order they were taken. `weak` doubts vanish when the other sets
+    of the drop are all alike; `doubts` stay."""
+
+    photos: list[GroupingPhoto]
+    evidence: tuple[str, ...] = ()
+    doubts: list[str] = field(default_factory=list)
+    weak: list[str] = field(default_factory=list)

@@ -1,0 +1,154 @@
+"""How well flat drops are grouped: `python -m tests.bench.grouping [SEED] [--blind] [--errors]`.
+
+Prints, for each kind of shoot, how many sets came out exactly right and whether they were sure of themselves,
+and what simple rules make of the same photos. `--blind` takes the pictures' signatures away.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.model import GroupingPhoto
+from tests.support.shoots import Shoot, shoots
+
+OUTCOMES = ("right", "right, held", "wrong, held", "wrong")
+Rule = Callable[[Sequence[GroupingPhoto]], list[list[GroupingPhoto]]]
+
+
+def outcomes(shoot: Shoot) -> Counter[str]:
+    """Each true set's outcome. `wrong` is the harm: a photo of it went into another set, unasked."""
+    found = group(shoot.photos, shoot.options)
+    sure = {names(each.photos) for each in found.sets if each.sure and not found.doubts}
+    held = {names(each.photos) for each in found.sets} - sure
+    refused = {names(each.photos) for each in found.refused}
+    strayed = {name for each in sure - shoot.sets for name in each}
+    left_out = {out.photo.name for out in found.kept_out} - shoot.flash - shoot.old_exports
+    count: Counter[str] = Counter()
+    for true in shoot.sets:
+        if true in sure or true in refused:
+            count["right"] += 1
+        elif true in held:
+            count["right, held"] += 1
+        else:
+            count["wrong" if true & (strayed | left_out) else "wrong, held"] += 1
+    return count
+
+
+def names(photos: Iterable[GroupingPhoto]) -> frozenset[str]:
+    return frozenset(photo.name for photo in photos)
+
+
+def exactly_right(shoot: Shoot, rule: Rule) -> int:
+    """How many of the sets a simple rule finds. It is spared the frames with flash and old exports."""
+    spared = shoot.flash | shoot.old_exports
+    photos = [photo for photo in shoot.photos if photo.name not in spared]
+    if any(photo.capture is None for photo in photos):
+        return 0
+    ordered = sorted(photos, key=lambda photo: (_start(photo), photo.name))
+    return len(shoot.sets & {names(each) for each in rule(ordered)})
+
+
+def gap_between_starts(seconds: float) -> Rule:
+    def rule(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+        return _cut(photos, lambda run, photo: _start(photo) - _start(run[-1]) > seconds)
+
+    return rule
+
+
+def until_the_first_exposure_repeats(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    return _cut(photos, lambda run, photo: _exposure(run[0]) == _exposure(photo))
+
+
+def maker_bias(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    """A set ends where its exposure bias comes back."""
+    return _cut(photos, lambda run, photo: _bias(photo) in {_bias(each) for each in run})
+
+
+def _cut(
+    photos: Sequence[GroupingPhoto], begins: Callable[[list[GroupingPhoto], GroupingPhoto], bool]
+) -> list[list[GroupingPhoto]]:
+    runs = [[photos[0]]]
+    for _, photo in pairwise(photos):
+        if begins(runs[-1], photo):
+            runs.append([])
+        runs[-1].append(photo)
+    return runs
+
+
+def _start(photo: GroupingPhoto) -> float:
+    return (photo.capture.started_seconds or 0.0) if photo.capture else 0.0
+
+
+def _exposure(photo: GroupingPhoto) -> float | None:
+    return photo.capture.exposure_seconds if photo.capture else None
+
+
+def _bias(photo: GroupingPhoto) -> float | None:
+    return photo.capture.bias_ev if photo.capture else None
+
+
+PEERS: dict[str, Rule] = {
+    "gap 1 s": gap_between_starts(1),
+    "gap 3 s": gap_between_starts(3),
+    "gap 10 s": gap_between_starts(10),
+    "repeat": until_the_first_exposure_repeats,
+    "bias": maker_bias,
+}
+
+
+def table(drop: Sequence[Shoot]) -> None:
+    kinds: dict[str, Counter[str]] = {}
+    for shoot in drop:
+        for line in (shoot.kind, "all"):
+            count = kinds.setdefault(line, Counter())
+            count += outcomes(shoot)
+            count["sets"] += len(shoot.sets)
+            for name, rule in PEERS.items():
+                count[name] += exactly_right(shoot, rule)
+    kinds["all"] = kinds.pop("all")
+    columns = ("sets", *OUTCOMES, *PEERS)
+    print(f"{'':28}" + "".join(f"{column:>13}" for column in columns))
+    for kind, count in kinds.items():
+        print(f"{kind:28}" + "".join(f"{count[column] or '-':>13}" for column in columns))
+    total = kinds["all"]
+    print(f"{'of all':28}{'':13}" + "".join(f"{total[c] / total['sets']:>12.2%} " for c in columns[1:]))
+
+
+def errors(drop: Sequence[Shoot]) -> None:
+    """What is not simply right, for whoever works on the rules."""
+    for shoot in drop:
+        found = group(shoot.photos, shoot.options)
+        for each in found.sets:
+            true = names(each.photos) in shoot.sets
+            if not (true and each.sure):
+                what = "held" if not each.sure else "WRONG"
+                print(f"{shoot.kind}: {'right' if true else 'false'} {what} {len(each.photos)}: ", end="")
+                print(each.evidence, each.doubts)
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("seed", type=int, nargs="?", default=1)
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--blind", action="store_true")
+    asked.add_argument("--errors", action="store_true")
+    given = asked.parse_args()
+    drop = shoots(given.seed, given.rounds)
+    if given.blind:
+        drop = [
+            replace(shoot, photos=tuple(replace(photo, signature="") for photo in shoot.photos))
+            for shoot in drop
+        ]
+    if given.errors:
+        errors(drop)
+    print(f"seed {given.seed}: {len(drop)} shoots, {sum(len(shoot.photos) for shoot in drop)} photos")
+    table(drop)
+
+
+if __name__ == "__main__":
+    main()

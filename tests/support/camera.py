@@ -1,0 +1,153 @@
+"""A photographer at work: frames as real bodies write them, with the truth of what belongs together.
+
+Knows nothing of how photos are grouped. Every frame's time, exposure and pauses follow what was measured on real
+brackets; the walks between rooms are guesses on the quick side.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from hotfolder.capture import Capture
+from hotfolder.rules.grouping.model import GroupingPhoto
+from tests.support.scenery import Scene, looks, nudged, room
+
+# Third stops, as cameras name them; the true times are powers of two, and pauses follow the true ones.
+_NAMED = (
+    "8000 6400 5000 4000 3200 2500 2000 1600 1250 1000 800 640 500 400 320 250 200 160 125 100 80 60 50 40 "
+    "30 25 20 15 13 10 8 6 5 4"
+)
+SHUTTER = tuple(1 / int(name) for name in _NAMED.split()) + (
+    *(0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 15.0),
+)
+QUICKEST, SIX_SECONDS = 0, SHUTTER.index(6.0)
+BEGIN = 1_778_580_000.0
+
+
+@dataclass(frozen=True)
+class Body:
+    """`digits` of sub-seconds (0: none); `counts`: the maker's note tells the place in a bracket."""
+
+    make: str
+    model: str
+    serial: str | None = None
+    digits: int = 2
+    offset_seconds: int | None = None
+    counts: bool = False
+    size: tuple[int, int] = (6000, 4000)
+    sway: float = 0.12
+
+
+CANON = Body("Canon", "Canon EOS 6D", "032021001234")
+SONY = Body("SONY", "ILCE-7M3", None, digits=0, offset_seconds=-14400)
+COUNTING_SONY = replace(SONY, counts=True)
+PHONE = Body("Apple", "iPhone 15 Pro", None, digits=3, offset_seconds=-14400, size=(4032, 3024), sway=0.3)
+
+
+@dataclass
+class Photographer:
+    """Takes frames one after another. `sets` is the truth: the names of the photos of each picture; `flash`
+    the names of frames lit by flash."""
+
+    rng: random.Random
+    body: Body = CANON
+    lens: str | None = "EF16-35mm f/4L IS USM"
+    focal_mm: float = 17.0
+    aperture: float | None = 8.0
+    iso: int = 200
+    now: float = BEGIN
+    photos: list[GroupingPhoto] = field(default_factory=list)
+    sets: list[list[str]] = field(default_factory=list)
+    flash: list[str] = field(default_factory=list)
+
+    def walk(self, least: float, most: float) -> None:
+        self.now += self.rng.uniform(least, most)
+
+    def room(self) -> Scene:
+        return room(self.rng)
+
+    def meter(self, least: float = 1 / 125, most: float = 1 / 4) -> int:
+        """The middle exposure, as a place in SHUTTER."""
+        return self.rng.choice([place for place, time in enumerate(SHUTTER) if least <= time <= most])
+
+    def burst(self, scene: Scene, middle: int, stops: Sequence[float], **says: object) -> None:
+        """The camera's own bracketing: 0.21 to 0.29 s from one frame to the next."""
+        self.bracket(scene, middle, stops, (0.21, 0.29), **says)
+
+    def bracket(
+        self,
+        scene: Scene,
+        middle: int,
+        stops: Sequence[float],
+        pause: tuple[float, float],
+        *,
+        mode: int | None = 1,
+        bias: bool = False,
+        dark_frames: bool = False,
+    ) -> None:
+        """One set. `mode` is EXIF's exposure mode; `bias`: the compensation is written, not zero."""
+        names = []
+        for number, stop in enumerate(stops, start=1):
+            counted = (number, len(stops)) if self.body.counts else (None, None)
+            place = min(len(SHUTTER) - 1, max(0, middle + round(3 * stop)))
+            capture = Capture(
+                exposure_mode=mode,
+                bias_ev=stop if bias else 0.0,
+                sequence_number=counted[0],
+                sequence_length=counted[1],
+            )
+            names.append(self.frame(scene, place, stop, capture))
+            if dark_frames and SHUTTER[place] >= 1.0:
+                self.now += SHUTTER[place]
+            if number < len(stops):
+                self.walk(*pause)
+        self.sets.append(names)
+
+    def single(self, scene: Scene, place: int, stop: float = 0.0, *, mode: int = 0) -> None:
+        """A picture of one frame."""
+        counted = (1, 1) if self.body.counts else (None, None)
+        capture = Capture(
+            exposure_mode=mode, bias_ev=0.0, sequence_number=counted[0], sequence_length=counted[1]
+        )
+        self.sets.append([self.frame(scene, place, stop, capture)])
+
+    def lit(self, scene: Scene, place: int) -> None:
+        """A frame with flash, which no merge may have."""
+        flash = replace(Capture(exposure_mode=1, bias_ev=0.0), flash_fired=True)
+        self.flash.append(self.frame(scene, place, 0.5, flash))
+
+    def frame(self, scene: Scene, place: int, stop: float, capture: Capture) -> str:
+        """Expose, and let that time pass. Answers the name."""
+        body, digits = self.body, self.body.digits
+        brightness, signature = looks(nudged(scene, self.rng, body.sway), stop, self.rng)
+        taken = replace(
+            capture,
+            started_seconds=int(self.now * 10**digits) / 10**digits,
+            clock_step_seconds=10.0**-digits,
+            offset_seconds=body.offset_seconds,
+            exposure_seconds=SHUTTER[place],
+            aperture=self.aperture,
+            iso=float(self.iso),
+            flash_fired=capture.flash_fired or False,
+            make=body.make,
+            model=body.model,
+            body_serial=body.serial,
+            lens=self.lens,
+            focal_mm=self.focal_mm,
+        )
+        name = f"IMG_{len(self.photos) + 1:04d}.jpg"
+        self.photos.append(
+            GroupingPhoto(
+                name=name,
+                width=body.size[0],
+                height=body.size[1],
+                brightness=brightness,
+                sha256=f"{self.rng.getrandbits(128):032x}",
+                signature=signature,
+                capture=taken,
+            )
+        )
+        self.now += 2 ** ((place - SHUTTER.index(1.0)) / 3)
+        return name
