@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reporter import Reporter, met_before
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import recheck
@@ -30,6 +32,7 @@ from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
+from hotfolder.jobs.retention import expire_results
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
@@ -48,6 +51,7 @@ SANDBOX = "sandbox"
 """Names the embedded sandbox in content keys: whatever its port, it is one shop, and never the real one."""
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
+HOUSEKEEPING_SECONDS = 3600.0
 JOBS_PER_MERGE = 8
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 IDLE_LOOKS = 3
@@ -177,7 +181,7 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         await self.engine.load()
-        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
+        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run(), self._keep_house()]
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         tasks = [asyncio.create_task(one) for one in work]
         stopping = asyncio.create_task(stop.wait())
@@ -201,6 +205,21 @@ class Daemon:
             await self.reporter.report()
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
+
+    async def _keep_house(self) -> None:
+        """Once an hour, let go of bought results that are kept long enough."""
+        keep = timedelta(days=self.settings.results.keep_days)
+        while True:
+            try:
+                now, results = self.clock.now(), self.tools.places.results
+                number = await self.tools.desk(
+                    expire_results, self.store, self.ledger, results, keep=keep, now=now
+                )
+                if number:
+                    logger.info("results_expired", results=number, keep_days=self.settings.results.keep_days)
+            except LocalTrouble as error:
+                logger.warning("results_not_expired", reason=error.message)
+            await self.clock.sleep(HOUSEKEEPING_SECONDS)
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
