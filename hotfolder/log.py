@@ -18,8 +18,10 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
     as_json = json if json is not None else not target.isatty()
     # A library's INFO line can hold a whole signed URL, so foreign loggers are held to warnings.
     logging.basicConfig(stream=target, level=logging.WARNING, force=True)
-    for noisy in ("httpx", "httpcore", "watchdog", "PIL"):
+    for noisy in ("httpx", "httpcore", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # It reports as an error that it was stopped; what it misses, the scan finds.
+    logging.getLogger("watchdog").setLevel(logging.CRITICAL)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=True)
         if as_json
