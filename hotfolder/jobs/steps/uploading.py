@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from hotfolder.errors import BadJob, BadWorld, HotfolderError, SetChanged
+from hotfolder.errors import BadJob, BadWorld, HotfolderError, SetChanged, TooManyRequests
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.rules.sets import FileIdentity, sent_name
+from hotfolder.stager.answers import UploadSlot
 from hotfolder.stager.refusals import UrlExpired
 
 PUT_ATTEMPTS = 3
@@ -80,9 +81,7 @@ async def upload_photo(
     photo = folder / file.name
     async with tools.slots.uploads:
         await asyncio.to_thread(refuse_changed, photo, identity_of(file))
-        async with tools.gate:
-            name = sent_name(position, file.format)
-            slot = await tools.client.upload_slot(project_id, group_id, name)
+        slot = await upload_slot(tools, project_id, group_id, sent_name(position, file.format))
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
                 async with tools.gate:
@@ -95,6 +94,16 @@ async def upload_photo(
                     raise
         await asyncio.to_thread(refuse_changed, photo, identity_of(file))
         tools.passing(Checkpoint.PHOTO_UPLOADED)
+
+
+async def upload_slot(tools: Tools, project_id: str, group_id: str, name: str) -> UploadSlot:
+    """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
+    while True:
+        try:
+            async with tools.gate:
+                return await tools.client.upload_slot(project_id, group_id, name)
+        except TooManyRequests:
+            continue  # the gate decides when to ask again
 
 
 def refuse_changed(photo: Path, expected: FileIdentity) -> None:
