@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 
 class FastClock:
@@ -17,3 +18,23 @@ class FastClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
+
+
+class JumpingClock:
+    """Time that passes `speed` times as fast; `jump` moves the wall clock and nothing else."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+        self._offset = timedelta()
+
+    def jump(self, by: timedelta) -> None:
+        self._offset += by
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)

@@ -1,7 +1,9 @@
 """A daemon that is killed at a certain step: a process that forks one such daemon after the other.
 
-It is asked by a line of JSON, `{"config", "url", "storage_host", "log", "kill_at", "nth"}`, and answers with
-the daemon's exit code, negative for the signal that ended it. Forking saves importing everything each time.
+It is asked by a line of JSON: `config`, `url`, `storage_host`, `log`, and if wanted `kill_at` and `nth` (a
+checkpoint and the number of the passing), `kill_after_seconds`, and the `speed` of the daemon's clock. It
+answers with the daemon's exit code, negative for the signal that ended it. Forking saves importing everything
+each time.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from hotfolder import log
 from hotfolder.config.load import load
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.clocks import JumpingClock
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -60,9 +64,17 @@ def killing(kill_at: str | None, nth: int) -> Callable[[Checkpoint], None]:
     return passing
 
 
+def kill_after(seconds: float) -> None:
+    """End this process when its time is over, wherever it is then."""
+    timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+    timer.daemon = True
+    timer.start()
+
+
 async def work(request: dict[str, Any], passing: Callable[[Checkpoint], None]) -> None:
     access = ApiAccess(request["url"], request["url"], (request["storage_host"],), lambda: "any-key")
-    daemon = Daemon(load(Path(request["config"]), {}), access, passing=passing)
+    clock = JumpingClock(request.get("speed", 1.0))
+    daemon = Daemon(load(Path(request["config"]), {}), access, clock=clock, passing=passing)
     try:
         async with asyncio.timeout(60):
             await daemon.run(stop=asyncio.Event(), until_idle=True)
@@ -75,7 +87,9 @@ def live(request: dict[str, Any]) -> None:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         log.configure(stream=stream)
-        asyncio.run(work(request, killing(request["kill_at"], request["nth"])))
+        if "kill_after_seconds" in request:
+            kill_after(request["kill_after_seconds"])
+        asyncio.run(work(request, killing(request.get("kill_at"), request.get("nth", 0))))
 
 
 def main() -> None:

@@ -1,0 +1,118 @@
+"""A studio under test: drops whose checksums are kept, a daemon in a hurry, and the checker at the end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hotfolder import log
+from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
+from tests.support.audit import Audit, Originals, sha256
+from tests.support.clocks import JumpingClock
+from tests.support.crashing import Crasher
+from tests.support.mischief import BadShop
+from tests.support.pictures import bracket
+from tests.support.studio import Studio, files_below
+
+ELM = "12 Elm Road"
+ROOM = "living-room__sky-twilight"
+SPEED = 40.0
+HURRIED: dict[str, Any] = {"api": {"merge_timeout_seconds": 60.0, "read_timeout_seconds": 5.0}}
+"""Settings for a clock of that speed; what the network may take isn't measured by it."""
+
+
+class Bench:
+    """`shop` is what it buys from. What a daemon logs goes to a file of the studio's own."""
+
+    def __init__(self, studio: Studio, shop: BadShop) -> None:
+        self.studio = studio
+        self.shop = shop
+        self.clock = JumpingClock(SPEED)
+        self.originals = Originals()
+        self.sets: list[Counter[str]] = []
+        self.log = studio.root / "daemon.log"
+        self.log.touch()
+
+    def drop(
+        self, folder: str = ROOM, files: Mapping[str, bytes] | None = None, *, project: str = ELM
+    ) -> Mapping[str, bytes]:
+        """Copy a set into the inbox, three photos unless `files` says other; its files."""
+        files = bracket() if files is None else files
+        self.originals.take(project, folder, files)
+        self.sets.append(Counter(sha256(content) for name, content in files.items() if name.endswith(".jpg")))
+        self.studio.drop(project, folder, files)
+        return files
+
+    def access(self, **changes: Any) -> ApiAccess:
+        usual = self.shop.access()
+        return ApiAccess(**{**{name: getattr(usual, name) for name in usual.__dataclass_fields__}, **changes})
+
+    async def until_idle(self, access: ApiAccess | None = None) -> Outcome:
+        with self.logging():
+            return await self.studio.until_idle(access or self.access(), clock=self.clock)
+
+    @asynccontextmanager
+    async def working(self, access: ApiAccess | None = None, **options: Any) -> AsyncIterator[Daemon]:
+        with self.logging():
+            async with self.studio.working(access or self.access(), clock=self.clock, **options) as daemon:
+                yield daemon
+
+    @contextmanager
+    def logging(self) -> Iterator[None]:
+        """Send what a daemon in this process logs to the studio's file."""
+        with self.log.open("a") as stream:
+            log.configure(stream=stream, json=True)
+            try:
+                yield
+            finally:
+                log.configure()
+
+    def live(self, crasher: Crasher, **request: Any) -> int:
+        """A daemon in a process of its own, until it is idle or killed; its exit code."""
+        return crasher.run(
+            config=str(self.studio.config),
+            url=self.shop.url,
+            storage_host=self.shop.storage_host,
+            log=str(self.log),
+            speed=SPEED,
+            **request,
+        )
+
+    def check(self, *states: str, paid: int, bound: int | None = None) -> Audit:
+        """The checker. The sets are in these states, in any order, so many paid calls were accepted, and
+        nothing is lost, partial or silent."""
+        charged = self.shop.charged()
+        audit = Audit(self.studio, charged)
+        assert sorted(job.state for job in audit.jobs) == sorted(states), self.text()
+        faults = audit.faults(self.originals, paid if bound is None else bound)
+        assert faults == [], "\n".join((*faults, self.text()))
+        assert self.shop.ghosts(charged, self.sets) == []
+        assert len(charged) == paid, self.text()
+        return audit
+
+    def text(self) -> str:
+        """The log."""
+        return self.log.read_text()
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's lines of one event."""
+        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == name]
+
+    def reason_page(self, folder: str = ROOM) -> str:
+        return " ".join((self.studio.failed / ELM / folder / "REASON.txt").read_text().split())
+
+    def delivered(self, project: str = ELM) -> set[str]:
+        """Names of the pictures that a customer sees."""
+        return {name for name in files_below(self.studio.done / project) if "/" not in name}
+
+    def in_inbox(self, folder: str = ROOM) -> dict[str, bytes]:
+        place = self.studio.inbox / ELM / folder
+        return files_below(place) if place.is_dir() else {}
+
+    def path(self, *parts: str) -> Path:
+        return self.studio.inbox.joinpath(*parts)

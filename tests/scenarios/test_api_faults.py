@@ -1,0 +1,206 @@
+"""What the API can do to one merge and one sky: each with the state it ends in and its bound on paid calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+
+from hotfolder.jobs.tables import CallState
+from tests.scenarios.bench import HURRIED, Bench
+from tests.support.audit import Audit
+from tests.support.lanes import Lane, Lanes
+from tests.support.studio import MERGE, SKY, Studio, files_below
+
+Fault = dict[str, Any]
+MERGED = {"living-room.jpg"}
+ALL = MERGED | {"living-room__sky-twilight.png"}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`paid` is how many paid calls the sandbox accepts, `bound` how many it may at most."""
+
+    name: str
+    faults: tuple[Fault, ...]
+    state: str
+    paid: int
+    bound: int = 2
+    delivered: frozenset[str] | set[str] = frozenset()
+    says: str = ""
+    extra: Callable[[Bench, Audit], None] | None = None
+
+
+def at(endpoint: str, fault: str | int, when: Any = None, **more: Any) -> Fault:
+    return {"endpoint": endpoint, "fault": fault, **({} if when is None else {"when": when}), **more}
+
+
+def sky_was_asked_once(bench: Bench, audit: Audit) -> None:
+    assert bench.shop.asked(SKY) == 1
+
+
+def raw_answer_is_kept(bench: Bench, audit: Audit) -> None:
+    [sky] = [call for call in audit.calls if call.operation == "sky"]
+    assert sky.state == CallState.UNKNOWN
+    assert sky.answer is not None and '"status": 200' in sky.answer
+    assert "body" in sky.answer
+
+
+def merge_was_asked_three_times(bench: Bench, audit: Audit) -> None:
+    assert bench.shop.asked(MERGE) == 3
+
+
+def a_second_look_at_the_group(bench: Bench, audit: Audit) -> None:
+    assert bench.shop.asked("/api/hdr-image-group/{groupId}") >= 2
+    assert "result_not_usable" in bench.text()
+
+
+def refused_thrice(bench: Bench, audit: Audit) -> None:
+    met = [entry for entry in bench.shop.page() if entry.fault == "refused"]
+    assert len(met) == 3
+    assert [call.note for call in audit.calls if call.state == CallState.NOT_EXECUTED]
+
+
+def done(name: str, *faults: Fault, extra: Callable[[Bench, Audit], None] | None = None) -> Scenario:
+    return Scenario(name, faults, "done", paid=2, delivered=ALL, extra=extra)
+
+
+def attention(name: str, *faults: Fault, paid: int, says: str = "charged", **more: Any) -> Scenario:
+    return Scenario(name, faults, "needs_attention", paid=paid, says=says, **more)
+
+
+SKY_ANSWERS = ("malformed", "success-false", "empty-data", "wrong-types")
+PICTURE_FAULTS = ("truncated", "cut", "html", "empty")
+
+SCENARIOS = [
+    done("the merge's answer is lost, and adopted by polling", at("enhance", "reset-after", 1)),
+    done("the merge's answer breaks off", at("enhance", "reset-mid", 1)),
+    done("the merge is answered with a 500 and done all the same", at("enhance", 500, 1, processed=True)),
+    attention(
+        "the merge's answer is lost and its status never clear",
+        at("enhance", "reset-after", 1),
+        at("group-get", "never"),
+        paid=1,
+        bound=1,
+    ),
+    attention(
+        "the merge's answer is lost and its status a word that nobody knows",
+        at("enhance", "reset-after", 1),
+        at("group-get", "unknown-status"),
+        paid=1,
+        bound=1,
+    ),
+    attention("the group ends failed", at("group-get", "failed"), paid=1, bound=1),
+    attention("the merge is reset before it is read", at("enhance", "reset-before", 1), paid=0, bound=1),
+    *(
+        attention(
+            f"the sky's answer is lost ({fault})",
+            at("sky", fault, 1),
+            paid=2,
+            delivered=MERGED,
+            extra=sky_was_asked_once,
+        )
+        for fault in ("reset-after", "reset-mid")
+    ),
+    *(
+        attention(
+            f"the sky is answered with a {status}",
+            at("sky", status, processed=processed),
+            paid=2 if processed else 1,
+            delivered=MERGED,
+            extra=sky_was_asked_once,
+        )
+        for status, processed in ((500, False), (502, True), (503, False), (504, True))
+    ),
+    *(
+        attention(
+            f"the sky's 200 is {fault}",
+            at("sky", fault),
+            paid=2,
+            delivered=MERGED,
+            extra=raw_answer_is_kept,
+        )
+        for fault in SKY_ANSWERS
+    ),
+    done(
+        "connections are refused three times, once for each paid call",
+        at("put", "refused", 3, seconds=0.4, origin="api"),
+        at("image", "refused", 1, seconds=0.4, origin="api"),
+        at("projects", "refused", 1, seconds=0.4),
+        extra=refused_thrice,
+    ),
+    done(
+        "429 with Retry-After, twice at the merge",
+        at("enhance", 429, [1, 2], retry_after=5),
+        extra=merge_was_asked_three_times,
+    ),
+    done("429 with a date at the sky", at("sky", 429, 1, retry_after_date=2)),
+    done("429 without Retry-After everywhere", at("*", 429, {"every": 3})),
+    done(
+        "503 at everything that is free", *(at(free, 503, 1) for free in ("projects", "group-create", "put"))
+    ),
+    done("a 5xx at the group's status", at("group-get", 502, [1, 2])),
+    done("a malformed status", at("group-get", "malformed", [1, 2])),
+    done("completed, and no address yet", at("group-get", "completed-without-url", [1, 2])),
+    done("the image's upload breaks off", at("image", "reset-halfway", 1)),
+    done("the merge's result is 404 once", at("result-get", 404, 1), extra=a_second_look_at_the_group),
+    done("the merge's address has expired", at("result-get", "expired", 1), extra=a_second_look_at_the_group),
+    done("the sky's result is 404 once", at("result-get", 404, 2)),
+    attention(
+        "the sky's result is gone for good",
+        at("result-get", 404, {"from": 2}),
+        paid=2,
+        delivered=MERGED,
+        says="was paid for",
+    ),
+    *(
+        done(f"the result is {fault}: the first of both", at("result-get", fault, [1, 3]))
+        for fault in PICTURE_FAULTS
+    ),
+    attention("the result is never a picture", at("result-get", "html"), paid=1, says="was paid for"),
+    done("an upload address has expired", at("put", "expired", 2)),
+    done("an upload breaks off halfway", at("put", "reset-halfway", [2, 4])),
+    done("the answer with an upload address is lost", at("upload-url", "reset-after", 2)),
+]
+
+
+AT_ONCE = 3
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
+    """Every scenario, played and checked, by name."""
+    with Lanes(tmp_path_factory.mktemp("api-faults"), AT_ONCE) as lanes:
+        yield {scenario.name: lanes.submit(partial(play, scenario)) for scenario in SCENARIOS}
+
+
+def play(scenario: Scenario, lane: Lane) -> None:
+    bench = Bench(Studio(lane.root / f"{SCENARIOS.index(scenario)}", **HURRIED), lane.shop)
+    lane.shop.goes_wrong(*scenario.faults)
+    photos = bench.drop()
+    assert bench.live(lane.crasher) == 0, bench.text()
+    audit = bench.check(scenario.state, paid=scenario.paid, bound=scenario.bound)
+    assert bench.delivered() == scenario.delivered
+    assert scenario.says in audit.jobs[0].reason
+    if scenario.state == "needs_attention":
+        assert files_below(bench.studio.failed).keys() == {
+            f"12 Elm Road/living-room__sky-twilight/{name}" for name in (*photos, "REASON.txt")
+        }
+        assert re.search("charged|paid for", bench.reason_page(), re.IGNORECASE)
+    if scenario.extra is not None:
+        scenario.extra(bench, audit)
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+def test_a_merge_and_a_sky(outcomes: dict[str, Future[None]], name: str) -> None:
+    outcomes[name].result(timeout=120)
+
+
+def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:
+    assert all(scenario.paid <= scenario.bound <= 2 for scenario in SCENARIOS)
+    assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)

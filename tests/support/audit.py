@@ -1,0 +1,205 @@
+"""The one checker: what must hold of a studio once its daemon has come to rest, whatever was done to it.
+
+It trusts nothing that the daemon says of itself: originals are compared with checksums taken before the drop,
+paid calls with the sandbox's own record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hotfolder.config.load import load
+from hotfolder.daemon.service import places_of
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledgerfile import FILE_NAME, LedgerFile
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import RESOLVED, Call, CallState, Job
+from hotfolder.jobs.tools import Places
+from hotfolder.jobs.verification import verify
+from hotfolder.sandbox.ledger import Entry
+from hotfolder.service.overview import overview
+from tests.support.studio import Studio, files_below
+
+PICTURES = (".jpg", ".png")
+OURS = re.compile(r"(.*/)?(REASON( \(\d+\))?\.txt|STATUS\.txt|\.hotfolder-root)")
+SIGNATURE = re.compile(r"X-Sandbox-Signature|X-Goog-Signature|signature=", re.IGNORECASE)
+KEY = "any-key"
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass
+class Originals:
+    """Checksums of everything that was dropped, taken before the drop."""
+
+    count: Counter[str] = field(default_factory=Counter)
+    name: dict[str, str] = field(default_factory=dict)
+
+    def take(self, project: str, folder: str, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            digest = sha256(content)
+            self.count[digest] += 1
+            self.name[digest] = f"{project}/{folder}/{name}"
+
+
+class Audit:
+    """One look at a studio whose daemon has ended. `charges` are the sandbox's, for this studio alone."""
+
+    def __init__(self, studio: Studio, charges: Iterable[Entry]) -> None:
+        self.studio = studio
+        self.charges = list(charges)
+        self.places: Places = places_of(load(studio.config, {}))
+        database = open_store(studio.state)
+        try:
+            store = Store(database)
+            self.ledger_file = LedgerFile(studio.state / FILE_NAME)
+            ledger = Ledger(database, self.ledger_file)
+            self.jobs: list[Job] = store.in_states(State)
+            self.calls: list[Call] = ledger.all_calls()
+            self.pictures = {picture.path: picture for job in self.jobs for picture in store.pictures(job.id)}
+            self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
+            self.seen = overview(store, pid=0)
+            self.disagreements = [f"{one.job}: {one.what}" for one in verify(store, ledger, self.places)]
+        finally:
+            database.dispose()
+
+    def faults(self, originals: Originals, bound: int) -> list[str]:
+        """Everything that breaks a promise; empty when all of them hold."""
+        return [
+            *self.lost(originals),
+            *self.partial(),
+            *self.overpaid(bound),
+            *self.silent(),
+            *self.disagreements,
+            *self.leaks(),
+        ]
+
+    def lost(self, originals: Originals) -> Iterator[str]:
+        """Every original is somewhere, byte-identical, as often as it was dropped; and nothing else is."""
+        found: dict[str, list[str]] = {}
+        for path, content in self._kept():
+            found.setdefault(sha256(content), []).append(path)
+        for digest, times in originals.count.items():
+            where = found.pop(digest, [])
+            if len(where) != times:
+                yield f"{originals.name[digest]} was dropped {times} times and is at {where or 'no place'}"
+        for paths in found.values():
+            yield from (f"nobody dropped {path}" for path in paths if not OURS.fullmatch(path))
+
+    def _kept(self) -> Iterator[tuple[str, bytes]]:
+        studio = self.studio
+        originals = [project / "originals" for project in studio.done.iterdir() if project.is_dir()]
+        for place in (studio.inbox, studio.failed, *originals):
+            if place.is_dir():
+                for name, content in files_below(place).items():
+                    yield str((place / name).relative_to(studio.root)), content
+
+    def partial(self) -> Iterator[str]:
+        """Every picture in done/ is whole and is the recorded one; every receipt can be read."""
+        delivered = set()
+        for path, content in files_below(self.studio.done).items():
+            _, _, inner = path.partition("/")
+            if inner.startswith("originals/"):
+                continue
+            if inner.startswith("receipts/"):
+                if not isinstance(json.loads(content), dict):
+                    yield f"{path} is no receipt"
+            elif not whole(content):
+                yield f"{path} is no whole picture"
+            elif path not in self.pictures or self.pictures[path].sha256 != sha256(content):
+                yield f"{path} is not the picture that was recorded"
+            delivered.add(path)
+        yield from (f"{path} was recorded and isn't there" for path in self.pictures.keys() - delivered)
+
+    def overpaid(self, bound: int) -> Iterator[str]:
+        """The sandbox's record within the bound; no key bought twice; no charge that nobody knows of."""
+        if len(self.charges) > bound:
+            yield f"{len(self.charges)} paid calls, and at most {bound} were allowed"
+        paid: Counter[str] = Counter()
+        file_ids = {
+            value
+            for one in self.ledger_file.read()
+            for value in (one.call["group_id"], one.call["image_id"])
+            if value
+        }
+        for charge in self.charges:
+            ids = set(charge.ids.values())
+            known = [call for call in self.calls if {call.group_id, call.image_id} & ids]
+            # A refused connection leaves a call of the same group that provably did not happen.
+            counting = [call for call in known if not happened_never(call)]
+            if len(counting) != 1 or not file_ids & ids:
+                notes = [f"{call.operation} {call.state} {call.note}" for call in known]
+                yield f"a charge ({charge.route}) is known to these calls: {notes}"
+                continue
+            paid[counting[0].key] += 1
+        yield from (f"the key {key[:8]} was paid {times} times" for key, times in paid.items() if times > 1)
+
+    def silent(self) -> Iterator[str]:
+        """Whatever isn't done says why, and so does a folder in failed/."""
+        yield from (f"{line.folder} is {line.state} without a reason" for line in self._unexplained())
+        for job in self.jobs:
+            if State(job.state) in NEEDS_PERSON:
+                page = self.places.failed / job.project / (job.filed_as or "-") / "REASON.txt"
+                if not page.is_file() or not same_words(job.reason, page.read_text()):
+                    yield f"{page} doesn't say why"
+        told = {(line.project, line.folder) for line in self.seen.lines}
+        notices = " ".join(self.seen.notices)
+        for path in files_below(self.studio.inbox):
+            parts = Path(path).parts
+            if len(parts) == 3 and parts[:2] not in told and parts[1] not in notices:
+                yield f"nobody says why {path} is still in the inbox"
+
+    def _unexplained(self) -> Iterator[Any]:
+        return (line for line in self.seen.lines if line.state != State.DONE and not line.reason)
+
+    def active(self) -> list[Job]:
+        return [job for job in self.jobs if State(job.state) in ACTIVE]
+
+    def leaks(self) -> Iterator[str]:
+        """No key and no signed address in anything that people read."""
+        for path, text in self._read_by_people():
+            if KEY in text:
+                yield f"the key is in {path}"
+            if SIGNATURE.search(text):
+                yield f"a signed address is in {path}"
+
+    def _read_by_people(self) -> Iterator[tuple[str, str]]:
+        yield "status --json", json.dumps(self.seen.as_dict())
+        for path in self.studio.root.rglob("*"):
+            text = path.suffix in (".log", ".txt", ".json") and path.is_file()
+            if text and not path.is_relative_to(self.places.state / "sandbox"):
+                yield str(path.relative_to(self.studio.root)), path.read_text(errors="replace")
+
+
+def happened_never(call: Call) -> bool:
+    """Whether the ledger says, of its own, that the call did not happen."""
+    return call.state == CallState.NOT_EXECUTED and not call.note.startswith(RESOLVED)
+
+
+def same_words(reason: str, page: str) -> bool:
+    """Whether the page holds the reason, however its lines are broken."""
+    return "".join(reason.split()) in "".join(page.split())
+
+
+def whole(content: bytes) -> bool:
+    """Whether a picture decodes to its end, and has one."""
+    try:
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+    except (OSError, SyntaxError):
+        return False
+    return picture.format != "JPEG" or content.rstrip(b"\0").endswith(b"\xff\xd9")
