@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from hotfolder.service.web import Pages, WebServer
+from tests.support.receiver import Receiver
 
 Serve = Callable[[Pages], WebServer]
 
@@ -25,3 +26,11 @@ def serve() -> Iterator[Serve]:
     yield begin
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.shutdown()
+    made.server_close()

@@ -1,0 +1,55 @@
+"""A web server that receives messages, so that notifying is tried for real."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SECRET = "hunter2hunter2"
+
+
+class Receiver(ThreadingHTTPServer):
+    """What receives the messages. `status` is what it answers, after `delay_seconds`."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, port: int = 0) -> None:
+        self.got: list[dict[str, str]] = []
+        self.status = 200
+        self.delay_seconds = 0.0
+        super().__init__(("127.0.0.1", port), Answering)
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"json://user:{SECRET}@127.0.0.1:{self.server_port}/{SECRET}"
+
+    def bodies(self) -> list[str]:
+        return [one["message"] for one in self.got]
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        time.sleep(self.server.delay_seconds)
+        if self.server.status == 200:
+            self.server.got.append(body)
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+async def until(condition: Callable[[], bool], seconds: float = 8) -> None:
+    """Return once `condition` holds. Raises TimeoutError after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
