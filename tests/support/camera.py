@@ -1,6 +1,6 @@
 """A photographer at work: frames as real bodies write them, with the truth of what belongs together.
 
-Knows nothing of how photos are grouped. Every frame's time, exposure and pauses follow what was measured on real
+Knows nothing of how photos are grouped. A frame's time, exposure and pauses follow what was measured on real
 brackets; the walks between rooms are guesses on the quick side.
 """
 
@@ -19,10 +19,11 @@ _NAMED = (
     "8000 6400 5000 4000 3200 2500 2000 1600 1250 1000 800 640 500 400 320 250 200 160 125 100 80 60 50 40 "
     "30 25 20 15 13 10 8 6 5 4"
 )
-SHUTTER = tuple(1 / int(name) for name in _NAMED.split()) + (
+SHUTTER = (
+    *(1 / int(name) for name in _NAMED.split()),
     *(0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 15.0),
 )
-QUICKEST, SIX_SECONDS = 0, SHUTTER.index(6.0)
+SIX_SECONDS = SHUTTER.index(6.0)
 BEGIN = 1_778_580_000.0
 
 

@@ -18,13 +18,15 @@ class Scene:
 
 
 def room(rng: random.Random) -> Scene:
-    """Rooms resemble each other (bright above, dark below, a window), and so may their signatures."""
+    """Rooms resemble each other (bright above, dark below, a window, dark furniture), and so may their signatures."""
     slope = rng.uniform(0.5, 2.0)
     cells = [[slope * (0.5 - row / SIDE) for _ in range(SIDE)] for row in range(SIDE)]
     for _ in range(rng.randint(10, 24)):
         _patch(cells, rng, rng.randint(1, 6), rng.gauss(0, 1.1))
     for _ in range(rng.randint(0, 2)):
         _patch(cells, rng, rng.randint(2, 4), rng.uniform(3, 6))
+    for _ in range(rng.randint(2, 6)):
+        _patch(cells, rng, rng.randint(1, 4), rng.uniform(-5, -2))
     return Scene(tuple(cell + rng.gauss(0, 0.12) for row in cells for cell in row))
 
 

@@ -99,8 +99,8 @@ def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) ->
     doubt = None
     if at.step.untold:
         doubt = (
-            f"{at.last.name} and {at.following.name} were taken within one second, and this camera writes no "
-            "fractions of one: which came first, and so belongs to the set before, can't be told"
+            f"{at.last.name} and {at.following.name} were taken within a second or two, and this camera "
+            "writes whole seconds only: which frames belong to the set before can't be told"
         )
     elif at.step.burst and earlier is at.last:
         doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
@@ -157,7 +157,8 @@ def _set_by_hand(at: Neighbours) -> bool:
     before, after = shot(at.last), shot(at.following)
     if before.aperture != after.aperture or _least_step(at) < _LEAST_STEP_EV:
         return False
-    if {before.exposure_mode, after.exposure_mode} <= {_MANUAL, None}:
+    modes = {before.exposure_mode, after.exposure_mode}
+    if modes == {_MANUAL} or (modes <= {_MANUAL, None} and before.iso == after.iso):
         return True
     if before.bias_ev is None or after.bias_ev is None or before.bias_ev == after.bias_ev:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from hotfolder.rules.grouping import wording
@@ -21,6 +22,7 @@ def drafts_by_count(photos: Sequence[GroupingPhoto], options: GroupingOptions) -
             evidence = (f"every {wording.frames(count)} are one set",) if drafts else ()
             drafts.append(Draft(list(frames[start : start + count]), evidence))
             _examine(drafts[-1], count, options)
+    _compare(drafts)
     return drafts
 
 
@@ -34,3 +36,20 @@ def _examine(draft: Draft, count: int, options: GroupingOptions) -> None:
             if abs(ours - theirs) <= options.value_tolerance_ev:
                 draft.doubts.append(f"{wording.came_back(earlier, photo)} within it ({photo.name})")
                 return
+
+
+def _compare(drafts: Sequence[Draft]) -> None:
+    """A camera brackets in one order: where the photos are in order, all sets get dark and bright alike."""
+    orders = [_order(draft) for draft in drafts]
+    usual, times = Counter(orders).most_common(1)[0]
+    for draft, order in zip(drafts, orders, strict=True):
+        if times * 2 <= len(drafts):
+            draft.doubts.append("its photos get dark and bright in another order than those of other sets")
+        elif order != usual:
+            draft.doubts.append("its photos get dark and bright in another order than those of most sets")
+
+
+def _order(draft: Draft) -> tuple[int, ...]:
+    """The places of its photos when sorted from dark to bright."""
+    by_brightness = sorted(range(len(draft.photos)), key=lambda place: draft.photos[place].brightness)
+    return tuple(by_brightness)

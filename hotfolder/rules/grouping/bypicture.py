@@ -8,62 +8,64 @@ from itertools import combinations, pairwise
 
 from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.frames import by_name
-from hotfolder.rules.grouping.likeness import Likeness, comparable, likeness
+from hotfolder.rules.grouping.likeness import on_the_whole
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.scenes import APART_FROM, scenes
 
 _LEAST_BRIGHTNESS_STEP = 0.01
 
 
 def drafts_by_picture(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
     """Sets of photos that resemble each other, in the order of their names; photos from dark to bright."""
-    ordered = sorted(photos, key=by_name)
-    home = list(range(len(ordered)))
-    between: list[tuple[int, int]] = []
-    for one, other in combinations(range(len(ordered)), 2):
-        alike = likeness(ordered[one], ordered[other])
-        if alike is Likeness.SAME:
-            kept, given_up = sorted((home[one], home[other]))
-            home = [kept if each == given_up else each for each in home]
-        elif alike is Likeness.UNCLEAR and comparable(ordered[one], ordered[other]):
-            between.append((one, other))
-    drafts = {
-        place: Draft(
-            sorted((ordered[each] for each in members), key=lambda photo: photo.brightness),
-            ("it shows another picture",),
-        )
-        for place in dict.fromkeys(home)
-        if (members := [each for each, its in enumerate(home) if its == place])
-    }
-    for one, other in between:
-        if home[one] != home[other]:
-            for here, there in ((one, other), (other, one)):
-                _add_once(drafts[home[here]], f"it somewhat resembles {ordered[there].name}")
-    _examine(list(drafts.values()), ordered, options)
-    return list(drafts.values())
-
-
-def _examine(drafts: list[Draft], photos: Sequence[GroupingPhoto], options: GroupingOptions) -> None:
+    drafts = [
+        Draft(sorted(alike, key=lambda photo: photo.brightness), ("it shows another picture",))
+        for alike in scenes(sorted(photos, key=by_name))
+    ]
+    for one, other in combinations(drafts, 2):
+        apart = on_the_whole(one.photos, other.photos)
+        if apart is not None and apart < APART_FROM:
+            for draft, its_like in ((one, other), (other, one)):
+                draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
     sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
     usual = options.brackets or max(sizes, key=lambda size: (sizes[size], size), default=1)
-    uneven = any(size != usual for size in sizes)
+    _odd_sizes(drafts, usual)
+    _homeless(drafts, usual)
+    _equally_bright(drafts)
+    return drafts
+
+
+def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
     for draft in drafts:
-        number = len(draft.photos)
-        if number != usual and (number > 1 or uneven):
-            draft.doubts.append(f"it has {wording.frames(number)} where others have {usual}")
-        first = draft.photos[0]
-        if (
-            number == 1
-            and len(photos) > 1
-            and not any(comparable(first, each) for each in photos if each is not first)
-        ):
-            draft.doubts.append(f"{first.name} shows too little to be compared")
+        if len(draft.photos) not in (1, usual):
+            draft.doubts.append(f"it has {wording.frames(len(draft.photos))} where others have {usual}")
+
+
+def _homeless(drafts: Sequence[Draft], usual: int) -> None:
+    """Photos that are too dark or too bright to be compared belong to the sets that lack some; where there are
+    more of them than are lacking, they may belong to any."""
+    several = [draft for draft in drafts if len(draft.photos) > 1]
+    singles = [draft for draft in drafts if len(draft.photos) == 1]
+    homeless = [
+        draft
+        for draft in singles
+        if any(on_the_whole(draft.photos, other.photos) is None for other in several)
+        or (not several and len(singles) > 1 and all(_blank(draft, other) for other in singles))
+    ]
+    for draft in homeless:
+        draft.doubts.append(f"{draft.photos[0].name} shows too little to be compared with the others")
+    lacking = sum(max(0, usual - len(draft.photos)) for draft in several)
+    if len(homeless) > lacking:
+        for draft in several:
+            draft.doubts.append(f"{homeless[0].photos[0].name}, which shows too little, may belong to it")
+
+
+def _blank(draft: Draft, other: Draft) -> bool:
+    return draft is other or on_the_whole(draft.photos, other.photos) is None
+
+
+def _equally_bright(drafts: Sequence[Draft]) -> None:
+    for draft in drafts:
         for darker, brighter in pairwise(draft.photos):
             if brighter.brightness - darker.brightness < _LEAST_BRIGHTNESS_STEP:
                 draft.doubts.append(f"{darker.name} and {brighter.name} are equally bright: perhaps two sets")
                 break
-
-
-def _add_once(draft: Draft, doubt: str) -> None:
-    # One name is enough for a person to go and look.
-    if not any(each.startswith("it somewhat resembles") for each in draft.doubts):
-        draft.doubts.append(doubt)

@@ -7,25 +7,26 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.frames import step_between, value
-from hotfolder.rules.grouping.likeness import Likeness, difference, likeness_to
+from hotfolder.rules.grouping.frames import shot, step_between, value
+from hotfolder.rules.grouping.likeness import Likeness, likeness_to
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.scenes import strangers
 
 _NEAR_EV = 0.35
 _HALF_STOP_EV = 0.5
-_ANOTHER_PICTURE = 0.35
 _ENOUGH_ALIKE = 3
+_MOST = 0.6
 
 Pattern = tuple[float, ...]
 
 
 def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
-    """Add to the `doubts` of one body's sets, which are in the order taken. Weak doubts become doubts, unless
-    all sets are alike."""
+    """Add to the `doubts` of one body's sets, which are in the order taken. Weak doubts become doubts, but
+    for sets that were exposed as most others were."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     patterns = {id(draft): pattern(draft.photos) for draft in several}
-    if not _all_alike(drafts, list(patterns.values())):
-        for draft in drafts:
+    for draft in drafts:
+        if not _as_most(patterns.get(id(draft), ()), list(patterns.values()), len(drafts)):
             draft.doubts += draft.weak
     for draft in several:
         _odd_size(draft, patterns[id(draft)], list(patterns.values()))
@@ -41,9 +42,9 @@ def pattern(photos: Sequence[GroupingPhoto]) -> Pattern:
     return tuple(each - values[0] for each in values)
 
 
-def _all_alike(drafts: Sequence[Draft], patterns: Sequence[Pattern]) -> bool:
-    same = all(_near(patterns[0], each) for each in patterns)
-    return len(patterns) == len(drafts) >= _ENOUGH_ALIKE and same
+def _as_most(ours: Pattern, patterns: Sequence[Pattern], sets: int) -> bool:
+    alike = sum(_near(ours, each) for each in patterns)
+    return alike >= _ENOUGH_ALIKE and alike > _MOST * sets
 
 
 def _near(one: Pattern, other: Pattern) -> bool:
@@ -54,15 +55,26 @@ def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
     sizes = Counter(len(each) for each in patterns)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     number = len(ours)
-    if number == usual:
+    counted = {shot(photo).sequence_length for photo in draft.photos} - {None, 1}
+    if counted == {number} or (number == usual and not counted):
         return
-    if any(number < len(each) and _near(ours, each[:number]) for each in patterns):
+    alike = sum(_near(ours, each) for each in patterns)
+    deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)
+    if counted:
+        draft.doubts.append(f"it has {wording.frames(number)}, and the camera counted {counted.pop()}")
+    elif deliberate and alike > 1:
+        return
+    elif any(number < len(each) and _near(ours, each[:number]) for each in patterns):
         draft.doubts.append(
             f"it has {wording.frames(number)} where others have {usual}, and begins as they do: "
             "perhaps it was stopped"
         )
-    elif not _evenly_spaced(ours) and sum(_near(ours, each) for each in patterns) < 2:
+    elif not _evenly_spaced(ours) and alike < 2:
         draft.doubts.append(f"it has {wording.frames(number)} where others have {usual}")
+
+
+def _around_the_first(values: Pattern) -> bool:
+    return abs(sum(values)) <= _NEAR_EV * len(values)
 
 
 def _evenly_spaced(values: Pattern) -> bool:
@@ -83,17 +95,15 @@ def _odd_values(draft: Draft) -> None:
 
 
 def odd_pictures(draft: Draft) -> None:
-    """Doubt a set in which one photo resembles none of the others."""
-    for photo in draft.photos:
-        others = [other for other in draft.photos if other is not photo]
-        shares = [share for other in others if (share := difference(photo, other)) is not None]
-        if shares and min(shares) >= _ANOTHER_PICTURE:
-            draft.doubts.append(f"{photo.name} shows another picture than the frames taken with it")
-            return
+    """Doubt a set whose photos certainly show two scenes."""
+    pair = strangers(draft.photos)
+    if pair is not None:
+        draft.doubts.append(f"{pair[0].name} and {pair[1].name} show different pictures")
 
 
 def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
-    """A frame by itself beside a set of the same picture: a test shot, or a set that was stopped."""
+    """A frame by itself beside a set of the same picture: a trial, a stopped set, a frame taken again. Then a
+    set that the camera fired in one burst is sound, but not one that was made by hand."""
     step = step_between(before.photos[-1], after.photos[0])
     if step.changes or step.idle_seconds > options.by_hand_seconds:
         return
@@ -105,6 +115,8 @@ def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
             single.doubts.append(
                 f"{single.photos[0].name} may belong to the set of {other.photos[0].name}, or be a trial shot"
             )
+            if not step_between(*other.photos[:2]).burst:
+                other.doubts.append(f"{single.photos[0].name} may belong to it")
 
 
 def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:

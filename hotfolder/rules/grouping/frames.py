@@ -14,14 +14,13 @@ from hotfolder.rules.grouping.model import GroupingPhoto
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
-_CLOCK_EDGE_SECONDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """From one frame to the next. `idle_seconds` runs from the end of an exposure to the start of the next;
     `burst`: so quickly that only the camera itself can have gone on; `changes`: what differs in the camera's
-    setup, in words; `untold`: the clock can't tell which of the two came first."""
+    setup, in words; `untold`: a clock of whole seconds can't tell which frames came first here."""
 
     idle_seconds: float
     burst: bool
@@ -88,11 +87,12 @@ def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
     # A clock that writes whole seconds may be off by one either way.
     blur = max(before.clock_step_seconds, after.clock_step_seconds)
     counted = before.sequence_number is not None and after.sequence_number is not None
+    burst = idle - blur <= _BURST_SECONDS or _dark_frame(idle, exposure, blur)
     return Step(
         idle_seconds=max(0.0, idle),
-        burst=idle - blur <= _BURST_SECONDS or _dark_frame(idle, exposure, blur),
+        burst=burst,
         changes=tuple(_changes(one, other)),
-        untold=abs(apart) < _CLOCK_EDGE_SECONDS and not counted,
+        untold=burst and blur >= 1.0 and not counted,
     )
 
 

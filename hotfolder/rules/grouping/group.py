@@ -107,7 +107,12 @@ def _tells(photo: GroupingPhoto) -> bool:
 def _without_capture(photos: list[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
     if not photos:
         return []
-    return (drafts_by_count if options.brackets else drafts_by_picture)(photos, options)
+    by_picture = drafts_by_picture(photos, options)
+    if not options.brackets:
+        return by_picture
+    by_count = drafts_by_count(photos, options)
+    # Files that were renamed out of order can still be told by what they show.
+    return min(by_count, by_picture, key=lambda drafts: sum(bool(draft.doubts) for draft in drafts))
 
 
 def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
