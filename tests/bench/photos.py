@@ -36,7 +36,7 @@ def fitted(size_bytes: int, megapixels: float, brightness: float) -> bytes:
     """Noise is added until the size fits within 2 %, or what comes nearest after a dozen tries."""
     width = round((megapixels * 1e6 * 3 / 2) ** 0.5)
     height = round(width * 2 / 3)
-    down, across = numpy.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    down, across = numpy.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     smooth = ((40 + 90 * down + 60 * across) * brightness)[..., None].astype(numpy.float32)
     noise = numpy.random.default_rng(int(brightness * 100)).standard_normal((height, width, 3))
     grain = noise.astype(numpy.float32)

@@ -18,7 +18,7 @@ class Scene:
 
 
 def room(rng: random.Random) -> Scene:
-    """Rooms resemble each other (bright above, dark below, a window, dark furniture), and so may their signatures."""
+    """Rooms resemble each other: bright above, dark below, a window, dark furniture."""
     slope = rng.uniform(0.5, 2.0)
     cells = [[slope * (0.5 - row / SIDE) for _ in range(SIDE)] for row in range(SIDE)]
     for _ in range(rng.randint(10, 24)):

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from hotfolder.rules.grouping.group import USUAL
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
 from tests.support.camera import (
     CANON,
@@ -32,7 +33,7 @@ class Shoot:
     sets: frozenset[frozenset[str]]
     flash: frozenset[str] = frozenset()
     old_exports: frozenset[str] = frozenset()
-    options: GroupingOptions = GroupingOptions()
+    options: GroupingOptions = USUAL
 
 
 Visit = Callable[[Photographer], None]
@@ -110,7 +111,17 @@ def exported_twice(made: Shoot, rng: random.Random) -> Shoot:
     )
 
 
-# What a photographer brings, and how a room is shot. ---------------------------------------------------------
+def culled(made: Shoot, rng: random.Random) -> Shoot:
+    """A few frames were thrown away."""
+    gone = {photo.name for photo in made.photos if rng.random() < 0.03}
+    return replace(
+        made,
+        photos=tuple(photo for photo in made.photos if photo.name not in gone),
+        sets=frozenset(names - gone for names in made.sets if names - gone),
+    )
+
+
+# What a photographer brings, and how a room is shot.
 
 
 def with_canon(by: Photographer) -> None:
@@ -209,6 +220,11 @@ def by_hand_five(by: Photographer) -> None:
     by.walk(12, 90)
 
 
+def by_hand_quickly(by: Photographer) -> None:
+    by.bracket(by.room(), by.meter(1 / 60, 1 / 4), RISING, (1.5, 6))
+    by.walk(8, 60)
+
+
 def by_hand_compensated(by: Photographer) -> None:
     by.bracket(by.room(), by.meter(1 / 60, 1 / 4), RISING, (7, 27), mode=0, bias=True)
     by.walk(12, 90)
@@ -283,6 +299,17 @@ def with_flash(by: Photographer) -> None:
     by.walk(15, 90)
 
 
+def flash_in_between(by: Photographer) -> None:
+    """In some rooms the flash fires for the last frame of a burst."""
+    scene, middle = by.room(), by.meter()
+    lit = by.rng.random() < 0.3
+    by.burst(scene, middle, CANON_ORDER[:4] if lit else CANON_ORDER)
+    if lit:
+        by.walk(0.21, 0.29)
+        by.lit(scene, middle + 12)
+    by.walk(8, 90)
+
+
 def mixed(by: Photographer) -> None:
     """Rooms in five, the outside in three with another lens, details in one frame."""
     outside = by.rng.random()
@@ -336,6 +363,10 @@ KINDS: dict[str, tuple[Visit, Visit]] = {
     "identical rooms, Sony": (with_sony, identical_rooms),
     "identical rooms, by hand": (with_canon, identical_rooms_by_hand),
     "with flash": (with_canon, with_flash),
+    "flash in a burst": (with_canon, flash_in_between),
+    "by hand, quickly": (with_canon, by_hand_quickly),
+    "culled": (with_canon, canon_manual),
+    "culled, by hand": (with_canon, by_hand_five),
     "mixed": (with_canon, mixed),
     "nine": (with_canon, nine),
     "two bodies": (with_canon, two_bodies),
@@ -350,6 +381,8 @@ KINDS: dict[str, tuple[Visit, Visit]] = {
 FINISH: dict[str, Callable[[Shoot, random.Random], Shoot]] = {
     "exported twice": exported_twice,
     "exported twice, Sony": exported_twice,
+    "culled": culled,
+    "culled, by hand": culled,
     "stripped, by picture": stripped,
     "stripped, counted in order": stripped_of_five,
     "stripped, counted": stripped_of_five,

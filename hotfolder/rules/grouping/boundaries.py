@@ -104,7 +104,15 @@ def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) ->
         )
     elif at.step.burst and earlier is at.last:
         doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
+    elif earlier is at.last and _taken_again(at):
+        doubt = f"{at.following.name} may be {at.last.name} taken again"
     return Boundary(False, (wording.came_back(earlier, at.following), *pause), doubt)
+
+
+def _taken_again(at: Neighbours) -> bool:
+    """Whether a frame of a set by hand was repeated: someone walked through the picture."""
+    by_hand = max(at.burst_before, at.burst_after) == 1 < len(at.so_far)
+    return by_hand and likeness_to(at.following, at.so_far) is not Likeness.DIFFERENT
 
 
 def _long_pause(at: Neighbours, options: GroupingOptions) -> Boundary:

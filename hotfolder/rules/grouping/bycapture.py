@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hotfolder.rules.grouping.boundaries import Neighbours, boundary
 from hotfolder.rules.grouping.doubts import examine
-from hotfolder.rules.grouping.flash import steps_past_flash
+from hotfolder.rules.grouping.flash import lit_in_burst, steps_past_flash
 from hotfolder.rules.grouping.frames import Step, fired, streams
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
 
@@ -20,6 +20,9 @@ def drafts_by_capture(photos: Sequence[GroupingPhoto], options: GroupingOptions)
         unlit = [frame for frame in frames if not fired(frame)]
         if unlit:
             of_body = _segments(unlit, steps_past_flash(frames), options)
+            lit = lit_in_burst(frames)
+            for draft in of_body:
+                draft.lit = sum(lit[photo.name] for photo in draft.photos)
             examine(of_body, options)
             if len(found) > 1 and not of_body[0].evidence:
                 of_body[0].evidence = ("another camera took it",)

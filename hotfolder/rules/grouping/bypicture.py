@@ -41,8 +41,8 @@ def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
 
 
 def _homeless(drafts: Sequence[Draft], usual: int) -> None:
-    """Photos that are too dark or too bright to be compared belong to the sets that lack some; where there are
-    more of them than are lacking, they may belong to any."""
+    """Photos that are too dark or too bright to be compared belong to the sets that lack some; where there
+    are more of them than are lacking, they may belong to any."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     singles = [draft for draft in drafts if len(draft.photos) == 1]
     homeless = [

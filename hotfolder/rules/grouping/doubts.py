@@ -56,7 +56,8 @@ def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
     usual = max(sizes, key=lambda size: (sizes[size], size))
     number = len(ours)
     counted = {shot(photo).sequence_length for photo in draft.photos} - {None, 1}
-    if counted == {number} or (number == usual and not counted):
+    expected = {number, number + draft.lit}
+    if counted <= expected if counted else usual in expected:
         return
     alike = sum(_near(ours, each) for each in patterns)
     deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)

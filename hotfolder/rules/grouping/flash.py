@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hotfolder.rules.grouping.frames import Step, fired, started, step_between, streams
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto, KeptOut
@@ -31,6 +33,19 @@ def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
             )
         last, way = frame, []
     return steps
+
+
+def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
+    """How many frames with flash were fired in one burst with a frame without, by the name of that one."""
+    counts: Counter[str] = Counter()
+    unlit: GroupingPhoto | None = None
+    for before, frame in pairwise(frames):
+        unlit = before if not fired(before) else unlit
+        if not step_between(before, frame).burst:
+            unlit = None
+        elif fired(frame) and unlit is not None:
+            counts[unlit.name] += 1
+    return counts
 
 
 def lit_frames(

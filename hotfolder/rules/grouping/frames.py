@@ -14,6 +14,7 @@ from hotfolder.rules.grouping.model import GroupingPhoto
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
+_MOST_COUNTED = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def in_order(frames: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
     for _, at_once in groupby(sorted(frames, key=lambda frame: (started(frame), by_name(frame))), started):
         tied = list(at_once)
         while tied:
-            due = (shot(ordered[-1]).sequence_number or 0) + 1 if ordered else 1
+            due = _due(ordered[-1], tied[0]) if ordered else 1
             following = [frame for frame in tied if shot(frame).sequence_number == due]
             chosen = (
                 following[0] if following else min(tied, key=lambda frame: shot(frame).sequence_number or 0)
@@ -71,6 +72,15 @@ def in_order(frames: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
             tied.remove(chosen)
             ordered.append(chosen)
     return ordered
+
+
+def _due(last: GroupingPhoto, following: GroupingPhoto) -> int:
+    """The sequence number that comes next: the bracket's next, unless it is full or was left long ago."""
+    taken = shot(last)
+    number = taken.sequence_number or 0
+    over = number >= (taken.sequence_length or _MOST_COUNTED)
+    waited = started(following) - started(last) - (taken.exposure_seconds or 0.0)
+    return 1 if over or waited > _BURST_SECONDS + taken.clock_step_seconds else number + 1
 
 
 def by_name(photo: GroupingPhoto) -> tuple[list[tuple[int, int, str]], str]:

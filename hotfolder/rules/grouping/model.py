@@ -131,9 +131,10 @@ class Grouping:
 @dataclass(slots=True)
 class Draft:
     """A set in the making, its photos in the order they were taken. `weak` doubts vanish when the other sets
-    of the drop are all alike; `doubts` stay."""
+    of the drop are alike; `doubts` stay. `lit` counts frames with flash that were fired in its burst."""
 
     photos: list[GroupingPhoto]
     evidence: tuple[str, ...] = ()
     doubts: list[str] = field(default_factory=list)
     weak: list[str] = field(default_factory=list)
+    lit: int = 0

@@ -1,7 +1,7 @@
 """Photos sorted by what they show.
 
 Two groups of photos become one when their most similar photos show the same and the others, on the whole,
-agree: a single likeness between two rooms is not enough, and hand-held frames far apart in exposure may differ.
+agree: one likeness between two rooms is not enough, and hand-held frames far apart in exposure may differ.
 """
 
 from __future__ import annotations
