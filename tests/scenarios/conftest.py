@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.bench import HURRIED, Bench
+from tests.support.crashing import Crasher
 from tests.support.mischief import BadShop
 from tests.support.studio import Studio
 
@@ -23,6 +24,14 @@ def bad_shop(one_bad_shop: BadShop) -> BadShop:
     """A shop for all scenarios; what it counts begins anew with each, and nothing goes wrong at first."""
     one_bad_shop.mark()
     return one_bad_shop
+
+
+@pytest.fixture(scope="session")
+def crasher() -> Iterator[Crasher]:
+    """Starts daemons quickly, in processes of their own."""
+    made = Crasher()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,21 +1,19 @@
-"""What the API can do to one merge and one sky: each with the state it ends in and its bound on paid calls."""
+"""What the API can do to one merge and one sky: each with the state it ends in and its bound on payment."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
 
 from hotfolder.jobs.tables import CallState
-from tests.scenarios.bench import HURRIED, Bench
+from tests.scenarios.bench import Bench
 from tests.support.audit import Audit
-from tests.support.lanes import Lane, Lanes
-from tests.support.studio import MERGE, SKY, Studio, files_below
+from tests.support.crashing import Crasher
+from tests.support.studio import MERGE, SKY, files_below
 
 Fault = dict[str, Any]
 MERGED = {"living-room.jpg"}
@@ -169,21 +167,11 @@ SCENARIOS = [
 ]
 
 
-AT_ONCE = 3
-
-
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
-    """Every scenario, played and checked, by name."""
-    with Lanes(tmp_path_factory.mktemp("api-faults"), AT_ONCE) as lanes:
-        yield {scenario.name: lanes.submit(partial(play, scenario)) for scenario in SCENARIOS}
-
-
-def play(scenario: Scenario, lane: Lane) -> None:
-    bench = Bench(Studio(lane.root / f"{SCENARIOS.index(scenario)}", **HURRIED), lane.shop)
-    lane.shop.goes_wrong(*scenario.faults)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_a_merge_and_a_sky(bench: Bench, crasher: Crasher, scenario: Scenario) -> None:
+    bench.shop.goes_wrong(*scenario.faults)
     photos = bench.drop()
-    assert bench.live(lane.crasher) == 0, bench.text()
+    assert bench.live(crasher) == 0, bench.text()
     audit = bench.check(scenario.state, paid=scenario.paid, bound=scenario.bound)
     assert bench.delivered() == scenario.delivered
     assert scenario.says in audit.jobs[0].reason
@@ -194,11 +182,6 @@ def play(scenario: Scenario, lane: Lane) -> None:
         assert re.search("charged|paid for", bench.reason_page(), re.IGNORECASE)
     if scenario.extra is not None:
         scenario.extra(bench, audit)
-
-
-@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
-def test_a_merge_and_a_sky(outcomes: dict[str, Future[None]], name: str) -> None:
-    outcomes[name].result(timeout=120)
 
 
 def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:

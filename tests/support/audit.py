@@ -55,6 +55,21 @@ class Originals:
             self.count[digest] += 1
             self.name[digest] = f"{project}/{folder}/{name}"
 
+    def missing(self, studio: Studio) -> list[str]:
+        """What isn't anywhere at this moment, which may be any moment."""
+        found = Counter(sha256(content) for _, content in kept(studio))
+        return [self.name[digest] for digest, times in self.count.items() if found[digest] < times]
+
+
+def kept(studio: Studio) -> Iterator[tuple[str, bytes]]:
+    """Every file where originals may be, with its content, by its path in the studio."""
+    projects = studio.done.iterdir() if studio.done.is_dir() else ()
+    originals = [project / "originals" for project in projects if project.is_dir()]
+    for place in (studio.inbox, studio.failed, *originals):
+        if place.is_dir():
+            for name, content in files_below(place).items():
+                yield str((place / name).relative_to(studio.root)), content
+
 
 class Audit:
     """One look at a studio whose daemon has ended. `charges` are the sandbox's, for this studio alone."""
@@ -91,7 +106,7 @@ class Audit:
     def lost(self, originals: Originals) -> Iterator[str]:
         """Every original is somewhere, byte-identical, as often as it was dropped; and nothing else is."""
         found: dict[str, list[str]] = {}
-        for path, content in self._kept():
+        for path, content in kept(self.studio):
             found.setdefault(sha256(content), []).append(path)
         for digest, times in originals.count.items():
             where = found.pop(digest, [])
@@ -99,14 +114,6 @@ class Audit:
                 yield f"{originals.name[digest]} was dropped {times} times and is at {where or 'no place'}"
         for paths in found.values():
             yield from (f"nobody dropped {path}" for path in paths if not OURS.fullmatch(path))
-
-    def _kept(self) -> Iterator[tuple[str, bytes]]:
-        studio = self.studio
-        originals = [project / "originals" for project in studio.done.iterdir() if project.is_dir()]
-        for place in (studio.inbox, studio.failed, *originals):
-            if place.is_dir():
-                for name, content in files_below(place).items():
-                    yield str((place / name).relative_to(studio.root)), content
 
     def partial(self) -> Iterator[str]:
         """Every picture in done/ is whole and is the recorded one; every receipt can be read."""

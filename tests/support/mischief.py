@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ class BadShop(Shop):
         """These faults from the next request on, each counting from one."""
         fresh = self._faults.with_suffix(".new")
         fresh.write_text(json.dumps(faults))
-        os.replace(fresh, self._faults)
+        fresh.replace(self._faults)
 
     def page(self) -> list[Entry]:
         """What happened since the mark."""

@@ -1,0 +1,204 @@
+"""Random crash-and-fault runs: `python -m tests.scenarios.storm --runs 500 --seed 1`.
+
+Each run drops a few sets, lets the API go wrong and kills the daemon with SIGKILL as its plan says, starts it
+again until all is calm, and then holds everything to the checker. Exits 1 when any promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from concurrent.futures import as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.store import Store
+from tests.scenarios.bench import Bench
+from tests.scenarios.weather import Plan, plan
+from tests.support.audit import Audit
+from tests.support.lanes import Lane, Lanes
+from tests.support.studio import Studio
+
+LANES = 5
+MOST_CALM_LIVES = 6
+SETTINGS = {
+    "api": {"merge_timeout_seconds": 40.0, "read_timeout_seconds": 0.8, "paid_timeout_seconds": 1.0},
+    "settle": {"give_up_seconds": 30.0},
+}
+
+
+@dataclass
+class Story:
+    """How one run went. `exit_codes` has one for each life of its daemon."""
+
+    number: int
+    plan: Plan
+    exit_codes: list[int] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    paid: int = 0
+    faults_met: int = 0
+    originals: int = 0
+
+
+def play(seed: int, number: int, lane: Lane) -> Story:
+    """One run. Its folder is left only if a promise was broken."""
+    story = Story(number, plan(seed, number))
+    bench = Bench(Studio(lane.root / f"run-{number}", **SETTINGS), lane.shop)
+    for drop in story.plan.drops:
+        bench.drop(drop.folder, drop.files, project=drop.project)
+    lane.shop.goes_wrong(*story.plan.faults)
+    for kill in story.plan.kills:
+        live(story, bench, lane, **kill)
+    if not story.plan.kills:
+        live(story, bench, lane)
+    lane.shop.goes_wrong()
+    calm_down(story, bench, lane)
+    if story.plan.dragged_back and drag_back(bench):
+        calm_down(story, bench, lane)
+    judge(story, bench)
+    if not story.broken and not story.lost:
+        shutil.rmtree(bench.studio.root)
+    return story
+
+
+def live(story: Story, bench: Bench, lane: Lane, **kill: object) -> None:
+    story.exit_codes.append(bench.live(lane.crasher, **kill))
+    story.lost += bench.originals.missing(bench.studio)
+
+
+def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
+    """Start the daemon again until it has nothing left to do; a pause for a person is ended by one."""
+    for _ in range(MOST_CALM_LIVES):
+        live(story, bench, lane)
+        store = bench.studio.store()
+        try:
+            paused = store.resume()
+            waiting = store.in_states(ACTIVE)
+        finally:
+            store.database.dispose()
+        if not paused and not waiting:
+            return
+
+
+def drag_back(bench: Bench) -> bool:
+    """Move every set in failed/ back into the inbox, as a photographer would; whether there was one."""
+    store: Store = bench.studio.store()
+    try:
+        failed = [job for job in store.in_states(NEEDS_PERSON) if job.filed_as]
+    finally:
+        store.database.dispose()
+    for job in failed:
+        source = bench.studio.failed / job.project / str(job.filed_as)
+        target = bench.studio.inbox / job.project / job.folder
+        for path in source.iterdir():
+            if path.name == "REASON.txt":
+                path.unlink()
+            else:
+                path.rename(target / path.name)
+        source.rmdir()
+    return bool(failed)
+
+
+def judge(story: Story, bench: Bench) -> None:
+    charged = bench.shop.charged()
+    audit = Audit(bench.studio, charged)
+    story.paid = len(charged)
+    story.originals = bench.originals.count.total()
+    story.faults_met = sum(entry.event == "faulted" for entry in bench.shop.page())
+    story.lost += audit.lost(bench.originals)
+    story.broken += audit.faults(bench.originals, story.plan.bound)
+    story.broken += [f"a merge of other photos: {group}" for group in bench.shop.ghosts(charged, bench.sets)]
+    story.broken += [f"{job.folder} is still {job.state}: {job.reason}" for job in audit.active()]
+    story.broken += [f"{line.folder} is still arriving" for line in audit.seen.lines if not line.job]
+    if any(code not in (0, -9) for code in story.exit_codes):
+        story.broken.append(f"the daemon ended with {story.exit_codes}")
+    story.broken += [
+        f"an exception: {line[:500]}" for line in bench.text().splitlines() if '"exception"' in line
+    ]
+    finished = {(job.project, job.folder) for job in audit.jobs if State(job.state) not in ACTIVE}
+    for drop in story.plan.drops:
+        if (drop.project, drop.folder) not in finished:
+            story.broken.append(f"no job was ever made of {drop.folder}")
+
+
+def storm(root: Path, seed: int, numbers: Iterable[int], lanes: int = LANES) -> list[Story]:
+    """Play these runs, several at a time."""
+    with Lanes(root, lanes) as open_lanes:
+        runs = [open_lanes.submit(partial(play, seed, number)) for number in numbers]
+        stories = []
+        for run in as_completed(runs):
+            stories.append(run.result())
+            tell(stories[-1], len(stories), len(runs))
+        return sorted(stories, key=lambda story: story.number)
+
+
+def tell(story: Story, ended: int, of: int) -> None:
+    for broken in dict.fromkeys((*story.lost, *story.broken)):
+        print(f"run {story.number} ({story.plan.kind}, {story.exit_codes}): {broken}", file=sys.stderr)
+    if ended % 50 == 0:
+        print(f"{ended} of {of} runs", file=sys.stderr)
+
+
+HEAD = ("scenario", "runs", "lives", "faults met", "originals", "lost", "paid", "bound", "broken")
+
+
+def table(stories: Iterable[Story]) -> str:
+    """A line for each kind of run, and one for all."""
+    kinds: dict[str, list[Story]] = {}
+    everything = list(stories)
+    for story in everything:
+        kinds.setdefault(story.plan.kind, []).append(story)
+    rows = [HEAD, *(row(kind, kinds[kind]) for kind in sorted(kinds)), row("all", everything)]
+    widths = [max(len(str(one[column])) for one in rows) for column in range(len(HEAD))]
+    return "\n".join(
+        "  ".join(
+            str(cell).ljust(width) if place == 0 else str(cell).rjust(width)
+            for place, (cell, width) in enumerate(zip(one, widths, strict=True))
+        )
+        for one in rows
+    )
+
+
+def row(kind: str, stories: list[Story]) -> tuple[object, ...]:
+    return (
+        kind,
+        len(stories),
+        sum(len(story.exit_codes) for story in stories),
+        sum(story.faults_met for story in stories),
+        sum(story.originals for story in stories),
+        sum(len(story.lost) for story in stories),
+        sum(story.paid for story in stories),
+        sum(story.plan.bound for story in stories),
+        sum(bool(story.broken) for story in stories),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Random crash-and-fault runs against the sandbox.")
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", type=int, help="play this run of the seed alone")
+    parser.add_argument("--lanes", type=int, default=LANES, help="how many at a time")
+    chosen = parser.parse_args()
+    numbers = range(1, chosen.runs + 1) if chosen.only is None else [chosen.only]
+    root = Path(tempfile.mkdtemp(prefix="hotfolder-storm-"))
+    began = time.monotonic()
+    stories = storm(root, chosen.seed, numbers, min(chosen.lanes, len(numbers)))
+    print(table(stories))
+    print(f"seed {chosen.seed}, {time.monotonic() - began:.0f} s")
+    if any(story.lost or story.broken for story in stories):
+        print(f"What broke lies in {root}.")
+        return 1
+    shutil.rmtree(root)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

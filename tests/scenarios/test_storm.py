@@ -1,0 +1,24 @@
+"""A sample of the random crash-and-fault runs, the same plans every time. Many: `tests.scenarios.storm`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.scenarios.storm import storm, table
+from tests.scenarios.weather import plan
+
+SEED, RUNS = 20, 20
+
+
+def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path) -> None:
+    stories = storm(tmp_path / "storm", SEED, range(RUNS), lanes=4)
+    broken = [f"run {story.number}: {what}" for story in stories for what in (*story.lost, *story.broken)]
+    assert broken == [], table(stories)
+    assert sum(story.paid for story in stories) > RUNS
+    assert sum(story.faults_met for story in stories) > RUNS
+    assert any(-9 in story.exit_codes for story in stories)
+
+
+def test_a_seed_always_gives_the_same_plans_and_another_seed_others() -> None:
+    assert plan(1, 2) == plan(1, 2)
+    assert plan(1, 2) != plan(2, 2)
