@@ -124,9 +124,10 @@ async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
         (folder / "DSC0004.jpg").write_bytes(jpeg())
         status = await studio.comes_to("done", "settling")
         reason = status["jobs"][0]["reason"]
-        for _ in range(50):
+        for _ in range(200):
             if "came after its set" in reason:
                 break
+            await asyncio.sleep(0.1)
             status = await studio.comes_to("done", "settling")
             reason = status["jobs"][0]["reason"]
     assert "DSC0004.jpg came after its set had been merged" in reason
