@@ -21,6 +21,7 @@ from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import recheck
 from hotfolder.jobs.allowance import Budgets
@@ -38,6 +39,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Slots, Tools
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.placing import clear_leftovers as clear_temporary_files
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -277,7 +279,13 @@ def make_folders(places: Places) -> None:
 
 
 def clear_leftovers(places: Places) -> None:
-    """Clear away what a killed process left in our own folders. Only for who holds the lock on `state`."""
+    """Clear away what a killed process left half-written. Only for who holds the lock on `state`."""
     with local_trouble(places.state):
         for left in (*places.work.iterdir(), *places.results.glob("*.part")):
             left.unlink()
+    for folder in (places.done, places.failed, *places.inboxes.values()):
+        clear_temporary_files(folder)
+    for inbox in places.inboxes.values():
+        with local_trouble(inbox):
+            for left in inbox.glob(f"{MARKER_NAME}.*.tmp"):
+                left.unlink()

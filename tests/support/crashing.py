@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,7 @@ from hotfolder import log
 from hotfolder.config.load import load
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
 
 REPOSITORY = Path(__file__).parents[2]
@@ -83,6 +85,7 @@ async def work(request: dict[str, Any], passing: Callable[[Checkpoint], None]) -
 
 
 def live(request: dict[str, Any]) -> None:
+    linking.PROCESS_STARTED_NS = time.time_ns()  # a process that wasn't forked has just been started
     with Path(request["log"]).open("a") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
