@@ -61,7 +61,17 @@ def gap_between_starts(seconds: float) -> Rule:
 
 
 def until_the_first_exposure_repeats(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    """A set ends where its first exposure comes back."""
     return _cut(photos, lambda run, photo: _exposure(run[0]) == _exposure(photo))
+
+
+def number_of_the_first_set(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    """Every set has as many frames as there are before the very first exposure comes back."""
+    again = (
+        place for place, photo in enumerate(photos) if place and _exposure(photo) == _exposure(photos[0])
+    )
+    number = next(again, len(photos))
+    return [list(photos[start : start + number]) for start in range(0, len(photos), number)]
 
 
 def maker_bias(photos: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
@@ -97,6 +107,7 @@ PEERS: dict[str, Rule] = {
     "gap 3 s": gap_between_starts(3),
     "gap 10 s": gap_between_starts(10),
     "repeat": until_the_first_exposure_repeats,
+    "N by repeat": number_of_the_first_set,
     "bias": maker_bias,
 }
 

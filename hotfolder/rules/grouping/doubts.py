@@ -106,18 +106,23 @@ def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
     """A frame by itself beside a set of the same picture: a trial, a stopped set, a frame taken again. Then a
     set that the camera fired in one burst is sound, but not one that was made by hand."""
     step = step_between(before.photos[-1], after.photos[0])
-    if step.changes or step.idle_seconds > options.by_hand_seconds:
+    if step.changes:
         return
     for single, other in ((before, after), (after, before)):
         if len(single.photos) > 1 or len(other.photos) == 1:
             continue
-        alike = likeness_to(single.photos[0], other.photos)
-        if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and _has_value(other, single.photos[0])):
+        photo = single.photos[0]
+        by_hand = not step_between(*other.photos[:2]).burst
+        # Where a frame was thrown away, the pause by hand is twice as long.
+        if step.idle_seconds > options.by_hand_seconds * (2 if by_hand else 1):
+            continue
+        alike = likeness_to(photo, other.photos)
+        if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and (by_hand or _has_value(other, photo))):
             single.doubts.append(
-                f"{single.photos[0].name} may belong to the set of {other.photos[0].name}, or be a trial shot"
+                f"{photo.name} may belong to the set of {other.photos[0].name}, or be a trial shot"
             )
-            if not step_between(*other.photos[:2]).burst:
-                other.doubts.append(f"{single.photos[0].name} may belong to it")
+            if by_hand:
+                other.doubts.append(f"{photo.name} may belong to it")
 
 
 def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
