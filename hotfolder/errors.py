@@ -55,11 +55,15 @@ class UnusablePhoto(BadJob):
 
 
 class RequestRefused(BadJob):
-    """The API refused this request (4xx). It was not executed. `status` is None if it was never sent."""
+    """The API refused this request (4xx). It was not executed. `status` is None if it was never sent.
 
-    def __init__(self, message: str, *, hint: str = "", status: int | None = None) -> None:
+    `why` is the API's own reason alone, for a sentence that already names the call.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", status: int | None = None, why: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.why = why or message
 
 
 class SetChanged(BadJob):

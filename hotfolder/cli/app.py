@@ -77,8 +77,8 @@ def demo(
         ),
     ] = None,
     tag: Annotated[
-        str, typer.Option("--tag", help="With --photos: the tag that is put onto the folders.")
-    ] = "sky-twilight",
+        str, typer.Option("--tag", help="With --photos: a tag for all folders, such as sky-twilight.")
+    ] = "",
 ) -> None:
     """Show the whole thing with the embedded stand-in of the API: no key, no network, no cost."""
     from hotfolder.cli.demo import demo as command

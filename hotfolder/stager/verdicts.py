@@ -47,7 +47,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
     # 408 is a 4xx that says nothing about what was done.
     if 400 <= status < 500 and status != 408:
-        return RequestRefused(answered, status=status)
+        return RequestRefused(answered, status=status, why=said)
     if paid:
         return may_have_been_charged(call, f"the API answered {status}" + (f": “{said}”" if said else ""))
     return Unreachable(answered, retry_after_seconds=retry_after_seconds(reply.headers))

@@ -53,9 +53,16 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
     tools.passing(Checkpoint.INTENT_RECORDED)
     try:
         answer = await request()
-    except (BadWorld, RequestRefused) as error:
+    except BadWorld as error:
         await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
         raise
+    except RequestRefused as error:
+        await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
+        raise RequestRefused(
+            f"the API refused {NAMES[call.operation]}: {error.why}",
+            hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
+            status=error.status,
+        ) from None
     except OutcomeUnknown as error:
         await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.why)
         raise
