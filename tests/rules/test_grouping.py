@@ -1,0 +1,348 @@
+"""Which photos of a flat drop belong together: each measured pattern by itself, with its evidence."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from hotfolder.capture import Capture
+from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, Method
+from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
+from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
+
+CANON_ORDER = (0, -4, -2, 2, 4)
+MIDDLE = SHUTTER.index(1 / 30)
+
+
+@pytest.fixture
+def by() -> Photographer:
+    return Photographer(random.Random(7))
+
+
+def found(by: Photographer, options: GroupingOptions | None = None) -> Grouping:
+    return group(random.Random(1).sample(by.photos, len(by.photos)), options or GroupingOptions())
+
+
+def names(grouping: Grouping) -> list[set[str]]:
+    return [{photo.name for photo in each.photos} for each in grouping.sets]
+
+
+def truth(by: Photographer) -> list[set[str]]:
+    return [set(each) for each in by.sets]
+
+
+def blind(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
+    return [replace(photo, signature="") for photo in photos]
+
+
+def test_a_manual_bracket_whose_bias_is_always_zero_is_told_by_its_exposures(by: Photographer) -> None:
+    for _ in range(3):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(2, 3.5)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+    assert grouping.sets[1].evidence == ("the exposure 1/30 s came back",)
+
+
+def test_frames_lie_from_dark_to_bright_whatever_order_they_were_taken_in(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    (only,) = found(by).sets
+    times = [photo.capture.exposure_seconds for photo in only.photos if photo.capture]
+    assert times == sorted(times) and len(times) == 5
+    assert only.first == "IMG_0001.jpg"
+
+
+def test_a_long_pause_next_to_a_burst_is_evidence_and_says_how_long(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.now += 9.2
+    by.burst(by.room(), MIDDLE + 4, CANON_ORDER)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sets[1].evidence == ("idle for 9.2 s, more than 4 s",)
+
+
+def test_another_lens_focal_length_or_size_is_another_set(by: Photographer) -> None:
+    scene = by.room()
+    by.burst(scene, MIDDLE, (0, -2, 2))
+    by.lens, by.focal_mm = "EF24-105mm f/4L IS USM", 35.0
+    by.burst(scene, MIDDLE + 2, (0, -2, 2))
+    by.body = replace(by.body, size=(4000, 6000))
+    by.burst(scene, MIDDLE + 1, (0, -2, 2))
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert "the lens changed to EF24-105mm f/4L IS USM" in grouping.sets[1].evidence
+    assert "the focal length changed from 17 to 35 mm" in grouping.sets[1].evidence
+    assert grouping.sets[2].evidence == ("the size changed from 6000x4000 to 4000x6000 pixels",)
+
+
+def test_two_bodies_at_the_same_time_are_kept_apart(by: Photographer) -> None:
+    for serial in ("1", "2"):
+        by.now, by.body = 1_000_000.0, replace(by.body, serial=serial)
+        by.burst(by.room(), MIDDLE, (0, -2, 2))
+    grouping = found(by)
+    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, truth(by)))
+    assert grouping.sure
+
+
+@pytest.mark.parametrize("dark_frames", [False, True])
+def test_a_six_second_exposure_does_not_break_a_set(by: Photographer, dark_frames: bool) -> None:
+    for _ in range(2):
+        by.bracket(by.room(), SIX_SECONDS - 12, (0, 4, -4, -2, 2), (0.21, 0.29), dark_frames=dark_frames)
+        by.walk(8, 9)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
+def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Photographer) -> None:
+    for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4):
+        by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
+        by.walk(7, 27)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+    assert "shows another picture" in grouping.sets[1].evidence[0]
+
+
+def test_by_hand_with_nothing_to_see_is_sure_only_if_the_sets_are_alike(by: Photographer) -> None:
+    """Without the pictures a new start of the same steps is convincing after several times, not after one."""
+    for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4, MIDDLE - 2):
+        by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
+        by.walk(7, 27)
+    many, few = group(blind(by.photos)), group(blind(by.photos[:6]))
+    assert names(many) == truth(by) and many.sure
+    assert not few.sure
+
+
+def test_rooms_with_identical_settings_back_to_back_are_two(by: Photographer) -> None:
+    for body in (by.body, SONY):
+        by.body = body
+        for _ in range(2):
+            by.burst(by.room(), MIDDLE, CANON_ORDER)
+            by.walk(5, 6)
+        by.walk(60, 61)
+    for photos in (by.photos, blind(by.photos)):
+        assert names(group(photos)) == truth(by)
+        assert group(photos).sure
+
+
+def test_a_stopped_pair_is_a_set_of_its_own_and_held(by: Photographer) -> None:
+    scene = by.room()
+    by.burst(scene, MIDDLE, CANON_ORDER)
+    by.walk(20, 21)
+    by.burst(scene, MIDDLE, CANON_ORDER[:2])
+    by.walk(5, 6)
+    by.burst(scene, MIDDLE, CANON_ORDER)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert [each.sure for each in grouping.sets] == [True, False, True]
+    assert "it has 2 frames where others have 5" in grouping.sets[1].doubts[0]
+
+
+def test_whole_seconds_do_not_break_sets_that_lie_apart(by: Photographer) -> None:
+    by.body = SONY
+    for _ in range(4):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(6, 8)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
+@pytest.mark.parametrize("counting", [False, True])
+def test_sets_within_one_whole_second_are_held_unless_the_camera_counted(
+    by: Photographer, counting: bool
+) -> None:
+    by.body = COUNTING_SONY if counting else SONY
+    scene, by.now = by.room(), 1_000_000.1
+    by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
+    by.now = 1_000_000.9
+    by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
+    grouping = found(by)
+    assert grouping.sure is counting
+    if counting:
+        assert names(grouping) == truth(by)
+        assert grouping.sets[1].evidence == ("the camera's own count began again at 1",)
+    else:
+        assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
+
+
+def test_a_camera_that_counts_single_frames_says_nothing_of_sets_by_hand(by: Photographer) -> None:
+    for _ in range(2):
+        by.bracket(by.room(), MIDDLE, (-2, 0, 2), (7, 27))
+        by.walk(10, 20)
+    photos = [
+        replace(photo, capture=replace(photo.capture, sequence_number=1, sequence_length=1))
+        for photo in by.photos
+        if photo.capture
+    ]
+    assert names(group(photos)) == truth(by)
+
+
+def test_a_phone_walking_from_room_to_room_makes_sets_of_one(by: Photographer) -> None:
+    by.body = PHONE
+    for middle in (MIDDLE, MIDDLE - 6, MIDDLE + 3, MIDDLE):
+        by.single(by.room(), middle)
+        by.walk(4, 12)
+    for photos in (by.photos, blind(by.photos)):
+        assert names(group(photos)) == truth(by)
+        assert group(photos).sure
+
+
+def test_a_single_frame_among_sets_is_a_set_of_one(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.walk(15, 16)
+    by.single(by.room(), MIDDLE)
+    by.walk(15, 16)
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
+def test_a_trial_shot_is_not_paid_for_without_asking(by: Photographer) -> None:
+    scene = by.room()
+    by.single(scene, MIDDLE, mode=1)
+    by.walk(8, 9)
+    by.burst(scene, MIDDLE, CANON_ORDER)
+    grouping = found(by)
+    assert [each.sure for each in grouping.sets] == [False, True]
+    assert "or be a trial shot" in grouping.sets[0].doubts[0]
+
+
+def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
+    scene = by.room()
+    by.burst(scene, MIDDLE, CANON_ORDER)
+    by.walk(3, 4)
+    by.lit(scene, MIDDLE)
+    by.walk(15, 16)
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    (out,) = grouping.kept_out
+    assert out.photo.name == by.flash[0]
+    assert out.reason.startswith(
+        f"The flash fired for {by.flash[0]}: it is kept out of the merge with IMG_000"
+    )
+    assert out.beside in by.sets[0]
+
+
+def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    by.walk(120, 121)
+    by.lit(by.room(), MIDDLE)
+    grouping = found(by)
+    assert names(grouping) == [set(by.sets[0]), set(by.flash)]
+    assert [each.sure for each in grouping.sets] == [True, False]
+
+
+def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -> None:
+    by.aperture = None
+    for _ in range(2):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(8, 9)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
+def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:
+    """Should a clock be wrong, the pictures still speak up."""
+    by.burst(by.room(), MIDDLE, (0, -2))
+    by.walk(0.21, 0.29)
+    by.burst(by.room(), MIDDLE, (2, 4))
+    (only,) = found(by).sets
+    assert "show different pictures" in only.doubts[0]
+
+
+def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:
+    for _ in range(4):
+        by.burst(by.room(), MIDDLE, (0, -2, 2))
+    stripped = [replace(photo, capture=None) for photo in by.photos]
+    grouping = group(stripped)
+    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, truth(by)))
+    assert grouping.notices == (EXPORT_WITH_CAMERA_DATA,)
+
+
+def test_stripped_photos_that_show_nothing_are_held() -> None:
+    photos = [GroupingPhoto(f"{number}.jpg", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
+    grouping = group(photos)
+    assert all(not each.sure for each in grouping.sets)
+
+
+def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photographer) -> None:
+    for _ in range(3):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
+    grouping = group(stripped, GroupingOptions(brackets=5))
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
+def test_counting_off_is_held_where_a_photo_is_missing(by: Photographer) -> None:
+    for _ in range(3):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
+    grouping = group(stripped[:3] + stripped[4:], GroupingOptions(brackets=5))
+    assert not grouping.sure
+    assert "only 4 frames are left where 5 make a set" in grouping.sets[-1].doubts
+
+
+def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> None:
+    for _ in range(2):
+        by.burst(by.room(), MIDDLE, (0, -2, 2))
+        by.walk(8, 9)
+    grouping = found(by, GroupingOptions(method=Method.COUNT, brackets=3))
+    assert names(grouping) == truth(by) and grouping.sure
+    crossing = found(by, GroupingOptions(method=Method.COUNT, brackets=2))
+    assert not crossing.sure
+
+
+def test_a_set_of_another_size_than_the_route_expects_is_held(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, (0, -2, 2))
+    grouping = found(by, GroupingOptions(brackets=5))
+    assert grouping.sets[0].doubts == ("it has 3 frames where 5 are expected",)
+
+
+def test_some_stripped_photos_among_others_make_the_whole_doubtful(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    photos = [replace(by.photos[0], capture=None), *by.photos[1:]]
+    grouping = group(photos)
+    assert grouping.doubts == ("1 of 5 photos lack camera data and may belong to sets of the others",)
+
+
+def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> None:
+    """With the offset told, times of two zones compare."""
+    by.body = replace(by.body, offset_seconds=3600)
+    by.burst(by.room(), MIDDLE, (0, -2, 2))
+    moved = [
+        replace(
+            photo,
+            capture=replace(
+                photo.capture,
+                offset_seconds=7200,
+                started_seconds=(photo.capture.started_seconds or 0) + 3600,
+            ),
+        )
+        for photo in by.photos[1:]
+        if photo.capture
+    ]
+    assert names(group([by.photos[0], *moved])) == truth(by)
+
+
+def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:
+    photo = GroupingPhoto("a.jpg", 60, 40, 0.5, capture=Capture(started_seconds=1.0))
+    with pytest.raises(ValueError, match="one name"):
+        group([photo, photo])
+
+
+def test_counting_needs_a_number() -> None:
+    with pytest.raises(ValueError, match="how many brackets"):
+        GroupingOptions(method=Method.COUNT)
+    with pytest.raises(ValueError, match="1 or more"):
+        GroupingOptions(brackets=0)

@@ -1,0 +1,163 @@
+"""What else a drop holds: copies, RAW files, sets beyond seven; room folders; and what sets are called."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from hotfolder.rules.grouping.group import group, group_room, prove_more_than_one
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, OverSeven
+from hotfolder.rules.grouping.naming import NameScheme, name_sets
+from tests.support.camera import SHUTTER, SONY, Photographer
+
+CANON_ORDER = (0, -4, -2, 2, 4)
+MIDDLE = SHUTTER.index(1 / 30)
+NINE = (0, -1, 1, -2, 2, -3, 3, -4, 4)
+
+
+@pytest.fixture
+def by() -> Photographer:
+    return Photographer(random.Random(11))
+
+
+def kept(grouping: Grouping) -> set[str]:
+    return {photo.name for each in grouping.sets for photo in each.photos}
+
+
+@pytest.mark.parametrize("body", [None, SONY])
+def test_of_two_exports_of_one_capture_the_newer_is_used_and_said_so(by: Photographer, body: object) -> None:
+    by.body = SONY if body else by.body
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    again = replace(by.photos[1], name="IMG_0002-2.jpg", sha256="another", modified_seconds=9.0)
+    grouping = group([*by.photos, again])
+    assert "IMG_0002-2.jpg" in kept(grouping) and len(kept(grouping)) == 5
+    (out,) = grouping.kept_out
+    assert out.reason == "IMG_0002.jpg is an earlier export of IMG_0002-2.jpg, which is used."
+    assert grouping.sure
+
+
+def test_the_same_content_under_two_names_is_one_photo(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    stripped = [replace(photo, capture=None) for photo in by.photos]
+    grouping = group([*stripped, replace(stripped[0], name="copy of it.jpg")])
+    assert len(kept(grouping)) == 5
+    assert "has the same content as" in grouping.kept_out[0].reason
+
+
+def test_two_frames_of_one_second_with_one_exposure_are_no_copies_unless_their_names_say_so(
+    by: Photographer,
+) -> None:
+    by.body = SONY
+    by.single(by.room(), MIDDLE)
+    by.now = int(by.now)
+    photos = [by.photos[0], replace(by.photos[0], name="IMG_0009.jpg", sha256="other")]
+    assert kept(group(photos)) == {"IMG_0001.jpg", "IMG_0009.jpg"}
+
+
+def test_the_jpeg_wins_over_its_raw_and_a_raw_alone_stays(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, (0, -2, 2))
+    raws = [
+        GroupingPhoto(name, 60, 40, 0.5, sha256=name, is_raw=True)
+        for name in ("img_0001.ARW", "IMG_0002.ARW", "alone.ARW")
+    ]
+    grouping = group([*by.photos, *raws])
+    assert {out.photo.name for out in grouping.kept_out} == {"img_0001.ARW", "IMG_0002.ARW"}
+    assert (
+        grouping.kept_out[0].reason == "img_0001.ARW is the RAW file of IMG_0001.jpg, which is used instead."
+    )
+    assert "alone.ARW" in kept(grouping)
+
+
+def test_more_than_seven_are_refused_whole_by_default(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, NINE)
+    grouping = group(by.photos)
+    assert grouping.sets == ()
+    assert {photo.name for photo in grouping.refused[0].photos} == set(by.sets[0])
+    assert grouping.refused[0].reason.startswith("9 photos belong to one set")
+
+
+def test_more_than_seven_can_be_split_each_part_from_dark_to_bright(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, NINE)
+    grouping = group(by.photos, GroupingOptions(over_seven=OverSeven.SPLIT))
+    assert [len(each.photos) for each in grouping.sets] == [5, 4]
+    assert kept(grouping) == set(by.sets[0])
+    assert grouping.sets[1].evidence[-1] == "part 2 of 2 of a set of 9"
+
+
+def test_more_than_seven_can_be_spread_and_what_is_left_out_is_named(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, NINE)
+    grouping = group(by.photos, GroupingOptions(over_seven=OverSeven.SPREAD))
+    (only,) = grouping.sets
+    assert len(only.photos) == 7
+    times = {photo.name: photo.capture.exposure_seconds or 0 for photo in by.photos if photo.capture}
+    assert times[only.photos[0].name] == min(times.values())
+    assert times[only.photos[-1].name] == max(times.values())
+    assert {out.photo.name for out in grouping.kept_out} == set(by.sets[0]) - kept(grouping)
+    assert all(out.photo.name in out.reason for out in grouping.kept_out)
+
+
+def test_a_room_is_one_set_whatever_the_pauses(by: Photographer) -> None:
+    """An interrupted bracket stays together: time that passed proves nothing."""
+    scene = by.room()
+    by.burst(scene, MIDDLE, (0, -2))
+    by.walk(100, 101)
+    by.burst(scene, MIDDLE, (2, 4))
+    assert prove_more_than_one(by.photos) is None
+    grouping = group_room(by.photos)
+    assert len(grouping.sets) == 1 and grouping.sure
+
+
+def test_a_room_with_two_whole_brackets_is_two(by: Photographer) -> None:
+    for _ in range(2):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(8, 9)
+    grouping = group_room(by.photos)
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert "the exposure 1/30 s came back" in grouping.sets[1].evidence
+
+
+def test_a_room_with_one_exposure_twice_is_still_one(by: Photographer) -> None:
+    scene = by.room()
+    by.burst(scene, MIDDLE, (0, -2, 2))
+    by.walk(3, 4)
+    by.single(scene, MIDDLE)
+    assert prove_more_than_one(by.photos) is None
+    assert len(group_room(by.photos).sets) == 1
+
+
+def test_a_room_keeps_flash_out_unless_all_of_it_is_lit(by: Photographer) -> None:
+    scene = by.room()
+    by.burst(scene, MIDDLE, (0, -2, 2))
+    by.lit(scene, MIDDLE)
+    grouping = group_room(by.photos)
+    assert kept(grouping) == set(by.sets[0]) and len(grouping.kept_out) == 1
+    assert kept(group_room(by.photos[3:])) == {by.photos[3].name}
+
+
+def test_a_stripped_room_is_one_set(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, CANON_ORDER)
+    grouping = group_room([replace(photo, capture=None) for photo in by.photos])
+    assert len(grouping.sets) == 1 and grouping.sure
+
+
+def test_an_empty_drop_has_no_sets() -> None:
+    assert group([]).sets == () and group_room([]).sets == ()
+
+
+def test_sets_are_numbered_or_called_by_the_photo_taken_first(by: Photographer) -> None:
+    for _ in range(2):
+        by.burst(by.room(), MIDDLE, (0, -2, 2))
+        by.walk(8, 9)
+    grouping = group(by.photos)
+    assert name_sets(grouping, NameScheme.NUMBERED, "elm-road") == ("elm-road-01", "elm-road-02")
+    assert name_sets(grouping, NameScheme.FIRST_FILE) == ("IMG_0001", "IMG_0004")
+
+
+def test_names_differ_even_where_case_does_not_count(by: Photographer) -> None:
+    for name in ("Hall.jpg", "hall.png"):
+        by.single(by.room(), MIDDLE)
+        by.photos[-1] = replace(by.photos[-1], name=name)
+        by.walk(40, 41)
+    assert name_sets(group(by.photos), NameScheme.FIRST_FILE) == ("Hall", "hall-2")

@@ -1,0 +1,118 @@
+"""From real JPEG files, with EXIF as bodies write it, to sets."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
+
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.pictures.inspect import inspect
+from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.model import GroupingPhoto
+from tests.support.camera import SHUTTER, SONY, Photographer
+from tests.support.scenery import SIDE, Scene
+
+TAG = ExifTags.Base
+MIDDLE = SHUTTER.index(1 / 30)
+
+
+def written(folder: Path, photo: GroupingPhoto, scene: Scene, stops: float) -> Path:
+    """The frame as a file: the pixels of the scene, and what the body says of it."""
+    image = Image.new("L", (SIDE, SIDE))
+    image.putdata(
+        [min(255, round(255 * min(1.0, 0.2 * 2 ** (cell + stops)) ** (1 / 2.2))) for cell in scene.radiances]
+    )
+    image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")
+    taken = photo.capture
+    assert taken is not None and taken.started_seconds is not None and taken.exposure_seconds is not None
+    exif = Image.Exif()
+    exif[TAG.Make], exif[TAG.Model] = taken.make, taken.model
+    shot = exif.get_ifd(ExifTags.IFD.Exif)
+    shot[TAG.DateTimeOriginal] = datetime.fromtimestamp(taken.started_seconds, UTC).strftime(
+        "%Y:%m:%d %H:%M:%S"
+    )
+    if taken.clock_step_seconds < 1:
+        shot[TAG.SubsecTimeOriginal] = f"{round(taken.started_seconds % 1 * 100) % 100:02d}"
+    if taken.offset_seconds is not None:
+        shot[TAG.OffsetTimeOriginal] = "-04:00"
+    exposure = Fraction(taken.exposure_seconds).limit_denominator(8000)
+    shot[TAG.ExposureTime] = IFDRational(exposure.numerator, exposure.denominator)
+    shot[TAG.FNumber] = IFDRational(80, 10)
+    shot[TAG.ISOSpeedRatings] = round(taken.iso or 0)
+    shot[TAG.ExposureBiasValue] = IFDRational(0, 1)
+    shot[TAG.ExposureMode] = taken.exposure_mode
+    shot[TAG.Flash] = 9 if taken.flash_fired else 16
+    shot[TAG.FocalLength] = IFDRational(17, 1)
+    shot[TAG.LensModel] = taken.lens
+    if taken.body_serial:
+        shot[TAG.BodySerialNumber] = taken.body_serial
+    path = folder / photo.name
+    image.save(path, quality=90, exif=exif)
+    return path
+
+
+def seen(path: Path) -> GroupingPhoto:
+    facts = inspect(path, limits=PictureLimits())
+    return GroupingPhoto(
+        name=path.name,
+        width=facts.width,
+        height=facts.height,
+        brightness=facts.brightness,
+        sha256=facts.sha256,
+        orientation=facts.orientation,
+        signature=facts.signature,
+        capture=facts.capture,
+        modified_seconds=path.stat().st_mtime,
+    )
+
+
+def shot_to_files(folder: Path, by: Photographer, *, flash: bool = False) -> list[GroupingPhoto]:
+    """Three rooms in five exposures, with identical settings, and a flash frame beside the second."""
+    files = []
+    for number in range(3):
+        scene = by.room()
+        stops: list[float] = [0, -4, -2, 2, 4]
+        by.burst(scene, MIDDLE, stops)
+        if flash and number == 1:
+            by.walk(2, 3)
+            by.lit(scene, MIDDLE)
+            stops.append(0.5)
+        files += [
+            written(folder, photo, scene, stop)
+            for photo, stop in zip(by.photos[-len(stops) :], stops, strict=True)
+        ]
+        by.walk(6, 9)
+    return [seen(path) for path in random.Random(3).sample(files, len(files))]
+
+
+def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
+    by = Photographer(random.Random(2))
+    photos = shot_to_files(tmp_path, by, flash=True)
+    grouping = group(photos)
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert [out.photo.name for out in grouping.kept_out] == by.flash
+    assert grouping.sure
+
+
+def test_a_sony_shoot_without_sub_seconds_is_grouped_from_its_files(tmp_path: Path) -> None:
+    by = Photographer(random.Random(4), body=SONY)
+    grouping = group(shot_to_files(tmp_path, by))
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert grouping.sure
+
+
+def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: Path) -> None:
+    by = Photographer(random.Random(6))
+    photos = shot_to_files(tmp_path, by)
+    for photo in photos:
+        with Image.open(tmp_path / photo.name) as image:
+            image.save(tmp_path / photo.name, quality=85, exif=b"")
+    stripped = [seen(tmp_path / photo.name) for photo in photos]
+    assert all(photo.capture is None for photo in stripped)
+    found = {frozenset(photo.name for photo in each.photos) for each in group(stripped).sets}
+    assert found == {frozenset(each) for each in by.sets}
