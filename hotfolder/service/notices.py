@@ -28,6 +28,7 @@ class Kind(StrEnum):
     DISK_LOW = "disk_low"
     BUDGET_NEARLY_SPENT = "budget_nearly_spent"
     RULES_INVALID = "rules_invalid"
+    PAUSED = "paused"
 
 
 class Weight(StrEnum):
@@ -45,6 +46,7 @@ TITLES: Mapping[Kind, tuple[str, str, Weight]] = {
     Kind.INBOX_UNREACHABLE: ("An inbox is out of reach", "Inboxes are out of reach", Weight.FAILURE),
     Kind.DISK_LOW: ("A disk is nearly full", "Disks are nearly full", Weight.FAILURE),
     Kind.BUDGET_NEARLY_SPENT: ("A budget is nearly spent", "Budgets are nearly spent", Weight.WARNING),
+    Kind.PAUSED: ("Paid calls are paused", "Paid calls are paused", Weight.WARNING),
     Kind.RULES_INVALID: ("The rules have an error", "The rules have an error", Weight.WARNING),
 }
 

@@ -31,6 +31,7 @@ class Thresholds:
     finished_quiet_seconds: float = 120.0
     unreachable_seconds: float = 900.0
     refused_seconds: float = 60.0
+    paused_seconds: float = 60.0
     disk_low_bytes: int = 5 * 1024 * MIB
     budget_share: float = 0.9
 
@@ -135,6 +136,9 @@ class Watcher:
                 yield Ailment(
                     Kind.INBOX_UNREACHABLE, f"inbox {inbox}", text, over, limits.unreachable_seconds
                 )
+        if seen.paused:
+            text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` goes on."
+            yield Ailment(Kind.PAUSED, "pause", text, "Paid calls go on.", limits.paused_seconds)
         for disk, free in facts.free_bytes.items():
             low = limits.disk_low_bytes
             if free < (low * DISK_WELL if f"disk {disk}" in self._alarms.told else low):

@@ -159,4 +159,6 @@ def status_sentence(seen: Overview) -> str:
     ill = sorted(name for name, why in seen.degraded.items() if why)
     if ill:
         sentence += f"; out of reach: {', '.join(ill)}"
-    return f"{sentence}; paused: {seen.trouble}" if seen.trouble else sentence
+    if seen.paused:
+        sentence += f"; paid calls paused: {seen.paused}"
+    return f"{sentence}; API paused: {seen.trouble}" if seen.trouble else sentence

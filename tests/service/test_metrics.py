@@ -30,6 +30,7 @@ SEEN = Overview(
     lines=(line(SETTLING, 0), line("queued", 5), line("queued", 20), line("merging", 90), line("done", 900)),
     counts={SETTLING: 1, "queued": 2, "merging": 1, "done": 40},
     trouble="paused",
+    paused="by hand",
     degraded={"inbox": "", 'se"cond\n': "it is not mounted"},
 )
 
@@ -92,6 +93,7 @@ def test_what_happened_is_scraped_over_http(serve: Serve) -> None:
         ("hotfolder_oldest_waiting_seconds", ()): 1200,
         ("hotfolder_oldest_unfinished_seconds", ()): 5400,
         ("hotfolder_api_paused", ()): 1,
+        ("hotfolder_paid_calls_paused", ()): 1,
         ("hotfolder_inbox_degraded", ("inbox",)): 0,
         ("hotfolder_inbox_degraded", ('se"cond?',)): 1,
         ("hotfolder_part_silent_seconds", ("scan",)): 12,

@@ -129,6 +129,19 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     assert (told.kind, told.text) == (Kind.INBOX_UNREACHABLE, "The inbox inbox: the share is gone.")
 
 
+def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
+    """Whoever set it may forget it, and the daemon may have set it itself."""
+    watcher = Watcher(LINKS)
+    paused = Facts(Overview((), {}, paused="three calls in a row ended unknown"))
+    assert not watcher.look(paused, 0)
+    (told,) = watcher.look(paused, 60)
+    assert told.text == (
+        "Nothing is paid for: three calls in a row ended unknown. `hotfolder resume` goes on."
+    )
+    assert not watcher.look(facts(), 61)
+    assert watcher.look(facts(), 121) == [Happening(Kind.PAUSED, "Paid calls go on.", over=True)]
+
+
 def test_a_disk_that_hovers_around_the_limit_is_told_once() -> None:
     """It is well again only with a fifth more than the limit."""
     watcher = Watcher(LINKS, Thresholds(disk_low_bytes=5 * GIB))
