@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
@@ -15,7 +16,7 @@ from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import GroupingPhoto
 from tests.support.camera import SHUTTER, SONY, Photographer
-from tests.support.scenery import SIDE, Scene
+from tests.support.scenery import SIDE, Scene, greys
 
 TAG = ExifTags.Base
 MIDDLE = SHUTTER.index(1 / 30)
@@ -23,10 +24,7 @@ MIDDLE = SHUTTER.index(1 / 30)
 
 def written(folder: Path, photo: GroupingPhoto, scene: Scene, stops: float) -> Path:
     """The frame as a file: the pixels of the scene, and what the body says of it."""
-    image = Image.new("L", (SIDE, SIDE))
-    image.putdata(
-        [min(255, round(255 * min(1.0, 0.2 * 2 ** (cell + stops)) ** (1 / 2.2))) for cell in scene.radiances]
-    )
+    image = Image.fromarray(greys(scene, stops).astype(np.uint8))
     image = image.resize((SIDE * 6, SIDE * 4), Image.Resampling.NEAREST).convert("RGB")
     taken = photo.capture
     assert taken is not None and taken.started_seconds is not None and taken.exposure_seconds is not None

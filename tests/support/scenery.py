@@ -3,61 +3,58 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hotfolder.pictures.signature import GRID_CELLS, signature_of
 
 SIDE = GRID_CELLS + 1
 
-
-@dataclass(frozen=True)
-class Scene:
-    """Log2 radiances of a grid of cells; 0 is what a meter would place in the middle."""
-
-    radiances: tuple[float, ...]
+Scene = NDArray[np.float64]
+"""Log2 radiances of a grid of cells; 0 is what a meter would place at a fifth of white."""
 
 
 def room(rng: random.Random) -> Scene:
     """Rooms resemble each other: bright above, dark below, a window, dark furniture."""
-    slope = rng.uniform(0.5, 2.0)
-    cells = [[slope * (0.5 - row / SIDE) for _ in range(SIDE)] for row in range(SIDE)]
+    slope = rng.uniform(0.5, 2.0) * (0.5 - np.arange(SIDE) / SIDE)
+    cells = np.repeat(slope[:, None], SIDE, axis=1)
     for _ in range(rng.randint(10, 24)):
         _patch(cells, rng, rng.randint(1, 6), rng.gauss(0, 1.1))
     for _ in range(rng.randint(0, 2)):
         _patch(cells, rng, rng.randint(2, 4), rng.uniform(3, 6))
     for _ in range(rng.randint(2, 6)):
         _patch(cells, rng, rng.randint(1, 4), rng.uniform(-5, -2))
-    return Scene(tuple(cell + rng.gauss(0, 0.12) for row in cells for cell in row))
+    return cells + _noise(rng, 0.12)
 
 
 def nudged(scene: Scene, rng: random.Random, cells: float) -> Scene:
-    """The same room from a camera that has moved by a part of a cell."""
-    right, down = rng.uniform(-cells, cells), rng.uniform(-cells, cells)
-    moved = []
-    for row in range(SIDE):
-        for column in range(SIDE):
-            beside = row * SIDE + min(SIDE - 1, max(0, column + (1 if right > 0 else -1)))
-            below = min(SIDE - 1, max(0, row + (1 if down > 0 else -1))) * SIDE + column
-            here = scene.radiances[row * SIDE + column]
-            moved.append(
-                here
-                + abs(right) * (scene.radiances[beside] - here)
-                + abs(down) * (scene.radiances[below] - here)
-            )
-    return Scene(tuple(moved))
+    """The same room from a camera that has moved by up to so much of a cell."""
+    moved = scene
+    for axis in (0, 1):
+        by = rng.uniform(-cells, cells)
+        # At the edge a cell's neighbour is itself.
+        ahead = np.clip(np.arange(SIDE) + (1 if by > 0 else -1), 0, SIDE - 1)
+        moved = moved + abs(by) * (np.take(scene, ahead, axis=axis) - scene)
+    return moved
+
+
+def greys(scene: Scene, stops: float) -> Scene:
+    """The scene exposed `stops` above the meter's choice, as 0 to 255."""
+    return 255 * np.minimum(1.0, 0.2 * 2 ** (scene + stops)) ** (1 / 2.2)
 
 
 def looks(scene: Scene, stops: float, rng: random.Random) -> tuple[float, str]:
-    """Brightness (0 to 1) and signature of the scene exposed `stops` above the meter's middle."""
-    greys = [
-        min(255, max(0, round(255 * min(1.0, 0.2 * 2 ** (cell + stops)) ** (1 / 2.2) + rng.gauss(0, 2.0))))
-        for cell in scene.radiances
-    ]
-    return sum(greys) / len(greys) / 255, signature_of(greys)
+    """Brightness (0 to 1) and signature of a noisy frame."""
+    frame = np.clip(np.rint(greys(scene, stops) + _noise(rng, 2.0)), 0, 255).astype(np.uint8)
+    return float(frame.mean()) / 255, signature_of(frame.tobytes())
 
 
-def _patch(cells: list[list[float]], rng: random.Random, size: int, change: float) -> None:
+def _noise(rng: random.Random, deviation: float) -> Scene:
+    return np.random.default_rng(rng.getrandbits(64)).normal(0, deviation, (SIDE, SIDE))
+
+
+def _patch(cells: Scene, rng: random.Random, size: int, change: float) -> None:
     top, left = rng.randrange(SIDE), rng.randrange(SIDE)
-    for row in cells[top : top + size]:
-        for column in range(left, min(SIDE, left + rng.randint(1, 2 * size))):
-            row[column] += change
+    for row in range(top, min(SIDE, top + size)):
+        cells[row, left : left + rng.randint(1, 2 * size)] += change
