@@ -1,0 +1,203 @@
+"""One contender, one shoot, one paced world: how long, at what price, and where the time went."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from tests.bench import photos
+from tests.bench.bound import Shoot, World, bound_seconds
+from tests.bench.contenders import Contender
+from tests.bench.processes import Measured
+from tests.bench.shop import Shop, open_shop
+
+PROJECT = "12 Elm Road"
+TAG = "__sky-twilight"
+LOOK_SECONDS = 0.02
+WARM_SECONDS = 1.0
+"""After a contender says that it watches: its last imports aren't what is measured here."""
+
+
+@dataclass
+class Race:
+    """What one contender made of it."""
+
+    contender: str
+    shoot: Shoot
+    bound: float
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    children_peak_bytes: int
+    done: int
+    first_seconds: float
+    load: float
+    injected_seconds: float = 0.0
+    injected: dict[str, int] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    stages: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By stage: the median and the most, in seconds, over all sets."""
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds / self.bound
+
+
+@contextmanager
+def workspace(parent: Path | None = None) -> Iterator[Path]:
+    """A folder with an empty inbox that is gone afterwards."""
+    root = Path(tempfile.mkdtemp(prefix="hotfolder-bench-", dir=parent))
+    (root / "inbox").mkdir()
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def stage_sets(root: Path, shoot: Shoot, megapixels: float) -> list[str]:
+    """Make all photos beside the inbox, to be moved into it at once; the rooms' names."""
+    rooms = [f"room-{number:04d}" for number in range(1, shoot.sets + 1)]
+    for room in rooms:
+        photos.write_set(root / "staged" / room, room, shoot.photos, shoot.photo_bytes, megapixels)
+    return rooms
+
+
+def drop(root: Path, rooms: list[str], project: str = PROJECT) -> float:
+    """Move them in, one file after the other; when it began."""
+    began = time.monotonic()
+    for room in rooms:
+        target = root / "inbox" / project / (room + TAG)
+        target.mkdir(parents=True, exist_ok=True)
+        for photo in sorted((root / "staged" / room).iterdir()):
+            photo.rename(target / photo.name)
+    return began
+
+
+def wait_for(done: Path, rooms: list[str], process: Measured, patience_seconds: float) -> list[float]:
+    """When each finished picture appeared. Those that never do are left out."""
+    missing = {done / f"{room}{TAG}.jpg" for room in rooms}
+    seen: list[float] = []
+    end = time.monotonic() + patience_seconds
+    while missing and time.monotonic() < end and alive(process):
+        there = {path for path in missing if path.exists()}
+        seen += [time.monotonic()] * len(there)
+        missing -= there
+        time.sleep(LOOK_SECONDS)
+    return seen
+
+
+def alive(process: Measured) -> bool:
+    return Path(f"/proc/{process.pid}").exists()
+
+
+def race(
+    contender: Contender,
+    shoot: Shoot,
+    world: World,
+    *,
+    quiet_seconds: float = 2.0,
+    megapixels: float = 6.0,
+    faults: bool = False,
+    patience_seconds: float = 900.0,
+    parent: Path | None = None,
+) -> Race:
+    """Run it to its end."""
+    with workspace(parent) as root:
+        rooms = stage_sets(root, shoot, megapixels)
+        bound = bound_seconds(shoot, world)
+        with (
+            open_shop(world, root, faults=faults) as shop,
+            contender.start(root, shop.url, shop.storage, quiet_seconds) as process,
+        ):
+            time.sleep(WARM_SECONDS)
+            warm_cpu = process.cpu_so_far()
+            began = drop(root, rooms)
+            seen = wait_for(root / "done" / PROJECT, rooms, process, patience_seconds)
+            wait_for_originals(root, rooms, shoot)
+            process.stop()
+        made = Race(
+            contender=contender.name,
+            shoot=shoot,
+            bound=bound,
+            seconds=(max(seen) if len(seen) == len(rooms) else time.monotonic()) - began,
+            cpu_seconds=process.cpu_seconds - warm_cpu,
+            peak_bytes=process.peak_bytes,
+            children_peak_bytes=process.children_peak_bytes,
+            done=len(seen),
+            first_seconds=min(seen, default=began) - began,
+            load=os.getloadavg()[0],
+            injected_seconds=shop.record["injected_seconds"],
+            injected=shop.record["injected"],
+            stages=stages(shop, began),
+        )
+        made.wrong = wrong_in(root, rooms, shoot, shop, faults)
+        if made.wrong or made.done < len(rooms):
+            keep = Path(tempfile.gettempdir()) / f"bench-{contender.name.split()[0]}.log"
+            shutil.copy(process.log, keep)
+            made.wrong.append(f"its log is {keep}")
+        return made
+
+
+def wait_for_originals(root: Path, rooms: list[str], shoot: Shoot) -> None:
+    """The last pictures are there before the last originals are."""
+    end = time.monotonic() + 5
+    while len(originals(root)) < len(rooms) * shoot.photos and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def originals(root: Path) -> list[Path]:
+    return list((root / "done" / PROJECT / "originals").rglob("*.jpg"))
+
+
+def wrong_in(root: Path, rooms: list[str], shoot: Shoot, shop: Shop, faults: bool) -> list[str]:
+    """What must not be: lost photos, missing pictures, double payments, rules of the API broken."""
+    wrong = []
+    if len(originals(root)) != len(rooms) * shoot.photos:
+        wrong.append(f"{len(originals(root))} of {len(rooms) * shoot.photos} originals are filed")
+    wrong += [f"paid twice: {what}" for what in shop.paid_twice()]
+    if len(shop.record["charges"]) != 2 * len(rooms):
+        wrong.append(f"{len(shop.record['charges'])} paid calls for {len(rooms)} sets")
+    if not faults:
+        wrong += shop.record["complaints"][:3]
+    return wrong
+
+
+STAGES = (
+    ("group opened", "drop", "group"),
+    ("first photo sent", "drop", "put began"),
+    ("photos up", "put began", "put ended"),
+    ("merge asked for", "put ended", "enhance"),
+    ("merge waited and done", "enhance", "merged"),
+    ("merge noticed", "merged", "seen"),
+    ("merge fetched", "seen", "merge fetched"),
+    ("picture sent", "merge fetched", "image began"),
+    ("picture up", "image began", "image ended"),
+    ("edit asked for", "image ended", "operate"),
+    ("edited", "operate", "edited"),
+    ("edit fetched", "edited", "final fetched"),
+)
+FIRST = {"group", "put began", "seen", "image began"}
+
+
+def stages(shop: Shop, dropped_at: float) -> dict[str, tuple[float, float]]:
+    """How long each stage took, over all sets."""
+    found: dict[str, tuple[float, float]] = {}
+    for name, start, end in STAGES:
+        took = []
+        for events in shop.moments().values():
+            begin = [dropped_at] if start == "drop" else events.get(start, [])
+            finish = events.get(end, [])
+            if begin and finish:
+                took.append(
+                    (finish[0] if end in FIRST else finish[-1]) - (begin[0] if start in FIRST else begin[-1])
+                )
+        if took:
+            found[name] = (median(took), max(took))
+    return found

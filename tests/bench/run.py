@@ -1,0 +1,125 @@
+"""The race: ours, what a user would write instead, and the bound. `python -m tests.bench [--case 40] …`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.bench.bound import Shoot, World
+from tests.bench.contenders import Contender, ours, script
+from tests.bench.race import Race, race
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+BEGIN, END = "<!-- race: begin -->", "<!-- race: end -->"
+CASES = (40, 16, 1)
+QUIET_SECONDS = 2.0
+
+
+def contenders(
+    names: list[str], settings: dict[str, dict[str, object]], profile: Path | None
+) -> list[Contender]:
+    known = {"ours": ours(settings, profile=profile), "script": script(1), "threads": script(4)}
+    return [known[name] for name in names]
+
+
+def goal(made: Race, faults: bool) -> str:
+    """What is asked of ours, in words, and whether it holds."""
+    if faults:
+        most = 1.5 * made.bound + made.injected_seconds
+        words = f"≤ 1.5 × + {made.injected_seconds:.0f} s injected"
+    elif made.shoot.sets == 1:
+        most, words = made.bound + QUIET_SECONDS + 0.3, "≤ bound + quiet + 0.3 s"
+    else:
+        most, words = 1.1 * made.bound, "≤ 1.10 ×"
+    kept = made.seconds <= most and not made.wrong and made.done == made.shoot.sets
+    return f"{words}: {'kept' if kept else 'missed'}"
+
+
+def table(races: list[Race], faults: bool) -> str:
+    lines = [
+        "| sets | who | bound | seconds | × bound | first | CPU s | × threads | MB (largest child) | goal |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for made in races:
+        peer = next((one for one in races if one.contender == "4 threads" and one.shoot == made.shoot), None)
+        price = f"{made.cpu_seconds / peer.cpu_seconds:.2f}" if peer else "–"
+        memory = f"{made.peak_bytes / 1e6:.0f} ({made.children_peak_bytes / 1e6:.0f})"
+        wanted = goal(made, faults) if made.contender == "hotfolder" else ""
+        lines.append(
+            f"| {made.shoot.sets} | {made.contender} | {made.bound:.1f} | {made.seconds:.1f} |"
+            f" {made.ratio:.2f} | {made.first_seconds:.1f} | {made.cpu_seconds:.1f} | {price} | {memory} | {wanted} |"
+        )
+    return "\n".join(lines)
+
+
+def told(made: Race) -> str:
+    """One race in a few lines, for whoever looks for lost time."""
+    lines = [
+        f"{made.contender}, {made.shoot.sets} sets: {made.seconds:.2f} s = {made.ratio:.3f} ×"
+        f" {made.bound:.2f}, done {made.done}, CPU {made.cpu_seconds:.1f} s, load {made.load:.1f}"
+    ]
+    lines += [
+        f"  {name:24} median {usual:7.2f} s, most {most:7.2f} s"
+        for name, (usual, most) in made.stages.items()
+    ]
+    lines += [f"  WRONG: {what}" for what in made.wrong]
+    if made.injected:
+        lines.append(f"  injected: {made.injected}")
+    return "\n".join(lines)
+
+
+def write_page(text: str) -> None:
+    """Put the table between the page's markers; make the page when there is none."""
+    page = PAGE.read_text() if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+
+
+def arguments() -> argparse.Namespace:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--case", type=int, action="append", help="sets dropped at once; may be repeated")
+    asked.add_argument("--who", action="append", choices=("ours", "script", "threads"))
+    asked.add_argument("--repeat", type=int, default=1, help="the median of so many races counts")
+    asked.add_argument("--faults", action="store_true", help="with 429s, resets and slow answers")
+    asked.add_argument("--megapixels", type=float, default=6.0, help="of each photo")
+    asked.add_argument("--set", default="{}", help='settings for ours, as JSON, such as {"limits": {…}}')
+    asked.add_argument("--profile", type=Path, help="a file for what cProfile sees in ours")
+    asked.add_argument("--json", type=Path, help="a file for all figures")
+    asked.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    return asked.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    races: list[Race] = []
+    everyone = contenders(given.who or ["ours", "script", "threads"], json.loads(given.set), given.profile)
+    for sets in given.case or CASES:
+        for contender in everyone:
+            runs = []
+            for _ in range(given.repeat):
+                made = race(
+                    contender,
+                    Shoot(sets),
+                    World(),
+                    quiet_seconds=QUIET_SECONDS,
+                    megapixels=given.megapixels,
+                    faults=given.faults,
+                )
+                print(told(made), flush=True)
+                runs.append(made)
+            races.append(sorted(runs, key=lambda one: one.seconds)[len(runs) // 2])
+    text = table(races, given.faults)
+    text += f"\n\nMeasured on {os.cpu_count()} cores at a load of {races[-1].load:.1f}."
+    print(text)
+    if given.json:
+        given.json.write_text(json.dumps([asdict(made) for made in races], indent=1))
+    if given.write:
+        write_page(text)
+
+
+if __name__ == "__main__":
+    main()
