@@ -1,0 +1,121 @@
+"""Everything together, as a daemon has it: a socket for systemd, pages over HTTP, and a message to people."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from hotfolder.clock import SystemClock
+from hotfolder.service.overview import Overview
+from hotfolder.service.station import Address, Station
+from hotfolder.service.systemd import Notifier, Supervision
+from tests.support.receiver import until
+
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+def fetch(station: Station, path: str) -> tuple[int, str]:
+    assert station.server is not None
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{station.server.port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def get(station: Station, path: str) -> tuple[int, str]:
+    return await asyncio.to_thread(fetch, station, path)
+
+
+async def test_the_pages_follow_what_goes_on() -> None:
+    """Not ready before the first overview, ready after it, not while a share is away; always healthy."""
+    station = Station(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    station.heartbeats.expect("scan", 60)
+    running = asyncio.create_task(station.run())
+    await until(lambda: station.server is not None and station.server.port > 0)
+    assert (await get(station, "/readyz"))[0] == 503
+    station.see(Overview((), {"queued": 2}))
+    assert (await get(station, "/readyz"))[0] == 200
+    station.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
+    status, body = await get(station, "/readyz")
+    assert status == 503
+    assert json.loads(body)["reasons"] == ["the inbox inbox is out of reach: it is not mounted"]
+    assert (await get(station, "/healthz"))[0] == 200
+    station.recorder.paid("merge", "12 Elm Road")
+    assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(station, "/metrics"))[1]
+    assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(station, "/metrics"))[1]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await station.close()
+
+
+async def test_health_is_told_while_the_event_loop_hangs() -> None:
+    """The pages have a thread of their own: a hang can be seen from outside, with its name."""
+    station = Station(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    station.heartbeats.expect("queue", 0.2)
+    running = asyncio.create_task(station.run())
+    await until(lambda: station.server is not None and station.server.port > 0)
+    answer = asyncio.get_running_loop().run_in_executor(
+        None, lambda: (time.sleep(0.5), fetch(station, "/healthz"))
+    )
+    time.sleep(1.0)  # noqa: ASYNC251
+    status, body = (await answer)[1]
+    assert status == 503 and "the queue has not moved" in body
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await station.close()
+
+
+async def test_systemd_hears_the_whole_life(tmp_path: Path) -> None:
+    """Ready, the status as it changes, a reload, pings, and the stop with what it waits for."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.bind(str(tmp_path / "notify"))
+    channel.setblocking(False)
+    station = Station(SystemClock(), Supervision(Notifier(str(tmp_path / "notify")), watchdog_seconds=60))
+    station.see(Overview((), {"queued": 1}))
+    running = asyncio.create_task(station.run())
+    await asyncio.sleep(0.05)
+    station.ready()
+    station.see(Overview((), {"merging": 1}))
+    station.reloading()
+    station.ready()
+    station.stopping(2)
+    station.see(Overview((), {}))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await station.close()
+    heard = []
+    while True:
+        try:
+            heard.append(channel.recv(4096).decode())
+        except BlockingIOError:
+            break
+    channel.close()
+    assert [one if "USEC" not in one else "RELOADING" for one in heard] == [
+        "WATCHDOG=1",
+        "READY=1\nSTATUS=0 running, 1 waiting",
+        "STATUS=1 running, 0 waiting",
+        "RELOADING",
+        "READY=1\nSTATUS=1 running, 0 waiting",
+        "STOPPING=1\nSTATUS=stopping, waiting for 2 paid calls to be answered",
+    ]
+
+
+async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
+    """It is logged with what to do, and the rest runs on."""
+    other = socket.create_server(("127.0.0.1", 0))
+    station = Station(
+        SystemClock(), Supervision(Notifier()), address=Address("127.0.0.1", other.getsockname()[1])
+    )
+    running = asyncio.create_task(station.run())
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await station.close()
+    other.close()
