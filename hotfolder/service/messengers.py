@@ -212,6 +212,12 @@ def carrier_for(address: str, number: int) -> Apprise:
     return carrier
 
 
+def addresses_in(text: str) -> list[str]:
+    """The addresses of a file: one a line; empty lines and those that begin with `#` are skipped."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def silence() -> None:
     """Keep libraries that would print addresses from logging anything, whatever the log's level is."""
     for name in TALKATIVE:

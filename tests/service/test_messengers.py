@@ -12,7 +12,14 @@ import pytest
 
 from hotfolder.clock import SystemClock
 from hotfolder.errors import ConfigurationError
-from hotfolder.service.messengers import MOST_CHARACTERS, MOST_PENDING, Messenger, together, try_out
+from hotfolder.service.messengers import (
+    MOST_CHARACTERS,
+    MOST_PENDING,
+    Messenger,
+    addresses_in,
+    together,
+    try_out,
+)
 from hotfolder.service.notices import Message, Weight
 from tests.support.receiver import SECRET, Receiver, until
 
@@ -125,6 +132,12 @@ def test_an_address_that_is_none_is_refused_without_showing_it(
         Messenger(address, 3, SystemClock())
     out = capfd.readouterr()
     assert SECRET not in f"{caught.value.message}{caught.value.hint}{out.out}{out.err}"
+
+
+def test_addresses_are_read_one_a_line() -> None:
+    """With comments, empty lines and any line ends."""
+    text = "# the office\r\nntfy://a/b\r\n\r\n  mailto://c:d@e # f\n"
+    assert addresses_in(text) == ["ntfy://a/b", "mailto://c:d@e # f"]
 
 
 async def test_a_messenger_shows_no_secret(receiver: Receiver) -> None:
