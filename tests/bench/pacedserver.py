@@ -55,7 +55,7 @@ class Group:
     result: str = ""
 
 
-Route = tuple[str, str, Callable[["PacedServer", Request, str], Awaitable[Response]]]
+Route = tuple[str, str, Callable[..., Awaitable[Response]]]
 
 
 class PacedServer:
@@ -128,16 +128,16 @@ class PacedServer:
         for method, pattern, act in ROUTES:
             found = re.fullmatch(pattern, request.path)
             if found and request.method == method:
-                return await act(self, request, *found.groups(), *[""][len(found.groups()) :])
+                return await act(self, request, *found.groups())
         raise Refused(404, "no such thing")
 
-    async def create_project(self, request: Request, _: str) -> Response:
+    async def create_project(self, request: Request) -> Response:
         body = checked(request, {"title"})
         project = f"project-{next(self._numbers)}"
         self.projects.add(project)
         return ok({"id": project, "title": body["title"]})
 
-    async def create_group(self, request: Request, _: str) -> Response:
+    async def create_group(self, request: Request) -> Response:
         body = checked(request, {"projectId", *HDR_FIELDS})
         self.check_project(body["projectId"])
         group = Group(f"group-{next(self._numbers)}")
@@ -145,7 +145,7 @@ class PacedServer:
         self.note("group", group)
         return ok({"groupId": group.id})
 
-    async def upload_slot(self, request: Request, _: str) -> Response:
+    async def upload_slot(self, request: Request) -> Response:
         body = checked(request, {"projectId", "groupId", "filename"})
         self.check_project(body["projectId"])
         group = self.found(body["groupId"])
@@ -169,7 +169,7 @@ class PacedServer:
         self.note("put ended", group)
         return Response(200, b"", "text/plain")
 
-    async def enhance(self, request: Request, _: str) -> Response:
+    async def enhance(self, request: Request) -> Response:
         body = checked(request, {"projectId", "groupId"})
         group = self.found(body["groupId"])
         if group.done_at is not None:
@@ -190,7 +190,7 @@ class PacedServer:
         self.note("merged", group, group.done_at)
         return ok({})
 
-    async def group_state(self, _: Request, group_id: str) -> Response:
+    async def group_state(self, request: Request, group_id: str) -> Response:
         group = self.found(group_id)
         now = asyncio.get_running_loop().time()
         if group.done_at is None or now < group.done_at:
@@ -199,7 +199,7 @@ class PacedServer:
         self.note("seen", group)
         return ok({"status": "completed", "imageUrl": self.result_url(group.result)})
 
-    async def upload_image(self, request: Request, _: str) -> Response:
+    async def upload_image(self, request: Request) -> Response:
         if not UPLOADED.match(bytes(request.head)) or request.received != request.length:
             raise Refused(400, "the form has no field `file` with a picture")
         image = f"img-{next(self._numbers)}"
@@ -221,7 +221,7 @@ class PacedServer:
         self.note("edited", source)
         return ok({"success": True, "data": [self.described(f"res-{image}", self.keep(f"{source}-sky"))]})
 
-    async def result(self, _: Request, name: str) -> Response:
+    async def result(self, request: Request, name: str) -> Response:
         if name not in self.results:
             raise Refused(404, "no such result")
         source, _, kind = name.partition("-sky")

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ class Script:
         found = self.post("/api/hdr-image-group", json={"projectId": project, **options})
         group = {"projectId": project, "groupId": found["groupId"]}
         for photo in photos:
-            slot = again(lambda p=photo: self.post("/api/hdr-upload-url", json={**group, "filename": p.name}))
-            again(lambda p=photo, url=slot["uploadUrl"]: self.put(url, p))
+            body = {**group, "filename": photo.name}
+            slot = again(partial(self.post, "/api/hdr-upload-url", json=body))
+            again(partial(self.put, slot["uploadUrl"], photo))
         again(lambda: self.post("/api/hdr-enhance", json=group))
         return str(found["groupId"])
 

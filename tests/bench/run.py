@@ -50,7 +50,8 @@ def table(races: list[Race], faults: bool) -> str:
         wanted = goal(made, faults) if made.contender == "hotfolder" else ""
         lines.append(
             f"| {made.shoot.sets} | {made.contender} | {made.bound:.1f} | {made.seconds:.1f} |"
-            f" {made.ratio:.2f} | {made.first_seconds:.1f} | {made.cpu_seconds:.1f} | {price} | {memory} | {wanted} |"
+            f" {made.ratio:.2f} | {made.first_seconds:.1f} | {made.cpu_seconds:.1f} | {price} | {memory} |"
+            f" {wanted} |"
         )
     return "\n".join(lines)
 
