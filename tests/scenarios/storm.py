@@ -56,7 +56,7 @@ def play(seed: int, number: int, lane: Lane) -> Story:
     lane.shop.goes_wrong(*story.plan.faults)
     for kill in story.plan.kills:
         live(story, bench, lane, **kill)
-    if not story.plan.kills:
+    if story.plan.faults:
         live(story, bench, lane)
     lane.shop.goes_wrong()
     calm_down(story, bench, lane)

@@ -28,6 +28,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
 
+PATIENCE_SECONDS = 60.0
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -73,12 +74,19 @@ def kill_after(seconds: float) -> None:
     timer.start()
 
 
+def tell_what_is_waited_for() -> None:
+    """For whoever wants to know why a daemon never became idle."""
+    for task in asyncio.all_tasks():
+        task.print_stack()
+
+
 async def work(request: dict[str, Any], passing: Callable[[Checkpoint], None]) -> None:
     access = ApiAccess(request["url"], request["url"], (request["storage_host"],), lambda: "any-key")
     clock = JumpingClock(request.get("speed", 1.0))
     daemon = Daemon(load(Path(request["config"]), {}), access, clock=clock, passing=passing)
+    asyncio.get_running_loop().call_later(PATIENCE_SECONDS - 5, tell_what_is_waited_for)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await daemon.run(stop=asyncio.Event(), until_idle=True)
     finally:
         await daemon.close()
