@@ -98,14 +98,20 @@ class Watcher:
 
     def look(self, facts: Facts, now: float) -> list[Happening]:
         """What has become worth telling since the last look."""
-        return [*self._finished(facts.overview, now), *self._alarms.look(self._ailments(facts), now)]
+        quiet_seconds = self.thresholds.finished_quiet_seconds
+        finished = self._finished(facts.overview, now, quiet_seconds)
+        return [*finished, *self._alarms.look(self._ailments(facts), now)]
 
-    def _finished(self, seen: Overview, now: float) -> Iterator[Happening]:
+    def finish(self, seen: Overview, now: float) -> list[Happening]:
+        """Projects that are finished if nothing more comes: for a run that ends because all is done."""
+        return list(self._finished(seen, now, 0.0))
+
+    def _finished(self, seen: Overview, now: float, quiet_seconds: float) -> Iterator[Happening]:
         busy = {(line.inbox, line.project) for line in seen.lines if line.state in BUSY}
         for place in list(self._ended):
             if place in busy:
                 self._quiet_since.pop(place, None)
-            elif now - self._quiet_since.setdefault(place, now) >= self.thresholds.finished_quiet_seconds:
+            elif now - self._quiet_since.setdefault(place, now) >= quiet_seconds:
                 del self._quiet_since[place]
                 counts = Counter(self._ended.pop(place).values())
                 if counts[State.DONE]:

@@ -100,9 +100,11 @@ class Station:
         )
         self.notifier.stopping(f"stopping{waits}")
 
-    async def close(self) -> None:
-        """Send people's last messages, and let go of the port."""
+    async def close(self, *, all_done: bool = False) -> None:
+        """Send people's last messages, and let go of the port. `all_done`: the run ends for lack of work."""
         if self.teller is not None:
+            if all_done and self.seen is not None:
+                self.teller.finish(self.seen)
             await self.teller.close()
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)

@@ -10,7 +10,7 @@ from hotfolder.clock import Clock
 from hotfolder.service.messengers import Messenger
 from hotfolder.service.notices import Gatherer, Happening, Memory
 from hotfolder.service.occasions import Facts, Watcher
-from hotfolder.service.overview import Line
+from hotfolder.service.overview import Line, Overview
 
 logger = log.get("notify")
 
@@ -64,6 +64,11 @@ class Teller:
     def ended(self, line: Line) -> None:
         """A job has come to its end."""
         for happening in self.watcher.ended(line):
+            self.tell(happening)
+
+    def finish(self, seen: Overview) -> None:
+        """All is done, and the run ends for that: its projects are finished without a quiet time."""
+        for happening in self.watcher.finish(seen, self.clock.monotonic()):
             self.tell(happening)
 
     async def run(self) -> None:

@@ -90,6 +90,17 @@ async def test_a_stop_sends_what_was_gathered(receiver: Receiver) -> None:
     assert [one["message"] for one in receiver.got] == ["12 Elm Road / attic: 8 photos."]
 
 
+async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(receiver: Receiver) -> None:
+    """Who lets it run from time to time need not wait for a quiet time that never comes."""
+    teller, _ = teller_of(receiver.address)
+    teller.ended(line("done", "attic"))
+    teller.ended(Line("id", "inbox", "3 Oak Lane", "hall", "hall", "done"))
+    teller.finish(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
+    await teller.close()
+    (got,) = receiver.got
+    assert got["message"].startswith("12 Elm Road: 1 set is done.")
+
+
 async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> None:
     """A second teller with the first one's memory says what the first one could not."""
     kept: list[Memory] = []
