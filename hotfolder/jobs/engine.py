@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +25,12 @@ from hotfolder.outbox.names import safe_name
 
 logger = log.get("engine")
 
+BEAT_SECONDS = 10.0
+"""How often the engine says that it is alive, at the least."""
 LEAVE_SECONDS = 5.0
 """How soon a job that waits for a budget or for the end of a pause asks again."""
+
+CANCEL_AGAIN_SECONDS = 0.25
 
 Step = Callable[[Tools, Job], Awaitable[None]]
 
@@ -49,13 +53,20 @@ Ended = Callable[[Job], None]
 
 class Engine:
     """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing."""
+    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive."""
 
     def __init__(
-        self, tools: Tools, *, most_jobs: int, ended: Ended, free_origins: Collection[str] = ()
+        self,
+        tools: Tools,
+        *,
+        most_jobs: int,
+        ended: Ended,
+        free_origins: Collection[str] = (),
+        beat: Callable[[], None] = lambda: None,
     ) -> None:
         self.tools = tools
         self.free_origins = free_origins
+        self.beat = beat
         self.most_jobs = most_jobs
         self.ended = ended
         self._waiting: dict[str, Job] = {}
@@ -143,12 +154,12 @@ class Engine:
                     job = self._waiting.pop(job_id)
                     self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
                 self._work.clear()
-                await self._work.wait()
+                self.beat()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(BEAT_SECONDS):
+                        await self._work.wait()
         finally:
-            tasks = list(self._running.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(self._running.values())
 
     async def drain(self) -> None:
         """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""
@@ -159,7 +170,9 @@ class Engine:
         with structlog.contextvars.bound_contextvars(job=job.id, project=job.project, room=job.room):
             try:
                 while State(job.state) in ACTIVE:
+                    phase, began = job.state, self.tools.clock.monotonic()
                     job = await self._step(job)
+                    self.tools.counts.phase(phase, self.tools.clock.monotonic() - began)
             except Exception:
                 # A defect of ours must not stop the other jobs, nor try again in a tight loop.
                 logger.exception("job_crashed")
@@ -243,6 +256,19 @@ class Engine:
             await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
         except HotfolderError:
             logger.exception("store_not_writable")
+
+
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel `tasks`, and return when all have ended.
+
+    Before Python 3.13 a task group swallows a cancellation that comes while it ends its own tasks after an
+    error, so that one may not be enough.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def any_there(folder: Path, names: Collection[str]) -> bool:
