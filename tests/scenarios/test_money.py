@@ -1,0 +1,226 @@
+"""Budgets, pauses, what only a person can know, and a store that has forgotten what was paid for."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hotfolder.sandbox.ledger import charges
+from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.support.studio import MERGE, SKY, files_below
+
+LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
+
+
+async def waits_for(bench: Bench, words: str) -> None:
+    """Until a set that is under way gives a reason with these words."""
+    await asyncio.to_thread(
+        bench.studio.wait_until, lambda status: any(words in job["reason"] for job in status["jobs"])
+    )
+
+
+async def test_the_budget_of_a_day_is_kept_and_the_next_day_goes_on_by_itself(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(limits={"paid_calls_per_day": 3})
+    # Noon, so that the test itself can't cross a midnight that it doesn't mean.
+    local = datetime.now(UTC).astimezone()
+    bench.clock.jump(local.replace(hour=12, minute=0) - local)
+    for room in ("hall", "bath"):
+        bench.drop(f"{room}__sky-blue")
+    async with bench.working():
+        await waits_for(bench, "budget of paid calls for today is used up (3 of 3)")
+        assert bench.shop.bought() == 3
+        bench.clock.jump(timedelta(days=1))
+        await bench.studio.comes_to("done", "done")
+    bench.check("done", "done", paid=4)
+
+
+async def test_a_run_until_idle_ends_though_a_budget_holds_a_set_and_a_raised_one_lets_it_go_on(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(limits={"paid_calls_per_project": 1})
+    bench.drop()
+    outcome = await bench.until_idle()
+    assert (outcome.needing_person, outcome.world_bad) == (0, False)
+    audit = bench.check("editing", paid=1)
+    assert "limits.paid_calls_per_project" in audit.jobs[0].hint
+    text = bench.studio.config.read_text()
+    bench.studio.config.write_text(text.replace("paid_calls_per_project: 1", "paid_calls_per_project: 2"))
+    await bench.until_idle()
+    bench.check("done", paid=2)
+
+
+async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(limits={"paid_calls_per_job": 1})
+    bench.drop()
+    bench.drop("kitchen")
+    await bench.until_idle()
+    bench.check("done", "editing", paid=2)
+
+
+async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resumes(bench: Bench) -> None:
+    bench.shop.goes_wrong(LOST_SKY)
+    rooms = [f"room-{number}__sky-blue" for number in range(3)]
+    for room in rooms:
+        bench.drop(room)
+    await bench.until_idle()
+    bench.drop("kitchen")
+    await bench.until_idle()
+    audit = bench.check(*["needs_attention"] * 3, "merging", paid=6)
+    assert "three paid calls" in audit.seen.paused
+    bench.shop.goes_wrong()
+    assert "go on" in bench.studio.call("resume").stdout
+    await bench.until_idle()
+    bench.check(*["needs_attention"] * 3, "done", paid=7)
+
+
+async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
+    await bench.until_idle()  # there is a store from now on
+    assert bench.studio.call("pause").returncode == 0
+    photos = bench.drop()
+    await bench.until_idle()
+    audit = bench.check("merging", paid=0)
+    assert "paused" in audit.jobs[0].reason
+    assert bench.in_inbox() == photos
+    assert bench.studio.call("resume").returncode == 0
+    await bench.until_idle()
+    bench.check("done", paid=2)
+
+
+async def sky_in_doubt(bench: Bench) -> str:
+    """Lose the sky's answer; the number of the job that needs a person."""
+    bench.shop.goes_wrong(LOST_SKY)
+    bench.drop()
+    await bench.until_idle()
+    bench.shop.goes_wrong()
+    [job] = bench.check("needs_attention", paid=2).jobs
+    return job.id
+
+
+async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(bench: Bench) -> None:
+    job = await sky_in_doubt(bench)
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    told = bench.studio.call("resolve", job, "--paid-result", result_address(bench, sky.ids["image"]))
+    assert told.returncode == 0, told.stderr
+    await bench.until_idle()
+    assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
+    bench.check("done", "superseded", paid=2)
+
+
+async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(bench: Bench) -> None:
+    job = await sky_in_doubt(bench)
+    assert bench.studio.call("resolve", job, "--not-charged").returncode == 0
+    await bench.until_idle()
+    # The shop did charge: a person who errs pays, and nobody else can make the daemon do so.
+    assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
+    assert bench.studio.states() == ["done"]
+    assert bench.studio.call("verify").returncode == 0
+
+
+async def test_a_person_who_gives_up_has_a_failed_set_with_everything_in_its_place(bench: Bench) -> None:
+    job = await sky_in_doubt(bench)
+    assert bench.studio.call("resolve", job, "--give-up").returncode == 0
+    await bench.until_idle()
+    assert bench.studio.states() == ["failed"]
+    assert "living-room.jpg" in bench.delivered()
+    assert bench.studio.call("verify").returncode == 0
+    assert bench.shop.bought() == 2
+
+
+async def test_dragged_back_a_doubtful_set_is_not_bought_again_by_itself(bench: Bench) -> None:
+    await sky_in_doubt(bench)
+    (bench.studio.failed / ELM / ROOM).rename(bench.studio.inbox / ELM / ROOM)
+    await bench.until_idle()
+    bench.check("needs_attention", "superseded", paid=2)
+
+
+async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) -> None:
+    job = await sky_in_doubt(bench)
+    assert bench.studio.call("retry", job, "--pay-again").returncode == 0
+    await bench.until_idle()
+    assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (2, 2)
+    bench.check("done", "superseded", paid=4)
+
+
+async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench: Bench) -> None:
+    photos = bench.drop("hall")
+    await bench.until_idle()
+    yesterday = bench.studio.root / "yesterday.sqlite"
+    shutil.copy(bench.studio.state / "jobs.sqlite", yesterday)
+    photos = dict(bench.drop())
+    await bench.until_idle()
+    shutil.copy(yesterday, bench.studio.state / "jobs.sqlite")
+    # What today's job had delivered is unknown to yesterday's store; the photos are dropped once more.
+    bench.drop(ROOM, photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 3
+    assert bench.events("ledger_restored_from_file")[0]["calls"] == 2
+    assert bench.studio.states() == ["done", "done"]
+    assert bench.studio.call("verify").returncode == 0
+    assert len(list((bench.studio.done / ELM / "originals").glob("living-room*"))) == 2
+
+
+async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
+    photos = bench.drop()
+    await bench.until_idle()
+    (bench.studio.state / "jobs.sqlite").unlink()
+    bench.drop(ROOM, dict(photos))
+    await bench.until_idle()
+    assert bench.shop.bought() == 2
+    assert bench.studio.states() == ["done"]
+
+
+async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
+    for jump in (timedelta(days=1), timedelta(days=-2)):
+        bench.drop(f"room {jump.days}__sky-blue")
+
+        async with bench.working(passing=lambda _checkpoint, jump=jump: bench.clock.jump(jump / 20)):
+            await asyncio.to_thread(
+                bench.studio.wait_until,
+                lambda status, jump=jump: any(
+                    job["state"] == "done" and str(jump.days) in job["room"] for job in status["jobs"]
+                ),
+            )
+    bench.check("done", "done", paid=4)
+
+
+async def test_a_name_that_is_taken_in_done_is_left_alone(bench: Bench) -> None:
+    taken = bench.studio.done / ELM / "living-room.jpg"
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"a picture of somebody else's")
+    bench.drop()
+    await bench.until_idle()
+    assert taken.read_bytes() == b"a picture of somebody else's"
+    assert bench.delivered() == {"living-room.jpg", "living-room (2).jpg", f"{ROOM}.png"}
+    taken.unlink()
+    bench.check("done", paid=2)
+
+
+def result_address(bench: Bench, image: str) -> str:
+    """A signed address of what the shop made of an image, as its owner would find it there."""
+    from hotfolder.sandbox.signing import Signer, secret_of
+
+    with closing(sqlite3.connect(bench.shop.data / "sandbox.sqlite3")) as books:
+        rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
+    newest = max(rows, key=lambda row: (bench.shop.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
+    storage = bench.shop.sandbox.storage_base_url
+    return Signer(secret_of(bench.shop.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
+
+
+def test_every_file_in_the_state_folder_is_for_its_owner_alone(bench: Bench) -> None:
+    bench.drop()
+    asyncio.run(bench.until_idle())
+    open_to_all = [
+        name for name in files_below(bench.studio.state) if world_readable(bench.studio.state / name)
+    ]
+    assert (bench.studio.state.stat().st_mode & 0o007) == 0 or open_to_all == []
+
+
+def world_readable(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o004)
