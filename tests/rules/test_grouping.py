@@ -99,6 +99,13 @@ def test_a_six_second_exposure_does_not_break_a_set(by: Photographer, dark_frame
     assert grouping.sure
 
 
+def test_noise_reduction_after_thirty_seconds_is_no_pause(by: Photographer) -> None:
+    by.bracket(by.room(), SHUTTER.index(6.0), (0, -2, 1), (0.21, 0.29), dark_frames=True)
+    by.bracket(by.room(), SHUTTER.index(8.0), (0, 1, -2), (0.21, 0.29), dark_frames=True)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+
+
 def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Photographer) -> None:
     for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4):
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import GroupingPhoto
@@ -114,3 +118,25 @@ def test_an_export_without_metadata_is_grouped_by_what_its_files_show(tmp_path: 
     assert all(photo.capture is None for photo in stripped)
     found = {frozenset(photo.name for photo in each.photos) for each in group(stripped).sets}
     assert found == {frozenset(each) for each in by.sets}
+
+
+@pytest.mark.skipif(
+    "HOTFOLDER_BRACKETS" not in os.environ, reason="HOTFOLDER_BRACKETS names no folder of photos"
+)
+def test_real_brackets_without_camera_data_are_never_mixed_unasked() -> None:
+    """Real photos without EXIF: what goes ahead is one scene whole, and hand-held doubt is held."""
+    folders = [folder for folder in Path(os.environ["HOTFOLDER_BRACKETS"]).iterdir() if folder.is_dir()]
+    scenes = {
+        folder.name: [seen(path) for path in sorted(folder.iterdir()) if is_photo_name(path.name)]
+        for folder in folders
+        if "flash" not in folder.name
+    }
+    drop = [
+        replace(photo, name=f"{scene} {photo.name}") for scene, photos in scenes.items() for photo in photos
+    ]
+    grouping = group(drop)
+    for each in grouping.sets:
+        assert len({photo.name.split(" ")[0] for photo in each.photos}) == 1
+        if each.sure:
+            assert len(each.photos) == len(scenes[each.photos[0].name.split(" ")[0]])
+    assert max(len(each.photos) for each in grouping.sets) >= 4

@@ -11,10 +11,11 @@ from tests.bench.grouping import outcomes
 from tests.support.shoots import KINDS, Shoot, shoots
 
 SEED = 5
-# Kinds that no rule could always tell: frames that nobody can order, taken twice, or thrown away.
+# Kinds that no rule could always tell: frames that nobody can order, taken twice, thrown away or look alike.
 HARD = {
     "Sony, fired again at once",
     "by hand, with retakes",
+    "another view",
     "culled, by hand",
     "stripped, by picture",
     "stripped, counted",

@@ -17,6 +17,7 @@ from tests.support.camera import (
     SONY,
     Photographer,
 )
+from tests.support.scenery import nudged
 
 CANON_ORDER = (0, -4, -2, 2, 4)
 AV_ORDER = (0, -2, 2)
@@ -325,6 +326,42 @@ def mixed(by: Photographer) -> None:
     by.walk(8, 60)
 
 
+def hurried(by: Photographer) -> None:
+    """On to the next within seconds, with whatever exposure it needs."""
+    by.burst(by.room(), by.meter(), CANON_ORDER)
+    by.walk(2.5, 8)
+
+
+def another_view(by: Photographer) -> None:
+    """By hand, and then the same room again from half a step aside, with another exposure."""
+    scene = by.room()
+    by.bracket(scene, by.meter(1 / 60, 1 / 4), RISING, (7, 27))
+    by.walk(10, 30)
+    if by.rng.random() < 0.2:
+        by.bracket(nudged(scene, by.rng, 1.0), by.meter(1 / 60, 1 / 4), RISING, (7, 27))
+        by.walk(10, 60)
+
+
+def anything(by: Photographer) -> None:
+    """All of it in one shoot."""
+    by.rng.choice(
+        [
+            canon_manual,
+            canon_manual,
+            canon_av,
+            by_hand,
+            with_flash,
+            some_stopped,
+            some_trials,
+            six_seconds,
+            hurried,
+        ]
+    )(by)
+    if by.rng.random() < 0.1:
+        by.single(by.room(), by.meter(1 / 125, 1 / 30))
+        by.walk(6, 60)
+
+
 def nine(by: Photographer) -> None:
     """Some sets have more frames than the API takes."""
     by.burst(by.room(), by.meter(), (0, -1, 1, -2, 2, -3, 3, -4, 4) if by.rng.random() < 0.2 else CANON_ORDER)
@@ -368,6 +405,9 @@ KINDS: dict[str, tuple[Visit, Visit]] = {
     "culled": (with_canon, canon_manual),
     "culled, by hand": (with_canon, by_hand_five),
     "mixed": (with_canon, mixed),
+    "hurried": (with_canon, hurried),
+    "another view": (with_canon, another_view),
+    "anything": (with_canon, anything),
     "nine": (with_canon, nine),
     "two bodies": (with_canon, two_bodies),
     "manual lens": (with_manual_lens, sony_bracket),

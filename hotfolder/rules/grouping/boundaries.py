@@ -59,12 +59,12 @@ def boundary(at: Neighbours, options: GroupingOptions) -> Boundary:
     earlier = _same_exposure(at, options.value_tolerance_ev)
     if earlier is not None:
         return _returned(at, earlier, pause)
-    if at.step.burst:
+    if at.step.burst and not at.step.dark_frame:
         return Boundary(True)
+    if at.step.dark_frame or at.step.idle_seconds <= options.idle_seconds:
+        return _short_pause(at)
     if at.step.idle_seconds > options.by_hand_seconds:
         return _long_pause(at, options)
-    if not pause:
-        return _short_pause(at)
     if max(at.burst_before, at.burst_after) > 1:
         return Boundary(False, pause)
     return _by_hand(at, pause)
@@ -124,12 +124,12 @@ def _long_pause(at: Neighbours, options: GroupingOptions) -> Boundary:
 
 
 def _short_pause(at: Neighbours) -> Boundary:
-    """Longer than a camera's own pause, too short to have moved far: single frames, or another burst."""
+    """Too short to have moved far, or as long as a dark frame: single frames, or another burst."""
     seconds = f"{at.step.idle_seconds:.1f} s"
     alike = likeness_to(at.following, at.so_far)
     if alike is Likeness.DIFFERENT:
         return Boundary(False, (f"{at.following.name} shows another picture, after {seconds}",))
-    if min(at.burst_before, at.burst_after) > 1:
+    if min(at.burst_before, at.burst_after) > 1 and not at.step.dark_frame:
         doubt = f"another burst of exposures, {seconds} later, may belong to the same set"
         return Boundary(False, (f"a new burst began, after {seconds}",), doubt)
     weak = None if alike is Likeness.SAME else f"{at.following.name} came {seconds} after {at.last.name}"

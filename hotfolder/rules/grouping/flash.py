@@ -27,6 +27,7 @@ def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
                 Step(
                     idle_seconds=longest.idle_seconds,
                     burst=all(step.burst for step in way),
+                    dark_frame=longest.dark_frame,
                     changes=step_between(last, frame).changes,
                     untold=step_between(last, frame).untold,
                 )

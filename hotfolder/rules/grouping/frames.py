@@ -19,12 +19,17 @@ _MOST_COUNTED = 9
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """From one frame to the next. `idle_seconds` runs from the end of an exposure to the start of the next;
-    `burst`: so quickly that only the camera itself can have gone on; `changes`: what differs in the camera's
-    setup, in words; `untold`: a clock of whole seconds can't tell which frames came first here."""
+    """From one frame to the next.
+
+    `idle_seconds` runs from the end of an exposure to the start of the next. `burst`: so quickly that only
+    the camera itself can have gone on, or, `dark_frame`, after as long as its noise reduction takes.
+    `changes`: what differs in the camera's setup, in words. `untold`: a clock of whole seconds can't tell
+    which frames came first here.
+    """
 
     idle_seconds: float
     burst: bool
+    dark_frame: bool
     changes: tuple[str, ...]
     untold: bool
 
@@ -97,12 +102,14 @@ def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
     # A clock that writes whole seconds may be off by one either way.
     blur = max(before.clock_step_seconds, after.clock_step_seconds)
     counted = before.sequence_number is not None and after.sequence_number is not None
-    burst = idle - blur <= _BURST_SECONDS or _dark_frame(idle, exposure, blur)
+    quick = idle - blur <= _BURST_SECONDS
+    dark_frame = not quick and _dark_frame(idle, exposure, blur)
     return Step(
         idle_seconds=max(0.0, idle),
-        burst=burst,
+        burst=quick or dark_frame,
+        dark_frame=dark_frame,
         changes=tuple(_changes(one, other)),
-        untold=burst and blur >= 1.0 and not counted,
+        untold=quick and blur >= 1.0 and not counted,
     )
 
 
