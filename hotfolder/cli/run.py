@@ -12,7 +12,8 @@ from hotfolder import log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.keys import load_key
 from hotfolder.config.load import load
-from hotfolder.config.settings import LogFormat, Settings
+from hotfolder.config.sections import LogFormat
+from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected

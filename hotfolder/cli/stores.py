@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.config.load import load
-from hotfolder.daemon.service import places_of
+from hotfolder.daemon.folders import places_of
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import FILE_NAME, open_store
 from hotfolder.jobs.ledger import Ledger

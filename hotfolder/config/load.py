@@ -49,4 +49,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     api = settings.api
     if api.key_file is not None:
         api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
-    return settings.model_copy(update={"root": absolute(folder, settings.root), "api": api})
+    notify = settings.notify
+    if notify.url_file is not None:
+        notify = notify.model_copy(update={"url_file": absolute(folder, notify.url_file)})
+    return settings.model_copy(update={"root": absolute(folder, settings.root), "api": api, "notify": notify})

@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hotfolder.config.problems import KeyPath, Problem
-from hotfolder.config.settings import CONTROL, InboxSettings
+from hotfolder.config.sections import CONTROL
+from hotfolder.config.settings import InboxSettings
 from hotfolder.config.sources import Sources
 from hotfolder.config.tagchecks import own_tag_problems, route_tag_problems
 from hotfolder.rules.nearest import shown

@@ -10,6 +10,7 @@ from typing import Any
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.states import ACTIVE, State
@@ -22,6 +23,7 @@ from hotfolder.service.overview import SETTLING, WORDS, Line, Overview, overview
 logger = log.get("reporter")
 
 PAUSE_SECONDS = 1.0
+STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 PLACE = "place of inbox "
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
@@ -31,8 +33,17 @@ class Reporter:
     """Looks every second whether anything has changed, and says so."""
 
     def __init__(
-        self, tools: Tools, inboxes: Mapping[str, Inbox], intake: Intake, clock: Clock, pid: int
+        self,
+        tools: Tools,
+        inboxes: Mapping[str, Inbox],
+        intake: Intake,
+        telling: Telling,
+        clock: Clock,
+        pid: int,
     ) -> None:
+        """The store's heartbeat is taken from whether it answers here."""
+        self.telling = telling
+        self._beat = telling.station.heartbeats.expect("store", STORE_SECONDS)
         self.tools = tools
         self.inboxes = inboxes
         self.intake = intake
@@ -48,6 +59,7 @@ class Reporter:
                 await self.report()
             except LocalTrouble as error:
                 logger.warning("not_reported", reason=error.message)
+            self._beat()  # a store that answers with an error answers
             await self.clock.sleep(PAUSE_SECONDS)
 
     async def report(self) -> None:
@@ -63,6 +75,7 @@ class Reporter:
             return
         self._changes = tools.store.changes
         seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
+        await self.telling.see(seen, tools.desk)
         for name, path in tools.places.inboxes.items():
             if not seen.degraded.get(name):
                 await asyncio.to_thread(write_status, path, page(seen, name))

@@ -16,12 +16,13 @@ from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
+from hotfolder.daemon.folders import clear_leftovers, make_folders, places_of
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reporter import Reporter, met_before
+from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxSettings
-from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import recheck
 from hotfolder.jobs.allowance import Budgets
@@ -38,9 +39,6 @@ from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Slots, Tools
-from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.placing import clear_leftovers as clear_temporary_files
-from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.stager.client import StagerClient
@@ -53,6 +51,9 @@ SANDBOX = "sandbox"
 """Names the embedded sandbox in content keys: whatever its port, it is one shop, and never the real one."""
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
+QUEUE, QUEUE_SECONDS = "queue", 60.0
+SCAN_SECONDS = 300.0
+"""How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
 HOUSEKEEPING_SECONDS = 3600.0
 JOBS_PER_MERGE = 8
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
@@ -101,15 +102,24 @@ class Daemon:
         self.store = Store(open_store(places.state))
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
         self.ledger.restore()
+        self.telling = Telling(settings, self.clock, self.ledger)
         self.decoder = Decoder()
         self.tools = self._tools(access, places, passing)
         limits = settings.limits
         most_jobs = JOBS_PER_MERGE * limits.merges
-        self.engine = Engine(self.tools, most_jobs=most_jobs, ended=self._ended, free_origins={SANDBOX})
+        heartbeats = self.telling.station.heartbeats
+        self.engine = Engine(
+            self.tools,
+            most_jobs=most_jobs,
+            ended=self._ended,
+            free_origins={SANDBOX},
+            beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
+        )
         self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
         self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
-        self.reporter = Reporter(self.tools, self.inboxes, self.intake, self.clock, os.getpid())
+        self.reporter = Reporter(self.tools, self.inboxes, self.intake, self.telling, self.clock, os.getpid())
+        self.telling.begin(self.tools, self.store)
 
     def _tools(self, access: ApiAccess, places: Places, passing: Passing) -> Tools:
         limits, api = self.settings.limits, self.settings.api
@@ -119,6 +129,7 @@ class Daemon:
             paid_read_seconds=api.paid_timeout_seconds,
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
+        counts = self.telling.station.recorder
         return Tools(
             origin=access.origin,
             places=places,
@@ -128,7 +139,7 @@ class Daemon:
             client=StagerClient(access.base_url, access.key, timeouts=timeouts),
             storage=StorageClient(access.storage_hosts, timeouts=timeouts),
             decoder=self.decoder,
-            gate=Gate(self.clock),
+            gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
             slots=Slots(
                 uploads=limits.uploads,
@@ -138,6 +149,7 @@ class Daemon:
             ),
             recheck=recheck,
             passing=passing,
+            counts=counts,
             result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
             merge_timeout_seconds=api.merge_timeout_seconds,
             budgets=Budgets(
@@ -165,6 +177,9 @@ class Daemon:
             ),
             decoder=self.decoder,
             clock=self.clock,
+            beat=self.telling.station.heartbeats.expect(
+                f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
+            ),
         )
 
     def _ended(self, job: Job) -> None:
@@ -172,6 +187,7 @@ class Daemon:
             self.outcome.needing_person += 1
         elif job.state == State.DONE:
             self.outcome.finished += 1
+        self.telling.ended(job)
         place = (job.inbox, job.project, job.folder)
         if job.state == State.WITHDRAWN or place in self.intake.held:
             self.intake.held.pop(place, None)
@@ -186,6 +202,8 @@ class Daemon:
         work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run(), self._keep_house()]
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         tasks = [asyncio.create_task(one) for one in work]
+        telling = asyncio.create_task(self.telling.station.run())
+        self.telling.station.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
         logger.info("started", inboxes=[str(path) for path in self.tools.places.inboxes.values()])
@@ -196,17 +214,28 @@ class Daemon:
         finally:
             # Before the jobs are told to stop, since a stopped one is not stuck any more.
             self.outcome.world_bad = self._world_bad()
+            self._tell_stopping()
             for task in (*tasks, stopping, idle):
                 task.cancel()
             await asyncio.gather(*tasks, stopping, idle, return_exceptions=True)
             if self.tools.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
             await self.engine.drain()
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
         self.outcome.needing_person += len(self.engine.crashed)
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report()
+        await self.telling.station.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
+
+    def _tell_stopping(self) -> None:
+        """What is about to be cancelled isn't expected to show signs of life any more."""
+        station = self.telling.station
+        station.stopping(len(self.tools.paying))
+        for beat in station.heartbeats.beats():
+            station.heartbeats.retire(beat.part)
 
     async def _keep_house(self) -> None:
         """Once an hour, let go of bought results that are kept long enough."""
@@ -249,43 +278,3 @@ class Daemon:
         self.tools.desk.close()
         self.store.database.dispose()
         self.lock.release()
-
-
-def places_of(settings: Settings) -> Places:
-    """The folders that the settings name, absolute."""
-    return Places(
-        inboxes={inbox.title: settings.inbox_folder(inbox) for inbox in settings.all_inboxes()},
-        done=settings.done_folder,
-        failed=settings.failed_folder,
-        state=settings.state_folder,
-    )
-
-
-def make_folders(places: Places) -> None:
-    """Make what is missing below `root`: shared with the inbox's group, but for `state`, which is ours alone.
-
-    Raises LocalTrouble.
-    """
-    for inbox in places.inboxes.values():
-        with local_trouble(inbox):
-            inbox.mkdir(parents=True, exist_ok=True)
-    for folder in (places.done, places.failed):
-        with local_trouble(folder):
-            make_folder(folder, Sharing.of(next(iter(places.inboxes.values()))))
-    with local_trouble(places.state):
-        places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        places.results.mkdir(exist_ok=True)
-        places.work.mkdir(exist_ok=True)
-
-
-def clear_leftovers(places: Places) -> None:
-    """Clear away what a killed process left half-written. Only for who holds the lock on `state`."""
-    with local_trouble(places.state):
-        for left in (*places.work.iterdir(), *places.results.glob("*.part")):
-            left.unlink()
-    for folder in (places.done, places.failed, *places.inboxes.values()):
-        clear_temporary_files(folder)
-    for inbox in places.inboxes.values():
-        with local_trouble(inbox):
-            for left in inbox.glob(f"{MARKER_NAME}.*.tmp"):
-                left.unlink()

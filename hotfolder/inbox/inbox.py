@@ -31,6 +31,8 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import SettleRule
 from hotfolder.rules.sets import BracketSet
 
+_STALLED_SECONDS = 30.0
+"""A look that takes longer means that the share or the disk doesn't answer."""
 _GATHER_SECONDS = 0.1
 """How long to go on listening after a first hint: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
@@ -48,7 +50,8 @@ class Inbox:
     answers with the names of the files there that belong to unfinished jobs: they are left out, and new
     photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
     `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
-    was when it was last met. The decoder stays the caller's to close.
+    was when it was last met. `beat` is called while the looking goes on, or waits for a share that doesn't
+    answer. The decoder stays the caller's to close.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Inbox:
         marker_id: str,
         first_start: bool,
         known_place: tuple[int, int] | None = None,
+        beat: Callable[[], None] = lambda: None,
         rule_for: RuleFor,
         claimed: Claimed,
         settings: InboxSettings,
@@ -68,6 +72,7 @@ class Inbox:
         self._rule_for = rule_for
         self._claimed = claimed
         self._settings = settings
+        self._beat = beat
         self._clock = clock
         self._root = Root(path, marker_id, first_start=first_start, known_place=known_place)
         self._book = PhotoBook(decoder, settings.limits, clock)
@@ -201,9 +206,25 @@ class Inbox:
             now = self._clock.monotonic()
             if scope is None:
                 self._full_at = now + self._settings.scan_seconds
-            standing, snapshot = await asyncio.to_thread(_look_at, self._root, scope)
+            standing, snapshot = await self._look_patiently(scope, now)
             self._take_standing(standing, now)
             return () if snapshot is None else self._take(snapshot, now)
+
+    async def _look_patiently(
+        self, scope: frozenset[SetKey] | None, now: float
+    ) -> tuple[RootStanding, Snapshot | None]:
+        """Look in a thread. A stalled share can hold it for hours: the inbox is degraded meanwhile."""
+        looking = asyncio.ensure_future(asyncio.to_thread(_look_at, self._root, scope))
+        try:
+            while not (await asyncio.wait({looking}, timeout=_STALLED_SECONDS))[0]:
+                self._beat()
+                stalled = f"The inbox {self._path} doesn't answer. Is its share or disk all right?"
+                self._take_standing(RootStanding(degraded=stalled), now)
+        except asyncio.CancelledError:
+            looking.cancel()
+            raise
+        self._beat()
+        return looking.result()
 
     def _take_standing(self, standing: RootStanding, now: float) -> None:
         if standing.degraded != self._degraded:

@@ -31,14 +31,18 @@ class Budgets:
     per_job: int | None = None
 
 
+def midnight(now: datetime) -> datetime:
+    """The last midnight of the machine's own time zone."""
+    return now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
     pause = pause_reason(session)
     if pause is not None:
         raise NotAllowed(f"everything paid is paused: {pause}", hint="`hotfolder resume` goes on.")
-    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     checks = (
-        (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight)),
+        (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight(now))),
         (
             budgets.per_project,
             f"the project {call.project}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from types import TracebackType
 
@@ -42,8 +43,10 @@ class Gate:
     try, and its success lets all others in. Nobody is let in twice as fast because many are waiting.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, met: Callable[[str], None] = lambda _: None) -> None:
+        """`met` hears the name of every error's class that closes the gate."""
         self.clock = clock
+        self.met = met
         self.trouble: BadWorld | None = None
         self.bad_since: float | None = None
         self._door = Door.OPEN
@@ -77,6 +80,7 @@ class Gate:
             self._open()
 
     def _shut(self, error: BadWorld) -> None:
+        self.met(type(error).__name__)
         now = self.clock.monotonic()
         if self._door is Door.OPEN or self._door is Door.PROBING:
             self._failures += 1

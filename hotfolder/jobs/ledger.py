@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
@@ -77,6 +77,12 @@ class Ledger:
         """Record an answer that a person has found for a call whose outcome was unknown."""
         changed = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at), note=note)
         self._write_down(changed)
+
+    def paid_since(self, moment: datetime) -> int:
+        """How many calls were begun since then that may have been charged."""
+        with self.session() as session:
+            made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
+            return session.exec(select(func.count()).select_from(Call).where(*made)).one()
 
     def all_calls(self) -> list[Call]:
         """Every call that was ever begun, in order."""

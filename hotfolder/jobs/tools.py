@@ -12,6 +12,7 @@ from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
+from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.ledger import Ledger
@@ -113,6 +114,7 @@ class Tools:
     result_limits: PictureLimits
     merge_timeout_seconds: float
     budgets: Budgets
+    counts: Counts = field(default_factory=Uncounted)
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from hotfolder.config.fields import all_variables
-from hotfolder.config.settings import LogLevel, Settings
+from hotfolder.config.sections import LogLevel
+from hotfolder.config.settings import Settings
 
 Loader = Callable[..., Settings]
 

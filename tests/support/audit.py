@@ -19,7 +19,7 @@ from typing import Any
 from PIL import Image
 
 from hotfolder.config.load import load
-from hotfolder.daemon.service import places_of
+from hotfolder.daemon.folders import places_of
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME, LedgerFile

@@ -46,6 +46,7 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
             " the inbox: it isn't paid again.",
         ) from None
+    tools.counts.bytes_down(download.size_bytes)
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     try:
         facts = await tools.decoder.inspect(part, tools.result_limits)

@@ -51,12 +51,14 @@ async def pay(
 async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
     number = await tools.desk(tools.ledger.begin, call, tools.clock.now(), tools.budgets)
     tools.passing(Checkpoint.INTENT_RECORDED)
+    tools.counts.paid(call.operation, call.project)
     try:
         answer = await request()
     except BadWorld as error:
         await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
         raise
     except RequestRefused as error:
+        tools.counts.api_error(type(error).__name__)
         await record(tools, tools.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
         raise RequestRefused(
             f"the API refused {NAMES[call.operation]}: {error.why}",
@@ -64,6 +66,7 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
             status=error.status,
         ) from None
     except OutcomeUnknown as error:
+        tools.counts.api_error(type(error).__name__)
         await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.why)
         raise
     tools.passing(Checkpoint.ANSWER_RECEIVED)

@@ -86,6 +86,7 @@ async def upload_photo(
             try:
                 async with tools.gate:
                     await tools.storage.put(slot.url, photo, size_bytes=file.size_bytes)
+                tools.counts.bytes_up(file.size_bytes)
                 break
             except UrlExpired:
                 raise
