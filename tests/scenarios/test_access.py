@@ -1,0 +1,94 @@
+"""A key that stops working, an account without credit: all waits, says so once, and goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.scenarios.bench import ELM, Bench
+from tests.support.mischief import BadShop
+from tests.support.studio import Studio
+
+RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
+ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
+
+
+@pytest.fixture
+def strict_shop(tmp_path: Path) -> Iterator[BadShop]:
+    with BadShop(tmp_path / "strict-shop", required_key=RIGHT) as shop:
+        shop.mark()
+        yield shop
+
+
+async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_is_taken_up(
+    tmp_path: Path, strict_shop: BadShop
+) -> None:
+    bench = Bench(Studio(tmp_path / "studio"), strict_shop)
+    key_file = tmp_path / "key"
+    key_file.write_text(RIGHT)
+    for room in ROOMS:
+        bench.drop(room)
+    withdrawn = []
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.GROUP_COMPLETE and not withdrawn:
+            key_file.write_text(WRONG)
+            withdrawn.append(checkpoint)
+
+    access = replace(strict_shop.access(), key=key_file.read_text)
+    async with bench.working(access, passing=passing):
+        status = await asyncio.to_thread(
+            bench.studio.wait_until, lambda status: withdrawn and status.get("api", {}).get("paused")
+        )
+        assert "401" in status["api"]["reason"] and "key" in status["api"]["hint"].lower()
+        await asyncio.sleep(1)
+        paid = strict_shop.bought()
+        assert paid == len(strict_shop.charged()) <= len(ROOMS)
+        assert len([line for line in bench.events("api_paused") if "401" in line["reason"]]) <= 5
+        key_file.write_text(RIGHT)
+        await bench.studio.comes_to("done", "done", "done")
+    bench.check("done", "done", "done", paid=6)
+    told = bench.text() + "".join(path.read_text() for path in bench.studio.root.rglob("*.txt"))
+    assert RIGHT not in told and WRONG not in told
+
+
+async def test_an_account_without_credit_pauses_all_and_keeps_every_photo_where_it_was(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "enhance", "fault": 402})
+    dropped = {room: bench.drop(room) for room in ROOMS}
+    async with bench.working():
+        status = await asyncio.to_thread(
+            bench.studio.wait_until, lambda status: status.get("api", {}).get("paused")
+        )
+        assert "402" in status["api"]["reason"] and "credit" in status["api"]["hint"]
+        assert {room: bench.in_inbox(room) for room in ROOMS} == dropped
+        bench.shop.goes_wrong()
+        await bench.studio.comes_to("done", "done", "done")
+    bench.check("done", "done", "done", paid=6)
+    assert bench.shop.bought() == 6
+
+
+async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "*", "fault": 401})
+    for room in ROOMS:
+        bench.drop(room)
+    async with bench.working():
+        await asyncio.to_thread(bench.studio.wait_until, lambda status: status.get("api", {}).get("paused"))
+        await asyncio.sleep(1.5)
+    assert len(bench.events("api_paused")) == 1
+    assert bench.in_inbox(ROOMS[0]) and not (bench.studio.failed / ELM).exists()
+
+
+def test_a_key_with_a_line_break_is_a_configuration_error_that_does_not_show_it(
+    make_studio: Callable[..., Studio],
+) -> None:
+    studio = make_studio(api={"base_url": "http://127.0.0.1:9", "key_file": "key"})
+    (studio.root / "key").write_text("half-of-a-key\nand-the-other-half")
+    run = studio.call("run", "--until-idle")
+    assert run.returncode == 2 and "key" in run.stderr
+    assert "half" not in run.stderr + run.stdout
+    assert not (studio.root / "state").exists()

@@ -1,0 +1,83 @@
+"""Where a result is said to be is not always where one should go; and the key goes nowhere but to the API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.bench import Bench
+from tests.support.audit import KEY
+from tests.support.mischief import BadShop
+from tests.support.pictures import jpeg
+from tests.support.rawserver import RawServer
+from tests.support.studio import Studio
+
+
+@pytest.mark.parametrize("fault", ["url-other-host", "url-private", "url-redirecting"])
+@pytest.mark.parametrize(("endpoint", "paid"), [("group-get", 1), ("sky", 2)])
+async def test_an_address_that_leads_astray_is_never_followed(
+    bench: Bench, fault: str, endpoint: str, paid: int
+) -> None:
+    with RawServer(jpeg()) as stranger:
+        bench.shop.goes_wrong({"endpoint": endpoint, "fault": fault, "to": stranger.origin})
+        bench.drop()
+        await bench.until_idle()
+        assert stranger.heads == []
+    audit = bench.check("needs_attention", paid=paid, bound=2)
+    assert "can't be fetched safely" in audit.jobs[0].reason
+    assert "api.storage_hosts" in audit.jobs[0].hint
+
+
+async def test_a_host_that_is_allowed_gets_the_request_without_the_key(bench: Bench) -> None:
+    with RawServer(jpeg()) as other:
+        bench.shop.goes_wrong({"endpoint": "group-get", "fault": "url-other-host", "to": other.origin})
+        bench.drop("kitchen")
+        await bench.until_idle(bench.access(storage_hosts=(bench.shop.storage_host, other.host)))
+        assert len(other.heads) == 1
+        assert KEY.encode() not in other.heads[0]
+        assert b"stager-api-key" not in other.heads[0].lower()
+    bench.check("done", paid=1)
+
+
+async def test_a_set_whose_address_was_refused_goes_on_unpaid_once_its_host_is_allowed(bench: Bench) -> None:
+    with RawServer(jpeg()) as other:
+        bench.shop.goes_wrong({"endpoint": "group-get", "fault": "url-other-host", "to": other.origin})
+        bench.drop("kitchen")
+        await bench.until_idle()
+        (bench.studio.failed / "12 Elm Road" / "kitchen").rename(bench.path("12 Elm Road", "kitchen"))
+        await bench.until_idle(bench.access(storage_hosts=(bench.shop.storage_host, other.host)))
+    bench.check("done", "superseded", paid=1)
+
+
+BOMBS = (
+    {"fault": "gzip-bomb", "when": 1},
+    {"fault": "huge", "announced": False, "when": 2},
+    {"fault": "pixel-bomb", "when": 3},
+    {"fault": "huge", "when": 4},
+)
+
+
+def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
+    make_studio: Callable[..., Studio], bad_shop: BadShop
+) -> None:
+    """Measured at the process itself: its peak of resident memory."""
+    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
+    bench = Bench(make_studio(api=api), bad_shop)
+    bad_shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
+    bench.drop("kitchen")
+    run = bench.studio.start(key=KEY)
+    bench.studio.wait_for_states("needs_attention")
+    peak = peak_megabytes(run.process.pid)
+    assert run.stop() == 0
+    assert peak < 200, f"{peak:.0f} MB"
+    assert len([entry for entry in bad_shop.page() if entry.event == "faulted"]) == len(BOMBS)
+    audit = bench.check("needs_attention", paid=1)
+    assert "300" in audit.jobs[0].reason or "314" in audit.jobs[0].reason
+
+
+def peak_megabytes(process: int) -> float:
+    table = Path(f"/proc/{process}/status").read_text()
+    line = next(line for line in table.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
