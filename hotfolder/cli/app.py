@@ -193,6 +193,18 @@ def resume(config: Config = CONFIG) -> None:
         raise typer.Exit(command(config))
 
 
+@app.command()
+def notify(
+    test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,
+    config: Config = CONFIG,
+) -> None:
+    """Show which addresses people are told at, or with --test try each of them."""
+    from hotfolder.cli.notify import notify as command
+
+    with told():
+        raise typer.Exit(command(config, test=test))
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 )

@@ -1,0 +1,31 @@
+"""`hotfolder notify`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from hotfolder.cli.problems import WORLD_BAD
+from hotfolder.clock import SystemClock
+from hotfolder.config.load import load
+from hotfolder.daemon.telling import notify_addresses
+from hotfolder.errors import UsageError
+from hotfolder.service.messengers import try_out
+from hotfolder.service.notices import Message
+
+TEST = Message("A test", "hotfolder can reach you here.")
+
+
+def notify(config: Path, *, test: bool) -> int:
+    """Try every address, or count them; 3 when one can't be reached. Their secrets are not printed."""
+    addresses = notify_addresses(load(config, os.environ))
+    if not addresses:
+        raise UsageError("nobody is told anything", hint="Set notify.url_file in the configuration.")
+    if not test:
+        print(f"{len(addresses)} addresses. `hotfolder notify --test` sends each a message.")
+        return 0
+    outcome = asyncio.run(try_out(addresses, SystemClock(), TEST))
+    for name, taken in outcome:
+        print(f"{name}: {'taken' if taken else 'NOT taken'}")
+    return 0 if all(taken for _, taken in outcome) else WORLD_BAD
