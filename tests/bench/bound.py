@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,18 @@ class World:
     edit_slots: int = 8
     edit_seconds: float = 2.0
     result_bytes: int = 1_500_000
+
+    def slower(self, factor: float) -> World:
+        """The same world in slow motion, so that what the processor takes counts for less."""
+        return replace(
+            self,
+            uplink=self.uplink / factor,
+            uplink_per_connection=self.uplink_per_connection / factor,
+            downlink=self.downlink / factor,
+            round_trip=self.round_trip * factor,
+            merge_seconds=self.merge_seconds * factor,
+            edit_seconds=self.edit_seconds * factor,
+        )
 
 
 @dataclass(frozen=True, slots=True)

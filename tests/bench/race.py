@@ -93,6 +93,16 @@ def wait_for(done: Path, rooms: list[str], process: Measured, patience_seconds: 
     return seen
 
 
+def wait_for_first(done: Path, process: Measured, patience_seconds: float) -> float:
+    """When the first finished picture appeared; infinity when none does."""
+    end = time.monotonic() + patience_seconds
+    while time.monotonic() < end and alive(process):
+        if any(done.glob(f"*{TAG}.jpg")):
+            return time.monotonic()
+        time.sleep(LOOK_SECONDS)
+    return float("inf")
+
+
 def alive(process: Measured) -> bool:
     return Path(f"/proc/{process.pid}").exists()
 

@@ -87,6 +87,7 @@ def arguments() -> argparse.Namespace:
     asked.add_argument("--repeat", type=int, default=1, help="the median of so many races counts")
     asked.add_argument("--faults", action="store_true", help="with 429s, resets and slow answers")
     asked.add_argument("--megapixels", type=float, default=6.0, help="of each photo")
+    asked.add_argument("--slower", type=float, default=1.0, help="slow motion, for a busy machine")
     asked.add_argument("--set", default="{}", help='settings for ours, as JSON, such as {"limits": {…}}')
     asked.add_argument("--profile", type=Path, help="a file for what cProfile sees in ours")
     asked.add_argument("--json", type=Path, help="a file for all figures")
@@ -105,8 +106,8 @@ def main() -> None:
                 made = race(
                     contender,
                     Shoot(sets),
-                    World(),
-                    quiet_seconds=QUIET_SECONDS,
+                    World().slower(given.slower),
+                    quiet_seconds=QUIET_SECONDS * given.slower,
                     megapixels=given.megapixels,
                     faults=given.faults,
                 )

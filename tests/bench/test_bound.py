@@ -54,3 +54,9 @@ def test_a_narrow_line_decides_by_bytes_alone() -> None:
 
 def test_for_a_single_set_no_term_is_larger_than_the_set_alone() -> None:
     assert bound_seconds(Shoot(1), WORLD) == pytest.approx(one_set_seconds(Shoot(1), WORLD))
+
+
+def test_in_slow_motion_everything_takes_so_many_times_as_long() -> None:
+    for sets in (1, 16, 40):
+        slow = bound_seconds(Shoot(sets), WORLD.slower(3.0))
+        assert slow == pytest.approx(3 * bound_seconds(Shoot(sets), WORLD))
