@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,10 @@ class Bench:
     def in_inbox(self, folder: str = ROOM) -> dict[str, bytes]:
         place = self.studio.inbox / ELM / folder
         return files_below(place) if place.is_dir() else {}
+
+    def studio_lines(self) -> list[dict[str, Any]]:
+        """What the last daemon told of every set, those that are still arriving too."""
+        return [asdict(line) for line in Audit(self.studio, ()).seen.lines]
 
     def path(self, *parts: str) -> Path:
         return self.studio.inbox.joinpath(*parts)

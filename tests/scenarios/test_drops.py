@@ -1,0 +1,210 @@
+"""What photographers drop, whatever its name: made, refused with a reason, or left alone with a notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import MERGE, files_below
+
+LONG = "r" * 240 + "__sky-blue"
+
+
+def zero_filled(content: bytes) -> bytes:
+    return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
+
+
+@pytest.mark.parametrize(
+    ("folder", "spoil", "words"),
+    [
+        ("kitchen", {"DSC0002.jpg": jpeg(2)[:-700]}, "DSC0002.jpg"),
+        ("kitchen", {"DSC0002.jpg": zero_filled(jpeg(3))}, "DSC0002.jpg"),
+        ("kitchen", bracket(8), "8 photos"),
+        ("kitchen__sky-twilihgt", {}, "sky-twilight"),
+        ("kitchen__lawn-huge", {}, "lawn-strong"),
+    ],
+    ids=["truncated", "zero-filled", "eight brackets", "misspelt tag", "unknown value"],
+)
+async def test_a_set_that_cannot_be_made_costs_nothing(
+    make_bench: Callable[..., Bench], folder: str, spoil: dict[str, bytes], words: str
+) -> None:
+    bench = make_bench(settle={"give_up_seconds": 20.0})
+    bench.drop(folder, {**bracket(), **spoil})
+    await bench.until_idle()
+    audit = bench.check("failed", paid=0)
+    assert words in audit.jobs[0].reason + audit.jobs[0].hint
+    assert "Nothing was charged." in bench.reason_page(folder)
+    assert bench.shop.page() == []
+
+
+async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(bench: Bench) -> None:
+    photos = bracket(5)
+    names = list(photos)
+    bench.drop("kitchen", photos)
+    folder = bench.path(ELM, "kitchen")
+    for name in names[3:]:
+        (folder / name).unlink()
+    (folder / names[2]).write_bytes(photos[names[2]][:4000])
+    async with bench.working():
+        await asyncio.sleep(1.5)  # a minute of the daemon's time, and a hundred times its quiet time
+        assert (bench.shop.bought(), bench.shop.page()) == (0, [])
+        [line] = bench.studio.status()["jobs"]
+        assert line["state"] == "settling" and names[2] in line["reason"]
+        for name in names[2:]:
+            (folder / name).write_bytes(photos[name])
+        await bench.studio.comes_to("done")
+    bench.check("done", paid=1)
+    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
+
+
+async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(bench: Bench) -> None:
+    photos = dict(bracket())
+    changed = {**photos, "DSC0001.jpg": jpeg()}
+    bench.drop("kitchen", changed)
+    folder = bench.path(ELM, "kitchen")
+    (folder / "DSC0001.jpg").write_bytes(photos["DSC0001.jpg"])
+    left = [Checkpoint.PHOTO_UPLOADED]
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint in left:
+            left.clear()
+            (folder / "DSC0001.jpg").write_bytes(changed["DSC0001.jpg"])
+
+    async with bench.working(passing=passing):
+        await bench.studio.comes_to("done")
+    bench.check("done", "withdrawn", paid=1)
+
+
+async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(bench: Bench) -> None:
+    bench.drop("kitchen")
+    await bench.until_idle()
+    bench.drop("kitchen", {"DSC0009.jpg": jpeg()})
+    await bench.until_idle()
+    audit = bench.check("done", paid=1)
+    [held] = [line for line in audit.seen.lines if line.state == "settling"]
+    assert "after its set had been merged" in held.reason
+    assert bench.in_inbox("kitchen").keys() == {"DSC0009.jpg"}
+
+
+async def test_the_same_content_again_is_delivered_from_what_is_remembered(bench: Bench) -> None:
+    photos = bench.drop()
+    await bench.until_idle()
+    bench.drop("another room__sky-twilight", photos)
+    bench.drop(ROOM, photos, project="Oak House")
+    await bench.until_idle()
+    bench.check("done", "done", "done", paid=2)
+    assert bench.delivered("Oak House") == bench.delivered() - {
+        "another room.jpg",
+        "another room__sky-twilight.png",
+    }
+
+
+NAMES = {
+    "a line break": "li\nving__sky-blue",
+    "an escape sequence": "li\x1b[31mving__sky-blue",
+    "a name of 255 bytes": LONG[:255],
+    "composed": unicodedata.normalize("NFC", "Küche"),
+    "decomposed": unicodedata.normalize("NFD", "Küche"),
+    "upper case": "HALL",
+    "lower case": "hall",
+    "a reserved name": "CON",
+    "leading dots and trailing spaces": "room. ",
+    "bidi": "room\u202egpj",
+    "quotes and slashes of other systems": 'a"b\\c:d*e',
+}
+
+
+async def test_folders_of_any_name_become_pictures_or_are_refused_clearly(bench: Bench) -> None:
+    for name in NAMES.values():
+        bench.drop(name)
+    outcome = await bench.until_idle()
+    assert outcome.finished == len(NAMES), bench.text()
+    skies = sum("__sky-blue" in name for name in NAMES.values())
+    bench.check(*["done"] * len(NAMES), paid=len(NAMES) + skies)
+    assert len(bench.delivered()) == len(NAMES) + skies
+    delivered = [name for name in bench.delivered() if not name.isprintable() or len(name.encode()) > 255]
+    assert delivered == []
+    assert all(line.startswith("{") for line in bench.text().splitlines())
+    assert "\x1b" not in bench.text() + (bench.studio.inbox / "STATUS.txt").read_text()
+
+
+async def test_photos_of_any_name_go_up_and_come_back_under_their_own(bench: Bench) -> None:
+    names = ("li\nne.jpg", "es\x1bc.jpg", "x" * 251 + ".jpg", "Ä.jpg", unicodedata.normalize("NFD", "ä.jpg"))
+    photos = {name: jpeg() for name in names}
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    bench.check("done", paid=1)
+    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
+
+
+async def test_names_that_are_no_utf8_are_left_alone_with_one_notice_each(bench: Bench) -> None:
+    folder = os.fsencode(bench.path(ELM)) + b"/caf\xe9"
+    Path(os.fsdecode(folder)).mkdir(parents=True)
+    Path(os.fsdecode(folder + b"/DSC0001.jpg")).write_bytes(jpeg())
+    bench.drop("kitchen")
+    odd = Path(os.fsdecode(os.fsencode(bench.path(ELM, "bath")) + b"/caf\xe9.jpg"))
+    odd.parent.mkdir()
+    odd.write_bytes(jpeg())
+    await bench.until_idle()
+    assert bench.studio.states() == ["done"]
+    assert bench.shop.bought() == 1
+    assert len(bench.events("left_alone")) == 2
+    assert odd.is_file() and Path(os.fsdecode(folder + b"/DSC0001.jpg")).is_file()
+
+
+async def test_what_is_no_plain_file_is_never_read_and_holds_its_set_with_a_notice(
+    bench: Bench, elsewhere: Path
+) -> None:
+    outside = elsewhere / "secret.jpg"
+    outside.write_bytes(jpeg())
+    kinds = ("symlink", "hard link", "pipe", "socket", "device")
+    with socket.socket(socket.AF_UNIX) as listening:
+        for kind in kinds:
+            bench.drop(kind)
+            odd = bench.path(ELM, kind, "DSC0009.jpg")
+            if kind == "symlink":
+                odd.symlink_to(outside)
+            elif kind == "hard link":
+                odd.hardlink_to(outside)
+            elif kind == "pipe":
+                os.mkfifo(odd)
+            elif kind == "socket":
+                os.chdir(odd.parent)
+                listening.bind(odd.name)
+                os.chdir(bench.studio.root)
+            else:
+                made_device(odd)
+        await bench.until_idle()
+    assert bench.shop.page() == []
+    lines = {line["folder"]: line for line in bench.studio_lines()}
+    for kind in kinds:
+        assert (lines[kind]["state"], "DSC0009.jpg" in lines[kind]["reason"]) == ("settling", True), kind
+    assert len(bench.events("left_alone")) == len(kinds)
+    assert outside.stat().st_nlink == 2
+
+
+def made_device(path: Path) -> None:
+    """A device node where that is allowed, else one more pipe."""
+    try:
+        os.mknod(path, 0o600 | 0o020000, os.makedev(1, 5))
+    except PermissionError:
+        os.mkfifo(path)
+
+
+async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    bench.drop("kitchen__again", photos)
+    await bench.until_idle()
+    await bench.until_idle()
+    bench.check("done", "done", paid=2)
+    assert bench.shop.bought(MERGE) == 2
