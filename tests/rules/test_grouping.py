@@ -10,8 +10,7 @@ import pytest
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, Method
-from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
+from hotfolder.rules.grouping.model import Grouping, GroupingPhoto
 from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
@@ -23,8 +22,8 @@ def by() -> Photographer:
     return Photographer(random.Random(7))
 
 
-def found(by: Photographer, options: GroupingOptions | None = None) -> Grouping:
-    return group(random.Random(1).sample(by.photos, len(by.photos)), options or GroupingOptions())
+def found(by: Photographer) -> Grouping:
+    return group(random.Random(1).sample(by.photos, len(by.photos)))
 
 
 def names(grouping: Grouping) -> list[set[str]]:
@@ -179,6 +178,29 @@ def test_sets_within_one_whole_second_are_held_unless_the_camera_counted(
         assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
 
 
+def test_a_count_that_was_broken_off_does_not_go_on_in_the_next_set(by: Photographer) -> None:
+    """Two frames of the first set were thrown away; the fourth of the next is not the first one's fourth."""
+    by.body = COUNTING_SONY
+    for second in (100, 160):
+        by.now = 1_000_000.05 + second
+        by.burst(by.room(), SHUTTER.index(1 / 500), CANON_ORDER)
+    grouping = group(by.photos[:3] + by.photos[5:])
+    assert names(grouping) == [set(by.sets[0][:3]), set(by.sets[1])]
+    assert grouping.sets[0].doubts == ("it has 3 frames, and the camera counted 5",)
+    assert grouping.sets[1].sure
+
+
+def test_a_frame_taken_again_by_hand_is_seen_to_even_without_pictures(by: Photographer) -> None:
+    for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4, MIDDLE - 2):
+        by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
+        by.walk(10, 20)
+    by.bracket(by.room(), MIDDLE, (-2, 0, 2, 2), (7, 27))
+    grouping = group(blind(by.photos))
+    held = {photo.name for each in grouping.sets if not each.sure for photo in each.photos}
+    assert held == set(by.sets[-1])
+    assert any("may be IMG_0015.jpg taken again" in doubt for doubt in grouping.sets[-1].doubts)
+
+
 def test_a_camera_that_counts_single_frames_says_nothing_of_sets_by_hand(by: Photographer) -> None:
     for _ in range(2):
         by.bracket(by.room(), MIDDLE, (-2, 0, 2), (7, 27))
@@ -239,6 +261,18 @@ def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
     assert out.beside in by.sets[0]
 
 
+def test_a_frame_lit_within_a_burst_makes_the_set_no_odder(by: Photographer) -> None:
+    for _ in range(2):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(8, 9)
+    by.burst(by.room(), MIDDLE, CANON_ORDER[:4])
+    by.walk(0.21, 0.29)
+    by.lit(by.room(), MIDDLE + 6)
+    grouping = found(by)
+    assert names(grouping) == truth(by)
+    assert grouping.sure
+
+
 def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photographer) -> None:
     by.burst(by.room(), MIDDLE, CANON_ORDER)
     by.walk(120, 121)
@@ -267,62 +301,6 @@ def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:
     assert "show different pictures" in only.doubts[0]
 
 
-def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:
-    for _ in range(4):
-        by.burst(by.room(), MIDDLE, (0, -2, 2))
-    stripped = [replace(photo, capture=None) for photo in by.photos]
-    grouping = group(stripped)
-    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, truth(by)))
-    assert grouping.notices == (EXPORT_WITH_CAMERA_DATA,)
-
-
-def test_stripped_photos_that_show_nothing_are_held() -> None:
-    photos = [GroupingPhoto(f"{number}.jpg", 60, 40, number / 9, signature="0-0") for number in range(1, 7)]
-    grouping = group(photos)
-    assert all(not each.sure for each in grouping.sets)
-
-
-def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photographer) -> None:
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
-    grouping = group(stripped, GroupingOptions(brackets=5))
-    assert names(grouping) == truth(by)
-    assert grouping.sure
-
-
-def test_counting_off_is_held_where_a_photo_is_missing(by: Photographer) -> None:
-    for _ in range(3):
-        by.burst(by.room(), MIDDLE, CANON_ORDER)
-    stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
-    grouping = group(stripped[:3] + stripped[4:], GroupingOptions(brackets=5))
-    assert not grouping.sure
-    assert "only 4 frames are left where 5 make a set" in grouping.sets[-1].doubts
-
-
-def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> None:
-    for _ in range(2):
-        by.burst(by.room(), MIDDLE, (0, -2, 2))
-        by.walk(8, 9)
-    grouping = found(by, GroupingOptions(method=Method.COUNT, brackets=3))
-    assert names(grouping) == truth(by) and grouping.sure
-    crossing = found(by, GroupingOptions(method=Method.COUNT, brackets=2))
-    assert not crossing.sure
-
-
-def test_a_set_of_another_size_than_the_route_expects_is_held(by: Photographer) -> None:
-    by.burst(by.room(), MIDDLE, (0, -2, 2))
-    grouping = found(by, GroupingOptions(brackets=5))
-    assert grouping.sets[0].doubts == ("it has 3 frames where 5 are expected",)
-
-
-def test_some_stripped_photos_among_others_make_the_whole_doubtful(by: Photographer) -> None:
-    by.burst(by.room(), MIDDLE, CANON_ORDER)
-    photos = [replace(by.photos[0], capture=None), *by.photos[1:]]
-    grouping = group(photos)
-    assert grouping.doubts == ("1 of 5 photos lack camera data and may belong to sets of the others",)
-
-
 def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> None:
     """With the offset told, times of two zones compare."""
     by.body = replace(by.body, offset_seconds=3600)
@@ -346,10 +324,3 @@ def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:
     photo = GroupingPhoto("a.jpg", 60, 40, 0.5, capture=Capture(started_seconds=1.0))
     with pytest.raises(ValueError, match="one name"):
         group([photo, photo])
-
-
-def test_counting_needs_a_number() -> None:
-    with pytest.raises(ValueError, match="how many brackets"):
-        GroupingOptions(method=Method.COUNT)
-    with pytest.raises(ValueError, match="1 or more"):
-        GroupingOptions(brackets=0)

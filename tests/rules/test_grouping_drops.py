@@ -56,6 +56,14 @@ def test_two_frames_of_one_second_with_one_exposure_are_no_copies_unless_their_n
     assert kept(group(photos)) == {"IMG_0001.jpg", "IMG_0009.jpg"}
 
 
+def test_photos_of_different_things_are_no_copies_whatever_their_clock_says(by: Photographer) -> None:
+    """A body that lost its clock starts every day at the same moment."""
+    for _ in range(2):
+        by.now = 1_000_000.0
+        by.single(by.room(), MIDDLE)
+    assert kept(group(by.photos)) == {"IMG_0001.jpg", "IMG_0002.jpg"}
+
+
 def test_the_jpeg_wins_over_its_raw_and_a_raw_alone_stays(by: Photographer) -> None:
     by.burst(by.room(), MIDDLE, (0, -2, 2))
     raws = [
@@ -118,10 +126,11 @@ def test_a_room_with_two_whole_brackets_is_two(by: Photographer) -> None:
     assert "the exposure 1/30 s came back" in grouping.sets[1].evidence
 
 
-def test_a_room_with_one_exposure_twice_is_still_one(by: Photographer) -> None:
+@pytest.mark.parametrize("pause", [(3, 4), (100, 101)])
+def test_a_room_with_one_exposure_twice_is_still_one(by: Photographer, pause: tuple[float, float]) -> None:
     scene = by.room()
     by.burst(scene, MIDDLE, (0, -2, 2))
-    by.walk(3, 4)
+    by.walk(*pause)
     by.single(scene, MIDDLE)
     assert prove_more_than_one(by.photos) is None
     assert len(group_room(by.photos).sets) == 1
