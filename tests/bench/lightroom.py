@@ -47,6 +47,7 @@ def main() -> None:
     asked.add_argument("--rooms", type=int, default=40)
     asked.add_argument("--photos", type=int, default=5)
     asked.add_argument("--pace-seconds", type=float, default=2.0)
+    asked.add_argument("--stagger-seconds", type=float, default=1.0, help="between two rooms' first photos")
     asked.add_argument("--quiet-seconds", type=float, default=2.5)
     given = asked.parse_args()
     photos.bracket(given.photos, PHOTO_BYTES, MEGAPIXELS)
@@ -63,7 +64,7 @@ def main() -> None:
                 )
                 exporter.start()
                 exporters.append(exporter)
-                time.sleep(given.pace_seconds * 2 / given.rooms)
+                time.sleep(given.stagger_seconds)
             for exporter in exporters:
                 exporter.join()
             wait_for(root / "done" / PROJECT, rooms, daemon, 120)
