@@ -1,0 +1,179 @@
+"""Full disks, failing disks, several disks: made for real, in a mount namespace of the test's own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.scenarios.bench import Bench
+from tests.support.audit import KEY
+from tests.support.mischief import BadShop
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+def allowed(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+needs_mounts = pytest.mark.skipif(
+    not allowed(*NAMESPACE, "sh", "-c", "mount -t tmpfs tmpfs /mnt"),
+    reason="this machine allows no mount namespaces of one's own",
+)
+needs_strace = pytest.mark.skipif(
+    not allowed("strace", "-qq", "-e", "trace=none", "true"), reason="strace isn't there, or may not trace"
+)
+
+# Mounts what was asked for, runs the daemon, and at its end brings what lies on the mounts to the real disk.
+SCRIPT = """
+set -e
+cd "$ROOT"
+for folder in $ON_TMPFS; do
+  mkdir -p "$folder"
+  mount -t tmpfs -o size="$SIZE" tmpfs "$folder"
+done
+if [ -n "$FULL" ]; then dd if=/dev/zero of="$FULL/.hotfolder-filler" bs=4k 2>/dev/null || true; fi
+( while [ ! -e make-room ]; do sleep 0.1; done; rm -f "$FULL/.hotfolder-filler" ) &
+"$@" && code=0 || code=$?
+touch make-room; wait
+for folder in $ON_TMPFS; do mkdir -p "carried/$folder"; cp -a "$folder/." "carried/$folder"; done
+for folder in $(echo $ON_TMPFS | tr ' ' '\\n' | tac); do umount "$folder"; done
+for folder in $ON_TMPFS; do cp -a "carried/$folder/." "$folder"; done
+rm -r carried make-room
+exit $code
+"""
+
+
+@pytest.fixture
+def disk_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Bench:
+    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
+    return Bench(make_studio(api=api), bad_shop)
+
+
+def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:
+    """The daemon, until it is idle, with folders (relative to the root) on disks of their own."""
+    places = {"ROOT": str(bench.studio.root), "ON_TMPFS": on_tmpfs, "FULL": full, "SIZE": size}
+    command = bench.studio.command("run", "--until-idle")
+    with bench.log.open("a") as stream:
+        return subprocess.Popen(
+            [*NAMESPACE, "sh", "-c", SCRIPT, "sh", *command],
+            stdout=stream,
+            stderr=stream,
+            env={**environment(KEY), **places},
+        )
+
+
+def until_said(bench: Bench, *words: str) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not any(word in bench.text() for word in words):
+        assert time.monotonic() < end, bench.text()
+        time.sleep(0.05)
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("on_tmpfs", "full", "size"),
+    [("done", "done", "1m"), ("state", "state/results", "400k"), ("state state/work", "state/work", "1m")],
+    ids=["done", "state", "work"],
+)
+def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
+    disk_bench: Bench, on_tmpfs: str, full: str, size: str
+) -> None:
+    bench = disk_bench
+    bench.drop()
+    process = start(bench, on_tmpfs=on_tmpfs, full=full, size=size)
+    try:
+        until_said(bench, "full", "No space left")
+        time.sleep(0.5)
+        (bench.studio.root / "make-room").touch()
+        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+    finally:
+        process.kill()
+    bench.check("done", paid=2)
+
+
+@needs_mounts
+def test_folders_on_different_disks_lose_nothing(disk_bench: Bench) -> None:
+    bench = disk_bench
+    bench.drop()
+    bench.drop("hall__sky-twilihgt")
+    process = start(bench, on_tmpfs="done failed state", size="64m")
+    assert process.wait(PATIENCE_SECONDS) == 1, bench.text()
+    bench.check("done", "failed", paid=2)
+
+
+@needs_strace
+@pytest.mark.parametrize("when", [1, 5, 9, 14])
+def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Bench, when: int) -> None:
+    """The n-th fsync of each thread and the one after it answer EIO."""
+    bench = disk_bench
+    bench.drop()
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync"]
+    strace += ["-e", f"inject=fsync:error=EIO:when={when}..{when + 1}"]
+    code = run_until_idle(bench, *strace)
+    assert any(words in bench.text() for words in ("reports an error", "I/O error", "output error"))
+    if code != 0:  # it may refuse to begin on such a disk; then the next start does
+        assert run_until_idle(bench) == 0
+    bench.check("done", paid=2)
+
+
+def run_until_idle(bench: Bench, *before: str) -> int:
+    """The exit code of a daemon under the command `before`."""
+    command = [*before, *bench.studio.command("run", "--until-idle")]
+    with bench.log.open("a") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment(KEY))
+    try:
+        return process.wait(2 * PATIENCE_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.skipif(
+    not allowed("unshare", "-U", "-r", "sh", "-c", "echo 20 >/proc/sys/user/max_inotify_watches"),
+    reason="this machine lets nobody set a limit on watches of one's own",
+)
+def test_with_twenty_watches_every_folder_is_found(disk_bench: Bench) -> None:
+    bench = disk_bench
+    limited = 'echo 20 >/proc/sys/user/max_inotify_watches && exec "$@"'
+    command = ["unshare", "-U", "-r", "sh", "-c", limited, "sh", *bench.studio.command("run")]
+    for number in range(30):
+        bench.drop(f"room {number}", bracket(1))
+    with bench.log.open("a") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment(KEY))
+    try:
+        bench.studio.wait_for_states(*["done"] * 30, within_seconds=60)
+        for number in range(5):
+            bench.drop(f"late room {number}", {"DSC0001.jpg": jpeg()})
+        bench.studio.wait_for_states(*["done"] * 35, within_seconds=60)
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    bench.check(*["done"] * 35, paid=35)
+
+
+def test_a_store_that_is_damaged_or_newer_stops_the_start_and_says_what_to_do(disk_bench: Bench) -> None:
+    bench = disk_bench
+    bench.studio.state.mkdir()
+    store = bench.studio.state / "jobs.sqlite"
+    store.write_bytes(b"SQLite format 3\0" + bytes(5000))
+    photos = bench.drop()
+    run = subprocess.run(
+        bench.studio.command("run", "--until-idle"),
+        capture_output=True,
+        text=True,
+        env=environment(KEY),
+        timeout=60,
+    )
+    assert run.returncode == 2
+    assert "jobs.sqlite" in run.stderr and "backup" in run.stderr and "Traceback" not in run.stderr
+    assert store.read_bytes() == b"SQLite format 3\0" + bytes(5000)
+    assert bench.in_inbox() == photos
