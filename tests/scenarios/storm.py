@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from functools import partial
@@ -47,9 +47,9 @@ class Story:
     originals: int = 0
 
 
-def play(seed: int, number: int, lane: Lane) -> Story:
+def play(number: int, planned: Plan, lane: Lane) -> Story:
     """One run. Its folder is left only if a promise was broken."""
-    story = Story(number, plan(seed, number))
+    story = Story(number, planned)
     bench = Bench(Studio(lane.root / f"run-{number}", **SETTINGS), lane.shop)
     for drop in story.plan.drops:
         bench.drop(drop.folder, drop.files, project=drop.project)
@@ -128,10 +128,10 @@ def judge(story: Story, bench: Bench) -> None:
             story.broken.append(f"no job was ever made of {drop.folder}")
 
 
-def storm(root: Path, seed: int, numbers: Iterable[int], lanes: int = LANES) -> list[Story]:
+def storm(root: Path, plans: Mapping[int, Plan], lanes: int = LANES) -> list[Story]:
     """Play these runs, several at a time."""
-    with Lanes(root, lanes) as open_lanes:
-        runs = [open_lanes.submit(partial(play, seed, number)) for number in numbers]
+    with Lanes(root, min(lanes, len(plans))) as open_lanes:
+        runs = [open_lanes.submit(partial(play, number, one)) for number, one in plans.items()]
         stories = []
         for run in as_completed(runs):
             stories.append(run.result())
@@ -180,6 +180,20 @@ def row(kind: str, stories: list[Story]) -> tuple[object, ...]:
     )
 
 
+def report(plans: Mapping[int, Plan], title: str, lanes: int) -> int:
+    """Play, print the table, and say by the exit code whether every promise held."""
+    root = Path(tempfile.mkdtemp(prefix="hotfolder-storm-"))
+    began = time.monotonic()
+    stories = storm(root, plans, lanes)
+    print(table(stories))
+    print(f"{title}, {time.monotonic() - began:.0f} s")
+    if any(story.lost or story.broken for story in stories):
+        print(f"What broke lies in {root}.")
+        return 1
+    shutil.rmtree(root)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Random crash-and-fault runs against the sandbox.")
     parser.add_argument("--runs", type=int, default=500)
@@ -188,16 +202,8 @@ def main() -> int:
     parser.add_argument("--lanes", type=int, default=LANES, help="how many at a time")
     chosen = parser.parse_args()
     numbers = range(1, chosen.runs + 1) if chosen.only is None else [chosen.only]
-    root = Path(tempfile.mkdtemp(prefix="hotfolder-storm-"))
-    began = time.monotonic()
-    stories = storm(root, chosen.seed, numbers, min(chosen.lanes, len(numbers)))
-    print(table(stories))
-    print(f"seed {chosen.seed}, {time.monotonic() - began:.0f} s")
-    if any(story.lost or story.broken for story in stories):
-        print(f"What broke lies in {root}.")
-        return 1
-    shutil.rmtree(root)
-    return 0
+    plans = {number: plan(chosen.seed, number) for number in numbers}
+    return report(plans, f"seed {chosen.seed}", chosen.lanes)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ SEED, RUNS = 20, 20
 
 
 def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path) -> None:
-    stories = storm(tmp_path / "storm", SEED, range(RUNS), lanes=4)
+    stories = storm(tmp_path / "storm", {number: plan(SEED, number) for number in range(RUNS)}, lanes=4)
     broken = [f"run {story.number}: {what}" for story in stories for what in (*story.lost, *story.broken)]
     assert broken == [], table(stories)
     assert sum(story.paid for story in stories) > RUNS

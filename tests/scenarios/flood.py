@@ -1,0 +1,83 @@
+"""A flood of files at once, which overruns the system's events: `python -m tests.scenarios.flood`.
+
+Exits 1 unless every photo was found and taken for its own set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from hotfolder.clock import SystemClock
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.routing import SettleRule
+from tests.support.pictures import jpeg
+
+PHOTOS_A_SET = 5
+
+
+async def flood(root: Path, files: int, patience_seconds: float) -> int:
+    """Write so many photos as fast as the disk takes them; how many were found."""
+    found: set[Path] = set()
+    complete = asyncio.Event()
+    decoder = Decoder()
+    inbox = Inbox(
+        root,
+        marker_id="flood",
+        first_start=True,
+        rule_for=lambda *_: SettleRule(quiet_seconds=None, expected_photos=None),
+        claimed=lambda *_: frozenset(),
+        settings=InboxSettings(
+            quiet_seconds=1.0, give_up_seconds=900.0, scan_seconds=10.0, limits=PictureLimits()
+        ),
+        decoder=decoder,
+        clock=SystemClock(),
+    )
+
+    async def deliver(event: InboxEvent) -> None:
+        assert isinstance(event, SetReady)
+        found.update(photo.path for photo in event.bracket_set.photos)
+        if len(found) >= files:
+            complete.set()
+
+    running = asyncio.create_task(inbox.run(deliver))
+    await asyncio.sleep(1.0)
+    await asyncio.to_thread(pour, root, files)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(complete.wait(), patience_seconds)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await decoder.close()
+    return len(found)
+
+
+def pour(root: Path, files: int) -> None:
+    photo = jpeg(1, (16, 12))
+    for number in range(0, files, PHOTOS_A_SET):
+        folder = root / "flood" / f"room {number}"
+        folder.mkdir(parents=True)
+        for position in range(min(PHOTOS_A_SET, files - number)):
+            (folder / f"DSC{position}.jpg").write_bytes(photo)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Drop a flood of photos at once and see that all are found.")
+    parser.add_argument("--files", type=int, default=30_000)
+    files: int = parser.parse_args().files
+    with tempfile.TemporaryDirectory(prefix="hotfolder-flood-") as root:
+        began = time.monotonic()
+        found = asyncio.run(flood(Path(root), files, patience_seconds=900))
+        print(f"{found} of {files} files found in {time.monotonic() - began:.0f} s")
+    return 0 if found == files else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
