@@ -12,7 +12,7 @@ from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, 
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job
 from hotfolder.jobs.tools import Tools, recipe_of
-from hotfolder.stager.answers import Answer, SignedUrl, parse_group
+from hotfolder.stager.answers import Answer, SignedUrl, parse_acceptance, parse_group
 from hotfolder.stager.refusals import ResultGone
 
 logger = log.get("merging")
@@ -59,10 +59,13 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
             lambda: tools.client.enhance(project_id, group_id),
             last_look=lambda: tools.look_again(job),
         )
+        call = await tools.desk(tools.ledger.known, key)
+        assert call is not None and call.answer is not None
+        parse_acceptance(Answer.from_json(call.answer))
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
-    call = await tools.desk(tools.ledger.known, key)
-    assert call is not None
+        call = await tools.desk(tools.ledger.known, key)
+        assert call is not None
     return call
 
 
