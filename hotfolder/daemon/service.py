@@ -24,7 +24,7 @@ from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.recheck import recheck
+from hotfolder.inbox.recheck import confirm_inbox, recheck
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store
@@ -39,6 +39,7 @@ from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Slots, Tools
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.stager.client import StagerClient
@@ -101,7 +102,8 @@ class Daemon:
         clear_leftovers(places)
         self.store = Store(open_store(places.state))
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
-        self.ledger.restore()
+        with local_trouble(places.state):
+            self.ledger.restore()
         self.telling = Telling(settings, self.clock, self.ledger)
         self.decoder = Decoder()
         self.tools = self._tools(access, places, passing)
@@ -148,6 +150,7 @@ class Daemon:
                 downloads=limits.downloads,
             ),
             recheck=recheck,
+            confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             passing=passing,
             counts=counts,
             result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),

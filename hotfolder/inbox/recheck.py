@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hotfolder.errors import SetChanged
+from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.inbox.root import Root
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.rules.sets import FileIdentity
 
@@ -25,3 +26,11 @@ def recheck(inbox: Path, project: str, folder: str, expected: Mapping[str, FileI
     joined = sorted(photos.keys() - expected.keys())
     if joined:
         raise SetChanged(f"{joined[0]} joined after its set had settled")
+
+
+def confirm_inbox(inbox: Path, *, marker_id: str) -> None:
+    """Raise LocalTrouble unless this is the inbox that holds the marker: what can't be seen in it counts as
+    gone only then. Writes nothing."""
+    doubt = Root(inbox, marker_id, first_start=False).check().degraded
+    if doubt:
+        raise LocalTrouble(doubt, hint="The work goes on by itself once the inbox is back.")

@@ -205,6 +205,7 @@ class Engine:
         try:
             await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:
+            await self.tools.confirm_gone(job)
             await self._move(job, Event.WITHDRAW, error)
         except BadJob as error:
             await self._move(job, Event.REFUSE, error)

@@ -30,6 +30,10 @@ Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity]], None]
 """Takes inbox, project, folder and the photos by name; raises SetChanged unless exactly they are there."""
 
 
+ConfirmInbox = Callable[[Path], None]
+"""Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
+
+
 @dataclass(frozen=True)
 class Places:
     """The folders. `inboxes` by name; `state` is ours alone."""
@@ -110,6 +114,7 @@ class Tools:
     clock: Clock
     slots: Slots
     recheck: Recheck
+    confirm_inbox: ConfirmInbox
     passing: Passing
     result_limits: PictureLimits
     merge_timeout_seconds: float
@@ -127,6 +132,10 @@ class Tools:
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
         inbox = self.places.inbox(job)
         await asyncio.to_thread(self.recheck, inbox, job.project, job.folder, expected)
+
+    async def confirm_gone(self, job: Job) -> None:
+        """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
+        await asyncio.to_thread(self.confirm_inbox, self.places.inbox(job))
 
 
 def recipe_of(job: Job) -> Recipe:

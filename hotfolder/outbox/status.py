@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +68,15 @@ def entry(line: StatusLine) -> str:
     return "\n".join(words)
 
 
+@contextmanager
+def still_there(inbox: Path) -> Iterator[None]:
+    """An inbox may go away at any moment, also between two steps of writing into it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
+
+
 def write_status(inbox: Path, text: str) -> None:
     """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet.
 
@@ -76,7 +86,7 @@ def write_status(inbox: Path, text: str) -> None:
     path, data = inbox / FILE_NAME, as_file(text)
     if not inbox.is_dir():
         raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE)
-    with local_trouble(inbox):
+    with local_trouble(inbox), still_there(inbox):
         if linking.status(path) is not None:
             present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
             if present == data:

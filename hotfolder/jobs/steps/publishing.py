@@ -98,6 +98,8 @@ def place_picture(
     extension = EXTENSIONS[result.format]
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
     original = whereabouts(tools, job, middle)
+    if not original.exists():
+        tools.confirm_inbox(tools.places.inbox(job))  # a picture whose photos are really gone is delivered
     copy = tools.places.work / f"{job.id}-{number}.{extension}"
     carry_over(
         original,
@@ -213,6 +215,7 @@ async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
                 move, source, target / file.name, expected=identity_of(file), shared=sharing
             )
         except SetChanged as error:
+            await tools.confirm_gone(job)
             logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
         tools.passing(Checkpoint.ORIGINAL_MOVED)
     return target
