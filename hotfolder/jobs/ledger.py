@@ -118,9 +118,11 @@ class Ledger:
             self.file.append(columns(call, without="id"), rows)
 
     def restore(self) -> int:
-        """Take over from the file what the database has lost; returns how many calls.
+        """Take over from the file what the database has lost, and write down what the file lacks.
 
-        A database that was restored from a backup knows less than the file, never more that matters.
+        A database that was restored from a backup knows less than the file. One that was just being written
+        when its process was killed knows one thing more. Returns how many calls were taken over. Raises
+        OSError, StoreError.
         """
         if self.file is None:
             return 0
@@ -141,6 +143,10 @@ class Ledger:
                 restored += 1
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
+        written = {one.call["uid"]: one.call["state"] for one in self.file.read()}
+        for call in self.all_calls():
+            if written.get(call.uid) != call.state and call.id is not None:
+                self._write_down(call, self.results(call.id))
         return restored
 
     def results(self, number: int) -> list[Result]:
