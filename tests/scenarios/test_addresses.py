@@ -15,10 +15,17 @@ from tests.support.rawserver import RawServer
 from tests.support.studio import Studio
 
 
-@pytest.mark.parametrize("fault", ["url-other-host", "url-private", "url-redirecting"])
-@pytest.mark.parametrize(("endpoint", "paid"), [("group-get", 1), ("sky", 2)])
+@pytest.mark.parametrize(
+    ("endpoint", "fault", "paid"),
+    [
+        ("group-get", "url-other-host", 1),
+        ("group-get", "url-private", 1),
+        ("group-get", "url-redirecting", 1),
+        ("sky", "url-redirecting", 2),
+    ],
+)
 async def test_an_address_that_leads_astray_is_never_followed(
-    bench: Bench, fault: str, endpoint: str, paid: int
+    bench: Bench, endpoint: str, fault: str, paid: int
 ) -> None:
     with RawServer(jpeg()) as stranger:
         bench.shop.goes_wrong({"endpoint": endpoint, "fault": fault, "to": stranger.origin})

@@ -8,11 +8,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from hotfolder.cli import hands
 from hotfolder.sandbox.ledger import charges
+from hotfolder.sandbox.signing import Signer, secret_of
 from tests.scenarios.bench import ELM, ROOM, Bench
-from tests.support.studio import MERGE, SKY, files_below
+from tests.support.audit import Audit
+from tests.support.studio import MERGE, SKY
 
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
@@ -75,22 +77,35 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     audit = bench.check(*["needs_attention"] * 3, "merging", paid=6)
     assert "three paid calls" in audit.seen.paused
     bench.shop.goes_wrong()
-    assert "go on" in bench.studio.call("resume").stdout
+    hands.resume(bench.studio.config)
     await bench.until_idle()
     bench.check(*["needs_attention"] * 3, "done", paid=7)
 
 
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
     await bench.until_idle()  # there is a store from now on
-    assert bench.studio.call("pause").returncode == 0
+    hands.pause(bench.studio.config, reason="the boss wants to look first")
     photos = bench.drop()
     await bench.until_idle()
     audit = bench.check("merging", paid=0)
-    assert "paused" in audit.jobs[0].reason
+    assert "the boss wants to look first" in audit.jobs[0].reason
     assert bench.in_inbox() == photos
-    assert bench.studio.call("resume").returncode == 0
+    hands.resume(bench.studio.config)
     await bench.until_idle()
     bench.check("done", paid=2)
+
+
+def resolve(
+    bench: Bench,
+    job: str,
+    *,
+    paid_result: str | None = None,
+    not_charged: bool = False,
+    giving_up: bool = False,
+) -> None:
+    hands.resolve(
+        job, bench.studio.config, paid_result=paid_result, not_charged=not_charged, giving_up=giving_up
+    )
 
 
 async def sky_in_doubt(bench: Bench) -> str:
@@ -106,8 +121,7 @@ async def sky_in_doubt(bench: Bench) -> str:
 async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
     [sky] = charges(bench.shop.data, SKY)[-1:]
-    told = bench.studio.call("resolve", job, "--paid-result", result_address(bench, sky.ids["image"]))
-    assert told.returncode == 0, told.stderr
+    resolve(bench, job, paid_result=result_address(bench, sky.ids["image"]))
     await bench.until_idle()
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
     bench.check("done", "superseded", paid=2)
@@ -115,21 +129,21 @@ async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_aga
 
 async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    assert bench.studio.call("resolve", job, "--not-charged").returncode == 0
+    resolve(bench, job, not_charged=True)
     await bench.until_idle()
     # The shop did charge: a person who errs pays, and nobody else can make the daemon do so.
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
     assert bench.studio.states() == ["done"]
-    assert bench.studio.call("verify").returncode == 0
+    assert Audit(bench.studio, ()).disagreements == []
 
 
 async def test_a_person_who_gives_up_has_a_failed_set_with_everything_in_its_place(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    assert bench.studio.call("resolve", job, "--give-up").returncode == 0
+    resolve(bench, job, giving_up=True)
     await bench.until_idle()
     assert bench.studio.states() == ["failed"]
     assert "living-room.jpg" in bench.delivered()
-    assert bench.studio.call("verify").returncode == 0
+    assert Audit(bench.studio, ()).disagreements == []
     assert bench.shop.bought() == 2
 
 
@@ -142,7 +156,7 @@ async def test_dragged_back_a_doubtful_set_is_not_bought_again_by_itself(bench: 
 
 async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    assert bench.studio.call("retry", job, "--pay-again").returncode == 0
+    hands.retry(job, bench.studio.config, pay_again=True)
     await bench.until_idle()
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (2, 2)
     bench.check("done", "superseded", paid=4)
@@ -162,7 +176,7 @@ async def test_a_store_that_was_restored_from_yesterday_pays_nothing_again(bench
     assert bench.shop.bought() == 3
     assert bench.events("ledger_restored_from_file")[0]["calls"] == 2
     assert bench.studio.states() == ["done", "done"]
-    assert bench.studio.call("verify").returncode == 0
+    assert Audit(bench.studio, ()).disagreements == []
     assert len(list((bench.studio.done / ELM / "originals").glob("living-room*"))) == 2
 
 
@@ -174,6 +188,20 @@ async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
     await bench.until_idle()
     assert bench.shop.bought() == 2
     assert bench.studio.states() == ["done"]
+
+
+async def test_a_ledger_file_that_lacks_its_end_or_is_lost_is_written_again_from_the_store(
+    bench: Bench,
+) -> None:
+    bench.drop()
+    await bench.until_idle()
+    ledger = bench.studio.state / "paid-calls.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    for left in (b"".join(lines[:-1]) + lines[-1][:40], b""):
+        ledger.write_bytes(left)
+        assert Audit(bench.studio, ()).disagreements != []
+        await bench.until_idle()
+        bench.check("done", paid=2)
 
 
 async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
@@ -204,23 +232,8 @@ async def test_a_name_that_is_taken_in_done_is_left_alone(bench: Bench) -> None:
 
 def result_address(bench: Bench, image: str) -> str:
     """A signed address of what the shop made of an image, as its owner would find it there."""
-    from hotfolder.sandbox.signing import Signer, secret_of
-
     with closing(sqlite3.connect(bench.shop.data / "sandbox.sqlite3")) as books:
         rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
     newest = max(rows, key=lambda row: (bench.shop.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
     storage = bench.shop.sandbox.storage_base_url
     return Signer(secret_of(bench.shop.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
-
-
-def test_every_file_in_the_state_folder_is_for_its_owner_alone(bench: Bench) -> None:
-    bench.drop()
-    asyncio.run(bench.until_idle())
-    open_to_all = [
-        name for name in files_below(bench.studio.state) if world_readable(bench.studio.state / name)
-    ]
-    assert (bench.studio.state.stat().st_mode & 0o007) == 0 or open_to_all == []
-
-
-def world_readable(path: Path) -> bool:
-    return bool(path.stat().st_mode & 0o004)
