@@ -50,6 +50,8 @@ def settle(
     free = _without(seen, claimed | given.keys())
     files, changed_at = _sightings(before, free, now)
     state = SetState(changed_at, files, given)
+    if not (free.photos or free.temporaries or free.obstacles):
+        return state, Nothing()  # nothing to pace: an emptied folder is looked at for as long as it is there
     verdict = _judge(state, free, now, pace_of(len(free.photos)), judgement_of)
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))

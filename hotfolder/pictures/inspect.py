@@ -30,6 +30,9 @@ from hotfolder.pictures.signature import read_signature
 from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
 
 _READ_BYTES = 1024 * 1024
+DECODED_PIXELS = (200, 200)
+"""What the decoder may shrink a JPEG to, to an eighth at the least: every byte is still read to the end, and
+brightness and signature look no closer."""
 _COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
 
 
@@ -99,12 +102,15 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 if image.width * image.height > limits.pixels:
                     raise _too_many_pixels(name, limits)
+                width, height = image.size
+                if kind == "JPEG":
+                    image.draft(image.mode, DECODED_PIXELS)
                 image.load()
                 exposure = read_exposure(image)
                 return PictureFacts(
                     format=kind,
-                    width=image.width,
-                    height=image.height,
+                    width=width,
+                    height=height,
                     orientation=exposure.orientation,
                     sha256=digest,
                     size_bytes=len(content),
