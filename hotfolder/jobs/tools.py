@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,11 +72,60 @@ class Places:
         return Sharing.of(self.inbox(job))
 
 
+Rank = tuple[int, str, str]
+PICTURE: Rank = (0, "", "")
+"""A merged picture on its way to an operation: it unblocks work that is paid for already."""
+
+
+def photo_rank(job: Job) -> Rank:
+    """Photos go up oldest set first."""
+    return (1, job.created_at, job.id)
+
+
+class Turns:
+    """So many at once; among those that wait, the lowest rank goes first, then who came first."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._came = itertools.count()
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def turn(self, rank: Rank) -> AsyncIterator[None]:
+        await self._enter(rank)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _enter(self, rank: Rank) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (rank, next(self._came), called))
+        try:
+            await called
+        except asyncio.CancelledError:
+            if called.done() and not called.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        while self._waiting:
+            called = heapq.heappop(self._waiting)[2]
+            if not called.done():
+                called.set_result(None)
+                return
+        self._free += 1
+
+
 class Slots:
     """How many of each kind may go on at once, over all jobs together."""
 
     def __init__(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
-        self.uploads = asyncio.Semaphore(uploads)
+        self.uploads = Turns(uploads)
+        self.addresses = Turns(2 * uploads)
         self.merges = asyncio.Semaphore(merges)
         self.operations = asyncio.Semaphore(operations)
         self.downloads = asyncio.Semaphore(downloads)
@@ -122,6 +174,8 @@ class Tools:
     counts: Counts = field(default_factory=Uncounted)
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)
+    merges_took: deque[float] = field(default_factory=lambda: deque(maxlen=16))
+    polling: int = 0
 
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""

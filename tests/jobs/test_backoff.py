@@ -33,3 +33,23 @@ def test_a_merge_of_half_an_hour_is_asked_for_less_than_a_hundred_times() -> Non
     while elapsed < 1800:
         elapsed, looks = elapsed + poll_seconds(elapsed), looks + 1
     assert looks < 100
+
+
+def test_a_merge_is_looked_at_often_once_it_is_likely_done() -> None:
+    """Earlier merges took 4 s: just before that the looks become dense; when it takes longer they thin out."""
+    assert poll_seconds(3.0, 4.0) == pytest.approx(0.8)
+    assert poll_seconds(3.9, 4.0) == pytest.approx(0.2)
+    assert poll_seconds(10.0, 4.0) < poll_seconds(10.0)
+
+
+@pytest.mark.parametrize("expected_seconds", [0.0, 3.0, 60.0, 600.0])
+@pytest.mark.parametrize("polling", [1, 64, 1000])
+def test_no_merge_is_noticed_too_late_whatever_earlier_ones_took(
+    expected_seconds: float, polling: int
+) -> None:
+    """At most 2 s or 10 % of a merge's own time is lost after its end."""
+    elapsed = 0.0
+    while elapsed < 1800:
+        pause = poll_seconds(elapsed, expected_seconds, polling)
+        assert 0.02 < pause <= max(2.0, 0.1 * elapsed)
+        elapsed += pause

@@ -75,7 +75,11 @@ async def bring_home(tools: Tools, call: Call) -> None:
     if await all_here(tools, await tools.desk(tools.ledger.results, call.id)):
         return
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
-        url = await wait_until_completed(tools, call)
+        tools.polling += 1
+        try:
+            url = await wait_until_completed(tools, call)
+        finally:
+            tools.polling -= 1
         try:
             result = await fetch(tools, call, 0, url)
         except (Damaged, ResultGone) as error:
@@ -107,6 +111,8 @@ async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
         elapsed = tools.clock.monotonic() - began
         status, url = await look(tools, call)
         if status == "completed" and url is not None:
+            if elapsed:
+                tools.merges_took.append(elapsed)
             return url
         if status in FAILED_STATUSES:
             await give_up(tools, call, f'its group ended with the status "{status}"')
@@ -117,7 +123,13 @@ async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
             await give_up(
                 tools, call, f'it was not completed within {limit_seconds:.0f} s (last: "{status}")'
             )
-        await tools.clock.sleep(min(poll_seconds(elapsed), max(limit_seconds - elapsed, 0.05)))
+        pause = poll_seconds(elapsed, shortest(tools), tools.polling)
+        await tools.clock.sleep(min(pause, max(limit_seconds - elapsed, 0.05)))
+
+
+def shortest(tools: Tools) -> float:
+    """What the quickest of the latest merges took, in seconds; 0 while none is known."""
+    return min(tools.merges_took, default=0.0)
 
 
 def named_by_person(call: Call) -> SignedUrl | None:

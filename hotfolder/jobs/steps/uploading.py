@@ -10,7 +10,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.tables import Job, JobFile
-from hotfolder.jobs.tools import Tools, identity_of, recipe_of
+from hotfolder.jobs.tools import Rank, Tools, identity_of, photo_rank, recipe_of
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import UploadSlot
 from hotfolder.stager.refusals import UrlExpired
@@ -46,7 +46,9 @@ async def upload(tools: Tools, job: Job) -> None:
     try:
         async with asyncio.TaskGroup() as uploads:
             for position, file in enumerate(await tools.photos(job), start=1):
-                uploads.create_task(upload_photo(tools, project_id, group_id, position, folder, file))
+                uploads.create_task(
+                    upload_photo(tools, photo_rank(job), project_id, group_id, position, folder, file)
+                )
     except BaseExceptionGroup as group:
         raise worst(group) from None
     await tools.desk(
@@ -75,13 +77,15 @@ async def api_project(tools: Tools, job: Job) -> str:
 
 
 async def upload_photo(
-    tools: Tools, project_id: str, group_id: str, position: int, folder: Path, file: JobFile
+    tools: Tools, rank: Rank, project_id: str, group_id: str, position: int, folder: Path, file: JobFile
 ) -> None:
     """Put one photo into the group, under a name of our own making."""
     photo = folder / file.name
-    async with tools.slots.uploads:
+    # The address is asked for outside of the turn: the line must not idle for its round trip.
+    async with tools.slots.addresses.turn(rank):
         await asyncio.to_thread(refuse_changed, photo, identity_of(file))
         slot = await upload_slot(tools, project_id, group_id, sent_name(position, file.format))
+    async with tools.slots.uploads.turn(rank):
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
                 async with tools.gate:

@@ -1,0 +1,74 @@
+"""Turns: so many at once, and who comes next."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from hotfolder.jobs.tools import PICTURE, Rank, Turns
+
+OLD: Rank = (1, "2026-01-01", "a")
+NEW: Rank = (1, "2026-01-02", "b")
+
+
+async def test_a_picture_goes_before_photos_and_the_oldest_set_before_younger_ones() -> None:
+    """Whoever waits longest is not first: a merged picture unblocks paid work, then the oldest set."""
+    turns, order = Turns(1), []
+
+    async def take(name: str, rank: Rank) -> None:
+        async with turns.turn(rank):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async with turns.turn(PICTURE):
+        waiting = [
+            asyncio.create_task(take(name, rank))
+            for name, rank in (("new", NEW), ("old 1", OLD), ("picture", PICTURE), ("old 2", OLD))
+        ]
+        await asyncio.sleep(0)
+    await asyncio.gather(*waiting)
+    assert order == ["picture", "old 1", "old 2", "new"]
+
+
+async def test_no_more_than_so_many_at_once() -> None:
+    """Of ten that come, three are in at any moment."""
+    turns, inside, most = Turns(3), 0, 0
+
+    async def take() -> None:
+        nonlocal inside, most
+        async with turns.turn(OLD):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(take() for _ in range(10)))
+    assert (inside, most) == (0, 3)
+
+
+@pytest.mark.parametrize("called_first", [False, True])
+async def test_who_is_cancelled_while_waiting_takes_no_turn_with_him(called_first: bool) -> None:
+    """Cancelled before or just when his turn has come: the next one is called."""
+    turns = Turns(1)
+    entered = asyncio.Event()
+
+    async def take() -> None:
+        async with turns.turn(OLD):
+            entered.set()
+
+    holder = turns.turn(OLD)
+    await holder.__aenter__()
+    impatient = asyncio.create_task(take())
+    await asyncio.sleep(0)
+    if called_first:
+        await holder.__aexit__(None, None, None)
+        impatient.cancel()
+    else:
+        impatient.cancel()
+        await asyncio.sleep(0)
+        await holder.__aexit__(None, None, None)
+    await asyncio.gather(impatient, return_exceptions=True)
+    assert not entered.is_set()
+    await asyncio.wait_for(take(), 1)
+    assert entered.is_set()
