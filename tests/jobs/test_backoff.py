@@ -36,7 +36,7 @@ def test_a_merge_of_half_an_hour_is_asked_for_less_than_a_hundred_times() -> Non
 
 
 def test_a_merge_is_looked_at_often_once_it_is_likely_done() -> None:
-    """Earlier merges took 4 s: just before that the looks become dense; when it takes longer they thin out."""
+    """Earlier merges took 4 s: just before that the looks become dense, and later they thin out."""
     assert poll_seconds(3.0, 4.0) == pytest.approx(0.8)
     assert poll_seconds(3.9, 4.0) == pytest.approx(0.2)
     assert poll_seconds(10.0, 4.0) < poll_seconds(10.0)
