@@ -13,6 +13,7 @@ from PIL import Image
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.tables import Call
 from hotfolder.sandbox.ledger import Entry
+from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -81,8 +82,11 @@ class Wreck:
 
     def charged(self, charges: list[Entry]) -> Counter[str]:
         """What the sandbox charged for calls of this studio, by route."""
-        known = {value for call in self.calls() for value in (call.group_id, call.image_id) if value}
+        known = self._ids()
         return Counter(entry.route for entry in charges if known & set(entry.ids.values()))
+
+    def _ids(self) -> set[str]:
+        return {value for call in self.calls() for value in (call.group_id, call.image_id) if value}
 
     def job(self) -> dict[str, str]:
         jobs = self.studio.status()["jobs"]
@@ -95,6 +99,10 @@ class Wreck:
         assert self.exit_codes[-1] == 0, text
         assert self.faults == [], text
         assert self.hidden() == []
+        originals = Originals()
+        originals.take(PROJECT, self.folder, self.photos)
+        own = [entry for entry in charges if self._ids() & set(entry.ids.values())]
+        assert list(Audit(self.studio, own).faults(originals, bound=2)) == [], text
         assert all(count == 1 for count in self.charged(charges).values()), self.charged(charges)
         assert self.charged(charges).keys() <= {MERGE, SKY}
 
