@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -229,10 +229,13 @@ class Store:
         with self.session() as session, session.begin():
             session.add(ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id))
 
-    def folders_taken(self, inbox: str, project: str) -> set[str]:
-        """Names under originals/ and failed/ that jobs of this project hold or are about to hold."""
+    def folders_taken(self, same_project: Callable[[str], bool]) -> set[str]:
+        """Names under originals/ and failed/ that jobs of these projects hold or are about to hold, whatever
+        inbox they came from."""
         with self.session() as session:
-            statement = select(Job.filed_as).where(Job.inbox == inbox, Job.project == project)
+            known = session.exec(select(Job.project).distinct()).all()
+            projects = [project for project in known if same_project(project)]
+            statement = select(Job.filed_as).where(col(Job.project).in_(projects))
             return {name for name in session.exec(statement).all() if name}
 
     def add_picture(self, picture: Picture) -> None:

@@ -208,3 +208,14 @@ async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
     await bench.until_idle()
     bench.check("done", "done", paid=2)
     assert bench.shop.bought(MERGE) == 2
+
+
+async def test_two_sets_that_want_the_same_folder_at_once_get_one_each(bench: Bench) -> None:
+    """Rooms that differ only in how their accents are spelt, so that both are filed under one name."""
+    rooms = [unicodedata.normalize(form, f"Küche {number}") for number in range(6) for form in ("NFC", "NFD")]
+    for room in rooms:
+        bench.drop(room)
+    await bench.until_idle()
+    bench.check(*["done"] * 12, paid=12)
+    filed = {path.name for path in (bench.studio.done / ELM / "originals").iterdir()}
+    assert filed == {f"Küche {number}{end}" for number in range(6) for end in ("", " (2)")}

@@ -19,7 +19,7 @@ from hotfolder.jobs.tables import Call, Job, JobFile, Picture, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.outbox.layout import originals_folder, receipts_folder
 from hotfolder.outbox.metadata import carry_over
-from hotfolder.outbox.names import operation_word, result_stem, safe_name
+from hotfolder.outbox.names import folded, operation_word, result_stem, safe_name
 from hotfolder.outbox.placing import move, place, reserve_folder
 from hotfolder.outbox.receipts import (
     Receipt,
@@ -194,6 +194,19 @@ async def file_originals(tools: Tools, job: Job) -> None:
     tools.passing(Checkpoint.JOB_ENDED)
 
 
+async def reserve(tools: Tools, job: Job, parent: Path) -> Job:
+    """Record a folder name that no other job has. Projects and folders that are spelt differently, or lie in
+    different inboxes, may ask for the same one at the same time."""
+
+    def same_project(project: str) -> bool:
+        return folded(safe_name(project)) == folded(safe_name(job.project))
+
+    async with tools.locks.hold("folder names"):
+        taken = await tools.desk(tools.store.folders_taken, same_project)
+        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.folder), taken=taken)
+        return await tools.desk(tools.store.change, job.id, filed_as=name)
+
+
 async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
     """Move every file of the job into a folder of its own below `parent`; returns the folder.
 
@@ -201,9 +214,7 @@ async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
     file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
     """
     if job.filed_as is None:
-        taken = await tools.desk(tools.store.folders_taken, job.inbox, job.project)
-        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.folder), taken=taken)
-        job = await tools.desk(tools.store.change, job.id, filed_as=name)
+        job = await reserve(tools, job, parent)
         tools.passing(Checkpoint.FOLDER_RESERVED)
     assert job.filed_as is not None
     target = parent / job.filed_as
