@@ -56,7 +56,8 @@ def put_back(places: Places, job: Job) -> None:
     folder = places.failed / safe_name(job.project) / (job.filed_as or "")
     if job.filed_as is None or not folder.is_dir():
         raise UsageError(f"{folder} is not there any more", hint="Drop the photos into the inbox again.")
-    target = places.folder(job)
+    # Back in the project's folder itself they would be grouped anew, with whatever lies there.
+    target = places.folder(job) if job.folder else places.folder(job) / job.filed_as
     sharing = places.sharing(job)
     moved = 0
     with local_trouble(folder):

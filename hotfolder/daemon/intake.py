@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble, RuleRefused
+from hotfolder.daemon.newjobs import new_job, refused_by_inbox
+from hotfolder.daemon.shoots import Shoots
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.store import NewFile, NewJob
-from hotfolder.jobs.tables import FileRole, Job
-from hotfolder.rules.names import split_name
-from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.routing import Rulebook, SettleRule, plan, settle_rule
-from hotfolder.rules.sets import BracketSet, FileIdentity
+from hotfolder.jobs.tables import Job
+from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
+from hotfolder.rules.sets import BracketSet, Photo
 
 logger = log.get("intake")
 
 LATE = timedelta(hours=1)
 """A photo that appears so soon after its folder's set was finished is taken for a straggler of that set."""
-
-NOTHING = Recipe(merge=False)
-"""What is made of a refused set: not even what was bought of its photos before is delivered."""
 
 Place = tuple[str, str, str]
 """Inbox name, project folder, set folder."""
@@ -41,6 +36,7 @@ class Intake:
         self.rulebook = rulebook
         self.clock = clock
         self.held: dict[Place, str] = {}
+        self.shoots = Shoots(engine)
         self.pending = 0
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
@@ -68,15 +64,49 @@ class Intake:
         place = (inbox, found.project, found.folder)
         self.held.pop(place, None)
         tools = self.engine.tools
+        if not found.folder:
+            return await self._accept_shoot(place, found)
         earlier = await tools.desk(tools.store.latest_of_folder, *place)
         if earlier is not None:
             photos = await tools.photos(earlier)
             why = straggler(found, earlier, len(photos))
             if why:
-                self.held[place] = why
-                logger.warning("set_held", project=found.project, folder=found.folder, reason=why)
-                return
+                return self._hold(place, why)
         await self.engine.submit(await asyncio.to_thread(new_job, inbox, found, self.rulebook(inbox)))
+
+    async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
+        tools = self.engine.tools
+        fresh = await self.shoots.fresh(place[0], found)
+        if fresh and not found.approved:
+            earlier = await tools.desk(tools.store.latest_of_folder, *place)
+            why = lone_latecomer(fresh, earlier) if earlier is not None else ""
+            if why:
+                return self._hold(place, why)
+        why = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
+        if why:
+            self._hold(place, why)
+
+    def _hold(self, place: Place, why: str) -> None:
+        self.held[place] = why
+        logger.warning("set_held", project=place[1], folder=place[2], reason=why)
+
+
+def lone_latecomer(photos: Sequence[Photo], earlier: Job) -> str:
+    """Why one photo of a flat drop must not be paid for by itself, soon after the rest; "" when it may."""
+    if len(photos) > 1 or (State(earlier.state) not in ACTIVE and too_late(photos, earlier)):
+        return ""
+    name = photos[0].path.name
+    return (
+        f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
+        " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
+        " else move it out"
+    )
+
+
+def too_late(photos: Sequence[Photo], earlier: Job) -> bool:
+    """Whether the photos came so long after a job had ended that they don't belong to it."""
+    until = datetime.fromisoformat(earlier.finished_at or earlier.updated_at) + LATE
+    return max(photo.identity.ctime_ns for photo in photos) / 1e9 > until.timestamp()
 
 
 def straggler(found: BracketSet, earlier: Job, earlier_photos: int) -> str:
@@ -86,72 +116,9 @@ def straggler(found: BracketSet, earlier: Job, earlier_photos: int) -> str:
         return f"{names} came while the rest of its set is being worked on; it waits for that to end"
     if earlier.state != State.DONE or earlier.finished_at is None or len(found.photos) >= earlier_photos:
         return ""
-    until = datetime.fromisoformat(earlier.finished_at) + LATE
-    newest = max(photo.identity.ctime_ns for photo in found.photos) / 1e9
-    if newest > until.timestamp():
+    if too_late(found.photos, earlier):
         return ""
     return (
         f"{names} came after its set had been merged, and is not paid for by itself. If it is a picture of"
         " its own, move it into a new folder; to make the set again with it, drop all its photos together"
     )
-
-
-def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
-    """The job that the rules make of a set; a refused one when they don't allow it. Reads file states."""
-    files = tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in found.photos)
-    files += companions(found.companions)
-    name = split_name(found.folder)
-    try:
-        decided = plan(rulebook, found.project, found.folder, len(found.photos))
-    except RuleRefused as error:
-        return NewJob(
-            inbox=inbox,
-            project=found.project,
-            folder=found.folder,
-            room=name.name or found.folder,
-            title=split_name(found.project).name or found.project,
-            files=files,
-            recipe=NOTHING,
-            reason=error.message,
-            hint=error.hint,
-        )
-    return NewJob(
-        inbox=inbox,
-        project=found.project,
-        folder=found.folder,
-        room=decided.room,
-        title=decided.project_title,
-        files=files,
-        recipe=decided.recipe,
-        route=decided.route,
-        again=decided.again,
-        middle=found.middle().path.name,
-    )
-
-
-def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
-    """The refused job of a set whose photos can't be used. They count as companions: nobody read them."""
-    return NewJob(
-        inbox=inbox,
-        project=event.project,
-        folder=event.folder,
-        room=split_name(event.folder).name or event.folder,
-        title=split_name(event.project).name or event.project,
-        files=companions(event.files),
-        recipe=NOTHING,
-        reason=event.reason,
-        hint=event.hint,
-    )
-
-
-def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
-    """The files that are still there, as they are now."""
-    found = []
-    for path in paths:
-        try:
-            seen = path.lstat()
-        except FileNotFoundError:
-            continue
-        identity = FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
-        found.append(NewFile(path.name, identity, FileRole.COMPANION))
-    return tuple(found)

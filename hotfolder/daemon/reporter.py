@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ logger = log.get("reporter")
 PAUSE_SECONDS = 1.0
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
+WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
@@ -107,9 +108,15 @@ class Reporter:
         ]
         return {
             "arriving": arriving,
-            "notices": [notice.text for notice in outlook.notices],
+            "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
             "degraded": outlook.degraded,
         }
+
+    def _kept_out(self, name: str) -> Iterator[str]:
+        for inbox, project in sorted(self.intake.shoots.kept):
+            if inbox == name:
+                there = self.inboxes[name].delivered(project, "")
+                yield from self.intake.shoots.notices(name, project, there)
 
 
 def met_before(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
@@ -121,7 +128,7 @@ def met_before(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
 
 
 def room(folder: str) -> str:
-    return split_name(folder).name or folder
+    return split_name(folder).name or folder or WHOLE_SHOOT
 
 
 def page(seen: Overview, inbox: str) -> str:

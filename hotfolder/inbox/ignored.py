@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 
-from hotfolder.pictures.formats import is_photo_name
+from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name
 
 MARKER_NAME = ".hotfolder-root"
 READY_NAME = ".ready"
@@ -63,6 +63,12 @@ def is_temporary(name: str) -> bool:
         or _RSYNC.fullmatch(name) is not None
         or (name.startswith(".") and is_photo_name(name))
     )
+
+
+def names_photo(name: str) -> bool:
+    """Whether the name of an unfinished file tells that it will be a photo."""
+    pieces = re.split(r"[.~ ]", name.lower())
+    return any(f".{piece}" in PHOTO_SUFFIXES for piece in pieces)
 
 
 def is_temporary_folder(name: str) -> bool:

@@ -128,6 +128,10 @@ class Inbox:
         self._again.add((project, folder))
         self._wake.set()
 
+    def delivered(self, project: str, folder: str) -> frozenset[str]:
+        """Names of the files there that were delivered and have not changed since."""
+        return self._ledger.given((project, folder))
+
     @property
     def place(self) -> tuple[int, int] | None:
         """Device and inode of the folder when it was last found to be the right one."""
@@ -271,7 +275,8 @@ class Inbox:
             return SetRefused(self._path, project, folder, files, verdict.reason, verdict.hint)
         photos = tuple(self._book.photo(self._path_of(key, file), file.identity) for file in verdict.photos)
         companions = tuple(self._path_of(key, file) for file in verdict.companions)
-        return SetReady(BracketSet(self._path, project, folder, photos, companions))
+        found = BracketSet(self._path, project, folder, photos, companions, verdict.approved)
+        return SetReady(found)
 
     def _tell_new_notices(self) -> None:
         standing = frozenset(self._ledger.notices())

@@ -65,6 +65,11 @@ class Ledger:
         for known in (self._states, self._verdicts, self._obstacles, self._to_judge):
             known.pop(key, None)
 
+    def given(self, key: SetKey) -> frozenset[str]:
+        """Names of the set's files that were in a verdict and are still there unchanged."""
+        state = self._states.get(key)
+        return frozenset(state.given) if state is not None else frozenset()
+
     def restart(self, now: float) -> None:
         """Let every set's quiet time begin anew, after a time in which nothing could be observed."""
         self._states = {key: restarted(state, now) for key, state in self._states.items()}

@@ -10,15 +10,13 @@ from hotfolder.pictures.formats import printable_name
 _NAMED = 3
 
 
-def outside_a_set(parent: Path, root: Path, names: list[str]) -> Notice:
-    """Photos lie in the inbox itself or in a project folder. `names` can be printed."""
-    where = "the inbox itself" if parent == root else f"the project folder {parent.name!r}"
-    example = "12 Elm Road/living-room" if parent == root else f"{parent.name}/living-room"
+def outside_a_set(root: Path, names: list[str]) -> Notice:
+    """Photos lie in the inbox itself. `names` can be printed."""
     return Notice(
-        parent,
+        root,
         NoticeKind.OUTSIDE_A_SET,
-        f"Left alone in {where}: {_some(names)}. Put each room's photos in a folder of their own, "
-        f"such as {example}.",
+        f"Left alone in the inbox itself: {_some(names)}. Put each room's photos in a folder of their own, "
+        "such as 12 Elm Road/living-room, or a whole shoot's in its project's folder.",
     )
 
 

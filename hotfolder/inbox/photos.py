@@ -63,6 +63,9 @@ class PhotoBook:
             height=facts.height,
             brightness=facts.brightness,
             exposure_value=facts.exposure_value,
+            orientation=facts.orientation,
+            capture=facts.capture,
+            signature=facts.signature,
         )
 
     def keep_only(self, paths: Set[Path]) -> None:

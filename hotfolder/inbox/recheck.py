@@ -14,7 +14,8 @@ from hotfolder.rules.sets import FileIdentity
 def recheck(inbox: Path, project: str, folder: str, expected: Mapping[str, FileIdentity]) -> None:
     """Raise SetChanged unless the set's folder holds exactly the `expected` photos (by name), untouched.
 
-    A photo that joined counts as a change too: it belongs into the picture that is about to be paid for.
+    A photo that joined counts as a change too: it belongs into the picture that is about to be paid for. Not
+    so in the project's folder itself (`folder` is ""), where other sets lie beside this one.
     """
     seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
     photos = {file.name: file.identity for file in seen.photos} if seen else {}
@@ -23,7 +24,7 @@ def recheck(inbox: Path, project: str, folder: str, expected: Mapping[str, FileI
             raise SetChanged(f"{name} is gone")
         if photos[name] != identity:
             raise SetChanged(f"{name} was changed after its set had settled")
-    joined = sorted(photos.keys() - expected.keys())
+    joined = sorted(photos.keys() - expected.keys()) if folder else []
     if joined:
         raise SetChanged(f"{joined[0]} joined after its set had settled")
 

@@ -16,6 +16,7 @@ from hotfolder.inbox.ignored import (
     is_ours,
     is_temporary,
     is_temporary_folder,
+    names_photo,
 )
 from hotfolder.inbox.snapshot import (
     Notice,
@@ -26,8 +27,8 @@ from hotfolder.inbox.snapshot import (
     Snapshot,
     natural_order,
 )
-from hotfolder.pictures.formats import is_photo_name, printable_name
-from hotfolder.rules.sets import FileIdentity
+from hotfolder.pictures.formats import is_photo_name, is_raw_name, printable_name
+from hotfolder.rules.sets import FileIdentity, sharing_stem
 
 _DEEPEST = 8
 
@@ -79,7 +80,9 @@ class _Pass:
             project = self._root / name
             try:
                 with os.scandir(project) as inner:
-                    folders = self._inner_folders(project, list(inner))
+                    found = list(inner)
+                    folders = self._inner_folders(project, found)
+                    self._flat_drop(name, found)
             except OSError as error:
                 self._missing(project, (name, ""), error)
                 continue
@@ -92,12 +95,25 @@ class _Pass:
         contents = _Contents(path)
         try:
             with os.scandir(path) as inner:
+                if not folder:
+                    self._flat_drop(project, list(inner))
+                    return
                 for entry in inner:
                     contents.take(entry)
         except OSError as error:
             self._missing(path, (project, folder), error)
             return
         self._folders[(project, folder)] = contents.as_set(project, folder)
+
+    def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> None:
+        """Take the photos that lie in the project's folder itself, if there are any."""
+        contents = _Contents(self._root / project)
+        for entry in entries:
+            if not _is_room(entry):
+                contents.take(entry)
+        found = contents.as_flat_drop(project)
+        if found.photos or found.temporaries or found.obstacles:
+            self._folders[found.key] = found
 
     def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
         """The names of real folders among `entries`; a notice for photos and for what can't be taken."""
@@ -115,12 +131,15 @@ class _Pass:
                 else:
                     folders.append(entry.name)
             elif stat.S_ISLNK(facts.st_mode):
-                if not is_junk_folder(entry.name):
+                # In a project's folder a photo's link is an obstacle to the flat drop there.
+                if not is_junk_folder(entry.name) and (parent == self._root or not is_photo_name(entry.name)):
                     self._notices.append(notices.link(parent, entry.name))
+            elif parent != self._root:
+                continue
             elif is_photo_name(entry.name) and not is_junk(entry.name) and not is_temporary(entry.name):
                 stray.append(printable_name(entry.name))
         if stray:
-            self._notices.append(notices.outside_a_set(parent, self._root, sorted(stray, key=natural_order)))
+            self._notices.append(notices.outside_a_set(parent, sorted(stray, key=natural_order)))
         return sorted(folders)
 
     def _missing(self, path: Path, key: SetKey, error: OSError) -> None:
@@ -149,9 +168,33 @@ class _Contents:
             photos=_in_order(self._photos),
             companions=_in_order(self._companions),
             temporaries=_in_order(self._temporaries),
-            obstacles=tuple(sorted(self._obstacles, key=lambda obstacle: natural_order(obstacle.name))),
+            obstacles=self._sorted_obstacles(),
             ready=self._ready,
         )
+
+    def as_flat_drop(self, project: str) -> SetFolder:
+        """What was taken of a project's folder itself, without what has nothing to do with its photos."""
+        pictures = [file.name for file in self._photos if not is_raw_name(file.name)]
+        twins = set(sharing_stem((file.name for file in self._photos if is_raw_name(file.name)), pictures))
+        photos = [file for file in self._photos if file.name not in twins]
+        beside = set(
+            sharing_stem((file.name for file in self._companions), (file.name for file in photos))
+        )
+        companions = [file for file in self._companions if file.name in beside]
+        companions += [file for file in self._photos if file.name in twins]
+        return SetFolder(
+            project=project,
+            folder="",
+            photos=_in_order(photos),
+            companions=_in_order(companions),
+            temporaries=_in_order([file for file in self._temporaries if names_photo(file.name)]),
+            obstacles=self._sorted_obstacles(blocking_only=True),
+            ready=self._ready,
+        )
+
+    def _sorted_obstacles(self, *, blocking_only: bool = False) -> tuple[Obstacle, ...]:
+        found = [obstacle for obstacle in self._obstacles if obstacle.blocks or not blocking_only]
+        return tuple(sorted(found, key=lambda obstacle: natural_order(obstacle.name)))
 
     def take(self, entry: os.DirEntry[str]) -> None:
         """Sort one entry."""
@@ -215,6 +258,10 @@ def _files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_resul
 
 def _in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:
     return tuple(sorted(files, key=lambda file: natural_order(file.name)))
+
+
+def _is_room(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not is_temporary_folder(entry.name)
 
 
 def _lstat(entry: os.DirEntry[str]) -> os.stat_result | None:

@@ -44,9 +44,12 @@ def settle(
     `pace_of` takes the number of photos that remain.
 
     `Ready` and `Refused` are said once: their files are `given` in the returned state, and left out for as
-    long as they are there unchanged.
+    long as they are there unchanged. A flat drop is said anew, all that isn't claimed of it, when anything
+    of it changes or `.ready` appears; it is never refused as a whole, but waits for somebody to mend it.
     """
     given = _still_given(before, seen)
+    if seen.flat and not _same_drop(before, seen, claimed):
+        given = {}
     free = _without(seen, claimed | given.keys())
     files, changed_at = _sightings(before, free, now)
     state = SetState(changed_at, files, given)
@@ -55,6 +58,8 @@ def settle(
     verdict = _judge(state, free, now, pace_of(len(free.photos)), judgement_of)
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))
+    elif isinstance(verdict, Refused) and seen.flat:
+        verdict = Waiting(len(free.photos), f"{verdict.reason} {verdict.hint}".strip(), may_proceed=False)
     elif isinstance(verdict, Refused):
         state = _give(state, verdict.files)
     return state, verdict
@@ -75,6 +80,16 @@ def _still_given(before: SetState | None, seen: SetFolder) -> dict[str, FileIden
         return {}
     there = {file.name: file.identity for file in _all_files(seen)}
     return {name: identity for name, identity in before.given.items() if there.get(name) == identity}
+
+
+def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]) -> bool:
+    """Whether all that no job has of a flat drop was given before, in the same state, and nothing is gone."""
+    given = before.given if before is not None else {}
+    free = _without(seen, claimed)
+    signal = free.signal()
+    files = (*free.photos, *free.companions, *((signal,) if signal else ()))
+    known = {name: identity for name, identity in given.items() if name not in claimed}
+    return {file.name: file.identity for file in files} == known
 
 
 def _without(seen: SetFolder, names: frozenset[str]) -> SetFolder:
@@ -197,14 +212,8 @@ class _Look:
 
     def _hurried(self) -> bool:
         expected = self._pace.expected_photos
-        return self._signalled() or (expected is not None and len(self._free.photos) == expected)
-
-    def _signalled(self) -> bool:
-        """Whether `.ready` was written after every photo. One copied along with them says nothing."""
-        ready = self._free.ready
-        if ready is None:
-            return False
-        return all(ready.identity.ctime_ns >= file.identity.ctime_ns for file in self._free.photos)
+        signalled = self._free.signal() is not None
+        return signalled or (expected is not None and len(self._free.photos) == expected)
 
     def _all_complete(self, due_at: Mapping[SeenFile, float]) -> bool:
         return all(
@@ -227,8 +236,10 @@ class _Look:
         ]
 
     def _ready(self) -> Ready:
-        signal = (self._free.ready,) if self._free.ready is not None else ()
-        return Ready(self._free.photos, (*self._free.companions, *signal))
+        free = self._free
+        ready = free.signal() if free.flat else free.ready
+        signal = (ready,) if ready is not None else ()
+        return Ready(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
 
     def _refused(self, bad: list[Judgement]) -> Refused:
         more = (

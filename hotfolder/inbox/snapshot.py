@@ -57,6 +57,9 @@ class Obstacle:
 class SetFolder:
     """One `inbox/<project>/<folder>/`; every tuple is in natural name order.
 
+    `folder` is "" for the project's folder itself, a flat drop of a whole shoot: its companions are only the
+    files that share a photo's stem, such as the RAW file beside a JPEG.
+
     `ready` is the `.ready` file where there is one. `temporaries` are files of a transfer under way, by their
     path relative to the folder.
     """
@@ -72,6 +75,17 @@ class SetFolder:
     @property
     def key(self) -> SetKey:
         return (self.project, self.folder)
+
+    @property
+    def flat(self) -> bool:
+        return not self.folder
+
+    def signal(self) -> SeenFile | None:
+        """The `.ready` file if it was written after every photo. One copied along with them says nothing."""
+        ready = self.ready
+        if ready is None or any(file.identity.ctime_ns > ready.identity.ctime_ns for file in self.photos):
+            return None
+        return ready
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,10 +79,11 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The set as it is to be made, once."""
+    """The set as it is to be made, once. `approved`: `.ready` was written after its photos."""
 
     photos: tuple[SeenFile, ...]
     companions: tuple[SeenFile, ...]
+    approved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

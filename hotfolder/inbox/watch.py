@@ -67,6 +67,8 @@ class Hints:
         with self._lock:
             if len(inner) >= 3:
                 self._keys.add((inner[0], inner[1]))
+            elif len(inner) == 2 and not folder:
+                self._keys.add((inner[0], ""))
             else:
                 self._everything = True
             if self._woken:

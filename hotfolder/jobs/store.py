@@ -180,6 +180,14 @@ class Store:
             )
             return session.exec(statement.order_by(col(Job.created_at).desc()).limit(1)).first()
 
+    def rooms(self, inbox: str, project: str) -> set[str]:
+        """The rooms of a project that have or had a job, one that was withdrawn aside."""
+        with self.session() as session:
+            statement = select(Job.room).where(
+                Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN
+            )
+            return set(session.exec(statement).all())
+
     def identity(self, at: datetime) -> str:
         """The store's own id, made at the first call."""
         known = self.bulletin("identity")

@@ -67,6 +67,12 @@ class Job(SQLModel, table=True):
     updated_at: str
     finished_at: str | None = None
 
+    @property
+    def shown_folder(self) -> str:
+        """What the set's folder is called in done/ and failed/ and before people: its room's name where its
+        photos lay in the project's folder itself."""
+        return self.folder or self.room
+
 
 class JobFile(SQLModel, table=True):
     """One file of a job, as it was when the set had settled."""

@@ -69,6 +69,11 @@ def is_photo_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in PHOTO_SUFFIXES
 
 
+def is_raw_name(name: str) -> bool:
+    """Whether a file of this name is a camera's RAW file."""
+    return PurePath(name).suffix.lower() in _RAW_SUFFIXES
+
+
 def foreign_format(head: bytes) -> str | None:
     """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):

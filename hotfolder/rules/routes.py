@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from hotfolder.rules.grouping.model import OverSeven
+from hotfolder.rules.grouping.naming import NameScheme
 from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.stager.operations import HdrOptions, Operation, Parameters
@@ -34,6 +36,13 @@ class SinglePhoto(StrEnum):
 
     MERGE = "merge"
     REFUSE = "refuse"
+
+
+class GroupMode(StrEnum):
+    """Whether the sets of a whole shoot start by themselves where nothing is doubtful about them."""
+
+    AUTO = "auto"
+    REVIEW = "review"
 
 
 def _as_list(value: object) -> object:
@@ -138,10 +147,25 @@ class RouteBase(Frozen):
         description="Seconds without any change before a set starts, instead of settle.quiet_seconds.",
     )
     brackets: PhotoNumber | None = Field(
-        default=None, description="The number of photos that makes a set complete: it then starts at once."
+        default=None,
+        description="The number of photos that makes a set complete: it then starts at once."
+        " A whole shoot in one folder is counted off in sets of so many.",
     )
     single_photo: SinglePhoto | None = Field(
         default=None, description="What becomes of one photo alone without operations: merge or refuse."
+    )
+    group: GroupMode | None = Field(
+        default=None,
+        description="Photos that lie in the project's folder itself: auto makes the sets that are beyond"
+        " doubt, review waits for `hotfolder approve` or a .ready file in any case.",
+    )
+    over_seven: OverSeven | None = Field(
+        default=None,
+        description="A set of more than seven photos in a whole shoot: refuse, split or spread.",
+    )
+    name_sets: NameScheme | None = Field(
+        default=None,
+        description="What the sets of a whole shoot are called: numbered (12 Elm Road-01) or first_file.",
     )
 
 

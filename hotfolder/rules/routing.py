@@ -102,8 +102,13 @@ def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int)
     `quiet_seconds` is the longest of all routes that the set may still come to, and can only become
     shorter. `expected_photos` is the smallest number at which the route that then matches has just that
     many `brackets`, and no earlier route could still take a larger set.
+
+    A whole shoot (`folder` is "") has no number of photos; it waits as long as any of its routes says.
     """
-    matching = _matching_by_name(rulebook, project, folder)
+    matching = matching_by_name(rulebook, project, folder)
+    if not folder:
+        named = [route.quiet_seconds for route in matching if route.quiet_seconds is not None]
+        return SettleRule(quiet_seconds=max(named, default=None), expected_photos=None)
     lowest = max(photo_count, 1)
     counts = range(lowest, max(lowest, MOST_PHOTOS) + 1)
     routes = [_first_for_count(matching, count) for count in counts]
@@ -121,7 +126,8 @@ def settle_rule(rulebook: Rulebook, project: str, folder: str, photo_count: int)
     return SettleRule(quiet_seconds=longest, expected_photos=next(expected, None))
 
 
-def _matching_by_name(rulebook: Rulebook, project: str, folder: str) -> list[Route]:
+def matching_by_name(rulebook: Rulebook, project: str, folder: str) -> list[Route]:
+    """The routes that fit by project, room and tags, whatever the number of photos. Never raises."""
     project_parts, room_parts = split_name(project), split_name(folder)
     found = ((typed, rulebook.tags.find(typed)) for typed in (*room_parts.tags, *project_parts.tags))
     tags = tuple(tag.name if tag else typed for typed, tag in found)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+
+from hotfolder.capture import Capture
 
 MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, section 2.3
 
@@ -11,6 +14,12 @@ MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, sect
 def sent_name(number: int, format: str) -> str:
     """The name under which the API gets a set's photo `number` (from 1): ours, never the user's."""
     return f"{number:02d}.{'png' if format == 'PNG' else 'jpg'}"
+
+
+def sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
+    """Those of `names` that travel with one of `photos`: `a.xmp` and `a.jpg.xmp` with `a.jpg`."""
+    stems = {stem.casefold() for photo in photos for stem in (photo, PurePath(photo).stem)}
+    return [name for name in names if PurePath(name).stem.casefold() in stems]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,8 @@ class Photo:
     """One exposure, whole and readable when it was looked at.
 
     `path` is absolute and keeps the raw name. `exposure_value` is EV100 from EXIF (higher is darker), None
-    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white).
+    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white). `orientation`, `capture` and
+    `signature` are as in `PictureFacts`.
     """
 
     path: Path
@@ -39,6 +49,9 @@ class Photo:
     height: int
     brightness: float
     exposure_value: float | None = None
+    orientation: int = 1
+    capture: Capture | None = None
+    signature: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -49,7 +62,9 @@ class Photo:
 class BracketSet:
     """A settled folder: its photos by name, and the other files that travel with them.
 
-    `project` and `folder` are the raw folder names; `folder` still has its tags.
+    `project` and `folder` are the raw folder names; `folder` still has its tags, and is "" for the photos
+    that lie in the project's folder itself: a whole shoot, not grouped yet. `approved`: a person has said
+    since that they may be made as they are.
     """
 
     inbox: Path
@@ -57,6 +72,7 @@ class BracketSet:
     folder: str
     photos: tuple[Photo, ...]
     companions: tuple[Path, ...] = ()
+    approved: bool = False
 
     @property
     def path(self) -> Path:

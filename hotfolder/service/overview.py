@@ -125,7 +125,7 @@ def line_of(job: Job, paused: str) -> Line:
         inbox=job.inbox,
         project=job.project,
         room=job.room,
-        folder=job.folder,
+        folder=job.shown_folder,
         state=job.state,
         reason=reason,
         hint=job.hint,

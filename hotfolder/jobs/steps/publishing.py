@@ -145,7 +145,7 @@ def receipt_of(
         job_id=job.id,
         project=job.project,
         room=job.room,
-        folder=job.folder,
+        folder=job.shown_folder,
         finished_at=datetime.fromisoformat(job.finished_at or job.updated_at),
         api_origin=job.origin,
         api_project_id=job.api_project_id,
@@ -203,7 +203,7 @@ async def reserve(tools: Tools, job: Job, parent: Path) -> Job:
 
     async with tools.locks.hold("folder names"):
         taken = await tools.desk(tools.store.folders_taken, same_project)
-        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.folder), taken=taken)
+        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
         return await tools.desk(tools.store.change, job.id, filed_as=name)
 
 

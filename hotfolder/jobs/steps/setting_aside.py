@@ -27,7 +27,7 @@ async def set_aside(tools: Tools, job: Job) -> None:
     halted = job.state == State.HALTING
     text = reason_text(
         project=job.project,
-        folder=job.folder,
+        folder=job.shown_folder,
         title=f"{job.room}: this set needs a person"
         if halted
         else f"{job.room}: this set could not be finished",

@@ -1,0 +1,78 @@
+"""What the store needs to know of a job to be: from a settled set, or from one that can't be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hotfolder.errors import RuleRefused
+from hotfolder.inbox.events import SetRefused
+from hotfolder.jobs.store import NewFile, NewJob
+from hotfolder.jobs.tables import FileRole
+from hotfolder.rules.names import split_name
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.sets import BracketSet, FileIdentity
+
+NOTHING = Recipe(merge=False)
+"""What is made of a refused set: not even what was bought of its photos before is delivered."""
+
+
+def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
+    """The job that the rules make of a set; a refused one when they don't allow it. Reads file states."""
+    files = tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in found.photos)
+    files += companions(found.companions)
+    name = split_name(found.folder)
+    try:
+        decided = plan(rulebook, found.project, found.folder, len(found.photos))
+    except RuleRefused as error:
+        return NewJob(
+            inbox=inbox,
+            project=found.project,
+            folder=found.folder,
+            room=name.name or found.folder,
+            title=split_name(found.project).name or found.project,
+            files=files,
+            recipe=NOTHING,
+            reason=error.message,
+            hint=error.hint,
+        )
+    return NewJob(
+        inbox=inbox,
+        project=found.project,
+        folder=found.folder,
+        room=decided.room,
+        title=decided.project_title,
+        files=files,
+        recipe=decided.recipe,
+        route=decided.route,
+        again=decided.again,
+        middle=found.middle().path.name,
+    )
+
+
+def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
+    """The refused job of a set whose photos can't be used. They count as companions: nobody read them."""
+    return NewJob(
+        inbox=inbox,
+        project=event.project,
+        folder=event.folder,
+        room=split_name(event.folder).name or event.folder,
+        title=split_name(event.project).name or event.project,
+        files=companions(event.files),
+        recipe=NOTHING,
+        reason=event.reason,
+        hint=event.hint,
+    )
+
+
+def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
+    """The files that are still there, as they are now."""
+    found = []
+    for path in paths:
+        try:
+            seen = path.lstat()
+        except FileNotFoundError:
+            continue
+        identity = FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        found.append(NewFile(path.name, identity, FileRole.COMPANION))
+    return tuple(found)

@@ -1,0 +1,143 @@
+"""From a whole shoot in a project's folder to one job for each of its sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.daemon.newjobs import NOTHING, companions, new_job
+from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.store import NewFile, NewJob
+from hotfolder.jobs.tables import FileRole
+from hotfolder.rules.names import split_name
+from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
+from hotfolder.rules.shoots import Shoot, group_shoot
+
+logger = log.get("shoots")
+
+Kept = dict[str, tuple[FileIdentity, str]]
+"""Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
+
+
+class Shoots:
+    """Groups flat drops and submits their sets. `kept` is by inbox and project."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.kept: dict[tuple[str, str], Kept] = {}
+
+    async def fresh(self, inbox: str, found: BracketSet) -> tuple[Photo, ...]:
+        """The photos of the drop that are no job's and were not kept out before."""
+        tools = self.engine.tools
+        read = as_kept(await tools.desk(tools.store.bulletin, title(inbox, found.project)))
+        there = {photo.path.name: photo.identity for photo in found.photos}
+        kept = {name: one for name, one in read.items() if there.get(name) == one[0]}
+        self.kept[inbox, found.project] = kept
+        taken = self.engine.claimed(inbox, found.project, "")
+        return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
+
+    async def take(
+        self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook
+    ) -> str:
+        """Make the jobs of `fresh`; or say why a person must look first, and make none."""
+        tools = self.engine.tools
+        if fresh:
+            given = await tools.desk(tools.store.rooms, inbox, found.project)
+            shoot = await asyncio.to_thread(group_shoot, rulebook, found.project, fresh, given)
+            if shoot.asks and not found.approved:
+                return told(found, shoot)
+            # First, so that a crash in between never makes a picture of a photo that was kept out.
+            await self._keep_out(inbox, found, shoot)
+            for new in await asyncio.to_thread(jobs_of, inbox, found, shoot, rulebook):
+                await self.engine.submit(new)
+            logger.info("shoot_taken", project=found.project, sets=len(shoot.sets), kept_out=shoot.kept_out)
+        if found.approved:
+            await asyncio.to_thread(remove_signal, found.path / READY_NAME)
+        return ""
+
+    async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
+        tools = self.engine.tools
+        identities = {photo.path.name: photo.identity for photo in found.photos}
+        new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
+        kept = {**self.kept.get((inbox, found.project), {}), **new}
+        await tools.desk(tools.store.post, title(inbox, found.project), as_json(kept), tools.clock.now())
+        self.kept[inbox, found.project] = kept
+
+    def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
+        """What is said of the photos kept out of that project's sets, as far as they are still `there`."""
+        kept = self.kept.get((inbox, project), {})
+        return [
+            f"Left alone in {project}: {reason} It stays there; move it away when you don't need it."
+            for name, (_, reason) in sorted(kept.items())
+            if name in there
+        ]
+
+
+def title(inbox: str, project: str) -> str:
+    return f"kept out of {inbox}/{project}"
+
+
+def as_json(kept: Kept) -> dict[str, object]:
+    return {
+        name: [one.size_bytes, one.mtime_ns, one.ctime_ns, one.inode, reason]
+        for name, (one, reason) in kept.items()
+    }
+
+
+def as_kept(content: object) -> Kept:
+    if not isinstance(content, Mapping):
+        return {}
+    return {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
+
+
+def told(found: BracketSet, shoot: Shoot) -> str:
+    """Why the drop is held, and what to do."""
+    return (
+        f"{shoot.asks}. `hotfolder explain` shows its sets; `hotfolder approve` or a file named .ready in"
+        f" the folder {found.project} lets them be made as they are"
+    )
+
+
+def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
+    """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
+    left = {path.name: path for path in found.companions if path.name != READY_NAME}
+
+    def beside(photos: Sequence[Photo]) -> tuple[Path, ...]:
+        names = sharing_stem(list(left), [photo.path.name for photo in photos])
+        return tuple(left.pop(name) for name in names)
+
+    jobs = []
+    for each in shoot.sets:
+        room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
+        jobs.append(replace(new_job(inbox, room, rulebook), folder="", room=each.name))
+    for refused in shoot.refused:
+        files = tuple(
+            NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in refused.photos
+        )
+        jobs.append(
+            NewJob(
+                inbox=inbox,
+                project=found.project,
+                folder="",
+                room=refused.name,
+                title=split_name(found.project).name or found.project,
+                files=files + companions(beside(refused.photos)),
+                recipe=NOTHING,
+                reason=refused.reason,
+                hint=refused.hint,
+            )
+        )
+    return jobs
+
+
+def remove_signal(path: Path) -> None:
+    """It was for this grouping alone. One that can't be removed is older than whatever comes next."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        logger.warning("ready_file_left", path=str(path), reason=error.strerror or str(error))

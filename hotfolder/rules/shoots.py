@@ -1,0 +1,140 @@
+"""A whole shoot in one folder: by which settings it is grouped, into which sets, and whether a person is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.model import (
+    Grouping,
+    GroupingOptions,
+    GroupingPhoto,
+    Method,
+    OverSeven,
+    RefusedSet,
+)
+from hotfolder.rules.grouping.naming import NameScheme, name_sets
+from hotfolder.rules.names import split_name
+from hotfolder.rules.routes import GroupMode
+from hotfolder.rules.routing import Rulebook, matching_by_name
+from hotfolder.rules.sets import Photo
+
+MOST_DOUBTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ShootRule:
+    """How a project's flat drop is grouped: each setting from the first route that says one."""
+
+    review: bool
+    options: GroupingOptions
+    names: NameScheme
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A set of a shoot under the name that it gets; `photos` by name."""
+
+    name: str
+    photos: tuple[Photo, ...]
+    evidence: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NamedRefusal:
+    """A set that can't be made, under the name that it gets."""
+
+    name: str
+    photos: tuple[Photo, ...]
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Shoot:
+    """A grouped drop. `kept_out` says why, by file name. `asks` says why a person must look first, "" when
+    nobody must."""
+
+    sets: tuple[NamedSet, ...]
+    refused: tuple[NamedRefusal, ...]
+    kept_out: dict[str, str]
+    notices: tuple[str, ...]
+    doubts: tuple[str, ...]
+    asks: str
+
+
+def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
+    """The settings for the photos that lie in the folder of `project`, its raw name, itself."""
+    routes = matching_by_name(rulebook, project, "")
+    counts = (
+        route.brackets
+        for route in routes
+        if route.brackets is not None and (route.match.photos is None or route.brackets in route.match.photos)
+    )
+    brackets = next(counts, None)
+    mode = next((route.group for route in routes if route.group is not None), GroupMode.AUTO)
+    over_seven = next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
+    names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
+    method = Method.AUTO if brackets is None else Method.COUNT
+    return ShootRule(
+        mode is GroupMode.REVIEW,
+        GroupingOptions(method=method, brackets=brackets, over_seven=over_seven),
+        names,
+    )
+
+
+def group_shoot(
+    rulebook: Rulebook, project: str, photos: Sequence[Photo], given: Collection[str] = ()
+) -> Shoot:
+    """Group `photos`, one or more. `given` are the names of the project's earlier sets."""
+    rule = shoot_rule(rulebook, project)
+    by_name = {photo.path.name: photo for photo in photos}
+    grouping = group([_as_grouped(photo) for photo in photos], rule.options)
+    names = name_sets(grouping, rule.names, split_name(project).name or project, given)
+
+    def own(members: Sequence[GroupingPhoto]) -> tuple[Photo, ...]:
+        return tuple(by_name[name] for name in sorted(member.name for member in members))
+
+    sets = tuple(
+        NamedSet(name, own(each.photos), each.evidence, each.doubts)
+        for name, each in zip(names, grouping.sets, strict=False)
+    )
+    refused = tuple(
+        _refusal(name, own(each.photos), each)
+        for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
+    )
+    kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
+    asks = _asks(rule, grouping, sets)
+    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, asks)
+
+
+def _refusal(name: str, photos: tuple[Photo, ...], refused: RefusedSet) -> NamedRefusal:
+    return NamedRefusal(name, photos, refused.reason, refused.hint)
+
+
+def _asks(rule: ShootRule, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
+    if grouping.sure and not rule.review:
+        return ""
+    doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
+    shown = doubts[:MOST_DOUBTS]
+    if len(doubts) > len(shown):
+        shown.append(f"and {len(doubts) - len(shown)} doubts more")
+    why = "; ".join(shown) or "its route asks for a review"
+    number = f"{len(sets)} set{'' if len(sets) == 1 else 's'}"
+    return f"{number}, held for a person: {why}"
+
+
+def _as_grouped(photo: Photo) -> GroupingPhoto:
+    return GroupingPhoto(
+        name=photo.path.name,
+        width=photo.width,
+        height=photo.height,
+        brightness=photo.brightness,
+        sha256=photo.sha256,
+        orientation=photo.orientation,
+        signature=photo.signature,
+        capture=photo.capture,
+        modified_seconds=photo.identity.mtime_ns / 1e9,
+    )
