@@ -115,6 +115,18 @@ def explain(
 
 
 @app.command()
+def approve(
+    project: Annotated[str, typer.Argument(help="The project's folder in an inbox, or its name.")],
+    config: Config = CONFIG,
+) -> None:
+    """Let a whole shoot that is held be made as `explain` shows it: puts .ready into its folder."""
+    from hotfolder.cli.shoots import approve as command
+
+    with told():
+        raise typer.Exit(command(project, config))
+
+
+@app.command()
 def status(config: Config = CONFIG, as_json: AsJson = False) -> None:
     """Show what is waiting, running, finished, or needs a person."""
     from hotfolder.cli.status import status as command

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.cli.problems import FAILED
+from hotfolder.cli.shoots import ShootAnswer, explain_shoot
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.scan import scan_folders
+from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.jobs.chain import bought, read_chain
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.keys import scope_key
@@ -56,10 +58,12 @@ class Answer:
 
 
 def explain(path: Path, config: Path, *, as_json: bool) -> int:
-    """Explain a set's folder, or every set of a project's folder. 1 when one would be refused."""
+    """Explain a set's folder, or a project's with every set in it. 1 when one would be refused."""
     settings = load(config, os.environ)
-    folders = sets_below(path)
-    answers = [answer(settings, folder) for folder in folders]
+    answers = [
+        shoot_answer(settings, folder) if is_project(settings, folder) else answer(settings, folder)
+        for folder in sets_below(settings, path)
+    ]
     if as_json:
         told = [one.as_dict() for one in answers]
         print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
@@ -68,23 +72,48 @@ def explain(path: Path, config: Path, *, as_json: bool) -> int:
     return FAILED if any(one.problems for one in answers) else 0
 
 
-def sets_below(path: Path) -> list[Path]:
-    """The folder itself when photos lie in it, else the folders in it that hold some. Raises UsageError."""
+def sets_below(settings: Settings, path: Path) -> list[Path]:
+    """The folder itself when photos lie in it, else the folders in it that hold some; both for a project's
+    folder in an inbox. Raises UsageError."""
     folder = path.absolute()
     if not folder.is_dir():
         raise UsageError(f"{path} is not a folder", hint="Give a room's folder, or a project's.")
     candidates = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
-    found = [one for one in candidates if names_in(one)]
+    found = [one for one in candidates if photos_in(settings, one)]
     if not found:
         raise UsageError(f"there are no photos in {path}, nor in its folders")
-    return found[:1] if found[0] == folder else found
+    return found[:1] if found[0] == folder and not is_project(settings, folder) else found
 
 
-def names_in(folder: Path) -> list[str]:
+def is_project(settings: Settings, folder: Path) -> bool:
+    """Whether the folder is a project's in an inbox, so that photos in it are a whole shoot."""
+    return folder.parent in [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+
+
+def photos_in(settings: Settings, folder: Path) -> tuple[SeenFile, ...]:
     """The photos of a folder in their order, as the inbox sees them."""
-    key = (folder.parent.name, folder.name)
-    seen = scan_folders(folder.parent.parent, [key]).folders.get(key)
-    return [file.name for file in seen.photos] if seen else []
+    if is_project(settings, folder):
+        root, key = folder.parent, (folder.name, "")
+    else:
+        root, key = folder.parent.parent, (folder.parent.name, folder.name)
+    seen = scan_folders(root, [key]).folders.get(key)
+    return seen.photos if seen else ()
+
+
+def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
+    inbox = inbox_of(settings, folder)
+    problems: list[str] = []
+    seen: list[tuple[SeenFile, PictureFacts]] = []
+    for file in photos_in(settings, folder):
+        try:
+            facts = inspect(folder / file.name, limits=PictureLimits(settings.limits.photo_bytes))
+            seen.append((file, facts))
+        except BadJob as error:
+            problems.append(sentence(error))
+    try:
+        return explain_shoot(settings, inbox, rulebook_for(settings, inbox), folder, seen, tuple(problems))
+    except BadJob as error:
+        return ShootAnswer(folder, None, problems=(*problems, sentence(error)))
 
 
 def answer(settings: Settings, folder: Path) -> Answer:
@@ -92,7 +121,7 @@ def answer(settings: Settings, folder: Path) -> Answer:
     rulebook = rulebook_for(settings, inbox)
     problems: list[str] = []
     photos: dict[str, PictureFacts | None] = {}
-    for name in names_in(folder):
+    for name in [file.name for file in photos_in(settings, folder)]:
         try:
             photos[name] = inspect(folder / name, limits=PictureLimits(settings.limits.photo_bytes))
         except BadJob as error:

@@ -41,9 +41,7 @@ class Shoots:
         taken = self.engine.claimed(inbox, found.project, "")
         return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
 
-    async def take(
-        self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook
-    ) -> str:
+    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
         """Make the jobs of `fresh`; or say why a person must look first, and make none."""
         tools = self.engine.tools
         if fresh:

@@ -177,9 +177,7 @@ class _Contents:
         pictures = [file.name for file in self._photos if not is_raw_name(file.name)]
         twins = set(sharing_stem((file.name for file in self._photos if is_raw_name(file.name)), pictures))
         photos = [file for file in self._photos if file.name not in twins]
-        beside = set(
-            sharing_stem((file.name for file in self._companions), (file.name for file in photos))
-        )
+        beside = set(sharing_stem((file.name for file in self._companions), (file.name for file in photos)))
         companions = [file for file in self._companions if file.name in beside]
         companions += [file for file in self._photos if file.name in twins]
         return SetFolder(

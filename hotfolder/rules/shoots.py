@@ -75,7 +75,9 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     )
     brackets = next(counts, None)
     mode = next((route.group for route in routes if route.group is not None), GroupMode.AUTO)
-    over_seven = next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
+    over_seven = next(
+        (route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE
+    )
     names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
     method = Method.AUTO if brackets is None else Method.COUNT
     return ShootRule(

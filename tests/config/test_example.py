@@ -116,6 +116,7 @@ def test_the_schema_accepts_the_example(valid: Callable[[Any], bool]) -> None:
         "root: .\ntags: {a: sky-blue, b: {sky: twilight}, c: [{stage: modern}, lawn: {lawn_type: light}]}",
         "root: .\nroutes: [{name: a, match: {room: 101, photos: 5, project: [a, 12]}}]",
         "root: .\nroutes: [{name: b, match: {photos: {min: 2}}}]",
+        "root: .\nroutes: [{name: s, group: review, over_seven: spread, name_sets: first_file}]",
         "root: .\napi: {storage_hosts: 127.0.0.2, key_file: x}",
         "root: .\ninboxes: [{path: a, routes: [{name: x, hdr: {lensCorrection: true}, brackets: 3}]}]",
     ],
@@ -137,6 +138,7 @@ def test_the_schema_accepts_what_loads(
         "root: .\nroutes: [{name: a, operations: [{sky: twilght}]}]",
         "root: .\ntags: {a: [{sky: {skyType: blue}, lawn: light}]}",
         "root: .\nroutes: [{name: a, match: {photos: 8}}]",
+        "root: .\nroutes: [{name: a, group: perhaps}]",
         "root: .\nroutes: [{name: a, operations: [{stage: {roomType: KITCHEN}}]}]",
     ],
 )

@@ -1,0 +1,200 @@
+"""What `hotfolder explain` says of a whole shoot, and `hotfolder approve`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.load import load
+from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.daemon.shoots import as_kept, title
+from hotfolder.errors import UsageError
+from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.inbox.scan import scan_folders
+from hotfolder.inbox.snapshot import SeenFile
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.pictures.facts import PictureFacts
+from hotfolder.rules.explain import Explanation
+from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.nearest import printable
+from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.sets import Photo
+from hotfolder.rules.shoots import NamedSet, Shoot, group_shoot
+
+
+@dataclass(frozen=True, slots=True)
+class ShootAnswer:
+    """What is said of the photos that lie in a project's folder itself. `rooms` go with `shoot.sets`."""
+
+    folder: Path
+    shoot: Shoot | None
+    rooms: tuple[Explanation, ...] = ()
+    earlier: int = 0
+    problems: tuple[str, ...] = ()
+
+    @property
+    def paid_calls(self) -> int:
+        return sum(room.paid_calls for room in self.rooms)
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.folder}"
+        if self.shoot is not None:
+            yield from (f"  {line}" for line in self._shoot_lines(self.shoot))
+        for problem in self.problems:
+            yield f"  Waits for somebody to mend it: {problem}"
+
+    def _shoot_lines(self, shoot: Shoot) -> Iterator[str]:
+        yield f"A whole shoot in one folder: {counted(len(shoot.sets), 'set')}, {self.paid_calls} paid calls"
+        if self.earlier:
+            yield f"Left aside: {counted(self.earlier, 'photo')} of sets under way or kept out before"
+        for each, room in zip(shoot.sets, self.rooms, strict=True):
+            yield ""
+            yield f"Set {printable(each.name)}: {counted(len(each.photos), 'photo')}"
+            yield from (f"  Evidence {text}" for text in each.evidence)
+            yield from (f"  DOUBT    {text}" for text in each.doubts)
+            yield from (f"  {line}" for line in room.lines())
+        yield ""
+        for refused in shoot.refused:
+            yield f"Would be refused: {printable(refused.name)}: {refused.reason} {refused.hint}"
+        yield from (f"Left in the inbox: {reason}" for reason in shoot.kept_out.values())
+        yield from (f"Note: {notice}" for notice in shoot.notices)
+        yield from (f"DOUBT about the whole: {doubt}" for doubt in shoot.doubts)
+        if shoot.asks:
+            yield f"Held: {shoot.asks}."
+            yield "Nothing is sent before `hotfolder approve` or a file named .ready in this folder."
+        else:
+            yield "Held: no, it starts by itself."
+
+    def as_dict(self) -> dict[str, object]:
+        shoot = self.shoot
+        found: dict[str, object] = {}
+        if shoot is not None:
+            found = {
+                "sets": [
+                    {
+                        **room.as_dict(),
+                        "evidence": list(each.evidence),
+                        "doubts": list(each.doubts),
+                    }
+                    for each, room in zip(shoot.sets, self.rooms, strict=True)
+                ],
+                "refused": [
+                    {
+                        "name": one.name,
+                        "photos": [photo.path.name for photo in one.photos],
+                        "reason": one.reason,
+                        "hint": one.hint,
+                    }
+                    for one in shoot.refused
+                ],
+                "kept_out": shoot.kept_out,
+                "notices": list(shoot.notices),
+                "doubts": list(shoot.doubts),
+                "held": shoot.asks,
+                "paid_calls": self.paid_calls,
+            }
+        return {"path": str(self.folder), **found, "problems": list(self.problems)}
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What the store says of a flat drop: names of files that are left aside, and of sets made before."""
+
+    names: frozenset[str] = frozenset()
+    rooms: frozenset[str] = frozenset()
+
+
+def explain_shoot(
+    settings: Settings,
+    inbox: InboxSettings,
+    rulebook: Rulebook,
+    folder: Path,
+    seen: list[tuple[SeenFile, PictureFacts]],
+    problems: tuple[str, ...],
+) -> ShootAnswer:
+    """Group the photos that could be read; raises RuleRefused where the project's name doesn't allow it."""
+    aside = left_aside(settings, inbox, folder.name, [file for file, _ in seen])
+    photos = [photo_of(folder, *one) for one in seen if one[0].name not in aside.names]
+    if not photos:
+        return ShootAnswer(folder, None, earlier=len(seen), problems=problems)
+    shoot = group_shoot(rulebook, folder.name, photos, aside.rooms)
+    rooms = tuple(room_of(rulebook, folder.name, each) for each in shoot.sets)
+    return ShootAnswer(folder, shoot, rooms, len(seen) - len(photos), problems)
+
+
+def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
+    return Photo(
+        path=folder / file.name,
+        identity=file.identity,
+        sha256=facts.sha256,
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        brightness=facts.brightness,
+        exposure_value=facts.exposure_value,
+        orientation=facts.orientation,
+        capture=facts.capture,
+        signature=facts.signature,
+    )
+
+
+def room_of(rulebook: Rulebook, project: str, each: NamedSet) -> Explanation:
+    formats = {photo.path.name: photo.format for photo in each.photos}
+    return explain_plan(plan(rulebook, project, each.name, len(each.photos)), formats)
+
+
+def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: list[SeenFile]) -> Aside:
+    """What belongs to sets under way, or was kept out of earlier ones and is as it was."""
+    database = read_store(settings.state_folder)
+    if database is None:
+        return Aside()
+    try:
+        store = Store(database)
+        kept = as_kept(store.bulletin(title(inbox.title, project)))
+        names = {file.name for file in files if kept.get(file.name, (None,))[0] == file.identity}
+        for job in store.active():
+            if (job.inbox, job.project, job.folder) == (inbox.title, project, ""):
+                names |= {file.name for file in store.files(job.id)}
+        return Aside(frozenset(names), frozenset(store.rooms(inbox.title, project)))
+    finally:
+        database.dispose()
+
+
+def approve(project: str, config: Path) -> int:
+    """Put `.ready` into a project's folder, which lets its photos be made as they are. Raises UsageError."""
+    settings = load(config, os.environ)
+    folder = project_folder(settings, project)
+    seen = scan_folders(folder.parent, [(folder.name, "")]).folders.get((folder.name, ""))
+    if seen is None or not seen.photos:
+        raise UsageError(
+            f"no photos lie in {folder} itself",
+            hint="Only a whole shoot in its project's folder is approved; rooms start by themselves.",
+        )
+    ready = folder / READY_NAME
+    with local_trouble(folder):
+        ready.unlink(missing_ok=True)  # an older one would not speak for these photos
+        ready.touch()
+    print(f"Made {ready}: the {counted(len(seen.photos), 'photo')} there may be made as they are.")
+    print("hotfolder takes the file away once their sets have been begun.")
+    return 0
+
+
+def project_folder(settings: Settings, project: str) -> Path:
+    """The project's folder, by its path or by its name in an inbox. Raises UsageError."""
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    path = Path(project).absolute()
+    candidates = [path] if path.parent in inboxes else [inbox / project for inbox in inboxes]
+    found = [one for one in candidates if one.parent in inboxes and one.is_dir()]
+    if len(found) != 1:
+        where = ", ".join(str(inbox) for inbox in inboxes)
+        what = "is in several inboxes" if found else f"is not a project's folder in {where}"
+        raise UsageError(f"{project} {what}", hint="Give the folder's path, or its name.")
+    return found[0]
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

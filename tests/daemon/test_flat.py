@@ -1,0 +1,297 @@
+"""A whole shoot in its project's folder: each set once, and a person where it isn't beyond doubt."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.camera import SHUTTER, Photographer
+from tests.support.exposures import written
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+MIDDLE = SHUTTER.index(1 / 30)
+STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
+Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
+
+
+def shoot(
+    folder: Path, *, rooms: int = 3, stops: list[float] = STOPS, flash: bool = False, seed: int = 2
+) -> Roll:
+    """Contents by name, the names of each room's set, and those of frames with flash."""
+    by = Photographer(random.Random(seed))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for number in range(rooms):
+        scene = by.room()
+        by.burst(scene, MIDDLE, stops)
+        shown = list(stops)
+        if flash and number == 1:
+            by.walk(2, 3)
+            by.lit(scene, MIDDLE)
+            shown.append(0.5)
+        for photo, stop in zip(by.photos[-len(shown) :], shown, strict=True):
+            files[photo.name] = written(folder, photo, scene, stop).read_bytes()
+        by.walk(6, 9)
+    return files, by.sets, by.flash
+
+
+def stripped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(content)).save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def doubtful(tmp_path: Path) -> dict[str, bytes]:
+    """A set, and a lone frame that shows something else and says nothing of when it was taken."""
+    files, _, _ = shoot(tmp_path / "roll", rooms=2)
+    last = sorted(files)[-1]
+    return {**files, last: stripped(files[last])}
+
+
+def held(status: dict[str, Any]) -> str:
+    """Why the shoot is held; empty when it is not."""
+    reasons = [job["reason"] for job in status["jobs"] if job["state"] == "settling" and job["folder"] == ""]
+    return next((reason for reason in reasons if "held for a person" in reason), "")
+
+
+def originals(studio: Studio) -> dict[str, bytes]:
+    return files_below(studio.done / ELM / "originals")
+
+
+async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Sidecars and RAW files travel with their photo; what has nothing to do with a photo stays."""
+    files, sets, _ = shoot(tmp_path / "roll")
+    first = sets[1][0]
+    beside = {f"{Path(first).stem}.xmp": b"<x/>", f"{first}.xmp": b"<y/>", f"{Path(first).stem}.CR2": b"raw"}
+    studio.drop(ELM, "", {**files, **beside, "notes.txt": b"the key is under the mat"})
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, outcome.needing_person, shop.bought()) == (3, 0, 3)
+    expected = {
+        f"{ELM}-{number:02}/{name}": files[name] for number, names in enumerate(sets, 1) for name in names
+    }
+    expected |= {f"{ELM}-02/{name}": content for name, content in beside.items()}
+    assert originals(studio) == expected
+    assert sorted(path.name for path in (studio.done / ELM).glob("*.jpg")) == [
+        f"{ELM}-{number:02}.jpg" for number in (1, 2, 3)
+    ]
+    assert set(files_below(studio.inbox / ELM)) == {"notes.txt"}
+
+
+async def test_rooms_beside_a_shoot_are_sets_of_their_own(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    files, _, _ = shoot(tmp_path / "roll", rooms=2)
+    studio.drop(ELM, "", files)
+    studio.drop(ELM, "kitchen", bracket())
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (3, 3)
+    assert {name.split("/")[0] for name in originals(studio)} == {f"{ELM}-01", f"{ELM}-02", "kitchen"}
+
+
+async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Neither after a restart, where the inbox sees it as if it were new."""
+    files, _, flash = shoot(tmp_path / "roll", flash=True)
+    studio.drop(ELM, "", files)
+    await studio.until_idle(shop.access())
+    for _ in range(2):
+        assert set(files_below(studio.inbox / ELM)) == set(flash)
+        async with studio.working(shop.access()):
+            status = await comes_to(studio, lambda status: flash[0] in " ".join(status["notices"]))
+            assert "flash" in " ".join(status["notices"])
+    assert shop.bought() == 3
+
+
+async def comes_to(studio: Studio, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    import asyncio
+
+    return await asyncio.to_thread(studio.wait_until, holds)
+
+
+@pytest.mark.parametrize("by_command", [False, True])
+async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
+    studio: Studio, shop: Shop, tmp_path: Path, by_command: bool
+) -> None:
+    """Nothing is paid before `.ready` or `hotfolder approve`; after it, all is made, and `.ready` is gone."""
+    files = doubtful(tmp_path)
+    folder = studio.drop(ELM, "", files)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (0, 0)
+    async with studio.working(shop.access()):
+        status = await comes_to(studio, held)
+        assert "lack camera data" in held(status) and "set" in held(status)
+        if by_command:
+            told = studio.call("approve", ELM)
+            assert told.returncode == 0 and str(folder / ".ready") in told.stdout
+        else:
+            (folder / ".ready").touch()
+        await comes_to(studio, lambda status: "done" in studio.states() and not held(status))
+        await comes_to(studio, lambda _: set(studio.states()) == {"done"})
+    assert files_below(studio.inbox / ELM) == {}
+    assert {name.split("/")[1] for name in originals(studio)} == set(files)
+    assert shop.bought() == len(studio.states())
+
+
+async def test_the_rest_of_a_held_shoot_is_grouped_with_it(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """An export that paused for too long: when the rest is there, nothing is doubtful any more."""
+    files, sets, _ = shoot(tmp_path / "roll")
+    late = sets[2][3:]
+    folder = studio.drop(ELM, "", {name: content for name, content in files.items() if name not in late})
+    async with studio.working(shop.access()):
+        await comes_to(studio, held)
+        for name in late:
+            (folder / name).write_bytes(files[name])
+        await studio.comes_to("done", "done", "done")
+    assert shop.bought() == 3
+    assert set(originals(studio)) == {
+        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
+    }
+
+
+async def test_a_route_may_ask_for_a_review(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    studio = with_route(make_studio(), "group: review")
+    studio.drop(ELM, "", shoot(tmp_path / "roll")[0])
+    async with studio.working(shop.access()):
+        assert "3 sets, held for a person: its route asks for a review" in held(await comes_to(studio, held))
+    assert shop.bought() == 0
+
+
+def with_route(studio: Studio, *settings: str) -> Studio:
+    text = "routes:\n  - name: shoots\n" + "".join(f"    {setting}\n" for setting in settings)
+    studio.config.write_text(studio.config.read_text() + text)
+    return studio
+
+
+async def test_sets_are_counted_off_where_the_route_says_how_many(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """No camera data, and noise for pictures: only the count tells."""
+    studio = with_route(make_studio(), "brackets: 3", "name_sets: first_file")
+    studio.drop(ELM, "", bracket(6))
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (2, 2)
+    assert {name.split("/")[0] for name in originals(studio)} == {"DSC0001", "DSC0004"}
+
+
+async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+    studio.drop(ELM, "", files)
+    async with studio.working(shop.access()):
+        await comes_to(studio, lambda status: held(status) or "failed" in studio.states())
+        if not studio.states() or "failed" not in studio.states():
+            (studio.inbox / ELM / ".ready").touch()
+        await studio.comes_to("failed")
+    failed = files_below(studio.failed / ELM / f"{ELM}-01")
+    assert set(failed) == {*sets[0], "REASON.txt"}
+    assert b"over_seven" in failed["REASON.txt"] and f"Folder:  {ELM}-01".encode() in failed["REASON.txt"]
+    assert shop.bought() == 0
+
+
+async def test_over_seven_may_be_spread(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    studio = with_route(make_studio(), "over_seven: spread")
+    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+    folder = studio.drop(ELM, "", files)
+    (folder / ".ready").touch()
+    await studio.until_idle(shop.access())
+    assert (len(originals(studio)), len(files_below(folder)), shop.bought()) == (7, 2, 1)
+
+
+async def test_a_restart_does_not_group_what_is_under_way_again(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    studio.drop(ELM, "", files)
+
+    class Killed(BaseException):
+        pass
+
+    passed = []
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.JOB_CREATED:
+            passed.append(checkpoint)
+            if len(passed) == 2:
+                raise Killed
+
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - the daemon dies between two jobs of a shoot
+        async with studio.working(shop.access(), passing=passing):
+            import asyncio
+
+            await asyncio.sleep(10)
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 3
+    assert set(originals(studio)) == {
+        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
+    }
+
+
+async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Its set alone is looked at anew; the others go on, and nothing is paid twice."""
+    files, sets, _ = shoot(tmp_path / "roll")
+    folder = studio.drop(ELM, "", files)
+    name = sets[0][2]
+    new = files[name] + b"\0" * 10
+    left = [Checkpoint.PHOTO_UPLOADED]
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if left and checkpoint is left[0]:
+            left.clear()
+            (folder / name).write_bytes(new)
+
+    async with studio.working(shop.access(), passing=passing):
+        await studio.comes_to("done", "done", "done")
+    assert shop.bought() == 3
+    filed = {path.split("/")[1]: content for path, content in originals(studio).items()}
+    assert filed == {**files, name: new}
+
+
+async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_is_held(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    async with studio.working(shop.access()):
+        studio.drop(ELM, "", shoot(tmp_path / "one", rooms=2)[0])
+        await studio.comes_to("done", "done")
+        later = shoot(tmp_path / "two", rooms=2, seed=9)[0]
+        studio.drop(ELM, "", {f"b{name}": content for name, content in later.items()})
+        await studio.comes_to(*["done"] * 4)
+        studio.drop(ELM, "", {"late.jpg": jpeg()})
+        status = await comes_to(
+            studio, lambda status: any("came alone" in job["reason"] for job in status["jobs"])
+        )
+    assert shop.bought() == 4
+    assert {job["room"] for job in status["jobs"] if job["state"] == "done"} == {
+        f"{ELM}-{number:02}" for number in (1, 2, 3, 4)
+    }
+
+
+async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """A shoot is never refused as a whole, and never made without a frame that may belong to it."""
+    files, _, _ = shoot(tmp_path / "roll")
+    folder = studio.drop(ELM, "", {**files, "view.tif": b"II*\0" + b"\0" * 100})
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.tif"}
+    (folder / "view.tif").unlink()
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (3, 3)
