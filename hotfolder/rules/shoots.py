@@ -122,7 +122,7 @@ def _asks(rule: ShootRule, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
     shown = doubts[:MOST_DOUBTS]
     if len(doubts) > len(shown):
-        shown.append(f"and {len(doubts) - len(shown)} doubts more")
+        shown.append(f"and {len(doubts) - len(shown)} more")
     why = "; ".join(shown) or "its route asks for a review"
     number = f"{len(sets)} set{'' if len(sets) == 1 else 's'}"
     return f"{number}, held for a person: {why}"

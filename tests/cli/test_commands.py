@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
 from hotfolder.cli.app import app
+from tests.support.camera import SHUTTER, Photographer
+from tests.support.exposures import written
+
+STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 
 
 @pytest.fixture
@@ -138,3 +143,56 @@ def test_help_comes_without_loading_the_daemon() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def shoot(config: Path) -> Path:
+    """Two rooms' brackets in a project's folder itself."""
+    by = Photographer(random.Random(2))
+    folder = config.parent / "inbox" / "12 Elm Road"
+    folder.mkdir(parents=True)
+    for _ in range(2):
+        scene = by.room()
+        by.burst(scene, SHUTTER.index(1 / 30), STOPS)
+        for photo, stop in zip(by.photos[-len(STOPS) :], STOPS, strict=True):
+            written(folder, photo, scene, stop)
+        by.walk(6, 9)
+    return folder
+
+
+def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot: Path) -> None:
+    """Everything that will be paid for is told before, room by room; rooms in folders are told as well."""
+    drop(shoot / "front__lawn-light", 3)
+    before = everything_in(config.parent)
+    result = invoke("explain", shoot, "--config", config)
+    assert result.exit_code == 0
+    assert "2 sets, 2 paid calls" in result.output and "it starts by itself" in result.output
+    assert "Set 12 Elm Road-01: 5 photos" in result.output and "Evidence" in result.output
+    assert 'route "outside"' in result.output
+    assert everything_in(config.parent) == before
+
+
+def test_explain_tells_programs_of_a_shoot(config: Path, shoot: Path) -> None:
+    """The same as JSON, with what is held and why."""
+    config.write_text("root: .\nroutes: [{name: all, group: review, name_sets: first_file}]\n")
+    told = json.loads(invoke("explain", shoot, "--config", config, "--json").output)
+    assert [one["room"] for one in told["sets"]] == ["IMG_0001", "IMG_0006"]
+    assert (told["paid_calls"], told["problems"]) == (2, [])
+    assert "asks for a review" in told["held"]
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_approve_makes_the_ready_file_and_says_so(config: Path, shoot: Path, by_path: bool) -> None:
+    """A project is named by its folder or by its name."""
+    result = invoke("approve", shoot if by_path else shoot.name, "--config", config)
+    assert result.exit_code == 0
+    assert (shoot / ".ready").is_file() and "10 photos" in result.output
+
+
+def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
+    """A room, a project without photos of its own and a wrong name are told apart from a shoot."""
+    room = drop(shoot.parent / "14 Elm Road" / "kitchen", 3)
+    for wrong in (room, room.parent, "16 Elm Road"):
+        result = invoke("approve", wrong, "--config", config)
+        assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
+    assert not list(shoot.parent.rglob(".ready"))

@@ -68,8 +68,8 @@ def test_photos_outside_a_set_are_left_with_a_notice(root: Path, jpeg: Callable[
     snapshot = scan(root)
     assert kinds(snapshot) == [NoticeKind.OUTSIDE_A_SET]
     assert snapshot.notices[0].text == (
-        "Left alone in the inbox itself: a.jpg, b0.jpg, b1.jpg and 3 more. Put each room's photos in a folder "
-        "of their own, such as 12 Elm Road/living-room, or a whole shoot's in its project's folder."
+        "Left alone in the inbox itself: a.jpg, b0.jpg, b1.jpg and 3 more. Put each room's photos in a "
+        "folder of their own, such as 12 Elm Road/living-room, or a whole shoot's in its project's folder."
     )
     assert snapshot.folders == {}
 
@@ -172,3 +172,47 @@ def test_two_thousand_files_are_seen_quickly(root: Path) -> None:
     snapshot = scan(root)
     assert time.perf_counter() - began < 0.5
     assert sum(len(seen.photos) for seen in snapshot.folders.values()) == 2000
+
+
+def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(
+    root: Path, drop: Drop
+) -> None:
+    """Sidecars and RAW files of a photo travel with it; other files of the project are none of its matter."""
+    folder = drop("12 Elm Road", 2)
+    drop("12 Elm Road/kitchen", 1)
+    for name in (
+        "IMG_1.xmp",
+        "img_2.ARW",
+        "IMG_2.jpg.xmp",
+        "lone.NEF",
+        "notes.txt",
+        "notes.txt~",
+        ".DS_Store",
+    ):
+        (folder / name).write_text("x")
+    (folder / "IMG_3.jpg.part").write_text("x")
+    key = ("12 Elm Road", "")
+    seen = scan(root).folders[key]
+    assert names(seen) == (
+        ["IMG_1.jpg", "IMG_2.jpg", "lone.NEF"],
+        ["IMG_1.xmp", "img_2.ARW", "IMG_2.jpg.xmp"],
+        ["IMG_3.jpg.part"],
+    )
+    assert scan_folders(root, [key]).folders == {key: seen}
+    assert list(scan(root).folders) == [key, KEY]
+
+
+def test_a_link_to_a_photo_blocks_a_flat_drop_and_one_to_a_room_does_not(root: Path, drop: Drop) -> None:
+    folder = drop("12 Elm Road", 1)
+    (folder / "b.jpg").symlink_to(folder / "IMG_1.jpg")
+    (folder / "bath").symlink_to(root)
+    snapshot = scan(root)
+    assert obstacles(snapshot.folders[("12 Elm Road", "")]) == [(NoticeKind.LINK, True)]
+    assert kinds(snapshot) == [NoticeKind.LINK]
+
+
+def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
+    (root / "12 Elm Road").mkdir()
+    for name in ("notes.txt", ".ready", "invoice.pdf.part", "a.txt~"):
+        (root / "12 Elm Road" / name).write_text("x")
+    assert scan(root) == Snapshot(folders={})
