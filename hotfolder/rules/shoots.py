@@ -1,4 +1,4 @@
-"""A whole shoot in one folder: by which settings it is grouped, into which sets, and whether a person is asked."""
+"""A whole shoot in one folder: how it is grouped, into which sets, and whether a person is asked."""
 
 from __future__ import annotations
 

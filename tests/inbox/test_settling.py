@@ -39,6 +39,7 @@ class Room:
     judgements: dict[str, Judgement | None] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     ready_at: int | None = None
+    folder: str = "r"
     changes: int = 0
     state: SetState | None = None
     said: list[Ready | Refused] = field(default_factory=list)
@@ -57,7 +58,12 @@ class Room:
             SeenFile(".ready", FileIdentity(0, 0, self.ready_at, 2)) if self.ready_at is not None else None
         )
         return SetFolder(
-            "p", "r", photos=of(".jpg", ".tif"), companions=of(".xmp"), temporaries=of(".part"), ready=ready
+            "p",
+            self.folder,
+            photos=of(".jpg", ".tif"),
+            companions=of(".xmp"),
+            temporaries=of(".part"),
+            ready=ready,
         )
 
     def look(self, after: float = 0.0) -> Verdict:
@@ -324,3 +330,70 @@ def test_nothing_is_ready_before_its_time_and_everything_is_in_the_end(
 
 def _photos(verdict: Ready | Refused) -> tuple[SeenFile, ...]:
     return verdict.photos if isinstance(verdict, Ready) else verdict.files
+
+
+def settled_drop() -> Room:
+    """A flat drop of two photos that has been said once."""
+    room = Room(folder="")
+    room.put("a.jpg", "b.jpg")
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["a.jpg", "b.jpg"]
+    return room
+
+
+def test_a_flat_drop_is_said_once_and_anew_as_a_whole_when_it_changes() -> None:
+    """What was held for a doubt must be grouped with what comes later, or without what was taken away."""
+    room = settled_drop()
+    assert isinstance(room.look(100), Nothing)
+    room.put("c.jpg")
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["a.jpg", "b.jpg", "c.jpg"]
+    del room.files["b.jpg"]
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["a.jpg", "c.jpg"]
+    assert isinstance(room.look(100), Nothing)
+
+
+def test_what_a_job_has_of_a_flat_drop_is_not_said_again() -> None:
+    """Not while it is worked on, and not because it is gone afterwards."""
+    room = settled_drop()
+    room.claimed = {"a.jpg", "b.jpg"}
+    assert isinstance(room.look(100), Nothing)
+    room.put("c.jpg")
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["c.jpg"]
+    room.files = {"c.jpg": room.files["c.jpg"]}
+    room.claimed = set()
+    assert isinstance(room.look(), Nothing)
+
+
+def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() -> None:
+    room = settled_drop()
+    room.ready_at = room.changes + 1
+    verdict = room.look()
+    assert isinstance(verdict, Ready) and verdict.approved
+    assert photo_names(verdict) == ["a.jpg", "b.jpg"]
+    assert isinstance(room.look(100), Nothing)
+
+
+def test_a_ready_file_older_than_a_photo_approves_no_flat_drop() -> None:
+    """It was for what lay there before, or came along with a copy."""
+    room = Room(folder="", ready_at=0)
+    room.put("a.jpg")
+    room.look()
+    verdict = room.look(QUIET)
+    assert isinstance(verdict, Ready) and not verdict.approved and verdict.companions == ()
+    assert isinstance(room.look(100), Nothing)
+
+
+def test_a_flat_drop_is_never_refused_but_waits_to_be_mended() -> None:
+    """A whole shoot in failed/ for one bad photo would help nobody."""
+    room = Room(folder="", judgements={"b.tif": UNUSABLE})
+    room.put("a.jpg", "b.tif")
+    room.look()
+    verdict = room.look(QUIET)
+    assert isinstance(verdict, Waiting) and not verdict.may_proceed
+    assert "b.tif is a TIFF. Export JPEG." in verdict.reason
+    del room.files["b.tif"]
+    room.look()
+    assert photo_names(room.look(QUIET)) == ["a.jpg"]
