@@ -76,6 +76,7 @@ class _Pass:
 
     def projects(self, entries: list[os.DirEntry[str]]) -> None:
         """Take the entries of the inbox itself."""
+        self._stray_photos(entries)
         for name in self._inner_folders(self._root, entries):
             project = self._root / name
             try:
@@ -116,31 +117,34 @@ class _Pass:
             self._folders[found.key] = found
 
     def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
-        """The names of real folders among `entries`; a notice for photos and for what can't be taken."""
+        """The names of real folders among `entries`; a notice for what can't be taken."""
         folders: list[str] = []
-        stray: list[str] = []
         for entry in entries:
             facts = _lstat(entry)
-            if facts is None:
+            if facts is None or is_junk_folder(entry.name):
                 continue
-            if stat.S_ISDIR(facts.st_mode):
-                if is_junk_folder(entry.name):
-                    continue
+            if stat.S_ISLNK(facts.st_mode):
+                # In a project's folder a photo's link is an obstacle to the flat drop there.
+                if parent == self._root or not is_photo_name(entry.name):
+                    self._notices.append(notices.link(parent, entry.name))
+            elif stat.S_ISDIR(facts.st_mode):
                 if not _is_utf8(entry.name):
                     self._notices.append(notices.bad_name(parent, entry.name, folder=True))
                 else:
                     folders.append(entry.name)
-            elif stat.S_ISLNK(facts.st_mode):
-                # In a project's folder a photo's link is an obstacle to the flat drop there.
-                if not is_junk_folder(entry.name) and (parent == self._root or not is_photo_name(entry.name)):
-                    self._notices.append(notices.link(parent, entry.name))
-            elif parent != self._root:
-                continue
-            elif is_photo_name(entry.name) and not is_junk(entry.name) and not is_temporary(entry.name):
-                stray.append(printable_name(entry.name))
-        if stray:
-            self._notices.append(notices.outside_a_set(parent, sorted(stray, key=natural_order)))
         return sorted(folders)
+
+    def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
+        """A notice for photos in the inbox itself."""
+        stray = [
+            printable_name(entry.name)
+            for entry in entries
+            if is_photo_name(entry.name)
+            and not (is_junk(entry.name) or is_temporary(entry.name))
+            and entry.is_file(follow_symlinks=False)
+        ]
+        if stray:
+            self._notices.append(notices.outside_a_set(self._root, sorted(stray, key=natural_order)))
 
     def _missing(self, path: Path, key: SetKey, error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
