@@ -71,7 +71,7 @@ class Engine:
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._claims: dict[str, tuple[tuple[str, str, str], frozenset[str]]] = {}
+        self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
         self._work = asyncio.Event()
         self.stuck_since: dict[str, float] = {}
         self.crashed: set[str] = set()
@@ -119,14 +119,20 @@ class Engine:
         return back
 
     def _take(self, job: Job, names: frozenset[str]) -> None:
-        self._claims[job.id] = ((job.inbox, job.project, job.folder), names)
+        self._claims.setdefault(place_of(job), {})[job.id] = names
         self._waiting[job.id] = job
         self._work.set()
 
+    def _let_go(self, job: Job) -> None:
+        there = self._claims.get(place_of(job), {})
+        there.pop(job.id, None)
+        if not there:
+            self._claims.pop(place_of(job), None)
+
     def claimed(self, inbox: str, project: str, folder: str) -> frozenset[str]:
         """Names of the files in a folder that belong to jobs under way."""
-        wanted = (inbox, project, folder)
-        return frozenset().union(*(names for place, names in self._claims.values() if place == wanted))
+        # Asked of every folder at every look, so it must not depend on how many jobs there are.
+        return frozenset().union(*self._claims.get((inbox, project, folder), {}).values())
 
     def busy(self) -> bool:
         """Whether any job is queued or under way."""
@@ -183,7 +189,7 @@ class Engine:
                 self.stuck_since.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
-                self._claims.pop(job.id, None)
+                self._let_go(job)
                 logger.info("job_ended", state=job.state, reason=job.reason)
                 self.ended(job)
 
@@ -274,3 +280,7 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 def any_there(folder: Path, names: Collection[str]) -> bool:
     return any((folder / name).exists() for name in names)
+
+
+def place_of(job: Job) -> tuple[str, str, str]:
+    return (job.inbox, job.project, job.folder)
