@@ -145,19 +145,19 @@ def test_with_twenty_watches_every_folder_is_found(disk_bench: Bench) -> None:
     bench = disk_bench
     limited = 'echo 20 >/proc/sys/user/max_inotify_watches && exec "$@"'
     command = ["unshare", "-U", "-r", "sh", "-c", limited, "sh", *bench.studio.command("run")]
-    for number in range(30):
+    for number in range(22):
         bench.drop(f"room {number}", bracket(1))
     with bench.log.open("a") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment(KEY))
     try:
-        bench.studio.wait_for_states(*["done"] * 30, within_seconds=60)
-        for number in range(5):
+        bench.studio.wait_for_states(*["done"] * 22, within_seconds=60)
+        for number in range(3):
             bench.drop(f"late room {number}", {"DSC0001.jpg": jpeg()})
-        bench.studio.wait_for_states(*["done"] * 35, within_seconds=60)
+        bench.studio.wait_for_states(*["done"] * 25, within_seconds=60)
     finally:
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
-    bench.check(*["done"] * 35, paid=35)
+    bench.check(*["done"] * 25, paid=25)
 
 
 def test_a_store_that_is_damaged_or_newer_stops_the_start_and_says_what_to_do(disk_bench: Bench) -> None:
