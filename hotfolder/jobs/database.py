@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def open_store(state: Path) -> Engine:
 
 
 def read_store(state: Path) -> Engine | None:
-    """The store, for reading only, from another process; None when there is none yet."""
+    """The store, for reading only, from another process; None when there is none yet, or no more than a file
+    that its first daemon is just filling. Raises StoreError for a file that is no store."""
     path = state / FILE_NAME
     if not path.exists():
         return None
@@ -62,7 +64,14 @@ def read_store(state: Path) -> Engine | None:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
-    return create_engine("sqlite://", creator=connect)
+    try:
+        with closing(connect()) as connection:
+            made = connection.execute("PRAGMA user_version").fetchone()[0] > 0
+    except sqlite3.OperationalError:
+        raise  # busy, or out of reach: not a word about what is in it
+    except sqlite3.DatabaseError as error:
+        raise corrupt(path, str(error)) from None
+    return create_engine("sqlite://", creator=connect) if made else None
 
 
 def corrupt(path: Path, detail: str) -> StoreError:

@@ -94,6 +94,14 @@ def test_reading_makes_no_store_and_writes_nothing(tmp_path: Path) -> None:
     database.dispose()
 
 
+def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").touch()
+    assert read_store(tmp_path) is None
+    (tmp_path / "jobs.sqlite").write_bytes(b"not a database, whatever it may be" * 100)
+    with pytest.raises(StoreError, match="can't be read"):
+        read_store(tmp_path)
+
+
 def test_writers_from_several_processes_wait_for_each_other(
     tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
 ) -> None:
