@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 # `tests.support` must be found, here and by the sandbox's workers, however pytest was started.
 REPOSITORY = Path(__file__).parents[1]
@@ -16,6 +17,13 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from tests.support.studio import Shop, Studio  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """No test inherits the log of the one before."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
