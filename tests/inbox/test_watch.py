@@ -104,7 +104,9 @@ async def test_without_descriptors_to_spare_there_is_no_observer_and_no_crash(
 ) -> None:
     """As with the system's limit on watches, which a test can't set: the same OSError, another number."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))  # noqa: PTH208
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
     try:
         for _ in range(3):
             listener.watcher.ensure(place(root))
