@@ -25,6 +25,7 @@ def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -
         hdr=settings.hdr.over(HdrOptions()),
         quiet_seconds=settings.settle.quiet_seconds,
         single_photo=settings.single_photo,
+        delivery=settings.deliver.delivery(),
     )
     return Rulebook(tags=table, routes=routes, defaults=defaults)
 

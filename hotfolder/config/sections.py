@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.nearest import shown
 from hotfolder.rules.routes import Frozen
 
@@ -225,6 +226,14 @@ class Results(Frozen):
     keep_days: Annotated[float, Field(strict=True, ge=1, le=3650)] = Field(
         default=30, description="Days that a bought result is kept in the state folder."
     )
+
+
+class Deliver(Delivery):
+    """What is delivered into done, where a route doesn't say otherwise."""
+
+    def delivery(self) -> Delivery:
+        """All of it that a set's recipe holds."""
+        return Delivery(**{name: getattr(self, name) for name in Delivery.model_fields})
 
 
 class Log(Frozen):

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotfolder.config.items import Items, OwnTagItems
-from hotfolder.config.sections import Api, Folder, Limits, Log, Notify, Results, Settle, Web
+from hotfolder.config.sections import Api, Deliver, Folder, Limits, Log, Notify, Results, Settle, Web
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
 
 
@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     api: Api = Field(default=Api(), description="How the API is reached.")
     settle: Settle = Field(default=Settle(), description="When a folder counts as completely copied.")
     limits: Limits = Field(default=Limits(), description="How much happens at once.")
+    deliver: Deliver = Field(default=Deliver(), description="What is delivered, and under which names.")
     results: Results = Field(default=Results(), description="How long bought results are kept.")
     web: Web = Field(default=Web(), description="Pages for health checks and for Prometheus.")
     notify: Notify = Field(default=Notify(), description="Who is told what happened.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.errors import RuleRefused
@@ -11,7 +12,7 @@ from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.names import split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 
 NOTHING = Recipe(merge=False)
 """What is made of a refused set: not even what was bought of its photos before is delivered."""
@@ -36,6 +37,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
             reason=error.message,
             hint=error.hint,
         )
+    middle = found.middle()
     return NewJob(
         inbox=inbox,
         project=found.project,
@@ -43,11 +45,18 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
         room=decided.room,
         title=decided.project_title,
         files=files,
-        recipe=decided.recipe,
+        recipe=decided.recipe.model_copy(update={"taken_on": taken_on(middle)}),
         route=decided.route,
         again=decided.again,
-        middle=found.middle().path.name,
+        middle=middle.path.name,
     )
+
+
+def taken_on(photo: Photo) -> str:
+    """The day by the camera's clock, such as 2026-05-04; empty where it says none."""
+    seconds = photo.capture.started_seconds if photo.capture else None
+    # That clock is written down as if it showed UTC.
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if seconds is not None else ""
 
 
 def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
-from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
-from hotfolder.stager.vocabulary import SkySubType
+from hotfolder.rules.delivery import Delivery, filled
 
 MOST_BYTES = 200
 MOST_BYTES_ON_DISK = 255
+GIVING_WAY = ("project", "room", "set")
+LEAST_BYTES = 20
 FORBIDDEN = frozenset('<>:"/\\|?*')
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp", "Cn"})
@@ -69,18 +70,19 @@ def result_stem(room: str, operations: Sequence[str]) -> str:
     return safe_name(shortened(safe_name(room), room_bytes).rstrip(". ") + words)
 
 
-def operation_word(operation: Operation) -> str:
-    """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
-    match operation:
-        case Sky():
-            plain = f"sky-{operation.sky_type}"
-            if operation.sky_sub_type is SkySubType.MIDDLE:
-                return plain
-            return f"{plain}-{operation.sky_sub_type}"
-        case Lawn():
-            return f"lawn-{operation.lawn_type}"
-        case Stage():
-            return "stage-" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", operation.room_style).lower()
+def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
+    """A picture's name without its extension. `fields` fills the template; `tags` is empty for the unaltered
+    picture. Long names of projects and rooms give way, so that what was altered can still be read."""
+    values = {name: safe_name(value) if value else "" for name, value in fields.items()}
+    template = delivery.template(altered=bool(fields["tags"]))
+    while True:
+        text = filled(template, values)
+        excess = len(text.encode("utf-8", "surrogateescape")) - MOST_BYTES
+        longest = max(GIVING_WAY, key=lambda name: len(values[name].encode()))
+        size = len(values[longest].encode())
+        if excess <= 0 or size <= LEAST_BYTES:
+            return safe_name(text)
+        values[longest] = shortened(values[longest], max(size - excess, LEAST_BYTES)).rstrip(". ")
 
 
 def numbered(stem: str, extension: str) -> Iterator[str]:

@@ -6,13 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hotfolder.rules.delivery import Folders, filled
 from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
+from hotfolder.rules.tags import operation_word
 from hotfolder.stager.operations import Json, Operation
 
 # What only the API's answers can tell stands in angle brackets.
 PROJECT_ID, GROUP_ID, IMAGE_ID = "<project id>", "<group id>", "<image id>"
+ENDING = ".<jpg or png>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Explanation:
         lines += [f"  {number}. {printable(name)}" for number, name in enumerate(self.photos, 1)]
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
         lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
+        lines += self._delivered()
         if plan.again:
             lines.append("The tag again is set: what was bought before is bought once more.")
         elif self.paid_calls:
@@ -98,13 +102,39 @@ class Explanation:
             "recipe": plan.recipe.model_dump(mode="json", by_alias=True),
             "calls": [call.as_dict() for call in self.calls],
             "paid_calls": self.paid_calls,
+            "delivered": delivered_names(plan),
         }
+
+    def _delivered(self) -> list[str]:
+        where = "a folder for the room in the project's folder"
+        if self.plan.recipe.delivery.folders is Folders.FLAT:
+            where = "the project's folder"
+        return [f"Delivers into {where}", *(f"  {printable(name)}" for name in delivered_names(self.plan))]
 
     def _start(self) -> str:
         settle = self.plan.settle
         quiet = "the usual time" if settle.quiet_seconds is None else f"{settle.quiet_seconds:g} s"
         at_once = f", or at once with {settle.expected_photos} photos" if settle.expected_photos else ""
         return f"after {quiet} without a change{at_once}"
+
+
+def delivered_names(plan: Plan) -> list[str]:
+    """What the delivered pictures are called; what only the photos or the answers can tell stands in angle
+    brackets."""
+    recipe = plan.recipe
+    every = [(), recipe.operations] if recipe.merge and recipe.operations else [recipe.operations]
+    names = []
+    for operations in every:
+        fields = {
+            "project": plan.project_title,
+            "room": plan.room,
+            "set": plan.folder,
+            "tags": "__".join(operation_word(one) for one in operations),
+            "date": "<date>",
+            "seq": "<number>",
+        }
+        names.append(filled(recipe.delivery.template(altered=bool(operations)), fields) + ENDING)
+    return names
 
 
 def explain(plan: Plan, photos: Mapping[str, str]) -> Explanation:

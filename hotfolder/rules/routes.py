@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from hotfolder.rules.delivery import DeliveryChoices
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.grouping.naming import NameScheme
 from hotfolder.rules.nearest import normal, shown
@@ -166,6 +167,9 @@ class RouteBase(Frozen):
     name_sets: NameScheme | None = Field(
         default=None,
         description="What the sets of a whole shoot are called: numbered (12 Elm Road-01) or first_file.",
+    )
+    deliver: DeliveryChoices = Field(
+        default=DeliveryChoices(), description="What is delivered differently from `deliver` in general."
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from hotfolder.errors import RuleRefused
+from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.names import TAG_MARK, FolderName, project_name, room_name, split_name
 from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.recipes import Recipe
@@ -25,6 +26,7 @@ class Defaults(Frozen):
     hdr: HdrOptions = HdrOptions()
     quiet_seconds: float = Field(default=15.0, gt=0)
     single_photo: SinglePhoto = SinglePhoto.MERGE
+    delivery: Delivery = Delivery()
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,14 @@ class SettleRule:
 class Plan:
     """What will be done with a set, and why.
 
-    `project_title` and `room` are without tags and added suffixes; `tags` holds the room's and then the
-    project's tags by full name; `route` is the name of the matching route, None when the defaults hold;
-    `verdicts` go up to and including that route.
+    `project_title` and `room` are without tags and added suffixes, `folder` is the room's raw name; `tags`
+    holds the room's and then the project's tags by full name; `route` is the name of the matching route, None
+    when the defaults hold; `verdicts` go up to and including that route.
     """
 
     project_title: str
     room: str
+    folder: str
     tags: tuple[str, ...]
     again: bool
     route: str | None
@@ -85,6 +88,7 @@ def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Pla
     return Plan(
         project_title=project_parts.name,
         room=room_parts.name,
+        folder=folder,
         tags=tags,
         again=AGAIN in tags,
         route=route.name if route else None,
@@ -197,7 +201,13 @@ def _recipe(
             hint="Add the other exposures or a tag such as sky-blue, or set single_photo: merge.",
         )
     hdr = route.hdr.over(rulebook.defaults.hdr) if route else rulebook.defaults.hdr
-    return Recipe(merge=photo_count > 1 or not operations, hdr=hdr, operations=operations)
+    delivery = rulebook.defaults.delivery
+    return Recipe(
+        merge=photo_count > 1 or not operations,
+        hdr=hdr,
+        operations=operations,
+        delivery=delivery.chosen(route.deliver) if route else delivery,
+    )
 
 
 def _layered(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:

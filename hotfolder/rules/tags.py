@@ -132,3 +132,17 @@ def merged_operations(tags: Iterable[Tag]) -> tuple[Operation, ...]:
     for tag in tags:
         operations += [one for one in tag.operations if one not in operations]
     return tuple(operations)
+
+
+def operation_word(operation: Operation) -> str:
+    """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
+    match operation:
+        case Sky():
+            plain = f"sky-{operation.sky_type}"
+            if operation.sky_sub_type is SkySubType.MIDDLE:
+                return plain
+            return f"{plain}-{operation.sky_sub_type}"
+        case Lawn():
+            return f"lawn-{operation.lawn_type}"
+        case Stage():
+            return f"stage-{hyphened(operation.room_style)}"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, state, api, settle, limits, results, web, notify, log, hdr,"
+    "root, inbox, inboxes, done, failed, state, api, settle, limits, deliver, results, web, notify, log, hdr,"
     " single_photo, tags, routes"
 )
 KEY = (
@@ -66,6 +66,26 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     "unknown operation": (
         "root: .\nroutes:\n  - name: out\n    operations: [{skies: blue}]\n",
         'config.yaml:4:18: unknown operation "skies". Allowed: sky, lawn, stage',
+    ),
+    "unknown field in a name": (
+        'root: .\ndeliver:\n  name: "{room} {tag}"\n',
+        'config.yaml:3:9: unknown field "{tag}" in a name; did you mean "{tags}"? Allowed: {project}, {room},'
+        " {set}, {tags}, {date}, {seq}",
+    ),
+    "a folder in a route's name": (
+        'root: .\nroutes:\n  - name: a\n    deliver: {name: "{room}/{tags}"}\n',
+        "config.yaml:4:21: \"/\" can't be part of a file's name; folders are chosen with `folders`",
+    ),
+    "names without a room": (
+        'root: .\ndeliver: {name: "{date}"}\n',
+        'config.yaml:2:17: the name "{date}" holds neither {room} nor {set} nor {seq}, so all rooms of a'
+        " project would have the same one",
+    ),
+    "a lone brace": (
+        'root: .\ndeliver: {name: "{room", folders: rooms}\n',
+        'config.yaml:2:17: a brace in the name "{room" has no partner; fields are {project}, {room}, {set},'
+        " {tags}, {date}, {seq}",
+        'config.yaml:2:35: unknown folders "rooms"; did you mean "room"? Allowed: flat, room',
     ),
     "room style": (
         "root: .\ntags:\n  cosy: {stage: {roomStyle: cozy}}\n",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, state, api, settle, limits, results, web, notify, log, hdr,"
+    "root, inbox, inboxes, done, failed, state, api, settle, limits, deliver, results, web, notify, log, hdr,"
     " single_photo, tags, routes"
 )
 KEY = (

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotfolder.outbox.names import RESERVED, numbered, operation_word, result_stem, safe_name
+from hotfolder.outbox.names import RESERVED, folded, numbered, picture_stem, result_stem, safe_name
+from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.tags import operation_word
 from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 from hotfolder.stager.vocabulary import LawnType, RoomStyle, SkySubType, SkyType
 
@@ -73,6 +75,58 @@ def test_result_names() -> None:
         result_stem("living-room", ["sky-twilight", "lawn-strong"])
         == "living-room__sky-twilight__lawn-strong"
     )
+
+
+FIELDS = {
+    "project": "12 Elm Road",
+    "room": "front",
+    "set": "front__hero",
+    "tags": "",
+    "date": "2026-05-04",
+    "seq": "07",
+}
+
+
+@pytest.mark.parametrize(
+    ("template", "merged", "altered"),
+    [
+        ("{room}__{tags}", "front", "front__sky-blue"),
+        ("{project} {seq} {room} {tags}", "12 Elm Road 07 front", "12 Elm Road 07 front sky-blue"),
+        ("{tags} - {room}", "front", "sky-blue - front"),
+        ("{room} ({tags})", "front", "front (sky-blue)"),
+        ("{room} [{tags}] {date}", "front 2026-05-04", "front [sky-blue] 2026-05-04"),
+        ("{seq}", "07", "07__sky-blue"),
+        ("{set}_{date}", "front__hero_2026-05-04", "front__hero_2026-05-04__sky-blue"),
+    ],
+)
+def test_names_from_a_template(template: str, merged: str, altered: str) -> None:
+    """Nothing dangles where nothing was altered, and what was altered always says so."""
+    delivery = Delivery(name=template)
+    assert picture_stem(delivery, FIELDS) == merged
+    assert picture_stem(delivery, {**FIELDS, "tags": "sky-blue"}) == altered
+
+
+@given(
+    st.sampled_from(["{room}__{tags}", "{tags}_{set}", "{project}-{room}", "{seq} {project} {room}"]),
+    st.one_of(st.text(min_size=1), TRICKY, st.text(min_size=1).map(lambda text: text * 90)),
+    st.one_of(st.text(min_size=1), TRICKY),
+)
+def test_names_are_legal_and_apart_whatever_the_folders_are_called(
+    template: str, room: str, title: str
+) -> None:
+    """The unaltered picture never shares a name with an altered one, on any file system."""
+    fields = {**FIELDS, "room": room, "set": room, "project": title}
+    names = [picture_stem(Delivery(name=template), {**fields, "tags": tags}) for tags in ("", "sky-blue")]
+    assert folded(names[0]) != folded(names[1])
+    assert all(safe_name(name) == name and len(name.encode()) <= 200 for name in names)
+
+
+def test_the_usual_template_gives_the_usual_names() -> None:
+    """Scripts go on finding what they found before there were templates."""
+    for room in ("living-room", "Raum_", "a.", "NUL", "x" * 300, "字" * 100, "Bad (2)"):
+        for words in ([], ["sky-twilight"], ["lawn-strong", "stage-mid-century"]):
+            fields = {**FIELDS, "room": room, "tags": "__".join(words)}
+            assert picture_stem(Delivery(), fields) == result_stem(room, words)
 
 
 @pytest.mark.parametrize(

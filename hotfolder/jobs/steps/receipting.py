@@ -1,0 +1,67 @@
+"""What a job's receipt says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hotfolder import __version__
+from hotfolder.jobs.chain import Link
+from hotfolder.jobs.tables import Call, Job, JobFile, Picture
+from hotfolder.jobs.tools import recipe_of
+from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture
+
+
+def receipt_of(
+    job: Job,
+    photos: Sequence[JobFile],
+    chain: Sequence[Link],
+    own_calls: Sequence[Call],
+    pictures: Sequence[Picture],
+) -> Receipt:
+    """The receipt of a job; `own_calls` are those that it made itself."""
+    own = {call.id for call in own_calls}
+    recipe = recipe_of(job)
+    return Receipt(
+        job_id=job.id,
+        project=job.project,
+        room=job.room,
+        folder=job.shown_folder,
+        finished_at=datetime.fromisoformat(job.finished_at or job.updated_at),
+        api_origin=job.origin,
+        api_project_id=job.api_project_id,
+        group_id=job.group_id,
+        photos=tuple(
+            ReceiptPhoto(
+                name=photo.name,
+                sha256=photo.sha256,
+                size_bytes=photo.size_bytes,
+                exposure_value=photo.exposure_value,
+            )
+            for photo in photos
+        ),
+        recipe=recipe.model_dump(mode="json", by_alias=True),
+        calls=tuple(
+            ReceiptCall(
+                operation=purchase.call.operation,
+                key=purchase.call.key,
+                paid=purchase.call.id in own,
+                remembered=purchase.call.id not in own,
+                at=datetime.fromisoformat(purchase.call.started_at),
+                answers=tuple(result.answer_id for result in purchase.results if result.answer_id),
+            )
+            for purchase in chain
+        ),
+        pictures=tuple(
+            ReceiptPicture(
+                file=picture.path,
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                altered=tuple(filter(None, picture.altered.split(","))),
+            )
+            for picture in pictures
+        ),
+        altered=tuple(operation.kind for purchase in chain if (operation := purchase.operation)),
+        hotfolder_version=__version__,
+    )

@@ -1,0 +1,128 @@
+"""What is delivered: names, folders, and what becomes of the originals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from hotfolder.rules.nearest import nearest, shown
+
+FIELDS = ("project", "room", "set", "tags", "date", "seq")
+TELLING_ROOMS_APART = ("room", "set", "seq")
+USUAL_NAME = "{room}__{tags}"
+FIELD = re.compile(r"\{([^{}]*)\}")
+SEPARATORS = " _-.,+"
+BRACKETS = {"(": ")", "[": "]"}
+NEVER_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+
+
+def wrong_template(message: str) -> PydanticCustomError:
+    return PydanticCustomError("template", "{message}", {"message": message})
+
+
+def checked_template(text: str) -> str:
+    allowed = ", ".join(f"{{{name}}}" for name in FIELDS)
+    fields = FIELD.findall(text)
+    for field in fields:
+        if field not in FIELDS:
+            guess = nearest(field, FIELDS)
+            meant = f'; did you mean "{{{guess}}}"?' if guess else "."
+            raise wrong_template(f"unknown field {shown(f'{{{field}}}')} in a name{meant} Allowed: {allowed}")
+    literal = FIELD.sub("", text)
+    if "{" in literal or "}" in literal:
+        raise wrong_template(f"a brace in the name {shown(text)} has no partner; fields are {allowed}")
+    found = NEVER_IN_NAMES.search(literal)
+    if found:
+        raise wrong_template(
+            f"{shown(found.group())} can't be part of a file's name; folders are chosen with `folders`"
+        )
+    if not set(fields) & set(TELLING_ROOMS_APART):
+        raise wrong_template(
+            f"the name {shown(text)} holds neither {{room}} nor {{set}} nor {{seq}}, so all rooms of a"
+            " project would have the same one"
+        )
+    return text
+
+
+Template = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+    AfterValidator(checked_template),
+]
+
+
+class Folders(StrEnum):
+    """Where in a project's folder its pictures lie: all together, or in a folder for each room."""
+
+    FLAT = "flat"
+    ROOM = "room"
+
+
+class DeliveryChoices(BaseModel):
+    """What a route may decide of the delivery; what is None is left as it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Template | None = Field(
+        default=None,
+        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {date} and {seq}.",
+    )
+    folders: Folders | None = Field(
+        default=None, description="flat: a project's pictures lie together; room: in a folder for each room."
+    )
+
+
+class Delivery(BaseModel):
+    """What is delivered of a set, decided."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Template = Field(
+        default=USUAL_NAME,
+        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {date} and {seq}.",
+    )
+    folders: Folders = Field(
+        default=Folders.FLAT,
+        description="flat: a project's pictures lie together; room: in a folder for each room.",
+    )
+
+    def chosen(self, choices: DeliveryChoices) -> Delivery:
+        """This delivery with these choices made."""
+        chosen = {name: getattr(choices, name) for name in Delivery.model_fields}
+        made = {name: value for name, value in chosen.items() if value is not None}
+        return Delivery(**{**{name: getattr(self, name) for name in Delivery.model_fields}, **made})
+
+    def template(self, *, altered: bool) -> str:
+        """The name's template. An altered picture always names its operations: it must never have the name
+        of the unaltered one."""
+        if altered and "{tags}" not in self.name:
+            return self.name + "__{tags}"
+        return self.name
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """The template with its fields filled. What only leads to an empty field goes with it."""
+    text = ""
+    position = 0
+    closing = ""
+    for field in FIELD.finditer(template):
+        literal = without_start(template[position : field.start()], text, closing)
+        position, closing = field.end(), ""
+        value = values[field.group(1)]
+        if not value:
+            if literal.endswith(tuple(BRACKETS)):
+                closing = BRACKETS[literal[-1]]
+                literal = literal[:-1]
+            literal = literal.rstrip(SEPARATORS)
+        text += literal + value
+    return text + without_start(template[position:], text, closing)
+
+
+def without_start(literal: str, before: str, closing: str) -> str:
+    literal = literal.removeprefix(closing)
+    return literal if before else literal.lstrip(SEPARATORS)
