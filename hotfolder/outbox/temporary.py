@@ -20,18 +20,21 @@ PIECE_BYTES = 1 << 20
 @contextmanager
 def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
     """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
-    path = folder / f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
+    place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-        with os.fdopen(os.open(path, flags, 0o666), "w+b") as stream:
+        with os.fdopen(os.open(name, flags, 0o666, dir_fd=place), "w+b") as stream:
             write(stream)
             stream.flush()
             shared.apply_to_file(stream.fileno())
             os.fsync(stream.fileno())
-        yield path
+        yield folder / name
     finally:
         with suppress(OSError):
-            path.unlink(missing_ok=True)
+            os.unlink(name, dir_fd=place)
+        os.close(place)
 
 
 def write_all(data: bytes, stream: BinaryIO) -> None:

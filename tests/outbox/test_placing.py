@@ -7,6 +7,7 @@ import stat
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import PREFIX
+from hotfolder.outbox.temporary import PREFIX, temporary_file, write_all
 
 Killed = Callable[[int, Callable[[], object]], bool]
 
@@ -147,6 +148,19 @@ def test_killed_at_any_line_and_called_again(
         assert contents(folder) == {"room.jpg": source.read_bytes()}
         assert folder.joinpath("room.jpg").stat().st_nlink == 1
     assert line > 50, "the trace saw too few lines to mean anything"
+
+
+def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path) -> None:
+    """An inbox is moved away, or unmounted and mounted elsewhere, in the very moment we write into it."""
+    folder, moved = tmp_path / "inbox", tmp_path / "moved"
+    folder.mkdir()
+    with (
+        pytest.raises(FileNotFoundError),
+        temporary_file(folder, partial(write_all, b"x"), Sharing()) as path,
+    ):
+        folder.rename(moved)
+        path.replace(folder / "STATUS.txt")
+    assert list(moved.iterdir()) == []
 
 
 def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
