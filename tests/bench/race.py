@@ -61,11 +61,12 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def stage_sets(root: Path, shoot: Shoot, megapixels: float) -> list[str]:
-    """Make all photos beside the inbox, to be moved into it at once; the rooms' names."""
+def stage_sets(root: Path, shoot: Shoot, megapixels: float, mark: str = "") -> list[str]:
+    """Make all photos beside the inbox, to be moved into it at once; the rooms' names.
+    Sets of another `mark` are other photos."""
     rooms = [f"room-{number:04d}" for number in range(1, shoot.sets + 1)]
     for room in rooms:
-        photos.write_set(root / "staged" / room, room, shoot.photos, shoot.photo_bytes, megapixels)
+        photos.write_set(root / "staged" / room, mark + room, shoot.photos, shoot.photo_bytes, megapixels)
     return rooms
 
 
