@@ -39,20 +39,31 @@ def model_in(annotation: object) -> type[BaseModel] | None:
 def model_at(path: KeyPath) -> type[BaseModel] | None:
     """The model whose fields are written below `path`, None where there is no fixed set of names."""
     model: type[BaseModel] | None = Settings
+    inside: type[BaseModel] | None = None
     for part in path:
         if isinstance(part, int):
+            continue
+        if inside is not None:
+            model, inside = inside, None  # this part is a name of the user's own choice
             continue
         if part in MODELS:
             model = MODELS[part]
             continue
         info = names(model).get(part) or model.model_fields.get(part) if model else None
+        inside = named_model(info) if info else None
         model = model_in(info.annotation) if info and not is_free(info) else None
     return model
 
 
+def named_model(info: FieldInfo) -> type[BaseModel] | None:
+    """The model of what a field holds by names of the user's own choice."""
+    known = types_in(info.annotation)
+    return model_in(info.annotation) if dict in known and TagName not in known else None
+
+
 def is_free(info: FieldInfo) -> bool:
     """Whether a field holds names of the user's own choice, or operations."""
-    return TagName in types_in(info.annotation)
+    return not {TagName, dict}.isdisjoint(types_in(info.annotation))
 
 
 def is_text(info: FieldInfo) -> bool:

@@ -17,7 +17,7 @@ KEY_MESSAGE = (
     "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY,"
     " or alone into a file of its own and name that file with api.key_file"
 )
-SECTIONS = {"level": "log level", "format": "log format", "single_photo": "single_photo"}
+NOUNS: Mapping[KeyPath, str] = {("log", "level"): "log level", ("log", "format"): "log format"}
 LONGEST_LIST = 24
 
 
@@ -91,7 +91,7 @@ def value_text(value: object) -> str:
 
 def _enum(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
     name = next((part for part in reversed(path) if isinstance(part, str)), "value")
-    noun = SECTIONS.get(name, snake(name).replace("_", " "))
+    noun = NOUNS.get(path) or (name if name == "single_photo" else snake(name).replace("_", " "))
     allowed = [word.strip().strip("'") for word in error["ctx"]["expected"].replace(" or ", ", ").split(", ")]
     value = error["input"]
     if not isinstance(value, str):
@@ -132,7 +132,7 @@ def _other(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
     return message if error["type"] in CUSTOM else f"{title(path, sources)}: {message}"
 
 
-CUSTOM = {"operation", "base_url", "storage_host", "folder", "template"}
+CUSTOM = {"operation", "base_url", "storage_host", "folder", "template", "size", "rendition"}
 
 SENTENCES: dict[str, Callable[[Mapping[str, Any], KeyPath, Sources], str]] = {
     "missing": _missing,

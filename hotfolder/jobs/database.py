@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.tables import Job
 
-SCHEMA_VERSION = 1
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    2: (
+        "ALTER TABLE jobfile ADD COLUMN let_go_at VARCHAR",
+        "ALTER TABLE picture ADD COLUMN rendition VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE picture ADD COLUMN look VARCHAR NOT NULL DEFAULT ''",
+    ),
+}
+"""What brings a store to each version, from the one before."""
+SCHEMA_VERSION = max(MIGRATIONS)
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -45,17 +54,33 @@ def open_store(state: Path) -> Engine:
                     hint="Install the newer hotfolder again; nothing was changed.",
                 )
             if version < SCHEMA_VERSION:
-                Job.metadata.create_all(connection)
-                connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+                migrate(connection, path, version)
     except DatabaseError as error:
         engine.dispose()
         raise corrupt(path, str(error.orig)) from None
     return engine
 
 
+def migrate(connection: Connection, path: Path, version: int) -> None:
+    """Bring the store from `version` (0: empty) to ours, in the transaction that is open. One that holds
+    something is copied aside before."""
+    if version:
+        with (
+            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(f"{path}.format-{version}")) as copy,
+        ):
+            source.backup(copy)
+        for step in range(version + 1, SCHEMA_VERSION + 1):
+            for statement in MIGRATIONS[step]:
+                connection.execute(text(statement))
+    Job.metadata.create_all(connection)
+    connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+
+
 def read_store(state: Path) -> Engine | None:
     """The store, for reading only, from another process; None when there is none yet, or no more than a file
-    that its first daemon is just filling. Raises StoreError for a file that is no store."""
+    that its first daemon is just filling. Raises StoreError for a file that is no store, and for one of an
+    older hotfolder that hasn't been brought up to date yet."""
     path = state / FILE_NAME
     if not path.exists():
         return None
@@ -66,12 +91,17 @@ def read_store(state: Path) -> Engine | None:
 
     try:
         with closing(connect()) as connection:
-            made = connection.execute("PRAGMA user_version").fetchone()[0] > 0
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
     except sqlite3.OperationalError:
         raise  # busy, or out of reach: not a word about what is in it
     except sqlite3.DatabaseError as error:
         raise corrupt(path, str(error)) from None
-    return create_engine("sqlite://", creator=connect) if made else None
+    if 0 < version < SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by an older hotfolder",
+            hint="`hotfolder run` brings it up to date when it is started.",
+        )
+    return create_engine("sqlite://", creator=connect) if version else None
 
 
 def corrupt(path: Path, detail: str) -> StoreError:

@@ -75,7 +75,8 @@ class Job(SQLModel, table=True):
 
 
 class JobFile(SQLModel, table=True):
-    """One file of a job, as it was when the set had settled."""
+    """One file of a job, as it was when the set had settled. One that was let go of, as the rules had it,
+    need not be anywhere any more."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     name: str = Field(primary_key=True)
@@ -89,6 +90,7 @@ class JobFile(SQLModel, table=True):
     format: str = ""
     exposure_value: float | None = None
     is_middle: bool = False
+    let_go_at: str | None = None
 
 
 class Call(SQLModel, table=True):
@@ -142,7 +144,8 @@ class Result(SQLModel, table=True):
 
 
 class Picture(SQLModel, table=True):
-    """One delivered picture. `path` is relative to done/."""
+    """One delivered picture. `path` is relative to done/; `rendition` and `look` are names in the rules,
+    empty for the picture itself and where a set has one look."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     path: str = Field(primary_key=True)
@@ -150,6 +153,8 @@ class Picture(SQLModel, table=True):
     width: int
     height: int
     altered: str = ""
+    rendition: str = ""
+    look: str = ""
 
 
 class ApiProject(SQLModel, table=True):

@@ -51,19 +51,22 @@ class ReceiptCall(Entry):
 
 
 class ReceiptPicture(Entry):
-    """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge."""
+    """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge, and
+    `rendition` for the picture itself."""
 
     file: Name
     sha256: str
     width: int
     height: int
     altered: tuple[str, ...] = ()
+    rendition: str = ""
 
 
 class Receipt(Entry):
     """Everything about one finished job. Holds no key and no signed URL, and may be handed to anybody.
 
-    `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures.
+    `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
+    on what was asked for and could not be delivered.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -80,6 +83,7 @@ class Receipt(Entry):
     calls: tuple[ReceiptCall, ...] = ()
     pictures: tuple[ReceiptPicture, ...] = ()
     altered: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     hotfolder_version: str
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from hotfolder.capture import Capture
 from hotfolder.errors import LocalTrouble
-from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits, Rendered, Rendering
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.protocol import GREETING
 
@@ -49,11 +49,26 @@ class Decoder:
         A worker that dies is replaced and the picture tried once more, since something else may have taken
         the memory; a picture that takes two workers with it is `NeverUsable`.
         """
+        return _facts(await self._answer(path, {"path": str(path), "limits": asdict(limits)}))
+
+    async def render(
+        self, source: Path, target: Path, wanted: Rendering, limits: PictureLimits
+    ) -> Rendered | None:
+        """As `pictures.rendering.render`, in the worker. Raises `NotWhole`, `NeverUsable`, and `LocalTrouble`
+        also where a file can't be read or written."""
+        request = {"path": str(source), "target": str(target), "limits": asdict(limits)}
+        answer = await self._answer(source, {**request, "rendering": asdict(wanted)})
+        if "trouble" in answer:
+            raise LocalTrouble(answer["trouble"], hint="Check the disk that holds `state`.")
+        _refuse(answer)
+        return Rendered(**answer["rendered"]) if answer["rendered"] is not None else None
+
+    async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
             for _ in range(_TRIES):
-                answer = await self._ask(path, limits)
+                answer = await self._ask(path, request)
                 if answer is not None:
-                    return _facts(answer)
+                    return answer
         raise NeverUsable(
             f"{printable_name(path.name)} can't be decoded: it needs too much memory, or is damaged.",
             hint="Export the photo once more as JPEG at its normal size.",
@@ -67,15 +82,14 @@ class Decoder:
         async with self._turn:
             await self._end_worker()
 
-    async def _ask(self, path: Path, limits: PictureLimits) -> dict[str, Any] | None:
+    async def _ask(self, path: Path, request: dict[str, Any]) -> dict[str, Any] | None:
         """The worker's answer; None if it died of the question."""
         worker = await self._living_worker()
         assert worker.stdin is not None and worker.stdout is not None
-        request = json.dumps({"path": str(path), "limits": asdict(limits)})
         line = b""
         try:
             async with asyncio.timeout(self._patience_seconds):
-                worker.stdin.write(request.encode() + b"\n")
+                worker.stdin.write(json.dumps(request).encode() + b"\n")
                 await worker.stdin.drain()
                 line = await worker.stdout.readline()
         except TimeoutError:
@@ -154,11 +168,15 @@ def _plain_environment() -> dict[str, str]:
     }
 
 
-def _facts(answer: dict[str, Any]) -> PictureFacts:
+def _refuse(answer: dict[str, Any]) -> None:
     if "not_whole" in answer:
         raise NotWhole(answer["not_whole"], hint=answer["hint"])
     if "never" in answer:
         raise NeverUsable(answer["never"], hint=answer["hint"])
+
+
+def _facts(answer: dict[str, Any]) -> PictureFacts:
+    _refuse(answer)
     facts = answer["facts"]
     capture = facts.pop("capture")
     return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)

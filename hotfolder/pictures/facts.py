@@ -41,6 +41,27 @@ class PictureFacts:
     signature: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What is wanted: the longer side in pixels (None: as it is; never larger), and the most bytes that the
+    file may have. `quality` is tried first, then lower ones down to `least_quality`."""
+
+    quality: int
+    least_quality: int
+    long_edge: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What was made."""
+
+    width: int
+    height: int
+    quality: int
+    size_bytes: int
+
+
 class NotWhole(UnusablePhoto):
     """The picture can't be read now. It may become readable: a copy that is still under way, a permission."""
 

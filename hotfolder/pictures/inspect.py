@@ -95,7 +95,7 @@ def _recognise(name: str, content: bytes) -> str:
 
 def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLimits) -> PictureFacts:
     try:
-        with _pixel_limit(limits.pixels):
+        with pixel_limit(limits.pixels):
             if kind == "PNG":
                 with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                     image.verify()
@@ -132,7 +132,7 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
 
 
 @contextmanager
-def _pixel_limit(pixels: int) -> Iterator[None]:
+def pixel_limit(pixels: int) -> Iterator[None]:
     """Pillow's own bomb check, at our limit; process-wide while it lasts, as Pillow has it."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = pixels

@@ -15,10 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits, Rendering
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.pictures.protocol import GREETING
+from hotfolder.pictures.rendering import render
 
 _PR_SET_PDEATHSIG = 1
 _LEAST_BYTES = 64 * 1024 * 1024
@@ -37,15 +38,19 @@ def main(parent_id: int, memory_bytes: int) -> None:
     sys.stdout.flush()
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        sys.stdout.write(
-            json.dumps(_answer(Path(request["path"]), PictureLimits(**request["limits"]))) + "\n"
-        )
+        sys.stdout.write(json.dumps(_answer(request)) + "\n")
         sys.stdout.flush()
 
 
-def _answer(path: Path, limits: PictureLimits) -> dict[str, Any]:
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    path, limits = Path(request["path"]), PictureLimits(**request["limits"])
     try:
+        if "rendering" in request:
+            made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
+            return {"rendered": asdict(made) if made is not None else None}
         return {"facts": asdict(inspect(path, limits=limits))}
+    except OSError as error:
+        return {"trouble": f"{printable_name(path.name)} can't be rendered: {error.strerror or error}"}
     except NotWhole as error:
         return {"not_whole": error.message, "hint": error.hint}
     except NeverUsable as error:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from hotfolder.rules.nearest import nearest, shown
+from hotfolder.rules.renditions import Renditions
 
 FIELDS = ("project", "room", "set", "tags", "date", "seq")
 TELLING_ROOMS_APART = ("room", "set", "seq")
@@ -75,6 +76,9 @@ class DeliveryChoices(BaseModel):
     folders: Folders | None = Field(
         default=None, description="flat: a project's pictures lie together; room: in a folder for each room."
     )
+    renditions: Renditions | None = Field(
+        default=None, description="Further files of every picture, by name, instead of those in general."
+    )
 
 
 class Delivery(BaseModel):
@@ -89,6 +93,9 @@ class Delivery(BaseModel):
     folders: Folders = Field(
         default=Folders.FLAT,
         description="flat: a project's pictures lie together; room: in a folder for each room.",
+    )
+    renditions: Renditions = Field(
+        default={}, description="Further files of every picture, by name, each in a folder of that name."
     )
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:

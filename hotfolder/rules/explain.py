@@ -109,7 +109,10 @@ class Explanation:
         where = "a folder for the room in the project's folder"
         if self.plan.recipe.delivery.folders is Folders.FLAT:
             where = "the project's folder"
-        return [f"Delivers into {where}", *(f"  {printable(name)}" for name in delivered_names(self.plan))]
+        lines = [f"Delivers into {where}", *(f"  {printable(name)}" for name in delivered_names(self.plan))]
+        for name, wanted in self.plan.recipe.delivery.renditions.items():
+            lines.append(f"  and each of them as {name}/… ({wanted})")
+        return lines
 
     def _start(self) -> str:
         settle = self.plan.settle

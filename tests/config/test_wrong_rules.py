@@ -87,6 +87,22 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         " {tags}, {date}, {seq}",
         'config.yaml:2:35: unknown folders "rooms"; did you mean "room"? Allowed: flat, room',
     ),
+    "renditions": (
+        "root: .\n"
+        "deliver:\n"
+        "  renditions:\n"
+        "    web: {format: jpg, max_bytes: 10 megs, longedge: 20}\n"
+        "    mls: {quality: 20}\n",
+        'config.yaml:4:19: unknown format "jpg"; did you mean "jpeg"? Allowed: jpeg',
+        'config.yaml:4:35: "10 megs" is no size; write bytes, or a number with KB or MB, such as 10MB',
+        'config.yaml:4:44: unknown setting "longedge"; did you mean "long_edge"? Allowed: format, quality,'
+        " long_edge, max_bytes",
+        "config.yaml:5:20: deliver.renditions.mls.quality must be at least 30, not 20",
+    ),
+    "a rendition in the way": (
+        "root: .\ndeliver: {renditions: {originals: {}}}\n",
+        'config.yaml:2:23: "originals" is the name of another folder there; rename the rendition',
+    ),
     "room style": (
         "root: .\ntags:\n  cosy: {stage: {roomStyle: cozy}}\n",
         'config.yaml:3:9: unknown room style "cozy". Allowed: ' + STYLES,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 
-from tests.support.pictures import bracket
+from PIL import Image
+
+from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio
 
 ELM = "12 Elm Road"
@@ -32,3 +36,37 @@ async def test_names_and_folders_are_as_the_rules_say(make_studio: Callable[...,
     studio.drop(ELM, "kitchen", bracket())
     await studio.until_idle(shop.access())
     assert pictures(studio) == {*expected, "kitchen/12 Elm Road 01 (2).jpg"}
+
+
+async def test_renditions_lie_beside_the_pictures_and_the_receipt_names_them(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Also of a PNG, and within the limit with all their metadata."""
+    web = {"long_edge": 80, "max_bytes": "20KB"}
+    studio = make_studio(deliver={"renditions": {"web": web, "mls": {"quality": 100}}})
+    studio.drop(ELM, "front__sky-blue", bracket())
+    await studio.until_idle(shop.access())
+    both = {"front.jpg", "front__sky-blue.png"}
+    jpegs = {"front.jpg", "front__sky-blue.jpg"}
+    assert pictures(studio) == both | {f"{name}/{one}" for name in ("web", "mls") for one in jpegs}
+    receipt = json.loads((studio.done / ELM / "receipts" / "front__sky-blue.json").read_bytes())
+    told = {(one["file"], one["rendition"]): one["altered"] for one in receipt["pictures"]}
+    assert told[f"{ELM}/web/front__sky-blue.jpg", "web"] == ["sky"] == told[f"{ELM}/front__sky-blue.png", ""]
+    assert receipt["notes"] == []
+    small = (studio.done / ELM / "web" / "front.jpg").read_bytes()
+    assert max(Image.open(io.BytesIO(small)).size) == 80
+    assert len(small) <= 20_000
+
+
+async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """The picture is delivered all the same."""
+    studio = make_studio(deliver={"renditions": {"tiny": {"max_bytes": 20_000}}})
+    studio.drop(ELM, "front", {f"{n}.jpg": jpeg(size=(640, 480)) for n in range(3)})
+    await studio.until_idle(shop.access())
+    assert pictures(studio) == {"front.jpg"}
+    [job] = studio.status()["jobs"]
+    assert job["state"] == "done" and 'The rendition "tiny" of 1 of 1 pictures' in job["reason"]
+    receipt = json.loads((studio.done / ELM / "receipts" / "front.json").read_bytes())
+    assert receipt["notes"] == [job["reason"]]

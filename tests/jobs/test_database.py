@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
 from hotfolder.jobs.store import NewJob, Store
+from hotfolder.jobs.tables import Picture
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -45,6 +47,30 @@ def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
     with pytest.raises(StoreError, match="can't be read"):
         open_store(state)
     assert (state / FILE_NAME).read_bytes() == content
+
+
+def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept(
+    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    state = tmp_path / "state"
+    database = open_store(state)
+    job = Store(database).create(new_job(), "origin", at)
+    database.dispose()
+    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
+        for table, column in (("jobfile", "let_go_at"), ("picture", "rendition"), ("picture", "look")):
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.commit()
+    with pytest.raises(StoreError, match="older hotfolder"):
+        read_store(state)
+    database = open_store(state)
+    store = Store(database)
+    store.add_picture(Picture(job_id=job.id, path="a.jpg", sha256="b", width=1, height=1, rendition="web"))
+    assert [picture.rendition for picture in store.pictures(job.id)] == ["web"]
+    assert [file.let_go_at for file in store.files(job.id)] == [None] * 4
+    database.dispose()
+    with closing(sqlite3.connect(state / f"{FILE_NAME}.format-1")) as copy:
+        assert copy.execute("SELECT count(*) FROM job").fetchone() == (1,)
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_untouched(tmp_path: Path) -> None:

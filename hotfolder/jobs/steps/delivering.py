@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder import __version__
+from hotfolder import __version__, log
+from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.delivered import place_of_room
@@ -23,8 +24,12 @@ from hotfolder.outbox.names import picture_stem, result_stem, safe_name
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import write_receipt
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.pictures.facts import Rendering
+from hotfolder.rules.renditions import LEAST_QUALITY, Rendition
 from hotfolder.rules.tags import operation_word
 from hotfolder.stager.operations import Operation
+
+logger = log.get("delivering")
 
 SOFTWARE = f"hotfolder {__version__}"
 
@@ -38,16 +43,22 @@ class Delivery:
     altered: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A file that is ready to be placed, and its picture's size in pixels."""
+
+    path: Path
+    width: int
+    height: int
+
+
 async def deliver(tools: Tools, job: Job) -> list[Picture]:
     """Place what was bought so far into done/. Repeating it finds the same files there and places none."""
     chain = await purchases(tools, job)
     photos = await tools.photos(job)
     seq = await tools.desk(place_of_room, tools.store, job)
     for number, delivery in enumerate(deliveries(job, chain, seq)):
-        picture = await asyncio.to_thread(place_picture, tools, job, photos, delivery, number)
-        tools.passing(Checkpoint.PICTURE_PLACED)
-        await tools.desk(tools.store.add_picture, picture)
-        tools.passing(Checkpoint.PICTURE_RECORDED)
+        await deliver_one(tools, job, photos, delivery, number)
     pictures = await tools.desk(tools.store.pictures, job.id)
     if pictures:
         calls = await tools.desk(tools.ledger.of_job, job.id)
@@ -58,6 +69,64 @@ async def deliver(tools: Tools, job: Job) -> list[Picture]:
         await asyncio.to_thread(write_receipt, folder, stem, receipt, shared=sharing)
         tools.passing(Checkpoint.RECEIPT_WRITTEN)
     return pictures
+
+
+async def deliver_one(
+    tools: Tools, job: Job, photos: Sequence[JobFile], delivery: Delivery, number: int
+) -> None:
+    """One picture and its renditions: each placed, and then recorded."""
+    original = await asyncio.to_thread(middle_original, tools, job, photos)
+    result = delivery.result
+    shown = tools.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
+    await asyncio.to_thread(carry, original, tools.places.results / result.file, shown, delivery)
+    await put(tools, job, delivery, Copy(shown, result.width, result.height))
+    for name, wanted in recipe_of(job).delivery.renditions.items():
+        copy = await rendition(tools, original, shown, delivery, wanted)
+        if copy is None:
+            logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
+        else:
+            await put(tools, job, delivery, copy, name)
+    await asyncio.to_thread(shown.unlink, missing_ok=True)
+
+
+async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> None:
+    picture = await asyncio.to_thread(place_picture, tools, job, delivery, copy, rendition)
+    tools.passing(Checkpoint.PICTURE_PLACED)
+    await tools.desk(tools.store.add_picture, picture)
+    tools.passing(Checkpoint.PICTURE_RECORDED)
+    if rendition:
+        await asyncio.to_thread(copy.path.unlink, missing_ok=True)
+
+
+async def rendition(
+    tools: Tools, original: Path, shown: Path, delivery: Delivery, wanted: Rendition
+) -> Copy | None:
+    """A rendition of the picture `shown`, with the same metadata; None where it would be too large.
+
+    What the metadata takes is known once they are there: then a second try leaves room for them.
+    """
+    plain, copy = shown.with_suffix(".plain.jpg"), shown.with_suffix(".rendition.jpg")
+    most_bytes = wanted.max_bytes
+    try:
+        while True:
+            made = await tools.decoder.render(
+                shown,
+                plain,
+                Rendering(wanted.quality, LEAST_QUALITY, wanted.long_edge, most_bytes),
+                tools.result_limits,
+            )
+            if made is None:
+                return None
+            await asyncio.to_thread(carry, original, plain, copy, delivery)
+            size_bytes = await asyncio.to_thread(lambda: copy.stat().st_size)
+            if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
+                return Copy(copy, made.width, made.height)
+            most_bytes = wanted.max_bytes - (size_bytes - made.size_bytes)
+    except UnusablePhoto as error:
+        logger.warning("rendition_failed", reason=error.message)
+        return None
+    finally:
+        await asyncio.to_thread(plain.unlink, missing_ok=True)
 
 
 def words(job: Job) -> list[str]:
@@ -93,36 +162,32 @@ def stem_of(job: Job, operations: Sequence[Operation], seq: int) -> str:
     return picture_stem(recipe.delivery, fields)
 
 
-def place_picture(
-    tools: Tools, job: Job, photos: Sequence[JobFile], delivery: Delivery, number: int
-) -> Picture:
-    """Put the middle exposure's metadata onto a copy of the result, and the copy into done/."""
-    result = delivery.result
-    extension = EXTENSIONS[result.format]
-    middle = next((photo for photo in photos if photo.is_middle), photos[0])
-    original = whereabouts(tools, job, middle)
+def middle_original(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Path:
+    """Where the middle exposure lies, or lay: a picture whose photos are really gone is delivered."""
+    original = whereabouts(tools, job, next((photo for photo in photos if photo.is_middle), photos[0]))
     if not original.exists():
-        tools.confirm_inbox(tools.places.inbox(job))  # a picture whose photos are really gone is delivered
-    copy = tools.places.work / f"{job.id}-{number}.{extension}"
-    carry_over(
-        original,
-        tools.places.results / result.file,
-        copy,
-        altered=delivery.altered,
-        software=SOFTWARE,
-    )
-    sharing = tools.places.sharing(job)
+        tools.confirm_inbox(tools.places.inbox(job))
+    return original
+
+
+def carry(original: Path, picture: Path, target: Path, delivery: Delivery) -> None:
+    """Put the middle exposure's metadata onto a copy of a picture."""
+    carry_over(original, picture, target, altered=delivery.altered, software=SOFTWARE)
+
+
+def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str) -> Picture:
+    """The copy into done/, under its name."""
     folder = pictures_folder(tools.places.done, job.project, job.room, recipe_of(job).delivery.folders)
-    placed = place(copy, folder, delivery.stem, f".{extension}", shared=sharing)
-    digest = sha256_of(copy)
-    copy.unlink(missing_ok=True)
+    sharing = tools.places.sharing(job)
+    placed = place(copy.path, folder / rendition, delivery.stem, copy.path.suffix, shared=sharing)
     return Picture(
         job_id=job.id,
         path=str(placed.relative_to(tools.places.done)),
-        sha256=digest,
-        width=result.width,
-        height=result.height,
+        sha256=sha256_of(copy.path),
+        width=copy.width,
+        height=copy.height,
         altered=",".join(delivery.altered),
+        rendition=rendition,
     )
 
 

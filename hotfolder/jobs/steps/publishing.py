@@ -11,6 +11,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.delivering import deliver
+from hotfolder.jobs.steps.receipting import left_out
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.outbox.layout import originals_folder
@@ -32,7 +33,9 @@ async def file_originals(tools: Tools, job: Job) -> None:
     """Move the set's files to done/<project>/originals/<folder>/. The room's folder stays in the inbox."""
     parent = originals_folder(tools.places.done, safe_name(job.project), "")
     await move_files(tools, job, parent)
-    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now())
+    pictures = await tools.desk(tools.store.pictures, job.id)
+    reason = " ".join(left_out(recipe_of(job), pictures))
+    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="")
     tools.passing(Checkpoint.JOB_ENDED)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from hotfolder import __version__
@@ -10,6 +10,7 @@ from hotfolder.jobs.chain import Link
 from hotfolder.jobs.tables import Call, Job, JobFile, Picture
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture
+from hotfolder.rules.recipes import Recipe
 
 
 def receipt_of(
@@ -59,9 +60,21 @@ def receipt_of(
                 width=picture.width,
                 height=picture.height,
                 altered=tuple(filter(None, picture.altered.split(","))),
+                rendition=picture.rendition,
             )
             for picture in pictures
         ),
         altered=tuple(operation.kind for purchase in chain if (operation := purchase.operation)),
+        notes=tuple(left_out(recipe, pictures)),
         hotfolder_version=__version__,
     )
+
+
+def left_out(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
+    """A sentence for each rendition that was asked for and that some picture doesn't have."""
+    whole = sum(not picture.rendition for picture in pictures)
+    for name, wanted in recipe.delivery.renditions.items():
+        missing = whole - sum(picture.rendition == name for picture in pictures)
+        if missing:
+            limit = f"; it must have {wanted}" if wanted.max_bytes else ""
+            yield f'The rendition "{name}" of {missing} of {whole} pictures could not be made{limit}.'

@@ -1,0 +1,92 @@
+"""Renditions: how large, in which colours, and the same every time."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits, Rendering
+from hotfolder.pictures.rendering import render
+from tests.support.profiles import swapped_profile
+
+LIMITS = PictureLimits()
+NOISE = Image.effect_noise((600, 400), 90).convert("RGB")
+
+
+def saved(path: Path, picture: Image.Image, **options: Any) -> Path:
+    picture.save(path, **options)
+    return path
+
+
+def made(source: Path, **wanted: int) -> bytes:
+    target = source.with_name("made.jpg")
+    found = render(source, target, Rendering(**{"quality": 90, "least_quality": 30, **wanted}), limits=LIMITS)
+    assert found is not None
+    content = target.read_bytes()
+    picture = opened(content)
+    assert (picture.width, picture.height, len(content)) == (found.width, found.height, found.size_bytes)
+    return content
+
+
+def opened(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content))
+
+
+def test_it_is_as_small_as_asked_and_never_larger_than_the_picture(tmp_path: Path) -> None:
+    """The longer side counts; nothing is blown up."""
+    source = saved(tmp_path / "a.png", NOISE)
+    assert opened(made(source, long_edge=150)).size == (150, 100)
+    assert opened(made(source, long_edge=5000)).size == (600, 400)
+
+
+def test_quality_falls_until_the_file_is_small_enough_or_none_is_made(tmp_path: Path) -> None:
+    """The limit is never broken; what can't be reached is not made."""
+    source = saved(tmp_path / "a.jpg", NOISE, quality=95)
+    free = len(made(source))
+    assert len(made(source, max_bytes=free // 2)) <= free // 2
+    (tmp_path / "made.jpg").unlink()
+    assert render(source, tmp_path / "made.jpg", Rendering(90, 30, None, 1000), limits=LIMITS) is None
+    assert not (tmp_path / "made.jpg").exists()
+
+
+def test_the_same_picture_gives_the_same_bytes(tmp_path: Path) -> None:
+    """A crash in between must not leave two files, so nothing in it may tell the time of day."""
+    source = saved(tmp_path / "a.png", NOISE)
+    first = made(source, long_edge=300)
+    assert made(source, long_edge=300) == first
+    assert opened(first).info["icc_profile"][24:28] == b"\x07\xd0\0\1"
+
+
+def test_other_colours_become_srgb_and_transparency_white(tmp_path: Path) -> None:
+    """Portals ignore profiles: the numbers themselves must mean the right colours."""
+    flat = Image.new("RGB", (32, 32), (40, 40, 200))
+    content = made(saved(tmp_path / "a.png", flat, icc_profile=swapped_profile()))
+    red, _, blue = opened(content).getpixel((5, 5))  # type: ignore[misc]
+    assert red > 150 > 100 > blue
+    clear = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
+    assert opened(made(saved(tmp_path / "b.png", clear))).getpixel((5, 5)) == (255, 255, 255)
+    deep = Image.new("I;16", (32, 32), 128 * 256)
+    assert opened(made(saved(tmp_path / "c.png", deep))).getpixel((5, 5)) == (128, 128, 128)
+
+
+def test_it_is_turned_upright(tmp_path: Path) -> None:
+    """A viewer that ignores the orientation shows it right as well."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert opened(made(saved(tmp_path / "a.jpg", NOISE, exif=exif))).size == (400, 600)
+
+
+async def test_it_is_made_in_the_worker(tmp_path: Path) -> None:
+    """The daemon's process never holds the pixels."""
+    source = saved(tmp_path / "a.png", NOISE)
+    decoder = Decoder()
+    try:
+        found = await decoder.render(source, tmp_path / "b.jpg", Rendering(80, 30, 64), LIMITS)
+        assert found is not None and found.width == opened((tmp_path / "b.jpg").read_bytes()).width == 64
+        assert await decoder.render(source, tmp_path / "c.jpg", Rendering(80, 80, None, 10), LIMITS) is None
+    finally:
+        await decoder.close()
