@@ -40,7 +40,11 @@ class Sharing:
             with suppress(OSError):
                 os.chown(what, -1, self.gid)
         with suppress(OSError):
-            os.chmod(what, stat.S_IMODE(os.stat(what).st_mode) | bits)  # noqa: PTH101, PTH116
+            mode = stat.S_IMODE(os.stat(what).st_mode)  # noqa: PTH116
+            # A service that may set no setgid bit (RestrictSUIDSGID) still inherits it, and the umask leaves the
+            # group's bits: then there is nothing to change, and nothing that could be refused.
+            if mode | bits != mode:
+                os.chmod(what, mode | bits)  # noqa: PTH101
 
 
 def make_folder(path: Path, shared: Sharing) -> None:
