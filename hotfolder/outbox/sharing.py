@@ -41,8 +41,8 @@ class Sharing:
                 os.chown(what, -1, self.gid)
         with suppress(OSError):
             mode = stat.S_IMODE(os.stat(what).st_mode)  # noqa: PTH116
-            # A service that may set no setgid bit (RestrictSUIDSGID) still inherits it, and the umask leaves the
-            # group's bits: then there is nothing to change, and nothing that could be refused.
+            # A service that may set no setgid bit (RestrictSUIDSGID) still inherits it, and its umask leaves
+            # the group's bits: then there is nothing to change, and nothing that could be refused.
             if mode | bits != mode:
                 os.chmod(what, mode | bits)  # noqa: PTH101
 
