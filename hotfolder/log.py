@@ -35,11 +35,20 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=filtering(level),
         # Asked at every line: whoever replaces standard error afterwards means the log as well.
         logger_factory=lambda *_: structlog.PrintLogger(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def set_level(level: str) -> None:
+    """Say more or less from now on, and leave all else as it was set up."""
+    structlog.configure(wrapper_class=filtering(level))
+
+
+def filtering(level: str) -> type[structlog.typing.FilteringBoundLogger]:
+    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,12 @@ def photos_in(settings: Settings, folder: Path) -> tuple[SeenFile, ...]:
 
 
 def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
-    inbox = inbox_of(settings, folder)
+    return shoot_answers((settings,), folder)[0]
+
+
+def shoot_answers(several: Sequence[Settings], folder: Path) -> list[ShootAnswer]:
+    """What is said of a whole shoot by each of several settings. Its photos are read once."""
+    settings = several[0]
     problems: list[str] = []
     seen: list[tuple[SeenFile, PictureFacts]] = []
     for file in photos_in(settings, folder):
@@ -110,8 +115,15 @@ def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
             seen.append((file, facts))
         except BadJob as error:
             problems.append(sentence(error))
+    return [shoot_by(one, folder, seen, tuple(problems)) for one in several]
+
+
+def shoot_by(
+    settings: Settings, folder: Path, seen: list[tuple[SeenFile, PictureFacts]], problems: tuple[str, ...]
+) -> ShootAnswer:
+    inbox = inbox_of(settings, folder)
     try:
-        return explain_shoot(settings, inbox, rulebook_for(settings, inbox), folder, seen, tuple(problems))
+        return explain_shoot(settings, inbox, rulebook_for(settings, inbox), folder, seen, problems)
     except BadJob as error:
         return ShootAnswer(folder, None, problems=(*problems, sentence(error)))
 

@@ -11,26 +11,27 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.keys import load_key
-from hotfolder.config.load import load
 from hotfolder.config.sections import LogFormat
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
+from hotfolder.daemon.reloading import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
 
 
 def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     """Run the daemon; returns the exit code. Raises ConfigurationError, UsageError, StoreError."""
-    settings = load(config, os.environ)
+    file = SettingsFile(config.absolute(), dict(os.environ))
+    settings = file.load()
     as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
     log.configure(level=settings.log.level, json=as_json)
     with ExitStack() as stack:
         if sandbox:
             embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
             return asyncio.run(
-                serve(settings, embedding.access(), until_idle=until_idle, embedding=embedding)
+                serve(settings, embedding.access(), file, until_idle=until_idle, embedding=embedding)
             )
-        return asyncio.run(serve(settings, real_access(settings), until_idle=until_idle))
+        return asyncio.run(serve(settings, real_access(settings), file, until_idle=until_idle))
 
 
 def real_access(settings: Settings) -> ApiAccess:
@@ -52,9 +53,14 @@ def real_access(settings: Settings) -> ApiAccess:
 
 
 async def serve(
-    settings: Settings, access: ApiAccess, *, until_idle: bool, embedding: Embedding | None = None
+    settings: Settings,
+    access: ApiAccess,
+    file: SettingsFile,
+    *,
+    until_idle: bool,
+    embedding: Embedding | None = None,
 ) -> int:
-    """Run the daemon under SIGINT and SIGTERM."""
+    """Run the daemon under SIGINT and SIGTERM; SIGHUP has it read `file` anew."""
     stop = asyncio.Event()
     signals: list[int] = []
 
@@ -68,7 +74,9 @@ async def serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None
-    daemon = Daemon(settings, access)
+    daemon = Daemon(settings, access, file=file)
+    assert daemon.reloading is not None
+    loop.add_signal_handler(signal.SIGHUP, daemon.reloading.ask)
     try:
         outcome = await daemon.run(stop=stop, until_idle=until_idle)
     finally:

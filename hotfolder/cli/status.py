@@ -56,6 +56,11 @@ def show(seen: Overview) -> None:
         console.print(
             Text(f"Paid calls are paused: {seen.paused}. `hotfolder resume` goes on.", style="yellow")
         )
+    if seen.settings_error:
+        console.print(Text("The settings have an error, and those before it stay in force:", style="yellow"))
+        console.print(Text(seen.settings_error, style="yellow"))
+    if seen.restart:
+        console.print(Text(f"Edited, but only from the next start on: {', '.join(seen.restart)}."))
     for name, why in seen.degraded.items():
         if why:
             console.print(Text(f"Inbox {name}: {why}", style="yellow"))

@@ -9,7 +9,9 @@ from typing import Any
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.config.ruletext import rules_as_json
 from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
@@ -18,7 +20,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.rules.names import split_name
-from hotfolder.service.overview import SETTLING, WORDS, Line, Overview, overview
+from hotfolder.service.overview import SETTINGS, SETTLING, WORDS, Line, Overview, overview
 
 logger = log.get("reporter")
 
@@ -27,6 +29,8 @@ STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
+RULES = "rules"
+"""The bulletin that holds the rules in force, for whoever compares a file with them."""
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
@@ -39,6 +43,7 @@ class Reporter:
         inboxes: Mapping[str, Inbox],
         intake: Intake,
         telling: Telling,
+        live: LiveRules,
         clock: Clock,
         pid: int,
     ) -> None:
@@ -48,9 +53,11 @@ class Reporter:
         self.tools = tools
         self.inboxes = inboxes
         self.intake = intake
+        self.live = live
         self.clock = clock
         self.pid = pid
         self._posted: dict[str, object] = {}
+        self._rules: Rules | None = None
         self._changes = -1
 
     async def run(self) -> None:
@@ -70,6 +77,12 @@ class Reporter:
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
         paused = await tools.desk(tools.store.paused)
         news = await self._post("daemon", {"pid": self.pid, "trouble": told, "paused": paused})
+        standing = self.live.standing
+        told_rules = {"error": standing.error, "restart": list(standing.restart)}
+        news |= await self._post(SETTINGS, told_rules)
+        if self._rules is not self.live.rules:
+            await self._post(RULES, rules_as_json(self.live.settings))
+            self._rules = self.live.rules
         await self._note_places()
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
@@ -139,6 +152,10 @@ def page(seen: Overview, inbox: str) -> str:
         return [status_line(line) for line in lines if line.state in states][:MOST_SHOWN]
 
     notices = list(seen.notices)
+    if seen.settings_error:
+        notices.insert(
+            0, f"The settings have an error, and those before it stay in force: {seen.settings_error}"
+        )
     if seen.trouble:
         notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
     if seen.paused:

@@ -14,18 +14,25 @@ from typing import Any
 
 from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
-from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import clear_leftovers, make_folders, places_of
+from hotfolder.daemon.following import (
+    JOBS_PER_MERGE,
+    Following,
+    budgets,
+    inbox_settings,
+    result_limits,
+    slots,
+)
 from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.lock import StateLock
+from hotfolder.daemon.reloading import Reloading, SettingsFile
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
-from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.recheck import confirm_inbox, recheck
-from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.desk import Desk
@@ -41,7 +48,6 @@ from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Slots, Tools
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
@@ -56,8 +62,6 @@ QUEUE, QUEUE_SECONDS = "queue", 60.0
 SCAN_SECONDS = 300.0
 """How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
 HOUSEKEEPING_SECONDS = 3600.0
-JOBS_PER_MERGE = 8
-"""How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 IDLE_LOOKS = 3
 """How many looks in a row must find nothing to do, a look being 0.2 s."""
 
@@ -91,9 +95,13 @@ class Daemon:
         *,
         clock: Clock | None = None,
         passing: Passing = pass_by,
+        file: SettingsFile | None = None,
     ) -> None:
-        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble."""
-        self.settings = settings
+        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble.
+
+        With `file`, where `settings` came from, changes of it are taken up while it runs.
+        """
+        self.live = LiveRules(Rules.of(settings))
         self.clock = clock or SystemClock()
         self.outcome = Outcome()
         places = places_of(settings)
@@ -107,24 +115,32 @@ class Daemon:
         self.telling = Telling(settings, self.clock, self.ledger)
         self.decoder = Decoder()
         self.tools = self._tools(access, places, passing)
-        limits = settings.limits
-        most_jobs = JOBS_PER_MERGE * limits.merges
         heartbeats = self.telling.station.heartbeats
         self.engine = Engine(
             self.tools,
-            most_jobs=most_jobs,
+            most_jobs=JOBS_PER_MERGE * settings.limits.merges,
             ended=self._ended,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
         )
-        self.rulebooks = {inbox.title: rulebook_for(settings, inbox) for inbox in settings.all_inboxes()}
-        self.intake = Intake(self.engine, self.rulebooks.__getitem__, self.clock)
+        self.intake = Intake(self.engine, self.live.rulebook, self.clock)
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
-        self.reporter = Reporter(self.tools, self.inboxes, self.intake, self.telling, self.clock, os.getpid())
+        self.reporter = Reporter(
+            self.tools, self.inboxes, self.intake, self.telling, self.live, self.clock, os.getpid()
+        )
         self.telling.begin(self.tools, self.store)
+        self.reloading: Reloading | None = None
+        if file is not None:
+            parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telling)
+            self.reloading = Reloading(file, self.live, parts.follow, self.clock, self.telling.station)
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self.live.settings
 
     def _tools(self, access: ApiAccess, places: Places, passing: Passing) -> Tools:
-        limits, api = self.settings.limits, self.settings.api
+        api = self.settings.api
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
             read_seconds=api.read_timeout_seconds,
@@ -143,28 +159,19 @@ class Daemon:
             decoder=self.decoder,
             gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
-            slots=Slots(
-                uploads=limits.uploads,
-                merges=limits.merges,
-                operations=limits.operations,
-                downloads=limits.downloads,
-            ),
+            slots=Slots(**slots(self.settings)),
             recheck=recheck,
             confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             passing=passing,
             counts=counts,
-            result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
+            result_limits=result_limits(self.settings),
             merge_timeout_seconds=api.merge_timeout_seconds,
-            budgets=Budgets(
-                per_day=limits.paid_calls_per_day,
-                per_project=limits.paid_calls_per_project,
-                per_job=limits.paid_calls_per_job,
-            ),
+            budgets=budgets(self.settings),
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
         met_at = met_before(self.store, name, path)
-        settle, limits = self.settings.settle, self.settings.limits
+        settle = self.settings.settle
         return Inbox(
             path,
             marker_id=self.store.identity(self.clock.now()),
@@ -172,12 +179,7 @@ class Daemon:
             known_place=met_at,
             rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.claimed, name),
-            settings=InboxSettings(
-                quiet_seconds=settle.quiet_seconds,
-                give_up_seconds=settle.give_up_seconds,
-                scan_seconds=settle.scan_seconds,
-                limits=PictureLimits(size_bytes=limits.photo_bytes),
-            ),
+            settings=inbox_settings(self.settings),
             decoder=self.decoder,
             clock=self.clock,
             beat=self.telling.station.heartbeats.expect(
@@ -204,6 +206,8 @@ class Daemon:
         await self.engine.load()
         work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run(), self._keep_house()]
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
+        if self.reloading is not None:
+            work.append(self.reloading.run())
         tasks = [asyncio.create_task(one) for one in work]
         telling = asyncio.create_task(self.telling.station.run())
         self.telling.station.ready()
@@ -242,8 +246,8 @@ class Daemon:
 
     async def _keep_house(self) -> None:
         """Once an hour, let go of bought results that are kept long enough."""
-        keep = timedelta(days=self.settings.results.keep_days)
         while True:
+            keep = timedelta(days=self.settings.results.keep_days)
             try:
                 now, results = self.clock.now(), self.tools.places.results
                 number = await self.tools.desk(

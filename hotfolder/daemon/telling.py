@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hotfolder.clock import Clock
@@ -18,7 +18,6 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.service.messengers import Messenger, addresses_in
-from hotfolder.service.notices import Gatherer
 from hotfolder.service.occasions import Budget, Facts, Links, Thresholds, Watcher
 from hotfolder.service.overview import Overview, line_of
 from hotfolder.service.station import Address, Station
@@ -46,12 +45,10 @@ class Telling:
             address=Address(web.host, web.port) if web.port is not None else None,
             paid_calls_left=self.paid_calls_left,
         )
-        self.addresses = notify_addresses(settings)
-        outcome = self.station.recorder.notice
-        self._messengers = [
-            Messenger(address, number, clock, outcome=outcome)
-            for number, address in enumerate(self.addresses, start=1)
-        ]
+        self._places: Places | None = None
+        self._new_teller: Callable[[], Teller] | None = None
+        self._carriers: dict[tuple[int, str], Messenger] = {}
+        self._carriers = self._messengers(settings)
         self._free_bytes: dict[str, int] = {}
         self._looked_at = float("-inf")
 
@@ -60,34 +57,58 @@ class Telling:
         most = self.settings.limits.paid_calls_per_day
         return None if most is None else max(0, most - self.paid_today)
 
+    def _messengers(self, settings: Settings) -> dict[tuple[int, str], Messenger]:
+        """One for each address, by its place and itself; those that are there already go on."""
+        found: dict[tuple[int, str], Messenger] = {}
+        for number, address in enumerate(notify_addresses(settings), start=1):
+            known = self._carriers.get((number, address))
+            outcome = self.station.recorder.notice
+            found[number, address] = known or Messenger(address, number, self.clock, outcome=outcome)
+        return found
+
     def begin(self, tools: Tools, store: Store) -> None:
         """Have people told, where the settings name any."""
-        if not self._messengers:
-            return
-        notify, places = self.settings.notify, tools.places
-        links = Links(notify.done_link or str(places.done), notify.failed_link or str(places.failed))
-        thresholds = Thresholds(
-            finished_quiet_seconds=notify.finished_quiet_seconds,
-            unreachable_seconds=notify.unreachable_seconds,
-            disk_low_bytes=notify.disk_low_bytes,
-        )
 
         async def facts() -> Facts:
-            return await self.facts(tools.gate, tools.desk, places)
+            return await self.facts(tools.gate, tools.desk, tools.places)
 
         async def remember(memory: object) -> None:
             await tools.desk(store.post, TOLD, memory, self.clock.now())
 
-        teller = Teller(
-            Watcher(links, thresholds),
-            self._messengers,
-            self.clock,
-            facts,
-            gatherer=Gatherer(gather_seconds=notify.gather_seconds, pause_seconds=notify.pause_seconds),
-            remember=remember,
+        def new_teller() -> Teller:
+            return Teller(Watcher(self._links(tools.places)), (), self.clock, facts, remember=remember)
+
+        self._places, self._new_teller = tools.places, new_teller
+        self._arrange()
+        if self.station.teller is not None:
+            self.station.teller.recall(store.bulletin(TOLD))
+
+    def follow(self, settings: Settings) -> None:
+        """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
+        self._carriers = self._messengers(settings)
+        self.settings = settings
+        self._arrange()
+
+    def _arrange(self) -> None:
+        teller = self.station.teller
+        if self._new_teller is None or self._places is None or not (self._carriers or teller):
+            return
+        notify = self.settings.notify
+        teller = teller or self._new_teller()
+        teller.messengers = tuple(self._carriers.values())
+        teller.watcher.links = self._links(self._places)
+        teller.watcher.thresholds = Thresholds(
+            finished_quiet_seconds=notify.finished_quiet_seconds,
+            unreachable_seconds=notify.unreachable_seconds,
+            disk_low_bytes=notify.disk_low_bytes,
         )
-        teller.recall(store.bulletin(TOLD))
+        teller.gatherer.gather_seconds = notify.gather_seconds
+        teller.gatherer.pause_seconds = notify.pause_seconds
         self.station.teller = teller
+
+    def _links(self, places: Places) -> Links:
+        notify = self.settings.notify
+        return Links(notify.done_link or str(places.done), notify.failed_link or str(places.failed))
 
     def ended(self, job: Job) -> None:
         """A job has come to its end."""
@@ -109,12 +130,14 @@ class Telling:
                 free_bytes, {"done": places.done, "state": places.state}
             )
         most = self.settings.limits.paid_calls_per_day
+        seen = self.station.seen or Overview((), {})
         return Facts(
-            self.station.seen or Overview((), {}),
+            seen,
             api_bad_seconds=gate.bad_seconds(),
             api_needs_person=isinstance(gate.trouble, KeyRejected | PaymentRequired),
             free_bytes=self._free_bytes,
             budgets=() if most is None else (Budget("today", self.paid_today, most),),
+            rules_error=seen.settings_error,
         )
 
 

@@ -128,6 +128,13 @@ class Inbox:
         self._again.add((project, folder))
         self._wake.set()
 
+    def follow(self, settings: InboxSettings) -> None:
+        """Go by these settings from now on, and look at everything anew by them and by changed rules."""
+        self._settings = settings
+        self._book.limits = settings.limits
+        self._full_at = float("-inf")
+        self._wake.set()
+
     def delivered(self, project: str, folder: str) -> frozenset[str]:
         """Names of the files there that were delivered and have not changed since."""
         return self._ledger.given((project, folder))

@@ -27,7 +27,7 @@ class PhotoBook:
 
     def __init__(self, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
         self._decoder = decoder
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._entries: dict[Path, _Entry] = {}
 
@@ -74,7 +74,7 @@ class PhotoBook:
 
     async def _read(self, path: Path) -> Judgement:
         try:
-            facts = await self._decoder.inspect(path, self._limits)
+            facts = await self._decoder.inspect(path, self.limits)
         except NotWhole as error:
             return Judgement(Standing.UNFINISHED, reason=error.message, hint=error.hint)
         except NeverUsable as error:

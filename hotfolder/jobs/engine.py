@@ -16,6 +16,7 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, Out
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
@@ -73,6 +74,7 @@ class Engine:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
         self._work = asyncio.Event()
+        self._held_back = False
         self.stuck_since: dict[str, float] = {}
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
@@ -155,7 +157,7 @@ class Engine:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
         try:
             while True:
-                while self._waiting and len(self._running) < self.most_jobs:
+                while self._waiting and not self._held_back and len(self._running) < self.most_jobs:
                     job_id = next(iter(self._waiting))
                     job = self._waiting.pop(job_id)
                     self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
@@ -166,6 +168,21 @@ class Engine:
                         await self._work.wait()
         finally:
             await end(self._running.values())
+
+    async def plan_anew(self, decide: Decide) -> int:
+        """Give the jobs that no work has begun on the recipe that `decide` has for each; how many changed.
+
+        None of them begins meanwhile, so that none is treated by a part of one recipe and a part of another.
+        """
+        tools = self.tools
+        self._held_back = True
+        try:
+            changed = await tools.desk(plan_anew, tools.store, list(self._waiting), decide, tools.clock.now())
+            self._waiting.update(changed)
+        finally:
+            self._held_back = False
+            self._work.set()
+        return len(changed)
 
     async def drain(self) -> None:
         """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""

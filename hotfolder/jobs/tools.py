@@ -86,6 +86,7 @@ class Turns:
     """So many at once; among those that wait, the lowest rank goes first, then who came first."""
 
     def __init__(self, number: int) -> None:
+        self._number = number
         self._free = number
         self._came = itertools.count()
         self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
@@ -98,8 +99,15 @@ class Turns:
         finally:
             self._leave()
 
+    def resize(self, number: int) -> None:
+        """Let so many go on at once from now on; whoever is over that finishes first."""
+        self._free += number - self._number
+        self._number = number
+        while self._free > 0 and self._call():
+            self._free -= 1
+
     async def _enter(self, rank: Rank) -> None:
-        if self._free:
+        if self._free > 0:
             self._free -= 1
             return
         called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -112,12 +120,27 @@ class Turns:
             raise
 
     def _leave(self) -> None:
+        if self._free < 0 or not self._call():
+            self._free += 1
+
+    def _call(self) -> bool:
+        """Call the next one in; False when none waits."""
         while self._waiting:
             called = heapq.heappop(self._waiting)[2]
             if not called.done():
                 called.set_result(None)
-                return
-        self._free += 1
+                return True
+        return False
+
+
+class Queue(Turns):
+    """`async with`: so many at once, first come, first served."""
+
+    async def __aenter__(self) -> None:
+        await self._enter(PICTURE)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
 
 
 class Slots:
@@ -126,9 +149,17 @@ class Slots:
     def __init__(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
         self.uploads = Turns(uploads)
         self.addresses = Turns(2 * uploads)
-        self.merges = asyncio.Semaphore(merges)
-        self.operations = asyncio.Semaphore(operations)
-        self.downloads = asyncio.Semaphore(downloads)
+        self.merges = Queue(merges)
+        self.operations = Queue(operations)
+        self.downloads = Queue(downloads)
+
+    def resize(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
+        """Other numbers from now on; what goes on already is not interrupted."""
+        self.uploads.resize(uploads)
+        self.addresses.resize(2 * uploads)
+        self.merges.resize(merges)
+        self.operations.resize(operations)
+        self.downloads.resize(downloads)
 
 
 class KeyLocks:

@@ -10,6 +10,8 @@ from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 
+SETTINGS = "settings"
+"""The bulletin that says how the file of settings stands."""
 SETTLING = "settling"
 """The state of a set that is no job yet, in `status`."""
 
@@ -51,7 +53,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
-    is paid for; both are empty when all is well."""
+    is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
+    well. `restart` names edited settings that only a new start takes up."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -61,6 +64,8 @@ class Overview:
     notices: tuple[str, ...] = ()
     pid: int | None = None
     paused: str = ""
+    settings_error: str = ""
+    restart: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `jobs` is the list that others script against."""
@@ -70,6 +75,7 @@ class Overview:
             "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
             "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
             "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
+            "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
             "notices": list(self.notices),
             "daemon": {"running": self.pid is not None, "pid": self.pid},
         }
@@ -83,6 +89,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     daemon = as_mapping(store.bulletin("daemon"))
     inboxes = as_mapping(store.bulletin("inboxes")) if pid is not None else {}
     trouble = as_mapping(daemon.get("trouble")) if pid is not None else {}
+    settings = as_mapping(store.bulletin(SETTINGS)) if pid is not None else {}
     paused = str(trouble.get("reason", ""))
     lines = [*arriving(inboxes)]
     lines += (line_of(job, paused) for job in store.in_states(ACTIVE))
@@ -100,6 +107,8 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         ),
         pid=pid,
         paused=store.paused() or "",
+        settings_error=str(settings.get("error", "")),
+        restart=tuple(str(name) for name in settings.get("restart", ())),
     )
 
 

@@ -15,7 +15,7 @@ from hotfolder.service.heartbeats import Heartbeats
 from hotfolder.service.metrics import Metrics, Recorder
 from hotfolder.service.overview import Overview
 from hotfolder.service.systemd import Supervision, Watchdog, status_sentence
-from hotfolder.service.teller import Teller
+from hotfolder.service.teller import LOOK_SECONDS, Teller
 from hotfolder.service.web import Page, WebServer, json_page
 
 logger = log.get("service")
@@ -49,7 +49,7 @@ class Station:
         self.notifier = supervision.notifier
         self.heartbeats = Heartbeats(clock.monotonic)
         self.teller: Teller | None = None
-        """Who tells people; set it before `run`, where somebody is to be told."""
+        """Who tells people, where somebody is to be told."""
         self.seen: Overview | None = None
         sources = Sources(lambda: self.seen, self.heartbeats, paid_calls_left, clock.now)
         self.metrics = Metrics(sources)
@@ -76,13 +76,16 @@ class Station:
     async def run(self) -> None:
         """Serve, ping and tell until cancelled."""
         self._serve()
-        work: list[Awaitable[object]] = [asyncio.Event().wait()]
+        work: list[Awaitable[object]] = [self._tell()]
         if self.supervision.watchdog_seconds is not None:
             watchdog = Watchdog(self.notifier, self.heartbeats, self.clock, self.supervision.watchdog_seconds)
             work.append(watchdog.run())
-        if self.teller is not None:
-            work.append(self.teller.run())
         await asyncio.gather(*work)
+
+    async def _tell(self) -> None:
+        while self.teller is None:  # settings that are edited may name somebody later
+            await self.clock.sleep(LOOK_SECONDS)
+        await self.teller.run()
 
     def ready(self) -> None:
         """Everything is wired and the store is open; or a reload has ended, well or badly."""

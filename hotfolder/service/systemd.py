@@ -159,6 +159,8 @@ def status_sentence(seen: Overview) -> str:
     ill = sorted(name for name, why in seen.degraded.items() if why)
     if ill:
         sentence += f"; out of reach: {', '.join(ill)}"
+    if seen.settings_error:
+        sentence += "; the settings have an error"
     if seen.paused:
         sentence += f"; paid calls paused: {seen.paused}"
     return f"{sentence}; API paused: {seen.trouble}" if seen.trouble else sentence

@@ -38,7 +38,8 @@ class Teller:
         gatherer: Gatherer | None = None,
         remember: Remember = forget,
     ) -> None:
-        """`facts` is asked every second; `remember` is given what to keep whenever that has changed."""
+        """`messengers` may be replaced while it runs. `facts` is asked every second; `remember` is given what
+        to keep whenever that has changed."""
         self.watcher = watcher
         self.messengers = messengers
         self.clock = clock
@@ -73,15 +74,26 @@ class Teller:
 
     async def run(self) -> None:
         """Tell until cancelled."""
-        carrying = [asyncio.create_task(messenger.run()) for messenger in self.messengers]
+        carrying: dict[Messenger, asyncio.Task[None]] = {}
         try:
             while True:
+                self._carry(carrying)
                 await self._look_safely()
                 await self.clock.sleep(LOOK_SECONDS)
         finally:
-            for task in carrying:
+            for task in carrying.values():
                 task.cancel()
-            await asyncio.gather(*carrying, return_exceptions=True)
+            await asyncio.gather(*carrying.values(), return_exceptions=True)
+
+    def _carry(self, carrying: dict[Messenger, asyncio.Task[None]]) -> None:
+        """Let just those messengers run that there are now."""
+        for messenger in [one for one in carrying if one not in self.messengers]:
+            carrying.pop(messenger).cancel()
+            if messenger.pending:
+                logger.warning("not_delivered", address=messenger.name, messages=messenger.pending)
+        for messenger in self.messengers:
+            if messenger not in carrying:
+                carrying[messenger] = asyncio.create_task(messenger.run())
 
     async def close(self) -> None:
         """Send what was gathered, as far as the pauses allow and within five seconds; remember the rest."""

@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import secrets
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,25 +18,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.service.heartbeats import Beat, Heartbeats
 from hotfolder.service.overview import SETTLING, Overview
 from hotfolder.service.systemd import Notifier, Watchdog, may_ping, status_sentence, supervision
-
-
-class Manager:
-    """The other end: a socket that hears what systemd would hear."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.socket.setblocking(False)
-
-    def heard(self) -> list[str]:
-        """All messages so far."""
-        messages = []
-        while True:
-            try:
-                messages.append(self.socket.recv(4096).decode())
-            except BlockingIOError:
-                return messages
+from tests.support.manager import Manager
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -13,13 +13,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import yaml
 
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
 from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.reloading import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store, read_store
@@ -29,6 +30,7 @@ from hotfolder.sandbox.ledger import Entry, charges, read_ledger
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.service.overview import overview
 
+T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
 PATIENCE_SECONDS = 30.0
@@ -137,6 +139,16 @@ class Studio:
         finally:
             database.dispose()
 
+    def reading(self, look: Callable[[Store], T]) -> T | None:
+        """What `look` finds in the store; None while there is none."""
+        database = read_store(self.state)
+        if database is None:
+            return None
+        try:
+            return look(Store(database))
+        finally:
+            database.dispose()
+
     def states(self) -> list[str]:
         return [job["state"] for job in self.status()["jobs"]]
 
@@ -189,10 +201,16 @@ class Studio:
 
     @asynccontextmanager
     async def working(
-        self, access: ApiAccess, *, clock: Clock | None = None, passing: Passing = pass_by
+        self,
+        access: ApiAccess,
+        *,
+        clock: Clock | None = None,
+        passing: Passing = pass_by,
+        live: bool = False,
     ) -> AsyncIterator[Daemon]:
-        """The daemon at work in this process, until the block ends."""
-        daemon = Daemon(load(self.config, {}), access, clock=clock, passing=passing)
+        """The daemon at work in this process, until the block ends. `live`: it takes up edited settings."""
+        file = SettingsFile(self.config, {}) if live else None
+        daemon = Daemon(load(self.config, {}), access, clock=clock, passing=passing, file=file)
         stop = asyncio.Event()
         running = asyncio.create_task(daemon.run(stop=stop))
         try:

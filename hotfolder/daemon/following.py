@@ -1,0 +1,93 @@
+"""What each part of the daemon is told of the settings: once when it is made, and again when they change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hotfolder import log
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.liverules import LiveRules, Rules
+from hotfolder.daemon.telling import Telling
+from hotfolder.errors import LocalTrouble
+from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.jobs.allowance import Budgets
+from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.engine import Engine
+from hotfolder.pictures.facts import PictureLimits
+
+logger = log.get("rules")
+
+JOBS_PER_MERGE = 8
+"""How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
+PLAN_ATTEMPTS = 5
+
+
+def inbox_settings(settings: Settings) -> InboxSettings:
+    settle = settings.settle
+    return InboxSettings(
+        quiet_seconds=settle.quiet_seconds,
+        give_up_seconds=settle.give_up_seconds,
+        scan_seconds=settle.scan_seconds,
+        limits=PictureLimits(size_bytes=settings.limits.photo_bytes),
+    )
+
+
+def budgets(settings: Settings) -> Budgets:
+    limits = settings.limits
+    return Budgets(
+        per_day=limits.paid_calls_per_day,
+        per_project=limits.paid_calls_per_project,
+        per_job=limits.paid_calls_per_job,
+    )
+
+
+def slots(settings: Settings) -> dict[str, int]:
+    return {name: getattr(settings.limits, name) for name in ("uploads", "merges", "operations", "downloads")}
+
+
+def result_limits(settings: Settings) -> PictureLimits:
+    return PictureLimits(size_bytes=settings.limits.result_bytes, pixels=settings.limits.result_pixels)
+
+
+@dataclass(frozen=True)
+class Following:
+    """The parts that go by the settings."""
+
+    live: LiveRules
+    engine: Engine
+    intake: Intake
+    inboxes: Mapping[str, Inbox]
+    telling: Telling
+
+    async def follow(self, settings: Settings) -> None:
+        """Go by `settings` from now on. Raises ConfigurationError, having changed nothing."""
+        self.telling.follow(settings)
+        # From here on nothing fails, and up to the first `await` nobody sees a part of it.
+        self.live.rules = Rules.of(settings)
+        tools = self.engine.tools
+        tools.budgets, tools.result_limits = budgets(settings), result_limits(settings)
+        tools.merge_timeout_seconds = settings.api.merge_timeout_seconds
+        tools.slots.resize(**slots(settings))
+        self.engine.most_jobs = JOBS_PER_MERGE * settings.limits.merges
+        log.set_level(settings.log.level)
+        for inbox in self.inboxes.values():
+            inbox.follow(inbox_settings(settings))
+        # What was held is looked at anew: by the new rules it may be beyond doubt.
+        for name, project, folder in self.intake.held:
+            self.inboxes[name].forget(project, folder)
+        await self._plan_waiting()
+
+    async def _plan_waiting(self) -> None:
+        for failures in range(1, PLAN_ATTEMPTS + 1):
+            try:
+                changed = await self.engine.plan_anew(self.live.rules.decide)
+            except LocalTrouble as error:
+                logger.warning("waiting_sets_not_planned_yet", reason=error.message, hint=error.hint)
+                await self.engine.tools.clock.sleep(backoff_seconds(failures))
+            else:
+                if changed:
+                    logger.info("waiting_sets_planned_anew", sets=changed)
+                return

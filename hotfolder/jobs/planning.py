@@ -1,0 +1,72 @@
+"""Planning waiting jobs anew, when the rules have changed before any work on them began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from hotfolder.jobs.states import Event, State
+from hotfolder.jobs.store import Store, move
+from hotfolder.jobs.tables import FileRole, Job, JobFile, Moment, stamp
+from hotfolder.jobs.tools import recipe_of
+from hotfolder.rules.recipes import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to become of a job: a recipe, or, with a `reason`, its refusal."""
+
+    recipe: Recipe
+    route: str | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+Decide = Callable[[Job, int], Decision | None]
+"""Takes a job and its number of photos; None leaves the job as it is. Called in the store's thread."""
+
+
+def plan_anew(store: Store, job_ids: Iterable[str], decide: Decide, at: datetime) -> dict[str, Job]:
+    """Decide anew about those of the jobs that still wait for their turn; the ones that changed, by id.
+
+    Each is one transaction. A job that was refused when it was made, or that has begun, stays as it is.
+    """
+    changed: dict[str, Job] = {}
+    for job_id in job_ids:
+        with store.session() as session, session.begin():
+            job = session.get_one(Job, job_id)
+            if job.state != State.QUEUED:
+                continue
+            photos = select(JobFile.name).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
+            decision = decide(job, len(session.exec(photos).all()))
+            if decision is not None and differs(job, decision):
+                take(session, job, decision, at)
+                changed[job_id] = job
+                store.changes += 1
+    return changed
+
+
+def differs(job: Job, decision: Decision) -> bool:
+    """Whether the decision is another one than the job has."""
+    if decision.reason:
+        return True
+    return (recipe_of(job), job.route) != (of_same_photos(decision.recipe, recipe_of(job)), decision.route)
+
+
+def of_same_photos(recipe: Recipe, before: Recipe) -> Recipe:
+    """The recipe with what not the rules but the photos say."""
+    return recipe.model_copy(update={"taken_on": before.taken_on})
+
+
+def take(session: Session, job: Job, decision: Decision, at: datetime) -> None:
+    job.recipe = of_same_photos(decision.recipe, recipe_of(job)).model_dump_json()
+    job.route = decision.route
+    job.reason, job.hint = decision.reason, decision.hint
+    if decision.reason:
+        return move(session, job, Event.REFUSE, at, decision.reason)
+    session.add(job)
+    by = f"the route {decision.route}" if decision.route else "the defaults"
+    session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=f"planned anew: {by}"))

@@ -1,0 +1,182 @@
+"""Rules edited under load, half of the edits wrong: `python -m tests.scenarios.edits --edits 30`.
+
+Sets are dropped all the time while the file of settings of a real daemon is edited: replaced, or written in
+two halves, found by looking or told by SIGHUP. At the end every set must be done, its originals untouched, by
+one whole version of the rules. Exits 1 when one is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hotfolder.cli.stores import books
+from hotfolder.daemon.reporter import RULES
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import FileRole
+from hotfolder.jobs.tools import recipe_of
+from hotfolder.jobs.verification import verify
+from hotfolder.rules.recipes import Recipe
+from hotfolder.stager.operations import HdrOptions, Sky, Stage
+from hotfolder.stager.vocabulary import RoomStyle, RoomType, SkyType
+from tests.support.pictures import bracket
+from tests.support.studio import Run, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+HALF_SECONDS = 0.3
+WRONG = (
+    "routes: [\n",
+    "rutes: []\n",
+    "routes:\n  - name: v\n    operations: [sky-purple]\n",
+    "routes:\n  - name: v\n    hdr: {lensCorrection: perhaps}\n",
+)
+
+
+@dataclass
+class Edits:
+    """One run. `broken` says what was wrong at the end."""
+
+    studio: Studio
+    seed: int
+    dropped: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    by_looking: int = 0
+    by_signal: int = 0
+    routes: dict[str, int] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.base: dict[str, Any] = yaml.safe_load(self.studio.config.read_text())
+
+    def play(self, number: int, *, looked_for: int) -> None:
+        """Make so many edits, every second one wrong; `looked_for` of them without a signal."""
+        self._write(self._valid(0))
+        run = self.studio.start(key="any-key")
+        quiet = set(self.random.sample(range(1, number + 1), looked_for))
+        for version in range(1, number + 1):
+            self._drop()
+            wrong = version % 2 == 0
+            self._write(self._wrong() if wrong else self._valid(version))
+            self._drop()
+            if version in quiet:
+                self.by_looking += 1
+            else:
+                self.by_signal += 1
+                run.process.send_signal(signal.SIGHUP)
+            self._await(run, version, wrong=wrong)
+        self.studio.wait_until(lambda status: status["counts"] == {"done": len(self.dropped)}, 120)
+        if run.stop() != 0:
+            self.broken.append("the daemon did not end well")
+        self.studio.config.write_text(yaml.safe_dump(self.base))
+        self.broken += self._judged()
+
+    def _drop(self) -> None:
+        room = f"room {len(self.dropped) + 1}"
+        self.dropped[room] = bracket(2)
+        self.studio.drop(ELM, room, self.dropped[room])
+
+    def _valid(self, version: int) -> str:
+        recipe = recipe_of_version(version)
+        route = {
+            "name": f"v{version}",
+            "hdr": recipe.hdr.model_dump(by_alias=True),
+            "operations": [
+                {one.kind: one.model_dump(mode="json", by_alias=True, exclude={"kind"}, exclude_none=True)}
+                for one in recipe.operations
+            ],
+        }
+        return yaml.safe_dump({**self.base, "routes": [route]})
+
+    def _wrong(self) -> str:
+        return yaml.safe_dump(self.base) + self.random.choice(WRONG)
+
+    def _write(self, text: str) -> None:
+        config = self.studio.config
+        if self.random.random() < 0.5:
+            beside = config.with_suffix(".new")
+            beside.write_text(text)
+            beside.replace(config)
+            return
+        with config.open("w") as stream:
+            stream.write(text[: len(text) // 2])
+            stream.flush()
+            time.sleep(HALF_SECONDS)
+            stream.write(text[len(text) // 2 :])
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _await(self, run: Run, version: int, *, wrong: bool) -> None:
+        def taken(status: dict[str, Any]) -> bool:
+            if wrong or status["settings"]["error"]:
+                return wrong and bool(status["settings"]["error"])
+            rules = self.studio.reading(lambda store: store.bulletin(RULES))
+            return isinstance(rules, dict) and rules["routes"][0]["name"] == f"v{version}"
+
+        self.studio.wait_until(taken)
+
+    def _judged(self) -> Iterator[str]:
+        with books(self.studio.config) as opened:
+            for job in opened.store.in_states([State.DONE]):
+                version = int((job.route or "v-1")[1:])
+                self.routes[job.route or ""] = self.routes.get(job.route or "", 0) + 1
+                if recipe_of(job).model_copy(update={"taken_on": ""}) != recipe_of_version(version):
+                    yield f"{job.room}: its recipe is not the one of {job.route}"
+                asked = {call.operation: call.parameters for call in opened.ledger.of_job(job.id)}
+                for one in recipe_of_version(version).operations:
+                    if asked.get(one.kind) != one.model_dump_json(by_alias=True):
+                        yield f"{job.room}: what was asked for {one.kind} is not what {job.route} says"
+                if not any(file.role == FileRole.PHOTO for file in opened.store.files(job.id)):
+                    yield f"{job.room}: no photo"
+            yield from (f"verify: {one.what}" for one in verify(opened.store, opened.ledger, opened.places))
+        for room, photos in self.dropped.items():
+            if files_below(self.studio.done / ELM / "originals" / room) != photos:
+                yield f"{room}: its originals are not what was dropped"
+
+
+def recipe_of_version(version: int) -> Recipe:
+    """Every version differs from the one before in all that it says."""
+    odd = version % 4 == 1
+    return Recipe(
+        hdr=HdrOptions(lens_correction=odd),
+        operations=(
+            Stage(room_type=RoomType.KITCHEN, room_style=RoomStyle.MODERN if odd else RoomStyle.RUSTIC),
+            Sky(sky_type=SkyType.BLUE if odd else SkyType.TWILIGHT),
+        ),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--edits", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Shop(Path(folder) / "shop") as shop:
+        api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+        studio = Studio(Path(folder) / "studio", api=api)
+        edits = Edits(studio, asked.seed)
+        try:
+            edits.play(asked.edits, looked_for=asked.edits // 2)
+        finally:
+            studio.end()
+    print(
+        f"{asked.edits} edits ({edits.by_looking} found by looking, {edits.by_signal} by SIGHUP),"
+        f" {len(edits.dropped)} sets, {time.monotonic() - began:.0f} s; sets by route: {edits.routes}"
+    )
+    print("\n".join(edits.broken) or "No set lost, none treated by half a rule.")
+    return 1 if edits.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The rules of a real daemon are edited under load, and half of the edits are wrong."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.edits import Edits
+from tests.support.manager import Manager
+from tests.support.studio import Shop, Studio
+
+
+def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """`python -m tests.scenarios.edits --edits 30` is the long run of the same."""
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    edits = Edits(make_studio(api=api), seed=7)
+    edits.play(6, looked_for=1)
+    assert edits.broken == []
+    assert len(edits.dropped) == 12 and len(edits.routes) > 2
+
+
+def test_systemd_is_told_of_a_reload_from_its_begin_to_its_end(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`systemctl reload` waits for READY=1 after RELOADING=1, also when the file is wrong."""
+    manager = Manager(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+    run = studio.start(key="any-key")
+    for text in (studio.config.read_text(), "rutes: []\n"):
+        manager.heard()
+        studio.config.write_text(text)
+        run.process.send_signal(signal.SIGHUP)
+        heard: list[str] = []
+        end = time.monotonic() + 20
+        while not any(one.startswith("READY=1") for one in heard):
+            assert time.monotonic() < end, run.text()
+            heard += manager.heard()
+            time.sleep(0.02)
+        words = [one.partition("\n")[0] for one in heard if one.startswith(("RELOADING", "READY"))]
+        assert words == ["RELOADING=1", "READY=1"]
+    assert '"settings_invalid"' in run.text()
+    assert run.stop() == 0
+    manager.socket.close()
