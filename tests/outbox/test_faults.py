@@ -21,7 +21,7 @@ from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
-from hotfolder.outbox.metadata import carry_over
+from hotfolder.outbox.carrying import carry_over
 from hotfolder.outbox.sharing import Sharing
 shared = Sharing()
 def trouble(call, *arguments, **named):

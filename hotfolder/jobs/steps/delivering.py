@@ -18,8 +18,8 @@ from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.steps.receipting import receipt_of
 from hotfolder.jobs.tables import Job, JobFile, Picture, Result
 from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.outbox.carrying import carry_over
 from hotfolder.outbox.layout import originals_folder, pictures_folder, receipts_folder
-from hotfolder.outbox.metadata import carry_over
 from hotfolder.outbox.names import picture_stem, result_stem, safe_name
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import write_receipt

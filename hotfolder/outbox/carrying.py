@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.outbox import exif, jpegfile, linking, pngfile, xmp
-from hotfolder.outbox.blocks import Blocks, Shape, profile_fits
-from hotfolder.outbox.exif import Damaged
+from hotfolder.metadata import exif, jpegfile, pngfile, xmp
+from hotfolder.metadata.blocks import Blocks, Shape, profile_fits
+from hotfolder.metadata.exif import Damaged
+from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import PIECE_BYTES, temporary_file

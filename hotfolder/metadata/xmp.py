@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.dom import minidom
 from xml.parsers import expat
 
-from hotfolder.outbox.exif import Damaged
+from hotfolder.metadata.exif import Damaged
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"

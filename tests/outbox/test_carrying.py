@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from hotfolder.outbox import exif, jpegfile, pngfile
-from hotfolder.outbox.metadata import carry_over
+from hotfolder.metadata import exif, jpegfile, pngfile
+from hotfolder.outbox.carrying import carry_over
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hotfolder.outbox import exif as exif_block
-from hotfolder.outbox.blocks import Blocks, Shape
-from hotfolder.outbox.exif import Damaged
+from hotfolder.metadata import exif as exif_block
+from hotfolder.metadata.blocks import Blocks, Shape
+from hotfolder.metadata.exif import Damaged
 
 MAGIC = b"\xff\xd8\xff"
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9

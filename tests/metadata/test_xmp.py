@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotfolder.outbox import jpegfile, xmp
+from hotfolder.metadata import jpegfile, xmp
 
 SOURCE_TYPE = xmp.source_type(altered=True).encode()
 PACKET = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -7,8 +7,8 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hotfolder.outbox.blocks import Blocks, Shape
-from hotfolder.outbox.exif import Damaged
+from hotfolder.metadata.blocks import Blocks, Shape
+from hotfolder.metadata.exif import Damaged
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"

@@ -1,0 +1,1 @@
+"""What is written in a picture file besides the picture: read, changed and put elsewhere, block by block."""
