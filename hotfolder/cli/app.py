@@ -144,6 +144,15 @@ def status(config: Config = CONFIG, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def logs(job: Job, config: Config = CONFIG, as_json: AsJson = False) -> None:
+    """Tell the whole story of one job in order: states, calls and what they cost, results, reasons."""
+    from hotfolder.cli.logs import logs as command
+
+    with told():
+        raise typer.Exit(command(job, config, as_json=as_json))
+
+
+@app.command()
 def retry(
     job: Job,
     config: Config = CONFIG,

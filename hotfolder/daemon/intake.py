@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import structlog
+
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.newjobs import new_job, refused_by_inbox
@@ -16,6 +18,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.tables import Job
+from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet, Photo
 
@@ -46,15 +49,20 @@ class Intake:
     async def accept(self, inbox: str, event: InboxEvent) -> None:
         """Make a job of `event`, however long the store can't be written."""
         self.pending += 1
+        found = event if isinstance(event, SetRefused) else event.bracket_set
         try:
-            for failures in range(1, 1_000_000):
-                try:
-                    return await self._accept(inbox, event)
-                except LocalTrouble as error:
-                    logger.warning("set_not_recorded_yet", reason=error.message, hint=error.hint)
-                    await self.clock.sleep(backoff_seconds(min(failures, 5)))
+            with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
+                await self._accept_patiently(inbox, event)
         finally:
             self.pending -= 1
+
+    async def _accept_patiently(self, inbox: str, event: InboxEvent) -> None:
+        for failures in range(1, 1_000_000):
+            try:
+                return await self._accept(inbox, event)
+            except LocalTrouble as error:
+                logger.warning("set_not_recorded_yet", reason=error.message, hint=error.hint)
+                await self.clock.sleep(backoff_seconds(min(failures, 5)))
 
     async def _accept(self, inbox: str, event: InboxEvent) -> None:
         if isinstance(event, SetRefused):
@@ -88,7 +96,11 @@ class Intake:
 
     def _hold(self, place: Place, why: str) -> None:
         self.held[place] = why
-        logger.warning("set_held", project=place[1], folder=place[2], reason=why)
+        logger.warning("set_held", folder=place[2], reason=why)
+
+
+def room_of(folder: str) -> str:
+    return split_name(folder).name or folder
 
 
 def lone_latecomer(photos: Sequence[Photo], earlier: Job) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -26,8 +27,10 @@ class Desk:
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
+        # The job that asks is named in what is logged meanwhile.
+        named = partial(copy_context().run, work, *args, **kwargs)
         try:
-            return await asyncio.shield(loop.run_in_executor(self._thread, partial(work, *args, **kwargs)))
+            return await asyncio.shield(loop.run_in_executor(self._thread, named))
         except OperationalError as error:
             raise LocalTrouble(
                 f"the job store can't be written: {error.orig}", hint="Check the disk that holds `state`."

@@ -264,7 +264,7 @@ class Engine:
         if job.reason != error.message:
             logger.warning("job_waits", reason=error.message, hint=error.hint)
             with suppress(LocalTrouble):  # it may be the store itself that can't be written
-                await tools.desk(tools.store.change, job.id, reason=error.message, hint=error.hint)
+                await tools.desk(tools.store.wait, job.id, error.message, error.hint, tools.clock.now())
         if isinstance(error, NotAllowed):
             self.stuck_since[job.id] = -math.inf  # a budget and a pause end in hours, not in seconds
             await tools.clock.sleep(LEAVE_SECONDS)

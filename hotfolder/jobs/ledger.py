@@ -134,7 +134,9 @@ class Ledger:
                     continue
                 fresh = Call.model_validate({**recorded.call, "id": call.id if call else None})
                 if call is None and fresh.state in HOLDING and held(session, fresh.key):
-                    logger.error("ledger_call_in_conflict", key=fresh.key, job=fresh.job_id)
+                    logger.error(
+                        "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
+                    )
                     continue
                 merged = session.merge(fresh)
                 session.flush()

@@ -228,6 +228,15 @@ class Store:
             session.add(job)
         return job
 
+    def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
+        """Say why a job doesn't move, and note it in its story."""
+        self.changes += 1
+        with self.session() as session, session.begin():
+            job = session.get_one(Job, job_id)
+            job.reason, job.hint = reason, hint
+            session.add(job)
+            session.add(Moment(job_id=job_id, at=stamp(at), state=job.state, text=f"it waits: {reason}"))
+
     def api_project(self, origin: str, inbox: str, project: str) -> str | None:
         with self.session() as session:
             row = session.get(ApiProject, (origin, inbox, project))

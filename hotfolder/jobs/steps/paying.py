@@ -52,6 +52,7 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
     number = await tools.desk(tools.ledger.begin, call, tools.clock.now(), tools.budgets)
     tools.passing(Checkpoint.INTENT_RECORDED)
     tools.counts.paid(call.operation, call.project)
+    logger.info("paid_call_leaves", operation=call.operation, call=number)
     try:
         answer = await request()
     except BadWorld as error:
@@ -72,6 +73,7 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
     tools.passing(Checkpoint.ANSWER_RECEIVED)
     await record(tools, tools.ledger.answer, number, answer.as_json(), tools.clock.now())
     tools.passing(Checkpoint.ANSWER_RECORDED)
+    logger.info("paid_call_answered", operation=call.operation, call=number)
 
 
 async def record(tools: Tools, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -1,0 +1,55 @@
+"""`hotfolder logs JOB`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from hotfolder.config.load import load
+from hotfolder.errors import UsageError
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.store import Store
+from hotfolder.rules.nearest import printable
+from hotfolder.service.overview import WORDS
+from hotfolder.service.story import Story, story
+
+
+def logs(job_id: str, config: Path, *, as_json: bool) -> int:
+    """Print the whole story of one job. Only reads; the daemon may be running or not. Raises UsageError."""
+    database = read_store(load(config, os.environ).state_folder)
+    if database is None:
+        raise UsageError(
+            f"nothing has run with {config} yet", hint="There is no store in its `state` folder."
+        )
+    try:
+        told = story(Store(database), Ledger(database), job_id)
+    finally:
+        database.dispose()
+    print(json.dumps(told.as_dict(), indent=2) if as_json else "\n".join(lines(told)))
+    return 0
+
+
+def lines(told: Story, zone: tzinfo | None = None) -> Iterator[str]:
+    """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
+    job = told.job
+    yield printable(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
+    route = f'route "{job.route}"' if job.route else "no route, the defaults"
+    yield printable(f"{len(told.photos)} photos from {job.inbox}/{job.project}/{job.folder}; {route}")
+    day = ""
+    for entry in told.entries:
+        at = datetime.fromisoformat(entry.at).astimezone(zone)
+        if f"{at:%A %Y-%m-%d}" != day:
+            day = f"{at:%A %Y-%m-%d}"
+            yield f"\n{day}, {at:%Z}"
+        yield printable(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
+    yield ""
+    if job.reason:
+        yield printable(f"Why: {job.reason} {job.hint}".rstrip())
+    if job.charged:
+        yield printable(job.charged)
+    for picture in told.pictures:
+        yield printable(f"In done: {picture.path}")

@@ -1,0 +1,117 @@
+"""What is told of one job afterwards: `hotfolder logs`, and the lines of the log."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hotfolder import log
+from hotfolder.cli.app import app
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import Shop, Studio
+
+ELM = "12 Elm Road"
+ROOM = "front__sky-twilight"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
+
+
+def logs(config: Path, job: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, ["logs", job, "--config", str(config), "--json"])
+    assert result.exit_code == 0, result.output
+    told: dict[str, Any] = json.loads(result.output)
+    return told
+
+
+def job_id(studio: Studio, index: int = 0) -> str:
+    return str(studio.status()["jobs"][index]["job"])
+
+
+async def test_a_jobs_story_is_in_order_and_marks_what_was_paid(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, ROOM, bracket())
+    await studio.until_idle(shop.access())
+    told = logs(studio.config, job_id(studio))
+    paid = [entry["text"] for entry in told["entries"] if entry["paid"] == "paid"]
+    assert paid == ["The HDR merge is asked for.", "The sky replacement is asked for."]
+    times = [entry["at"] for entry in told["entries"]]
+    assert times == sorted(times)
+    kinds = [entry["what"] for entry in told["entries"]]
+    assert kinds == ["state"] * 3 + ["call", "answer", "state"] * 2 + ["state"] * 2
+    assert len(told["pictures"]) == 2 and len(told["photos"]) == 3
+
+
+async def test_the_story_for_people_has_each_paid_call_and_where_the_pictures_are(
+    studio: Studio, shop: Shop
+) -> None:
+    studio.drop(ELM, ROOM, bracket())
+    await studio.until_idle(shop.access())
+    result = CliRunner().invoke(app, ["logs", job_id(studio), "--config", str(studio.config)])
+    lines = result.output.splitlines()
+    assert lines[0] == f"{ELM} / front (job {job_id(studio)}): done"
+    assert sum("  PAID  " in line for line in lines) == 2
+    assert f"In done: {ELM}/front.jpg" in lines
+    assert "It is done." in lines[-4]
+
+
+async def test_what_an_earlier_job_had_bought_is_told_as_used_again(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    for _ in range(2):
+        studio.drop(ELM, ROOM, photos)
+        await studio.until_idle(shop.access())
+    first, second = (job_id(studio, index) for index in range(2))
+    told = logs(studio.config, second)
+    assert not [entry for entry in told["entries"] if entry["what"] == "call"]
+    again = [entry["text"] for entry in told["entries"] if entry["what"] == "reuse"]
+    assert again == [
+        f"The HDR merge was bought by job {first} and is used again.",
+        f"The sky replacement was bought by job {first} and is used again.",
+    ]
+
+
+async def test_a_merge_that_failed_is_told_as_maybe_paid_with_its_reason(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "kitchen", {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)})
+    await studio.until_idle(shop.access())
+    told = logs(studio.config, job_id(studio))
+    [call] = [entry for entry in told["entries"] if entry["what"] == "call"]
+    assert call["paid"] == "may be paid" and "nobody knows how it ended" in call["text"]
+    assert told["entries"][-1]["text"].startswith("It needs a person")
+
+
+async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(limits={"paid_calls_per_day": 0})
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    notes = [entry["text"] for entry in logs(studio.config, job_id(studio))["entries"]]
+    assert notes[-1].startswith("It waits: the budget of paid calls for today is used up")
+
+
+def test_the_story_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
+    result = CliRunner().invoke(app, ["logs", "abc", "--config", str(studio.config)])
+    assert result.exit_code == 2 and "nothing has run" in result.stderr
+
+
+async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
+    studio: Studio, shop: Shop
+) -> None:
+    stream = io.StringIO()
+    log.configure(stream=stream, json=True)
+    studio.drop(ELM, ROOM, bracket())
+    await studio.until_idle(shop.access())
+    for room in ("kitchen", "bath", "hall"):  # three outcomes that nobody knows pause everything paid
+        photos = {f"DSC{number}.jpg": jpeg(size=(161, 120)) for number in range(3)}
+        studio.drop(ELM, room, photos)
+    await studio.until_idle(shop.access())
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    jobs = [line for line in lines if line["part"] in ("engine", "paying", "merging", "ledger")]
+    assert {"job_created", "job_ended", "paid_call_leaves", "paid_calls_paused"} <= {
+        line["event"] for line in jobs
+    }
+    assert not [line for line in jobs if not {"job", "project", "room"} <= line.keys()]
