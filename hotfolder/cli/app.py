@@ -223,6 +223,15 @@ def resume(config: Config = CONFIG) -> None:
 
 
 @app.command()
+def doctor(config: Config = CONFIG, as_json: AsJson = False) -> None:
+    """Check key, API, clock, folders, disk, limits and versions, and say what to do. Costs nothing."""
+    from hotfolder.cli.doctor import doctor as command
+
+    with told():
+        raise typer.Exit(command(config, as_json=as_json))
+
+
+@app.command()
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,
     config: Config = CONFIG,

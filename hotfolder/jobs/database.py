@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.tables import Job
+from hotfolder.mounts import MOUNTS, mount_of
 
 MIGRATIONS: Mapping[int, Sequence[str]] = {
     2: (
@@ -25,9 +26,6 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
 SCHEMA_VERSION = max(MIGRATIONS)
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "fuse.sshfs", "fuse.rclone", "9p", "afs", "ceph"}
-)
 
 
 def open_store(state: Path) -> Engine:
@@ -136,21 +134,12 @@ def tune_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def refuse_network_folder(state: Path, mounts: Path = Path("/proc/self/mounts")) -> None:
+def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:
     """Raise StoreError when `state` lies on a network file system (known on Linux only)."""
-    try:
-        lines = mounts.read_text(errors="surrogateescape").splitlines()
-    except OSError:
-        return
-    target = state.resolve()
-    best, best_type = -1, ""
-    for line in lines:
-        _, mount_point, kind, *_ = line.split(" ")
-        mounted = Path(mount_point.replace("\\040", " "))
-        if target.is_relative_to(mounted) and len(mounted.parts) >= best:
-            best, best_type = len(mounted.parts), kind
-    if best_type in NETWORK_FILE_SYSTEMS:
+    mount = mount_of(state, mounts)
+    if mount is not None and mount.network:
         raise StoreError(
-            f"the state folder {state} is on a network file system ({best_type}); the store isn't safe there",
+            f"the state folder {state} is on a network file system ({mount.kind}); the store isn't safe"
+            " there",
             hint="Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
         )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -18,7 +21,7 @@ from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSl
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.refusals import KeyUnusable
 from hotfolder.stager.streams import OpenPhoto, open_photo
-from hotfolder.stager.transport import Lost, Reply, Timeouts, exchange, plain_client
+from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, plain_client
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -35,6 +38,15 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "[key]"
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """How the API answered a request that changes nothing: its status, its own clock, how long it took."""
+
+    status: int
+    at: datetime | None
+    seconds: float
 
 
 class StagerClient:
@@ -81,6 +93,18 @@ class StagerClient:
     async def group(self, group_id: str) -> GroupState:
         """How far the merge of a group is."""
         return answers.parse_group(await self._free("GET", f"/api/hdr-image-group/{path_part(group_id)}"))
+
+    async def knock(self) -> Knock:
+        """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
+        Unreachable when there is none, KeyUnusable."""
+        call, path = "GET /api/hdr-image-group", "/api/hdr-image-group/hotfolder-doctor"
+        request, _ = self._request("GET", path, {}, b"")
+        began = time.monotonic()
+        try:
+            reply = await exchange(self._client, request, total_seconds=self._timeouts.free_total_seconds)
+        except Lost as lost:
+            raise lost_verdict(call, lost, paid=False) from None
+        return Knock(reply.status, date_of(reply.headers), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> UploadedImage:
         """Upload a picture for `operate`. Raises SetChanged when the file changes on the way."""

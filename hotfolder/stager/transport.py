@@ -167,10 +167,21 @@ def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> 
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text, re.ASCII):
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
-    try:
-        wanted = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
+    aware = http_date(text)
+    if aware is None:
         return None
-    aware = wanted if wanted.tzinfo else wanted.replace(tzinfo=UTC)
     seconds = (aware - (now or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def date_of(headers: httpx.Headers) -> datetime | None:
+    """When the server says that it answered; None where it doesn't."""
+    return http_date(headers.get("date", ""))
+
+
+def http_date(text: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

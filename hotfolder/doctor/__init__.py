@@ -1,0 +1,1 @@
+"""Everything that a support person would ask, asked by the program itself."""

@@ -1,0 +1,100 @@
+"""All looks, in the order in which people ask."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from hotfolder.config.load import load
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.lock import holder_of
+from hotfolder.doctor.findings import Finding, ok, problem, warning
+from hotfolder.doctor.folders import folders
+from hotfolder.doctor.machine import machine
+from hotfolder.doctor.remote import key, remote
+from hotfolder.errors import ConfigurationError, StoreError
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
+from hotfolder.service.overview import Overview, overview
+
+
+def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at everything. Nothing is paid for, and no folder is changed but for a file that is gone again."""
+    try:
+        settings = load(config, environ)
+    except ConfigurationError as error:
+        yield problem(
+            "settings", error.message, error.hint or "Mend the file; `hotfolder check` looks again."
+        )
+        yield from machine(0)
+        return
+    yield ok("settings", f"{config}: fine, {len(settings.routes)} routes")
+    yield key(settings, environ)
+    yield from asyncio.run(remote(settings, environ))
+    marker_id, found = store(settings)
+    yield from folders(settings, marker_id)
+    yield from found
+    yield from messages(settings)
+    yield from machine(count_folders(settings))
+
+
+def store(settings: Settings) -> tuple[str | None, list[Finding]]:
+    """The store's id, and what is to be said of it and of the daemon that works with it."""
+    pid = holder_of(settings.state_folder)
+    running = f"running (process {pid})" if pid is not None else "not running"
+    try:
+        database = read_store(settings.state_folder)
+    except StoreError as error:
+        return None, [problem("store", error.message, error.hint)]
+    if database is None:
+        return None, [ok("service", f"{running}; nothing has run with these settings yet")]
+    try:
+        opened = Store(database)
+        marker_id = opened.bulletin("identity")
+        seen = overview(opened, pid=pid)
+    finally:
+        database.dispose()
+    found = [ok("service", running), *told_by_daemon(seen)]
+    return (marker_id if isinstance(marker_id, str) else None), found
+
+
+def told_by_daemon(seen: Overview) -> Iterator[Finding]:
+    """What the running service itself says is wrong."""
+    if seen.trouble:
+        yield problem("service", seen.trouble, seen.trouble_hint)
+    if seen.paused:
+        yield warning("service", f"nothing is paid for: {seen.paused}", "`hotfolder resume` goes on.")
+    if seen.settings_error:
+        yield problem(
+            "service", f"it goes by older settings: {seen.settings_error}", "Mend the file; it is taken up."
+        )
+    if seen.restart:
+        yield warning("service", f"edited, but not taken up: {', '.join(seen.restart)}", "Restart hotfolder.")
+    needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
+    if needing:
+        yield warning("sets", f"{needing} need a person", "`hotfolder status` lists them.")
+
+
+def messages(settings: Settings) -> Iterator[Finding]:
+    if not settings.notify.urls and settings.notify.url_file is None:
+        yield ok("messages", "nobody is told anything")
+    elif find_spec("apprise") is None:
+        yield problem("messages", "apprise is not installed", "pip install 'hotfolder[notify]'")
+    else:
+        yield ok("messages", "people are told; `hotfolder notify --test` tries it")
+
+
+def count_folders(settings: Settings) -> int:
+    """How many folders the inboxes have, three levels deep, as far as they can be read."""
+    total = 0
+    for inbox in settings.all_inboxes():
+        root = settings.inbox_folder(inbox)
+        for parent, below, _ in os.walk(root):
+            total += 1
+            if len(Path(parent).relative_to(root).parts) >= 2:
+                below.clear()
+    return total

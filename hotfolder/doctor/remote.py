@@ -1,0 +1,92 @@
+"""The key and the API, as far as looking costs nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from hotfolder.config.keys import load_key
+from hotfolder.config.settings import Settings
+from hotfolder.doctor.findings import Finding, ok, problem, warning
+from hotfolder.doctor.machine import clock
+from hotfolder.errors import ConfigurationError, HotfolderError
+from hotfolder.stager.client import Knock, StagerClient
+from hotfolder.stager.transport import Timeouts
+
+PATIENCE_SECONDS = 10.0
+NO_KEY = "hotfolder-doctor-has-no-key"
+
+
+def key(settings: Settings, environ: Mapping[str, str]) -> Finding:
+    """That there is one, and what it looks like. It is never shown, nor any part of it."""
+    try:
+        text = load_key(settings, environ).get_secret_value()
+    except ConfigurationError as error:
+        return problem("key", error.message, error.hint)
+    where = (
+        "STAGER_API_KEY" if environ.get("STAGER_API_KEY", "").strip() else "the file that api.key_file names"
+    )
+    look = f"{len(text)} characters from {where}"
+    if len(text) < 12 or re.fullmatch(r"(your[_-]|xxx|changeme|<).*", text, re.IGNORECASE):
+        return warning("key", f"{look}, which looks like a placeholder", "Put the real key there.")
+    return ok("key", look)
+
+
+async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """The API by one free request, its clock by the answer, and the storage by a connection."""
+    try:
+        secret = load_key(settings, environ).get_secret_value()
+    except ConfigurationError:
+        secret = ""
+    found = await api(settings.api.base_url, lambda: secret or NO_KEY, known=bool(secret))
+    hosts = await asyncio.gather(*(storage(host) for host in settings.api.storage_hosts))
+    return [*found, *hosts]
+
+
+async def api(base_url: str, secret: Callable[[], str], *, known: bool) -> list[Finding]:
+    timeouts = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
+    client = StagerClient(base_url, secret, timeouts=timeouts)
+    try:
+        answer = await client.knock()
+    except HotfolderError as error:
+        hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
+        return [problem("API", f"{base_url} can't be reached: {error.message}", hint)]
+    finally:
+        await client.aclose()
+    return [*judged(base_url, answer, known=known), clock(datetime.now(UTC), answer.at)]
+
+
+def judged(base_url: str, answer: Knock, *, known: bool) -> Iterator[Finding]:
+    """What the answer to a free request for a group that isn't there says."""
+    asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"
+    took = f"in {answer.seconds * 1000:.0f} ms"
+    if not known:
+        yield warning("API", f"{asked} {took}, without a key", "Put the key in place, and ask again.")
+    elif answer.status in (401, 403):
+        yield problem("API", f"{asked}: the key is refused", "Ask Stager AI for a key that is valid.")
+    elif answer.status == 402:
+        yield problem("API", f"{asked}: the account has no credit", "Top it up.")
+    elif answer.status == 429 or answer.status >= 500:
+        yield warning("API", f"{asked}: it has trouble of its own", "Nothing need be done but wait.")
+    elif 300 <= answer.status < 400:
+        yield problem("API", f"{asked}, a redirect, which is never followed", "Check api.base_url.")
+    else:
+        yield ok("API", f"{asked} {took}; it takes the key")
+
+
+async def storage(host: str) -> Finding:
+    """A bare connection, made and closed: nothing can be asked there without a signed address."""
+    url = urlsplit(f"//{host}")
+    port = url.port or 443
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            _, writer = await asyncio.open_connection(url.hostname, port)
+    except (OSError, TimeoutError) as error:
+        why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
+        hint = "Photos are sent there. Check this machine's firewall and its way to the internet."
+        return problem("storage", f"{url.hostname}, port {port}, can't be reached: {why}", hint)
+    writer.close()
+    return ok("storage", f"{url.hostname}, port {port}, takes connections")

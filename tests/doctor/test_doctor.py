@@ -1,0 +1,100 @@
+"""`hotfolder doctor` as a whole, against the sandbox over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hotfolder.cli.app import app
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, files_below
+
+KEY = "sk_live_0123456789-never-shown"
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
+    monkeypatch.setenv("STAGER_API_KEY", KEY)
+
+
+def settings_for(shop: Shop) -> dict[str, Any]:
+    return {"api": {"base_url": shop.url, "storage_hosts": [shop.storage_host]}}
+
+
+def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
+    """The exit code, and the findings by what they are of."""
+    result = CliRunner().invoke(app, ["doctor", "--config", str(config), "--json"])
+    assert KEY not in result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    told = json.loads(result.output)
+    assert told["ok"] == (result.exit_code == 0)
+    found: dict[str, list[dict[str, str]]] = {}
+    for one in told["findings"]:
+        found.setdefault(one["what"], []).append(one)
+    return result.exit_code, found
+
+
+def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(**settings_for(shop))
+    before = files_below(studio.root)
+    code, found = ask(studio.config)
+    assert code == 0
+    assert "it takes the key" in found["API"][0]["text"] and found["clock"][0]["verdict"] == "ok"
+    assert "30 characters from STAGER_API_KEY" in found["key"][0]["text"]
+    assert found["storage"][0]["verdict"] == "ok" and shop.bought() == 0
+    assert files_below(studio.root) == before and not studio.inbox.exists()
+
+
+def test_the_text_has_a_line_for_each_look_and_never_the_key(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(**settings_for(shop))
+    result = CliRunner().invoke(app, ["doctor", "--config", str(studio.config)])
+    assert KEY not in result.output and "ok      settings:" in result.output
+    assert result.output.splitlines()[-1].startswith("0 problems, ")
+
+
+def test_what_is_wrong_is_found_with_what_to_do(make_studio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STAGER_API_KEY", "two words")
+    studio = make_studio(api={"base_url": "http://127.0.0.1:9", "storage_hosts": ["127.0.0.1:9"]})
+    studio.done.write_text("a file")
+    code, found = ask(studio.config)
+    assert code == 1
+    for what in ("key", "API", "storage", "done"):
+        assert found[what][0]["verdict"] == "problem" and found[what][0]["hint"], what
+
+
+def test_wrong_settings_are_one_problem_and_the_machine_is_looked_at_still(studio: Studio) -> None:
+    studio.config.write_text("root: .\ninbx: a\n")
+    code, found = ask(studio.config)
+    assert code == 1 and f"{studio.config}:2:1" in found["settings"][0]["text"]
+    assert found["SQLite"][0]["verdict"] == "ok"
+
+
+async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
+    make_studio: Any, shop: Shop
+) -> None:
+    studio = make_studio(**settings_for(shop))
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    studio.inbox.rename(studio.root / "away")
+    studio.inbox.mkdir()
+    code, found = await asyncio.to_thread(ask, studio.config)
+    assert code == 1
+    assert any(".hotfolder-root" in one["text"] for one in found["inbox inbox"])
+    assert "not running" in found["service"][0]["text"]
+    assert files_below(studio.inbox) == {}
+
+
+async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(**settings_for(shop))
+    async with studio.working(shop.access()) as daemon:
+        daemon.store.pause("the boss is away", daemon.clock.now())
+        await studio.comes_to()
+        found = (await asyncio.to_thread(ask, studio.config))[1]
+    assert "running (process" in found["service"][0]["text"]
+    assert any("the boss is away" in one["text"] for one in found["service"])

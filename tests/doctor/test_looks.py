@@ -1,0 +1,104 @@
+"""Single looks of the doctor: what they make of what they see."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hotfolder.doctor.findings import Verdict
+from hotfolder.doctor.folders import how_noticed, local, room
+from hotfolder.doctor.machine import clock, open_files, sqlite, watches
+from hotfolder.doctor.remote import judged
+from hotfolder.mounts import Mount, mount_of
+from hotfolder.stager.client import Knock
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "words"),
+    [
+        (-2, Verdict.OK, "within 30 s"),
+        (60, Verdict.WARNING, "60 s ahead"),
+        (-412, Verdict.PROBLEM, "412 s behind"),
+    ],
+)
+def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Verdict, words: str) -> None:
+    found = clock(NOW + timedelta(seconds=seconds), NOW)
+    assert found.verdict == verdict and words in found.text
+
+
+@pytest.mark.parametrize(
+    ("status", "known", "verdict"),
+    [
+        (404, True, Verdict.OK),
+        (400, True, Verdict.OK),
+        (200, True, Verdict.OK),
+        (401, True, Verdict.PROBLEM),
+        (402, True, Verdict.PROBLEM),
+        (302, True, Verdict.PROBLEM),
+        (503, True, Verdict.WARNING),
+        (401, False, Verdict.WARNING),
+    ],
+)
+def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Verdict) -> None:
+    [found] = judged("https://api.stagerai.com", Knock(status, NOW, 0.1), known=known)
+    assert found.verdict == verdict and str(status) in found.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict"),
+    [
+        ("ext4", Verdict.OK),
+        ("cifs", Verdict.PROBLEM),
+        ("nfs4", Verdict.PROBLEM),
+        ("tmpfs", Verdict.WARNING),
+        ("overlay", Verdict.WARNING),
+    ],
+)
+def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Verdict) -> None:
+    assert local("state", Path("/s"), Mount(Path("/s"), kind)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("xfs", "at once"), ("cifs", "every 10 s"), ("fuse.bindfs", "only trying tells")],
+)
+def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: str) -> None:
+    found = how_noticed("inbox", Mount(Path("/i"), kind), 10)
+    assert found.verdict == Verdict.OK and words in found.text and kind in found.text
+
+
+def test_little_room_is_a_warning_and_hardly_any_is_a_problem() -> None:
+    verdicts = [room(Path("/d"), free, 5 * 10**9).verdict for free in (6 * 10**9, 10**9, 10**8)]
+    assert verdicts == [Verdict.OK, Verdict.WARNING, Verdict.PROBLEM]
+
+
+def test_limits_that_are_too_low_are_told(tmp_path: Path) -> None:
+    (tmp_path / "max_user_watches").write_text("1000\n")
+    (tmp_path / "max_user_instances").write_text("128\n")
+    assert [watches(number, tmp_path).verdict for number in (500, 900)] == [Verdict.OK, Verdict.WARNING]
+    assert watches(1, tmp_path / "none").verdict == Verdict.WARNING
+    assert [open_files(number).verdict for number in (256, 4096, -1)] == [
+        Verdict.WARNING,
+        Verdict.OK,
+        Verdict.OK,
+    ]
+
+
+def test_the_wal_bug_is_named_where_this_sqlite_has_it() -> None:
+    assert "WAL" in sqlite((3, 46, 1)).text and "WAL" not in sqlite((3, 51, 3)).text
+
+
+def test_the_nearest_mount_counts_and_the_later_of_two_at_one_place(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        f"a / ext4 rw 0 0\nb {tmp_path}/with\\040space cifs rw 0 0\nc {tmp_path}/twice nfs rw 0 0\n"
+        f"d {tmp_path}/twice xfs ro,relatime 0 0\n"
+    )
+    assert mount_of(tmp_path / "with space" / "x", mounts) == Mount(tmp_path / "with space", "cifs")
+    assert mount_of(tmp_path / "twice" / "x", mounts) == Mount(tmp_path / "twice", "xfs", read_only=True)
+    assert mount_of(tmp_path / "twice-not", mounts) == Mount(Path("/"), "ext4")
+    assert mount_of(tmp_path, tmp_path / "none") is None
