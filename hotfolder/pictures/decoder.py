@@ -32,7 +32,7 @@ class Decoder:
 
     def __init__(self, *, memory_bytes: int = 2 * 1024**3, patience_seconds: float = 120.0) -> None:
         self._memory_bytes = memory_bytes
-        self._patience_seconds = patience_seconds
+        self.patience_seconds = patience_seconds
         self._turn = asyncio.Lock()
         self._worker: asyncio.subprocess.Process | None = None
         self._closed = False
@@ -88,13 +88,13 @@ class Decoder:
         assert worker.stdin is not None and worker.stdout is not None
         line = b""
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(self.patience_seconds):
                 worker.stdin.write(json.dumps(request).encode() + b"\n")
                 await worker.stdin.drain()
                 line = await worker.stdout.readline()
         except TimeoutError:
             raise NotWhole(
-                f"{printable_name(path.name)} could not be read within {self._patience_seconds:.0f} s.",
+                f"{printable_name(path.name)} could not be read within {self.patience_seconds:.0f} s.",
                 hint="Check the disk or share it lies on.",
             ) from None
         except (BrokenPipeError, ConnectionResetError):
@@ -131,7 +131,7 @@ class Decoder:
             raise _no_worker(error.strerror or str(error)) from error
         assert worker.stdout is not None
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(self.patience_seconds):
                 if await worker.stdout.readline() == GREETING:
                     return worker
             raise _no_worker("it ended at once")

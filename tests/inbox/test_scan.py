@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -163,18 +162,6 @@ def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
     for snapshot in (whole, part):
         assert NoticeKind.UNREADABLE in kinds(snapshot)
         assert snapshot.hides(KEY)
-
-
-def test_two_thousand_files_are_seen_quickly(root: Path) -> None:
-    for number in range(400):
-        folder = root / f"project {number % 20}" / f"room {number}"
-        folder.mkdir(parents=True)
-        for photo in range(5):
-            (folder / f"IMG_{photo}.jpg").touch()
-    began = time.perf_counter()
-    snapshot = scan(root)
-    assert time.perf_counter() - began < 0.5
-    assert sum(len(seen.photos) for seen in snapshot.folders.values()) == 2000
 
 
 def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(

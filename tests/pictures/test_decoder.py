@@ -130,9 +130,10 @@ async def test_a_cancelled_question_leaves_no_stale_answer(
 
 
 async def test_a_picture_that_takes_too_long_is_given_up(encode: Encode, write: Write) -> None:
-    decoder = Decoder(patience_seconds=0.5)
+    decoder = Decoder()
     try:
         await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
+        decoder.patience_seconds = 0.5
         worker = decoder.worker_id
         assert worker is not None
         os.kill(worker, signal.SIGSTOP)
