@@ -69,7 +69,7 @@ def test_the_error_that_the_readme_shows_is_the_one_that_is_printed(tmp_path: Pa
 
 def test_the_readme_lists_the_commands_that_there_are() -> None:
     """No command is missing from the table, and none is only there."""
-    told = set(re.findall(r"^\| `hotfolder (\w+)", README.read_text(encoding="utf-8"), re.M))
+    told = set(re.findall(r"^\| `hotfolder (\w[\w-]*)", README.read_text(encoding="utf-8"), re.M))
     listing = CliRunner().invoke(app, ["--help"]).output.partition("Commands:")[2]
     assert told == set(re.findall(r"^ +(\w[\w-]*) {2,}\S", listing, re.M))
 

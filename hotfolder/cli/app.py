@@ -231,6 +231,25 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> None:
         raise typer.Exit(command(config, as_json=as_json))
 
 
+@app.command("install-service")
+def install_service(
+    config: Config = CONFIG,
+    write: Annotated[bool, typer.Option("--write", help="Write the files instead of printing them.")] = False,
+    user: Annotated[str, typer.Option("--user", help="The user that the service runs as.")] = "hotfolder",
+    group: Annotated[
+        str | None, typer.Option("--group", help="Its group; left out: the one that shares the inbox.")
+    ] = None,
+    directory: Annotated[Path, typer.Option("--directory", help="Where units are written to.")] = Path(
+        "/etc/systemd/system"
+    ),
+) -> None:
+    """Print the systemd unit for these folders and this user, or with --write write it. Starts nothing."""
+    from hotfolder.cli.install import install_service as command
+
+    with told():
+        raise typer.Exit(command(config, user=user, group=group, write=write, directory=directory))
+
+
 @app.command()
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,

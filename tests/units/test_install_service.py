@@ -1,0 +1,141 @@
+"""The unit for one site: what it says, and what systemd makes of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from hotfolder.cli.app import app
+from hotfolder.units.dropin import Site, drop_in, quoted
+
+REPOSITORY = Path(__file__).parents[2]
+MOST_EXPOSED = 15  # tenths; systemd calls it 1.5
+
+usual: dict[str, Any] = {
+    "command": ("/opt/hotfolder/bin/hotfolder",),
+    "config": Path("/etc/hotfolder/config.yaml"),
+    "root": Path("/srv/photos"),
+    "folders": tuple(Path(f"/srv/photos/{name}") for name in ("inbox", "done", "failed")),
+    "state": Path("/var/lib/hotfolder"),
+    "key_file": None,
+    "user": "photos",
+    "group": "studio",
+}
+
+
+def said(**changes: Any) -> list[str]:
+    return drop_in(Site(**{**usual, **changes})).splitlines()
+
+
+def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:
+    """One folder, since between two that are writable by themselves nothing can be renamed."""
+    lines = said()
+    assert lines[lines.index("[Service]") + 1 :] == [
+        "User=photos",
+        "Group=studio",
+        "ExecStart=",
+        "ExecStart=/opt/hotfolder/bin/hotfolder run --config /etc/hotfolder/config.yaml",
+        "ReadWritePaths=/srv/photos",
+    ]
+    assert "RequiresMountsFor=/srv/photos" in lines
+
+
+def test_folders_outside_of_root_are_writable_and_root_only_where_something_lies_in_it() -> None:
+    away = (Path("/mnt/nas/inbox"), Path("/mnt/nas"), Path("/data/failed"))
+    assert [line for line in said(folders=away) if line.startswith("ReadWritePaths")] == [
+        "ReadWritePaths=/mnt/nas",
+        "ReadWritePaths=/data/failed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("/var/lib/hotfolder", []),
+        ("/var/lib/other", ["StateDirectory=", "StateDirectory=other"]),
+        ("/srv/photos/state", ["StateDirectory="]),
+        ("/data/state", ["StateDirectory=", "ReadWritePaths=/data/state"]),
+    ],
+)
+def test_the_state_folder_is_systemds_own_or_writable(state: str, expected: list[str]) -> None:
+    lines = said(state=Path(state))
+    found = [line for line in lines if line.startswith("StateDirectory") or line.endswith("=/data/state")]
+    assert [line for line in found if not line.startswith("RequiresMountsFor")] == expected
+
+
+def test_the_key_file_is_handed_over_unless_it_is_systemds_already() -> None:
+    assert said(key_file=Path("/root/key"))[-1] == "LoadCredential=stager-api-key:/root/key"
+    handed = Path("/run/credentials/hotfolder.service/stager-api-key")
+    assert not [line for line in said(key_file=handed) if line.startswith("LoadCredential")]
+
+
+def test_of_a_home_only_what_is_needed_is_shown() -> None:
+    home = Path("/home/anna")
+    lines = said(
+        command=(str(home / "venv/bin/hotfolder"),),
+        config=home / "photos/config.yaml",
+        root=home / "photos",
+        folders=(home / "photos/inbox",),
+        state=home / "state",
+    )
+    assert lines[-4:] == [
+        "ProtectHome=tmpfs",
+        "BindReadOnlyPaths=/home/anna/venv",
+        "BindPaths=/home/anna/photos",
+        "BindPaths=/home/anna/state",
+    ]
+
+
+def test_names_with_spaces_and_signs_mean_themselves() -> None:
+    assert quoted("/srv/100% photos") == '"/srv/100%% photos"'
+    assert quoted('a"b\\c $x', shell=True) == '"a\\"b\\\\c $$x"'
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
+    (tmp_path / "my photos").mkdir()
+    path = tmp_path / "config.yaml"
+    path.write_text("root: my photos\nstate: /var/lib/hotfolder\n")
+    return path
+
+
+def install(config: Path, *options: str) -> str:
+    words = ["install-service", "--config", str(config), *options]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_it_prints_both_files_and_writes_nothing(config: Path, tmp_path: Path) -> None:
+    printed = install(config, "--directory", str(tmp_path / "system"))
+    shipped = (REPOSITORY / "systemd/hotfolder.service").read_text()
+    assert shipped in printed and "# Then: systemctl daemon-reload" in printed
+    assert not (tmp_path / "system").exists()
+
+
+def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_path: Path) -> None:
+    """Whatever systemd finds strange it says on standard error, and still ends with 0."""
+    system = tmp_path / "system"
+    for _ in range(2):
+        install(config, "--write", "--directory", str(system), "--user", "daemon")
+    assert sorted(path.name for path in system.rglob("*.*") if path.is_file()) == [
+        "10-hotfolder.conf",
+        "hotfolder.service",
+    ]
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("there is no systemd-analyze")
+    unit = str(system / "hotfolder.service")
+    verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSED}", unit],
+        capture_output=True,
+        text=True,
+    )
+    assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
