@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 HEADER = b"Exif\0\0"
 IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
+COLOR_SPACE, INTEROPERABILITY_FOLDER = 0xA001, 0xA005
+RELATED_WIDTH, RELATED_HEIGHT = 0x1001, 0x1002
 THUMBNAIL_OFFSET, THUMBNAIL_BYTES, EXIF_FOLDER = 0x0201, 0x0202, 0x8769
 PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
-SHORT, LONG = 3, 4
+TEXT, SHORT, LONG = 2, 3, 4
 ENTRY_BYTES = 12
 PADDING_BYTES = 8
+MOST_TEXT_BYTES = 16_000
 
 
 class Damaged(ValueError):
@@ -78,13 +83,35 @@ class Tags:
         self.set(main.get(ORIENTATION), orientation)
         self.set(main.get(IMAGE_WIDTH), width)
         self.set(main.get(IMAGE_LENGTH), height)
-        if EXIF_FOLDER in main:
-            try:
-                exif = self.numbers(main[EXIF_FOLDER].value)
-            except Damaged:
-                return
-            self.set(exif.get(PIXEL_WIDTH), width)
-            self.set(exif.get(PIXEL_HEIGHT), height)
+        exif = self.numbers_below(main.get(EXIF_FOLDER))
+        self.set(exif.get(PIXEL_WIDTH), width)
+        self.set(exif.get(PIXEL_HEIGHT), height)
+        related = self.numbers_below(exif.get(INTEROPERABILITY_FOLDER))
+        self.set(related.get(RELATED_WIDTH), width)
+        self.set(related.get(RELATED_HEIGHT), height)
+
+    def numbers_below(self, pointer: Number | None) -> dict[int, Number]:
+        """Those of the folder that a value points to; none where there isn't one."""
+        try:
+            return self.numbers(pointer.value) if pointer is not None else {}
+        except Damaged:
+            return {}
+
+    def texts(self, wanted: Collection[int]) -> dict[int, bytes]:
+        """The texts with these tags in the main folder, as they are written, with the zero at the end."""
+        found = {}
+        for index in range(self.unpack("H", self.first)):
+            entry = self.first + 2 + ENTRY_BYTES * index
+            tag, kind, size = (
+                self.unpack("H", entry),
+                self.unpack("H", entry + 2),
+                self.unpack("I", entry + 4),
+            )
+            start = entry + 8 if size <= 4 else self.unpack("I", entry + 8)
+            value = bytes(self.data[start : start + size])
+            if tag in wanted and kind == TEXT and 0 < size == len(value) <= MOST_TEXT_BYTES:
+                found[tag] = value
+        return found
 
     def drop_thumbnail(self) -> None:
         """Unhook the second picture; where its bytes are the last of the block, cut them off too."""
@@ -122,3 +149,28 @@ def orientation_of(block: bytes | None) -> int:
         return Tags(block).orientation()
     except Damaged:
         return 1
+
+
+def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
+    """A small block with these texts of `block`, and an orientation other than 1; None where it says none."""
+    texts: dict[int, bytes] = {}
+    with suppress(Damaged):
+        texts = Tags(block).texts(wanted) if block is not None else {}
+    entries = {tag: (TEXT, len(text), text) for tag, text in texts.items()}
+    if orientation != 1:
+        entries[ORIENTATION] = (SHORT, 1, struct.pack(">H", orientation))
+    return folder_of(entries) if entries else None
+
+
+def folder_of(entries: Mapping[int, tuple[int, int, bytes]]) -> bytes:
+    """A block with these entries (kind, count, value) in its only folder."""
+    start = 8 + 2 + ENTRY_BYTES * len(entries) + 4
+    folder, values = struct.pack(">H", len(entries)), b""
+    for tag, (kind, count, value) in sorted(entries.items()):
+        folder += struct.pack(">HHI", tag, kind, count)
+        if len(value) <= 4:
+            folder += value.ljust(4, b"\0")
+        else:
+            folder += struct.pack(">I", start + len(values))
+            values += value + b"\0" * (len(value) % 2)
+    return b"MM\0*" + struct.pack(">I", 8) + folder + b"\0\0\0\0" + values

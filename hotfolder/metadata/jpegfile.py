@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import exif as exif_block
+from hotfolder.metadata import photoshop
 from hotfolder.metadata.blocks import Blocks, Shape
 from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.packets import name_of
+from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES
 
 MAGIC = b"\xff\xd8\xff"
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
-APP0, APP1, APP2, APP13 = 0xE0, 0xE1, 0xE2, 0xED
+APP0, APP1, APP2, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
 BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MOST_SEGMENT_BYTES = 65533
@@ -22,8 +25,20 @@ XMP = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
-IPTC_RESOURCE = 0x0404
 MOST_XMP_BYTES = 65502 - len(XMP)
+EXTENSION_PIECE_BYTES = 65400
+NAME_BYTES = 32
+
+
+# What holds which metadata, in the order in which they are written.
+PREFIXES: Mapping[str, tuple[int, bytes]] = {
+    "exif": (APP1, exif_block.HEADER),
+    "xmp": (APP1, XMP),
+    "xmp-extension": (APP1, XMP_EXTENSION),
+    "resources": (APP13, PHOTOSHOP),
+    "icc": (APP2, ICC),
+    "comment": (COMMENT, b""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,48 +104,46 @@ def shape(segments: list[Segment]) -> Shape:
 def read_blocks(segments: list[Segment]) -> Blocks:
     """What the segments say about the picture; damaged blocks are None."""
     found: dict[str, bytes] = {}
+    wrapped = b""
     for segment in segments:
         name = kind(segment)
-        if name == "exif":
-            found.setdefault(name, segment.payload[len(exif_block.HEADER) :])
-        elif name == "xmp":
-            found.setdefault(name, segment.payload[len(XMP) :])
-        elif name == "iptc":
-            for number, data in resources(segment.payload[len(PHOTOSHOP) :]):
-                if number == IPTC_RESOURCE:
-                    found["iptc"] = found.get("iptc", b"") + data
+        if name == "resources":
+            wrapped += segment.payload[len(PHOTOSHOP) :]
+        elif name in PREFIXES:
+            found.setdefault(name, segment.payload[len(PREFIXES[name][1]) :])
     icc = profile(segments)
-    return Blocks(found.get("exif"), found.get("xmp"), found.get("iptc"), icc, icc is not None)
+    return Blocks(
+        exif=found.get("exif"),
+        xmp=found.get("xmp"),
+        xmp_extension=extension(segments, found.get("xmp", b"")),
+        resources=photoshop.kept(wrapped),
+        icc=icc,
+        comment=found.get("comment"),
+        described=icc is not None,
+    )
 
 
 def kind(segment: Segment) -> str:
-    """Which metadata a segment holds: `exif`, `xmp`, `iptc`, `icc`, or empty for anything else."""
-    prefixes = (
-        (APP1, exif_block.HEADER, "exif"),
-        (APP1, XMP, "xmp"),
-        (APP1, XMP_EXTENSION, "xmp-extension"),
-        (APP2, ICC, "icc"),
-        (APP13, PHOTOSHOP, "iptc"),
-    )
-    for marker, prefix, name in prefixes:
+    """Which metadata a segment holds, by its name in `PREFIXES`; empty for anything else."""
+    for name, (marker, prefix) in PREFIXES.items():
         if segment.marker == marker and segment.payload.startswith(prefix):
             return name
     return ""
 
 
-def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Photoshop's resources (number, bytes), as far as they can be read."""
-    position = 0
-    while data[position : position + 4] == b"8BIM" and position + 8 <= len(data):
-        number = int.from_bytes(data[position + 4 : position + 6], "big")
-        name_bytes = 1 + data[position + 6]
-        start = position + 6 + name_bytes + name_bytes % 2
-        size = int.from_bytes(data[start : start + 4], "big")
-        content = data[start + 4 : start + 4 + size]
-        if len(content) < size:
-            return
-        yield number, content
-        position = start + 4 + size + size % 2
+def extension(segments: list[Segment], packet: bytes) -> bytes | None:
+    """The extension that the packet names, put together; None where a piece of it is missing."""
+    pieces: dict[int, bytes] = {}
+    size = 0
+    for segment in segments:
+        payload = segment.payload[len(XMP_EXTENSION) :]
+        if kind(segment) != "xmp-extension" or len(payload) <= NAME_BYTES + 8:
+            continue
+        if payload[:NAME_BYTES] in packet:
+            size, offset = struct.unpack_from(">II", payload, NAME_BYTES)
+            pieces[offset] = payload[NAME_BYTES + 8 :]
+    whole = b"".join(pieces[offset] for offset in sorted(pieces))
+    return whole if 0 < len(whole) == size <= MOST_FOREIGN_BYTES else None
 
 
 def profile(segments: list[Segment]) -> bytes | None:
@@ -149,32 +162,61 @@ def encode_blocks(blocks: Blocks) -> dict[str, list[Segment]]:
         made["exif"] = [Segment(APP1, exif_block.HEADER + blocks.exif)]
     if blocks.xmp is not None:
         made["xmp"] = [Segment(APP1, XMP + blocks.xmp)]
-    if blocks.iptc is not None:
-        size = len(blocks.iptc)
-        header = b"8BIM" + struct.pack(">HHI", IPTC_RESOURCE, 0, size)
-        made["iptc"] = [Segment(APP13, PHOTOSHOP + header + blocks.iptc + b"\0" * (size % 2))]
+    if blocks.xmp_extension is not None:
+        made["xmp-extension"] = extension_segments(blocks.xmp_extension)
+    if blocks.resources:
+        made["resources"] = resource_segments(photoshop.encoded(blocks.resources))
     if blocks.icc is not None:
-        room = MOST_SEGMENT_BYTES - len(ICC) - 2
-        pieces = [blocks.icc[start : start + room] for start in range(0, len(blocks.icc), room)]
-        if len(pieces) < 256:
-            made["icc"] = [
-                Segment(APP2, ICC + bytes((number, len(pieces))) + piece)
-                for number, piece in enumerate(pieces, start=1)
-            ]
+        made["icc"] = profile_segments(blocks.icc)
+    if blocks.comment is not None:
+        made["comment"] = [Segment(COMMENT, blocks.comment)]
     return {
         name: segments
         for name, segments in made.items()
-        if all(len(segment.payload) <= MOST_SEGMENT_BYTES for segment in segments)
+        if segments and all(len(segment.payload) <= MOST_SEGMENT_BYTES for segment in segments)
     }
 
 
-def with_blocks(segments: list[Segment], blocks: Blocks) -> bytes:
-    """The head of the file (all before the first scan) with `blocks` in place of their like."""
+def extension_segments(data: bytes) -> list[Segment]:
+    head, room = XMP_EXTENSION + name_of(data).encode(), EXTENSION_PIECE_BYTES
+    return [
+        Segment(APP1, head + struct.pack(">II", len(data), start) + data[start : start + room])
+        for start in range(0, len(data), room)
+    ]
+
+
+def resource_segments(data: bytes) -> list[Segment]:
+    # One resource may go on in the next segment.
+    room = MOST_SEGMENT_BYTES - len(PHOTOSHOP)
+    return [Segment(APP13, PHOTOSHOP + data[start : start + room]) for start in range(0, len(data), room)]
+
+
+def profile_segments(icc: bytes) -> list[Segment]:
+    room = MOST_SEGMENT_BYTES - len(ICC) - 2
+    pieces = [icc[start : start + room] for start in range(0, len(icc), room)]
+    if len(pieces) > 255:
+        return []
+    return [
+        Segment(APP2, ICC + bytes((number, len(pieces))) + piece)
+        for number, piece in enumerate(pieces, start=1)
+    ]
+
+
+def is_bare(segment: Segment) -> bool:
+    """Whether the segment is needed to see the picture as it is: no metadata but its colours."""
+    if segment.marker in range(APP0, APP0 + 16):
+        return segment.marker in (APP0, APP14) or kind(segment) == "icc"
+    return segment.marker != COMMENT
+
+
+def with_blocks(segments: list[Segment], blocks: Blocks, *, bare: bool) -> bytes:
+    """The head of the file (all before the first scan) with `blocks` in place of their like; `bare`: in
+    place of all metadata that there are."""
     made = encode_blocks(blocks)
     replaced = made.keys() | ({"xmp-extension"} if "xmp" in made else set())
-    kept = [segment for segment in segments if kind(segment) not in replaced]
+    kept = [one for one in segments if kind(one) not in replaced and (is_bare(one) or not bare)]
     # JFIF must come first, where it is there.
     jfif = 1 if kept and kept[0].marker == APP0 else 0
-    new = [segment for name in ("exif", "xmp", "iptc", "icc") for segment in made.get(name, [])]
+    new = [segment for name in PREFIXES for segment in made.get(name, [])]
     ordered = [*kept[:jfif], *new, *kept[jfif:]]
     return MAGIC[:2] + b"".join(segment.encoded() for segment in ordered)

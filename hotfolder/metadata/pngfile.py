@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hotfolder.metadata.blocks import Blocks, Shape
+from hotfolder.metadata import photoshop
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Shape
 from hotfolder.metadata.exif import Damaged
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
+RESOURCES = b"Raw profile type iptc"
 PICTURE = frozenset({b"IDAT", b"fdAT"})
 COLOURS = frozenset({b"iCCP", b"sRGB", b"cICP", b"gAMA", b"cHRM"})
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 MOST_BLOCK_BYTES = 16 << 20
+NOTES = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,36 @@ def read_blocks(chunks: list[Chunk]) -> Blocks:
     exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
     xmp = next((packet(chunk) for chunk in chunks if holds_xmp(chunk)), None)
     icc = next((profile(chunk.data) for chunk in chunks if chunk.kind == b"iCCP"), None)
-    return Blocks(exif, xmp, None, icc, any(chunk.kind in COLOURS for chunk in chunks))
+    resources = next((raw_profile(chunk) for chunk in chunks if holds_resources(chunk)), {})
+    described = any(chunk.kind in COLOURS for chunk in chunks)
+    return Blocks(exif=exif, xmp=xmp, resources=resources, icc=icc, described=described)
 
 
 def holds_xmp(chunk: Chunk) -> bool:
     return chunk.kind == b"iTXt" and chunk.data.startswith(XMP + b"\0")
+
+
+def holds_resources(chunk: Chunk) -> bool:
+    return chunk.kind == b"zTXt" and chunk.data.startswith(RESOURCES + b"\0")
+
+
+def raw_profile(chunk: Chunk) -> dict[int, bytes]:
+    """Photoshop's resources as ImageMagick and exiftool write them, in hexadecimal."""
+    packed = inflated(chunk.data[len(RESOURCES) + 2 :]) or b""
+    words = packed.split()
+    try:
+        data = bytes.fromhex(b"".join(words[2:]).decode("ascii"))
+    except ValueError:
+        return {}
+    return {IPTC_RESOURCE: data} if data[:1] == b"\x1c" else photoshop.kept(data)
+
+
+def resource_chunk(resources: Mapping[int, bytes]) -> bytes:
+    data = photoshop.encoded(resources)
+    digits = data.hex().encode()
+    lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]
+    text = b"\niptc\n%8d\n" % len(data) + b"\n".join(lines) + b"\n"
+    return encoded(b"zTXt", RESOURCES + b"\0\0" + zlib.compress(text, 9))
 
 
 def packet(chunk: Chunk) -> bytes | None:
@@ -104,15 +133,19 @@ def new_chunks(blocks: Blocks) -> bytes:
         made.append(encoded(b"eXIf", blocks.exif))
     if blocks.xmp is not None:
         made.append(encoded(b"iTXt", XMP + b"\0\0\0\0\0" + blocks.xmp))
+    if blocks.resources:
+        made.append(resource_chunk(blocks.resources))
     if blocks.icc is not None:
         made.append(encoded(b"iCCP", b"ICC profile\0\0" + zlib.compress(blocks.icc, 9)))
     return b"".join(made)
 
 
-def is_replaced(chunk: Chunk, blocks: Blocks) -> bool:
-    """Whether one of `blocks` stands in for this chunk."""
+def is_replaced(chunk: Chunk, blocks: Blocks, *, bare: bool) -> bool:
+    """Whether one of `blocks` stands in for this chunk; `bare`: or it is metadata at all."""
     return (
-        (chunk.kind == b"eXIf" and blocks.exif is not None)
+        (bare and chunk.kind in NOTES)
+        or (chunk.kind == b"eXIf" and blocks.exif is not None)
         or (chunk.kind == b"iCCP" and blocks.icc is not None)
         or (holds_xmp(chunk) and blocks.xmp is not None)
+        or (holds_resources(chunk) and bool(blocks.resources))
     )

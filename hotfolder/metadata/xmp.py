@@ -1,7 +1,9 @@
-"""XMP packets: foreign ones are read with suspicion, changed as little as possible, and kept small."""
+"""XMP as a tree of properties. Foreign packets are read with suspicion."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from xml.dom import minidom
 from xml.parsers import expat
 
@@ -9,33 +11,10 @@ from hotfolder.metadata.exif import Damaged
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
-XMP = "http://ns.adobe.com/xap/1.0/"
-XMP_MM = "http://ns.adobe.com/xap/1.0/mm/"
-XMP_NOTE = "http://ns.adobe.com/xmp/note/"
-TIFF = "http://ns.adobe.com/tiff/1.0/"
-EXIF = "http://ns.adobe.com/exif/1.0/"
-IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 XMLNS = "http://www.w3.org/2000/xmlns/"
 
-SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 MOST_FOREIGN_BYTES = 4 << 20
 MOST_DEPTH = 60
-
-# Ours to say, or true only of the file that it was written for.
-REPLACED = frozenset(
-    {
-        (IPTC_EXT, "DigitalSourceType"),
-        (XMP, "CreatorTool"),
-        (XMP, "Thumbnails"),
-        (XMP_MM, "InstanceID"),
-        (XMP_NOTE, "HasExtendedXMP"),
-        (TIFF, "Orientation"),
-        (TIFF, "ImageWidth"),
-        (TIFF, "ImageLength"),
-        (EXIF, "PixelXDimension"),
-        (EXIF, "PixelYDimension"),
-    }
-)
 EMPTY = (
     f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""/>'
     "</rdf:RDF></x:xmpmeta>"
@@ -43,28 +22,42 @@ EMPTY = (
 BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'.encode()
 END = b'\n<?xpacket end="w"?>'
 
-
-def source_type(*, altered: bool) -> str:
-    """IPTC's word for where such a picture comes from: a merge of exposures, or one that a model changed."""
-    return SOURCE_TYPES + ("compositeWithTrainedAlgorithmicMedia" if altered else "compositeCapture")
+Name = tuple[str, str]
+"""Namespace and local name of a property."""
 
 
-def packet(foreign: bytes | None, *, altered: bool, software: str, most_bytes: int) -> bytes:
-    """A packet with what `foreign` says, as far as it can be read and fits, and what we have to say."""
-    try:
-        document = parsed(foreign if foreign is not None else EMPTY)
-    except Damaged:
-        document = parsed(EMPTY)
-    try:
-        remove_replaced(document)
-        add_ours(document, altered=altered, software=software)
-        return fitting(document, most_bytes)
-    finally:
-        document.unlink()
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property of the picture, an attribute of its description or a child."""
+
+    name: Name
+    description: minidom.Element
+    node: minidom.Attr | minidom.Element
+
+    @property
+    def size_bytes(self) -> int:
+        text = self.node.toxml() if isinstance(self.node, minidom.Element) else self.node.value
+        return len(text.encode("utf-8", "replace"))
+
+    @property
+    def text(self) -> str:
+        """The value, where it is a plain one."""
+        if isinstance(self.node, minidom.Attr):
+            return str(self.node.value)
+        return "".join(child.data for child in self.node.childNodes if isinstance(child, minidom.Text))
+
+    def remove(self) -> None:
+        if isinstance(self.node, minidom.Attr):
+            self.description.removeAttributeNode(self.node)
+        else:
+            self.description.removeChild(self.node)
 
 
-def parsed(data: bytes) -> minidom.Document:
-    """The packet as a tree with an `rdf:RDF` in it. Raises `Damaged`, for a document type too."""
+def parsed(data: bytes | None) -> minidom.Document:
+    """The packet as a tree with a description in it, an empty one for None. Every description declares all
+    the namespaces that it is in the scope of. Raises `Damaged`, for a document type too."""
+    if data is None:
+        data = EMPTY
     if len(data) > MOST_FOREIGN_BYTES:
         raise Damaged("too large for XMP")
     data = data.strip(b"\0 \t\r\n")
@@ -73,8 +66,10 @@ def parsed(data: bytes) -> minidom.Document:
         document = minidom.parseString(data)
     except (expat.ExpatError, ValueError, LookupError, RecursionError) as error:
         raise Damaged("not XML") from error
-    if not document.getElementsByTagNameNS(RDF, "Description"):
+    if not descriptions(document):
         raise Damaged("no description in this XMP")
+    for description in descriptions(document):
+        declare_all(description)
     return document
 
 
@@ -102,6 +97,19 @@ def look_through(data: bytes) -> None:
     parser.Parse(data, True)
 
 
+def declare_all(description: minidom.Element) -> None:
+    above = description.parentNode
+    while isinstance(above, minidom.Element):
+        for declared in declarations(above):
+            if not description.hasAttribute(declared.name):
+                description.setAttributeNS(XMLNS, declared.name, declared.value)
+        above = above.parentNode
+
+
+def declarations(element: minidom.Element) -> list[minidom.Attr]:
+    return [one for one in element.attributes.values() if one.namespaceURI == XMLNS]
+
+
 def descriptions(document: minidom.Document) -> list[minidom.Element]:
     """The top-level descriptions, those that hold properties of the picture itself."""
     return [
@@ -111,57 +119,47 @@ def descriptions(document: minidom.Document) -> list[minidom.Element]:
     ]
 
 
-def properties(description: minidom.Element) -> list[minidom.Element]:
-    return [child for child in description.childNodes if isinstance(child, minidom.Element)]
-
-
-def remove_replaced(document: minidom.Document) -> None:
+def properties(document: minidom.Document) -> Iterator[Property]:
+    """All of them; any may be removed meanwhile."""
     for description in descriptions(document):
-        for attribute in list(description.attributes.values()):
-            if (attribute.namespaceURI, attribute.localName) in REPLACED:
-                description.removeAttributeNode(attribute)
-        for child in properties(description):
-            if (child.namespaceURI, child.localName) in REPLACED:
-                description.removeChild(child)
+        nodes = [*description.attributes.values(), *description.childNodes]
+        for node in nodes:
+            if isinstance(node, minidom.Attr | minidom.Element) and node.namespaceURI not in (
+                XMLNS,
+                RDF,
+                None,
+            ):
+                yield Property((node.namespaceURI, node.localName or ""), description, node)
 
 
-def add_ours(document: minidom.Document, *, altered: bool, software: str) -> None:
-    """One more description, with prefixes of its own, so that none of the foreign ones matter."""
-    present = document.getElementsByTagNameNS(RDF, "Description")[0]
-    about = present.getAttributeNS(RDF, "about")
-    ours = document.createElementNS(RDF, "rdf:Description")
-    for prefix, namespace in (("rdf", RDF), ("xmp", XMP), ("Iptc4xmpExt", IPTC_EXT)):
-        ours.setAttributeNS(XMLNS, f"xmlns:{prefix}", namespace)
-    ours.setAttributeNS(RDF, "rdf:about", about)
-    ours.setAttributeNS(XMP, "xmp:CreatorTool", software)
-    ours.setAttributeNS(IPTC_EXT, "Iptc4xmpExt:DigitalSourceType", source_type(altered=altered))
-    parent = present.parentNode
-    if parent is not None:
-        parent.appendChild(ours)
+def new_description(document: minidom.Document, like: minidom.Element | None = None) -> minidom.Element:
+    """One more description of the same picture, that declares the namespaces of another."""
+    present = descriptions(document)[0]
+    made = document.createElementNS(RDF, "rdf:Description")
+    for declared in declarations(like) if like is not None else ():
+        made.setAttributeNS(XMLNS, declared.name, declared.value)
+    made.setAttributeNS(XMLNS, "xmlns:rdf", RDF)
+    made.setAttributeNS(RDF, "rdf:about", present.getAttributeNS(RDF, "about"))
+    assert present.parentNode is not None
+    present.parentNode.appendChild(made)
+    return made
 
 
-def fitting(document: minidom.Document, most_bytes: int) -> bytes:
-    """The packet as bytes. What is too long loses its largest properties first, never ours."""
-    data = serialized(document)
-    foreign = descriptions(document)[:-1]
-    children = [(child, description) for description in foreign for child in properties(description)]
-    children.sort(key=lambda pair: len(pair[0].toxml()))
-    while len(data) > most_bytes and children:
-        excess = len(data) - most_bytes
-        while excess > 0 and children:
-            child, description = children.pop()
-            excess -= len(child.toxml().encode("utf-8", "replace"))
-            description.removeChild(child)
-        data = serialized(document)
-    if len(data) <= most_bytes:
-        return data
-    bare = parsed(EMPTY)
-    root, ours = bare.documentElement, descriptions(document)[-1]
-    if root is not None and root.firstChild is not None:
-        root.firstChild.appendChild(bare.importNode(ours, True))
-    return serialized(bare)
+def copy_into(document: minidom.Document, chosen: list[Property]) -> None:
+    """Copy properties of other documents into this one."""
+    made: dict[int, minidom.Element] = {}
+    for one in chosen:
+        target = made.get(id(one.description))
+        if target is None:
+            target = made[id(one.description)] = new_description(document, one.description)
+        if isinstance(one.node, minidom.Attr):
+            target.setAttributeNS(one.name[0], one.node.name, one.node.value)
+        else:
+            target.appendChild(document.importNode(one.node, True))
 
 
-def serialized(document: minidom.Document) -> bytes:
+def serialized(document: minidom.Document, *, wrapped: bool = True) -> bytes:
+    """As bytes; `wrapped` in what lets a packet be found in any file."""
     root = document.documentElement
-    return BEGIN + (root.toxml() if root is not None else "").encode("utf-8", "replace") + END
+    body = (root.toxml() if root is not None else "").encode("utf-8", "replace")
+    return BEGIN + body + END if wrapped else body

@@ -5,42 +5,65 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.metadata import exif, jpegfile, pngfile, xmp
-from hotfolder.metadata.blocks import Blocks, Shape, profile_fits
+from hotfolder.metadata import exif, iptc, jpegfile, pngfile
+from hotfolder.metadata.blocks import IPTC_RESOURCE, OWNERSHIP_RESOURCES, Blocks, Shape, profile_fits
 from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.level import RIGHTS_TAGS, Level
+from hotfolder.metadata.packets import Foreign, Statement, packet_for
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import PIECE_BYTES, temporary_file
 
-MOST_PNG_XMP_BYTES = 1 << 20
+MOST_SIDECAR_BYTES = 4 << 20
 
 
-def carry_over(original: Path, result: Path, target: Path, *, altered: Sequence[str], software: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a delivered picture gets: the metadata of its photo and of the XMP file beside that, as far as
+    `level` goes, and what we say of it."""
+
+    photo: Blocks
+    sidecar: bytes | None
+    level: Level
+    statement: Statement
+
+
+def carry_over(
+    original: Path, result: Path, target: Path, *, statement: Statement, level: Level, sidecar: Path | None
+) -> None:
     """Write `target`: the picture of `result`, bit for bit, with the capture metadata of `original`.
 
-    EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else from `result`;
-    a colour profile only where `result` doesn't describe its colours. Size and orientation are made true of
-    `result`, thumbnails go. XMP names `software` and says whether the picture is `altered` (kinds of
-    alteration; empty for a merge). Metadata that can't be read is left out, as is all of it where
-    `original` is gone. A result that is neither JPEG
+    At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else
+    from `result`, and from the XMP file `sidecar` what that XMP and IPTC don't say. Lower levels let less of
+    all of them through. A colour profile comes only where `result` doesn't describe its colours. Size and
+    orientation are made true of `result`, thumbnails go. XMP makes the `statement` at every level. Metadata
+    that can't be read is left out, as is all of it where `original` is gone. A result that is neither JPEG
     nor PNG is copied as it is.
 
     The same input gives the same bytes. `target` is a working file: one of an earlier call is replaced.
     Raises `LocalTrouble`, and `FileNotFoundError` where `result` isn't there.
     """
     with local_trouble(target), result.open("rb") as stream:
-        given = original_blocks(original)
+        carried = Carried(original_blocks(original), sidecar_packet(sidecar), level, statement)
 
         def write(out: BinaryIO) -> None:
-            write_result(stream, out, given, bool(altered), software)
+            write_result(stream, out, carried)
 
         with temporary_file(target.parent, write, Sharing()) as temporary:
             os.replace(temporary, target)  # noqa: PTH105
+
+
+def sidecar_packet(sidecar: Path | None) -> bytes | None:
+    found = linking.status(sidecar) if sidecar is not None else None
+    if sidecar is None or found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    return sidecar.read_bytes() if found.st_size <= MOST_SIDECAR_BYTES else None
 
 
 def original_blocks(original: Path) -> Blocks:
@@ -61,16 +84,16 @@ def original_blocks(original: Path) -> Blocks:
     return Blocks()
 
 
-def write_result(stream: BinaryIO, out: BinaryIO, given: Blocks, altered: bool, software: str) -> None:
+def write_result(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
     magic = stream.read(8)
     stream.seek(0)
-    writers: dict[bool, Callable[[BinaryIO, BinaryIO, Blocks, bool, str], None]] = {
+    writers: dict[bool, Callable[[BinaryIO, BinaryIO, Carried], None]] = {
         magic.startswith(jpegfile.MAGIC): write_jpeg,
         magic == pngfile.MAGIC: write_png,
     }
     try:
         if True in writers:
-            writers[True](stream, out, given, altered, software)
+            writers[True](stream, out, carried)
             return
     except Damaged:
         out.seek(0)
@@ -79,26 +102,20 @@ def write_result(stream: BinaryIO, out: BinaryIO, given: Blocks, altered: bool, 
     shutil.copyfileobj(stream, out, PIECE_BYTES)
 
 
-def write_jpeg(stream: BinaryIO, out: BinaryIO, given: Blocks, altered: bool, software: str) -> None:
+def write_jpeg(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
     segments = jpegfile.read_head(stream)
-    own = jpegfile.read_blocks(segments)
-    packet = xmp.packet(
-        given.xmp or own.xmp, altered=altered, software=software, most_bytes=jpegfile.MOST_XMP_BYTES
-    )
-    out.write(jpegfile.with_blocks(segments, merged(given, own, jpegfile.shape(segments), packet)))
+    own, shape = jpegfile.read_blocks(segments), jpegfile.shape(segments)
+    blocks = merged(carried, own, shape, most_xmp_bytes=jpegfile.MOST_XMP_BYTES)
+    out.write(jpegfile.with_blocks(segments, blocks, bare=carried.level is not Level.ALL))
     shutil.copyfileobj(stream, out, PIECE_BYTES)
 
 
-def write_png(stream: BinaryIO, out: BinaryIO, given: Blocks, altered: bool, software: str) -> None:
+def write_png(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
     chunks = pngfile.read_chunks(stream)
-    own = pngfile.read_blocks(chunks)
-    packet = xmp.packet(
-        given.xmp or own.xmp, altered=altered, software=software, most_bytes=MOST_PNG_XMP_BYTES
-    )
-    blocks = merged(given, own, pngfile.shape(chunks), packet)
+    blocks = merged(carried, pngfile.read_blocks(chunks), pngfile.shape(chunks), most_xmp_bytes=None)
     out.write(pngfile.MAGIC)
     for chunk in chunks:
-        if not pngfile.is_replaced(chunk, blocks):
+        if not pngfile.is_replaced(chunk, blocks, bare=carried.level is not Level.ALL):
             copy_range(stream, out, chunk.start, chunk.end)
         if chunk.kind == b"IHDR":
             out.write(pngfile.new_chunks(blocks))
@@ -106,19 +123,49 @@ def write_png(stream: BinaryIO, out: BinaryIO, given: Blocks, altered: bool, sof
     shutil.copyfileobj(stream, out, PIECE_BYTES)
 
 
-def merged(given: Blocks, own: Blocks, shape: Shape, packet: bytes) -> Blocks:
-    """What the target gets in place of what `own` has; None leaves that as it is."""
-    icc = given.icc
+def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
+    """What the target gets in place of what `own` has; what is None or empty leaves that as it is."""
+    photo, level = carried.photo, carried.level
+    packet = packet_for(foreign(carried, own), carried.statement, level, most_bytes=most_xmp_bytes)
+    icc = photo.icc
     if own.described or icc is None or not profile_fits(icc, shape.channels):
         icc = None
-    return Blocks(exif=exif_for(given, own, shape), xmp=packet, iptc=given.iptc, icc=icc)
+    return Blocks(
+        exif=exif_for(carried, own, shape),
+        xmp=packet.main,
+        xmp_extension=packet.extension,
+        resources=resources_for(photo.resources, level),
+        icc=icc,
+        comment=photo.comment if level is Level.ALL else None,
+    )
 
 
-def exif_for(given: Blocks, own: Blocks, shape: Shape) -> bytes | None:
+def foreign(carried: Carried, own: Blocks) -> Foreign:
+    """All the XMP that there is for a picture, the photo's first; IPTC's older records before a sidecar."""
+    source = carried.photo if carried.photo.xmp is not None else own
+    records = carried.photo.resources.get(IPTC_RESOURCE)
+    others = (iptc.as_packet(records) if records is not None else None, carried.sidecar)
+    return Foreign(source.xmp, source.xmp_extension, tuple(one for one in others if one is not None))
+
+
+def resources_for(resources: Mapping[int, bytes], level: Level) -> Mapping[int, bytes]:
+    if level is Level.ALL:
+        return resources
+    chosen = {number: data for number, data in resources.items() if number in OWNERSHIP_RESOURCES}
+    records = iptc.limited(resources.get(IPTC_RESOURCE, b""), level)
+    if level is Level.NONE:
+        return {}
+    return {**chosen, IPTC_RESOURCE: records} if records else chosen
+
+
+def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
     # A result's pixels are upright unless the result itself says otherwise; the original's orientation
     # was used up when its pixels were.
     orientation = exif.orientation_of(own.exif)
-    for block in (given.exif, own.exif):
+    if carried.level is not Level.ALL:
+        wanted = RIGHTS_TAGS if carried.level is Level.COPYRIGHT else ()
+        return exif.only_texts(carried.photo.exif or own.exif, wanted, orientation=orientation)
+    for block in (carried.photo.exif, own.exif):
         if block is not None:
             try:
                 return exif.corrected(block, width=shape.width, height=shape.height, orientation=orientation)

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from hotfolder.metadata.level import Level
 from hotfolder.rules.nearest import nearest, shown
 from hotfolder.rules.renditions import Renditions
 
@@ -79,6 +80,9 @@ class DeliveryChoices(BaseModel):
     renditions: Renditions | None = Field(
         default=None, description="Further files of every picture, by name, instead of those in general."
     )
+    metadata: Level | None = Field(
+        default=None, description="How much of the photo's metadata the pictures get: all, copyright or none."
+    )
 
 
 class Delivery(BaseModel):
@@ -96,6 +100,11 @@ class Delivery(BaseModel):
     )
     renditions: Renditions = Field(
         default={}, description="Further files of every picture, by name, each in a folder of that name."
+    )
+    metadata: Level = Field(
+        default=Level.ALL,
+        description="How much of the photo's metadata the pictures get: all, copyright (who made it and whose"
+        " it is) or none.",
     )
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:

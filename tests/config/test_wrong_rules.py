@@ -87,6 +87,12 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         " {tags}, {date}, {seq}",
         'config.yaml:2:35: unknown folders "rooms"; did you mean "room"? Allowed: flat, room',
     ),
+    "metadata": (
+        "root: .\nroutes:\n  - name: a\n    deliver: {metadata: copyrigth}\n    metadata: none\n",
+        'config.yaml:4:25: unknown metadata "copyrigth"; did you mean "copyright"? Allowed: all, copyright,'
+        " none",
+        'config.yaml:5:5: unknown setting "metadata"; it belongs into deliver',
+    ),
     "renditions": (
         "root: .\n"
         "deliver:\n"

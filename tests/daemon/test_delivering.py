@@ -70,3 +70,27 @@ async def test_a_rendition_that_can_not_be_small_enough_is_left_out_and_said(
     assert job["state"] == "done" and 'The rendition "tiny" of 1 of 1 pictures' in job["reason"]
     receipt = json.loads((studio.done / ELM / "receipts" / "front.json").read_bytes())
     assert receipt["notes"] == [job["reason"]]
+
+
+SIDECAR = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4" xmp:Label="%s"
+ xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" photoshop:Credit="Studio"/></rdf:RDF></x:xmpmeta>"""
+
+
+async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Only the middle exposure's counts, and only what the level allows."""
+    studio = make_studio(deliver={"metadata": "copyright"})
+    rest = {"routes": [{"name": "all", "match": {"room": "hall"}, "deliver": {"metadata": "all"}}]}
+    studio.config.write_text(studio.config.read_text() + json.dumps(rest)[1:-1] + "\n")
+    for room in ("hall", "kitchen"):
+        photos = bracket()
+        beside = {name.replace(".jpg", ".xmp"): SIDECAR % name.encode() for name in photos}
+        studio.drop(ELM, room, {**photos, **beside})
+    await studio.until_idle(shop.access())
+    told = {room: (studio.done / ELM / f"{room}.jpg").read_bytes() for room in ("hall", "kitchen")}
+    assert all(b'Credit="Studio"' in content for content in told.values())
+    assert b'Rating="4"' in told["hall"] and b"Rating" not in told["kitchen"]
+    labels = [name for name in bracket() if b'Label="%s"' % name.encode() in told["hall"]]
+    assert len(labels) == 1

@@ -1,32 +1,86 @@
-"""XMP from elsewhere: kept as far as it fits, and never trusted."""
+"""XMP from elsewhere: kept as far as it is true of the picture, and never trusted."""
 
 from __future__ import annotations
 
 import pytest
 
 from hotfolder.metadata import jpegfile, xmp
+from hotfolder.metadata.level import Level
+from hotfolder.metadata.packets import Foreign, Packet, Statement, packet_for
 
-SOURCE_TYPE = xmp.source_type(altered=True).encode()
-PACKET = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="uuid:1" xmlns:lr="http://ns.adobe.com/lightroom/1.0/" lr:private="kept"
-  xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:creator><rdf:Seq><rdf:li>Jane</rdf:li></rdf:Seq></dc:creator>
-</rdf:Description></rdf:RDF></x:xmpmeta>"""
+SKY = Statement(("sky",), "x")
+SOURCE_TYPE = SKY.source_type.encode()
+PACKET = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+  xmlns:outer="urn:outer:"><rdf:Description rdf:about="uuid:1" xmlns:lr="http://ns.adobe.com/lightroom/1.0/"
+  lr:private="kept" outer:far="away" xmlns:dc="http://purl.org/dc/elements/1.1/">
+<dc:creator><rdf:Seq><rdf:li>Jane</rdf:li></rdf:Seq></dc:creator></rdf:Description></rdf:RDF></x:xmpmeta>"""
+CRS = b'xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:Exposure2012="+1.00"'
 
 
-def test_too_much_xmp_is_cut_to_fit_a_jpeg() -> None:
-    """The largest properties go first, the small ones and ours stay, and it is quick about it."""
+def made(
+    packet: bytes | None, *others: bytes, extension: bytes | None = None, level: Level = Level.ALL
+) -> Packet:
+    foreign = Foreign(packet, extension, others)
+    return packet_for(foreign, SKY, level, most_bytes=jpegfile.MOST_XMP_BYTES)
+
+
+def told(packet: bytes) -> dict[xmp.Name, str]:
+    """Properties with their plain values; of all the packet's parts exactly one tells each of them."""
+    found = [(one.name, one.text) for one in xmp.properties(xmp.parsed(packet))]
+    assert len(found) == len(dict(found))
+    return dict(found)
+
+
+def test_what_does_not_fit_a_jpeg_goes_into_its_extension() -> None:
+    """The largest properties go there, the small ones and ours stay, and nothing is lost."""
     head, tail = PACKET.split(b"<dc:creator>")
     many = b"".join(b"<lr:p%d>%s</lr:p%d>" % (n, b"v" * (n % 50), n) for n in range(5000))
     huge = head + b"<lr:huge>" + b"h" * 70_000 + b"</lr:huge>" + many + b"<dc:creator>" + tail
-    packet = xmp.packet(huge, altered=True, software="x", most_bytes=jpegfile.MOST_XMP_BYTES)
-    assert 60_000 < len(packet) <= jpegfile.MOST_XMP_BYTES
-    assert b"lr:huge" not in packet
-    assert SOURCE_TYPE in packet
-    assert b'private="kept"' in packet
-    attributes = PACKET.replace(b'"kept"', b'"' + b"k" * 70_000 + b'"')
-    packet = xmp.packet(attributes, altered=True, software="x", most_bytes=jpegfile.MOST_XMP_BYTES)
-    assert len(packet) < 2000
-    assert SOURCE_TYPE in packet
+    packet = made(huge)
+    assert packet.extension is not None
+    assert 60_000 < len(packet.main) <= jpegfile.MOST_XMP_BYTES
+    assert b"lr:huge" not in packet.main
+    assert SOURCE_TYPE in packet.main and SOURCE_TYPE not in packet.extension
+    assert b'private="kept"' in packet.main
+    both = {**told(packet.main), **told(packet.extension)}
+    assert told(huge).items() <= both.items()
+    again = made(packet.main, extension=packet.extension)
+    assert told(again.main).keys() | told(again.extension or b"").keys() == both.keys()
+
+
+def test_a_long_attribute_goes_there_too_and_long_names_do_no_harm() -> None:
+    """Whatever is too long, a packet of ours comes out."""
+    packet = made(PACKET.replace(b'"kept"', b'"' + b"k" * 70_000 + b'"'))
+    assert packet.extension is not None and b"k" * 70_000 in packet.extension
+    assert told(packet.main)["urn:outer:", "far"] == "away"
+    packet = made(PACKET.replace(b"urn:outer:", b"urn:" + b"o" * 70_000))
+    assert len(packet.main) <= jpegfile.MOST_XMP_BYTES
+    assert SOURCE_TYPE in packet.main
+
+
+def test_others_only_tell_what_the_photo_does_not() -> None:
+    """The first who says something is believed; a raw developer's settings are not for the picture."""
+    one = PACKET.replace(b'lr:private="kept"', b'lr:private="other" lr:one="1" ' + CRS)
+    two = PACKET.replace(b'lr:private="kept"', b'lr:one="2" lr:two="2"')
+    packet = made(PACKET, one, two).main
+    found = {name[1]: value for name, value in told(packet).items()}
+    assert (found["private"], found["one"], found["two"]) == ("kept", "1", "2")
+    assert b"Exposure2012" not in packet
+    assert packet.count(b"Jane") == 1
+
+
+def test_settings_that_wait_to_be_applied_are_dropped() -> None:
+    """Lightroom would brighten the picture once more."""
+    waiting = PACKET.replace(b'lr:private="kept"', CRS)
+    assert b"Exposure2012" not in made(waiting).main
+    applied = PACKET.replace(b'lr:private="kept"', CRS + b' crs:AlreadyApplied="True"')
+    assert b"Exposure2012" in made(applied).main
+
+
+def test_what_lay_behind_the_photo_is_not_promised() -> None:
+    """A reader would look for a gain map or a moving picture that isn't there."""
+    motion = PACKET.replace(b"http://ns.adobe.com/lightroom/1.0/", b"http://ns.google.com/photos/1.0/camera/")
+    assert b"private" not in made(motion).main
 
 
 @pytest.mark.parametrize(
@@ -41,9 +95,15 @@ def test_too_much_xmp_is_cut_to_fit_a_jpeg() -> None:
     ],
     ids=["entities", "external", "deep", "huge", "cut", "empty"],
 )
-def test_a_packet_that_can_not_be_trusted_is_left_out_whole(foreign: bytes) -> None:
+@pytest.mark.parametrize("place", ["packet", "extension", "sidecar"])
+def test_a_packet_that_can_not_be_trusted_is_left_out_whole(foreign: bytes, place: str) -> None:
     """Nothing in it is expanded, fetched or half kept; what we say ourselves is said."""
-    packet = xmp.packet(foreign, altered=True, software="x", most_bytes=jpegfile.MOST_XMP_BYTES)
-    assert SOURCE_TYPE in packet
-    assert b"kept" not in packet
-    assert b"DOCTYPE" not in packet
+    packet = {
+        "packet": lambda: made(foreign),
+        "extension": lambda: made(None, extension=foreign),
+        "sidecar": lambda: made(None, foreign),
+    }[place]()
+    assert SOURCE_TYPE in packet.main
+    assert b"kept" not in packet.main
+    assert b"DOCTYPE" not in packet.main
+    assert packet.extension is None

@@ -20,6 +20,8 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from hotfolder.metadata import exif, jpegfile, pngfile
+from hotfolder.metadata.level import Level
+from hotfolder.metadata.packets import Statement
 from hotfolder.outbox.carrying import carry_over
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
@@ -40,7 +42,7 @@ MakeOriginal = Callable[..., Path]
 def camera_exif(orientation: int = 6) -> bytes:
     block = Image.Exif()
     block[exif.ORIENTATION] = orientation
-    block[0x010F] = "Camera maker"
+    block[0x010F], block[0x8298] = "Camera maker", "(c) Jane"
     block[exif.IMAGE_WIDTH], block[exif.IMAGE_LENGTH] = 6000, 4000
     block.get_ifd(0x8769).update(
         {0x9003: "2026:01:02 03:04:05", 0xA002: 6000, 0xA003: 4000, 0x927C: MAKER_NOTE, 0x829D: 8.0}
@@ -98,9 +100,18 @@ def result(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-def carried(original: Path, result: Path, altered: tuple[str, ...] = ("sky",)) -> Path:
-    target = result.with_stem("target")
-    carry_over(original, result, target, altered=altered, software="hotfolder 0.1.0")
+def carried(
+    original: Path,
+    result: Path,
+    altered: tuple[str, ...] = ("sky",),
+    *,
+    level: Level = Level.ALL,
+    sidecar: Path | None = None,
+    name: str = "target",
+) -> Path:
+    target = result.with_stem(name)
+    statement = Statement(altered, "hotfolder 0.1.0")
+    carry_over(original, result, target, statement=statement, level=level, sidecar=sidecar)
     return target
 
 
@@ -171,15 +182,14 @@ def test_xmp_says_where_the_picture_comes_from(
 def test_the_same_input_gives_the_same_bytes(original: Path, result: Path) -> None:
     """A picture that is made again after a crash is recognised as placed by its bytes."""
     first = carried(original, result).read_bytes()
-    carry_over(result, result, result.with_stem("other"), altered=[], software="x")
+    carried(result, result, (), name="other")
     assert carried(original, result).read_bytes() == first
 
 
 def test_carrying_twice_changes_nothing(original: Path, result: Path) -> None:
     """What we wrote is replaced, not piled up."""
     target = carried(original, result)
-    again = target.with_stem("again")
-    carry_over(original, target, again, altered=["sky"], software="hotfolder 0.1.0")
+    again = carried(original, target, name="again")
     assert again.read_bytes() == target.read_bytes()
 
 
@@ -334,3 +344,30 @@ def test_another_program_reads_the_same(original: Path, result: Path) -> None:
     assert "ThumbnailImage" not in tags
     if result.suffix == ".jpg":
         assert tags["ObjectName"] == "Title"
+
+
+@pytest.mark.parametrize("level", [Level.COPYRIGHT, Level.NONE])
+def test_a_level_lets_no_more_through(original: Path, result: Path, level: Level) -> None:
+    """Camera, place and title stay away, whose it is only at `none`; what was altered is always told."""
+    target = carried(original, carried(original, result), level=level, name="limited")
+    assert pixels(target) == pixels(result)
+    content = target.read_bytes()
+    for word in (b"Camera maker", MAKER_NOTE, b"private", b"Title", b"Camera\0"):
+        assert word not in content
+    packet = packet_of(target).decode()
+    assert f'DigitalSourceType="{ALTERED}"' in packet and "<rdf:li>sky</rdf:li>" in packet
+    assert ("Jane &amp; Co é" in packet) == (level is Level.COPYRIGHT)
+    with Image.open(target) as image:
+        image.load()
+        assert image.info["icc_profile"]
+        assert image.getexif().get(0x8298) == ("(c) Jane" if level is Level.COPYRIGHT else None)
+        assert not image.getexif().get_ifd(0x8825)
+
+
+def test_a_turned_result_stays_turned_without_metadata(original: Path, tmp_path: Path) -> None:
+    """How it is to be held is no metadata to leave out."""
+    block = Image.Exif()
+    block[exif.ORIENTATION] = 8
+    noise().save(tmp_path / "result.jpg", exif=block)
+    with Image.open(carried(original, tmp_path / "result.jpg", level=Level.NONE)) as image:
+        assert dict(image.getexif()) == {exif.ORIENTATION: 8}

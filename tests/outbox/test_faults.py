@@ -22,6 +22,8 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
 from hotfolder.outbox.carrying import carry_over
+from hotfolder.metadata.level import Level
+from hotfolder.metadata.packets import Statement
 from hotfolder.outbox.sharing import Sharing
 shared = Sharing()
 def trouble(call, *arguments, **named):
@@ -44,7 +46,7 @@ def test_a_full_disk_is_trouble_and_leaves_no_half_file(tmp_path: Path, with_mou
 big, small = Path('big.jpg'), Path('small')
 trouble(place, big, small / 'done', 'room', '.jpg', shared=shared)
 trouble(move, big, small / 'failed' / 'big.jpg', expected=None, shared=shared)
-trouble(carry_over, big, big, small / 'x.jpg', altered=[], software='x')
+trouble(carry_over, big, big, small / 'x.jpg', statement=Statement((), 'x'), level=Level.ALL, sidecar=None)
 print(big.stat().st_size, [str(p) for p in small.rglob('*') if p.is_file()])
 """,
     )

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder import __version__, log
+from hotfolder import log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.delivered import place_of_room
 from hotfolder.jobs.steps.bought import purchases
+from hotfolder.jobs.steps.carrying import Origin, carry, origin_of
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.steps.receipting import receipt_of
 from hotfolder.jobs.tables import Job, JobFile, Picture, Result
 from hotfolder.jobs.tools import Tools, recipe_of
-from hotfolder.outbox.carrying import carry_over
-from hotfolder.outbox.layout import originals_folder, pictures_folder, receipts_folder
+from hotfolder.outbox.layout import pictures_folder, receipts_folder
 from hotfolder.outbox.names import picture_stem, result_stem, safe_name
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import write_receipt
@@ -30,8 +30,6 @@ from hotfolder.rules.tags import operation_word
 from hotfolder.stager.operations import Operation
 
 logger = log.get("delivering")
-
-SOFTWARE = f"hotfolder {__version__}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +73,13 @@ async def deliver_one(
     tools: Tools, job: Job, photos: Sequence[JobFile], delivery: Delivery, number: int
 ) -> None:
     """One picture and its renditions: each placed, and then recorded."""
-    original = await asyncio.to_thread(middle_original, tools, job, photos)
+    origin = await origin_of(tools, job, photos)
     result = delivery.result
     shown = tools.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
-    await asyncio.to_thread(carry, original, tools.places.results / result.file, shown, delivery)
+    await asyncio.to_thread(carry, origin, tools.places.results / result.file, shown, delivery.altered)
     await put(tools, job, delivery, Copy(shown, result.width, result.height))
     for name, wanted in recipe_of(job).delivery.renditions.items():
-        copy = await rendition(tools, original, shown, delivery, wanted)
+        copy = await rendition(tools, origin, shown, delivery, wanted)
         if copy is None:
             logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
         else:
@@ -99,7 +97,7 @@ async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition:
 
 
 async def rendition(
-    tools: Tools, original: Path, shown: Path, delivery: Delivery, wanted: Rendition
+    tools: Tools, origin: Origin, shown: Path, delivery: Delivery, wanted: Rendition
 ) -> Copy | None:
     """A rendition of the picture `shown`, with the same metadata; None where it would be too large.
 
@@ -117,7 +115,7 @@ async def rendition(
             )
             if made is None:
                 return None
-            await asyncio.to_thread(carry, original, plain, copy, delivery)
+            await asyncio.to_thread(carry, origin, plain, copy, delivery.altered)
             size_bytes = await asyncio.to_thread(lambda: copy.stat().st_size)
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
                 return Copy(copy, made.width, made.height)
@@ -162,19 +160,6 @@ def stem_of(job: Job, operations: Sequence[Operation], seq: int) -> str:
     return picture_stem(recipe.delivery, fields)
 
 
-def middle_original(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Path:
-    """Where the middle exposure lies, or lay: a picture whose photos are really gone is delivered."""
-    original = whereabouts(tools, job, next((photo for photo in photos if photo.is_middle), photos[0]))
-    if not original.exists():
-        tools.confirm_inbox(tools.places.inbox(job))
-    return original
-
-
-def carry(original: Path, picture: Path, target: Path, delivery: Delivery) -> None:
-    """Put the middle exposure's metadata onto a copy of a picture."""
-    carry_over(original, picture, target, altered=delivery.altered, software=SOFTWARE)
-
-
 def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str) -> Picture:
     """The copy into done/, under its name."""
     folder = pictures_folder(tools.places.done, job.project, job.room, recipe_of(job).delivery.folders)
@@ -189,11 +174,3 @@ def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendit
         altered=",".join(delivery.altered),
         rendition=rendition,
     )
-
-
-def whereabouts(tools: Tools, job: Job, file: JobFile) -> Path:
-    """Where an original lies now: still in the inbox, or filed already."""
-    dropped = tools.places.folder(job) / file.name
-    if dropped.exists() or job.filed_as is None:
-        return dropped
-    return originals_folder(tools.places.done, safe_name(job.project), job.filed_as) / file.name

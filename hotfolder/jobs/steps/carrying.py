@@ -1,0 +1,73 @@
+"""Where a picture's metadata come from: the middle exposure, and the XMP file beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from hotfolder import __version__
+from hotfolder.jobs.tables import FileRole, Job, JobFile
+from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.metadata.level import Level
+from hotfolder.metadata.packets import Statement
+from hotfolder.outbox.carrying import carry_over
+from hotfolder.outbox.layout import originals_folder
+from hotfolder.outbox.names import safe_name
+from hotfolder.rules.sets import sharing_stem
+
+SOFTWARE = f"hotfolder {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The middle exposure, its sidecar, and how much of what they say is carried."""
+
+    photo: Path
+    sidecar: Path | None
+    level: Level
+
+
+async def origin_of(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Origin:
+    """Where they lie, or lay: a picture whose photos are really gone is delivered. Raises LocalTrouble where
+    they may only seem to be gone."""
+    files = await tools.desk(tools.store.files, job.id)
+    return await asyncio.to_thread(found_origin, tools, job, photos, files)
+
+
+def found_origin(tools: Tools, job: Job, photos: Sequence[JobFile], files: Sequence[JobFile]) -> Origin:
+    middle = next((photo for photo in photos if photo.is_middle), photos[0])
+    photo = whereabouts(tools, job, middle)
+    if not photo.exists():
+        tools.confirm_inbox(tools.places.inbox(job))
+    companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
+    beside = sharing_stem((name for name in companions if is_sidecar(name)), [middle.name])
+    # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
+    nearest = max(beside, key=len, default=None)
+    sidecar = whereabouts(tools, job, companions[nearest]) if nearest is not None else None
+    return Origin(photo, sidecar, recipe_of(job).delivery.metadata)
+
+
+def is_sidecar(name: str) -> bool:
+    return PurePath(name).suffix.lower() == ".xmp"
+
+
+def whereabouts(tools: Tools, job: Job, file: JobFile) -> Path:
+    """Where an original lies now: still in the inbox, or filed already."""
+    dropped = tools.places.folder(job) / file.name
+    if dropped.exists() or job.filed_as is None:
+        return dropped
+    return originals_folder(tools.places.done, safe_name(job.project), job.filed_as) / file.name
+
+
+def carry(origin: Origin, picture: Path, target: Path, altered: tuple[str, ...]) -> None:
+    """Put the metadata onto a copy of a picture."""
+    carry_over(
+        origin.photo,
+        picture,
+        target,
+        statement=Statement(altered, SOFTWARE),
+        level=origin.level,
+        sidecar=origin.sidecar,
+    )

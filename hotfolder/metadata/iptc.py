@@ -1,0 +1,108 @@
+"""IPTC's older records (IIM): read, thinned out, and said once more as XMP."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from xml.sax.saxutils import escape
+
+from hotfolder.metadata.level import DC, IPTC_CORE, PHOTOSHOP, Level
+from hotfolder.metadata.xmp import META, RDF, Name
+
+MARK = 0x1C
+CHARSET, UTF8 = (1, 90), b"\x1b%G"
+MOST_BYTES = 1 << 20
+
+PLAIN: dict[int, Name] = {
+    15: (PHOTOSHOP, "Category"),
+    40: (PHOTOSHOP, "Instructions"),
+    85: (PHOTOSHOP, "AuthorsPosition"),
+    90: (PHOTOSHOP, "City"),
+    92: (IPTC_CORE, "Location"),
+    95: (PHOTOSHOP, "State"),
+    100: (IPTC_CORE, "CountryCode"),
+    101: (PHOTOSHOP, "Country"),
+    103: (PHOTOSHOP, "TransmissionReference"),
+    105: (PHOTOSHOP, "Headline"),
+    110: (PHOTOSHOP, "Credit"),
+    115: (PHOTOSHOP, "Source"),
+    122: (PHOTOSHOP, "CaptionWriter"),
+}
+LISTS: dict[int, tuple[Name, str]] = {
+    5: ((DC, "title"), "Alt"),
+    20: ((PHOTOSHOP, "SupplementalCategories"), "Bag"),
+    25: ((DC, "subject"), "Bag"),
+    80: ((DC, "creator"), "Seq"),
+    116: ((DC, "rights"), "Alt"),
+    120: ((DC, "description"), "Alt"),
+}
+
+
+def records(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Record, dataset and value, as far as they can be read."""
+    position = 0
+    while position + 5 <= len(data) and data[position] == MARK:
+        record, dataset, size = struct.unpack_from(">BBH", data, position + 1)
+        position += 5
+        if size & 0x8000:
+            digits = size & 0x7FFF
+            size = int.from_bytes(data[position : position + digits], "big")
+            position += digits
+        value = data[position : position + size]
+        if len(value) < size:
+            return
+        yield record, dataset, value
+        position += size
+
+
+def limited(data: bytes, level: Level) -> bytes:
+    """The records that `level` keeps; those too long for a plain length are left out, unless all are kept."""
+    if level is Level.ALL:
+        return data
+    return b"".join(
+        struct.pack(">BBBH", MARK, record, dataset, len(value)) + value
+        for record, dataset, value in records(data)
+        if level.keeps_record(record, dataset) and len(value) < 0x8000
+    )
+
+
+def as_packet(data: bytes) -> bytes | None:
+    """The same in XMP, for files and programs that know nothing else; None where there is nothing."""
+    if len(data) > MOST_BYTES:
+        return None
+    found = list(records(data))
+    utf8 = any((record, dataset) == CHARSET and value == UTF8 for record, dataset, value in found)
+    values: dict[int, list[str]] = {}
+    for record, dataset, value in found:
+        if record == 2 and (dataset in PLAIN or dataset in LISTS):
+            values.setdefault(dataset, []).append(text(value, utf8))
+    if not values:
+        return None
+    body = "".join(element(dataset, several) for dataset, several in sorted(values.items()))
+    return (
+        f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""'
+        f' xmlns:dc="{DC}" xmlns:photoshop="{PHOTOSHOP}" xmlns:Iptc4xmpCore="{IPTC_CORE}">{body}'
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode()
+
+
+def text(value: bytes, utf8: bool) -> str:
+    """Programs write UTF-8 also where they don't say so; what isn't is taken for the West's old code."""
+    try:
+        found = value.decode("utf-8")
+    except UnicodeDecodeError:
+        found = value.decode("utf-8" if utf8 else "cp1252", "replace")
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in found.strip("\0 "))
+
+
+def element(dataset: int, values: list[str]) -> str:
+    prefixes = {DC: "dc", PHOTOSHOP: "photoshop", IPTC_CORE: "Iptc4xmpCore"}
+    if dataset in PLAIN:
+        namespace, name = PLAIN[dataset]
+        return f"<{prefixes[namespace]}:{name}>{escape(values[0])}</{prefixes[namespace]}:{name}>"
+    (namespace, name), kind = LISTS[dataset]
+    language = ' xml:lang="x-default"' if kind == "Alt" else ""
+    shown = values[:1] if kind == "Alt" else values
+    items = "".join(f"<rdf:li{language}>{escape(value)}</rdf:li>" for value in shown)
+    tag = f"{prefixes[namespace]}:{name}"
+    return f"<{tag}><rdf:{kind}>{items}</rdf:{kind}></{tag}>"
