@@ -18,7 +18,7 @@ from hotfolder.service.station import Station
 
 logger = log.get("rules")
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 2.0
 """Between two looks at the file. Two that agree are taken for a file that nobody is writing any more."""
 STAYS = "What was in force before stays in force until the file is mended."
 

@@ -12,6 +12,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
+from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.events import (
     InboxEvent,
     InboxOutlook,
@@ -75,6 +76,7 @@ class Inbox:
         self._beat = beat
         self._clock = clock
         self._root = Root(path, marker_id, first_start=first_start, known_place=known_place)
+        self._bare = BareFolders()
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger()
         self._looking = asyncio.Lock()
@@ -225,7 +227,7 @@ class Inbox:
         self, scope: frozenset[SetKey] | None, now: float
     ) -> tuple[RootStanding, Snapshot | None]:
         """Look in a thread. A stalled share can hold it for hours: the inbox is degraded meanwhile."""
-        looking = asyncio.ensure_future(asyncio.to_thread(_look_at, self._root, scope))
+        looking = asyncio.ensure_future(asyncio.to_thread(_look_at, self._root, scope, self._bare, now))
         try:
             while not (await asyncio.wait({looking}, timeout=_STALLED_SECONDS))[0]:
                 self._beat()
@@ -295,13 +297,15 @@ class Inbox:
         return self._path / key[0] / key[1] / file.name
 
 
-def _look_at(root: Root, scope: frozenset[SetKey] | None) -> tuple[RootStanding, Snapshot | None]:
+def _look_at(
+    root: Root, scope: frozenset[SetKey] | None, bare: BareFolders, now: float
+) -> tuple[RootStanding, Snapshot | None]:
     """Scan between two checks of the root, since a share whose server dies can list empty, with success."""
     before = root.check()
     if before.degraded:
         return before, None
     try:
-        snapshot = scan(root.path) if scope is None else scan_folders(root.path, scope)
+        snapshot = scan(root.path, bare, now) if scope is None else scan_folders(root.path, scope)
     except OSError as error:
         return RootStanding(degraded=f"The inbox {root.path} can't be read: {error.strerror or error}."), None
     after = root.check()

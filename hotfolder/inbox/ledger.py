@@ -45,6 +45,9 @@ class Ledger:
                 self.forget(key)
         decided: Decided = []
         for key, seen in snapshot.folders.items():
+            if seen.empty:
+                self.forget(key)
+                continue
             names = claimed(*key)
             state, verdict = settle(
                 self._states.get(key),

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.inbox import notices
+from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.ignored import (
     READY_NAME,
     is_junk,
@@ -33,11 +34,16 @@ from hotfolder.rules.sets import FileIdentity, sharing_stem
 _DEEPEST = 8
 
 
-def scan(root: Path) -> Snapshot:
-    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed."""
+def scan(root: Path, bare: BareFolders | None = None, now: float = 0.0) -> Snapshot:
+    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed.
+
+    Folders that are known to `bare` as empty, at the monotonic time `now`, are not listed, and are left out.
+    """
+    bare = bare if bare is not None else BareFolders()
     found = _Pass(root)
     with os.scandir(root) as entries:
-        found.projects(list(entries))
+        found.projects(list(entries), bare, now)
+    bare.end_pass()
     return found.snapshot(None)
 
 
@@ -74,10 +80,10 @@ class _Pass:
             unreadable=frozenset(self._unreadable),
         )
 
-    def projects(self, entries: list[os.DirEntry[str]]) -> None:
+    def projects(self, entries: list[os.DirEntry[str]], bare: BareFolders, now: float) -> None:
         """Take the entries of the inbox itself."""
         self._stray_photos(entries)
-        for name in self._inner_folders(self._root, entries):
+        for name, _ in self._inner_folders(self._root, entries):
             project = self._root / name
             try:
                 with os.scandir(project) as inner:
@@ -87,24 +93,28 @@ class _Pass:
             except OSError as error:
                 self._missing(project, (name, ""), error)
                 continue
-            for folder in folders:
-                self.set_folder(name, folder)
+            for folder, facts in folders:
+                key = (name, folder)
+                if not bare.still(key, facts, now) and self.set_folder(*key):
+                    bare.found(key, facts, now)
 
-    def set_folder(self, project: str, folder: str) -> None:
-        """Take one set."""
+    def set_folder(self, project: str, folder: str) -> bool:
+        """Take one set; whether its folder has no entry at all."""
         path = self._root / project / folder
-        contents = _Contents(path)
+        contents, empty = _Contents(path), True
         try:
             with os.scandir(path) as inner:
                 if not folder:
                     self._flat_drop(project, list(inner))
-                    return
+                    return False
                 for entry in inner:
+                    empty = False
                     contents.take(entry)
         except OSError as error:
             self._missing(path, (project, folder), error)
-            return
+            return False
         self._folders[(project, folder)] = contents.as_set(project, folder)
+        return empty
 
     def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> None:
         """Take the photos that lie in the project's folder itself, if there are any."""
@@ -116,9 +126,11 @@ class _Pass:
         if found.photos or found.temporaries or found.obstacles:
             self._folders[found.key] = found
 
-    def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
-        """The names of real folders among `entries`; a notice for what can't be taken."""
-        folders: list[str] = []
+    def _inner_folders(
+        self, parent: Path, entries: list[os.DirEntry[str]]
+    ) -> list[tuple[str, os.stat_result]]:
+        """Names and facts of real folders among `entries`; a notice for what can't be taken."""
+        folders: list[tuple[str, os.stat_result]] = []
         for entry in entries:
             facts = _lstat(entry)
             if facts is None or is_junk_folder(entry.name):
@@ -131,7 +143,7 @@ class _Pass:
                 if not _is_utf8(entry.name):
                     self._notices.append(notices.bad_name(parent, entry.name, folder=True))
                 else:
-                    folders.append(entry.name)
+                    folders.append((entry.name, facts))
         return sorted(folders)
 
     def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:

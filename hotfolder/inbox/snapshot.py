@@ -80,6 +80,11 @@ class SetFolder:
     def flat(self) -> bool:
         return not self.folder
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it that matters to anybody."""
+        return not (self.photos or self.companions or self.temporaries or self.obstacles or self.ready)
+
     def signal(self) -> SeenFile | None:
         """The `.ready` file if it was written after every photo. One copied along with them says nothing."""
         ready = self.ready
@@ -92,9 +97,9 @@ class SetFolder:
 class Snapshot:
     """One pass. `scope` names the sets that were looked for, None for the whole inbox.
 
-    A set in scope that is neither in `folders` nor covered by `unreadable` is not there. `unreadable` holds
-    sets, and `(project, "")` for a whole project. `notices` are those of the inbox and its project folders,
-    and is empty for a pass with a scope.
+    A set in scope that is neither in `folders` nor covered by `unreadable` is not there, or known to be
+    empty. `unreadable` holds sets, and `(project, "")` for a whole project. `notices` are those of the inbox
+    and its project folders, and is empty for a pass with a scope.
     """
 
     folders: Mapping[SetKey, SetFolder]
