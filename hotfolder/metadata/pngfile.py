@@ -15,6 +15,7 @@ from hotfolder.metadata.exif import Damaged
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
 RESOURCES = b"Raw profile type iptc"
+COMMENT = b"Comment"
 PICTURE = frozenset({b"IDAT", b"fdAT"})
 COLOURS = frozenset({b"iCCP", b"sRGB", b"cICP", b"gAMA", b"cHRM"})
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
@@ -135,9 +136,15 @@ def new_chunks(blocks: Blocks) -> bytes:
         made.append(encoded(b"iTXt", XMP + b"\0\0\0\0\0" + blocks.xmp))
     if blocks.resources:
         made.append(resource_chunk(blocks.resources))
+    if blocks.comment is not None:
+        made.append(encoded(b"iTXt", COMMENT + b"\0\0\0\0\0" + utf8(blocks.comment)))
     if blocks.icc is not None:
         made.append(encoded(b"iCCP", b"ICC profile\0\0" + zlib.compress(blocks.icc, 9)))
     return b"".join(made)
+
+
+def utf8(comment: bytes) -> bytes:
+    return comment.decode("utf-8", "replace").replace("\0", "").encode()
 
 
 def is_replaced(chunk: Chunk, blocks: Blocks, *, bare: bool) -> bool:
@@ -146,6 +153,7 @@ def is_replaced(chunk: Chunk, blocks: Blocks, *, bare: bool) -> bool:
         (bare and chunk.kind in NOTES)
         or (chunk.kind == b"eXIf" and blocks.exif is not None)
         or (chunk.kind == b"iCCP" and blocks.icc is not None)
+        or (chunk.data.startswith(COMMENT + b"\0") and blocks.comment is not None)
         or (holds_xmp(chunk) and blocks.xmp is not None)
         or (holds_resources(chunk) and bool(blocks.resources))
     )
