@@ -14,10 +14,11 @@ from hotfolder.config.sections import CONTROL
 from hotfolder.config.settings import InboxSettings
 from hotfolder.config.sources import Sources
 from hotfolder.config.tagchecks import own_tag_problems, route_tag_problems
+from hotfolder.rules.delivery import Originals
 from hotfolder.rules.nearest import shown
 from hotfolder.rules.routes import Match
 
-FOLDERS = ("inbox", "done", "failed", "state")
+FOLDERS = ("inbox", "done", "failed", "state", "archive")
 
 
 def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
@@ -26,6 +27,7 @@ def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
         *_root_problems(sources, folder),
         *_inbox_problems(sources),
         *_nested_folders(sources, folder),
+        *_archive_problems(sources),
         *own_tag_problems(sources),
         *route_tag_problems(sources),
         *_route_problems(sources),
@@ -85,7 +87,7 @@ def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
     root = absolute(folder, _text(sources.at(("root",)), "."))
     places: list[tuple[KeyPath, str, str]] = []
     for path in (*inbox_paths(sources), *((name,) for name in FOLDERS[1:])):
-        default = str(path[0]) if len(path) == 1 else ""
+        default = str(path[0]) if len(path) == 1 and path[0] != "archive" else ""
         text = _text(sources.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
@@ -101,6 +103,18 @@ def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
         if message:
             place = sources.later_place(path, other_path)
             yield Problem(place, f"{message}; each needs a place of its own")
+
+
+def _archive_problems(sources: Sources) -> Iterator[Problem]:
+    if _text(sources.at(("archive",))):
+        return
+    deliveries: list[KeyPath] = [("deliver",)]
+    for path, routes in route_lists(sources):
+        deliveries += [(*path, index, "deliver") for index in range(len(routes))]
+    for path in deliveries:
+        if sources.at((*path, "originals")) == Originals.ARCHIVE:
+            message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
+            yield Problem(sources.place((*path, "originals")), message)
 
 
 def route_lists(sources: Sources) -> Iterator[tuple[KeyPath, list[object]]]:

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     inboxes: tuple[InboxSettings, ...] = Field(default=(), description="Several inboxes, instead of inbox.")
     done: Folder = Field(default="done", description="Where finished pictures appear; relative to root.")
     failed: Folder = Field(default="failed", description="Where refused folders go; relative to root.")
+    archive: Folder | None = Field(
+        default=None,
+        description="Where originals go under `originals: archive`; relative to root. It may be on another"
+        " disk, and must exist.",
+    )
     state: Folder = Field(
         default="state", description="Where hotfolder remembers its work, on a local disk; relative to root."
     )
@@ -109,6 +114,10 @@ class Settings(BaseSettings):
     @property
     def failed_folder(self) -> Path:
         return Path(self.root, self.failed)
+
+    @property
+    def archive_folder(self) -> Path | None:
+        return Path(self.root, self.archive) if self.archive else None
 
     @property
     def state_folder(self) -> Path:

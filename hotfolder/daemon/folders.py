@@ -16,6 +16,7 @@ def places_of(settings: Settings) -> Places:
         inboxes={inbox.title: settings.inbox_folder(inbox) for inbox in settings.all_inboxes()},
         done=settings.done_folder,
         failed=settings.failed_folder,
+        archive=settings.archive_folder,
         state=settings.state_folder,
     )
 

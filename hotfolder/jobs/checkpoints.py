@@ -23,8 +23,13 @@ class Checkpoint(StrEnum):
     PICTURE_PLACED = "picture_placed"
     PICTURE_RECORDED = "picture_recorded"
     RECEIPT_WRITTEN = "receipt_written"
+    RECEIPT_RECORDED = "receipt_recorded"
+    RESULTS_VERIFIED = "results_verified"
+    DELETION_RECORDED = "deletion_recorded"
+    ORIGINAL_DELETED = "original_deleted"
     FOLDER_RESERVED = "folder_reserved"
     ORIGINAL_MOVED = "original_moved"
+    RECEIPT_COMPLETED = "receipt_completed"
     REASON_WRITTEN = "reason_written"
     JOB_ENDED = "job_ended"
 

@@ -21,6 +21,11 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE picture ADD COLUMN rendition VARCHAR NOT NULL DEFAULT ''",
         "ALTER TABLE picture ADD COLUMN look VARCHAR NOT NULL DEFAULT ''",
     ),
+    3: (
+        "ALTER TABLE picture RENAME COLUMN look TO variant",
+        "ALTER TABLE job ADD COLUMN receipt VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE job ADD COLUMN receipt_sha256 VARCHAR NOT NULL DEFAULT ''",
+    ),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

@@ -18,7 +18,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
-from hotfolder.jobs.steps import editing, merging, publishing, setting_aside, uploading
+from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
 from hotfolder.jobs.tables import HOLDING, Job
 from hotfolder.jobs.tools import Tools
@@ -41,7 +41,7 @@ STEPS: Mapping[State, Step] = {
     State.MERGING: merging.merge,
     State.EDITING: editing.edit,
     State.PUBLISHING: publishing.publish,
-    State.FILING: publishing.file_originals,
+    State.FILING: filing.file_originals,
     State.REFUSING: setting_aside.set_aside,
     State.HALTING: setting_aside.set_aside,
 }

@@ -255,6 +255,13 @@ class Store:
             statement = select(Job.filed_as).where(col(Job.project).in_(projects))
             return {name for name in session.exec(statement).all() if name}
 
+    def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
+        """Write down that a file of a job is about to be deleted, or, without `at`, that it is not."""
+        with self.session() as session, session.begin():
+            file = session.get_one(JobFile, (job_id, name))
+            file.let_go_at = stamp(at) if at else None
+            session.add(file)
+
     def add_picture(self, picture: Picture) -> None:
         with self.session() as session, session.begin():
             session.merge(picture)

@@ -43,7 +43,7 @@ def stamp(at: datetime) -> str:
 
 
 class Job(SQLModel, table=True):
-    """One bracket set with its recipe."""
+    """One bracket set with its recipe. `receipt` is a path relative to done/, empty until it is written."""
 
     id: str = Field(primary_key=True)
     inbox: str = Field(index=True)
@@ -63,6 +63,8 @@ class Job(SQLModel, table=True):
     group_id: str | None = None
     api_project_id: str | None = None
     filed_as: str | None = None
+    receipt: str = ""
+    receipt_sha256: str = ""
     created_at: str = Field(index=True)
     updated_at: str
     finished_at: str | None = None
@@ -76,7 +78,7 @@ class Job(SQLModel, table=True):
 
 class JobFile(SQLModel, table=True):
     """One file of a job, as it was when the set had settled. One that was let go of, as the rules had it,
-    need not be anywhere any more."""
+    need not be anywhere any more; `let_go_at` is written before it is deleted."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     name: str = Field(primary_key=True)
@@ -144,8 +146,8 @@ class Result(SQLModel, table=True):
 
 
 class Picture(SQLModel, table=True):
-    """One delivered picture. `path` is relative to done/; `rendition` and `look` are names in the rules,
-    empty for the picture itself and where a set has one look."""
+    """One delivered picture. `path` is relative to done/; `rendition` and `variant` are names in the
+    rules, empty for the picture itself and where there are no variants."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     path: str = Field(primary_key=True)
@@ -154,7 +156,7 @@ class Picture(SQLModel, table=True):
     height: int
     altered: str = ""
     rendition: str = ""
-    look: str = ""
+    variant: str = ""
 
 
 class ApiProject(SQLModel, table=True):

@@ -45,6 +45,7 @@ class Places:
     done: Path
     failed: Path
     state: Path
+    archive: Path | None = None
 
     @property
     def results(self) -> Path:

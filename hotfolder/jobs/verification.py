@@ -10,10 +10,11 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import CallState, FileRole, Job, JobFile
-from hotfolder.jobs.tools import Places
-from hotfolder.outbox.layout import originals_folder
+from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.outbox.layout import archived_folder, originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.rules.delivery import Originals
 
 LOST_WORDS = "is not where it was put"
 
@@ -36,6 +37,8 @@ def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreemen
 
 def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
     for file in store.files(job.id):
+        if file.let_go_at is not None:
+            continue
         candidates = whereabouts(places, job, file)
         found = [path for path in candidates if path.is_file()]
         if not found:
@@ -54,8 +57,16 @@ def whereabouts(places: Places, job: Job, file: JobFile) -> list[Path]:
     failed = state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING)
     filed = places.failed / project / job.filed_as
     if not failed:
-        filed = originals_folder(places.done, project, job.filed_as)
+        filed = filed_originals(places, job)
     return [*dropped, filed / file.name]
+
+
+def filed_originals(places: Places, job: Job) -> Path:
+    """Where the originals of a finished set lie; `filed_as` is known."""
+    project, folder = safe_name(job.project), job.filed_as or ""
+    if places.archive is not None and recipe_of(job).delivery.originals is Originals.ARCHIVE:
+        return archived_folder(places.archive, project, folder)
+    return originals_folder(places.done, project, folder)
 
 
 def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:

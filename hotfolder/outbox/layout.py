@@ -25,6 +25,11 @@ def originals_folder(done: Path, project: str, folder: str) -> Path:
     return done / project / "originals" / folder
 
 
+def archived_folder(archive: Path, project: str, folder: str) -> Path:
+    """Where they go under `originals: archive`."""
+    return archive / project / folder
+
+
 def receipts_folder(done: Path, project: str) -> Path:
     """Where the receipts of a project lie."""
     return done / project / "receipts"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.placing import place_bytes
 from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.temporary import sha256_of, temporary_file, write_all
 
 SCHEMA_VERSION = 1
 
@@ -62,11 +66,23 @@ class ReceiptPicture(Entry):
     rendition: str = ""
 
 
+class ReceiptOriginals(Entry):
+    """What became of the originals once the pictures were delivered, and by which rule (keep, archive,
+    delete). `folder` is where those lie that are left, relative to done/ or to the archive; the photos in
+    `deleted` are gone for good; `kept_because` says why none is although the rule asks for it."""
+
+    rule: str
+    folder: Name = ""
+    deleted: tuple[Name, ...] = ()
+    kept_because: Name = ""
+
+
 class Receipt(Entry):
     """Everything about one finished job. Holds no key and no signed URL, and may be handed to anybody.
 
     `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
-    on what was asked for and could not be delivered.
+    on what was asked for and could not be delivered. `originals` is None until the originals are filed, and
+    for a set whose originals went to failed/.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -84,6 +100,7 @@ class Receipt(Entry):
     pictures: tuple[ReceiptPicture, ...] = ()
     altered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    originals: ReceiptOriginals | None = None
     hotfolder_version: str
 
 
@@ -98,8 +115,32 @@ def write_receipt(folder: Path, stem: str, receipt: Receipt, *, shared: Sharing)
             written = read_receipt(path)
             if written is not None and same_outcome(written, receipt):
                 return path
-    data = (receipt.model_dump_json(indent=2) + "\n").encode()
-    return place_bytes(data, folder, stem, ".json", shared=shared)
+    return place_bytes(as_bytes(receipt), folder, stem, ".json", shared=shared)
+
+
+def as_bytes(receipt: Receipt) -> bytes:
+    return (receipt.model_dump_json(indent=2) + "\n").encode()
+
+
+def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, shared: Sharing) -> str | None:
+    """Write into the receipt at `path` what became of the originals; its SHA-256 from then on.
+
+    None, and nothing is changed, where it isn't the receipt with the hash `sha256` any more. Repeating it
+    changes nothing. Raises `LocalTrouble`.
+    """
+    with local_trouble(path):
+        written = read_receipt(path) if path.is_file() else None
+        if written is None:
+            return None
+        data = as_bytes(written.model_copy(update={"originals": originals}))
+        completed, present = hashlib.sha256(data).hexdigest(), sha256_of(path)
+        if present not in (sha256, completed):
+            return None
+        if present != completed:
+            with temporary_file(path.parent, partial(write_all, data), shared) as temporary:
+                temporary.replace(path)
+            linking.sync_folder(path.parent)
+        return completed
 
 
 def receipts_for(folder: Path, stem: str) -> Iterator[Path]:

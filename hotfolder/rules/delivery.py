@@ -65,6 +65,14 @@ class Folders(StrEnum):
     ROOM = "room"
 
 
+class Originals(StrEnum):
+    """What becomes of the photos of a finished set. Files that only travel with them are never deleted."""
+
+    KEEP = "keep"
+    ARCHIVE = "archive"
+    DELETE = "delete"
+
+
 class DeliveryChoices(BaseModel):
     """What a route may decide of the delivery; what is None is left as it was."""
 
@@ -82,6 +90,9 @@ class DeliveryChoices(BaseModel):
     )
     metadata: Level | None = Field(
         default=None, description="How much of the photo's metadata the pictures get: all, copyright or none."
+    )
+    originals: Originals | None = Field(
+        default=None, description="What becomes of the originals: keep, archive or delete."
     )
 
 
@@ -105,6 +116,11 @@ class Delivery(BaseModel):
         default=Level.ALL,
         description="How much of the photo's metadata the pictures get: all, copyright (who made it and whose"
         " it is) or none.",
+    )
+    originals: Originals = Field(
+        default=Originals.KEEP,
+        description="What becomes of a finished set's originals: keep (in done, beside the pictures), archive"
+        " (moved to the folder `archive`), or delete (for good, once the pictures are in done and verified).",
     )
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:

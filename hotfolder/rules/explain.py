@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotfolder.rules.delivery import Folders, filled
+from hotfolder.rules.delivery import Folders, Originals, filled
 from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
@@ -16,6 +16,11 @@ from hotfolder.stager.operations import Json, Operation
 # What only the API's answers can tell stands in angle brackets.
 PROJECT_ID, GROUP_ID, IMAGE_ID = "<project id>", "<group id>", "<image id>"
 ENDING = ".<jpg or png>"
+ORIGINALS = {
+    Originals.KEEP: "are kept beside the pictures",
+    Originals.ARCHIVE: "go to the archive",
+    Originals.DELETE: "are DELETED once the pictures are in done and verified",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ class Explanation:
         lines = [f"Delivers into {where}", *(f"  {printable(name)}" for name in delivered_names(self.plan))]
         for name, wanted in self.plan.recipe.delivery.renditions.items():
             lines.append(f"  and each of them as {name}/… ({wanted})")
-        return lines
+        return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]
 
     def _start(self) -> str:
         settle = self.plan.settle

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, state, api, settle, limits, deliver, results, web, notify, log, hdr,"
-    " single_photo, tags, routes"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, deliver, results, web, notify,"
+    " log, hdr, single_photo, tags, routes"
 )
 KEY = (
     "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"
@@ -116,6 +116,15 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         'config.yaml:2:8: done ("done") lies inside state ("."); each needs a place of its own',
         'config.yaml:2:8: failed ("failed") lies inside state ("."); each needs a place of its own',
         'config.yaml:2:8: inbox ("inbox") lies inside state ("."); each needs a place of its own',
+    ),
+    "archive inside done": (
+        "root: .\narchive: done/archive\n",
+        'config.yaml:2:10: archive ("done/archive") lies inside done ("done"); each needs a place of its own',
+    ),
+    "an archive that is not named": (
+        "root: .\nroutes:\n  - name: a\n    deliver:\n      originals: archive\n",
+        "config.yaml:5:18: originals are to be archived, and no folder `archive` is named; name it beside"
+        " `done`",
     ),
     "inbox and inboxes": (
         "root: .\ninbox: in\ninboxes:\n  - path: a\n",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -22,6 +23,11 @@ from tests.support.wreck import PROJECT, Kill, Wreck
 pytestmark = pytest.mark.xdist_group("wrecks")
 
 GOOD, BAD = "living-room__sky-twilight", "living-room__sky-twilihgt"
+ARCHIVING, DELETING = "archived", "deleted"
+ROUTES = [
+    {"name": one, "match": {"room": one}, "deliver": {"originals": rule}}
+    for one, rule in ((ARCHIVING, "archive"), (DELETING, "delete"))
+]
 AT_ONCE = 6
 PHOTOS = 3
 
@@ -43,8 +49,10 @@ GOOD_PASSINGS = {
     Checkpoint.PICTURE_PLACED: 2,
     Checkpoint.PICTURE_RECORDED: 2,
     Checkpoint.RECEIPT_WRITTEN: 1,
+    Checkpoint.RECEIPT_RECORDED: 1,
     Checkpoint.FOLDER_RESERVED: 1,
     Checkpoint.ORIGINAL_MOVED: 3,
+    Checkpoint.RECEIPT_COMPLETED: 1,
     Checkpoint.JOB_ENDED: 1,
 }
 BAD_PASSINGS = {
@@ -53,6 +61,18 @@ BAD_PASSINGS = {
     Checkpoint.ORIGINAL_MOVED: 3,
     Checkpoint.REASON_WRITTEN: 1,
     Checkpoint.JOB_ENDED: 1,
+}
+# What a merge passes at its end under the other rules for originals.
+ARCHIVING_PASSINGS = {
+    Checkpoint.FOLDER_RESERVED: 1,
+    Checkpoint.ORIGINAL_MOVED: 3,
+    Checkpoint.RECEIPT_COMPLETED: 1,
+}
+DELETING_PASSINGS = {
+    Checkpoint.RESULTS_VERIFIED: 1,
+    Checkpoint.DELETION_RECORDED: 3,
+    Checkpoint.ORIGINAL_DELETED: 3,
+    Checkpoint.RECEIPT_COMPLETED: 1,
 }
 UNKNOWABLE = {
     (Checkpoint.INTENT_RECORDED, 1),
@@ -78,8 +98,8 @@ class Yard:
         self.wrecks[folder, kills] = self._pool.submit(self._make, folder, kills, len(self.wrecks))
 
     def _make(self, folder: str, kills: tuple[Kill, ...], number: int) -> Wreck:
-        studio = Studio(self._root / str(number), api={"merge_timeout_seconds": 5})
-        wreck = Wreck(studio, self._shop, folder, bracket(PHOTOS), kills)
+        studio = studio_with_rules(self._root / str(number))
+        wreck = Wreck(studio, self._shop, folder, bracket(PHOTOS), kills, deletes=folder == DELETING)
         crasher = self._crashers.get()
         try:
             wreck.live(crasher)
@@ -93,13 +113,33 @@ class Yard:
             self._crashers.get().close()
 
 
+def studio_with_rules(root: Path) -> Studio:
+    studio = Studio(root, api={"merge_timeout_seconds": 5}, archive="archive", routes=ROUTES)
+    studio.archive.mkdir()
+    return studio
+
+
+def each(passings: Mapping[Checkpoint, int]) -> list[Kill]:
+    return [(checkpoint, nth) for checkpoint, most in passings.items() for nth in range(1, most + 1)]
+
+
+def amid(passings: Mapping[Checkpoint, int]) -> list[Kill]:
+    return [(checkpoint, (most + 1) // 2) for checkpoint, most in passings.items()]
+
+
 def two_kills(number: int) -> list[tuple[Kill, Kill]]:
     """A sample of pairs, the same every time; the second may never be reached."""
     generator = Random(20)
-    kills = [(checkpoint, nth) for checkpoint, most in GOOD_PASSINGS.items() for nth in range(1, most + 1)]
+    kills = each(GOOD_PASSINGS)
     return [(generator.choice(kills), generator.choice(kills)) for _ in range(number)]
 
 
+PASSINGS = {
+    GOOD: GOOD_PASSINGS,
+    BAD: BAD_PASSINGS,
+    ARCHIVING: ARCHIVING_PASSINGS,
+    DELETING: DELETING_PASSINGS,
+}
 PAIRS = two_kills(10)
 HALTED = [
     ((Checkpoint.INTENT_RECORDED, 2), second)
@@ -120,10 +160,14 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
         # What needs the longest goes first.
         for pair in HALTED:
             made.order(GOOD, *pair)
-        for folder, passings in ((GOOD, GOOD_PASSINGS), (BAD, BAD_PASSINGS)):
-            for checkpoint, most in passings.items():
-                for nth in range(1, most + 1):
-                    made.order(folder, (checkpoint, nth))
+        for folder, kills in (
+            (GOOD, each(GOOD_PASSINGS)),
+            (BAD, each(BAD_PASSINGS)),
+            (ARCHIVING, amid(ARCHIVING_PASSINGS)),
+            (DELETING, amid(DELETING_PASSINGS)),
+        ):
+            for kill in kills:
+                made.order(folder, kill)
         for pair in PAIRS:
             made.order(GOOD, *pair)
         yield made
@@ -134,24 +178,19 @@ def wreck_of(yard: Yard, folder: str, *kills: Kill) -> Wreck:
     return yard.wrecks[folder, kills].result(timeout=120)
 
 
-async def test_the_table_knows_every_step_and_how_often_it_is_passed(
-    make_studio: Callable[..., Studio], shop: Shop
-) -> None:
-    for folder, expected in ((GOOD, GOOD_PASSINGS), (BAD, BAD_PASSINGS)):
+async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: Path, shop: Shop) -> None:
+    for folder, expected in PASSINGS.items():
         passed: Counter[Checkpoint] = Counter()
-        studio = make_studio()
+        studio = studio_with_rules(tmp_path / folder)
         studio.drop(PROJECT, folder, bracket(PHOTOS))
         async with studio.working(shop.access(), passing=lambda one, passed=passed: passed.update([one])):
-            await studio.comes_to("done" if folder == GOOD else "failed")
-        assert passed == expected
-    assert GOOD_PASSINGS.keys() | BAD_PASSINGS.keys() == set(Checkpoint)
+            await studio.comes_to("failed" if folder == BAD else "done")
+        filing = {one: number for one, number in passed.items() if one in expected}
+        assert (passed if folder in (GOOD, BAD) else filing) == expected
+    assert set().union(*PASSINGS.values()) == set(Checkpoint)
 
 
-@pytest.mark.parametrize(
-    "kill",
-    [(checkpoint, nth) for checkpoint, most in GOOD_PASSINGS.items() for nth in range(1, most + 1)],
-    ids=lambda kill: f"{kill[0]}-{kill[1]}",
-)
+@pytest.mark.parametrize("kill", each(GOOD_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     wreck = wreck_of(yard, GOOD, kill)
     assert wreck.exit_codes == [-9, 0]
@@ -164,11 +203,7 @@ def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
         assert wreck.charged(bought) == {MERGE: 1, SKY: 1}
 
 
-@pytest.mark.parametrize(
-    "kill",
-    [(checkpoint, nth) for checkpoint, most in BAD_PASSINGS.items() for nth in range(1, most + 1)],
-    ids=lambda kill: f"{kill[0]}-{kill[1]}",
-)
+@pytest.mark.parametrize("kill", each(BAD_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     wreck = wreck_of(yard, BAD, kill)
     assert wreck.exit_codes == [-9, 0]
@@ -179,6 +214,44 @@ def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     assert "sky-twilihgt" in reason
     assert found == {f"{PROJECT}/{BAD}/{name}": content for name, content in wreck.photos.items()}
     assert files_below(wreck.studio.done) == {}
+
+
+@pytest.mark.parametrize("kill", amid(ARCHIVING_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
+def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> None:
+    wreck = wreck_of(yard, ARCHIVING, kill)
+    assert wreck.exit_codes == [-9, 0]
+    wreck.assert_sound(charges(wreck.shop.data))
+    found = files_below(wreck.studio.archive)
+    del found[".hotfolder-archive"]
+    assert found == {f"{PROJECT}/{ARCHIVING}/{name}": content for name, content in wreck.photos.items()}
+    assert originals_in_receipt(wreck) == {
+        "rule": "archive",
+        "folder": f"{PROJECT}/{ARCHIVING}",
+        "deleted": [],
+        "kept_because": "",
+    }
+
+
+@pytest.mark.parametrize("kill", amid(DELETING_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
+def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard: Yard, kill: Kill) -> None:
+    wreck = wreck_of(yard, DELETING, kill)
+    assert wreck.exit_codes == [-9, 0]
+    wreck.assert_sound(charges(wreck.shop.data))
+    assert wreck.job()["state"] == "done" and not wreck.job()["reason"]
+    assert wreck.delivered().keys() == {f"{DELETING}.jpg"}
+    assert not (wreck.studio.done / PROJECT / "originals").exists()
+    assert [*files_below(wreck.studio.inbox / PROJECT)] == []
+    assert originals_in_receipt(wreck) == {
+        "rule": "delete",
+        "folder": "",
+        "deleted": sorted(wreck.photos),
+        "kept_because": "",
+    }
+
+
+def originals_in_receipt(wreck: Wreck) -> object:
+    [receipt] = files_below(wreck.studio.done / PROJECT / "receipts").values()
+    return json.loads(receipt)["originals"]
 
 
 @pytest.mark.parametrize("kills", HALTED, ids=lambda kills: f"{kills[1][0]}-{kills[1][1]}")
@@ -205,7 +278,7 @@ def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, 
 def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
     wrecks = [future.result(timeout=120) for future in yard.wrecks.values()]
     bought = charges(wrecks[0].shop.data)
-    known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder == GOOD)
+    known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder != BAD)
     assert known == len(bought) > 0
 
 

@@ -57,7 +57,13 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
     job = Store(database).create(new_job(), "origin", at)
     database.dispose()
     with closing(sqlite3.connect(state / FILE_NAME)) as connection:
-        for table, column in (("jobfile", "let_go_at"), ("picture", "rendition"), ("picture", "look")):
+        for table, column in (
+            ("jobfile", "let_go_at"),
+            ("picture", "rendition"),
+            ("picture", "variant"),
+            ("job", "receipt"),
+            ("job", "receipt_sha256"),
+        ):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
@@ -66,7 +72,8 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
     database = open_store(state)
     store = Store(database)
     store.add_picture(Picture(job_id=job.id, path="a.jpg", sha256="b", width=1, height=1, rendition="web"))
-    assert [picture.rendition for picture in store.pictures(job.id)] == ["web"]
+    assert [(one.rendition, one.variant) for one in store.pictures(job.id)] == [("web", "")]
+    assert store.change(job.id, receipt="elm/receipts/kitchen.json").receipt_sha256 == ""
     assert [file.let_go_at for file in store.files(job.id)] == [None] * 4
     database.dispose()
     with closing(sqlite3.connect(state / f"{FILE_NAME}.format-1")) as copy:

@@ -58,6 +58,12 @@ def disk_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Bench:
     return Bench(make_studio(api=api), bad_shop)
 
 
+@pytest.fixture
+def archiving_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Bench:
+    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
+    return Bench(make_studio(api=api, archive="archive", deliver={"originals": "archive"}), bad_shop)
+
+
 def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:
     """The daemon, until it is idle, with folders (relative to the root) on disks of their own."""
     places = {"ROOT": str(bench.studio.root), "ON_TMPFS": on_tmpfs, "FULL": full, "SIZE": size}
@@ -98,6 +104,23 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
     finally:
         process.kill()
     bench.check("done", paid=2)
+
+
+@needs_mounts
+def test_a_full_archive_on_another_disk_is_waited_out(archiving_bench: Bench) -> None:
+    bench = archiving_bench
+    photos = bench.drop()
+    process = start(bench, on_tmpfs="archive", full="archive")
+    try:
+        until_said(bench, "full", "No space left")
+        time.sleep(0.5)
+        assert bench.in_inbox() == photos
+        (bench.studio.root / "make-room").touch()
+        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+    finally:
+        process.kill()
+    bench.check("done", paid=2)
+    assert not bench.in_inbox()
 
 
 @needs_mounts

@@ -33,7 +33,7 @@ from hotfolder.service.overview import overview
 from tests.support.studio import Studio, files_below
 
 PICTURES = (".jpg", ".png")
-OURS = re.compile(r"(.*/)?(REASON( \([a-z0-9 ]+\))?\.txt|STATUS\.txt|\.hotfolder-root)")
+OURS = re.compile(r"(.*/)?(REASON( \([a-z0-9 ]+\))?\.txt|STATUS\.txt|\.hotfolder-(root|archive))")
 SIGNATURE = re.compile(r"X-Sandbox-Signature|X-Goog-Signature|signature=", re.IGNORECASE)
 KEY = "any-key"
 
@@ -65,7 +65,7 @@ def kept(studio: Studio) -> Iterator[tuple[str, bytes]]:
     """Every file where originals may be, with its content, by its path in the studio."""
     projects = studio.done.iterdir() if studio.done.is_dir() else ()
     originals = [project / "originals" for project in projects if project.is_dir()]
-    for place in (studio.inbox, studio.failed, *originals):
+    for place in (studio.inbox, studio.failed, studio.archive, *originals):
         if place.is_dir():
             for name, content in files_below(place).items():
                 yield str((place / name).relative_to(studio.root)), content

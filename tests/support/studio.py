@@ -108,16 +108,16 @@ class Run:
 class Studio:
     """Folders and settings below `root`. `settings` is merged into the YAML, one level deep."""
 
-    def __init__(self, root: Path, **settings: Mapping[str, Any]) -> None:
+    def __init__(self, root: Path, **settings: Any) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
         self.config = root / "config.yaml"
-        self.inbox, self.done, self.failed, self.state = (
-            root / name for name in ("inbox", "done", "failed", "state")
+        self.inbox, self.done, self.failed, self.state, self.archive = (
+            root / name for name in ("inbox", "done", "failed", "state", "archive")
         )
         usual: dict[str, Any] = {"root": ".", "settle": {"quiet_seconds": 0.4, "scan_seconds": 0.5}}
         for name, value in settings.items():
-            usual[name] = {**usual.get(name, {}), **value}
+            usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []
 
@@ -234,6 +234,10 @@ class Studio:
     async def comes_to(self, *states: str) -> dict[str, Any]:
         """`wait_for_states`, for a daemon in this process."""
         return await asyncio.to_thread(self.wait_for_states, *states)
+
+    async def comes_to_say(self, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        """`wait_until`, for a daemon in this process."""
+        return await asyncio.to_thread(self.wait_until, holds)
 
     def store(self) -> Store:
         return Store(open_store(self.state))

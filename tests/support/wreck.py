@@ -24,7 +24,8 @@ Kill = tuple[str, int]
 
 @dataclass
 class Wreck:
-    """One set in one studio. `kills` are checkpoints with the number of the passing that ends the process."""
+    """One set in one studio. `kills` are checkpoints with the number of the passing that ends the process.
+    `deletes`: its photos are deleted once its pictures are there."""
 
     studio: Studio
     shop: Shop
@@ -33,6 +34,7 @@ class Wreck:
     kills: tuple[Kill, ...]
     exit_codes: list[int] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    deletes: bool = False
 
     def live(self, crasher: Crasher) -> None:
         """Run and be killed, so often as was wished, then run to the end."""
@@ -51,14 +53,20 @@ class Wreck:
 
     def look(self, *, finished: bool) -> None:
         """Note what isn't as it must be, at any moment."""
-        places = [self.studio.inbox, self.studio.failed, self.studio.done / PROJECT / "originals"]
+        studio = self.studio
+        places = [studio.inbox, studio.failed, studio.archive, studio.done / PROJECT / "originals"]
         found = Counter(content for place in places for content in files_below(place).values())
         for name, content in self.photos.items():
-            if found[content] < 1 or (finished and found[content] > 1):
+            deleted = self.deletes and self.vouched_for()
+            if (found[content] < 1 and not deleted) or (finished and found[content] > 1):
                 self.faults.append(f"{name} is there {found[content]} times after {self.exit_codes}")
         for path, content in self.delivered().items():
             if not whole(content):
                 self.faults.append(f"{path} is no whole picture after {self.exit_codes}")
+
+    def vouched_for(self) -> bool:
+        """Whether picture and receipt are there, so that photos may be gone."""
+        return bool(self.delivered()) and any((self.studio.done / PROJECT / "receipts").glob("*.json"))
 
     def delivered(self) -> dict[str, bytes]:
         """The pictures that a customer sees."""
@@ -100,7 +108,8 @@ class Wreck:
         assert self.faults == [], text
         assert self.hidden() == []
         originals = Originals()
-        originals.take(PROJECT, self.folder, self.photos)
+        if not self.deletes:
+            originals.take(PROJECT, self.folder, self.photos)
         own = [entry for entry in charges if self._ids() & set(entry.ids.values())]
         assert list(Audit(self.studio, own).faults(originals, bound=2)) == [], text
         assert all(count == 1 for count in self.charged(charges).values()), self.charged(charges)

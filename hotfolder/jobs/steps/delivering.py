@@ -64,8 +64,12 @@ async def deliver(tools: Tools, job: Job) -> list[Picture]:
         stem = result_stem(job.room, words(job))
         folder = receipts_folder(tools.places.done, safe_name(job.project))
         sharing = await asyncio.to_thread(tools.places.sharing, job)
-        await asyncio.to_thread(write_receipt, folder, stem, receipt, shared=sharing)
+        written = await asyncio.to_thread(write_receipt, folder, stem, receipt, shared=sharing)
         tools.passing(Checkpoint.RECEIPT_WRITTEN)
+        sha256 = await asyncio.to_thread(sha256_of, written)
+        path = str(written.relative_to(tools.places.done))
+        await tools.desk(tools.store.change, job.id, receipt=path, receipt_sha256=sha256)
+        tools.passing(Checkpoint.RECEIPT_RECORDED)
     return pictures
 
 

@@ -9,8 +9,8 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event, State
 from hotfolder.jobs.steps.bought import job_chain
 from hotfolder.jobs.steps.delivering import deliver
+from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.paying import NAMES
-from hotfolder.jobs.steps.publishing import move_files
 from hotfolder.jobs.tables import Call, CallState, Job
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.names import safe_name

@@ -1,0 +1,147 @@
+"""Filing: what becomes of a finished set's originals, as the rules say, and the receipt's last words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.states import Event
+from hotfolder.jobs.steps.moving import move_files
+from hotfolder.jobs.steps.receipting import left_out
+from hotfolder.jobs.tables import Job, JobFile
+from hotfolder.jobs.tools import Tools, identity_of, recipe_of
+from hotfolder.outbox.archive import confirm_archive
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.layout import archived_folder, originals_folder
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
+from hotfolder.outbox.removing import remove
+from hotfolder.outbox.temporary import sha256_of
+from hotfolder.rules.delivery import Originals
+
+logger = log.get("filing")
+
+
+async def file_originals(tools: Tools, job: Job) -> None:
+    """Keep, archive or delete the set's originals. The room's folder stays in the inbox."""
+    rule = recipe_of(job).delivery.originals
+    doubt = await delete_photos(tools, job) if rule is Originals.DELETE else ""
+    files = await tools.desk(tools.store.files, job.id)
+    folder = ""
+    if any(file.let_go_at is None for file in files):
+        root = await archive(tools) if rule is Originals.ARCHIVE else tools.places.done
+        of_project = archived_folder if rule is Originals.ARCHIVE else originals_folder
+        moved_to = await move_files(tools, job, of_project(root, safe_name(job.project), ""))
+        folder = str(moved_to.relative_to(root))
+    await tell_in_receipt(tools, job, files, folder, doubt)
+    pictures = await tools.desk(tools.store.pictures, job.id)
+    reason = " ".join([*left_out(recipe_of(job), pictures), *([doubt] if doubt else [])])
+    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="")
+    tools.passing(Checkpoint.JOB_ENDED)
+
+
+async def archive(tools: Tools) -> Path:
+    """The archive, which is there. Raises LocalTrouble."""
+    folder = tools.places.archive
+    if folder is None:
+        raise LocalTrouble(
+            "the originals of this set are to be archived, and no archive is known to this hotfolder",
+            hint="Name one with `archive` in the settings and start hotfolder again; it goes on by itself.",
+        )
+    bulletin = f"archive {folder}"
+    met_before = await tools.desk(tools.store.bulletin, bulletin) is not None
+    await asyncio.to_thread(confirm_archive, folder, met_before=met_before)
+    if not met_before:
+        await tools.desk(tools.store.post, bulletin, {}, tools.clock.now())
+    return folder
+
+
+async def delete_photos(tools: Tools, job: Job) -> str:
+    """Delete the photos for good, once the results are beyond doubt; else why they are kept, in a sentence.
+
+    What goes is written down first: after a crash, a photo that is gone was deleted here, and by nobody else.
+    Files that only travel with photos stay: nobody has looked into them.
+    """
+    photos = await tools.photos(job)
+    left = [photo for photo in photos if not await gone(tools, job, photo)]
+    doubt = await in_doubt(tools, job) if left else ""
+    if doubt:
+        for photo in left:
+            await tools.desk(tools.store.let_go, job.id, photo.name, None)
+        logger.warning("originals_not_deleted", reason=doubt)
+        return f"The originals were kept and not deleted: {doubt}."
+    tools.passing(Checkpoint.RESULTS_VERIFIED)
+    for photo in left:
+        await delete_photo(tools, job, photo)
+    return ""
+
+
+async def gone(tools: Tools, job: Job, photo: JobFile) -> bool:
+    """Whether an earlier attempt has deleted the photo."""
+    if photo.let_go_at is None or await asyncio.to_thread((tools.places.folder(job) / photo.name).exists):
+        return False
+    await tools.confirm_gone(job)
+    return True
+
+
+async def delete_photo(tools: Tools, job: Job, photo: JobFile) -> None:
+    """A photo that was rewritten after its set had settled isn't ours to delete: it starts a new set."""
+    path = tools.places.folder(job) / photo.name
+    await tools.desk(tools.store.let_go, job.id, photo.name, tools.clock.now())
+    tools.passing(Checkpoint.DELETION_RECORDED)
+    try:
+        if not await asyncio.to_thread(remove, path, sha256=photo.sha256, expected=identity_of(photo)):
+            await tools.confirm_gone(job)
+            raise SetChanged("somebody else has taken it away")
+    except SetChanged as error:
+        await tools.desk(tools.store.let_go, job.id, photo.name, None)
+        logger.warning("original_not_deleted", file=photo.name, reason=error.message)
+    tools.passing(Checkpoint.ORIGINAL_DELETED)
+
+
+async def in_doubt(tools: Tools, job: Job) -> str:
+    """Why the results are no reason to delete anything; empty when each picture lies in done/ with the hash
+    that was recorded, decodes to its end, and the receipt lies beside them."""
+    pictures = await tools.desk(tools.store.pictures, job.id)
+    if not pictures:
+        return "no picture of them is recorded"
+    for picture in pictures:
+        try:
+            facts = await tools.decoder.inspect(tools.places.done / picture.path, tools.result_limits)
+        except UnusablePhoto:
+            return f"the picture {picture.path} can't be read where it was put"
+        if facts.sha256 != picture.sha256:
+            return f"the picture {picture.path} has changed since it was put there"
+    if not await asyncio.to_thread(as_placed, tools.places.done / job.receipt, job.receipt_sha256):
+        return "their receipt is not as it was put there"
+    return ""
+
+
+def as_placed(path: Path, sha256: str) -> bool:
+    """Whether a file of ours is there and has its hash."""
+    with local_trouble(path):
+        return path.is_file() and sha256_of(path) == sha256
+
+
+async def tell_in_receipt(tools: Tools, job: Job, files: Sequence[JobFile], folder: str, doubt: str) -> None:
+    """Write into the receipt what became of the originals. One that somebody has changed stays as it is."""
+    originals = ReceiptOriginals(
+        rule=recipe_of(job).delivery.originals,
+        folder=folder,
+        deleted=tuple(file.name for file in files if file.let_go_at is not None),
+        kept_because=doubt,
+    )
+    receipt = tools.places.done / job.receipt
+    sharing = await asyncio.to_thread(tools.places.sharing, job)
+    sha256 = await asyncio.to_thread(
+        complete_receipt, receipt, originals, sha256=job.receipt_sha256, shared=sharing
+    )
+    if sha256 is None:
+        logger.warning("receipt_left_as_it_is", receipt=job.receipt)
+    else:
+        await tools.desk(tools.store.change, job.id, receipt_sha256=sha256)
+    tools.passing(Checkpoint.RECEIPT_COMPLETED)

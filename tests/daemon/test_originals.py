@@ -1,0 +1,141 @@
+"""What becomes of the originals of a finished set: kept, archived, or deleted behind verified results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from hotfolder.jobs.checkpoints import Checkpoint, Passing
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
+
+
+def at(checkpoint: Checkpoint, act: Callable[[], object]) -> Passing:
+    """Do something once, in the middle of a daemon's work."""
+    done: list[object] = []
+
+    def passing(passed: Checkpoint) -> None:
+        if passed == checkpoint and not done:
+            done.append(act())
+
+    return passing
+
+
+def told(studio: Studio, name: str = "kitchen") -> Any:
+    return json.loads((studio.done / ELM / "receipts" / f"{name}.json").read_bytes())["originals"]
+
+
+def in_originals(studio: Studio) -> dict[str, bytes]:
+    return files_below(studio.done / ELM / "originals")
+
+
+async def test_they_are_kept_unless_the_rules_say_otherwise(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    studio = make_studio()
+    photos = bracket()
+    studio.drop(ELM, "kitchen", photos)
+    await studio.until_idle(shop.access())
+    assert in_originals(studio) == {f"kitchen/{name}": content for name, content in photos.items()}
+    assert told(studio) == {
+        "rule": "keep",
+        "folder": f"{ELM}/originals/kitchen",
+        "deleted": [],
+        "kept_because": "",
+    }
+
+
+async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """First it was never there; then its disk isn't mounted, and the bare folder must not be taken for it."""
+    studio = make_studio(archive="archive", deliver={"originals": "archive"})
+    photos = {**bracket(), **SIDECAR}
+    studio.drop(ELM, "kitchen", photos)
+
+    def waits(words: str) -> Callable[[dict[str, Any]], bool]:
+        return lambda status: any(words in job["reason"] for job in status["jobs"])
+
+    async with studio.working(shop.access()):
+        await studio.comes_to_say(waits("archive is not there"))
+        assert files_below(studio.inbox / ELM / "kitchen") == photos
+        studio.archive.mkdir()
+        await studio.comes_to("done")
+        studio.archive.rename(studio.root / "unmounted")
+        studio.archive.mkdir()
+        studio.drop(ELM, "hall", photos)
+        await studio.comes_to_say(waits("not the archive that was used before"))
+        assert files_below(studio.inbox / ELM / "hall") == photos and not [*studio.archive.iterdir()]
+        studio.archive.rmdir()
+        (studio.root / "unmounted").rename(studio.archive)
+        await studio.comes_to("done", "done")
+    found = files_below(studio.archive)
+    del found[".hotfolder-archive"]
+    rooms = ("kitchen", "hall")
+    assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
+    assert in_originals(studio) == {}
+    assert studio.call("verify").stdout == "Store, ledger and folders agree.\n"
+
+
+async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """A sidecar was read by nobody, so nothing vouches for it. A set that fails keeps everything."""
+    routes = [{"name": "proofs", "match": {"room": "proof*"}, "deliver": {"originals": "delete"}}]
+    studio = make_studio(routes=routes)
+    photos = {**bracket(), **SIDECAR}
+    for folder in ("proofs", "proofs__sky-blu", "kitchen"):
+        studio.drop(ELM, folder, photos)
+    await studio.until_idle(shop.access())
+    kept = {"proofs/DSC0001.xmp": SIDECAR["DSC0001.xmp"]}
+    kept |= {f"kitchen/{name}": content for name, content in photos.items()}
+    assert in_originals(studio) == kept
+    assert files_below(studio.inbox / ELM) == {}
+    failed = files_below(studio.failed / ELM / "proofs__sky-blu")
+    assert failed.keys() - {"REASON.txt"} == photos.keys()
+    assert told(studio, "proofs") == {
+        "rule": "delete",
+        "folder": f"{ELM}/originals/proofs",
+        "deleted": sorted(bracket()),
+        "kept_because": "",
+    }
+    assert studio.call("verify").stdout == "Store, ledger and folders agree.\n"
+
+
+async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """The originals are kept instead, and status and receipt say why."""
+    studio = make_studio(deliver={"originals": "delete"})
+    photos = bracket()
+    picture = studio.done / ELM / "kitchen.jpg"
+    spoils = (picture.unlink, lambda: picture.write_bytes(picture.read_bytes()[:-9000]))
+    for number, spoil in enumerate(spoils, start=1):
+        studio.drop(ELM, "kitchen", {name: content + b" " * number for name, content in photos.items()})
+        async with studio.working(shop.access(), passing=at(Checkpoint.RECEIPT_RECORDED, spoil)):
+            status = await studio.comes_to(*["done"] * number)
+        reason = status["jobs"][-1]["reason"]
+        assert reason == (
+            f"The originals were kept and not deleted: the picture {ELM}/kitchen.jpg can't be read where it"
+            " was put."
+        )
+        assert len(in_originals(studio)) == number * len(photos)
+        picture.unlink(missing_ok=True)
+    assert told(studio)["kept_because"] == reason and told(studio)["deleted"] == []
+
+
+async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    studio = make_studio(deliver={"originals": "delete"})
+    folder = studio.drop(ELM, "kitchen", bracket())
+    newer = jpeg(seed=99)
+    rewrite = at(Checkpoint.RESULTS_VERIFIED, lambda: (folder / "DSC0002.jpg").write_bytes(newer))
+    async with studio.working(shop.access(), passing=rewrite):
+        await studio.comes_to("done")
+        assert files_below(folder) == {"DSC0002.jpg": newer}
+    assert told(studio)["deleted"] == ["DSC0001.jpg", "DSC0003.jpg"]
