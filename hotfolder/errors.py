@@ -8,7 +8,8 @@ HotfolderError
 │   ├── RuleRefused      the folder's name or the rules don't allow it
 │   ├── UnusablePhoto    a photo can't be read, or is of a format that the API doesn't take
 │   ├── RequestRefused   the API answered 4xx to this very request
-│   └── SetChanged       the photos are not the ones that were settled; the set is looked at anew
+│   ├── SetChanged       the photos are not the ones that were settled; the set is looked at anew
+│   └── Cancelled        a person has taken it back
 ├── BadWorld             nothing moves: the queue pauses, says why, and goes on by itself
 │   ├── Unreachable      no connection, a time-out, or a 5xx on a call that is free to repeat
 │   ├── KeyRejected      401: the key file is read again
@@ -68,6 +69,10 @@ class RequestRefused(BadJob):
 
 class SetChanged(BadJob):
     """A photo changed, vanished or joined after the set had settled and before it was paid for."""
+
+
+class Cancelled(BadJob):
+    """A person doesn't want this set made any more. Nothing is bought for it from then on."""
 
 
 class BadWorld(HotfolderError):

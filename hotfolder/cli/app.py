@@ -250,6 +250,38 @@ def install_service(
         raise typer.Exit(command(config, user=user, group=group, write=write, directory=directory))
 
 
+Target = Annotated[str, typer.Argument(help="A job's id, or a project's folder: all its unfinished jobs.")]
+By = Annotated[str, typer.Option("--by", help="Who wishes it; left out: the user of this terminal.")]
+OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, where several have it.")]
+
+
+@app.command()
+def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> None:
+    """Take a job, or all of a project's, back: the originals go to failed, and nothing more is bought.
+
+    A paid call in flight is waited for, and what was bought is published.
+    """
+    from hotfolder.cli.wheel import cancel as command
+
+    with told():
+        raise typer.Exit(command(target, config, inbox=inbox, by=by))
+
+
+@app.command()
+def priority(
+    target: Target,
+    level: Annotated[str, typer.Argument(help="high, normal or low.")],
+    config: Config = CONFIG,
+    inbox: OfInbox = "",
+    by: By = "",
+) -> None:
+    """Let a job, or a project with all that is still to come of it, go before others or after them."""
+    from hotfolder.cli.wheel import priority as command
+
+    with told():
+        raise typer.Exit(command(target, level, config, inbox=inbox, by=by))
+
+
 @app.command()
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,

@@ -76,7 +76,8 @@ def table(seen: Overview) -> Table:
         drawn.add_column(heading, overflow="fold")
     for line in seen.lines[-MOST_ROWS:]:
         words = WORDS.get(line.state, line.state)
+        told = f"{words} ({line.priority} priority)" if line.priority in ("high", "low") else words
         reason = " ".join(filter(None, ("" if line.reason == words else line.reason, line.hint)))
-        cells = (line.job or "-", line.project, line.room, words, reason)
+        cells = (line.job or "-", line.project, line.room, told, reason)
         drawn.add_row(*(Text(cell) for cell in cells), style=COLOURS.get(line.state, ""))
     return drawn

@@ -43,6 +43,7 @@ from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.retention import expire_results
 from hotfolder.jobs.states import NEEDS_PERSON, State
+from hotfolder.jobs.steering import Steering
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Slots, Tools
@@ -188,11 +189,10 @@ class Daemon:
         )
 
     def _ended(self, job: Job) -> None:
-        if State(job.state) in NEEDS_PERSON:
-            self.outcome.needing_person += 1
-        elif job.state == State.DONE:
-            self.outcome.finished += 1
-        self.telling.ended(job)
+        if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
+            self.telling.ended(job)
+            self.outcome.needing_person += State(job.state) in NEEDS_PERSON
+        self.outcome.finished += job.state == State.DONE
         place = (job.inbox, job.project, job.folder)
         if job.state == State.WITHDRAWN or place in self.intake.held:
             self.intake.held.pop(place, None)
@@ -205,6 +205,7 @@ class Daemon:
         """
         await self.engine.load()
         work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run(), self._keep_house()]
+        work.append(Steering(self.engine).run())
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         if self.reloading is not None:
             work.append(self.reloading.run())

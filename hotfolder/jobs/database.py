@@ -26,6 +26,10 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE job ADD COLUMN receipt VARCHAR NOT NULL DEFAULT ''",
         "ALTER TABLE job ADD COLUMN receipt_sha256 VARCHAR NOT NULL DEFAULT ''",
     ),
+    4: (
+        "ALTER TABLE job ADD COLUMN cancelled_by VARCHAR NOT NULL DEFAULT ''",
+        "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1",
+    ),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

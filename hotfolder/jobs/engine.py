@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,12 +16,14 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, Out
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
-from hotfolder.jobs.tables import HOLDING, Job
-from hotfolder.jobs.tools import Tools
+from hotfolder.jobs.tables import HOLDING, CallState, Job
+from hotfolder.jobs.tools import NORMAL, Tools
+from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.names import safe_name
 
 logger = log.get("engine")
@@ -30,8 +32,6 @@ BEAT_SECONDS = 10.0
 """How often the engine says that it is alive, at the least."""
 LEAVE_SECONDS = 5.0
 """How soon a job that waits for a budget or for the end of a pause asks again."""
-
-CANCEL_AGAIN_SECONDS = 0.25
 
 Step = Callable[[Tools, Job], Awaitable[None]]
 
@@ -72,6 +72,7 @@ class Engine:
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._steps: dict[str, asyncio.Task[None]] = {}
         self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
         self._work = asyncio.Event()
         self._held_back = False
@@ -158,9 +159,9 @@ class Engine:
         try:
             while True:
                 while self._waiting and not self._held_back and len(self._running) < self.most_jobs:
-                    job_id = next(iter(self._waiting))
-                    job = self._waiting.pop(job_id)
-                    self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
+                    levels = self.tools.slots.levels
+                    # Of equals the first is taken: the oldest.
+                    self._start(min(self._waiting, key=lambda job_id: levels.get(job_id, NORMAL)))
                 self._work.clear()
                 self.beat()
                 with suppress(TimeoutError):
@@ -168,6 +169,32 @@ class Engine:
                         await self._work.wait()
         finally:
             await end(self._running.values())
+
+    def _start(self, job_id: str) -> None:
+        job = self._waiting.pop(job_id)
+        self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
+
+    async def cancel(self, job_id: str) -> bool:
+        """Bring a job that is to be cancelled to its end, soon; False where it is to be asked again.
+
+        What is free is broken off. What is paid for is waited for and kept, and nothing more is bought.
+        """
+        if self._held_back:
+            return False
+        if job_id in self._waiting:
+            self._start(job_id)
+        elif job_id in self._steps and not await self._owes(job_id):
+            step = self._steps.get(job_id)
+            # No call can have begun since: the ledger refuses those of a cancelled job.
+            if step is not None and not any(task.get_name() == job_id for task in self.tools.paying):
+                step.cancel()
+        return True
+
+    async def _owes(self, job_id: str) -> bool:
+        """Whether a paid call of the job is under way, or its picture is not here yet."""
+        calls = await self.tools.desk(self.tools.ledger.of_job, job_id)
+        open_states = (CallState.STARTED, CallState.ANSWERED, CallState.UNKNOWN)
+        return any(call.state in open_states and not call.given_up for call in calls)
 
     async def plan_anew(self, decide: Decide) -> int:
         """Give the jobs that no work has begun on the recipe that `decide` has for each; how many changed.
@@ -211,15 +238,30 @@ class Engine:
                 self.ended(job)
 
     async def _step(self, job: Job) -> Job:
+        """One step in a task of its own, so that it can be broken off by itself."""
+        step = self._steps[job.id] = asyncio.create_task(self._patiently(job))
+        try:
+            await asyncio.wait({step})
+        except asyncio.CancelledError:
+            await ended(step)
+            raise
+        finally:
+            self._steps.pop(job.id, None)
+        if not step.cancelled():
+            step.result()
+        return await self._fresh(job)
+
+    async def _patiently(self, job: Job) -> None:
         try:
             await self._attempt(job)
         except BadWorld as error:
             await self._wait_out(job, error)
-        return await self._fresh(job)
 
     async def _attempt(self, job: Job) -> None:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
+        if job.cancelled_by and State(job.state) in ASKS_API and not await self._owes(job.id):
+            return await self._move(job, Event.REFUSE, cancellation(job))
         if job.origin != self.tools.origin and State(job.state) in ASKS_API:
             raise LocalTrouble(
                 f"this set was begun at {job.origin}, and what it bought there is not known here",
@@ -280,19 +322,6 @@ class Engine:
             await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
         except HotfolderError:
             logger.exception("store_not_writable")
-
-
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel `tasks`, and return when all have ended.
-
-    Before Python 3.13 a task group swallows a cancellation that comes while it ends its own tasks after an
-    error, so that one may not be enough.
-    """
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def any_there(folder: Path, names: Collection[str]) -> bool:

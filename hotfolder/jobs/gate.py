@@ -9,7 +9,7 @@ from types import TracebackType
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, SetChanged
+from hotfolder.errors import BadWorld, Cancelled, LocalTrouble, OutcomeUnknown, SetChanged
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
@@ -23,6 +23,7 @@ SAYS_NOTHING = (
     LocalTrouble,
     NotAllowed,
     SetChanged,
+    Cancelled,
     UrlExpired,
     ResultGone,
     UrlRefused,

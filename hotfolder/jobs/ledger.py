@@ -14,6 +14,7 @@ from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.tables import HOLDING, Call, CallState, Result, stamp
+from hotfolder.jobs.wishes import refuse_cancelled
 
 logger = log.get("ledger")
 
@@ -39,7 +40,8 @@ class Ledger:
             return session.exec(statement).one_or_none()
 
     def begin(self, call: Call, at: datetime, budgets: Budgets | None = None) -> int:
-        """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed, OSError.
+        """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed,
+        Cancelled, OSError.
 
         When this returns, the intent has reached the disk twice, and only then may the request leave.
         """
@@ -47,6 +49,7 @@ class Ledger:
         call.started_at = stamp(at)
         try:
             with self.session() as session, session.begin():
+                refuse_cancelled(session, call)
                 refuse_unless_allowed(session, call, budgets or Budgets(), at)
                 session.add(call)
                 session.flush()

@@ -25,6 +25,7 @@ from hotfolder.jobs.tables import (
     Picture,
     stamp,
 )
+from hotfolder.jobs.wishes import project_priority
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
 
@@ -93,6 +94,7 @@ class Store:
         self.changes += 1
         with self.session() as session, session.begin():
             job.generation = self._generation(session, scope, again=new.again)
+            job.priority = project_priority(session, new.inbox, new.project)
             for old in session.exec(select(Job).where(col(Job.id).in_(supersedes))).all():
                 if State(old.state) in NEEDS_PERSON:
                     move(session, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")

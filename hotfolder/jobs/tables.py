@@ -68,6 +68,8 @@ class Job(SQLModel, table=True):
     created_at: str = Field(index=True)
     updated_at: str
     finished_at: str | None = None
+    cancelled_by: str = ""
+    priority: int = 1
 
     @property
     def shown_folder(self) -> str:
@@ -173,6 +175,14 @@ class Generation(SQLModel, table=True):
 
     scope: str = Field(primary_key=True)
     number: int
+
+
+class ProjectPriority(SQLModel, table=True):
+    """The priority that a project's jobs begin with, where it isn't the normal one."""
+
+    inbox: str = Field(primary_key=True)
+    project: str = Field(primary_key=True)
+    level: int
 
 
 class Moment(SQLModel, table=True):

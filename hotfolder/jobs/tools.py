@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -79,14 +78,19 @@ PICTURE: Rank = (0, "", "")
 
 
 def photo_rank(job: Job) -> Rank:
-    """Photos go up oldest set first."""
+    """Oldest set first, among those of the same priority."""
     return (1, job.created_at, job.id)
 
 
-class Turns:
-    """So many at once; among those that wait, the lowest rank goes first, then who came first."""
+NORMAL = 1
 
-    def __init__(self, number: int) -> None:
+
+class Turns:
+    """So many at once; among those that wait, the lowest rank goes first, then who came first. `levels` are
+    the priorities of jobs, by id, as they are now; a job that isn't in it has the normal one."""
+
+    def __init__(self, number: int, levels: Mapping[str, int] | None = None) -> None:
+        self.levels: Mapping[str, int] = levels or {}
         self._number = number
         self._free = number
         self._came = itertools.count()
@@ -112,7 +116,7 @@ class Turns:
             self._free -= 1
             return
         called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (rank, next(self._came), called))
+        self._waiting.append((rank, next(self._came), called))
         try:
             await called
         except asyncio.CancelledError:
@@ -126,12 +130,18 @@ class Turns:
 
     def _call(self) -> bool:
         """Call the next one in; False when none waits."""
-        while self._waiting:
-            called = heapq.heappop(self._waiting)[2]
-            if not called.done():
-                called.set_result(None)
-                return True
-        return False
+        self._waiting = [one for one in self._waiting if not one[2].done()]
+        if not self._waiting:
+            return False
+        # Looked for only now, since a priority may change while somebody waits.
+        first = min(self._waiting, key=self._order)
+        self._waiting.remove(first)
+        first[2].set_result(None)
+        return True
+
+    def _order(self, one: tuple[Rank, int, asyncio.Future[None]]) -> tuple[int, int, str, str, int]:
+        (kind, created_at, job_id), came, _ = one
+        return (kind, self.levels.get(job_id, NORMAL), created_at, job_id, came)
 
 
 class Queue(Turns):
@@ -148,11 +158,18 @@ class Slots:
     """How many of each kind may go on at once, over all jobs together."""
 
     def __init__(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
+        self.levels: Mapping[str, int] = {}
         self.uploads = Turns(uploads)
         self.addresses = Turns(2 * uploads)
-        self.merges = Queue(merges)
-        self.operations = Queue(operations)
+        self.merges = Turns(merges)
+        self.operations = Turns(operations)
         self.downloads = Queue(downloads)
+
+    def order(self, levels: Mapping[str, int]) -> None:
+        """Let jobs go by these priorities from now on, also those that wait already."""
+        self.levels = levels
+        for turns in (self.uploads, self.addresses, self.merges, self.operations):
+            turns.levels = levels
 
     def resize(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
         """Other numbers from now on; what goes on already is not interrupted."""

@@ -9,6 +9,7 @@ from typing import Any
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
+from hotfolder.jobs.wishes import Priority
 
 SETTINGS = "settings"
 """The bulletin that says how the file of settings stands."""
@@ -35,7 +36,8 @@ ENDED = (State.DONE, *NEEDS_PERSON)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC."""
+    """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
+    `priority` is high, normal or low, empty where there is no job."""
 
     job: str
     inbox: str
@@ -48,6 +50,7 @@ class Line:
     charged: str = ""
     created_at: str = ""
     updated_at: str = ""
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
 
 def line_of(job: Job, paused: str) -> Line:
     active = State(job.state) in ACTIVE
+    if active and job.cancelled_by and job.state != State.REFUSING:
+        paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
     reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
     return Line(
         job=job.id,
@@ -141,6 +146,7 @@ def line_of(job: Job, paused: str) -> Line:
         charged=job.charged,
         created_at=job.created_at,
         updated_at=job.updated_at,
+        priority=Priority(job.priority).name.lower(),
     )
 
 

@@ -57,13 +57,16 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
     job = Store(database).create(new_job(), "origin", at)
     database.dispose()
     with closing(sqlite3.connect(state / FILE_NAME)) as connection:
-        for table, column in (
-            ("jobfile", "let_go_at"),
-            ("picture", "rendition"),
-            ("picture", "variant"),
-            ("job", "receipt"),
-            ("job", "receipt_sha256"),
-        ):
+        columns = (
+            "jobfile.let_go_at",
+            "picture.rendition",
+            "picture.variant",
+            "job.receipt",
+            "job.receipt_sha256",
+            "job.cancelled_by",
+            "job.priority",
+        )
+        for table, column in (name.split(".") for name in columns):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
         connection.commit()
@@ -75,6 +78,8 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
     assert [(one.rendition, one.variant) for one in store.pictures(job.id)] == [("web", "")]
     assert store.change(job.id, receipt="elm/receipts/kitchen.json").receipt_sha256 == ""
     assert [file.let_go_at for file in store.files(job.id)] == [None] * 4
+    found = store.job(job.id)
+    assert found is not None and (found.cancelled_by, found.priority) == ("", 1)
     database.dispose()
     with closing(sqlite3.connect(state / f"{FILE_NAME}.format-1")) as copy:
         assert copy.execute("SELECT count(*) FROM job").fetchone() == (1,)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import Session
 
+from hotfolder.errors import Cancelled
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger
-from hotfolder.jobs.tables import Call, CallState, Result
+from hotfolder.jobs.tables import Call, CallState, Job, Result
 
 
 def call(key: str = "k", job: str = "job1") -> Call:
@@ -103,3 +105,18 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: 
     assert [one.position for one in ledger.results(number)] == [0, 1]
     known = ledger.known("k")
     assert known is not None and (known.state, known.answer) == (CallState.SUCCEEDED, '{"raw": true}')
+
+
+def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
+    ledger: Ledger, database: Engine, at: datetime
+) -> None:
+    """Asked within the transaction of the intent, so that neither of the two can slip in between."""
+    with Session(database) as session, session.begin():
+        job = Job(
+            id="job1", inbox="i", project="elm", folder="f", room="r", title="t",
+            created_at="1", updated_at="1", cancelled_by="anna",
+        )  # fmt: skip
+        session.add(job)
+    with pytest.raises(Cancelled, match="by anna"):
+        ledger.begin(call(), at)
+    assert ledger.all_calls() == []

@@ -72,3 +72,23 @@ async def test_who_is_cancelled_while_waiting_takes_no_turn_with_him(called_firs
     assert not entered.is_set()
     await asyncio.wait_for(take(), 1)
     assert entered.is_set()
+
+
+async def test_a_priority_that_changes_while_somebody_waits_counts() -> None:
+    """High before normal before low, whatever came first; a picture still goes before all of them."""
+    turns, order = Turns(1), []
+
+    async def take(name: str, rank: Rank) -> None:
+        async with turns.turn(rank):
+            order.append(name)
+
+    third: Rank = (1, "2026-01-03", "c")
+    async with turns.turn(PICTURE):
+        waiting = [
+            asyncio.create_task(take(name, rank))
+            for name, rank in (("old", OLD), ("new", NEW), ("third", third), ("picture", PICTURE))
+        ]
+        await asyncio.sleep(0)
+        turns.levels = {"a": 2, "c": 0}
+    await asyncio.gather(*waiting)
+    assert order == ["picture", "third", "new", "old"]

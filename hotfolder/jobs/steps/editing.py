@@ -16,7 +16,7 @@ from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
-from hotfolder.jobs.tools import PICTURE, Tools, recipe_of
+from hotfolder.jobs.tools import PICTURE, Tools, photo_rank, recipe_of
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import Operation
 from hotfolder.stager.refusals import ResultGone
@@ -86,7 +86,7 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     async with tools.slots.uploads.turn(PICTURE), tools.gate:
         image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
     tools.passing(Checkpoint.IMAGE_UPLOADED)
-    async with tools.slots.operations:
+    async with tools.slots.operations.turn(photo_rank(job)):
         intent = Call(
             key=key,
             job_id=job.id,

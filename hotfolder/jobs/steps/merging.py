@@ -11,7 +11,7 @@ from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job
-from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.tools import Tools, photo_rank, recipe_of
 from hotfolder.stager.answers import Answer, SignedUrl, parse_acceptance, parse_group
 from hotfolder.stager.refusals import ResultGone
 
@@ -31,7 +31,7 @@ async def merge(tools: Tools, job: Job) -> None:
         if call is None and job.group_id is None:
             await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
             return
-        async with tools.slots.merges:
+        async with tools.slots.merges.turn(photo_rank(job)):
             if call is None:
                 call = await buy(tools, job, key)
             await bring_home(tools, call)

@@ -42,7 +42,7 @@ async def pay(
     """
     async with tools.gate:
         await last_look()
-        task = asyncio.create_task(_record_call_record(tools, call, request))
+        task = asyncio.create_task(_record_call_record(tools, call, request), name=call.job_id)
         tools.paying.add(task)
         task.add_done_callback(tools.paying.discard)
         await asyncio.shield(task)

@@ -29,9 +29,7 @@ async def set_aside(tools: Tools, job: Job) -> None:
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
-        title=f"{job.room}: this set needs a person"
-        if halted
-        else f"{job.room}: this set could not be finished",
+        title=f"{job.room}: this set {ending(job)}",
         reason=job.reason,
         hint=job.hint + (f" {resolving(job)}" if halted else ""),
         charged=charged,
@@ -44,6 +42,12 @@ async def set_aside(tools: Tools, job: Job) -> None:
     tools.passing(Checkpoint.REASON_WRITTEN)
     await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
     tools.passing(Checkpoint.JOB_ENDED)
+
+
+def ending(job: Job) -> str:
+    if job.state == State.HALTING:
+        return "needs a person"
+    return "was cancelled" if job.cancelled_by else "could not be finished"
 
 
 def resolving(job: Job) -> str:

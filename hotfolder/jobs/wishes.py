@@ -1,0 +1,138 @@
+"""What people wish of jobs while they run: to be cancelled, to go first. Told through the store."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from sqlmodel import Session, col, select
+
+from hotfolder.errors import Cancelled, UsageError
+from hotfolder.jobs.states import ACTIVE, ASKS_API, State
+from hotfolder.jobs.tables import Bulletin, Call, Job, Moment, ProjectPriority, stamp
+
+WISHES = "wishes"
+"""The bulletin that changes with every wish, so that the daemon need look at nothing else."""
+HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
+
+
+class Priority(IntEnum):
+    """Who goes first, among those that wait for the same thing; then the oldest set."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """As the store has them. `levels` holds only jobs whose priority isn't normal; `seen` tells a change."""
+
+    seen: object = None
+    cancelled: tuple[str, ...] = ()
+    levels: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is meant: one job, or a project with its unfinished jobs."""
+
+    jobs: Sequence[Job]
+    inbox: str = ""
+    project: str = ""
+
+
+def meant(session: Session, target: str, inbox: str = "") -> Aim:
+    """The job of that id, or the project of that name. Raises UsageError where there is neither, where the
+    job is finished, or where several inboxes have such a project and none is named."""
+    job = session.get(Job, target)
+    if job is not None:
+        if State(job.state) not in ACTIVE:
+            raise UsageError(
+                f"job {target} is finished already: {job.state}", hint="Only unfinished jobs can be steered."
+            )
+        return Aim([job])
+    project = target.rstrip("/").rpartition("/")[2]
+    known = [Job.project == project, *([Job.inbox == inbox] if inbox else [])]
+    inboxes = session.exec(select(Job.inbox).where(*known).distinct()).all()
+    if not inboxes:
+        raise UsageError(f"there is no job or project {target}", hint="`hotfolder status` lists them.")
+    if len(inboxes) > 1:
+        raise UsageError(
+            f"several inboxes have a project {project}",
+            hint=f"Add --inbox with one of: {', '.join(inboxes)}.",
+        )
+    unfinished = select(Job).where(*known, col(Job.state).in_(list(ACTIVE))).order_by(col(Job.created_at))
+    return Aim(session.exec(unfinished).all(), inboxes[0], project)
+
+
+def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:
+    """Wish the jobs cancelled; those for which it wasn't too late. Repeating it changes nothing."""
+    taken = []
+    for job in jobs:
+        if State(job.state) not in ASKS_API:
+            continue
+        taken.append(job)
+        if not job.cancelled_by:
+            job.cancelled_by = by
+            session.add(job)
+            note(session, job, at, f"cancelled by {by}")
+    announce(session, at)
+    return taken
+
+
+def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, at: datetime) -> None:
+    """Give the jobs this priority."""
+    for job in jobs:
+        job.priority = level
+        session.add(job)
+        note(session, job, at, f"priority {level.name.lower()}, by {by}")
+    announce(session, at)
+
+
+def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
+    """Give this priority to the jobs that the project will have."""
+    session.merge(ProjectPriority(inbox=inbox, project=project, level=level))
+
+
+def project_priority(session: Session, inbox: str, project: str) -> int:
+    row = session.get(ProjectPriority, (inbox, project))
+    return Priority.NORMAL if row is None else row.level
+
+
+def wishes(session: Session) -> Wishes:
+    """All that concern unfinished jobs."""
+    active = col(Job.state).in_(list(ACTIVE))
+    cancelled = session.exec(select(Job.id).where(active, Job.cancelled_by != "")).all()
+    levels = session.exec(select(Job.id, Job.priority).where(active, Job.priority != Priority.NORMAL)).all()
+    return Wishes(seen(session), tuple(cancelled), dict(levels))
+
+
+def seen(session: Session) -> object:
+    """Differs from an earlier one when somebody has wished something since."""
+    row = session.get(Bulletin, WISHES)
+    return None if row is None else row.text
+
+
+def refuse_cancelled(session: Session, call: Call) -> None:
+    """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
+    nothing is bought once the wish is in the store."""
+    job = session.get(Job, call.job_id)
+    if job is not None and job.cancelled_by:
+        raise cancellation(job)
+
+
+def cancellation(job: Job) -> Cancelled:
+    return Cancelled(f"cancelled by {job.cancelled_by}", hint=HINT)
+
+
+def note(session: Session, job: Job, at: datetime, text: str) -> None:
+    session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=text))
+
+
+def announce(session: Session, at: datetime) -> None:
+    session.merge(Bulletin(name=WISHES, text=json.dumps(secrets.token_hex(8)), updated_at=stamp(at)))

@@ -1,0 +1,251 @@
+"""People's hands on the wheel while it runs: cancel, and who goes first."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hotfolder.cli.app import app
+from hotfolder.clock import SystemClock
+from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.tables import Call
+from tests.support.clocks import JumpingClock
+from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+ROOM = "front__sky-twilight"
+STAGE = "/api/images/{imageId}/stage"
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
+
+
+@pytest.fixture(scope="module")
+def slow_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    data = tmp_path_factory.mktemp("slow-shop")
+    with Shop(data, merge_delay_seconds=1.5, operation_delay_seconds=1.5) as shop:
+        yield shop
+
+
+def say(studio: Studio, *words: str) -> Result:
+    return CliRunner().invoke(app, [*words, "--config", str(studio.config)])
+
+
+async def ask(studio: Studio, *words: str) -> str:
+    result = await asyncio.to_thread(say, studio, *words)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+async def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.05)
+
+
+def reason(studio: Studio, room: str = ROOM) -> str:
+    return " ".join((studio.failed / ELM / room / "REASON.txt").read_text().split())
+
+
+def originals(studio: Studio, room: str = ROOM) -> dict[str, bytes]:
+    found = files_below(studio.failed / ELM / room)
+    found.pop("REASON.txt")
+    return found
+
+
+async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs_nothing(
+    studio: Studio, shop: Shop
+) -> None:
+    photos = bracket()
+    async with studio.working(shop.access()) as daemon:
+        daemon.store.pause("the boss is away", SystemClock().now())
+        studio.drop(ELM, ROOM, photos)
+        await asyncio.to_thread(studio.wait_until, lambda status: "boss" in str(status["jobs"]))
+        said = await ask(studio, "cancel", ELM, "--by", "anna")
+        await studio.comes_to("failed")
+        assert daemon.outcome.needing_person == 0
+    assert "Cancelled: 12 Elm Road / front" in said and "within a second" in said
+    assert originals(studio) == photos and shop.bought() == 0
+    assert "cancelled by anna" in reason(studio) and "was cancelled" in reason(studio)
+    assert "Nothing was charged." in reason(studio)
+
+
+async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    access = shop.access()
+    away = type(access)(access.origin, "http://127.0.0.1:9", access.storage_hosts, access.key)
+    async with studio.working(away):
+        await studio.comes_to("uploading")
+        await ask(studio, "cancel", studio.status()["jobs"][0]["job"])
+        await studio.comes_to("failed")
+    assert originals(studio) == photos
+
+
+async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
+    studio: Studio, slow_shop: Shop
+) -> None:
+    slow_shop.mark()
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    async with studio.working(slow_shop.access()):
+        await until(lambda: slow_shop.bought(MERGE))
+        await ask(studio, "cancel", ELM)
+        waiting = await studio.comes_to("merging")
+        assert "being cancelled" in waiting["jobs"][0]["reason"]
+        await studio.comes_to("failed")
+    assert originals(studio) == photos
+    assert (studio.done / ELM / "front.jpg").is_file()
+    assert "Paid for: the HDR merge." in reason(studio)
+    assert slow_shop.bought() == 1
+    (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
+    await studio.until_idle(slow_shop.access())
+    assert studio.states() == ["done"]
+    assert (slow_shop.bought(MERGE), slow_shop.bought(SKY)) == (1, 1)
+
+
+async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
+    studio: Studio, slow_shop: Shop
+) -> None:
+    slow_shop.mark()
+    room = "Bedroom__stage-modern__sky-blue"
+    before = sum(entry.route == STAGE for entry in slow_shop.entries())
+    studio.drop(ELM, room, bracket())
+    async with studio.working(slow_shop.access()):
+        await until(lambda: sum(entry.route == STAGE for entry in slow_shop.entries()) > before)
+        await ask(studio, "cancel", ELM)
+        await studio.comes_to("failed")
+    assert slow_shop.bought(SKY) == 0 and slow_shop.bought() == 2
+    assert "the staging" in reason(studio, room)
+    assert [path.name for path in (studio.done / ELM).glob("Bedroom__stage*")]
+
+
+async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(
+    studio: Studio, shop: Shop
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    for words in (
+        ("cancel", studio.status()["jobs"][0]["job"]),
+        ("cancel", ELM),
+        ("cancel", "14 Elm Road"),
+        ("priority", ELM, "urgent"),
+    ):
+        assert say(studio, *words).exit_code == 2, words
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    made = Crasher()
+    yield made
+    made.close()
+
+
+Live = Callable[..., int]
+
+
+@pytest.fixture
+def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
+    """Run a daemon until it is idle, or is killed at a passing of a checkpoint."""
+
+    def run(kill_at: Checkpoint | None = None, nth: int = 1) -> int:
+        request: dict[str, Any] = {
+            "config": str(studio.config),
+            "url": shop.url,
+            "storage_host": shop.storage_host,
+            "log": str(studio.root / "daemon.log"),
+        }
+        return crasher.run(**request, kill_at=kill_at, nth=nth)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("first", "paid"),
+    [
+        (Checkpoint.JOB_CREATED, 0),
+        (Checkpoint.GROUP_CREATED, 0),
+        (Checkpoint.GROUP_COMPLETE, 0),
+        (Checkpoint.ANSWER_RECORDED, 1),
+        (Checkpoint.RESULT_KEPT, 1),
+    ],
+)
+@pytest.mark.parametrize(
+    "second", [Checkpoint.FOLDER_RESERVED, Checkpoint.ORIGINAL_MOVED, Checkpoint.REASON_WRITTEN]
+)
+def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
+    studio: Studio, shop: Shop, live: Live, first: Checkpoint, second: Checkpoint, paid: int
+) -> None:
+    """The wish is in the store: whichever start comes to it does it, and loses and buys nothing."""
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    assert live(first) < 0
+    assert "at the next start" in say(studio, "cancel", ELM).output
+    assert live(second) < 0
+    assert live() == 0
+    assert studio.states() == ["failed"]
+    assert originals(studio) == photos and files_below(studio.inbox / ELM) == {}
+    assert shop.bought() == paid
+    assert (studio.done / ELM / "front.jpg").is_file() == bool(paid)
+    assert "cancelled by" in reason(studio)
+
+
+def calls(studio: Studio) -> list[Call]:
+    store = studio.store()
+    try:
+        return Ledger(store.database).all_calls()
+    finally:
+        store.database.dispose()
+
+
+def rooms_by_age(studio: Studio) -> dict[str, str]:
+    """The jobs' ids by room, oldest first."""
+    jobs = sorted((job for job in studio.status()["jobs"] if job["job"]), key=lambda job: job["created_at"])
+    return {job["room"]: job["job"] for job in jobs}
+
+
+async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: Any, slow_shop: Shop) -> None:
+    slow_shop.mark()
+    studio: Studio = make_studio(limits={"merges": 1})
+    async with studio.working(slow_shop.access(), clock=JumpingClock(5)):
+        studio.drop(ELM, "first", bracket())
+        await until(lambda: slow_shop.bought(MERGE))
+        for room in ("one", "two", "three"):
+            studio.drop(ELM, room, bracket())
+        await until(lambda: len(rooms_by_age(studio)) == 4)
+        rooms = rooms_by_age(studio)
+        first, oldest, middle, newest = rooms
+        assert first == "first"
+        await ask(studio, "priority", rooms[oldest], "low")
+        await ask(studio, "priority", rooms[newest], "high", "--by", "anna")
+        await studio.comes_to("done", "done", "done", "done")
+    names = {job: room for room, job in rooms.items()}
+    assert [names[call.job_id] for call in calls(studio)] == ["first", newest, middle, oldest]
+    told = {job["room"]: job["priority"] for job in studio.status()["jobs"]}
+    assert (told[newest], told[middle], told[oldest]) == ("high", "normal", "low")
+
+
+async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    assert "whatever is still to come" in await ask(studio, "priority", ELM, "high")
+    studio.drop(ELM, "bath", bracket())
+    studio.drop("14 Elm Road", "bath", bracket())
+    await studio.until_idle(shop.access())
+    told = {(job["project"], job["room"]): job["priority"] for job in studio.status()["jobs"]}
+    assert told == {
+        (ELM, "kitchen"): "normal",
+        (ELM, "bath"): "high",
+        ("14 Elm Road", "bath"): "normal",
+    }
