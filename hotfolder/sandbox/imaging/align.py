@@ -19,6 +19,7 @@ SEARCH_EDGE = 1200
 # A frame is warped only for a clear gain: each warp costs a little sharpness.
 LEAST_GAIN = 0.02
 STILL_PIXELS = 1.5
+CERTAIN = 0.8
 # Beyond this the motion is a mismatch and not a hand.
 MOST_SHIFT = 0.35
 LEAST_INLIERS = 24
@@ -83,10 +84,16 @@ def find_motion(frame: Look, anchor: Look, neighbour: Look, neighbour_motion: Mo
     if best_score > 1 - LEAST_GAIN:
         return best
     for candidate in candidates(frame, anchor, neighbour, neighbour_motion):
-        if candidate is not None and plausible(candidate, anchor):
-            score = agreement(frame, anchor, candidate)
-            if score > best_score:
-                best, best_score = candidate, score
+        if candidate is None or not plausible(candidate, anchor):
+            continue
+        score = agreement(frame, anchor, candidate)
+        if score > best_score:
+            best, best_score = candidate, score
+        if (
+            score > CERTAIN
+            and corner_shift(candidate, *anchor.gray.shape[::-1]) < STILL_PIXELS * anchor.scale
+        ):
+            break  # from a tripod: what else could be tried costs most of the time, and finds the same
     return best
 
 

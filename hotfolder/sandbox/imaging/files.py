@@ -15,6 +15,8 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
 SEARCH_EDGE = 1024
+ORIENTATION = 0x0112
+SIDEWAYS = (5, 6, 7, 8)
 
 
 class Unsuitable(Exception):
@@ -44,13 +46,16 @@ def load(path: Path, *, long_edge: int | None = None) -> Photo:
         with Image.open(path) as opened:
             exif = exif_tags(opened)
             profile = opened.info.get("icc_profile")
+            size = opened.size
+            # A JPEG is decoded at a half, a quarter or an eighth, as long as that is large enough.
+            opened.draft(None, fitting(size, long_edge))
             upright = ImageOps.exif_transpose(opened)
             pixels = np.asarray(upright.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unsuitable(f"{path.name} can't be read as a picture ({error})") from error
     return Photo(
         name=path.name,
-        size=(pixels.shape[1], pixels.shape[0]),
+        size=(size[1], size[0]) if exif.get(ORIENTATION) in SIDEWAYS else size,
         pixels=shrink(pixels, long_edge),
         icc_profile=profile if isinstance(profile, bytes) else None,
         exif=exif,
@@ -69,11 +74,18 @@ def exif_tags(opened: Image.Image) -> dict[int, Any]:
 def shrink(pixels: Picture, long_edge: int | None) -> Picture:
     """The same array, or a smaller one whose longer side is `long_edge`. Never enlarges."""
     height, width = pixels.shape[:2]
-    if long_edge is None or max(height, width) <= long_edge:
+    size = fitting((width, height), long_edge)
+    if size == (width, height):
         return pixels
-    scale = long_edge / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def fitting(size: tuple[int, int], long_edge: int | None) -> tuple[int, int]:
+    """`size`, (width, height), or a smaller one of that shape whose longer side is `long_edge`."""
+    if long_edge is None or max(size) <= long_edge:
+        return size
+    scale = long_edge / max(size)
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def resize(plane: Plane, shape: tuple[int, int]) -> Plane:
