@@ -17,7 +17,7 @@ from hotfolder.inbox.events import InboxEvent, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tables import FileRole, Job
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet, Photo
@@ -76,8 +76,8 @@ class Intake:
             return await self._accept_shoot(place, found)
         earlier = await tools.desk(tools.store.latest_of_folder, *place)
         if earlier is not None:
-            photos = await tools.photos(earlier)
-            why = straggler(found, earlier, len(photos))
+            files = await tools.desk(tools.store.files, earlier.id)
+            why = straggler(found, earlier, sum(file.role == FileRole.PHOTO for file in files))
             if why:
                 return self._hold(place, why)
         await self.engine.submit(await asyncio.to_thread(new_job, inbox, found, self.rulebook(inbox)))

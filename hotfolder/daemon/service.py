@@ -15,6 +15,7 @@ from typing import Any
 from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
+from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import clear_leftovers, make_folders, places_of
 from hotfolder.daemon.following import (
     JOBS_PER_MERGE,
@@ -125,6 +126,7 @@ class Daemon:
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
         )
         self.intake = Intake(self.engine, self.live.rulebook, self.clock)
+        self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self.reporter = Reporter(
             self.tools, self.inboxes, self.intake, self.telling, self.live, self.clock, os.getpid()
@@ -180,6 +182,7 @@ class Daemon:
             known_place=met_at,
             rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.claimed, name),
+            tell=partial(self.early.see, name),
             settings=inbox_settings(self.settings),
             decoder=self.decoder,
             clock=self.clock,
@@ -228,6 +231,7 @@ class Daemon:
             await asyncio.gather(*tasks, stopping, idle, return_exceptions=True)
             if self.tools.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
+            await self.early.close()
             await self.engine.drain()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)

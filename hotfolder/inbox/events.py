@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hotfolder.inbox.snapshot import Notice
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.sets import BracketSet
+from hotfolder.rules.sets import BracketSet, Photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,17 @@ class SetRefused:
 
 
 InboxEvent = SetReady | SetRefused
+
+
+@dataclass(frozen=True, slots=True)
+class SetArriving:
+    """A set that hasn't settled yet. `photos` are complete, each by itself; `photo_count` are there in all.
+    Said again at every look."""
+
+    project: str
+    folder: str
+    photos: tuple[Photo, ...]
+    photo_count: int
 
 
 @dataclass(frozen=True, slots=True)

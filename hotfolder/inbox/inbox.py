@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from hotfolder import log
@@ -17,20 +16,20 @@ from hotfolder.inbox.events import (
     InboxEvent,
     InboxOutlook,
     InboxSettings,
+    SetArriving,
     SetReady,
     SetRefused,
 )
 from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.ledger import Ledger
+from hotfolder.inbox.looking import Claimed, Deliver, RuleFor, Tell, look_at, tell_nobody
 from hotfolder.inbox.photos import PhotoBook
 from hotfolder.inbox.root import Root, RootStanding
-from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
 from hotfolder.inbox.verdicts import Pace, Ready, Refused
 from hotfolder.inbox.watch import Hints, Watcher
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.rules.routing import SettleRule
-from hotfolder.rules.sets import BracketSet
+from hotfolder.rules.sets import BracketSet, Photo
 
 _STALLED_SECONDS = 30.0
 """A look that takes longer means that the share or the disk doesn't answer."""
@@ -38,10 +37,6 @@ _GATHER_SECONDS = 0.1
 """How long to go on listening after a first hint: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
 _TROUBLE_SECONDS = 5.0
-
-RuleFor = Callable[[str, str, int], SettleRule]
-Claimed = Callable[[str, str], frozenset[str]]
-Deliver = Callable[[InboxEvent], Awaitable[None]]
 
 
 class Inbox:
@@ -52,7 +47,8 @@ class Inbox:
     photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
     `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
     was when it was last met. `beat` is called while the looking goes on, or waits for a share that doesn't
-    answer. The decoder stays the caller's to close.
+    answer. `tell` hears of sets that still arrive, except for flat drops. The decoder stays the caller's to
+    close.
     """
 
     def __init__(
@@ -63,6 +59,7 @@ class Inbox:
         first_start: bool,
         known_place: tuple[int, int] | None = None,
         beat: Callable[[], None] = lambda: None,
+        tell: Tell = tell_nobody,
         rule_for: RuleFor,
         claimed: Claimed,
         settings: InboxSettings,
@@ -74,6 +71,7 @@ class Inbox:
         self._claimed = claimed
         self._settings = settings
         self._beat = beat
+        self._tell = tell
         self._clock = clock
         self._root = Root(path, marker_id, first_start=first_start, known_place=known_place)
         self._bare = BareFolders()
@@ -174,7 +172,8 @@ class Inbox:
             return None
         key, file = waiting
         try:
-            await self._book.judge(self._path_of(key, file), file.identity)
+            # What a photo shows decides only where photos are yet to be sorted into sets.
+            await self._book.judge(self._path_of(key, file), file.identity, closely=not key[1])
             self._take_trouble("")
         except LocalTrouble as error:
             self._take_trouble(error.message)
@@ -221,13 +220,18 @@ class Inbox:
                 self._full_at = now + self._settings.scan_seconds
             standing, snapshot = await self._look_patiently(scope, now)
             self._take_standing(standing, now)
-            return () if snapshot is None else self._take(snapshot, now)
+            if snapshot is None:
+                return ()
+            decided = self._take(snapshot, now)
+        for arriving in self._arriving(snapshot):
+            await self._tell(arriving)
+        return decided
 
     async def _look_patiently(
         self, scope: frozenset[SetKey] | None, now: float
     ) -> tuple[RootStanding, Snapshot | None]:
         """Look in a thread. A stalled share can hold it for hours: the inbox is degraded meanwhile."""
-        looking = asyncio.ensure_future(asyncio.to_thread(_look_at, self._root, scope, self._bare, now))
+        looking = asyncio.ensure_future(asyncio.to_thread(look_at, self._root, scope, self._bare, now))
         try:
             while not (await asyncio.wait({looking}, timeout=_STALLED_SECONDS))[0]:
                 self._beat()
@@ -260,6 +264,9 @@ class Inbox:
             pace_of=self._pace,
             claimed=self._claimed,
             judgement_of=lambda key, file: self._book.judgement(self._path_of(key, file), file.identity),
+            was_unfinished=lambda key, file: self._book.was_unfinished(
+                self._path_of(key, file), file.identity
+            ),
         )
         if snapshot.scope is None:
             self._looked = True
@@ -272,6 +279,18 @@ class Inbox:
         self._undelivered += len(decided)
         return tuple(self._event(key, verdict) for key, verdict in decided)
 
+    def _arriving(self, snapshot: Snapshot) -> list[SetArriving]:
+        found = []
+        for key, seen in snapshot.folders.items():
+            verdict = None if seen.flat else self._ledger.arriving(key)
+            if verdict is not None:
+                photos = tuple(self._photo(key, file) for file in verdict.complete)
+                found.append(SetArriving(*key, photos, verdict.photo_count))
+        return found
+
+    def _photo(self, key: SetKey, file: SeenFile) -> Photo:
+        return self._book.photo(self._path_of(key, file), file.identity)
+
     def _pace(self, key: SetKey, photo_count: int) -> Pace:
         rule = self._rule_for(*key, max(1, photo_count))
         quiet = rule.quiet_seconds if rule.quiet_seconds is not None else self._settings.quiet_seconds
@@ -282,7 +301,7 @@ class Inbox:
         if isinstance(verdict, Refused):
             files = tuple(self._path_of(key, file) for file in verdict.files)
             return SetRefused(self._path, project, folder, files, verdict.reason, verdict.hint)
-        photos = tuple(self._book.photo(self._path_of(key, file), file.identity) for file in verdict.photos)
+        photos = tuple(self._photo(key, file) for file in verdict.photos)
         companions = tuple(self._path_of(key, file) for file in verdict.companions)
         found = BracketSet(self._path, project, folder, photos, companions, verdict.approved)
         return SetReady(found)
@@ -295,20 +314,3 @@ class Inbox:
 
     def _path_of(self, key: SetKey, file: SeenFile) -> Path:
         return self._path / key[0] / key[1] / file.name
-
-
-def _look_at(
-    root: Root, scope: frozenset[SetKey] | None, bare: BareFolders, now: float
-) -> tuple[RootStanding, Snapshot | None]:
-    """Scan between two checks of the root, since a share whose server dies can list empty, with success."""
-    before = root.check()
-    if before.degraded:
-        return before, None
-    try:
-        snapshot = scan(root.path, bare, now) if scope is None else scan_folders(root.path, scope)
-    except OSError as error:
-        return RootStanding(degraded=f"The inbox {root.path} can't be read: {error.strerror or error}."), None
-    after = root.check()
-    if after.degraded or after.place != before.place:
-        return after, None
-    return replace(after, marker_made=before.marker_made or after.marker_made), snapshot

@@ -33,6 +33,7 @@ class Ledger:
         pace_of: Callable[[SetKey, int], Pace],
         claimed: Callable[[str, str], frozenset[str]],
         judgement_of: Callable[[SetKey, SeenFile], Judgement | None],
+        was_unfinished: Callable[[SetKey, SeenFile], bool],
     ) -> Decided:
         """Enter what was seen; the sets that are now ready or refused, each said once."""
         if snapshot.scope is None:
@@ -56,6 +57,7 @@ class Ledger:
                 pace_of=partial(pace_of, key),
                 claimed=names,
                 judgement_of=partial(judgement_of, key),
+                was_unfinished=partial(was_unfinished, key),
             )
             self._states[key] = state
             self._enter(key, seen, verdict, left_out(state, names))
@@ -109,6 +111,11 @@ class Ledger:
         """When the next set is due; infinity if none ever is."""
         looks = (verdict.look_at for verdict in self._verdicts.values() if verdict.look_at is not None)
         return min(looks, default=float("inf"))
+
+    def arriving(self, key: SetKey) -> Waiting | None:
+        """What is thought of a set that has complete photos and may still get others; None for any other."""
+        verdict = self._verdicts.get(key)
+        return verdict if verdict is not None and verdict.complete else None
 
     def notices(self) -> tuple[Notice, ...]:
         """What is left alone, and why."""

@@ -39,13 +39,20 @@ class PhotoBook:
         stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
         return None if stale and entry.judgement.standing is Standing.UNFINISHED else entry.judgement
 
-    async def judge(self, path: Path, identity: FileIdentity) -> None:
-        """Read and decode it, having seen it in that state. Raises LocalTrouble when nothing can be read now.
+    def was_unfinished(self, path: Path, identity: FileIdentity) -> bool:
+        """Whether another state of this file was read and was not whole: it is growing."""
+        entry = self._entries.get(path)
+        growing = entry is not None and entry.judgement.standing is Standing.UNFINISHED
+        return growing and entry is not None and entry.identity != identity
+
+    async def judge(self, path: Path, identity: FileIdentity, *, closely: bool = True) -> None:
+        """Read it, having seen it in that state; `closely` where it matters what it shows. Raises
+        LocalTrouble when nothing can be read now.
 
         What is remembered counts only if a later scan sees that state still: a file that was replaced
         meanwhile has another ctime, and an old one never returns.
         """
-        judgement = await self._read(path)
+        judgement = await self._read(path, closely)
         self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
 
     def photo(self, path: Path, identity: FileIdentity) -> Photo:
@@ -72,9 +79,9 @@ class PhotoBook:
         """Forget every photo that isn't among `paths`."""
         self._entries = {path: entry for path, entry in self._entries.items() if path in paths}
 
-    async def _read(self, path: Path) -> Judgement:
+    async def _read(self, path: Path, closely: bool) -> Judgement:
         try:
-            facts = await self._decoder.inspect(path, self.limits)
+            facts = await self._decoder.inspect(path, self.limits, closely=closely)
         except NotWhole as error:
             return Judgement(Standing.UNFINISHED, reason=error.message, hint=error.hint)
         except NeverUsable as error:

@@ -29,6 +29,8 @@ _EARLY_SECONDS = 2.0
 
 
 JudgementOf = Callable[[SeenFile], Judgement | None]
+WasUnfinished = Callable[[SeenFile], bool]
+"""Whether an earlier state of this file was read, and was not whole."""
 
 
 def settle(
@@ -39,6 +41,7 @@ def settle(
     pace_of: Callable[[int], Pace],
     claimed: frozenset[str],
     judgement_of: JudgementOf,
+    was_unfinished: WasUnfinished = lambda _: False,
 ) -> tuple[SetState, Verdict]:
     """One look at one set. `now` is monotonic; `claimed` names belong to running jobs and are left out;
     `pace_of` takes the number of photos that remain.
@@ -55,7 +58,8 @@ def settle(
     state = SetState(changed_at, files, given)
     if not (free.photos or free.temporaries or free.obstacles):
         return state, Nothing()  # nothing to pace: an emptied folder is looked at for as long as it is there
-    verdict = _judge(state, free, now, pace_of(len(free.photos)), judgement_of)
+    pace = pace_of(len(free.photos))
+    verdict = _judge(_Look(state, free, now, pace, judgement_of, was_unfinished))
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
@@ -127,20 +131,16 @@ def _all_files(seen: SetFolder) -> tuple[SeenFile, ...]:
     return (*seen.photos, *seen.companions, *seen.temporaries, *ready)
 
 
-def _judge(state: SetState, free: SetFolder, now: float, pace: Pace, judgement_of: JudgementOf) -> Verdict:
-    count = len(free.photos)
+def _judge(look: _Look) -> Verdict:
+    free = look.free
     blocking = next((obstacle for obstacle in free.obstacles if obstacle.blocks), None)
-    gives_up_at = state.changed_at + pace.give_up_seconds
     if free.temporaries:
-        return _transfer_under_way(free, now, gives_up_at)
+        return _transfer_under_way(free, look.now, look.gives_up_at)
     if blocking is not None:
-        return Waiting(count, blocking.notice.text, may_proceed=False)
+        return Waiting(len(free.photos), blocking.notice.text, may_proceed=False)
     if not free.photos:
         return Nothing()
-    look = _Look(state, free, now, pace, judgement_of)
-    if now >= look.quiet_at:
-        return look.when_quiet(gives_up_at)
-    return look.before_quiet()
+    return look.when_quiet() if look.now >= look.quiet_at else look.before_quiet()
 
 
 def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verdict:
@@ -157,19 +157,27 @@ def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verd
 
 
 class _Look:
-    """One look at a set that has photos and no transfer under way."""
+    """One look at a set. What it finds is for a set that has photos and no transfer under way."""
 
     def __init__(
-        self, state: SetState, free: SetFolder, now: float, pace: Pace, judgement_of: JudgementOf
+        self,
+        state: SetState,
+        free: SetFolder,
+        now: float,
+        pace: Pace,
+        judgement_of: JudgementOf,
+        was_unfinished: WasUnfinished,
     ) -> None:
         self._state = state
-        self._free = free
-        self._now = now
+        self.free = free
+        self.now = now
         self._pace = pace
+        self._was_unfinished = was_unfinished
         self.quiet_at = state.changed_at + max(TWO_LOOKS_SECONDS, pace.quiet_seconds)
+        self.gives_up_at = state.changed_at + pace.give_up_seconds
         self._judgements = [(file, judgement_of(file)) for file in free.photos]
 
-    def when_quiet(self, gives_up_at: float) -> Verdict:
+    def when_quiet(self) -> Verdict:
         """Every file has been unchanged for the quiet time."""
         count = len(self._judgements)
         unusable = self._having(Standing.UNUSABLE)
@@ -181,45 +189,52 @@ class _Look:
         unfinished = self._having(Standing.UNFINISHED)
         if not unfinished:
             return self._ready()
-        if self._now >= gives_up_at:
+        if self.now >= self.gives_up_at:
             return self._refused(unfinished)
-        return Waiting(count, unfinished[0].reason, look_at=gives_up_at)
+        return Waiting(count, unfinished[0].reason, look_at=self.gives_up_at)
 
     def before_quiet(self) -> Verdict:
         """Photos are read early, so that quiet is all that is waited for; a hurried set may start at once."""
         count = len(self._judgements)
         hurried = self._hurried()
-        # Reading a growing file again and again costs more than it brings, unless somebody is in a hurry.
-        patience = TWO_LOOKS_SECONDS if hurried else max(TWO_LOOKS_SECONDS, self._early_seconds())
-        due_at = {file: self._state.files[file.name].since + patience for file in self._free.photos}
+        due_at = {
+            file: self._state.files[file.name].since + self._patience(file, hurried)
+            for file in self.free.photos
+        }
         if hurried and self._all_complete(due_at):
             return self._ready()
         to_judge = tuple(
-            file for file, judgement in self._judgements if judgement is None and due_at[file] <= self._now
+            file for file, judgement in self._judgements if judgement is None and due_at[file] <= self.now
         )
-        looks = [self.quiet_at, *(at for at in due_at.values() if at > self._now)]
+        looks = [self.quiet_at, *(at for at in due_at.values() if at > self.now)]
         return Waiting(
             count,
             self._reason(),
             look_at=min(looks),
             to_judge=to_judge,
+            complete=tuple(
+                file
+                for file, judgement in self._judgements
+                if is_whole(judgement) and due_at[file] <= self.now
+            ),
             quiet_from=self._state.changed_at,
             quiet_seconds=self._pace.quiet_seconds,
         )
 
-    def _early_seconds(self) -> float:
-        return min(_EARLY_SECONDS, self._pace.quiet_seconds / 2)
+    def _patience(self, file: SeenFile, hurried: bool) -> float:
+        """For how long a photo must not have changed before it is read."""
+        # Reading a growing file again and again costs more than it brings, unless somebody is in a hurry.
+        if hurried or not self._was_unfinished(file):
+            return TWO_LOOKS_SECONDS
+        return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self._pace.quiet_seconds / 2))
 
     def _hurried(self) -> bool:
         expected = self._pace.expected_photos
-        signalled = self._free.signal() is not None
-        return signalled or (expected is not None and len(self._free.photos) == expected)
+        signalled = self.free.signal() is not None
+        return signalled or (expected is not None and len(self.free.photos) == expected)
 
     def _all_complete(self, due_at: Mapping[SeenFile, float]) -> bool:
-        return all(
-            judgement is not None and judgement.standing is Standing.WHOLE and due_at[file] <= self._now
-            for file, judgement in self._judgements
-        )
+        return all(is_whole(judgement) and due_at[file] <= self.now for file, judgement in self._judgements)
 
     def _reason(self) -> str:
         count = len(self._judgements)
@@ -236,7 +251,7 @@ class _Look:
         ]
 
     def _ready(self) -> Ready:
-        free = self._free
+        free = self.free
         ready = free.signal() if free.flat else free.ready
         signal = (ready,) if ready is not None else ()
         return Ready(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
@@ -245,7 +260,11 @@ class _Look:
         more = (
             f" So it is with {len(bad) - 1} more of {_photos(len(self._judgements))}." if len(bad) > 1 else ""
         )
-        return Refused(_all_files(self._free), bad[0].reason + more, bad[0].hint)
+        return Refused(_all_files(self.free), bad[0].reason + more, bad[0].hint)
+
+
+def is_whole(judgement: Judgement | None) -> bool:
+    return judgement is not None and judgement.standing is Standing.WHOLE
 
 
 def _photos(count: int) -> str:

@@ -64,7 +64,8 @@ class Nothing:
 class Waiting:
     """Not yet. `to_judge` photos are to be decoded now; `look_at` is when time alone may change the verdict.
 
-    `quiet_from` is set while only the quiet time is missing. `may_proceed` is False for what a person must
+    `complete` are the photos that are whole, each by itself, while others may still come. `quiet_from` is set
+    while only the quiet time is missing. `may_proceed` is False for what a person must
     mend.
     """
 
@@ -72,6 +73,7 @@ class Waiting:
     reason: str
     look_at: float | None = None
     to_judge: tuple[SeenFile, ...] = ()
+    complete: tuple[SeenFile, ...] = ()
     quiet_from: float | None = None
     quiet_seconds: float = 0.0
     may_proceed: bool = True

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 CANCEL_AGAIN_SECONDS = 0.25
 
 
-async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel `tasks`, and return when all have ended.
 
     Before Python 3.13 a task group swallows a cancellation that comes while it ends its own tasks after an
@@ -22,7 +23,7 @@ async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
         _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
 
 
-async def ended(step: asyncio.Task[None]) -> None:
+async def ended(step: asyncio.Task[Any]) -> None:
     """Cancel `step` and wait for it, however often whoever waits is cancelled meanwhile."""
     while not step.done():
         step.cancel()

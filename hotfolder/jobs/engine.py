@@ -22,7 +22,7 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
 from hotfolder.jobs.tables import HOLDING, CallState, Job
-from hotfolder.jobs.tools import NORMAL, Tools
+from hotfolder.jobs.tools import NORMAL, Tools, place_of
 from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.names import safe_name
 
@@ -33,7 +33,8 @@ BEAT_SECONDS = 10.0
 LEAVE_SECONDS = 5.0
 """How soon a job that waits for a budget or for the end of a pause asks again."""
 
-Step = Callable[[Tools, Job], Awaitable[None]]
+Step = Callable[[Tools, Job], Awaitable[Job]]
+"""Returns the job as the step has left it."""
 
 STEPS: Mapping[State, Step] = {
     State.QUEUED: uploading.begin,
@@ -72,7 +73,7 @@ class Engine:
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._steps: dict[str, asyncio.Task[None]] = {}
+        self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
         self._work = asyncio.Event()
         self._held_back = False
@@ -231,6 +232,7 @@ class Engine:
             finally:
                 self._running.pop(job.id, None)
                 self.stuck_since.pop(job.id, None)
+                self.tools.known_files.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
                 self._let_go(job)
@@ -247,17 +249,18 @@ class Engine:
             raise
         finally:
             self._steps.pop(job.id, None)
-        if not step.cancelled():
-            step.result()
-        return await self._fresh(job)
+        left = None if step.cancelled() else step.result()
+        return left or await self._fresh(job)
 
-    async def _patiently(self, job: Job) -> None:
+    async def _patiently(self, job: Job) -> Job | None:
+        """The job as the step has left it; None where a bad world was waited out."""
         try:
-            await self._attempt(job)
+            return await self._attempt(job)
         except BadWorld as error:
             await self._wait_out(job, error)
+            return None
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, job: Job) -> Job:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
         if job.cancelled_by and State(job.state) in ASKS_API and not await self._owes(job.id):
@@ -268,16 +271,17 @@ class Engine:
                 hint="It goes on by itself once hotfolder runs against that API again.",
             )
         try:
-            await STEPS[State(job.state)](self.tools, job)
+            left = await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:
             await self.tools.confirm_gone(job)
-            await self._move(job, Event.WITHDRAW, error)
+            left = await self._move(job, Event.WITHDRAW, error)
         except BadJob as error:
-            await self._move(job, Event.REFUSE, error)
+            left = await self._move(job, Event.REFUSE, error)
         except OutcomeUnknown as error:
-            await self._move(job, Event.HALT, error)
+            left = await self._move(job, Event.HALT, error)
         self.stuck_since.pop(job.id, None)
         self._failures.pop(job.id, None)
+        return left
 
     async def _fresh(self, job: Job) -> Job:
         """The job as it is now, as soon as the store can be read."""
@@ -292,10 +296,11 @@ class Engine:
                 await tools.clock.sleep(backoff_seconds(min(failures, 5)))
         raise AssertionError("count() never ends")
 
-    async def _move(self, job: Job, event: Event, error: HotfolderError) -> None:
+    async def _move(self, job: Job, event: Event, error: HotfolderError) -> Job:
         logger.warning("job_diverted", event_name=event, reason=error.message)
         changes = {"reason": error.message, "hint": error.hint}
-        await self.tools.desk(self.tools.store.advance, job.id, event, self.tools.clock.now(), **changes)
+        tools = self.tools
+        return await tools.desk(tools.store.advance, job.id, event, tools.clock.now(), **changes)
 
     async def _wait_out(self, job: Job, error: BadWorld) -> None:
         """Say why the job doesn't move. The gate decides when the API is asked again; a local trouble, or
@@ -326,7 +331,3 @@ class Engine:
 
 def any_there(folder: Path, names: Collection[str]) -> bool:
     return any((folder / name).exists() for name in names)
-
-
-def place_of(job: Job) -> tuple[str, str, str]:
-    return (job.inbox, job.project, job.folder)

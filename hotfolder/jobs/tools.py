@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble
@@ -18,6 +19,7 @@ from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.outbox.sharing import Sharing
@@ -27,6 +29,9 @@ from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
+
+if TYPE_CHECKING:
+    from hotfolder.jobs.groups import OpenGroup
 
 Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity]], None]
 """Takes inbox, project, folder and the photos by name; raises SetChanged unless exactly they are there."""
@@ -56,11 +61,15 @@ class Places:
 
     def inbox(self, job: Job) -> Path:
         """Raises LocalTrouble where the settings don't name that inbox any more."""
+        return self.inbox_named(job.inbox)
+
+    def inbox_named(self, name: str) -> Path:
+        """As `inbox`."""
         try:
-            return self.inboxes[job.inbox]
+            return self.inboxes[name]
         except KeyError:
             raise LocalTrouble(
-                f"the inbox {job.inbox}, where this set was dropped, is not in the settings any more",
+                f"the inbox {name}, where this set was dropped, is not in the settings any more",
                 hint="Put it back into the settings until its sets are done; they go on by themselves.",
             ) from None
 
@@ -70,6 +79,14 @@ class Places:
 
     def sharing(self, job: Job) -> Sharing:
         return Sharing.of(self.inbox(job))
+
+
+Place = tuple[str, str, str]
+"""Where a set lies: the inbox's name, the project's folder, the set's folder."""
+
+
+def place_of(job: Job) -> Place:
+    return (job.inbox, job.project, job.folder)
 
 
 Rank = tuple[int, str, str]
@@ -225,10 +242,22 @@ class Tools:
     paying: set[asyncio.Task[None]] = field(default_factory=set)
     merges_took: deque[float] = field(default_factory=lambda: deque(maxlen=16))
     polling: int = 0
+    early: dict[Place, OpenGroup] = field(default_factory=dict)
+    """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
+    known_files: dict[str, list[JobFile]] = field(default_factory=dict)
+    """Of the jobs under way, until their originals are filed: only then does what the store says change."""
+
+    async def files(self, job: Job) -> list[JobFile]:
+        """A job's files: photos in the order they are sent, then companions."""
+        if job.state == State.FILING:
+            return await self.desk(self.store.files, job.id)
+        if job.id not in self.known_files:
+            self.known_files[job.id] = await self.desk(self.store.files, job.id)
+        return self.known_files[job.id]
 
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""
-        return [file for file in await self.desk(self.store.files, job.id) if file.role == FileRole.PHOTO]
+        return [file for file in await self.files(job) if file.role == FileRole.PHOTO]
 
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""

@@ -42,14 +42,16 @@ class Decoder:
         """The worker's process id, None while there is none."""
         return self._worker.pid if self._worker is not None else None
 
-    async def inspect(self, path: Path, limits: PictureLimits) -> PictureFacts:
+    async def inspect(self, path: Path, limits: PictureLimits, *, closely: bool = True) -> PictureFacts:
         """As `pictures.inspect.inspect`, in the worker. Raises `NotWhole` or `NeverUsable`, and
         `LocalTrouble` when no worker can be started, whatever the picture.
 
         A worker that dies is replaced and the picture tried once more, since something else may have taken
         the memory; a picture that takes two workers with it is `NeverUsable`.
         """
-        return _facts(await self._answer(path, {"path": str(path), "limits": asdict(limits)}))
+        return _facts(
+            await self._answer(path, {"path": str(path), "limits": asdict(limits), "closely": closely})
+        )
 
     async def render(
         self, source: Path, target: Path, wanted: Rendering, limits: PictureLimits

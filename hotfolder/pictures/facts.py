@@ -22,10 +22,11 @@ class PictureFacts:
 
     `format` is "JPEG" or "PNG". `width` and `height` are as stored; `orientation` is EXIF's (1 to 8, 1
     without) and says how to turn them for display. `sha256` and `size_bytes` are of the file. `brightness`
-    is the mean luma, 0 (black) to 1 (white). `exposure_value` is EV100 from EXIF's aperture, time and ISO:
-    higher means a darker picture; None where EXIF lacks one of the three. `taken_at` is EXIF's text
-    ("2026:05:04 17:20:31"), or None. `capture` is all that EXIF says of the shot, None where it says neither
-    when nor how. `signature` tells what the picture shows, whatever its exposure.
+    is the mean luma, 0 (black) to 1 (white), None where nobody looked. `exposure_value` is EV100 from EXIF's
+    aperture, time and ISO: higher means a darker picture; None where EXIF lacks one of the three. `taken_at`
+    is EXIF's text ("2026:05:04 17:20:31"), or None. `capture` is all that EXIF says of the shot, None where
+    it says neither when nor how. `signature` tells what the picture shows, whatever its exposure; empty where
+    nobody looked.
     """
 
     format: str
@@ -34,7 +35,7 @@ class PictureFacts:
     orientation: int
     sha256: str
     size_bytes: int
-    brightness: float
+    brightness: float | None
     exposure_value: float | None = None
     taken_at: str | None = None
     capture: Capture | None = None

@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 
 from PIL import Image, ImageStat
 
-from hotfolder.pictures.exposure import read_exposure
+from hotfolder.pictures.exposure import Exposure, read_exposure
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.pictures.formats import (
     EXPORT_HINT,
@@ -27,17 +27,25 @@ from hotfolder.pictures.formats import (
     printable_name,
 )
 from hotfolder.pictures.signature import read_signature
-from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
+from hotfolder.pictures.whole import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 
 _READ_BYTES = 1024 * 1024
 DECODED_PIXELS = (200, 200)
 """What the decoder may shrink a JPEG to, to an eighth at the least: every byte is still read to the end, and
 brightness and signature look no closer."""
+GLANCE_BYTES = 65536
+"""How much of a JPEG's picture data is decoded where nobody needs to know what it shows."""
+_METADATA = frozenset({"exif", "xmp", "photoshop"})
 _COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
 
 
-def inspect(path: Path, *, limits: PictureLimits) -> PictureFacts:
-    """Read and fully decode the picture at `path`; the facts, the hash and the decode are of the same bytes.
+def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> PictureFacts:
+    """Read and decode the picture at `path`; the facts, the hash and the decode are of the same bytes.
+
+    With `closely` it is decoded to its end. Else only the beginning of a JPEG is, after the same walk to its
+    end: of files cut, overwritten or zero-filled on purpose, decoding finds none that the walk doesn't.
+    Brightness and signature are unknown then. A photo of which somebody may need the brightness, since its
+    metadata don't tell its exposure, is looked at closely in any case.
 
     Raises `NotWhole` when it can't be read to its end now, `NeverUsable` when waiting won't help; both are
     `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: call it
@@ -57,7 +65,7 @@ def inspect(path: Path, *, limits: PictureLimits) -> PictureFacts:
         raise NotWhole(
             f"{name} is not complete: the file breaks off before the picture's end.", hint=_COPY_HINT
         )
-    return _decode(name, kind, content, digest, limits)
+    return _decode(name, kind, content, digest, limits, closely)
 
 
 def _read(path: Path, name: str, limits: PictureLimits) -> tuple[bytes, str]:
@@ -67,17 +75,25 @@ def _read(path: Path, name: str, limits: PictureLimits) -> tuple[bytes, str]:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise NeverUsable(f"{name} is not a file.", hint="Drop the photo itself.")
-        content = bytearray()
-        digest = hashlib.sha256()
-        while piece := file.read(_READ_BYTES):
-            content += piece
-            digest.update(piece)
-            if len(content) > limits.size_bytes:
-                raise NeverUsable(
-                    f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is taken.",
-                    hint="Export the photo as JPEG at its normal size.",
-                )
-    return bytes(content), digest.hexdigest()
+        content = _content(file, facts.st_size, limits)
+    if content is None:
+        raise NeverUsable(
+            f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is taken.",
+            hint="Export the photo as JPEG at its normal size.",
+        )
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def _content(file: io.FileIO, size_bytes: int, limits: PictureLimits) -> bytes | None:
+    """All of it, in one piece where it isn't growing; None when it is too large."""
+    if size_bytes > limits.size_bytes:
+        return None
+    content = file.read(size_bytes + 1)
+    while piece := file.read(_READ_BYTES):
+        content += piece
+        if len(content) > limits.size_bytes:
+            return None
+    return content if len(content) <= limits.size_bytes else None
 
 
 def _recognise(name: str, content: bytes) -> str:
@@ -93,7 +109,9 @@ def _recognise(name: str, content: bytes) -> str:
     raise NotWhole(f"{name} does not begin like a JPEG or PNG picture.", hint=_COPY_HINT)
 
 
-def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLimits) -> PictureFacts:
+def _decode(
+    name: str, kind: str, content: bytes, digest: str, limits: PictureLimits, closely: bool
+) -> PictureFacts:
     try:
         with pixel_limit(limits.pixels):
             if kind == "PNG":
@@ -103,10 +121,12 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
                 if image.width * image.height > limits.pixels:
                     raise _too_many_pixels(name, limits)
                 width, height = image.size
-                if kind == "JPEG":
-                    image.draft(image.mode, DECODED_PIXELS)
-                image.load()
                 exposure = read_exposure(image)
+                glance = kind == "JPEG" and not closely and _tells_its_place(image, exposure)
+                if glance:
+                    _load_beginning(content)
+                else:
+                    _load(image)
                 return PictureFacts(
                     format=kind,
                     width=width,
@@ -114,11 +134,11 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
                     orientation=exposure.orientation,
                     sha256=digest,
                     size_bytes=len(content),
-                    brightness=_brightness(image),
+                    brightness=None if glance else _brightness(image),
                     exposure_value=exposure.exposure_value,
                     taken_at=exposure.taken_at,
                     capture=exposure.capture,
-                    signature=read_signature(image, exposure.orientation),
+                    signature="" if glance else read_signature(image, exposure.orientation),
                 )
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(name, limits) from error
@@ -129,6 +149,22 @@ def _decode(name: str, kind: str, content: bytes, digest: str, limits: PictureLi
         ) from error
     except (OSError, SyntaxError, ValueError, IndexError, KeyError, EOFError) as error:
         raise NotWhole(f"{name} is damaged and can't be decoded.", hint=_COPY_HINT) from error
+
+
+def _load(image: Image.Image) -> None:
+    if image.format == "JPEG":
+        image.draft(image.mode, DECODED_PIXELS)
+    image.load()
+
+
+def _load_beginning(content: bytes) -> None:
+    with Image.open(io.BytesIO(jpeg_beginning(content, GLANCE_BYTES)), formats=("JPEG",)) as image:
+        _load(image)
+
+
+def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
+    """Whether its place among a set's exposures is known, or of no use: it has no metadata to carry over."""
+    return exposure.exposure_value is not None or not _METADATA & image.info.keys()
 
 
 @contextmanager

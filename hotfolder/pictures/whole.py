@@ -47,6 +47,23 @@ def jpeg_reaches_its_end(content: bytes) -> bool:
                 position = found.start()
 
 
+def jpeg_beginning(content: bytes, scan_bytes: int) -> bytes:
+    """A JPEG of the first `scan_bytes` of a JPEG's picture data, behind all that comes before them."""
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker == _TEMPORARY or marker in _RESTARTS:
+            position += 2
+            continue
+        position += 2 + _segment_bytes(content, position + 2)
+        if marker == _START_OF_SCAN:
+            break
+    return content[: position + scan_bytes] + b"\xff\xd9"
+
+
 def png_reaches_its_end(content: bytes) -> bool:
     """Whether the closing chunk is there. Its content and checksums are the decoder's to judge."""
     return PNG_END in content

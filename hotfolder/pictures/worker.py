@@ -48,7 +48,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         if "rendering" in request:
             made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
             return {"rendered": asdict(made) if made is not None else None}
-        return {"facts": asdict(inspect(path, limits=limits))}
+        return {"facts": asdict(inspect(path, limits=limits, closely=request["closely"]))}
     except OSError as error:
         return {"trouble": f"{printable_name(path.name)} can't be rendered: {error.strerror or error}"}
     except NotWhole as error:

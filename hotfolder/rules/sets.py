@@ -37,8 +37,8 @@ class Photo:
     """One exposure, whole and readable when it was looked at.
 
     `path` is absolute and keeps the raw name. `exposure_value` is EV100 from EXIF (higher is darker), None
-    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white). `orientation`, `capture` and
-    `signature` are as in `PictureFacts`.
+    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody
+    looked. `orientation`, `capture` and `signature` are as in `PictureFacts`.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class Photo:
     format: str
     width: int
     height: int
-    brightness: float
+    brightness: float | None
     exposure_value: float | None = None
     orientation: int = 1
     capture: Capture | None = None
@@ -79,9 +79,10 @@ class BracketSet:
         return self.inbox / self.project / self.folder
 
     def middle(self) -> Photo:
-        """The middle exposure, whose metadata stands for the set: by exposure value, else by brightness."""
+        """The middle exposure, whose metadata stands for the set: by exposure value, else by
+        brightness, else by name."""
         if all(photo.exposure_value is not None for photo in self.photos):
             ordered = sorted(self.photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
         else:
-            ordered = sorted(self.photos, key=lambda photo: (photo.brightness, photo.path.name))
+            ordered = sorted(self.photos, key=lambda photo: (photo.brightness or 0.0, photo.path.name))
         return ordered[len(ordered) // 2]

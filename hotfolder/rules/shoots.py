@@ -133,7 +133,7 @@ def _as_grouped(photo: Photo) -> GroupingPhoto:
         name=photo.path.name,
         width=photo.width,
         height=photo.height,
-        brightness=photo.brightness,
+        brightness=0.5 if photo.brightness is None else photo.brightness,
         sha256=photo.sha256,
         orientation=photo.orientation,
         signature=photo.signature,

@@ -41,7 +41,7 @@ async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: S
     stopped = asyncio.Event()
 
     def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.PROJECT_CREATED:
+        if checkpoint is Checkpoint.GROUP_COMPLETE:
             stopped.set()
             raise ZeroDivisionError
 
@@ -61,7 +61,7 @@ async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Stu
     stopped = asyncio.Event()
 
     def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.PROJECT_CREATED:
+        if checkpoint is Checkpoint.GROUP_COMPLETE:
             stopped.set()
             raise ZeroDivisionError
 
@@ -73,6 +73,6 @@ async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Stu
         status = await asyncio.to_thread(
             studio.wait_until, lambda status: "settings" in str(status["jobs"]), 10
         )
-        assert status["jobs"][0]["state"] == "uploading"
+        assert status["jobs"][0]["state"] == "merging"
     studio.config.write_text(before)
     assert (await studio.until_idle(shop.access())).finished == 1

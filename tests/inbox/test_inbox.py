@@ -33,9 +33,9 @@ class CountingDecoder(Decoder):
         self.asked: list[str] = []
         self.meanwhile: Callable[[], object] = lambda: None
 
-    async def inspect(self, path: Path, limits: PictureLimits) -> PictureFacts:
+    async def inspect(self, path: Path, limits: PictureLimits, *, closely: bool = True) -> PictureFacts:
         self.asked.append(path.name)
-        facts = await super().inspect(path, limits)
+        facts = await super().inspect(path, limits, closely=closely)
         self.meanwhile()
         return facts
 
@@ -315,7 +315,7 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
         return scan(path, bare, now)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hotfolder.inbox.inbox.scan", scan_of_a_dying_share)
+        patch.setattr("hotfolder.inbox.looking.scan", scan_of_a_dying_share)
         assert await inbox.look() == ()
     assert inbox.outlook().degraded
     assert len(inbox.outlook().settling) == 1

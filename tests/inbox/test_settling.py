@@ -37,6 +37,7 @@ class Room:
     now: float = 0.0
     files: dict[str, int] = field(default_factory=dict)
     judgements: dict[str, Judgement | None] = field(default_factory=dict)
+    growing: set[str] = field(default_factory=set)
     claimed: set[str] = field(default_factory=set)
     ready_at: int | None = None
     folder: str = "r"
@@ -75,6 +76,7 @@ class Room:
             pace_of=lambda count: Pace(self.quiet, GIVE_UP, self.expected),
             claimed=frozenset(self.claimed),
             judgement_of=lambda file: self.judgements.get(file.name, WHOLE),
+            was_unfinished=lambda file: file.name in self.growing,
         )
         if isinstance(verdict, Ready | Refused):
             self.said.append(verdict)
@@ -132,8 +134,8 @@ def test_the_next_look_is_named_exactly() -> None:
     room.put("a.jpg")
     first = room.look()
     assert isinstance(first, Waiting)
-    assert first.look_at == 2.0  # to read the photo early
-    second = room.look(2.0)
+    assert first.look_at == 0.2  # to read the photo early
+    second = room.look(0.2)
     assert isinstance(second, Waiting)
     assert second.look_at == QUIET
 
@@ -149,6 +151,26 @@ def test_photos_are_asked_for_early_and_not_twice() -> None:
     third = room.look(1)
     assert isinstance(third, Waiting)
     assert third.to_judge == ()
+
+
+def test_a_photo_that_was_seen_growing_is_read_less_often() -> None:
+    """Each reading of half a photo is for nothing, so that it must rest for longer before the next one."""
+    room = Room(judgements={"a.jpg": None, "b.jpg": None}, growing={"a.jpg"})
+    room.put("a.jpg", "b.jpg")
+    room.look()
+    early, late = room.look(0.2), room.look(1.8)
+    assert isinstance(early, Waiting) and isinstance(late, Waiting)
+    assert [file.name for file in early.to_judge] == ["b.jpg"]
+    assert [file.name for file in late.to_judge] == ["a.jpg", "b.jpg"]
+
+
+def test_photos_are_complete_one_by_one_after_two_looks_that_agree() -> None:
+    room = Room(judgements={"b.jpg": UNFINISHED})
+    room.put("a.jpg", "b.jpg")
+    looks = [room.look(), room.look(0.1), room.look(0.1)]
+    assert [[file.name for file in look.complete] for look in looks] == [[], [], ["a.jpg"]]
+    room.put("a.jpg")
+    assert room.look(0.1).complete == ()
 
 
 def test_a_quiet_set_waits_for_its_photos_to_be_read() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,17 +84,47 @@ def test_brightness_runs_from_black_to_white(
     assert inspect(path, limits=LIMITS).brightness == pytest.approx(brightness, abs=0.01)
 
 
-def test_a_cut_jpeg_is_not_whole_and_the_sentence_names_it(encode: Encode, write: Write) -> None:
+@pytest.mark.parametrize("closely", [True, False])
+def test_a_cut_jpeg_is_not_whole_and_the_sentence_names_it(
+    encode: Encode, write: Write, closely: bool
+) -> None:
     content = encode("JPEG")
     with pytest.raises(NotWhole, match=r"^kitchen-2\.jpg is not complete"):
-        inspect(write("kitchen-2.jpg", content[:-9]), limits=LIMITS)
+        inspect(write("kitchen-2.jpg", content[:-9]), limits=LIMITS, closely=closely)
 
 
-def test_a_zero_filled_jpeg_is_not_whole(encode: Encode, write: Write) -> None:
+@pytest.mark.parametrize("closely", [True, False])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_a_zero_filled_jpeg_is_not_whole(encode: Encode, write: Write, kept: float, closely: bool) -> None:
     content = encode("JPEG", size=(256, 256))
-    cut = len(content) * 9 // 10
+    cut = int(len(content) * kept)
     with pytest.raises(NotWhole):
-        inspect(write("a.jpg", content[:cut] + bytes(len(content) - cut)), limits=LIMITS)
+        inspect(write("a.jpg", content[:cut] + bytes(len(content) - cut)), limits=LIMITS, closely=closely)
+
+
+def test_a_jpeg_that_cannot_be_decoded_is_not_whole_at_a_glance_either(encode: Encode, write: Write) -> None:
+    """Its markers lead to its end, but its first scan names a table that isn't there."""
+    content = bytearray(encode("JPEG"))
+    content[content.index(b"\xff\xda") + 6] = 0x33
+    for closely in (True, False):
+        with pytest.raises(NotWhole):
+            inspect(write("a.jpg", bytes(content)), limits=LIMITS, closely=closely)
+
+
+def test_a_glance_tells_all_but_what_the_picture_shows(encode: Encode, write: Write) -> None:
+    path = write("a.jpg", encode("JPEG", size=(640, 480)))
+    glance = inspect(path, limits=LIMITS, closely=False)
+    assert (glance.brightness, glance.signature) == (None, "")
+    close = inspect(path, limits=LIMITS)
+    assert replace(glance, brightness=close.brightness, signature=close.signature) == close
+
+
+def test_a_photo_with_metadata_but_no_exposure_is_looked_at_closely(encode: Encode, write: Write) -> None:
+    """Its brightness must tell which photo is the middle one, whose metadata are carried over."""
+    exif = Image.Exif()
+    exif[0x010E] = "a room"
+    facts = inspect(write("a.jpg", encode("JPEG", exif=exif)), limits=LIMITS, closely=False)
+    assert facts.brightness is not None and facts.signature
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])

@@ -28,8 +28,8 @@ async def purchases(tools: Tools, job: Job) -> list[Link]:
     return here
 
 
-async def back_to_missing(tools: Tools, job: Job) -> None:
+async def back_to_missing(tools: Tools, job: Job) -> Job:
     """Send a job whose purchases aren't all here back to the step that fetches them."""
     event = Event.MERGE if recipe_of(job).merge else Event.EDIT
     logger.warning("results_missing", folder=str(tools.places.results))
-    await tools.desk(tools.store.advance, job.id, event, tools.clock.now())
+    return await tools.desk(tools.store.advance, job.id, event, tools.clock.now())

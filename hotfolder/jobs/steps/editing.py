@@ -35,7 +35,7 @@ class Source:
     format: str
 
 
-async def edit(tools: Tools, job: Job) -> None:
+async def edit(tools: Tools, job: Job) -> Job:
     """Buy the operations in order, each unless it was bought before."""
     source = await first_source(tools, job)
     if source is None:
@@ -46,7 +46,9 @@ async def edit(tools: Tools, job: Job) -> None:
             results = await buy_once(tools, job, operation, key, source)
         first = results[0]
         source = Source(tools.places.results / first.file, first.sha256, first.format)
-    await tools.desk(tools.store.advance, job.id, Event.PUBLISH, tools.clock.now(), finished_at=iso(tools))
+    return await tools.desk(
+        tools.store.advance, job.id, Event.PUBLISH, tools.clock.now(), finished_at=iso(tools)
+    )
 
 
 def iso(tools: Tools) -> str:

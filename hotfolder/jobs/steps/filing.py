@@ -26,7 +26,7 @@ from hotfolder.rules.delivery import Originals
 logger = log.get("filing")
 
 
-async def file_originals(tools: Tools, job: Job) -> None:
+async def file_originals(tools: Tools, job: Job) -> Job:
     """Keep, archive or delete the set's originals. The room's folder stays in the inbox."""
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(tools, job) if rule is Originals.DELETE else ""
@@ -40,8 +40,11 @@ async def file_originals(tools: Tools, job: Job) -> None:
     await tell_in_receipt(tools, job, files, folder, doubt)
     pictures = await tools.desk(tools.store.pictures, job.id)
     reason = " ".join([*left_out(recipe_of(job), pictures), *([doubt] if doubt else [])])
-    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="")
+    job = await tools.desk(
+        tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint=""
+    )
     tools.passing(Checkpoint.JOB_ENDED)
+    return job
 
 
 async def archive(tools: Tools) -> Path:

@@ -21,7 +21,7 @@ FAILED_STATUSES = frozenset({"failed", "error"})
 """Not in the reference; taken to mean that the merge ended without a picture, and may have been charged."""
 
 
-async def merge(tools: Tools, job: Job) -> None:
+async def merge(tools: Tools, job: Job) -> Job:
     """Buy the merge unless it was bought before, and bring its picture home."""
     photos = await tools.photos(job)
     recipe = recipe_of(job)
@@ -29,13 +29,15 @@ async def merge(tools: Tools, job: Job) -> None:
     async with tools.locks.hold(key):
         call = await tools.desk(tools.ledger.known, key)
         if call is None and job.group_id is None:
-            await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
-            return
-        async with tools.slots.merges.turn(photo_rank(job)):
-            if call is None:
-                call = await buy(tools, job, key)
-            await bring_home(tools, call)
-    await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
+            return await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
+        if call is None or not await is_here(tools, call):
+            # The cluster is free for the next merge as soon as this one is done, not once it is here.
+            async with tools.slots.merges.turn(photo_rank(job)):
+                if call is None:
+                    call = await buy(tools, job, key)
+                url = await wait_until_completed(tools, call)
+            await bring_home(tools, call, url)
+    return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
 
 
 async def buy(tools: Tools, job: Job, key: str) -> Call:
@@ -69,22 +71,22 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
     return call
 
 
-async def bring_home(tools: Tools, call: Call) -> None:
-    """Wait for the merge and keep its picture. Nothing to do when it is here already."""
+async def is_here(tools: Tools, call: Call) -> bool:
+    """Whether the merge's picture lies in state/results/."""
     assert call.id is not None
-    if await all_here(tools, await tools.desk(tools.ledger.results, call.id)):
-        return
+    return await all_here(tools, await tools.desk(tools.ledger.results, call.id))
+
+
+async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
+    """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
+    assert call.id is not None
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
-        tools.polling += 1
-        try:
-            url = await wait_until_completed(tools, call)
-        finally:
-            tools.polling -= 1
         try:
             result = await fetch(tools, call, 0, url)
         except (Damaged, ResultGone) as error:
             logger.warning("result_not_usable", attempt=attempt, reason=str(error))
             await tools.clock.sleep(backoff_seconds(attempt))
+            url = await wait_until_completed(tools, call)
             continue
         await tools.desk(tools.ledger.keep, call.id, [result])
         tools.passing(Checkpoint.RESULTS_RECORDED)
@@ -105,6 +107,15 @@ async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
     if named is not None:
         return named
     limit_seconds = 0.0 if call.given_up else tools.merge_timeout_seconds
+    tools.polling += 1
+    try:
+        return await poll(tools, call, limit_seconds)
+    finally:
+        tools.polling -= 1
+
+
+async def poll(tools: Tools, call: Call, limit_seconds: float) -> SignedUrl:
+    """Look again and again, for as long as that; raises as `wait_until_completed` does."""
     began = tools.clock.monotonic()
     strange = ""
     while True:

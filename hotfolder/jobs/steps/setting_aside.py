@@ -17,13 +17,13 @@ from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.reasons import reason_text, write_reason
 
 
-async def set_aside(tools: Tools, job: Job) -> None:
+async def set_aside(tools: Tools, job: Job) -> Job:
     """Publish what was bought, move the originals to failed/, and say there what happened."""
     pictures = await deliver(tools, job) if await tools.photos(job) else []
     target = await move_files(tools, job, tools.places.failed / safe_name(job.project))
     links = await job_chain(tools, job)
     charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
-    names = [file.name for file in await tools.desk(tools.store.files, job.id)]
+    names = [file.name for file in await tools.files(job)]
     files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     text = reason_text(
@@ -40,8 +40,9 @@ async def set_aside(tools: Tools, job: Job) -> None:
     sharing = await asyncio.to_thread(tools.places.sharing, job)
     await asyncio.to_thread(write_reason, target, text, shared=sharing)
     tools.passing(Checkpoint.REASON_WRITTEN)
-    await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
+    job = await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
     tools.passing(Checkpoint.JOB_ENDED)
+    return job
 
 
 def ending(job: Job) -> str:

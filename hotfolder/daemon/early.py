@@ -1,0 +1,126 @@
+"""Early uploads: a photo goes up as soon as it is complete, while its set still arrives; the merge waits.
+
+Uploading is free, so nothing is lost when a set changes after all: its group is abandoned.
+What is on its way here is a cache. A job that finds its photos up takes the group over; else it sends them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hotfolder import log
+from hotfolder.errors import LocalTrouble, RuleRefused
+from hotfolder.inbox.events import SetArriving
+from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.groups import OpenGroup, Sending
+from hotfolder.jobs.tables import stamp
+from hotfolder.jobs.tools import Place
+from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.stager.operations import HdrOptions
+
+logger = log.get("early")
+
+AGAIN_SECONDS = 30.0
+"""After an upload that failed, so long until another one is tried for the same photos."""
+FORGET_SECONDS = 120.0
+"""A group of which nothing was heard for so long, and that no job is about to take, is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the API is told of a set before its photos."""
+
+    title: str
+    hdr: HdrOptions
+
+
+class Early:
+    """Opens groups for sets that still arrive, at most `most` at a time, and sends their photos."""
+
+    def __init__(self, engine: Engine, rulebook: Callable[[str], Rulebook], most: int) -> None:
+        self.engine = engine
+        self.tools = engine.tools
+        self.rulebook = rulebook
+        self.most = most
+        self._heard_at: dict[Place, float] = {}
+
+    async def see(self, inbox: str, arriving: SetArriving) -> None:
+        """Send what is complete of a set and isn't on its way yet. Never raises for what may go wrong."""
+        place = (inbox, arriving.project, arriving.folder)
+        if self.engine.claimed(*place):
+            return  # those photos came after their set's job, and may be held
+        now = self.tools.clock.monotonic()
+        photos = [
+            Sending(photo.path.name, photo.identity, photo.sha256, photo.format) for photo in arriving.photos
+        ]
+        self._forget_stale(now)
+        group = self.tools.early.get(place)
+        if group is not None and not self._usable(group, photos, arriving.photo_count):
+            self._drop(place)
+            group = None
+        if group is None:
+            group = await self._opened(place, arriving.photo_count)
+        if group is None:
+            return
+        if not group.failed:
+            self._heard_at[place] = now
+            for photo in photos:
+                if photo.name not in group.photos:
+                    group.send(photo)
+        elif now - self._heard_at[place] > AGAIN_SECONDS:
+            self._drop(place)
+
+    async def close(self) -> None:
+        """Stop whatever is on its way."""
+        groups = [self.tools.early.pop(place) for place in list(self.tools.early)]
+        await asyncio.gather(*(group.close() for group in groups))
+
+    def _usable(self, group: OpenGroup, photos: list[Sending], photo_count: int) -> bool:
+        return photo_count <= MOST_PHOTOS and group.part_of(photos)
+
+    async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
+        """A new group for the set, unless it is doubtful whether it will be merged."""
+        wish = wish_of(self.rulebook(place[0]), place, photo_count)
+        if wish is None or len(self.tools.early) >= self.most:
+            return None
+        try:
+            # A set whose folder had a job before may be held as a straggler of that one.
+            known = await self.tools.desk(self.tools.store.latest_of_folder, *place)
+        except LocalTrouble:
+            return None
+        if known is not None:
+            return None
+        rank = (1, stamp(self.tools.clock.now()), place[2])
+        group = self.tools.early[place] = OpenGroup(self.tools, place, wish.title, wish.hdr, rank)
+        logger.debug("group_opened_early", project=place[1], folder=place[2])
+        return group
+
+    def _drop(self, place: Place) -> None:
+        logger.info("early_group_abandoned", project=place[1], folder=place[2])
+        self.tools.early.pop(place).abandon()
+
+    def _forget_stale(self, now: float) -> None:
+        self._heard_at = {place: at for place, at in self._heard_at.items() if place in self.tools.early}
+        for place, heard_at in self._heard_at.items():
+            if now - heard_at > FORGET_SECONDS and not self.engine.claimed(*place):
+                self._drop(place)
+
+
+def wish_of(rulebook: Rulebook, place: Place, photo_count: int) -> Wish | None:
+    """What a set of so many photos, or more, will be merged with; None where that is refused or uncertain."""
+    wishes = set()
+    for count in range(photo_count, MOST_PHOTOS + 1):
+        try:
+            decided = plan(rulebook, place[1], place[2], count)
+        except RuleRefused:
+            if count == photo_count:
+                return None
+            continue
+        if decided.recipe.merge:
+            wishes.add(Wish(decided.project_title, decided.recipe.hdr))
+        elif count == photo_count:
+            return None
+    return wishes.pop() if len(wishes) == 1 else None
