@@ -56,6 +56,8 @@ def show(seen: Overview) -> None:
         console.print(
             Text(f"Paid calls are paused: {seen.paused}. `hotfolder resume` goes on.", style="yellow")
         )
+    if seen.schedule:
+        console.print(Text(f"Whatever has still to be sent {seen.schedule}."))
     if seen.settings_error:
         console.print(Text("The settings have an error, and those before it stay in force:", style="yellow"))
         console.print(Text(seen.settings_error, style="yellow"))

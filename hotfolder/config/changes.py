@@ -30,6 +30,8 @@ LIVE = frozenset(
         "limits.paid_calls_per_day",
         "limits.paid_calls_per_project",
         "limits.paid_calls_per_job",
+        "limits.upload_rate",
+        "schedule.active",
         "limits.photo_bytes",
         "limits.result_bytes",
         "limits.result_pixels",
@@ -120,6 +122,8 @@ def _value_change(name: str, before: object, after: object) -> str:
 def _said(value: object) -> str:
     if value is None or value == ():
         return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringCo
 from pydantic_core import PydanticCustomError
 
 from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.nearest import shown
 from hotfolder.rules.routes import Frozen
 
@@ -34,6 +35,28 @@ def _no_control(text: str) -> str:
 
 Folder = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
+]
+
+
+RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def _rate(value: object) -> object:
+    """`5MB/s` as bytes in a second; numbers pass."""
+    if not isinstance(value, str):
+        return value
+    found = RATE.fullmatch(value)
+    if found is None:
+        message = f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s"
+        raise PydanticCustomError("rate", "{message}", {"message": message})
+    return round(float(found[1]) * UNITS[found[2].lower()])
+
+
+Rate = Annotated[
+    int,
+    Field(strict=True, ge=10_000, le=10**11),
+    BeforeValidator(_rate, json_schema_input_type=int | str),
 ]
 
 
@@ -165,6 +188,11 @@ class Limits(Frozen):
     paid_calls_per_job: PaidCalls | None = Field(
         default=None, description="The most paid calls for one set; left out: no limit."
     )
+    upload_rate: Rate | None = Field(
+        default=None,
+        description="The most that all uploads together send: bytes in a second, or such as 5MB/s;"
+        " left out: no limit.",
+    )
     photo_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
         default=200 * MIB, description="The largest photo that is taken, in bytes."
     )
@@ -173,6 +201,31 @@ class Limits(Frozen):
     )
     result_pixels: Annotated[int, Field(strict=True, ge=1_000_000, le=1_000_000_000)] = Field(
         default=200_000_000, description="The largest result that is decoded, width times height in pixels."
+    )
+
+
+def _spans(value: object) -> object:
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise PydanticCustomError("hours", "{message}", {"message": 'hours are written like "22:00-06:00"'})
+    try:
+        return tuple(parse_span(text) for text in texts)
+    except ValueError as error:
+        raise PydanticCustomError("hours", "{message}", {"message": str(error)}) from None
+
+
+ActiveHours = Annotated[
+    tuple[Span, ...], BeforeValidator(_spans, json_schema_input_type=str | tuple[str, ...])
+]
+
+
+class Schedule(Frozen):
+    """When photos are sent, on a line that is needed for other things by day."""
+
+    active: ActiveHours = Field(
+        default=(),
+        description="Hours of the day, such as 22:00-06:00, or a list of them, by this computer's clock;"
+        " left out: always.",
     )
 
 

@@ -8,7 +8,18 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotfolder.config.items import Items, OwnTagItems
-from hotfolder.config.sections import Api, Deliver, Folder, Limits, Log, Notify, Results, Settle, Web
+from hotfolder.config.sections import (
+    Api,
+    Deliver,
+    Folder,
+    Limits,
+    Log,
+    Notify,
+    Results,
+    Schedule,
+    Settle,
+    Web,
+)
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
 
 
@@ -65,6 +76,7 @@ class Settings(BaseSettings):
     api: Api = Field(default=Api(), description="How the API is reached.")
     settle: Settle = Field(default=Settle(), description="When a folder counts as completely copied.")
     limits: Limits = Field(default=Limits(), description="How much happens at once.")
+    schedule: Schedule = Field(default=Schedule(), description="When photos are sent.")
     deliver: Deliver = Field(default=Deliver(), description="What is delivered, and under which names.")
     results: Results = Field(default=Results(), description="How long bought results are kept.")
     web: Web = Field(default=Web(), description="Pages for health checks and for Prometheus.")

@@ -17,6 +17,7 @@ from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.groups import OpenGroup, Sending
 from hotfolder.jobs.tables import stamp
 from hotfolder.jobs.tools import Place
+from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.stager.operations import HdrOptions
@@ -86,6 +87,8 @@ class Early:
         wish = wish_of(self.rulebook(place[0]), place, photo_count)
         if wish is None or len(self.tools.early) >= self.most:
             return None
+        if opens_at(self.tools.hours, self.tools.clock.now().astimezone()) is not None:
+            return None  # its job says until when it waits
         try:
             # A set whose folder had a job before may be held as a straggler of that one.
             known = await self.tools.desk(self.tools.store.latest_of_folder, *place)

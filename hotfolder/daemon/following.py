@@ -70,6 +70,8 @@ class Following:
         tools = self.engine.tools
         tools.budgets, tools.result_limits = budgets(settings), result_limits(settings)
         tools.merge_timeout_seconds = settings.api.merge_timeout_seconds
+        tools.throttle.bytes_per_second = settings.limits.upload_rate
+        tools.hours = settings.schedule.active
         tools.slots.resize(**slots(settings))
         self.engine.most_jobs = JOBS_PER_MERGE * settings.limits.merges
         log.set_level(settings.log.level)

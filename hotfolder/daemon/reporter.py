@@ -15,10 +15,12 @@ from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.jobs.allowance import waits_until
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.status import StatusLine, status_text, write_status
+from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.service.overview import SETTINGS, SETTLING, WORDS, Line, Overview, overview
 
@@ -76,7 +78,10 @@ class Reporter:
         trouble = tools.gate.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
         paused = await tools.desk(tools.store.paused)
-        news = await self._post("daemon", {"pid": self.pid, "trouble": told, "paused": paused})
+        opens = opens_at(tools.hours, self.clock.now().astimezone())
+        schedule = waits_until(opens) if opens is not None else ""
+        own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
+        news = await self._post("daemon", own)
         standing = self.live.standing
         told_rules = {"error": standing.error, "restart": list(standing.restart)}
         news |= await self._post(SETTINGS, told_rules)
@@ -158,6 +163,8 @@ def page(seen: Overview, inbox: str) -> str:
         )
     if seen.trouble:
         notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
+    if seen.schedule:
+        notices.insert(0, f"Whatever has still to be sent {seen.schedule}.")
     if seen.paused:
         notices.insert(0, f"Nothing is paid for just now: {seen.paused}.")
     return status_text(

@@ -52,6 +52,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.throttle import Throttle
 from hotfolder.stager.transport import Timeouts
 
 logger = log.get("daemon")
@@ -151,14 +152,15 @@ class Daemon:
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
         counts = self.telling.station.recorder
+        throttle = Throttle(self.clock, self.settings.limits.upload_rate)
         return Tools(
             origin=access.origin,
             places=places,
             store=self.store,
             ledger=self.ledger,
             desk=Desk(),
-            client=StagerClient(access.base_url, access.key, timeouts=timeouts),
-            storage=StorageClient(access.storage_hosts, timeouts=timeouts),
+            client=StagerClient(access.base_url, access.key, timeouts=timeouts, throttle=throttle),
+            storage=StorageClient(access.storage_hosts, timeouts=timeouts, throttle=throttle),
             decoder=self.decoder,
             gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
@@ -170,6 +172,8 @@ class Daemon:
             result_limits=result_limits(self.settings),
             merge_timeout_seconds=api.merge_timeout_seconds,
             budgets=budgets(self.settings),
+            throttle=throttle,
+            hours=self.settings.schedule.active,
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:

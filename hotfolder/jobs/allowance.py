@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 
 from sqlmodel import Session, col, func, select
 
 from hotfolder.errors import BadWorld
 from hotfolder.jobs.tables import Bulletin, Call, CallState, stamp
+from hotfolder.rules.hours import Hours, opens_at
 
 PAUSE = "pause"
 """The name of the bulletin that pauses everything paid while it is there."""
@@ -20,6 +21,21 @@ DAILY = "paid_calls_per_day"
 
 class NotAllowed(BadWorld):
     """No paid call may be made just now. Nothing is lost by waiting: it goes on by itself, or by `resume`."""
+
+
+class OutsideHours(NotAllowed):
+    """No photos are sent at this time of the day."""
+
+
+def refuse_outside(hours: Hours, now: datetime) -> None:
+    """Raise OutsideHours unless photos may be sent now, by the clock of this machine's own time zone."""
+    opens = opens_at(hours, now.astimezone())
+    if opens is not None:
+        raise OutsideHours(waits_until(opens), hint="schedule.active says when photos are sent.")
+
+
+def waits_until(opens: time) -> str:
+    return f"waits until {opens:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

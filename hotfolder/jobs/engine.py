@@ -145,10 +145,12 @@ class Engine:
     def all_stuck(self, seconds: float) -> bool:
         """Whether every job under way has met nothing but a bad world for so many seconds."""
         now = self.tools.clock.monotonic()
+        # Where all places are taken, those behind them can't move either.
+        full = len(self._running) >= self.most_jobs
         blocked = self.tools.gate.bad_seconds() >= seconds
         return all(
             blocked or now - self.stuck_since.get(job_id, now) >= seconds
-            for job_id in (*self._waiting, *self._running)
+            for job_id in (*(() if full else self._waiting), *self._running)
         )
 
     def any_stuck(self) -> bool:

@@ -7,12 +7,13 @@ exactly the photos that were sent into it, or for none: then it is abandoned, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hotfolder.errors import BadJob, BadWorld, HotfolderError, SetChanged, TooManyRequests
+from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Rank, Tools, identity_of
@@ -56,6 +57,7 @@ class OpenGroup:
         self.rank = rank
         self._place = place
         self._folder = tools.places.inbox_named(place[0]) / place[1] / place[2]
+        self._begun = False
         self._opening = started(self._open(title))
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
@@ -121,7 +123,14 @@ class OpenGroup:
 
     async def _send(self, photo: Sending, name: str) -> None:
         project_id, group_id = await asyncio.shield(self._opening)
-        await upload_photo(self._tools, self.rank, project_id, group_id, name, self._folder, photo)
+        path = self._folder / photo.name
+        await upload_photo(self._tools, self.rank, project_id, group_id, name, path, photo, self._begin)
+
+    def _begin(self) -> None:
+        """The first photo is about to go up: from then on the group is finished, whatever the hour."""
+        if not self._begun:
+            refuse_outside(self._tools.hours, self._tools.clock.now())
+            self._begun = True
 
 
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -146,15 +155,23 @@ async def api_project(tools: Tools, inbox: str, project: str, title: str) -> str
 
 
 async def upload_photo(
-    tools: Tools, rank: Rank, project_id: str, group_id: str, name: str, folder: Path, photo: Sending
+    tools: Tools,
+    rank: Rank,
+    project_id: str,
+    group_id: str,
+    name: str,
+    path: Path,
+    photo: Sending,
+    begin: Callable[[], None],
 ) -> None:
-    """Put one photo into the group under that name, once, and in the state that it is said to have."""
-    path = folder / photo.name
+    """Put one photo into the group under that name, once, and in the state that it is said to have. `begin`
+    is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
     async with tools.slots.addresses.turn(rank):
         await asyncio.to_thread(refuse_changed, path, photo.identity)
         slot = await upload_slot(tools, project_id, group_id, name)
     async with tools.slots.uploads.turn(rank):
+        begin()
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
                 async with tools.gate:

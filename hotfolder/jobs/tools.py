@@ -25,10 +25,12 @@ from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.hours import Hours
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.throttle import Throttle
 
 if TYPE_CHECKING:
     from hotfolder.jobs.groups import OpenGroup
@@ -237,6 +239,8 @@ class Tools:
     result_limits: PictureLimits
     merge_timeout_seconds: float
     budgets: Budgets
+    throttle: Throttle
+    hours: Hours = ()
     counts: Counts = field(default_factory=Uncounted)
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)

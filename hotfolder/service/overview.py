@@ -57,7 +57,8 @@ class Line:
 class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
-    well. `restart` names edited settings that only a new start takes up."""
+    well. `restart` names edited settings that only a new start takes up.
+    `schedule` says until when no photos are sent, empty while they are."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -69,6 +70,7 @@ class Overview:
     paused: str = ""
     settings_error: str = ""
     restart: tuple[str, ...] = ()
+    schedule: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `jobs` is the list that others script against."""
@@ -79,6 +81,7 @@ class Overview:
             "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
             "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
             "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
+            "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
             "notices": list(self.notices),
             "daemon": {"running": self.pid is not None, "pid": self.pid},
         }
@@ -111,6 +114,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         pid=pid,
         paused=store.paused() or "",
         settings_error=str(settings.get("error", "")),
+        schedule=str(daemon.get("schedule") or "") if pid is not None else "",
         restart=tuple(str(name) for name in settings.get("restart", ())),
     )
 

@@ -21,6 +21,7 @@ from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSl
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.refusals import KeyUnusable
 from hotfolder.stager.streams import OpenPhoto, open_photo
+from hotfolder.stager.throttle import Throttle
 from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, plain_client
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
@@ -60,10 +61,19 @@ class StagerClient:
     is sent.
     """
 
-    def __init__(self, base_url: str, key: Callable[[], str], *, timeouts: Timeouts | None = None) -> None:
-        """`key` is asked at every request. Raises ConfigurationError for an unsafe `base_url`."""
+    def __init__(
+        self,
+        base_url: str,
+        key: Callable[[], str],
+        *,
+        timeouts: Timeouts | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
+        """`key` is asked at every request; `throttle` slows `upload_image` down. Raises ConfigurationError
+        for an unsafe `base_url`."""
         self._base = parse_base_url(base_url)
         self._key = key
+        self._throttle = throttle
         self._timeouts = timeouts or Timeouts()
         self._tls = httpx.create_ssl_context(trust_env=False)
         self._client = plain_client(self._tls)
@@ -115,8 +125,10 @@ class StagerClient:
                 "content-type": f"multipart/form-data; boundary={boundary}",
                 "content-length": str(len(head) + opened.size_bytes + len(tail)),
             }
-            request, secret = self._request("POST", "/api/image", headers, framed(head, opened, tail))
-            total_seconds = self._timeouts.transfer_total_seconds
+            request, secret = self._request(
+                "POST", "/api/image", headers, framed(head, opened, tail, self._throttle)
+            )
+            total_seconds = self._timeouts.upload_seconds(self._throttle, opened.size_bytes)
             reply = await self._send("POST /api/image", request, secret, total_seconds)
         return answers.parse_uploaded(reply)
 
@@ -226,8 +238,10 @@ def multipart(filename: str, media_type: str) -> tuple[bytes, bytes, str]:
     return head.encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode(), boundary
 
 
-async def framed(head: bytes, photo: OpenPhoto, tail: bytes) -> AsyncIterator[bytes]:
+async def framed(
+    head: bytes, photo: OpenPhoto, tail: bytes, throttle: Throttle | None
+) -> AsyncIterator[bytes]:
     yield head
-    async for piece in photo.pieces():
+    async for piece in photo.pieces(throttle):
         yield piece
     yield tail

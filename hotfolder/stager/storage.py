@@ -25,6 +25,7 @@ from hotfolder.errors import (
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
 from hotfolder.stager.streams import PIECE_BYTES, open_photo
+from hotfolder.stager.throttle import Throttle
 from hotfolder.stager.transport import (
     Lost,
     Reply,
@@ -60,8 +61,15 @@ class Download:
 class StorageClient:
     """Puts photos to signed URLs and fetches results from them. Nothing is retried here."""
 
-    def __init__(self, allowed_hosts: Sequence[str], *, timeouts: Timeouts | None = None) -> None:
-        """Raises ConfigurationError for an entry that is no host."""
+    def __init__(
+        self,
+        allowed_hosts: Sequence[str],
+        *,
+        timeouts: Timeouts | None = None,
+        throttle: Throttle | None = None,
+    ) -> None:
+        """`throttle` slows uploads down. Raises ConfigurationError for an entry that is no host."""
+        self._throttle = throttle
         self._hosts = AllowedHosts(allowed_hosts)
         self._timeouts = timeouts or Timeouts()
         self._client = plain_client(httpx.create_ssl_context(trust_env=False))
@@ -84,11 +92,11 @@ class StorageClient:
                 "PUT",
                 target,
                 headers={**signed, "content-length": str(size_bytes)},
-                content=opened.pieces(),
+                content=opened.pieces(self._throttle),
                 extensions={"timeout": self._timeouts.extension()},
             )
             try:
-                total_seconds = self._timeouts.transfer_total_seconds
+                total_seconds = self._timeouts.upload_seconds(self._throttle, size_bytes)
                 reply = await exchange(self._client, request, total_seconds=total_seconds)
             except Lost as lost:
                 raise Unreachable(f"the upload to {target.host} failed: {lost.why}") from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.stager.throttle import Throttle
 
 # Measured: 64 KiB reads cost four fifths of the speed, and so does the whole file in memory.
 PIECE_BYTES = 1 << 20
@@ -26,12 +27,16 @@ class OpenPhoto:
     size_bytes: int
     mtime_ns: int
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """All of it. Raises SetChanged when it is no longer what was opened, LocalTrouble when unreadable."""
+    async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
+        """All of it, as fast as `throttle` allows. Raises SetChanged when it is no longer what was opened,
+        LocalTrouble when unreadable."""
         left_bytes = self.size_bytes
         while left_bytes:
+            piece_bytes = min(throttle.piece_bytes if throttle else PIECE_BYTES, left_bytes)
+            if throttle is not None:
+                await throttle.take(piece_bytes)
             try:
-                piece = await asyncio.to_thread(self.file.read, min(PIECE_BYTES, left_bytes))
+                piece = await asyncio.to_thread(self.file.read, piece_bytes)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:

@@ -19,6 +19,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from hotfolder.stager.throttle import Throttle
+
 ANSWER_BYTES = 1 << 20
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
@@ -59,6 +61,11 @@ class Timeouts:
     paid_read_seconds: float = 600.0
     paid_total_seconds: float = 900.0
     transfer_total_seconds: float = 3600.0
+
+    def upload_seconds(self, throttle: Throttle | None, size_bytes: int) -> float:
+        """`total` for an upload, which a throttle may make take longer."""
+        slower = throttle.patience_seconds(size_bytes) if throttle is not None else 0.0
+        return self.transfer_total_seconds + slower
 
     def extension(self, *, read_seconds: float | None = None) -> dict[str, float]:
         """As the HTTP library takes them with a request."""

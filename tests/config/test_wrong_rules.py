@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, deliver, results, web, notify,"
-    " log, hdr, single_photo, tags, routes"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, results,"
+    " web, notify, log, hdr, single_photo, tags, routes"
 )
 KEY = (
     "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"

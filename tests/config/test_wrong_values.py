@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, deliver, results, web, notify,"
-    " log, hdr, single_photo, tags, routes"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, results,"
+    " web, notify, log, hdr, single_photo, tags, routes"
 )
 KEY = (
     "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"
@@ -38,6 +38,18 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         "root: .\nsettle:\n  quiet_second: 5\n",
         'config.yaml:3:3: unknown setting "quiet_second"; did you mean "quiet_seconds"? '
         "Allowed: quiet_seconds, give_up_seconds, scan_seconds",
+    ),
+    "hours that are none": (
+        'root: .\nschedule:\n  active: "22-6"\n',
+        'config.yaml:3:11: "22-6" is no span of hours; write it like "22:00-06:00"',
+    ),
+    "hours that no clock shows": (
+        'root: .\nschedule:\n  active: ["22:00-25:00"]\n',
+        'config.yaml:3:11: "22:00-25:00" has a time that no clock shows',
+    ),
+    "a rate that is none": (
+        "root: .\nlimits:\n  upload_rate: fast\n",
+        'config.yaml:3:16: "fast" is no rate; write bytes in a second, or such as 500KB/s or 5MB/s',
     ),
     "text for a number": (
         "root: .\nsettle:\n  quiet_seconds: soon\n",

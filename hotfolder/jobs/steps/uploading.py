@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.groups import OpenGroup, sending
 from hotfolder.jobs.keys import merge_key
@@ -34,11 +35,13 @@ async def upload(tools: Tools, job: Job) -> Job:
     """Put every photo into a group: the one that was opened while they arrived, or a new one.
 
     Whatever goes wrong abandons the group, since a photo that may or may not be in it can't be taken
-    out again; groups and uploads are free.
+    out again; groups and uploads are free. Outside of the hours for it none is begun; one that was begun
+    is finished.
     """
     photos = await tools.photos(job)
     group = take_early(tools, job, photos)
     if group is None:
+        refuse_outside(tools.hours, tools.clock.now())
         group = OpenGroup(tools, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job))
     for file in photos:
         if file.name not in group.photos:

@@ -1,0 +1,64 @@
+"""Hours of the day, by the clock on the wall: when a slow line may be filled with photos."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+
+SPAN = re.compile(r"\s*(\d{1,2}):(\d{2})\s*(?:-|–|to)\s*(\d{1,2}):(\d{2})\s*")
+DAY_MINUTES = 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one time of the day up to another, in minutes from midnight; past midnight where it ends first.
+
+    It goes by what a clock on the wall shows. In the night in which the clocks are put back an hour comes
+    twice, and counts twice; in the one in which they are put forward what lies in the hour that is left out
+    is not there.
+    """
+
+    start: int
+    end: int
+
+    def holds(self, minute: int) -> bool:
+        if self.start < self.end:
+            return self.start <= minute < self.end
+        return minute >= self.start or minute < self.end
+
+    def __str__(self) -> str:
+        return f"{shown(self.start)}-{shown(self.end)}"
+
+
+Hours = tuple[Span, ...]
+"""None at all means always."""
+
+
+def parse_span(text: str) -> Span:
+    """`22:00-06:00`. Raises ValueError with a sentence."""
+    found = SPAN.fullmatch(text)
+    if found is None:
+        raise ValueError(f'"{text}" is no span of hours; write it like "22:00-06:00"')
+    hours = [int(found[1]), int(found[3])]
+    minutes = [int(found[2]), int(found[4])]
+    start, end = (60 * hour + minute for hour, minute in zip(hours, minutes, strict=True))
+    if start >= DAY_MINUTES or end > DAY_MINUTES or max(minutes) > 59:
+        raise ValueError(f'"{text}" has a time that no clock shows')
+    if start == end:
+        raise ValueError(f'"{text}" begins when it ends; leave it out for the whole day')
+    return Span(start, end % DAY_MINUTES if end != DAY_MINUTES or start else DAY_MINUTES)
+
+
+def opens_at(hours: Sequence[Span], local: datetime) -> time | None:
+    """When the next span begins; None where `local`, the time on the wall, is in one already."""
+    minute = 60 * local.hour + local.minute
+    if not hours or any(span.holds(minute) for span in hours):
+        return None
+    start = min((span.start for span in hours), key=lambda start: (start - minute) % DAY_MINUTES)
+    return time(start // 60, start % 60)
+
+
+def shown(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,0 +1,84 @@
+"""Hours for uploads, and the limit of their rate, in a running daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.clocks import JumpingClock
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, Shop, Studio
+
+ELM = "12 Elm Road"
+
+
+def hours_from(now: datetime, begin: int, end: int) -> str:
+    """A span that begins and ends so many hours from now."""
+    first, last = now + timedelta(hours=begin), now + timedelta(hours=end)
+    return f"{first:%H:%M}-{last:%H:%M}"
+
+
+async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
+    make_studio: Any, shop: Shop
+) -> None:
+    now = datetime.now().astimezone()
+    studio: Studio = make_studio(schedule={"active": hours_from(now, 2, 4)})
+    opens = f"waits until {now + timedelta(hours=2):%H:%M}"
+    clock = JumpingClock(5)
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access(), clock=clock):
+        waiting = await asyncio.to_thread(
+            studio.wait_until, lambda status: [job["reason"] for job in status["jobs"]] == [opens]
+        )
+        assert waiting["uploads"] == {"waiting": True, "reason": opens}
+        page = studio.inbox / "STATUS.txt"
+        await asyncio.to_thread(wait_for_text, page, f"Whatever has still to be sent {opens}.")
+        assert shop.bought() == 0
+        clock.jump(timedelta(hours=3))
+        await studio.comes_to("done")
+    assert shop.bought(MERGE) == 1
+
+
+def wait_for_text(page: Path, text: str) -> None:
+    end = time.monotonic() + 20
+    while text not in " ".join(page.read_text().split()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+async def test_until_idle_does_not_wait_for_the_hours_however_many_sets_there_are(
+    make_studio: Any, shop: Shop
+) -> None:
+    """More of them than are worked on at once: those behind can't move either."""
+    span = hours_from(datetime.now().astimezone(), 2, 4)
+    studio: Studio = make_studio(schedule={"active": [span]}, limits={"merges": 1})
+    for number in range(10):
+        studio.drop(ELM, f"room-{number}", bracket(1))
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, outcome.needing_person, outcome.world_bad) == (0, 0, False)
+    assert len(studio.status()["jobs"]) == 10 and shop.bought() == 0
+
+
+async def test_what_was_bought_before_needs_no_upload_and_waits_for_no_hour(
+    make_studio: Any, shop: Shop
+) -> None:
+    photos = bracket()
+    studio: Studio = make_studio()
+    studio.drop(ELM, "kitchen", photos)
+    await studio.until_idle(shop.access())
+    span = hours_from(datetime.now().astimezone(), 2, 4)
+    studio.config.write_text(f"{studio.config.read_text()}schedule: {{active: '{span}'}}\n")
+    studio.drop(ELM, "kitchen again", photos)
+    await studio.until_idle(shop.access())
+    assert studio.states() == ["done", "done"] and shop.bought() == 1
+
+
+async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: Any, shop: Shop) -> None:
+    studio: Studio = make_studio(limits={"upload_rate": "40KB/s"})
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access(), clock=JumpingClock(20)) as daemon:
+        await studio.comes_to("done")
+        assert daemon.tools.throttle.bytes_per_second == 40_000
