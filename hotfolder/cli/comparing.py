@@ -23,6 +23,7 @@ from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Plan, Rulebook, plan
+from hotfolder.stager.operations import Operation
 
 NOTHING_YET = (
     "No daemon has worked with these folders yet, so there are no rules in force to compare with."
@@ -153,9 +154,9 @@ def said(route: str | None, recipe: Recipe) -> str:
     if recipe.merge:
         off = [name for name, on in recipe.hdr.body().items() if not on]
         parts.append(f"merge without {' and '.join(off)}" if off else "merge")
-    for operation in recipe.operations:
-        details = ", ".join(f"{name} {value}" for name, value in operation.body().items())
-        parts.append(f"{operation.kind} ({details})")
+    parts += [in_words(operation) for operation in recipe.operations]
+    for one in recipe.variants:
+        parts.append(f"{one.name} with {' and '.join(in_words(operation) for operation in one.operations)}")
     by = f"route {shown(route)}" if route else "defaults"
     usual = Delivery().model_dump(mode="json")
     delivery = [
@@ -165,6 +166,11 @@ def said(route: str | None, recipe: Recipe) -> str:
     ]
     delivered = f"; delivered with {', '.join(delivery)}" if delivery else ""
     return f"{by}: {', then '.join(parts)}{delivered}"
+
+
+def in_words(operation: Operation) -> str:
+    details = ", ".join(f"{name} {value}" for name, value in operation.body().items())
+    return f"{operation.kind} ({details})"
 
 
 def said_of_shoot(answer: ShootAnswer) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
@@ -18,6 +19,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hotfolder.rules.nearest import nearest, shown
+from hotfolder.rules.renditions import NAME
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 
@@ -120,6 +122,24 @@ ITEMS_SCHEMA: dict[str, object] = {"anyOf": [{"type": "array", "items": ITEM_SCH
 Item = Annotated[TagName | Sky | Lawn | Stage, PlainValidator(read_item)]
 Items = Annotated[tuple[Item, ...], BeforeValidator(_as_list), WithJsonSchema(ITEMS_SCHEMA)]
 OwnTagItems = Annotated[Items, Field(min_length=1)]
+
+
+def _variant_names(variants: Mapping[str, object]) -> Mapping[str, object]:
+    spelt: dict[str, str] = {}
+    for name in variants:
+        message = ""
+        if not NAME.fullmatch(name) or len(name) > 40:
+            message = f"{shown(name)} is no name for a variant; use letters, digits and single hyphens"
+        elif name.casefold() in spelt:
+            both = f"{shown(spelt[name.casefold()])} and {shown(name)}"
+            message = f"the variants {both} would have the same name in files; rename one of them"
+        if message:
+            raise PydanticCustomError("variant", "{message}", {"message": message})
+        spelt[name.casefold()] = name
+    return variants
+
+
+Variants = Annotated[dict[str, OwnTagItems], AfterValidator(_variant_names)]
 
 
 def resolve(items: Iterable[TagName | Sky | Lawn | Stage], table: TagTable) -> tuple[Operation, ...]:

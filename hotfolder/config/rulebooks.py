@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from hotfolder.config.items import Item, resolve
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
 from hotfolder.rules.nearest import normal
+from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.tags import TagTable
@@ -46,7 +47,10 @@ def _merged(
 
 def _route(route: RouteSettings, table: TagTable) -> Route:
     kept = {name: getattr(route, name) for name in RouteBase.model_fields}
-    return Route(**kept, operations=resolve(route.operations, table))
+    variants = tuple(
+        Variant(name=name, operations=resolve(items, table)) for name, items in route.variants.items()
+    )
+    return Route(**kept, operations=resolve(route.operations, table), variants=variants)
 
 
 def tag_table(own: Mapping[str, tuple[Item, ...]]) -> TagTable:

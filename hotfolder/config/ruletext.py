@@ -48,8 +48,11 @@ def inbox_as_json(inbox: InboxSettings) -> dict[str, Any]:
 
 
 def route_as_json(route: RouteSettings) -> dict[str, Any]:
-    plain = route.model_dump(mode="json", by_alias=True, exclude={"operations"}, exclude_none=True)
-    return {**plain, "operations": items_as_json(route.operations)}
+    plain = route.model_dump(
+        mode="json", by_alias=True, exclude={"operations", "variants"}, exclude_none=True
+    )
+    variants = {name: items_as_json(items) for name, items in route.variants.items()}
+    return {**plain, "operations": items_as_json(route.operations), "variants": variants}
 
 
 def items_as_json(items: Items) -> list[object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from hotfolder.config.items import Items, OwnTagItems
+from hotfolder.config.items import Items, OwnTagItems, Variants
 from hotfolder.config.sections import (
     Api,
     Deliver,
@@ -28,6 +28,11 @@ class RouteSettings(RouteBase):
 
     operations: Items = Field(
         default=(), description="What is done after the merge, in this order. A folder's own tags win."
+    )
+    variants: Variants = Field(
+        default={},
+        description="Several looks of one merge, by name, each with what is done for it after `operations`."
+        " A folder's own tags win.",
     )
 
 

@@ -76,6 +76,9 @@ def _routes_at(sources: Sources, path: KeyPath, doing: TagTable, matching: TagTa
             continue
         if route.get("operations") is not None:
             yield from _item_problems(sources, (*path, index, "operations"), doing, TagTable())
+        variants = route.get("variants")
+        for name in variants if isinstance(variants, dict) else ():
+            yield from _item_problems(sources, (*path, index, "variants", name), doing, TagTable())
         yield from _match_problems(sources, (*path, index, "match", "tag"), matching)
 
 

@@ -29,8 +29,9 @@ def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
     """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
     hashes = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
     links = read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation)
-    if links and not links[-1].results:
-        return links[-1].call
+    for link in links:
+        if not link.results:
+            return link.call
     raise UsageError(
         f"no paid call of job {job.id} is in doubt", hint="Drag its folder back into the inbox to go on."
     )

@@ -72,9 +72,10 @@ def result_stem(room: str, operations: Sequence[str]) -> str:
 
 def picture_stem(delivery: Delivery, fields: Mapping[str, str]) -> str:
     """A picture's name without its extension. `fields` fills the template; `tags` is empty for the unaltered
-    picture. Long names of projects and rooms give way, so that what was altered can still be read."""
+    picture, and `variant` where there is none. Long names of projects and rooms give way, so that what was
+    altered can still be read."""
     values = {name: safe_name(value) if value else "" for name, value in fields.items()}
-    template = delivery.template(altered=bool(fields["tags"]))
+    template = delivery.template(altered=bool(fields["tags"]), variant=bool(fields["variant"]))
     while True:
         text = filled(template, values)
         excess = len(text.encode("utf-8", "surrogateescape")) - MOST_BYTES

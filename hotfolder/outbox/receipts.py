@@ -55,8 +55,8 @@ class ReceiptCall(Entry):
 
 
 class ReceiptPicture(Entry):
-    """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge, and
-    `rendition` for the picture itself."""
+    """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge,
+    `rendition` for the picture itself, and `variant` where the set has none."""
 
     file: Name
     sha256: str
@@ -64,6 +64,7 @@ class ReceiptPicture(Entry):
     height: int
     altered: tuple[str, ...] = ()
     rendition: str = ""
+    variant: str = ""
 
 
 class ReceiptOriginals(Entry):

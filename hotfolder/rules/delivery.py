@@ -14,7 +14,7 @@ from hotfolder.metadata.level import Level
 from hotfolder.rules.nearest import nearest, shown
 from hotfolder.rules.renditions import Renditions
 
-FIELDS = ("project", "room", "set", "tags", "date", "seq")
+FIELDS = ("project", "room", "set", "tags", "variant", "date", "seq")
 TELLING_ROOMS_APART = ("room", "set", "seq")
 USUAL_NAME = "{room}__{tags}"
 FIELD = re.compile(r"\{([^{}]*)\}")
@@ -80,7 +80,8 @@ class DeliveryChoices(BaseModel):
 
     name: Template | None = Field(
         default=None,
-        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {date} and {seq}.",
+        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {variant},"
+        " {date} and {seq}.",
     )
     folders: Folders | None = Field(
         default=None, description="flat: a project's pictures lie together; room: in a folder for each room."
@@ -103,7 +104,8 @@ class Delivery(BaseModel):
 
     name: Template = Field(
         default=USUAL_NAME,
-        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {date} and {seq}.",
+        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {variant},"
+        " {date} and {seq}.",
     )
     folders: Folders = Field(
         default=Folders.FLAT,
@@ -129,12 +131,11 @@ class Delivery(BaseModel):
         made = {name: value for name, value in chosen.items() if value is not None}
         return Delivery(**{**{name: getattr(self, name) for name in Delivery.model_fields}, **made})
 
-    def template(self, *, altered: bool) -> str:
-        """The name's template. An altered picture always names its operations: it must never have the name
-        of the unaltered one."""
-        if altered and "{tags}" not in self.name:
-            return self.name + "__{tags}"
-        return self.name
+    def template(self, *, altered: bool, variant: bool = False) -> str:
+        """The name's template. An altered picture always names its operations, or its variant if it is one:
+        it must never have the name of the unaltered picture."""
+        told = "{tags}" in self.name or (variant and "{variant}" in self.name)
+        return self.name if told or not altered else self.name + "__{tags}"
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

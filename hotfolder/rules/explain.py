@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hotfolder.rules.delivery import Folders, Originals, filled
 from hotfolder.rules.nearest import printable, shown
+from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
 from hotfolder.rules.tags import operation_word
@@ -130,18 +131,21 @@ def delivered_names(plan: Plan) -> list[str]:
     """What the delivered pictures are called; what only the photos or the answers can tell stands in angle
     brackets."""
     recipe = plan.recipe
-    every = [(), recipe.operations] if recipe.merge and recipe.operations else [recipe.operations]
+    every = [Variant(name="", operations=())] if recipe.merge else []
     names = []
-    for operations in every:
+    for name, operations in ((one.name, one.operations) for one in (*every, *recipe.altered())):
         fields = {
             "project": plan.project_title,
             "room": plan.room,
             "set": plan.folder,
             "tags": "__".join(operation_word(one) for one in operations),
+            "variant": name,
             "date": "<date>",
             "seq": "<number>",
         }
-        names.append(filled(recipe.delivery.template(altered=bool(operations)), fields) + ENDING)
+        names.append(
+            filled(recipe.delivery.template(altered=bool(operations), variant=bool(name)), fields) + ENDING
+        )
     return names
 
 
@@ -150,10 +154,8 @@ def explain(plan: Plan, photos: Mapping[str, str]) -> Explanation:
     calls: list[PlannedCall] = []
     if plan.recipe.merge:
         calls += _merge_calls(plan, photos)
-    source = "the merged picture" if plan.recipe.merge else "the photo as it is"
-    for operation in plan.recipe.operations:
-        calls += _operation_calls(operation, source)
-        source = f"the result of {operation.kind}"
+    for path in plan.recipe.steps():
+        calls += _operation_calls(plan.recipe, path)
     return Explanation(plan, tuple(photos), tuple(calls))
 
 
@@ -177,9 +179,16 @@ def _merge_calls(plan: Plan, photos: Mapping[str, str]) -> list[PlannedCall]:
     ]
 
 
-def _operation_calls(operation: Operation, source: str) -> list[PlannedCall]:
+def _operation_calls(recipe: Recipe, path: tuple[Operation, ...]) -> list[PlannedCall]:
+    operation = path[-1]
+    source = "the merged picture" if recipe.merge else "the photo as it is"
+    if path[:-1]:
+        source = f"the result of {' and '.join(operation_word(one) for one in path[:-1])}"
+    names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]
+    note = f"for {' and '.join(names)}" if names else ""
+    address = f"/api/images/{IMAGE_ID}/{operation.endpoint}"
     return [
         PlannedCall("POST", "/api/image", f"(multipart: {source})"),
-        PlannedCall("POST", f"/api/images/{IMAGE_ID}/{operation.endpoint}", operation.body(), paid=True),
+        PlannedCall("POST", address, operation.body(), paid=True, note=note),
         PlannedCall("GET", "<address of the result>", note="download"),
     ]

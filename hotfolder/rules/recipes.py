@@ -8,9 +8,19 @@ from hotfolder.rules.delivery import Delivery
 from hotfolder.stager.operations import HdrOptions, Operation
 
 
+class Variant(BaseModel):
+    """One of several looks of a set: a name, and the operations from the merge on. No two are the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    operations: tuple[Operation, ...]
+
+
 class Recipe(BaseModel):
     """HDR options, an ordered list of operations, and how what comes of them is delivered. `merge` is False
     for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown.
+    Where there are `variants`, each is a picture of its own, and `operations` is empty.
 
     Stored as JSON with its job: a job keeps the recipe that it started with.
     """
@@ -20,9 +30,22 @@ class Recipe(BaseModel):
     merge: bool = True
     hdr: HdrOptions = HdrOptions()
     operations: tuple[Operation, ...] = ()
+    variants: tuple[Variant, ...] = ()
     delivery: Delivery = Delivery()
     taken_on: str = ""
 
+    def altered(self) -> tuple[Variant, ...]:
+        """The altered pictures that are made: the variants, or the one without a name."""
+        return self.variants or ((Variant(name="", operations=self.operations),) if self.operations else ())
+
+    def steps(self) -> tuple[tuple[Operation, ...], ...]:
+        """Every operation to be bought, as the path that leads to it, in the order in which they are. What
+        several variants begin with is there once."""
+        paths = (
+            one.operations[:length] for one in self.altered() for length in range(1, len(one.operations) + 1)
+        )
+        return tuple(dict.fromkeys(paths))
+
     def paid_calls(self) -> int:
         """How many paid requests it takes when nothing is remembered."""
-        return int(self.merge) + len(self.operations)
+        return int(self.merge) + len(self.steps())

@@ -24,6 +24,7 @@ from hotfolder.rules.delivery import DeliveryChoices
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.grouping.naming import NameScheme
 from hotfolder.rules.nearest import normal, shown
+from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.stager.operations import HdrOptions, Operation, Parameters
 from hotfolder.stager.vocabulary import RoomType
@@ -174,9 +175,11 @@ class RouteBase(Frozen):
 
 
 class Route(RouteBase):
-    """A route as the rules use it: its operations are known."""
+    """A route as the rules use it: its operations are known. Those of a variant come after `operations`, and
+    replace those of the same kind."""
 
     operations: tuple[Operation, ...] = ()
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

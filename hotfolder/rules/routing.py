@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import Field
@@ -11,7 +11,7 @@ from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.names import TAG_MARK, FolderName, project_name, room_name, split_name
 from hotfolder.rules.nearest import normal, shown
-from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.rooms import room_type_of
 from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
@@ -189,13 +189,22 @@ def _recipe(
     project_tags: Sequence[Tag],
     photo_count: int,
 ) -> Recipe:
-    chosen = _layered(
-        route.operations if route else (), merged_operations(project_tags), merged_operations(room_tags)
-    )
+    tags = _layered(merged_operations(project_tags), merged_operations(room_tags))
+    common = _layered(route.operations if route else (), tags)
     room_type = route.room_type if route else None
-    operations = tuple(_with_room_type(one, room, room_type) for one in chosen)
+    variants = [
+        Variant(
+            name=one.name,
+            operations=tuple(_with_room_type(each, room, room_type) for each in one.operations),
+        )
+        for one in _variants(route.variants if route else (), common, tags)
+    ]
+    # One that the tags have left of several is no variant of anything.
+    told = len(variants) > 1 or (route is not None and len(route.variants) == 1)
+    operations = () if told else variants[0].operations
+    nothing = not told and not operations
     single = (route.single_photo if route else None) or rulebook.defaults.single_photo
-    if photo_count == 1 and not operations and single is SinglePhoto.REFUSE:
+    if photo_count == 1 and nothing and single is SinglePhoto.REFUSE:
         raise RuleRefused(
             "The folder holds one photo without any tag, and a single photo is not merged here.",
             hint="Add the other exposures or a tag such as sky-blue, or set single_photo: merge.",
@@ -203,11 +212,28 @@ def _recipe(
     hdr = route.hdr.over(rulebook.defaults.hdr) if route else rulebook.defaults.hdr
     delivery = rulebook.defaults.delivery
     return Recipe(
-        merge=photo_count > 1 or not operations,
+        merge=photo_count > 1 or nothing,
         hdr=hdr,
         operations=operations,
+        variants=tuple(variants) if told else (),
         delivery=delivery.chosen(route.deliver) if route else delivery,
     )
+
+
+def _variants(
+    wanted: Sequence[Variant], common: tuple[Operation, ...], tags: tuple[Operation, ...]
+) -> Iterator[Variant]:
+    """The variants in full, or what there is without any. What they have in common comes first, so that it
+    is bought once. A folder's tag wins over a variant's operation of the same kind, so two may come to be
+    the same: then the first stands for both."""
+    said = {operation.kind for operation in tags}
+    made: set[tuple[Operation, ...]] = set()
+    for variant in wanted or (Variant(name="", operations=()),):
+        own = tuple(operation for operation in variant.operations if operation.kind not in said)
+        operations = _layered(common, own)
+        if operations not in made:
+            made.add(operations)
+            yield Variant(name=variant.name, operations=operations)
 
 
 def _layered(*layers: tuple[Operation, ...]) -> tuple[Operation, ...]:

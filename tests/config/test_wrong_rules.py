@@ -35,6 +35,17 @@ TAGS = (
 )
 
 WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
+    "variants with an unknown tag, or two skies": (
+        "root: .\nroutes:\n  - name: a\n    variants:\n      day: [sky-bleu]\n"
+        "      dusk: [sky-blue, sky-twilight]\n",
+        f'config.yaml:5:13: unknown tag "sky-bleu"; did you mean "sky-blue"? Allowed: {TAGS}',
+        "config.yaml:6:24: a second sky operation; a picture gets one of each kind",
+    ),
+    "a variant's name": (
+        "root: .\nroutes:\n  - name: a\n    variants:\n      day/night: [sky-blue]\n",
+        'config.yaml:5:7: routes.variants: "day/night" is no name for a variant; use letters, digits and'
+        " single hyphens",
+    ),
     "match left out": (
         "root: .\nroutes:\n  - name: a\n    room: kitchen\n",
         'config.yaml:4:5: unknown setting "room"; it belongs into match',
@@ -70,7 +81,7 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     "unknown field in a name": (
         'root: .\ndeliver:\n  name: "{room} {tag}"\n',
         'config.yaml:3:9: unknown field "{tag}" in a name; did you mean "{tags}"? Allowed: {project}, {room},'
-        " {set}, {tags}, {date}, {seq}",
+        " {set}, {tags}, {variant}, {date}, {seq}",
     ),
     "a folder in a route's name": (
         'root: .\nroutes:\n  - name: a\n    deliver: {name: "{room}/{tags}"}\n',
@@ -84,7 +95,7 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     "a lone brace": (
         'root: .\ndeliver: {name: "{room", folders: rooms}\n',
         'config.yaml:2:17: a brace in the name "{room" has no partner; fields are {project}, {room}, {set},'
-        " {tags}, {date}, {seq}",
+        " {tags}, {variant}, {date}, {seq}",
         'config.yaml:2:35: unknown folders "rooms"; did you mean "room"? Allowed: flat, room',
     ),
     "metadata": (

@@ -43,7 +43,7 @@ def test_a_single_photo_is_not_merged() -> None:
     """Its calls begin with its own upload."""
     made = explain(plan(RULES, "p", "front__lawn-light__sky-blue", 1), {"a.jpg": "JPEG"})
     assert made.calls[0].line() == "POST /api/image (multipart: the photo as it is)"
-    assert made.calls[3].body == "(multipart: the result of lawn)"
+    assert made.calls[3].body == "(multipart: the result of lawn-light)"
     assert made.paid_calls == 2
 
 

@@ -8,6 +8,7 @@ from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import all_here
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.stager.operations import Operation
 
 logger = log.get("bought")
 
@@ -21,10 +22,11 @@ async def job_chain(tools: Tools, job: Job) -> list[Link]:
 async def purchases(tools: Tools, job: Job) -> list[Link]:
     """The job's chain as far as its pictures are in state/results/."""
     here: list[Link] = []
+    reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
     for link in await job_chain(tools, job):
-        if not await all_here(tools, link.results):
-            break
-        here.append(link)
+        if (not link.path or link.path[:-1] in reached) and await all_here(tools, link.results):
+            reached.add(link.path)
+            here.append(link)
     return here
 
 

@@ -25,20 +25,22 @@ from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import write_receipt
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.facts import Rendering
+from hotfolder.rules.recipes import Variant
 from hotfolder.rules.renditions import LEAST_QUALITY, Rendition
 from hotfolder.rules.tags import operation_word
-from hotfolder.stager.operations import Operation
 
 logger = log.get("delivering")
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One picture to deliver: its bytes in results/, its name without extension, what was altered in it."""
+    """One picture to deliver: its bytes in results/, its name without extension, what was altered in it, and
+    which variant it is."""
 
     result: Result
     stem: str
     altered: tuple[str, ...]
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +134,37 @@ async def rendition(
 
 
 def words(job: Job) -> list[str]:
-    return [operation_word(operation) for operation in recipe_of(job).operations]
+    recipe = recipe_of(job)
+    names = [variant.name for variant in recipe.variants]
+    return names or [operation_word(operation) for operation in recipe.operations]
 
 
 def deliveries(job: Job, chain: Sequence[Link], seq: int) -> Iterator[Delivery]:
-    """The unaltered merge, and every picture of the last operation that was bought. `seq` is the room's
-    place in its project."""
-    edits = [purchase for purchase in chain if purchase.operation is not None]
-    if chain and chain[0].operation is None:
-        yield Delivery(chain[0].results[0], stem_of(job, [], seq), ())
-    if edits:
-        done = [purchase.operation for purchase in edits if purchase.operation is not None]
-        stem = stem_of(job, done, seq)
-        altered = tuple(operation.kind for operation in done)
-        for result in edits[-1].results:
-            yield Delivery(result, stem, altered)
+    """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
+    bought for is on the way only. `seq` is the room's place in its project."""
+    names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
+    if chain and not chain[0].path:
+        yield Delivery(chain[0].results[0], stem_of(job, Variant(name="", operations=()), seq), ())
+    begun = {link.path[:-1] for link in chain if link.path}
+    for link in chain:
+        if not link.path or (link.path in begun and link.path not in names):
+            continue
+        variant = Variant(name=names.get(link.path, ""), operations=link.path)
+        altered = tuple(operation.kind for operation in link.path)
+        for result in link.results:
+            yield Delivery(result, stem_of(job, variant, seq), altered, variant.name)
 
 
-def stem_of(job: Job, operations: Sequence[Operation], seq: int) -> str:
-    """The name of the picture that these operations gave, without its extension."""
+def stem_of(job: Job, variant: Variant, seq: int) -> str:
+    """The name of the picture of a variant, or of what there is of it, without its extension."""
     recipe = recipe_of(job)
     dropped_on = datetime.fromisoformat(job.created_at).astimezone().date().isoformat()
     fields = {
         "project": job.title,
         "room": job.room,
         "set": job.shown_folder,
-        "tags": "__".join(operation_word(operation) for operation in operations),
+        "tags": "__".join(operation_word(operation) for operation in variant.operations),
+        "variant": variant.name,
         "date": recipe.taken_on or dropped_on,
         "seq": f"{seq:02d}",
     }
@@ -177,4 +184,5 @@ def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendit
         height=copy.height,
         altered=",".join(delivery.altered),
         rendition=rendition,
+        variant=delivery.variant,
     )

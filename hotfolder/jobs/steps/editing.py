@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.errors import OutcomeUnknown
+from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
@@ -17,6 +17,7 @@ from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, 
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
 from hotfolder.jobs.tools import PICTURE, Tools, photo_rank, recipe_of
+from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import Operation
 from hotfolder.stager.refusals import ResultGone
@@ -36,19 +37,44 @@ class Source:
 
 
 async def edit(tools: Tools, job: Job) -> Job:
-    """Buy the operations in order, each unless it was bought before."""
+    """Buy the operations in order, each unless it was bought before.
+
+    What one variant meets doesn't keep the others from being made: it is raised at the end.
+    """
     source = await first_source(tools, job)
     if source is None:
         return await back_to_missing(tools, job)
-    for operation in recipe_of(job).operations:
-        key = operation_key(job.origin, source.sha256, operation, job.generation)
-        async with tools.locks.hold(key):
-            results = await buy_once(tools, job, operation, key, source)
-        first = results[0]
-        source = Source(tools.places.results / first.file, first.sha256, first.format)
+    sources: dict[tuple[Operation, ...], Source] = {(): source}
+    met: list[HotfolderError] = []
+    for path in recipe_of(job).steps():
+        if path[:-1] not in sources:
+            continue
+        try:
+            sources[path] = await buy_step(tools, job, path[-1], sources[path[:-1]])
+        except SetChanged:
+            raise
+        except (BadJob, OutcomeUnknown) as error:
+            error.message += for_variants(recipe_of(job), path)
+            logger.warning("operation_not_made", operation=path[-1].kind, reason=error.message)
+            met.append(error)
+    if met:
+        raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
     return await tools.desk(
         tools.store.advance, job.id, Event.PUBLISH, tools.clock.now(), finished_at=iso(tools)
     )
+
+
+def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
+    names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]
+    return f" (for the variant {' and '.join(names)})" if names else ""
+
+
+async def buy_step(tools: Tools, job: Job, operation: Operation, source: Source) -> Source:
+    """Buy one operation unless it was bought before; its picture."""
+    key = operation_key(job.origin, source.sha256, operation, job.generation)
+    async with tools.locks.hold(key):
+        first = (await buy_once(tools, job, operation, key, source))[0]
+    return Source(tools.places.results / first.file, first.sha256, first.format)
 
 
 def iso(tools: Tools) -> str:

@@ -61,10 +61,13 @@ def receipt_of(
                 height=picture.height,
                 altered=tuple(filter(None, picture.altered.split(","))),
                 rendition=picture.rendition,
+                variant=picture.variant,
             )
             for picture in pictures
         ),
-        altered=tuple(operation.kind for purchase in chain if (operation := purchase.operation)),
+        altered=tuple(
+            dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
+        ),
         notes=tuple(left_out(recipe, pictures)),
         hotfolder_version=__version__,
     )
