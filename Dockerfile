@@ -6,14 +6,18 @@ WORKDIR /src
 RUN python3 -m venv /opt/hotfolder
 COPY pyproject.toml README.md LICENSE ./
 COPY hotfolder hotfolder
-RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[notify]"
+RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[notify]" \
+  && cp -r /opt/hotfolder /opt/lean && rm -r /opt/lean/lib/python3*/site-packages/pip* /opt/lean/bin/pip*
 
 FROM build AS build-sandbox
-RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[sandbox]"
+RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[sandbox]" \
+  && rm -r /opt/hotfolder/lib/python3*/site-packages/pip* /opt/hotfolder/bin/pip*
 
 FROM python:3.13-slim AS base
-ENV PATH=/opt/hotfolder/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOTFOLDER_WEB__PORT=9100
-RUN install -d -o 1000 -g 1000 -m 2775 /data
+ENV PATH=$PATH:/opt/hotfolder/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOTFOLDER_WEB__PORT=9100
+# A new volume gets these rights; whoever the container is started as must be able to write there.
+RUN install -d -o 1000 -g 1000 -m 2777 /data && install -d -o 1000 -g 1000 -m 1777 /state
+COPY docker/hotfolder.sh /usr/local/bin/hotfolder
 USER 1000:1000
 WORKDIR /data
 VOLUME /data
@@ -21,11 +25,16 @@ STOPSIGNAL SIGTERM
 # Unhealthy when it hangs, when an inbox is out of reach, and when the API needs a person.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "-c", \
   "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/readyz', timeout=4)"]
-ENTRYPOINT ["hotfolder"]
+# With `--user 0` it becomes PUID:PGID first; with any other user it stays who it is.
+ENTRYPOINT ["/usr/local/bin/hotfolder"]
 CMD ["run", "--config", "/data/config.yaml"]
 
 FROM base AS sandbox
+USER root
+# The lens correction needs it.
+RUN apt-get update && apt-get install -y --no-install-recommends libglib2.0-0 && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
+USER 1000:1000
 COPY --from=build-sandbox /opt/hotfolder /opt/hotfolder
 
 FROM base AS hotfolder
-COPY --from=build /opt/hotfolder /opt/hotfolder
+COPY --from=build /opt/lean /opt/hotfolder

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
@@ -79,3 +80,17 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Every link to a file of this repository names one that is there."""
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_compose_file_has_settings_that_exist_and_waits_for_the_longest_paid_call(tmp_path: Path) -> None:
+    """Its variables are settings, and Docker doesn't end it while a paid answer may still come."""
+    [text] = [block for block in blocks(README, "yaml") if block.startswith("services:")]
+    service = yaml.safe_load(text)["services"]["hotfolder"]
+    config = tmp_path / "config.yaml"
+    config.write_text("root: .\n", encoding="utf-8")
+    environ = {**service["environment"], "HOTFOLDER_ROOT": str(tmp_path)}
+    settings = load(config, environ)
+    assert str(settings.state_folder) == "/state" and settings.api.key_file == "/run/secrets/stager_api_key"
+    minutes = int(service["stop_grace_period"].removesuffix("m"))
+    assert minutes * 60 > 1.5 * settings.api.paid_timeout_seconds
+    assert service["read_only"] and service["cap_drop"] == ["ALL"] and service["logging"]["options"]
