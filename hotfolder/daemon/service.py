@@ -31,8 +31,9 @@ from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reloading import Reloading, SettingsFile
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.recheck import confirm_inbox, recheck
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store
@@ -110,7 +111,6 @@ class Daemon:
         places = places_of(settings)
         make_folders(places)
         self.lock = StateLock(places.state)
-        clear_leftovers(places)
         self.store = Store(open_store(places.state))
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
         with local_trouble(places.state):
@@ -128,7 +128,10 @@ class Daemon:
         )
         self.intake = Intake(self.engine, self.live.rulebook, self.clock)
         self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
+        self.inbox_locks = {name: InboxLock(path) for name, path in places.inboxes.items()}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
+        self._claim_inboxes()
+        clear_leftovers(places)
         self.reporter = Reporter(
             self.tools, self.inboxes, self.intake, self.telling, self.live, self.clock, os.getpid()
         )
@@ -184,6 +187,7 @@ class Daemon:
             marker_id=self.store.identity(self.clock.now()),
             first_start=met_at is None,
             known_place=met_at,
+            lock=self.inbox_locks[name],
             rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.claimed, name),
             tell=partial(self.early.see, name),
@@ -194,6 +198,20 @@ class Daemon:
                 f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
             ),
         )
+
+    def _claim_inboxes(self) -> None:
+        try:
+            for inbox in self.inboxes.values():
+                inbox.claim()
+        except UsageError:
+            self.store.database.dispose()
+            self._release_locks()
+            raise
+
+    def _release_locks(self) -> None:
+        for lock in self.inbox_locks.values():
+            lock.close()
+        self.lock.release()
 
     def _ended(self, job: Job) -> None:
         if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
@@ -293,4 +311,4 @@ class Daemon:
         await self.decoder.close()
         self.tools.desk.close()
         self.store.database.dispose()
-        self.lock.release()
+        self._release_locks()

@@ -8,6 +8,7 @@ import re
 from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name
 
 MARKER_NAME = ".hotfolder-root"
+LOCK_NAME = ".hotfolder-lock"
 READY_NAME = ".ready"
 
 _TEMPORARY_SUFFIXES = (
@@ -89,4 +90,4 @@ def is_junk_folder(name: str) -> bool:
 
 def is_ours(name: str) -> bool:
     """Whether a file of this name inside a set means something to hotfolder, and is no companion."""
-    return name in (MARKER_NAME, READY_NAME)
+    return name in (MARKER_NAME, LOCK_NAME, READY_NAME)

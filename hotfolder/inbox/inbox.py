@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.inbox import notices
 from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.events import (
@@ -22,6 +22,7 @@ from hotfolder.inbox.events import (
 )
 from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.ledger import Ledger
+from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.looking import Claimed, Deliver, RuleFor, Tell, look_at, tell_nobody
 from hotfolder.inbox.photos import PhotoBook
 from hotfolder.inbox.root import Root, RootStanding
@@ -46,9 +47,9 @@ class Inbox:
     answers with the names of the files there that belong to unfinished jobs: they are left out, and new
     photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
     `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
-    was when it was last met. `beat` is called while the looking goes on, or waits for a share that doesn't
-    answer. `tell` hears of sets that still arrive, except for flat drops. The decoder stays the caller's to
-    close.
+    was when it was last met. `lock` keeps other daemons out, and is the caller's to close. `beat` is called
+    while the looking goes on, or waits for a share that doesn't answer. `tell` hears of sets that still
+    arrive, except for flat drops. The decoder stays the caller's to close.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Inbox:
         marker_id: str,
         first_start: bool,
         known_place: tuple[int, int] | None = None,
+        lock: InboxLock | None = None,
         beat: Callable[[], None] = lambda: None,
         tell: Tell = tell_nobody,
         rule_for: RuleFor,
@@ -73,7 +75,7 @@ class Inbox:
         self._beat = beat
         self._tell = tell
         self._clock = clock
-        self._root = Root(path, marker_id, first_start=first_start, known_place=known_place)
+        self._root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
         self._bare = BareFolders()
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger()
@@ -89,6 +91,16 @@ class Inbox:
         self._place: tuple[int, int] | None = None
         self._told: frozenset[Notice] = frozenset()
         self._log = log.get("inbox")
+
+    def claim(self) -> None:
+        """Look at the root before anything else. Raises UsageError where another process works with it."""
+        standing = self._root.check()
+        if standing.holder:
+            raise UsageError(
+                f"another hotfolder ({standing.holder}) already works with the inbox {self._path}",
+                hint="Stop that one first, or give this one an inbox of its own.",
+            )
+        self._take_standing(standing, self._clock.monotonic())
 
     async def run(self, deliver: Deliver) -> None:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
@@ -252,6 +264,7 @@ class Inbox:
         if standing.marker_made:
             self._ledger.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not standing.degraded:
+            self._ledger.lock_notice = None if standing.lockable else notices.no_locks(self._path)
             if self._degraded or (self._place is not None and self._place != standing.place):
                 self._ledger.restart(now)
             self._place = standing.place

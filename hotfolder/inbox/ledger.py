@@ -18,6 +18,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.marker_notice: Notice | None = None
+        self.lock_notice: Notice | None = None
         self._states: dict[SetKey, SetState] = {}
         self._verdicts: dict[SetKey, Waiting] = {}
         self._obstacles: dict[SetKey, tuple[Notice, ...]] = {}
@@ -119,7 +120,7 @@ class Ledger:
 
     def notices(self) -> tuple[Notice, ...]:
         """What is left alone, and why."""
-        own = (self.marker_notice,) if self.marker_notice is not None else ()
+        own = tuple(notice for notice in (self.marker_notice, self.lock_notice) if notice is not None)
         inner = tuple(notice for _, found in sorted(self._obstacles.items()) for notice in found)
         return (*own, *self._above, *inner)
 

@@ -89,6 +89,16 @@ def marker_made_again(root: Path, marker: str) -> Notice:
     )
 
 
+def no_locks(root: Path) -> Notice:
+    """Nobody can tell here whether another daemon works with the inbox too."""
+    return Notice(
+        root,
+        NoticeKind.LOCK,
+        "The disk or share of this inbox knows no file locks, so that a second hotfolder on it would not be "
+        "noticed, and would pay for everything once more. See to it that there is only one.",
+    )
+
+
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -8,40 +8,56 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.inbox.lock import InboxHeld, InboxLock
 
 _MARKER_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class RootStanding:
-    """`degraded` is why the inbox can't be trusted now, "" when it can. `place` is its device and inode."""
+    """`degraded` is why the inbox can't be trusted now, "" when it can. `place` is its device and inode.
+
+    `holder` is the other process that works with it now, "" when there is none. `lockable`: it knows locks.
+    """
 
     place: tuple[int, int] | None = None
     degraded: str = ""
     marker_made: bool = False
+    holder: str = ""
+    lockable: bool = True
 
 
 class Root:
     """The inbox's folder and its marker, a file that holds `marker_id` on its only line.
 
-    With `first_start` a missing marker is made, and another store's is taken over: our store knows nothing of
-    this inbox yet. Later a missing marker is made again only while device and inode are those seen last, by
-    this process or, as `known_place`, by the one before.
+    With `first_start` a missing marker is made: our store knows nothing of this inbox yet. Another store's is
+    taken over then, under the `lock`, which proves that nobody works with it. Later a missing marker is made
+    again only while device and inode are those seen last, by this process or, as `known_place`, by the one
+    before. Without a `lock` it is only looked whether the inbox is ours, and who else works with it is not.
     """
 
     def __init__(
-        self, path: Path, marker_id: str, *, first_start: bool, known_place: tuple[int, int] | None = None
+        self,
+        path: Path,
+        marker_id: str,
+        *,
+        first_start: bool,
+        known_place: tuple[int, int] | None = None,
+        lock: InboxLock | None = None,
     ) -> None:
         self.path = path
         self._marker = path / MARKER_NAME
         self._marker_id = marker_id
         self._unmet = first_start
         self._place = known_place
+        self._lock = lock
 
     def check(self) -> RootStanding:
         """Look at the folder and its marker; blocking. Never raises for what the file system does."""
         try:
             return self._check()
+        except InboxHeld as held:
+            return RootStanding(degraded=self._in_use(held.holder), holder=held.holder)
         except FileNotFoundError:
             return RootStanding(degraded=f"The inbox {self.path} is not there. Is its disk or share mounted?")
         except OSError as error:
@@ -53,15 +69,24 @@ class Root:
             return RootStanding(degraded=f"The inbox {self.path} is not a folder.")
         place = (facts.st_dev, facts.st_ino)
         found = self._read()
-        made = False
-        if found != self._marker_id:
-            if not (self._unmet or (found is None and place == self._place)):
-                return RootStanding(degraded=self._doubt(found))
+        ours, missing = found == self._marker_id, found is None
+        if not (ours or self._unmet or (missing and place == self._place)):
+            return RootStanding(degraded=self._doubt(found))
+        locked = self._lock is not None and self._lock.hold()
+        if not (ours or missing or locked):
+            return RootStanding(degraded=self._doubt(found))
+        if not ours:
             self._write()
-            made = self._place is not None
+        made = not ours and self._place is not None
         self._unmet = False
         self._place = place
-        return RootStanding(place=place, marker_made=made)
+        return RootStanding(place=place, marker_made=made, lockable=locked or self._lock is None)
+
+    def _in_use(self, holder: str) -> str:
+        return (
+            f"Another hotfolder ({holder}) works with the inbox {self.path} already. Two at once would pay "
+            "for everything twice: stop one of them, or give it an inbox of its own."
+        )
 
     def _doubt(self, found: str | None) -> str:
         way_out = f"write {self._marker_id} into {self._marker}."

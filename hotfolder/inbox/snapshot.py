@@ -25,6 +25,7 @@ class NoticeKind(StrEnum):
     NAME = "name"
     UNREADABLE = "unreadable"
     MARKER = "marker"
+    LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,21 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(
     assert first.stop() == 0
 
 
+def test_a_second_daemon_on_the_same_inbox_with_a_state_of_its_own_is_refused_and_buys_nothing(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    first = studio.start(key=KEY)
+    other = studio_at(shop, inbox=str(studio.inbox))
+    second = other.start(key=KEY)
+    assert second.wait() == 2
+    assert f"process {first.process.pid} on " in second.text() and str(studio.inbox) in second.text()
+    studio.drop(ELM, "kitchen", bracket())
+    studio.wait_for_states("done")
+    assert first.stop() == 0
+    assert shop.bought() == 1
+
+
 def test_status_json_is_the_object_that_others_script_against(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.root import Root
 
 
@@ -99,10 +100,11 @@ def test_another_stores_inbox_is_left_alone(root: Path) -> None:
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
 
 
-def test_a_new_store_takes_over_and_the_old_one_stops(root: Path) -> None:
+def test_a_new_store_takes_over_what_nobody_works_with_and_the_old_one_stops(root: Path) -> None:
     old = met(root)
     assert old.check().degraded == ""
-    assert Root(root, "store-2", first_start=True).check().degraded == ""
+    new = Root(root, "store-2", first_start=True, lock=InboxLock(root))
+    assert new.check().degraded == ""
     assert "belongs to another hotfolder" in old.check().degraded
 
 

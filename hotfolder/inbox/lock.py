@@ -1,0 +1,118 @@
+"""One daemon per inbox, whichever `state` folder and machine it has."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+
+from hotfolder.inbox.ignored import LOCK_NAME
+
+_HOLDER_BYTES = 400
+_ATTEMPTS = 3
+"""Somebody may delete the file between our making and our locking it. On a share that numbers files anew at
+every look, the last attempt counts."""
+_HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES})
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
+
+
+class InboxHeld(Exception):
+    """Another process has the lock. `holder` says which one, in words that can be printed."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+class InboxLock:
+    """An advisory lock on a file in the inbox. It ends with its process, however that ends.
+
+    Nothing relies on the file's being there: where it was deleted, or the inbox is another folder now, it is
+    made and locked anew.
+    """
+
+    def __init__(self, inbox: Path) -> None:
+        self._path = inbox / LOCK_NAME
+        self._descriptor: int | None = None
+        self._closed = False
+        self._one_at_a_time = Lock()
+
+    def hold(self) -> bool:
+        """Have the lock; False where the file system knows no locks.
+
+        Raises InboxHeld, and OSError where the file can't be made or opened. May be repeated.
+        """
+        with self._one_at_a_time:
+            if self._closed:
+                raise InboxHeld("this process has let go of it")
+            for _ in range(_ATTEMPTS):
+                if self._holds():
+                    break
+                self._release()
+                if not self._take():
+                    return False
+            return True
+
+    def close(self) -> None:
+        """Let the next daemon in, for good: a look that still goes on must not take the lock again."""
+        with self._one_at_a_time:
+            self._closed = True
+            self._release()
+
+    def _release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _take(self) -> bool:
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = _told_by(descriptor)
+            os.close(descriptor)
+            if error.errno in _HELD:
+                raise InboxHeld(holder) from None
+            if error.errno in _NO_LOCKS:
+                return False
+            raise
+        self._descriptor = descriptor
+        # Only for the sentence that the next one is refused with; the lock is held without it.
+        with suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        return True
+
+    def _holds(self) -> bool:
+        """Whether the file that is there is still the one that was locked."""
+        if self._descriptor is None:
+            return False
+        try:
+            there = self._path.lstat()
+        except FileNotFoundError:
+            return False
+        locked = os.fstat(self._descriptor)
+        return (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino)
+
+    def _open(self) -> int:
+        flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return os.open(self._path, flags | os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            # Another user's file, or a disk that is read-only just now: a lock needs no right to write.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            return os.open(self._path, flags | os.O_RDONLY)
+
+
+def _told_by(descriptor: int) -> str:
+    """Who has locked the file. A share may not let it be read while it is locked."""
+    with suppress(OSError):
+        text = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip()
+        if text.isprintable() and text:
+            return text
+    return "process unknown"

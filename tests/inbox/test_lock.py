@@ -1,0 +1,122 @@
+"""Two daemons on one inbox: the second is kept out, and nothing of the first one's is taken over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import UsageError
+from hotfolder.inbox.ignored import LOCK_NAME, MARKER_NAME
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.lock import InboxLock
+from hotfolder.inbox.root import Root
+
+
+def standing_at(root: Path, store: str, lock: InboxLock) -> Root:
+    return Root(root, store, first_start=True, lock=lock)
+
+
+def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[..., Inbox]) -> None:
+    first = standing_at(root, "store-1", InboxLock(root))
+    assert first.check().degraded == ""
+    second = standing_at(root, "store-2", InboxLock(root))
+    found = second.check()
+    assert f"process {os.getpid()} on " in found.degraded and found.holder in found.degraded
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"
+    assert first.check().degraded == ""
+    with pytest.raises(UsageError, match=f"process {os.getpid()} on "):
+        open_inbox(marker_id="store-2", lock=InboxLock(root)).claim()
+
+
+def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
+    lock = InboxLock(root)
+    first = standing_at(root, "store-1", lock)
+    assert first.check().degraded == ""
+    second = standing_at(root, "store-2", InboxLock(root))
+    assert second.check().holder
+    lock.close()
+    assert second.check().degraded == ""
+    assert first.check().degraded != ""
+
+
+def test_a_deleted_lock_is_made_again_by_whoever_has_it(root: Path) -> None:
+    first = standing_at(root, "store-1", InboxLock(root))
+    first.check()
+    (root / LOCK_NAME).unlink()
+    assert first.check().degraded == ""
+    assert standing_at(root, "store-2", InboxLock(root)).check().holder
+
+
+def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path) -> None:
+    Root(root, "store-1", first_start=True).check()
+    mounted = root.with_name("mounted")
+    root.rename(mounted)
+    root.mkdir()
+    first = Root(root, "store-1", first_start=False, lock=InboxLock(root))
+    assert "empty mount point" in first.check().degraded
+    assert list(root.iterdir()) == []
+    root.rmdir()
+    mounted.rename(root)
+    assert first.check().degraded == ""
+    assert standing_at(root, "store-2", InboxLock(root)).check().holder
+
+
+LOOK = """
+import sys
+from pathlib import Path
+from hotfolder.inbox.lock import InboxLock
+from hotfolder.inbox.root import Root
+root = Path(sys.argv[1])
+for store in sys.argv[2:]:
+    standing = Root(root, store, first_start=True, lock=InboxLock(root)).check()
+    print(standing.lockable, standing.degraded)
+"""
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
+def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_alone(
+    root: Path, error: str
+) -> None:
+    """The kernel itself answers so, as for some shares."""
+    strace = [
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=flock",
+        "-e",
+        f"inject=flock:error={error}",
+    ]
+    try:
+        done = subprocess.run(
+            [*strace, sys.executable, "-c", LOOK, str(root), "store-1", "store-2"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            timeout=60,
+        )
+    except FileNotFoundError:
+        pytest.skip("strace isn't there")
+    if "not permitted" in done.stderr:
+        pytest.skip("strace may not trace here")
+    ours, theirs = done.stdout.splitlines()
+    assert ours == "False "
+    assert "belongs to another hotfolder" in theirs
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"
+
+
+async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
+    root: Path, open_inbox: Callable[..., Inbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(InboxLock, "hold", lambda _: False)
+    inbox = open_inbox(lock=InboxLock(root))
+    inbox.claim()
+    await inbox.look()
+    assert any("no file locks" in notice.text for notice in inbox.outlook().notices)
