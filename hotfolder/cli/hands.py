@@ -5,12 +5,15 @@ All of it goes through the store and the folders, so a running daemon takes it u
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hotfolder.cli.problems import FAILED
 from hotfolder.cli.stores import Books, books
 from hotfolder.errors import UsageError
+from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.jobs.resolution import (
     give_up,
     open_question,
@@ -19,59 +22,72 @@ from hotfolder.jobs.resolution import (
     waiting_for_person,
 )
 from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Job
-from hotfolder.jobs.tools import Places
+from hotfolder.jobs.tables import Call, Job
 from hotfolder.jobs.verification import verify as disagreements
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.placing import move
+from hotfolder.outbox.returning import Passing, Returning, pass_by
 from hotfolder.service.overview import WORDS
 
 
-def retry(job_id: str, config: Path, *, pay_again: bool) -> int:
-    """Move a failed set back into the inbox, as dragging it would."""
+def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass_by) -> int:
+    """Move a failed set back into the inbox, as dragging it would. Broken off, the same again finishes it."""
     with books(config) as opened:
-        job = retriable(opened.store, job_id)
-        if pay_again and job.scope:
-            opened.store.raise_generation(job.scope)  # before the daemon can see the files
-        put_back(opened.places, job)
+        job, returning = retriable(opened, job_id, passing)
+        returning.check()
+        returning.gather()
+
+        def tell() -> None:
+            if pay_again and job.scope:
+                opened.store.raise_generation(job.scope)  # before the daemon can see the files
+
+        arrive(returning, tell)
     print("Its calls are paid for anew." if pay_again else "What was paid for is used again.")
     return 0
 
 
-def retriable(store: Store, job_id: str) -> Job:
-    """The job, if it is one that can be tried again. Raises UsageError."""
-    job = store.job(job_id)
+def retriable(opened: Books, job_id: str, passing: Passing) -> tuple[Job, Returning]:
+    """The job, if it is one that can be tried again, and its way back. Raises UsageError, LocalTrouble."""
+    job = opened.store.job(job_id)
     if job is None:
         raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
-    if State(job.state) not in NEEDS_PERSON:
-        words = WORDS.get(job.state, job.state)
-        raise UsageError(f"job {job_id} can't be tried again: it is {words}", hint="Only failed sets can.")
-    return job
+    # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
+    if State(job.state) in NEEDS_PERSON or (job.filed_as and way_back(opened, job, passing).begun):
+        return job, way_back(opened, job, passing)
+    words = WORDS.get(job.state, job.state)
+    raise UsageError(f"job {job_id} can't be tried again: it is {words}", hint="Only failed sets can.")
 
 
-def put_back(places: Places, job: Job) -> None:
-    """Move everything in the set's folder from failed/ back into the inbox."""
-    folder = places.failed / safe_name(job.project) / (job.filed_as or "")
-    if job.filed_as is None or not folder.is_dir():
-        raise UsageError(f"{folder} is not there any more", hint="Drop the photos into the inbox again.")
+def way_back(opened: Books, job: Job, passing: Passing) -> Returning:
+    """From failed/ back into the inbox. Raises LocalTrouble where the inbox is not there."""
+    places = opened.places
+    confirm_inbox(places.inbox(job), marker_id=opened.store.identity(now()))
+    filed_as = job.filed_as or ""
+    source = places.failed / safe_name(job.project) / filed_as
+    if not filed_as:
+        raise UsageError(f"{source} has no folder of it", hint="Drop the photos into the inbox again.")
     # Back in the project's folder itself they would be grouped anew, with whatever lies there.
-    target = places.folder(job) if job.folder else places.folder(job) / job.filed_as
-    sharing = places.sharing(job)
-    moved = 0
-    with local_trouble(folder):
-        for path in sorted(folder.iterdir()):
-            if path.is_file():
-                move(path, target / path.name, expected=None, shared=sharing)
-                moved += 1
-        if not any(folder.iterdir()):
-            folder.rmdir()
-    print(f"{moved} files are back in {target}.")
+    target = places.folder(job) if job.folder else places.folder(job) / filed_as
+    return Returning(source, target, job.id, shared=places.sharing(job), passing=passing)
 
 
-def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:
-    """Say how a paid call ended that nobody here could know, and let the set go on. Raises UsageError."""
+def arrive(returning: Returning, before: Callable[[], None]) -> None:
+    returning.arrive(before)
+    print(f"{returning.count} files are back in {returning.target}.")
+
+
+def resolve(
+    job_id: str,
+    config: Path,
+    *,
+    paid_result: str | None,
+    not_charged: bool,
+    giving_up: bool,
+    passing: Passing = pass_by,
+) -> int:
+    """Say how a paid call ended that nobody here could know, and let the set go on. Raises UsageError.
+
+    Broken off, the same again finishes it.
+    """
     if sum((paid_result is not None, not_charged, giving_up)) != 1:
         raise UsageError("say one of --paid-result URL, --not-charged and --give-up")
     with books(config) as opened:
@@ -80,13 +96,27 @@ def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: 
             give_up(opened.store, job, now())
             print(f"Job {job_id} has failed for good; its originals stay in the failed folder.")
             return 0
-        answer_question(opened, job, paid_result)
-        put_back(opened.places, job)
+        returning = way_back(opened, job, passing)
+        call = question(opened, job, returning)
+        returning.check()
+        returning.gather()
+        arrive(returning, partial(answer_question, opened, call, paid_result))
     return 0
 
 
-def answer_question(opened: Books, job: Job, paid_result: str | None) -> None:
-    call = open_question(opened.store, opened.ledger, job)
+def question(opened: Books, job: Job, returning: Returning) -> Call | None:
+    """The call in doubt; None where an earlier attempt has told how it ended. Raises UsageError."""
+    try:
+        return open_question(opened.store, opened.ledger, job)
+    except UsageError:
+        if returning.begun:
+            return None
+        raise
+
+
+def answer_question(opened: Books, call: Call | None, paid_result: str | None) -> None:
+    if call is None:
+        return
     if paid_result is None:
         told_not_charged(opened.ledger, call)
         print(f"The call ({call.operation}) counts as not charged: it will be made, and paid for.")

@@ -89,6 +89,16 @@ def marker_made_again(root: Path, marker: str) -> Notice:
     )
 
 
+def on_its_way_back(project: Path, name: str, job: str) -> Notice:
+    """A hidden folder of files that a command was putting back."""
+    return Notice(
+        project / name,
+        NoticeKind.GATHERING,
+        f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "
+        f"Say the same again to go on (`hotfolder retry {job}`).",
+    )
+
+
 def no_locks(root: Path) -> Notice:
     """Nobody can tell here whether another daemon works with the inbox too."""
     return Notice(

@@ -29,6 +29,7 @@ from hotfolder.inbox.snapshot import (
     natural_order,
 )
 from hotfolder.pictures.formats import is_photo_name, is_raw_name, printable_name
+from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity, sharing_stem
 
 _DEEPEST = 8
@@ -133,9 +134,11 @@ class _Pass:
         folders: list[tuple[str, os.stat_result]] = []
         for entry in entries:
             facts = _lstat(entry)
-            if facts is None or is_junk_folder(entry.name):
+            if facts is None:
                 continue
-            if stat.S_ISLNK(facts.st_mode):
+            if is_junk_folder(entry.name):
+                self._gathering(parent, entry.name)
+            elif stat.S_ISLNK(facts.st_mode):
                 # In a project's folder a photo's link is an obstacle to the flat drop there.
                 if parent == self._root or not is_photo_name(entry.name):
                     self._notices.append(notices.link(parent, entry.name))
@@ -145,6 +148,12 @@ class _Pass:
                 else:
                     folders.append((entry.name, facts))
         return sorted(folders)
+
+    def _gathering(self, parent: Path, name: str) -> None:
+        """A notice for a set that is on its way back."""
+        if parent != self._root and name.startswith(GATHERING):
+            job = name.removeprefix(GATHERING).removesuffix("-aside")
+            self._notices.append(notices.on_its_way_back(parent, name, job))
 
     def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
         """A notice for photos in the inbox itself."""

@@ -26,6 +26,7 @@ class NoticeKind(StrEnum):
     UNREADABLE = "unreadable"
     MARKER = "marker"
     LOCK = "lock"
+    GATHERING = "gathering"
 
 
 @dataclass(frozen=True, slots=True)

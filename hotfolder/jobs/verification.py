@@ -13,6 +13,7 @@ from hotfolder.jobs.tables import CallState, FileRole, Job, JobFile
 from hotfolder.jobs.tools import Places, recipe_of
 from hotfolder.outbox.layout import archived_folder, originals_folder
 from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.returning import gathering_folder
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.rules.delivery import Originals
 
@@ -58,7 +59,16 @@ def whereabouts(places: Places, job: Job, file: JobFile) -> list[Path]:
     filed = places.failed / project / job.filed_as
     if not failed:
         filed = filed_originals(places, job)
-    return [*dropped, filed / file.name]
+        return [*dropped, filed / file.name]
+    return [*dropped, *on_the_way_back(places, job, file), filed / file.name]
+
+
+def on_the_way_back(places: Places, job: Job, file: JobFile) -> list[Path]:
+    """Where a file is while its set is being put back, or after that was broken off."""
+    if job.inbox not in places.inboxes:
+        return []
+    folder = places.folder(job) if job.folder else places.folder(job) / (job.filed_as or "")
+    return [gathering_folder(folder, job.id) / file.name]
 
 
 def filed_originals(places: Places, job: Job) -> Path:

@@ -19,6 +19,9 @@ from hotfolder.errors import RuleRefused
 from hotfolder.rules.nearest import shown
 
 TAG_MARK = "__"
+GATHERING = ".hotfolder-back-"
+"""Begins the name of the hidden folder in which the files of a set gather on their way back into the inbox;
+the job's number ends it."""
 
 ADDED_ALWAYS = re.compile(r"\s+(?:copy(?:\s\d{1,3})?|-\s?copy|\(\d{1,3}\))\s*\Z", re.IGNORECASE)
 ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")

@@ -28,6 +28,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import RESOLVED, Call, CallState, Job
 from hotfolder.jobs.tools import Places
 from hotfolder.jobs.verification import verify
+from hotfolder.outbox.returning import gathering_folder
 from hotfolder.sandbox.ledger import Entry
 from hotfolder.service.overview import overview
 from tests.support.studio import Studio, files_below
@@ -161,6 +162,9 @@ class Audit:
         for job in self.jobs:
             if State(job.state) in NEEDS_PERSON:
                 page = self.places.failed / job.project / (job.filed_as or "-") / "REASON.txt"
+                on_its_way = gathering_folder(self.places.folder(job), job.id) / page.name
+                if not page.is_file() and on_its_way.is_file():
+                    page = on_its_way
                 if not page.is_file() or not same_words(job.reason, page.read_text()):
                     yield f"{page} doesn't say why"
         told = {(line.project, line.folder) for line in self.seen.lines}

@@ -1,9 +1,9 @@
 """A daemon that is killed at a certain step: a process that forks one such daemon after the other.
 
 It is asked by a line of JSON: `config`, `url`, `storage_host`, `log`, and if wanted `kill_at` and `nth` (a
-checkpoint and the number of the passing), `kill_after_seconds`, and the `speed` of the daemon's clock. It
-answers with the daemon's exit code, negative for the signal that ended it. Forking saves importing everything
-each time.
+checkpoint and the number of the passing), `kill_after_seconds`, and the `speed` of the daemon's clock. With
+`hand`, the name of a command and its arguments, that is run in the daemon's stead. It answers with the exit
+code, negative for the signal that ended it. Forking saves importing everything each time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from hotfolder import log
+from hotfolder.cli import hands
+from hotfolder.cli.problems import told
 from hotfolder.config.load import load
 from hotfolder.daemon.service import ApiAccess, Daemon
-from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
 
@@ -55,11 +57,11 @@ class Crasher:
         self._process.communicate()
 
 
-def killing(kill_at: str | None, nth: int) -> Callable[[Checkpoint], None]:
+def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
     """What ends this process at the `nth` passing of a checkpoint, as a power cut would."""
     passed: Counter[str] = Counter()
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def passing(checkpoint: StrEnum) -> None:
         passed[checkpoint] += 1
         if checkpoint == kill_at and passed[checkpoint] == nth:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -80,7 +82,7 @@ def tell_what_is_waited_for() -> None:
         task.print_stack()
 
 
-async def work(request: dict[str, Any], passing: Callable[[Checkpoint], None]) -> None:
+async def work(request: dict[str, Any], passing: Callable[[StrEnum], None]) -> None:
     access = ApiAccess(request["url"], request["url"], (request["storage_host"],), lambda: "any-key")
     clock = JumpingClock(request.get("speed", 1.0))
     daemon = Daemon(load(Path(request["config"]), {}), access, clock=clock, passing=passing)
@@ -100,7 +102,17 @@ def live(request: dict[str, Any]) -> None:
         log.configure(stream=stream)
         if "kill_after_seconds" in request:
             kill_after(request["kill_after_seconds"])
-        asyncio.run(work(request, killing(request.get("kill_at"), request.get("nth", 0))))
+        passing = killing(request.get("kill_at"), request.get("nth", 0))
+        if "hand" in request:
+            by_hand(request, passing)
+        else:
+            asyncio.run(work(request, passing))
+
+
+def by_hand(request: dict[str, Any], passing: Callable[[StrEnum], None]) -> None:
+    name, arguments = request["hand"]
+    with told():
+        getattr(hands, name)(config=Path(request["config"]), passing=passing, **arguments)
 
 
 def main() -> None:
@@ -111,6 +123,8 @@ def main() -> None:
             try:
                 live(json.loads(line))
                 code = 0
+            except SystemExit as end:
+                code = int(str(end.code))
             finally:
                 os._exit(code)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)

@@ -1,0 +1,175 @@
+"""Putting a set back into the inbox: all of it at one moment, or nothing of it.
+
+A part of a set would settle as a set, and be paid for. So its files gather in a folder beside the room's,
+under a name that the inbox looks past, and one rename makes that the room's folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+from hotfolder.errors import UsageError
+from hotfolder.outbox import linking
+from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.names import folded
+from hotfolder.outbox.placing import move
+from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.pictures.formats import is_photo_name
+from hotfolder.rules.names import GATHERING
+
+_ASIDE = "-aside"
+_NAMED = 3
+
+
+class HandStep(StrEnum):
+    """The durable steps of a set's way back, by name: where a crash is worth trying."""
+
+    FILE_GATHERED = "file_gathered"
+    FOLDER_SET_ASIDE = "folder_set_aside"
+    NEIGHBOUR_GATHERED = "neighbour_gathered"
+    SOURCE_REMOVED = "source_removed"
+    TOLD = "told"
+    SET_BACK = "set_back"
+
+
+Passing = Callable[[HandStep], None]
+"""Called when a step is done. May end the process; a command does nothing here."""
+
+
+def pass_by(_step: HandStep) -> None:
+    """What a command does at a step."""
+
+
+def gathering_folder(target: Path, job: str) -> Path:
+    """Where the files of a job gather on their way back to `target`."""
+    return target.with_name(f"{GATHERING}{job}")
+
+
+class Returning:
+    """The way of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
+
+    `check`, `gather`, `arrive`, in this order. Killed anywhere, the same again goes on; until `arrive` has
+    returned, nothing of the set is in `target`. The files that lie in `target` already, beside no photo,
+    stay there.
+    """
+
+    def __init__(
+        self, source: Path, target: Path, job: str, *, shared: Sharing, passing: Passing = pass_by
+    ) -> None:
+        self.target = target
+        self.count = 0
+        """How many files came from `source`, once gathered."""
+        self._source = source
+        self._gathering = gathering_folder(target, job)
+        self._aside = target.with_name(f"{self._gathering.name}{_ASIDE}")
+        self._shared = shared
+        self._passing = passing
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier attempt was broken off on the way."""
+        return self._gathering.is_dir()
+
+    def check(self) -> None:
+        """Raise UsageError where there is nothing to put back, or where it can't go. Moves nothing."""
+        with local_trouble(self._source):
+            coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
+        if not coming:
+            raise UsageError(
+                f"{shown(self._source)} is not there any more", hint="Drop the photos into the inbox again."
+            )
+        self._check_target({folded(path.name) for path in coming})
+
+    def gather(self) -> None:
+        """Take the files from `source` to their place of gathering. Raises LocalTrouble."""
+        with local_trouble(self._source):
+            make_folder(self._gathering, self._shared)
+            for path in _plain_files(self._source):
+                move(path, self._gathering / path.name, expected=None, shared=self._shared)
+                self._passing(HandStep.FILE_GATHERED)
+            self.count = len(_plain_files(self._gathering))
+            if self._source.is_dir() and not any(self._source.iterdir()):
+                self._source.rmdir()
+                linking.sync_folder(self._source.parent)
+            self._passing(HandStep.SOURCE_REMOVED)
+
+    def arrive(self, before: Callable[[], None]) -> None:
+        """Make it the set's folder. `before` is called directly before that, and again by a repetition.
+
+        Raises UsageError where something has come into the way meanwhile, and LocalTrouble.
+        """
+        with local_trouble(self.target):
+            while True:
+                self._bring_neighbours()
+                names = {folded(path.name) for path in _plain_files(self._gathering)}
+                self._check_target(names)
+                if not self.target.is_dir() or not any(self.target.iterdir()):
+                    break
+                self.target.rename(self._aside)
+                linking.sync_folder(self.target.parent)
+                self._passing(HandStep.FOLDER_SET_ASIDE)
+            before()
+            self._passing(HandStep.TOLD)
+            self._become_target()
+        self._passing(HandStep.SET_BACK)
+
+    def _become_target(self) -> None:
+        with suppress(OSError):  # the room's folder stays the photographer's
+            before = self.target.stat()
+            self._gathering.chmod(stat.S_IMODE(before.st_mode))
+            os.chown(self._gathering, before.st_uid, before.st_gid)
+        try:
+            self._gathering.rename(self.target)  # a folder gives way only while it is empty
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            raise UsageError(
+                f"something has just been put into {shown(self.target)}", hint="Say the same again."
+            ) from error
+        linking.sync_folder(self.target.parent)
+
+    def _bring_neighbours(self) -> None:
+        """Let what lay in the target arrive together with the set."""
+        if not self._aside.is_dir():
+            return
+        for path in _plain_files(self._aside):
+            move(path, self._gathering / path.name, expected=None, shared=self._shared)
+            self._passing(HandStep.NEIGHBOUR_GATHERED)
+        self._aside.rmdir()
+
+    def _check_target(self, coming: set[str]) -> None:
+        found = linking.status(self.target)
+        if found is None:
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            raise UsageError(
+                f"{shown(self.target)} is in the way: it is not a folder",
+                hint="Move it away, and say the same again; nothing has been put back yet.",
+            )
+        with local_trouble(self.target), os.scandir(self.target) as entries:
+            in_the_way = sorted(
+                entry.name
+                for entry in entries
+                if folded(entry.name) in coming
+                or is_photo_name(entry.name)
+                or not entry.is_file(follow_symlinks=False)
+            )
+        if in_the_way:
+            names = ", ".join(shown(name) for name in in_the_way[:_NAMED])
+            more = f" and {len(in_the_way) - _NAMED} more" if len(in_the_way) > _NAMED else ""
+            raise UsageError(
+                f"in {shown(self.target)} there is already {names}{more}, and the set is put back as a whole",
+                hint="Move that away, and say the same again; nothing has been put back yet.",
+            )
+
+
+def _plain_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink())

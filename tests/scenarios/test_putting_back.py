@@ -1,0 +1,160 @@
+"""`retry` and `resolve` are killed at every durable step and said again: a set comes back as a whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.cli import hands
+from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.outbox.returning import HandStep
+from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
+from tests.support.audit import Audit
+from tests.support.crashing import Crasher
+from tests.support.mischief import BadShop
+from tests.support.pictures import jpeg
+from tests.support.studio import MERGE, SKY, Studio, files_below
+
+NOTES = {"notes.txt": b"the blinds are broken"}
+# How often a set of three photos and its REASON.txt passes each step, with a neighbour in the room's folder.
+PASSINGS = {
+    HandStep.FILE_GATHERED: 4,
+    HandStep.SOURCE_REMOVED: 1,
+    HandStep.FOLDER_SET_ASIDE: 1,
+    HandStep.NEIGHBOUR_GATHERED: 1,
+    HandStep.TOLD: 1,
+    HandStep.SET_BACK: 1,
+}
+KILLS = [(step, nth) for step, most in PASSINGS.items() for nth in range(1, most + 1)]
+RETRY: dict[str, Any] = {"pay_again": False}
+PAY_AGAIN: dict[str, Any] = {"pay_again": True}
+NOT_CHARGED: dict[str, Any] = {"paid_result": None, "not_charged": True, "giving_up": False}
+
+
+@pytest.fixture(scope="module")
+def doubtful(
+    tmp_path_factory: pytest.TempPathFactory, one_bad_shop: BadShop, crasher: Crasher
+) -> Iterator[Bench]:
+    """A studio with a set whose sky may have been charged: it lies in failed/."""
+    one_bad_shop.mark()
+    one_bad_shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    bench = Bench(Studio(tmp_path_factory.mktemp("doubtful") / "studio", **HURRIED), one_bad_shop)
+    bench.drop()
+    assert bench.live(crasher) == 0
+    bench.check("needs_attention", paid=2)
+    yield bench
+
+
+@pytest.fixture
+def bench(doubtful: Bench, bad_shop: BadShop, tmp_path: Path) -> Bench:
+    """A copy of it; what the shop charges counts from here."""
+    studio = Studio(tmp_path / "studio", **HURRIED)
+    shutil.copytree(doubtful.studio.root, studio.root, dirs_exist_ok=True)
+    bench = Bench(studio, bad_shop)
+    bench.originals.count.update(doubtful.originals.count)
+    bench.originals.name.update(doubtful.originals.name)
+    bench.sets += doubtful.sets
+    return bench
+
+
+def job_of(bench: Bench) -> str:
+    return str(bench.studio.status()["jobs"][-1]["job"])
+
+
+def leave_notes(bench: Bench) -> None:
+    bench.originals.take(ELM, ROOM, NOTES)
+    bench.studio.drop(ELM, ROOM, NOTES)
+
+
+def test_the_table_knows_every_step_and_how_often_it_is_passed(bench: Bench) -> None:
+    passed: Counter[HandStep] = Counter()
+    leave_notes(bench)
+    passing: Callable[[HandStep], None] = lambda step: passed.update([step])  # noqa: E731
+    assert hands.retry(job_of(bench), bench.studio.config, pay_again=False, passing=passing) == 0
+    assert passed == PASSINGS and PASSINGS.keys() == set(HandStep)
+    assert bench.in_inbox().keys() == {"DSC0001.jpg", "DSC0002.jpg", "DSC0003.jpg", "REASON.txt", "notes.txt"}
+    assert not files_below(bench.studio.failed)
+
+
+Way = tuple[str, dict[str, Any], dict[str, int], tuple[HandStep, int]]
+
+
+def ways() -> Iterator[Way]:
+    """Command, its arguments, what is bought once it is finished, and where it is killed."""
+    for kill in KILLS:
+        yield "retry", RETRY, {}, kill
+        if kill[0] is not HandStep.FILE_GATHERED:
+            yield "resolve", NOT_CHARGED, {SKY: 1}, kill
+    yield "retry", PAY_AGAIN, {MERGE: 1, SKY: 1}, (HandStep.TOLD, 1)
+
+
+@pytest.mark.parametrize(
+    ("hand", "told", "after", "kill"),
+    ways(),
+    ids=[f"{way[0]}-{'again-' if way[1] is PAY_AGAIN else ''}{way[3][0]}-{way[3][1]}" for way in ways()],
+)
+def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finishes_it(
+    bench: Bench,
+    crasher: Crasher,
+    hand: str,
+    told: dict[str, Any],
+    after: dict[str, int],
+    kill: tuple[HandStep, int],
+) -> None:
+    job = job_of(bench)
+    if kill[0] in (HandStep.FOLDER_SET_ASIDE, HandStep.NEIGHBOUR_GATHERED):
+        leave_notes(bench)
+    command = (hand, {"job_id": job, **told})
+    assert bench.live(crasher, hand=command, kill_at=kill[0], nth=kill[1]) == -9
+    back = kill[0] is HandStep.SET_BACK
+    if not back:
+        assert bench.live(crasher) == 0
+        bench.check("needs_attention", paid=0)
+    assert bench.live(crasher, hand=command) == (2 if back else 0), bench.text()
+    bench.live(crasher)
+    bench.check("superseded", "done" if after else "needs_attention", paid=sum(after.values()), bound=2)
+    assert {route: bench.shop.bought(route) for route in (MERGE, SKY) if bench.shop.bought(route)} == after
+
+
+def test_a_photo_in_the_way_is_named_and_nothing_moves(bench: Bench) -> None:
+    other = jpeg(seed=77)
+    bench.studio.drop(ELM, ROOM, {"DSC0003.jpg": other})
+    before = files_below(bench.studio.failed)
+    with pytest.raises(UsageError, match=r"DSC0003\.jpg"):
+        hands.retry(job_of(bench), bench.studio.config, pay_again=True)
+    assert files_below(bench.studio.failed) == before
+    assert bench.in_inbox() == {"DSC0003.jpg": other}
+    (bench.path(ELM, ROOM) / "DSC0003.jpg").unlink()
+    hands.retry(job_of(bench), bench.studio.config, pay_again=False)
+    assert len(bench.in_inbox()) == 4
+
+
+def test_nothing_is_put_into_an_inbox_that_is_not_there(bench: Bench, elsewhere: Path) -> None:
+    before = files_below(bench.studio.failed)
+    job = job_of(bench)
+    bench.studio.inbox.rename(elsewhere / "inbox")
+    bench.studio.inbox.mkdir()
+    with pytest.raises(LocalTrouble, match="empty mount point"):
+        hands.retry(job, bench.studio.config, pay_again=False)
+    assert files_below(bench.studio.failed) == before and not files_below(bench.studio.inbox)
+
+
+def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(
+    bench: Bench, crasher: Crasher
+) -> None:
+    job = job_of(bench)
+    command = ("retry", {"job_id": job, **RETRY})
+    assert bench.live(crasher, hand=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
+    store = bench.studio.store()
+    try:
+        store.change(job, state="superseded")
+    finally:
+        store.database.dispose()
+    assert bench.live(crasher, hand=command) == 0
+    assert Audit(bench.studio, ()).disagreements == []
+    assert len(bench.in_inbox()) == 4
