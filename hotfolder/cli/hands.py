@@ -17,6 +17,8 @@ from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.jobs.resolution import (
     give_up,
     open_question,
+    refuse_answered,
+    refuse_strange,
     told_not_charged,
     told_result,
     waiting_for_person,
@@ -27,6 +29,7 @@ from hotfolder.jobs.verification import verify as disagreements
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Passing, Returning, pass_by
 from hotfolder.service.overview import WORDS
+from hotfolder.stager.addresses import AllowedHosts
 
 
 def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass_by) -> int:
@@ -98,6 +101,10 @@ def resolve(
             return 0
         returning = way_back(opened, job, passing)
         call = question(opened, job, returning)
+        if paid_result is not None:
+            refuse_strange(paid_result, AllowedHosts(opened.storage_hosts))
+        elif call is not None:
+            refuse_answered(call)
         returning.check()
         returning.gather()
         arrive(returning, partial(answer_question, opened, call, paid_result))

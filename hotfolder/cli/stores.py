@@ -26,18 +26,21 @@ class Books:
     places: Places
     store: Store
     ledger: Ledger
+    storage_hosts: tuple[str, ...]
 
 
 @contextmanager
 def books(config: Path) -> Iterator[Books]:
     """Open them; safe while the daemon runs. Raises UsageError when nothing has run yet."""
-    places = places_of(load(config, os.environ))
+    settings = load(config, os.environ)
+    places = places_of(settings)
     if not (places.state / FILE_NAME).is_file():
         raise UsageError(
             f"nothing has run with {config} yet", hint="There is no store in its `state` folder."
         )
     database = open_store(places.state)
     try:
-        yield Books(places, Store(database), Ledger(database, LedgerFile(places.state / LEDGER_FILE)))
+        ledger = Ledger(database, LedgerFile(places.state / LEDGER_FILE))
+        yield Books(places, Store(database), ledger, tuple(settings.api.storage_hosts))
     finally:
         database.dispose()

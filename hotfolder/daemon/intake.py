@@ -17,7 +17,7 @@ from hotfolder.inbox.events import InboxEvent, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.tables import FileRole, Job
+from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet, Photo
@@ -77,7 +77,9 @@ class Intake:
         earlier = await tools.desk(tools.store.latest_of_folder, *place)
         if earlier is not None:
             files = await tools.desk(tools.store.files, earlier.id)
-            why = straggler(found, earlier, sum(file.role == FileRole.PHOTO for file in files))
+            calls = await tools.desk(tools.ledger.of_job, earlier.id)
+            paid_for = earlier.state == State.DONE or any(call.state in HOLDING for call in calls)
+            why = straggler(found, earlier, [file for file in files if file.role == FileRole.PHOTO], paid_for)
             if why:
                 return self._hold(place, why)
         await self.engine.submit(await asyncio.to_thread(new_job, inbox, found, self.rulebook(inbox)))
@@ -121,16 +123,23 @@ def too_late(photos: Sequence[Photo], earlier: Job) -> bool:
     return max(photo.identity.ctime_ns for photo in photos) / 1e9 > until.timestamp()
 
 
-def straggler(found: BracketSet, earlier: Job, earlier_photos: int) -> str:
+def straggler(found: BracketSet, earlier: Job, earlier_photos: Sequence[JobFile], paid_for: bool) -> str:
     """Why `found` must not be paid for by itself, as the rest of `earlier`'s set; "" when it may."""
     names = ", ".join(photo.path.name for photo in found.photos[:3])
     if State(earlier.state) in ACTIVE:
         return f"{names} came while the rest of its set is being worked on; it waits for that to end"
-    if earlier.state != State.DONE or earlier.finished_at is None or len(found.photos) >= earlier_photos:
+    if found.approved or not paid_for or too_late(found.photos, earlier):
         return ""
-    if too_late(found.photos, earlier):
+    if whole_again(found, earlier_photos):
         return ""
     return (
-        f"{names} came after its set had been merged, and is not paid for by itself. If it is a picture of"
+        f"{names} came after its set had been paid for, and is not paid for by itself. If it is a picture of"
         " its own, move it into a new folder; to make the set again with it, drop all its photos together"
     )
+
+
+def whole_again(found: BracketSet, earlier_photos: Sequence[JobFile]) -> bool:
+    """Whether all photos of the earlier set came too, as they were or exported anew under their names."""
+    names = {photo.path.name for photo in found.photos}
+    hashes = {photo.sha256 for photo in found.photos}
+    return all(file.name in names or file.sha256 in hashes for file in earlier_photos)

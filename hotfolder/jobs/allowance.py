@@ -49,7 +49,9 @@ class Budgets:
 
 def midnight(now: datetime) -> datetime:
     """The last midnight of the machine's own time zone."""
-    return now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = now.astimezone()
+    # Without an offset, so that midnight gets its own: it differs from now's on two days of the year.
+    return datetime(today.year, today.month, today.day).astimezone()
 
 
 def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:

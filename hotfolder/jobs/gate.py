@@ -9,7 +9,7 @@ from types import TracebackType
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import BadWorld, Cancelled, LocalTrouble, OutcomeUnknown, SetChanged
+from hotfolder.errors import BadWorld, Cancelled, LocalTrouble, OutcomeUnknown, SetChanged, Unreachable
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
@@ -54,6 +54,8 @@ class Gate:
         self._failures = 0
         self._opens_at = 0.0
         self._changed = asyncio.Event()
+        self.passed = 0
+        """Grows with every request that shows that the API is there."""
 
     async def __aenter__(self) -> None:
         while self._door is not Door.OPEN:
@@ -74,11 +76,18 @@ class Gate:
         self, kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         if isinstance(error, SAYS_NOTHING):
-            self._release()
+            self.release()
         elif isinstance(error, BadWorld):
             self._shut(error)
         else:
+            self.passed += 1
             self._open()
+
+    def release(self) -> None:
+        """In place of leaving: the request told nothing of the world, so that another one may try at once."""
+        if self._door is Door.PROBING:
+            self._door = Door.CLOSED
+            self._tell()
 
     def _shut(self, error: BadWorld) -> None:
         self.met(type(error).__name__)
@@ -95,12 +104,6 @@ class Gate:
         self.trouble = error
         self._door = Door.CLOSED
         self._tell()
-
-    def _release(self) -> None:
-        """A probe that proved nothing: the next one may try at once."""
-        if self._door is Door.PROBING:
-            self._door = Door.CLOSED
-            self._tell()
 
     def _open(self) -> None:
         if self._door is Door.OPEN:
@@ -119,3 +122,49 @@ class Gate:
     def bad_seconds(self) -> float:
         """For how long the world has been bad; 0 when it is fine."""
         return 0.0 if self.bad_since is None else self.clock.monotonic() - self.bad_since
+
+
+class Asking:
+    """`async with asking:` around the same request again and again, in place of the gate.
+
+    It tells the request's own trouble from the world's: a request that fails though others got through since
+    it failed before is not what shuts the gate for them. `own` says that of the last failure, `alone` how
+    often it was so since the last success.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self.own = False
+        self.alone = 0
+        self.world_seconds = 0.0
+        """For how long it was the world that kept the request from being made or answered."""
+        self._gate = gate
+        self._failed_at: int | None = None
+        self._since: float | None = None
+        self._began = 0.0
+
+    async def __aenter__(self) -> None:
+        clock = self._gate.clock
+        if self._since is None:
+            self._since = clock.monotonic()
+        await self._gate.__aenter__()
+        self._began = clock.monotonic()
+        self.world_seconds += self._began - self._since
+        self._since = None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        gate = self._gate
+        if not isinstance(error, Unreachable):
+            if error is None:
+                self.alone, self._failed_at = 0, None
+            return await gate.__aexit__(kind, error, trace)
+        self.own = self._failed_at is not None and gate.passed > self._failed_at
+        if self.own:
+            self.alone += 1
+            gate.met(type(error).__name__)
+            gate.release()
+        else:
+            self._since = self._began
+            await gate.__aexit__(kind, error, trace)
+        self._failed_at = gate.passed

@@ -105,14 +105,16 @@ class Ledger:
                 pause(session, UNKNOWNS, datetime.fromisoformat(call.started_at))
         return call
 
-    def keep(self, number: int, results: Sequence[Result]) -> None:
-        """Record the pictures that a call bought. Repeating it changes nothing."""
+    def keep(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:
+        """Record the pictures that a call bought, and with the last of them that it is complete. Repeating it
+        changes nothing."""
         with self.session() as session, session.begin():
             for result in results:
                 session.merge(result)
             call = session.get_one(Call, number)
-            call.state = CallState.SUCCEEDED
-            session.add(call)
+            if all_of_them:
+                call.state = CallState.SUCCEEDED
+                session.add(call)
         self._write_down(call, results)
 
     def _write_down(self, call: Call, results: Sequence[Result] = ()) -> None:

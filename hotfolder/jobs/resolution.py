@@ -12,7 +12,9 @@ from hotfolder.jobs.states import Event, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import RESOLVED, Call, CallState, FileRole, Job
 from hotfolder.jobs.tools import recipe_of
+from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
+from hotfolder.stager.refusals import UrlRefused
 
 
 def waiting_for_person(store: Store, job_id: str) -> Job:
@@ -35,6 +37,28 @@ def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
     raise UsageError(
         f"no paid call of job {job.id} is in doubt", hint="Drag its folder back into the inbox to go on."
     )
+
+
+def refuse_answered(call: Call) -> None:
+    """Raise UsageError for a call that can't be called not charged: its answer says that it was."""
+    if call.state == CallState.ANSWERED:
+        raise UsageError(
+            "the API has said that it made this call: only its picture is missing, and buying it again would"
+            " be paid for twice",
+            hint="`hotfolder retry` downloads it; with --pay-again it is bought again.",
+        )
+
+
+def refuse_strange(url: str, hosts: AllowedHosts) -> None:
+    """Raise UsageError for an address that is never followed."""
+    try:
+        hosts.check(SignedUrl(url))
+    except ValueError:
+        raise UsageError(
+            "what --paid-result names is not an address", hint="It begins with https://; quote it."
+        ) from None
+    except UrlRefused as error:
+        raise UsageError(error.message, hint=error.hint) from None
 
 
 def told_not_charged(ledger: Ledger, call: Call) -> None:

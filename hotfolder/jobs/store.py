@@ -93,9 +93,11 @@ class Store:
         )
         self.changes += 1
         with self.session() as session, session.begin():
-            job.generation = self._generation(session, scope, again=new.again)
+            returning = list(session.exec(select(Job).where(col(Job.id).in_(supersedes))).all())
+            again = new.again and not self._asked_before(session, scope, new, returning)
+            job.generation = self._generation(session, scope, again=again)
             job.priority = project_priority(session, new.inbox, new.project)
-            for old in session.exec(select(Job).where(col(Job.id).in_(supersedes))).all():
+            for old in returning:
                 if State(old.state) in NEEDS_PERSON:
                     move(session, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")
             session.add(job)
@@ -105,6 +107,17 @@ class Store:
             )
             session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=new.reason))
         return job
+
+    @staticmethod
+    def _asked_before(session: Session, scope: str, new: NewJob, returning: Iterable[Job]) -> bool:
+        """Whether these photos are back from failed/ under the name that they had there, or from an upload
+        that they changed in: their `__again` was obeyed when they came first, and one that is obeyed at every
+        try would be paid at every try."""
+        if any(old.scope == scope and new.folder in (old.folder, old.filed_as) for old in returning):
+            return True
+        newest = select(Job).where(Job.scope == scope).order_by(col(Job.created_at).desc()).limit(1)
+        before = session.exec(newest).first()
+        return before is not None and before.state == State.WITHDRAWN
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""

@@ -17,7 +17,7 @@ from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.desk import Desk
-from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.gate import Asking, Gate
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
@@ -246,6 +246,8 @@ class Tools:
     paying: set[asyncio.Task[None]] = field(default_factory=set)
     merges_took: deque[float] = field(default_factory=lambda: deque(maxlen=16))
     polling: int = 0
+    downloading: dict[str, Asking] = field(default_factory=dict)
+    """Pictures on their way, and those that fail to come; by their name in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)

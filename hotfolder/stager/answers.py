@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,9 @@ __all__ = [
     "parse_acceptance",
     "parse_results",
 ]
+
+STATUS_WORD = re.compile(r"[A-Za-z_-]{1,40}")
+NO_WORD = "not a word"
 
 CHARGED_HINT = (
     "Look into the account whether it was charged; `hotfolder resolve` settles it, "
@@ -80,14 +84,14 @@ class UploadSlot:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """How far a merge is. `image_url` is None until the API names one.
+    """How far a merge is. `image_url` is None until the API names one. `status` is a word that can be shown;
+    "not a word" stands for anything else.
 
     `said` is what the API says beside a status that the reference doesn't know, such as why it failed.
     """
 
     status: str
     image_url: SignedUrl | None
-    answer: Answer
     said: str = ""
 
 
@@ -142,14 +146,17 @@ def parse_slot(answer: Answer) -> UploadSlot:
     return UploadSlot(identifier_of(found, "id"), free_url(found, "uploadUrl"))
 
 
-def parse_group(answer: Answer) -> GroupState:
+def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
+    """How far a merge is, with no `secret` in it. Raises Unreachable."""
     found = free_object(answer)
     status = found.get("status")
-    if not isinstance(status, str) or not 0 < len(status) <= 100 or not status.isprintable():
+    if not isinstance(status, str) or not status:
         raise useless("the group's status is missing")
-    said = "" if status in ("processing", "completed") else error_text(answer.body)
+    if not STATUS_WORD.fullmatch(status):
+        status = NO_WORD  # it will be shown to people, and might hold anything
+    said = "" if status in ("processing", "completed") else error_text(answer.body, secret)
     named = found.get("imageUrl") not in (None, "")
-    return GroupState(status, free_url(found, "imageUrl") if named else None, answer, said)
+    return GroupState(status, free_url(found, "imageUrl") if named else None, said)
 
 
 def parse_uploaded(answer: Answer) -> UploadedImage:

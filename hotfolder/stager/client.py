@@ -30,6 +30,7 @@ KEY_HEADER = "stager-api-key"
 KEY_HINT = "Put the key alone into STAGER_API_KEY, or into the file named by api.key_file."
 # The reference doesn't name the multipart field.
 UPLOAD_FIELD = "file"
+NOBODYS_GROUP = "hotfolder-doctor"
 
 
 class Secret(str):
@@ -102,12 +103,18 @@ class StagerClient:
 
     async def group(self, group_id: str) -> GroupState:
         """How far the merge of a group is."""
-        return answers.parse_group(await self._free("GET", f"/api/hdr-image-group/{path_part(group_id)}"))
+        answer = await self._free("GET", f"/api/hdr-image-group/{path_part(group_id)}")
+        return answers.parse_group(answer, secret=usable(self._key))
+
+    async def rouse(self) -> None:
+        """Ask, for free, for a group that can't exist: does nothing, or raises BadWorld."""
+        with suppress(RequestRefused):
+            await self._free("GET", f"/api/hdr-image-group/{NOBODYS_GROUP}")
 
     async def knock(self) -> Knock:
         """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
         Unreachable when there is none, KeyUnusable."""
-        call, path = "GET /api/hdr-image-group", "/api/hdr-image-group/hotfolder-doctor"
+        call, path = "GET /api/hdr-image-group", f"/api/hdr-image-group/{NOBODYS_GROUP}"
         request, _ = self._request("GET", path, {}, b"")
         began = time.monotonic()
         try:

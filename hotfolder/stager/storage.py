@@ -109,8 +109,9 @@ class StorageClient:
     async def download(self, url: SignedUrl, target: Path, *, most_bytes: int) -> Download:
         """Fetch a result into `target`, which must not exist yet; synced to disk when this returns.
 
-        Raises UrlRefused (another host, a redirect, more than `most_bytes`), ResultGone (4xx: ask for a fresh
-        URL), Unreachable, TooManyRequests, LocalTrouble. Whatever is raised, no `target` is left behind.
+        Raises UrlRefused (another host, a redirect, more than `most_bytes`), ResultGone (4xx, or no whole
+        plain file: ask for a fresh URL), Unreachable, TooManyRequests, LocalTrouble. Whatever is raised, no
+        `target` is left behind.
         """
         source = self._hosts.check(url)
         request = httpx.Request(
@@ -191,12 +192,12 @@ async def raise_for_download(host: str, response: httpx.Response, most_bytes: in
         code = storage_code(Reply(status, headers, await read_bounded(response)))
         raise ResultGone(answered + (f" ({code})" if code else ""))
     if status != 200:
-        raise Unreachable(f"{answered}, which is no whole file")
+        raise ResultGone(f"{answered}, which is no whole file")
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Unreachable(f"{answered} with a compressed file, which was not asked for")
+        raise ResultGone(f"{answered} with a compressed file, which was not asked for")
     length = headers.get("content-length", "")
     if not re.fullmatch(r"[0-9]{1,15}", length):
-        raise Unreachable(f"{answered} without a length, so that nobody could tell whether it is whole")
+        raise ResultGone(f"{answered} without a length, so that nobody could tell whether it is whole")
     if int(length) > most_bytes:
         raise UrlRefused(
             f"the result on {host} is {int(length):,} bytes long, and at most {most_bytes:,} are allowed"

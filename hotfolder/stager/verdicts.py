@@ -15,9 +15,6 @@ from hotfolder.stager.answers import CHARGED_HINT
 from hotfolder.stager.transport import Lost, Reply, retry_after_seconds
 from hotfolder.stager.wording import error_text
 
-# These say "elsewhere" and mean that nothing was done; 302 and 303 may follow a request that was.
-MOVED = (301, 307, 308)
-
 
 def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
     """The error for a call that got no answer. `call` is its method and path."""
@@ -43,7 +40,8 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return PaymentRequired(answered, hint="The account has no credit: top it up.")
     if status == 429:
         return TooManyRequests(answered, retry_after_seconds=retry_after_seconds(reply.headers))
-    if status in MOVED or (300 <= status < 400 and not paid):
+    # A paid call is sent once: whoever redirects it may have taken it first, and would again.
+    if 300 <= status < 400 and not paid:
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
     # 408 is a 4xx that says nothing about what was done.
     if 400 <= status < 500 and status != 408:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
+import pytest
+
+from hotfolder.cli import hands
+from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -115,6 +120,58 @@ async def test_again_buys_everything_once_more_and_only_once(studio: Studio, sho
     assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
 
 
+async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, tmp_path: Path) -> None:
+    with BadShop(tmp_path / "shop") as shop:
+        photos = bracket()
+        studio.drop(ELM, ROOM, photos)
+        await studio.until_idle(shop.access())
+        shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+        studio.drop(ELM, f"{ROOM}__again", photos)
+        await studio.until_idle(shop.access())
+        shop.goes_wrong()
+        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+        (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
+        await studio.until_idle(shop.access())
+        hands.retry(newest(studio), studio.config, pay_again=False)
+        await studio.until_idle(shop.access())
+        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+        hands.resolve(newest(studio), studio.config, paid_result=None, not_charged=True, giving_up=False)
+        await studio.until_idle(shop.access())
+        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
+
+
+def newest(studio: Studio) -> str:
+    """The job that needs a person."""
+    return [job["job"] for job in studio.status()["jobs"] if job["state"] == "needs_attention"][-1]
+
+
+@pytest.mark.parametrize("names", [("DSC0004.jpg",), ("DSC0001.jpg", "DSC0009.jpg", "DSC0010.jpg")])
+async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(
+    studio: Studio, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """It isn't done, and yet its merge is paid for."""
+    with BadShop(tmp_path / "shop") as shop:
+        shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+        folder = studio.drop(ELM, ROOM, bracket())
+        async with studio.working(shop.access()):
+            await studio.comes_to("needs_attention")
+            for name in names:
+                (folder / name).write_bytes(jpeg())
+            await studio.comes_to_say(lambda status: "came after its set" in status["jobs"][0]["reason"])
+        assert {path.name for path in folder.iterdir()} == set(names)
+        assert shop.bought() == 2
+
+
+async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        for name in bracket():
+            (folder / name).write_bytes(jpeg())
+        await studio.comes_to("done", "done")
+    assert shop.bought(MERGE) == 2
+
+
 async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
     studio: Studio, shop: Shop
 ) -> None:
@@ -130,6 +187,6 @@ async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
             await asyncio.sleep(0.1)
             status = await studio.comes_to("done", "settling")
             reason = status["jobs"][0]["reason"]
-    assert "DSC0004.jpg came after its set had been merged" in reason
+    assert "DSC0004.jpg came after its set had been paid for" in reason
     assert (folder / "DSC0004.jpg").is_file()
     assert shop.bought() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.gate import Asking, Gate
 
 
 class HeldClock:
@@ -196,3 +197,52 @@ async def test_a_refusal_shows_that_the_api_is_there(gate: Gate, clock: HeldCloc
     await callers.end_one(RequestRefused("no such group", status=404))
     assert len(callers.inside) == 2
     await callers.close()
+
+
+async def ask(asking: Asking, error: BadWorld | None = None) -> None:
+    with contextlib.suppress(Unreachable):
+        async with asking:
+            if error is not None:
+                raise error
+
+
+async def test_a_request_that_fails_while_others_get_through_shuts_nobody_out(
+    gate: Gate, clock: HeldClock
+) -> None:
+    asking = Asking(gate)
+    await ask(asking, Unreachable("500"))
+    assert gate.trouble is not None and asking.alone == 0
+    clock.seconds += 1.1
+    async with gate:
+        pass
+    for times in (1, 2):
+        await ask(asking, Unreachable("500"))
+        assert (gate.trouble, asking.alone) == (None, times)
+        async with gate:
+            pass
+    await ask(asking)
+    assert asking.alone == 0
+
+
+async def test_a_request_that_fails_while_nothing_gets_through_waits_for_the_world(
+    gate: Gate, clock: HeldClock
+) -> None:
+    asking = Asking(gate)
+    for _ in range(3):
+        await ask(asking, Unreachable("500"))
+        clock.seconds += 10
+    assert asking.alone == 0 and asking.world_seconds == pytest.approx(20)
+    await ask(asking)
+    assert asking.world_seconds == pytest.approx(30)
+
+
+async def test_a_rejected_key_is_never_one_request_s_own_trouble(gate: Gate, clock: HeldClock) -> None:
+    asking = Asking(gate)
+    await ask(asking, Unreachable("500"))
+    clock.seconds += 1.1
+    async with gate:
+        pass
+    with pytest.raises(KeyRejected):
+        async with asking:
+            raise KeyRejected("wrong key")
+    assert gate.trouble is not None and asking.alone == 0

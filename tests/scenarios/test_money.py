@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from hotfolder.cli import hands
+from hotfolder.cli.stores import books
+from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
 from hotfolder.sandbox.signing import Signer, secret_of
-from tests.scenarios.bench import ELM, ROOM, Bench
+from hotfolder.stager.answers import Answer
+from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
 from tests.support.studio import MERGE, SKY
 
@@ -118,13 +124,65 @@ async def sky_in_doubt(bench: Bench) -> str:
     return job.id
 
 
-async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(bench: Bench) -> None:
+async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(
+    make_bench: Callable[..., Bench],
+) -> None:
+    bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
     [sky] = charges(bench.shop.data, SKY)[-1:]
     resolve(bench, job, paid_result=result_address(bench, sky.ids["image"]))
     await bench.until_idle()
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
     bench.check("done", "superseded", paid=2)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("the one with the red sky", "is not an address"),
+        ("https://example.com/picture.jpg", "not among the storage hosts"),
+    ],
+)
+async def test_an_address_that_is_never_followed_is_not_taken_for_an_answer(
+    bench: Bench, told: str, why: str
+) -> None:
+    job = await sky_in_doubt(bench)
+    with pytest.raises(UsageError, match=why):
+        resolve(bench, job, paid_result=told)
+    assert set(bench.in_inbox()) == set()
+    bench.check("needs_attention", paid=2)
+
+
+async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "result-get", "fault": 404, "when": {"from": 2}})
+    bench.drop()
+    await bench.until_idle()
+    [job] = bench.check("needs_attention", paid=2).jobs
+    with pytest.raises(UsageError, match="only its picture is missing"):
+        resolve(bench, job.id, not_charged=True)
+    bench.check("needs_attention", paid=2)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivered_and_the_other_told(
+    bench: Bench, missing: int
+) -> None:
+    job = await sky_in_doubt(bench)
+    [sky] = charges(bench.shop.data, SKY)[-1:]
+    address = result_address(bench, sky.ids["image"])
+    images = [{"id": name, "imageUrl": address, "width": 9, "height": 9} for name in "ab"]
+    images[missing]["imageUrl"] = address.replace(".png", "-gone.png")
+    with books(bench.studio.config) as opened:
+        [call] = [call for call in opened.ledger.of_job(job) if call.operation == "sky"]
+        assert call.id is not None
+        answer = Answer(200, json.dumps({"success": True, "data": images})).as_json()
+        opened.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
+    hands.retry(job, bench.studio.config, pay_again=False)
+    await bench.until_idle()
+    audit = bench.check("needs_attention", "superseded", paid=2)
+    assert "its picture could not be downloaded" in audit.jobs[-1].reason
+    assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
+    bench.shop.goes_wrong()
 
 
 async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(bench: Bench) -> None:

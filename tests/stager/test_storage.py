@@ -199,15 +199,15 @@ DOWNLOADS = {
     "429": (lambda does: does.answer(429), TooManyRequests),
     "500": (lambda does: does.answer(500), Unreachable),
     "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
-    "204": (lambda does: does.answer(204), Unreachable),
-    "206": (lambda does: does.answer(206, b"part"), Unreachable),
+    "204": (lambda does: does.answer(204), ResultGone),
+    "206": (lambda does: does.answer(206, b"part"), ResultGone),
     "too large": (lambda does: does.answer(200, bytes(1001)), UrlRefused),
-    "compressed": (lambda does: does.answer(200, gzip.compress(b"x"), content_encoding="gzip"), Unreachable),
-    "no length": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\nall of it?"), Unreachable),
+    "compressed": (lambda does: does.answer(200, gzip.compress(b"x"), content_encoding="gzip"), ResultGone),
+    "no length": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\nall of it?"), ResultGone),
     "an odd length": (lambda does: does.answer(200, b"x", content_length="1, 2"), Unreachable),
     "chunked": (
         lambda does: does.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
-        Unreachable,
+        ResultGone,
     ),
     "chunked beyond its length": (
         lambda does: does.raw(

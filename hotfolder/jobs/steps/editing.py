@@ -13,7 +13,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
-from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
+from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
 from hotfolder.jobs.tools import PICTURE, Tools, photo_rank, recipe_of
@@ -101,7 +101,7 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
         call = await tools.desk(tools.ledger.known, key)
     assert call is not None and call.id is not None
     results = await tools.desk(tools.ledger.results, call.id)
-    if await all_here(tools, results):
+    if call.state == CallState.SUCCEEDED and await all_here(tools, results):
         return results
     if call.answer is None or call.state == CallState.UNKNOWN:
         await give_up(tools, call, call.note or "hotfolder was stopped before the answer arrived")
@@ -142,17 +142,24 @@ async def look(tools: Tools, job: Job) -> None:
 
 
 async def bring_home(tools: Tools, call: Call) -> list[Result]:
-    """Download every picture of a recorded answer."""
+    """Download every picture of a recorded answer. Where one can't be had, the others are kept all the same,
+    and the call stays one whose pictures are not all here."""
     assert call.id is not None and call.answer is not None
     try:
         images = parse_results(Answer.from_json(call.answer))
     except OutcomeUnknown as error:
         await give_up(tools, call, error.why)
     results: list[Result] = []
+    missing: list[OutcomeUnknown] = []
     for position, image in enumerate(images):
-        results.append(await fetch_patiently(tools, call, position, image.url, image.id))
-    await tools.desk(tools.ledger.keep, call.id, results)
+        try:
+            results.append(await fetch_patiently(tools, call, position, image.url, image.id))
+        except OutcomeUnknown as error:
+            missing.append(error)
+    await tools.desk(tools.ledger.keep, call.id, results, all_of_them=not missing)
     tools.passing(Checkpoint.RESULTS_RECORDED)
+    if missing:
+        raise missing[0]
     return results
 
 
@@ -166,5 +173,5 @@ async def fetch_patiently(tools: Tools, call: Call, position: int, url: SignedUr
             await tools.clock.sleep(backoff_seconds(attempt))
     raise OutcomeUnknown(
         f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
-        hint="Drag the folder back into the inbox to try the download again; it isn't paid again.",
+        hint=DRAG_BACK,
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from hotfolder.errors import OutcomeUnknown, UnusablePhoto
+from hotfolder import log
+from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.tables import Call, Result
 from hotfolder.jobs.tools import Tools
@@ -16,7 +20,13 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
 
+logger = log.get("fetching")
+
 DOWNLOAD_ATTEMPTS = 5
+PATIENCE = 20
+"""How often in a row one picture fails to come, while other requests get through, until a person is told.
+With the waits between it takes an hour, in which a storage that is down for everybody should be up again."""
+DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
 
@@ -36,8 +46,9 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     part = results / f"{name}.part"
     with local_trouble(results):
         await asyncio.to_thread(part.unlink, missing_ok=True)
+    asking = tools.downloading.setdefault(name, Asking(tools.gate))
     try:
-        async with tools.slots.downloads, tools.gate:
+        async with tools.slots.downloads, asking:
             most_bytes = tools.result_limits.size_bytes
             download = await tools.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
@@ -46,6 +57,17 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
             " the inbox: it isn't paid again.",
         ) from None
+    except Unreachable as error:
+        if not asking.own:
+            await knock(tools, error)
+        if asking.alone < PATIENCE:
+            raise
+        del tools.downloading[name]
+        raise OutcomeUnknown(
+            f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded: {error.message}",
+            hint=DRAG_BACK,
+        ) from None
+    del tools.downloading[name]
     tools.counts.bytes_down(download.size_bytes)
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     try:
@@ -70,10 +92,40 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     )
 
 
+async def knock(tools: Tools, met: BadWorld) -> None:
+    """Ask for nothing, after a request that has `met` trouble, to tell it from an API that is down."""
+    with suppress(BadWorld):
+        async with tools.gate:
+            try:
+                await tools.client.rouse()
+            except Unreachable:
+                raise met from None  # in the same words, so that nobody is told of it twice
+
+
 async def all_here(tools: Tools, results: Sequence[Result]) -> bool:
-    """Whether there are results and each of their files still lies in state/results/."""
-    paths = [tools.places.results / result.file for result in results]
-    return bool(paths) and await asyncio.to_thread(lambda: all(path.is_file() for path in paths))
+    """Whether there are results and each of their files still lies in state/results/, as it came.
+
+    One that isn't what was bought any more is put aside under another name: it would go out as a picture, and
+    be sent to the next paid call. Raises LocalTrouble where that can't be told.
+    """
+    with local_trouble(tools.places.results):
+        here = await asyncio.to_thread(lambda: [is_as_it_came(tools.places.results, one) for one in results])
+    return bool(here) and all(here)
+
+
+def is_as_it_came(folder: Path, result: Result) -> bool:
+    """Whether the file has the bytes that were bought; puts it aside when it has others."""
+    path = folder / result.file
+    try:
+        with path.open("rb") as file:
+            as_it_came = hashlib.file_digest(file, "sha256").hexdigest() == result.sha256
+    except FileNotFoundError:
+        return False
+    if not as_it_came:
+        aside = path.with_name(f"{path.name}.damaged")
+        path.replace(aside)
+        logger.error("result_damaged", file=str(aside))
+    return as_it_came
 
 
 def keep(part: Path, kept: Path) -> None:

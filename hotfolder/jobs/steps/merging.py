@@ -6,13 +6,14 @@ from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.backoff import backoff_seconds, poll_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, Damaged, all_here, fetch
+from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch, knock
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job
 from hotfolder.jobs.tools import Tools, photo_rank, recipe_of
-from hotfolder.stager.answers import Answer, SignedUrl, parse_acceptance, parse_group
+from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_acceptance, parse_group
 from hotfolder.stager.refusals import ResultGone
 
 logger = log.get("merging")
@@ -93,7 +94,7 @@ async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
         return
     raise OutcomeUnknown(
         "the HDR merge was paid for and is finished, but its picture could not be downloaded",
-        hint="Drag the folder back into the inbox to try the download again; the merge isn't paid again.",
+        hint=DRAG_BACK,
     )
 
 
@@ -117,22 +118,23 @@ async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
 async def poll(tools: Tools, call: Call, limit_seconds: float) -> SignedUrl:
     """Look again and again, for as long as that; raises as `wait_until_completed` does."""
     began = tools.clock.monotonic()
+    asking = Asking(tools.gate)
     strange = ""
     while True:
-        elapsed = tools.clock.monotonic() - began
-        status, url = await look(tools, call)
-        if status == "completed" and url is not None:
-            if elapsed:
+        elapsed = tools.clock.monotonic() - began - asking.world_seconds
+        group = await look(tools, call, asking)
+        if group.status == "completed" and group.image_url is not None:
+            if elapsed > 0:
                 tools.merges_took.append(elapsed)
-            return url
-        if status in FAILED_STATUSES:
-            await give_up(tools, call, f'its group ended with the status "{status}"')
-        if status != "processing" and status != strange:
-            strange = status
-            logger.warning("merge_status_not_known", status=status)
+            return group.image_url
+        if group.status in FAILED_STATUSES:
+            await give_up(tools, call, f"its group ended with the status {spelt(group)}")
+        if group.status != "processing" and group.status != strange:
+            strange = group.status
+            logger.warning("merge_status_not_known", status=spelt(group))
         if elapsed >= limit_seconds:
             await give_up(
-                tools, call, f'it was not completed within {limit_seconds:.0f} s (last: "{status}")'
+                tools, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
         pause = poll_seconds(elapsed, shortest(tools), tools.polling)
         await tools.clock.sleep(min(pause, max(limit_seconds - elapsed, 0.05)))
@@ -146,20 +148,35 @@ def shortest(tools: Tools) -> float:
 def named_by_person(call: Call) -> SignedUrl | None:
     if call.answer is None or not call.note.startswith(RESOLVED):
         return None
-    return parse_group(Answer.from_json(call.answer)).image_url
+    try:
+        return parse_group(Answer.from_json(call.answer)).image_url
+    except BadWorld as error:
+        raise OutcomeUnknown(
+            f"what `hotfolder resolve` was told to fetch can't be fetched: {error.message}",
+            hint="Say it again with the address of the picture itself.",
+        ) from None
 
 
-async def look(tools: Tools, call: Call) -> tuple[str, SignedUrl | None]:
-    """The group's status and result, asked until there is an answer: a silent API proves nothing."""
+async def look(tools: Tools, call: Call, asking: Asking) -> GroupState:
+    """The group's state, asked until there is an answer: a silent API proves nothing.
+
+    Where it answers others meanwhile the trouble is the group's own, and is told in place of its state.
+    """
     assert call.group_id is not None
     while True:
         try:
-            async with tools.gate:
-                group = await tools.client.group(call.group_id)
-            return group.status, group.image_url
+            async with asking:
+                return await tools.client.group(call.group_id)
         except LocalTrouble:
             raise
-        except BadWorld:
-            continue  # the gate decides when to ask again
+        except BadWorld as error:
+            if asking.own:
+                return GroupState("not answered", None, error.message)
+            await knock(tools, error)  # the gate decides when that is, and so when the group is asked again
         except RequestRefused as error:
-            return error.message, None
+            return GroupState("refused", None, error.message)
+
+
+def spelt(group: GroupState) -> str:
+    """Its status and what the API says beside it, for people."""
+    return f'"{group.status}"' + (f": {group.said}" if group.said else "")

@@ -1,0 +1,66 @@
+"""One group, or one picture, that always fails isn't taken for an API that is down, nor asked for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotfolder.jobs.steps import fetching
+from tests.scenarios.bench import ELM, ROOM, Bench
+from tests.support.studio import files_below
+
+OAK = "5 Oak Lane"
+
+
+async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "match": ELM})
+    photos = bench.drop()
+    bench.drop("hall", project=OAK)
+    await bench.until_idle()
+    audit = bench.check("needs_attention", "done", paid=2)
+    [job] = [job for job in audit.jobs if job.project == ELM]
+    assert "was not completed within 60 s" in job.reason and "answered 500" in job.reason
+    assert set(photos) <= files_below(bench.studio.failed / ELM / ROOM).keys()
+    # Once the API is well again, what was paid for is brought home.
+    bench.shop.goes_wrong()
+    (bench.studio.failed / ELM / ROOM).rename(bench.studio.inbox / ELM / ROOM)
+    await bench.until_idle()
+    bench.check("done", "done", "superseded", paid=3)
+
+
+async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "when": {"from": 1, "to": 7}})
+    bench.drop()
+    began = bench.clock.monotonic()
+    async with bench.working():
+        await bench.studio.comes_to("done")
+    assert bench.clock.monotonic() - began > 60.0
+    bench.check("done", paid=2)
+
+
+async def test_a_picture_that_always_fails_to_come_needs_a_person(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "PATIENCE", 3)
+    bench.shop.goes_wrong({"endpoint": "result-get", "fault": 503, "match": ELM})
+    bench.drop()
+    await bench.until_idle()
+    [job] = bench.check("needs_attention", paid=1).jobs
+    assert "could not be downloaded" in job.reason and "answered 503" in job.reason
+    bench.shop.goes_wrong()
+    (bench.studio.failed / ELM / ROOM).rename(bench.studio.inbox / ELM / ROOM)
+    await bench.until_idle()
+    bench.check("done", "superseded", paid=2)
+
+
+async def test_a_remembered_picture_that_has_rotted_is_never_delivered_nor_sent_on(bench: Bench) -> None:
+    photos = bench.drop()
+    await bench.until_idle()
+    [merged] = (bench.studio.state / "results").glob("*.jpg")
+    as_it_came = merged.read_bytes()
+    merged.write_bytes(as_it_came[:-2000] + bytes(2000))
+    bench.drop("kitchen__sky-blue", dict(photos))
+    await bench.until_idle()
+    bench.check("done", "done", paid=3)
+    assert (bench.studio.done / ELM / "kitchen.jpg").is_file()
+    assert merged.read_bytes() == as_it_came
+    assert merged.with_name(f"{merged.name}.damaged").is_file()
