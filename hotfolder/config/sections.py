@@ -175,10 +175,19 @@ class Settle(Frozen):
 class Limits(Frozen):
     """How much happens at once, and how large things may be."""
 
-    uploads: AtOnce = Field(default=4, description="Photos sent at once.")
-    merges: AtOnce = Field(default=8, description="Merges running at once.")
-    operations: AtOnce = Field(default=4, description="Sky, lawn and staging requests running at once.")
-    downloads: AtOnce = Field(default=4, description="Results fetched at once.")
+    uploads: AtOnce | None = Field(
+        default=None, description="Photos sent at once; left out: found out while it runs."
+    )
+    merges: AtOnce | None = Field(
+        default=None, description="Merges running at once; left out: found out while it runs."
+    )
+    operations: AtOnce | None = Field(
+        default=None,
+        description="Sky, lawn and staging requests running at once; left out: found out while it runs.",
+    )
+    downloads: AtOnce | None = Field(
+        default=None, description="Results fetched at once; left out: found out while it runs."
+    )
     paid_calls_per_day: PaidCalls | None = Field(
         default=None, description="The most paid calls between two midnights; left out: no limit."
     )

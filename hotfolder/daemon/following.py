@@ -16,6 +16,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.turns import START
 from hotfolder.pictures.facts import PictureLimits
 
 logger = log.get("rules")
@@ -44,7 +45,12 @@ def budgets(settings: Settings) -> Budgets:
     )
 
 
-def slots(settings: Settings) -> dict[str, int]:
+def most_jobs(settings: Settings) -> int:
+    """How many jobs are worked on at once."""
+    return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
+
+
+def slots(settings: Settings) -> dict[str, int | None]:
     return {name: getattr(settings.limits, name) for name in ("uploads", "merges", "operations", "downloads")}
 
 
@@ -73,7 +79,7 @@ class Following:
         tools.throttle.bytes_per_second = settings.limits.upload_rate
         tools.hours = settings.schedule.active
         tools.slots.resize(**slots(settings))
-        self.engine.most_jobs = JOBS_PER_MERGE * settings.limits.merges
+        self.engine.most_jobs = most_jobs(settings)
         log.set_level(settings.log.level)
         for inbox in self.inboxes.values():
             inbox.follow(inbox_settings(settings))

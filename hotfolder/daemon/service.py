@@ -18,10 +18,10 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import clear_leftovers, make_folders, places_of
 from hotfolder.daemon.following import (
-    JOBS_PER_MERGE,
     Following,
     budgets,
     inbox_settings,
+    most_jobs,
     result_limits,
     slots,
 )
@@ -43,12 +43,14 @@ from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
+from hotfolder.jobs.polling import Polling
 from hotfolder.jobs.retention import expire_results
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.steering import Steering
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
-from hotfolder.jobs.tools import Places, Slots, Tools
+from hotfolder.jobs.tools import Places, Tools
+from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager.client import StagerClient
@@ -121,7 +123,7 @@ class Daemon:
         heartbeats = self.telling.station.heartbeats
         self.engine = Engine(
             self.tools,
-            most_jobs=JOBS_PER_MERGE * settings.limits.merges,
+            most_jobs=most_jobs(settings),
             ended=self._ended,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
@@ -167,7 +169,8 @@ class Daemon:
             decoder=self.decoder,
             gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
-            slots=Slots(**slots(self.settings)),
+            slots=Slots(**slots(self.settings), monotonic=self.clock.monotonic),
+            polling=Polling(self.clock),
             recheck=recheck,
             confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             passing=passing,

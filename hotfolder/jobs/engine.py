@@ -22,7 +22,8 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
 from hotfolder.jobs.tables import HOLDING, CallState, Job
-from hotfolder.jobs.tools import NORMAL, Tools, place_of
+from hotfolder.jobs.tools import Tools, place_of
+from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.names import safe_name
 

@@ -16,7 +16,8 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, SetChanged, TooMa
 from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.tables import JobFile
-from hotfolder.jobs.tools import Place, Rank, Tools, identity_of
+from hotfolder.jobs.tools import Place, Tools, identity_of
+from hotfolder.jobs.turns import Rank
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import UploadSlot
 from hotfolder.stager.operations import HdrOptions
@@ -174,8 +175,11 @@ async def upload_photo(
         begin()
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
+                # Photos of about the same size are compared.
+                kind = photo.identity.size_bytes.bit_length()
                 async with tools.gate:
-                    await tools.storage.put(slot.url, path, size_bytes=photo.identity.size_bytes)
+                    with tools.slots.uploads.measured(kind):
+                        await tools.storage.put(slot.url, path, size_bytes=photo.identity.size_bytes)
                 tools.counts.bytes_up(photo.identity.size_bytes)
                 break
             except UrlExpired:
@@ -194,6 +198,7 @@ async def upload_slot(tools: Tools, project_id: str, group_id: str, name: str) -
             async with tools.gate:
                 return await tools.client.upload_slot(project_id, group_id, name)
         except TooManyRequests:
+            tools.slots.uploads.refused()
             continue  # the gate decides when to ask again
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,9 +17,11 @@ from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Asking, Gate
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.polling import Polling
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
+from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -91,114 +91,6 @@ def place_of(job: Job) -> Place:
     return (job.inbox, job.project, job.folder)
 
 
-Rank = tuple[int, str, str]
-PICTURE: Rank = (0, "", "")
-"""A merged picture on its way to an operation: it unblocks work that is paid for already."""
-
-
-def photo_rank(job: Job) -> Rank:
-    """Oldest set first, among those of the same priority."""
-    return (1, job.created_at, job.id)
-
-
-NORMAL = 1
-
-
-class Turns:
-    """So many at once; among those that wait, the lowest rank goes first, then who came first. `levels` are
-    the priorities of jobs, by id, as they are now; a job that isn't in it has the normal one."""
-
-    def __init__(self, number: int, levels: Mapping[str, int] | None = None) -> None:
-        self.levels: Mapping[str, int] = levels or {}
-        self._number = number
-        self._free = number
-        self._came = itertools.count()
-        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
-
-    @asynccontextmanager
-    async def turn(self, rank: Rank) -> AsyncIterator[None]:
-        await self._enter(rank)
-        try:
-            yield
-        finally:
-            self._leave()
-
-    def resize(self, number: int) -> None:
-        """Let so many go on at once from now on; whoever is over that finishes first."""
-        self._free += number - self._number
-        self._number = number
-        while self._free > 0 and self._call():
-            self._free -= 1
-
-    async def _enter(self, rank: Rank) -> None:
-        if self._free > 0:
-            self._free -= 1
-            return
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((rank, next(self._came), called))
-        try:
-            await called
-        except asyncio.CancelledError:
-            if called.done() and not called.cancelled():
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        if self._free < 0 or not self._call():
-            self._free += 1
-
-    def _call(self) -> bool:
-        """Call the next one in; False when none waits."""
-        self._waiting = [one for one in self._waiting if not one[2].done()]
-        if not self._waiting:
-            return False
-        # Looked for only now, since a priority may change while somebody waits.
-        first = min(self._waiting, key=self._order)
-        self._waiting.remove(first)
-        first[2].set_result(None)
-        return True
-
-    def _order(self, one: tuple[Rank, int, asyncio.Future[None]]) -> tuple[int, int, str, str, int]:
-        (kind, created_at, job_id), came, _ = one
-        return (kind, self.levels.get(job_id, NORMAL), created_at, job_id, came)
-
-
-class Queue(Turns):
-    """`async with`: so many at once, first come, first served."""
-
-    async def __aenter__(self) -> None:
-        await self._enter(PICTURE)
-
-    async def __aexit__(self, *_: object) -> None:
-        self._leave()
-
-
-class Slots:
-    """How many of each kind may go on at once, over all jobs together."""
-
-    def __init__(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
-        self.levels: Mapping[str, int] = {}
-        self.uploads = Turns(uploads)
-        self.addresses = Turns(2 * uploads)
-        self.merges = Turns(merges)
-        self.operations = Turns(operations)
-        self.downloads = Queue(downloads)
-
-    def order(self, levels: Mapping[str, int]) -> None:
-        """Let jobs go by these priorities from now on, also those that wait already."""
-        self.levels = levels
-        for turns in (self.uploads, self.addresses, self.merges, self.operations):
-            turns.levels = levels
-
-    def resize(self, *, uploads: int, merges: int, operations: int, downloads: int) -> None:
-        """Other numbers from now on; what goes on already is not interrupted."""
-        self.uploads.resize(uploads)
-        self.addresses.resize(2 * uploads)
-        self.merges.resize(merges)
-        self.operations.resize(operations)
-        self.downloads.resize(downloads)
-
-
 class KeyLocks:
     """A lock per name, so that two jobs that want the same purchase make it once."""
 
@@ -233,6 +125,7 @@ class Tools:
     gate: Gate
     clock: Clock
     slots: Slots
+    polling: Polling
     recheck: Recheck
     confirm_inbox: ConfirmInbox
     passing: Passing
@@ -244,8 +137,6 @@ class Tools:
     counts: Counts = field(default_factory=Uncounted)
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)
-    merges_took: deque[float] = field(default_factory=lambda: deque(maxlen=16))
-    polling: int = 0
     downloading: dict[str, Asking] = field(default_factory=dict)
     """Pictures on their way, and those that fail to come; by their name in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)

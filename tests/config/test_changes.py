@@ -43,7 +43,7 @@ def test_every_change_is_said_in_words_and_no_secret_is(settings_of: Load) -> No
     found = changes(settings_of(BEFORE), settings_of(AFTER))
     assert found.applied == (
         "limits.paid_calls_per_day: none → 20",
-        "limits.uploads: 4 → 2",
+        "limits.uploads: none → 2",
         "notify.urls changed",
         'route "front" changed',
         'route "new" added',

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from hotfolder.jobs.tools import PICTURE, Rank, Turns
+from hotfolder.jobs.turns import PICTURE, Rank, Turns
 
 OLD: Rank = (1, "2026-01-01", "a")
 NEW: Rank = (1, "2026-01-02", "b")

@@ -16,7 +16,8 @@ from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
-from hotfolder.jobs.tools import PICTURE, Tools, photo_rank, recipe_of
+from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.turns import PICTURE, photo_rank
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import Operation
@@ -128,11 +129,16 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
             await pay(
                 tools,
                 intent,
-                lambda: tools.client.operate(image.id, operation),
+                lambda: operate(tools, image.id, operation),
                 last_look=partial(look, tools, job),
             )
         except OutcomeUnknown as error:
             logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
+
+
+async def operate(tools: Tools, image_id: str, operation: Operation) -> Answer:
+    with tools.slots.operations.measured(operation.kind):
+        return await tools.client.operate(image_id, operation)
 
 
 async def look(tools: Tools, job: Job) -> None:

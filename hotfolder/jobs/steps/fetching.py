@@ -16,6 +16,7 @@ from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.tables import Call, Result
 from hotfolder.jobs.tools import Tools
+from hotfolder.jobs.turns import PICTURE
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
@@ -48,9 +49,11 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
         await asyncio.to_thread(part.unlink, missing_ok=True)
     asking = tools.downloading.setdefault(name, Asking(tools.gate))
     try:
-        async with tools.slots.downloads, asking:
+        # All of them bring home what is paid for: first come, first served.
+        async with tools.slots.downloads.turn(PICTURE), asking:
             most_bytes = tools.result_limits.size_bytes
-            download = await tools.storage.download(url, part, most_bytes=most_bytes)
+            with tools.slots.downloads.measured(call.operation):
+                download = await tools.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
-from hotfolder.jobs.backoff import backoff_seconds, poll_seconds
+from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused, TooManyRequests
+from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.keys import merge_key
@@ -12,7 +12,8 @@ from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch, knock
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job
-from hotfolder.jobs.tools import Tools, photo_rank, recipe_of
+from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.turns import photo_rank
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_acceptance, parse_group
 from hotfolder.stager.refusals import ResultGone
 
@@ -36,7 +37,9 @@ async def merge(tools: Tools, job: Job) -> Job:
             async with tools.slots.merges.turn(photo_rank(job)):
                 if call is None:
                     call = await buy(tools, job, key)
-                url = await wait_until_completed(tools, call)
+                    url = await wait_until_completed(tools, call, just_begun=len(photos))
+                else:
+                    url = await wait_until_completed(tools, call)
             await bring_home(tools, call, url)
     return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
 
@@ -65,6 +68,9 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
         call = await tools.desk(tools.ledger.known, key)
         assert call is not None and call.answer is not None
         parse_acceptance(Answer.from_json(call.answer))
+    except TooManyRequests:
+        tools.slots.merges.refused()
+        raise
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
         call = await tools.desk(tools.ledger.known, key)
@@ -98,34 +104,30 @@ async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
     )
 
 
-async def wait_until_completed(tools: Tools, call: Call) -> SignedUrl:
+async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0) -> SignedUrl:
     """Poll the group until it is completed. The last word on a merge whose answer was lost.
 
-    A call that was given up before gets one look; a result that a person has named is taken. Raises
-    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time.
+    `just_begun` is the number of photos of a merge that was asked for a moment ago: from how long it takes
+    the next ones learn. A call that was given up before gets one look; a result that a person has named is
+    taken. Raises OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in
+    time.
     """
     named = named_by_person(call)
     if named is not None:
         return named
     limit_seconds = 0.0 if call.given_up else tools.merge_timeout_seconds
-    tools.polling += 1
-    try:
-        return await poll(tools, call, limit_seconds)
-    finally:
-        tools.polling -= 1
-
-
-async def poll(tools: Tools, call: Call, limit_seconds: float) -> SignedUrl:
-    """Look again and again, for as long as that; raises as `wait_until_completed` does."""
     began = tools.clock.monotonic()
     asking = Asking(tools.gate)
     strange = ""
+    if just_begun:
+        await tools.polling.pause(just_begun, 0.0, limit_seconds)
     while True:
         elapsed = tools.clock.monotonic() - began - asking.world_seconds
         group = await look(tools, call, asking)
         if group.status == "completed" and group.image_url is not None:
-            if elapsed > 0:
-                tools.merges_took.append(elapsed)
+            if just_begun:
+                tools.polling.learn(just_begun, elapsed)
+                tools.slots.merges.took(just_begun, elapsed)
             return group.image_url
         if group.status in FAILED_STATUSES:
             await give_up(tools, call, f"its group ended with the status {spelt(group)}")
@@ -136,13 +138,7 @@ async def poll(tools: Tools, call: Call, limit_seconds: float) -> SignedUrl:
             await give_up(
                 tools, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
-        pause = poll_seconds(elapsed, shortest(tools), tools.polling)
-        await tools.clock.sleep(min(pause, max(limit_seconds - elapsed, 0.05)))
-
-
-def shortest(tools: Tools) -> float:
-    """What the quickest of the latest merges took, in seconds; 0 while none is known."""
-    return min(tools.merges_took, default=0.0)
+        await tools.polling.pause(just_begun or None, elapsed, limit_seconds - elapsed)
 
 
 def named_by_person(call: Call) -> SignedUrl | None:

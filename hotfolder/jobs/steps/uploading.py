@@ -8,7 +8,8 @@ from hotfolder.jobs.groups import OpenGroup, sending
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.tables import Job, JobFile
-from hotfolder.jobs.tools import Tools, photo_rank, place_of, recipe_of
+from hotfolder.jobs.tools import Tools, place_of, recipe_of
+from hotfolder.jobs.turns import photo_rank
 
 
 async def begin(tools: Tools, job: Job) -> Job:

@@ -1,0 +1,68 @@
+"""When is a merge looked at? Once it is likely done, by what earlier ones took; often then, and ever less."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Hashable
+
+from hotfolder.clock import Clock
+
+PATIENCE_SECONDS, PATIENCE = 2.0, 0.08
+"""So late, or so large a part of its own time, a finished merge is noticed at the latest."""
+LOOKS_PER_SECOND = 40
+"""All merges together."""
+SOON = 0.97
+"""Of the time that earlier merges took: the first look that counts is rather a little early than late."""
+LATEST = 16
+
+
+def next_look(elapsed_seconds: float, expected_seconds: float | None) -> float:
+    """Seconds until a merge that has run for `elapsed_seconds` is looked at again. `expected_seconds` is what
+    the quickest of earlier ones took, None while none is known."""
+    latest = max(PATIENCE_SECONDS, PATIENCE * elapsed_seconds)
+    if expected_seconds is None:
+        return min(0.3 + 0.05 * elapsed_seconds, latest)
+    likely = SOON * expected_seconds
+    if elapsed_seconds < likely:
+        ahead = likely - elapsed_seconds
+        # Where one look must come before, it comes so that the last pause is neither too short nor too long.
+        return ahead if ahead <= latest else min(latest, max(0.5, ahead - latest))
+    shortest = max(0.1, 0.02 * expected_seconds)
+    return min(latest, max(shortest, 0.3 * (elapsed_seconds - likely)))
+
+
+class Timetable:
+    """The moments at which the API is asked for how far a group is, one group at each."""
+
+    def __init__(self, per_second: float = LOOKS_PER_SECOND) -> None:
+        self._per_second = per_second
+        self._taken: set[int] = set()
+
+    def book(self, wanted_at: float, now: float) -> float:
+        """The first free moment from `wanted_at` on, by the same clock; it is taken from now on."""
+        self._taken = {moment for moment in self._taken if moment >= now * self._per_second}
+        moment = math.ceil(wanted_at * self._per_second)
+        while moment in self._taken:
+            moment += 1
+        self._taken.add(moment)
+        return moment / self._per_second
+
+
+class Polling:
+    """The one plan by which all groups are looked at, and what was learned from merges that are done."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._timetable = Timetable()
+        self._took: dict[Hashable, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
+
+    def learn(self, kind: Hashable, seconds: float) -> None:
+        """A merge of that kind was done after `seconds`."""
+        self._took[kind].append(seconds)
+
+    async def pause(self, kind: Hashable, elapsed_seconds: float, most_seconds: float) -> None:
+        """Until a merge is looked at again that has run for so long; not much longer than `most_seconds`."""
+        wanted = min(next_look(elapsed_seconds, min(self._took[kind], default=None)), most_seconds)
+        now = self._clock.monotonic()
+        await self._clock.sleep(self._timetable.book(now + wanted, now) - now)

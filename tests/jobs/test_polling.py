@@ -1,0 +1,74 @@
+"""When a merge is looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotfolder.jobs.polling import Polling, Timetable, next_look
+from tests.support.clocks import JumpingClock
+
+
+def looks(expected_seconds: float | None, until: float) -> list[float]:
+    """All moments at which a merge is looked at that goes on for so long."""
+    found = [0.0]
+    while found[-1] < until:
+        found.append(found[-1] + next_look(found[-1], expected_seconds))
+    return found[1:]
+
+
+@pytest.mark.parametrize("expected_seconds", [None, 0.5, 4.0, 30.0, 600.0])
+def test_no_merge_is_noticed_too_late_whatever_earlier_ones_took(expected_seconds: float | None) -> None:
+    """At most 2 s or a tenth of its own time is lost after its end."""
+    moments = looks(expected_seconds, 4000)
+    for end in (tenth / 10 for tenth in range(1, 36000, 7)):
+        noticed = next(moment for moment in moments if moment >= end)
+        assert noticed - end <= max(2.0, 0.1 * end), end
+
+
+@pytest.mark.parametrize("expected_seconds", [None, 0.5, 30.0])
+def test_a_merge_of_half_an_hour_is_asked_for_little_more_than_a_hundred_times(
+    expected_seconds: float | None,
+) -> None:
+    assert len(looks(expected_seconds, 1800)) < 120
+
+
+def test_a_merge_like_the_earlier_ones_is_looked_at_little_before_and_often_when_it_is_likely_done() -> None:
+    """Earlier ones took 4 s: one look before that, and at 4.02 s it is noticed within a tenth of a second."""
+    moments = looks(4.0, 10)
+    assert len([moment for moment in moments if moment < 3.8]) == 1
+    assert next(moment for moment in moments if moment >= 4.02) < 4.12
+
+
+def test_looks_thin_out_when_a_merge_takes_longer_than_the_earlier_ones() -> None:
+    pauses = [next_look(elapsed, 4.0) for elapsed in (4.0, 5.0, 6.0, 9.0)]
+    assert pauses == sorted(pauses) and pauses[0] == pytest.approx(0.1) and pauses[-1] > 1.5
+
+
+def test_a_herd_that_wants_to_look_at_the_same_moment_is_spread_out() -> None:
+    """Twenty groups at once: forty looks a second, first come, first served."""
+    timetable = Timetable(per_second=40)
+    booked = [timetable.book(10.0, now=9.0) for _ in range(20)]
+    assert booked == [10 + number / 40 for number in range(20)]
+    assert timetable.book(10.3, now=9.0) == 10.5
+
+
+def test_moments_that_are_over_are_forgotten() -> None:
+    """A daemon that runs for months keeps no list of them."""
+    timetable = Timetable(per_second=40)
+    for second in range(1000):
+        timetable.book(second + 2.0, now=float(second))
+    assert len(timetable._taken) <= 4
+
+
+async def test_what_one_merge_took_says_when_the_next_one_is_looked_at() -> None:
+    """Merges of five photos take 3 s: the next one is first looked at after a second, and one of another kind
+    as if nothing were known."""
+    clock = JumpingClock(speed=20)
+    polling = Polling(clock)
+    polling.learn(5, 3.0)
+    paused = []
+    for kind in (5, 7):
+        began = clock.monotonic()
+        await polling.pause(kind, 0.0, 100.0)
+        paused.append(clock.monotonic() - began)
+    assert paused[0] >= 0.9 and paused[1] < paused[0]
