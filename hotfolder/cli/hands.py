@@ -143,7 +143,7 @@ def pause(config: Path, *, reason: str) -> int:
 def resume(config: Path) -> int:
     """Take the pause away."""
     with books(config) as opened:
-        was_paused = opened.store.resume()
+        was_paused = opened.store.resume(now())
     print("Paid calls go on." if was_paused else "Nothing was paused.")
     return 0
 

@@ -88,7 +88,7 @@ def _base_url(text: str) -> str:
 
     try:
         url = urlsplit(text)
-        host, _ = url.hostname or "", url.port
+        host, port = url.hostname or "", url.port
     except ValueError:
         raise wrong("is not an address like https://api.stagerai.com") from None
     if url.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text):
@@ -101,7 +101,10 @@ def _base_url(text: str) -> str:
         raise wrong(
             "must start with https://, or the key would travel readable; http:// is for this machine alone"
         )
-    return f"{url.scheme}://{url.netloc.lower()}"
+    # The same address must not be spelt in two ways: it names the shop that things were bought from.
+    host = f"[{host}]" if ":" in host else host.rstrip(".")
+    usual = {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
 
 
 def _storage_host(text: str) -> str:

@@ -64,11 +64,15 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until cancelled."""
+        said = ""
         while True:
             try:
                 await self.report()
+                said = ""
             except LocalTrouble as error:
-                logger.warning("not_reported", reason=error.message)
+                if error.message != said:
+                    logger.warning("not_reported", reason=error.message)
+                said = error.message
             self._beat()  # a store that answers with an error answers
             await self.clock.sleep(PAUSE_SECONDS)
 

@@ -14,6 +14,8 @@ from hotfolder.rules.hours import Hours, opens_at
 
 PAUSE = "pause"
 """The name of the bulletin that pauses everything paid while it is there."""
+RESUMED = "resumed"
+"""The name of the bulletin with the number of the newest paid call when a person last ended a pause."""
 UNKNOWN_IN_A_ROW = 3
 ENDED = (CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
 DAILY = "paid_calls_per_day"
@@ -95,8 +97,21 @@ def pause_reason(session: Session) -> str | None:
     return None if found is None else str(json.loads(found.text))
 
 
+def resume(session: Session, now: datetime) -> bool:
+    """Take the pause away; whether there was one. Outcomes that led to it don't count any more."""
+    found = session.get(Bulletin, PAUSE)
+    if found is None:
+        return False
+    session.delete(found)
+    newest = session.exec(select(func.max(Call.id))).one()
+    session.merge(Bulletin(name=RESUMED, text=json.dumps(newest or 0), updated_at=stamp(now)))
+    return True
+
+
 def unknown_in_a_row(session: Session) -> bool:
     """Whether the newest calls were all given up without anybody knowing how they ended."""
-    statement = select(Call).where(col(Call.state).in_(ENDED)).order_by(col(Call.id).desc())
-    newest = session.exec(statement.limit(UNKNOWN_IN_A_ROW)).all()
+    resumed = session.get(Bulletin, RESUMED)
+    after = json.loads(resumed.text) if resumed else 0
+    statement = select(Call).where(col(Call.state).in_(ENDED), col(Call.id) > after)
+    newest = session.exec(statement.order_by(col(Call.id).desc()).limit(UNKNOWN_IN_A_ROW)).all()
     return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)

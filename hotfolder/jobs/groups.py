@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hotfolder.errors import BadJob, BadWorld, HotfolderError, SetChanged, TooManyRequests
+from hotfolder.errors import (
+    BadJob,
+    BadWorld,
+    HotfolderError,
+    RequestRefused,
+    SetChanged,
+    TooManyRequests,
+    Unreachable,
+)
 from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.tables import JobFile
@@ -116,9 +124,17 @@ class OpenGroup:
     async def _open(self, title: str) -> tuple[str, str]:
         tools = self._tools
         inbox, project, _ = self._place
-        project_id = await api_project(tools, inbox, project, title)
-        async with tools.gate:
-            group_id = await tools.client.create_group(project_id, self.hdr)
+        known = await tools.desk(tools.store.api_project, tools.origin, inbox, project)
+        project_id = known or await api_project(tools, inbox, project, title)
+        try:
+            async with tools.gate:
+                group_id = await tools.client.create_group(project_id, self.hdr)
+        except RequestRefused as error:
+            if error.status == 404 and known is not None:
+                # Deleted over there: the next attempt makes another one, and no set of the project fails.
+                await tools.desk(tools.store.forget_api_project, tools.origin, inbox, project, project_id)
+                raise Unreachable(f"the API doesn't know its project {title!r} any more") from None
+            raise
         tools.passing(Checkpoint.GROUP_CREATED)
         return project_id, group_id
 

@@ -23,11 +23,15 @@ class Steering:
     async def run(self) -> None:
         """Until cancelled."""
         tools = self.engine.tools
+        said = ""
         while True:
             try:
                 await self.look()
+                said = ""
             except LocalTrouble as error:
-                logger.warning("wishes_not_seen", reason=error.message)
+                if error.message != said:
+                    logger.warning("wishes_not_seen", reason=error.message)
+                said = error.message
             await tools.clock.sleep(PAUSE_SECONDS)
 
     async def look(self) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Engine, and_, func, or_
 from sqlmodel import Session, col, select
 
-from hotfolder.jobs.allowance import PAUSE, pause, pause_reason
+from hotfolder.jobs.allowance import pause, pause_reason, resume
 from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, Event, State, advance
 from hotfolder.jobs.tables import (
@@ -261,6 +261,13 @@ class Store:
         with self.session() as session, session.begin():
             session.add(ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id))
 
+    def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
+        """Of a project that the API doesn't know any more; another one may have been made since."""
+        with self.session() as session, session.begin():
+            row = session.get(ApiProject, (origin, inbox, project))
+            if row is not None and row.api_id == api_id:
+                session.delete(row)
+
     def folders_taken(self, same_project: Callable[[str], bool]) -> set[str]:
         """Names under originals/ and failed/ that jobs of these projects hold or are about to hold, whatever
         inbox they came from."""
@@ -300,13 +307,10 @@ class Store:
         with self.session() as session, session.begin():
             pause(session, reason, at)
 
-    def resume(self) -> bool:
+    def resume(self, at: datetime) -> bool:
         """Let paid calls begin again; whether they had been paused."""
         with self.session() as session, session.begin():
-            found = session.get(Bulletin, PAUSE)
-            if found is not None:
-                session.delete(found)
-            return found is not None
+            return resume(session, at)
 
     def paused(self) -> str | None:
         """Why everything paid is paused, None when it isn't."""

@@ -57,6 +57,15 @@ def test_the_minimal_file_loads(settings_of: Loader, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "config.yaml"], "loading creates nothing"
 
 
+@pytest.mark.parametrize(
+    "spelt", ["https://api.stagerai.com:443", "https://API.StagerAI.com./", "https://api.stagerai.com"]
+)
+def test_one_address_is_one_shop_however_it_is_spelt(tmp_path: Path, spelt: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"root: .\napi:\n  base_url: {spelt}\n")
+    assert load(path, {}).api.base_url == "https://api.stagerai.com"
+
+
 def test_root_is_relative_to_the_file_and_not_to_where_one_stands(tmp_path: Path) -> None:
     """A service started in / finds the same folders."""
     (tmp_path / "etc").mkdir()

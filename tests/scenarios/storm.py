@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import as_completed
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
         live(story, bench, lane)
         store = bench.studio.store()
         try:
-            paused = store.resume()
+            paused = store.resume(datetime.now(UTC))
             waiting = store.in_states(ACTIVE)
         finally:
             store.database.dispose()

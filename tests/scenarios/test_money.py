@@ -86,6 +86,11 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     hands.resume(bench.studio.config)
     await bench.until_idle()
     bench.check(*["needs_attention"] * 3, "done", paid=7)
+    # What the person has looked at doesn't count towards the next pause.
+    bench.shop.goes_wrong(LOST_SKY)
+    bench.drop("attic__sky-blue")
+    await bench.until_idle()
+    assert not bench.check(*["needs_attention"] * 4, "done", paid=9).seen.paused
 
 
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:

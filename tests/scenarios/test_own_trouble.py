@@ -27,6 +27,16 @@ async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody
     bench.check("done", "done", "superseded", paid=3)
 
 
+async def test_a_project_that_the_api_has_lost_is_made_once_more(bench: Bench) -> None:
+    bench.drop("hall")
+    await bench.until_idle()
+    bench.shop.goes_wrong({"endpoint": "group-create", "fault": 404, "when": 1})
+    bench.drop()
+    await bench.until_idle()
+    bench.check("done", "done", paid=3)
+    assert bench.shop.asked("/api/projects") == 2
+
+
 async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "when": {"from": 1, "to": 7}})
     bench.drop()
