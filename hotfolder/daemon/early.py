@@ -49,7 +49,8 @@ class Early:
         self._heard_at: dict[Place, float] = {}
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
-        """Send what is complete of a set and isn't on its way yet. Never raises for what may go wrong."""
+        """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
+        raises for what may go wrong."""
         place = (inbox, arriving.project, arriving.folder)
         if self.engine.claimed(*place):
             return  # those photos came after their set's job, and may be held
@@ -59,7 +60,7 @@ class Early:
         ]
         self._forget_stale(now)
         group = self.tools.early.get(place)
-        if group is not None and not self._usable(group, photos, arriving.photo_count):
+        if group is not None and photos and not self._usable(group, photos, arriving.photo_count):
             self._drop(place)
             group = None
         if group is None:

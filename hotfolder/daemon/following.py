@@ -21,7 +21,7 @@ from hotfolder.pictures.facts import PictureLimits
 
 logger = log.get("rules")
 
-JOBS_PER_MERGE = 8
+JOBS_PER_MERGE = 6
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 PLAN_ATTEMPTS = 5
 

@@ -49,8 +49,8 @@ InboxEvent = SetReady | SetRefused
 
 @dataclass(frozen=True, slots=True)
 class SetArriving:
-    """A set that hasn't settled yet. `photos` are complete, each by itself; `photo_count` are there in all.
-    Said again at every look."""
+    """A set that hasn't settled yet. `photos` are complete, each by itself, and may be none yet;
+    `photo_count` are there in all. Said again at every look."""
 
     project: str
     folder: str

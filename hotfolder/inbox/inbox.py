@@ -35,7 +35,7 @@ from hotfolder.rules.sets import BracketSet, Photo
 _STALLED_SECONDS = 30.0
 """A look that takes longer means that the share or the disk doesn't answer."""
 _GATHER_SECONDS = 0.1
-"""How long to go on listening after a first hint: a copy makes many."""
+"""The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
 _TROUBLE_SECONDS = 5.0
 
@@ -83,7 +83,7 @@ class Inbox:
         self._wake = asyncio.Event()
         self._work = asyncio.Event()
         self._again: set[SetKey] = set()
-        self._full_at = float("-inf")
+        self._full_at = self._observed_at = float("-inf")
         self._looked = False
         self._undelivered = 0
         self._degraded = ""
@@ -220,14 +220,15 @@ class Inbox:
         try:
             await asyncio.wait({waking, sleeping, judging}, return_when=asyncio.FIRST_COMPLETED)
             if self._wake.is_set():
-                await self._clock.sleep(_GATHER_SECONDS)
+                early = self._observed_at + _GATHER_SECONDS - self._clock.monotonic()
+                await self._clock.sleep(max(0.0, early))
         finally:
             waking.cancel()
             sleeping.cancel()
 
     async def _observe(self, scope: frozenset[SetKey] | None) -> tuple[InboxEvent, ...]:
         async with self._looking:
-            now = self._clock.monotonic()
+            now = self._observed_at = self._clock.monotonic()
             if scope is None:
                 self._full_at = now + self._settings.scan_seconds
             standing, snapshot = await self._look_patiently(scope, now)

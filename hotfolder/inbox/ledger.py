@@ -114,9 +114,9 @@ class Ledger:
         return min(looks, default=float("inf"))
 
     def arriving(self, key: SetKey) -> Waiting | None:
-        """What is thought of a set that has complete photos and may still get others; None for any other."""
+        """What is thought of a set for which only quiet is missing; None for any other."""
         verdict = self._verdicts.get(key)
-        return verdict if verdict is not None and verdict.complete else None
+        return verdict if verdict is not None and verdict.quiet_from is not None else None
 
     def notices(self) -> tuple[Notice, ...]:
         """What is left alone, and why."""

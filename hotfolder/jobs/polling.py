@@ -22,7 +22,8 @@ def next_look(elapsed_seconds: float, expected_seconds: float | None) -> float:
     the quickest of earlier ones took, None while none is known."""
     latest = max(PATIENCE_SECONDS, PATIENCE * elapsed_seconds)
     if expected_seconds is None:
-        return min(0.3 + 0.05 * elapsed_seconds, latest)
+        soon = 0.2 + 0.03 * elapsed_seconds
+        return soon if soon < PATIENCE_SECONDS else latest
     likely = SOON * expected_seconds
     if elapsed_seconds < likely:
         ahead = likely - elapsed_seconds

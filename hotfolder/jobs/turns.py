@@ -23,9 +23,10 @@ def photo_rank(job: Job) -> Rank:
 
 
 NORMAL = 1
-START = {"uploads": 4, "merges": 8, "operations": 4, "downloads": 4}
+START = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
 MOST = {"uploads": 16, "merges": 32, "operations": 16, "downloads": 16}
-"""Where a limit that is found by itself begins, and how far it may go."""
+"""Where a limit that is found by itself begins, and how far it may go. Rather a few too many than a line or a
+cluster that idles: what is over its capacity stands in line there, and is no later for that."""
 
 
 class Turns:

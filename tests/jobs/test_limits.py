@@ -123,13 +123,13 @@ def test_only_things_of_a_kind_are_compared() -> None:
 
 
 async def test_a_turn_that_is_refused_lets_fewer_in_from_then_on() -> None:
-    """Four at once; a 429 leaves two."""
+    """Six at once; a 429 leaves three."""
     slots = Slots(uploads=None, merges=8, operations=4, downloads=4)
     assert (slots.uploads.number, slots.addresses.number) == (START["uploads"], 2 * START["uploads"])
     async with slots.uploads.turn((1, "", "")):
         with pytest.raises(TooManyRequests), slots.uploads.measured("photo"):
             raise TooManyRequests("slow down")
-    assert (slots.uploads.number, slots.addresses.number) == (2, 4)
+    assert (slots.uploads.number, slots.addresses.number) == (3, 6)
 
 
 async def test_a_number_that_is_set_stays() -> None:
@@ -145,7 +145,7 @@ async def test_a_number_that_is_set_stays() -> None:
 
 
 async def test_whoever_waits_is_called_in_as_soon_as_there_may_be_more() -> None:
-    """Ten come while four may be in; each result that says so lets one more in."""
+    """Ten come while six may be in; six good results let one more in."""
     turns = Turns(START["uploads"], finding=Finding(START["uploads"], MOST["uploads"]))
     inside, let_go = 0, asyncio.Event()
 
@@ -157,10 +157,10 @@ async def test_whoever_waits_is_called_in_as_soon_as_there_may_be_more() -> None
 
     tasks = [asyncio.create_task(take()) for _ in range(10)]
     await asyncio.sleep(0)
-    assert inside == 4
-    for _ in range(4):
+    assert inside == 6
+    for _ in range(6):
         turns.took("photo", 1.0)
     await asyncio.sleep(0)
-    assert inside == 5
+    assert inside == 7
     let_go.set()
     await asyncio.gather(*tasks)
