@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -63,13 +64,17 @@ def show(seen: Overview) -> None:
         console.print(Text(seen.settings_error, style="yellow"))
     if seen.restart:
         console.print(Text(f"Edited, but only from the next start on: {', '.join(seen.restart)}."))
-    for name, why in seen.degraded.items():
-        if why:
-            console.print(Text(f"Inbox {name}: {why}", style="yellow"))
+    for told in out_of_reach(seen):
+        console.print(Text(told, style="yellow"))
     for notice in seen.notices:
         console.print(Text(f"Left alone: {notice}", style="yellow"))
     if seen.lines:
         console.print(table(seen))
+
+
+def out_of_reach(seen: Overview) -> Iterator[str]:
+    yield from (f"Inbox {name}: {why}" for name, why in seen.degraded.items() if why)
+    yield from (f"Out of reach: {why}" for why in seen.missing.values() if why)
 
 
 def table(seen: Overview) -> Table:

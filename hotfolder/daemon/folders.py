@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from hotfolder.config.settings import Settings
 from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.outbox.outlets import Outlet, Outlets, whereabouts_from
+from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
+
+PLACE = "place of folder "
 
 
 def places_of(settings: Settings) -> Places:
@@ -22,20 +26,31 @@ def places_of(settings: Settings) -> Places:
 
 
 def make_folders(places: Places) -> None:
-    """Make what is missing below `root`: shared with the inbox's group, but for `state`, which is ours alone.
-
-    Raises LocalTrouble.
-    """
+    """Make what is missing of inboxes and `state`, which is ours alone. Raises LocalTrouble."""
     for inbox in places.inboxes.values():
         with local_trouble(inbox):
             inbox.mkdir(parents=True, exist_ok=True)
-    for folder in (places.done, places.failed):
-        with local_trouble(folder):
-            make_folder(folder, Sharing.of(next(iter(places.inboxes.values()))))
     with local_trouble(places.state):
         places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
         places.results.mkdir(exist_ok=True)
         places.work.mkdir(exist_ok=True)
+
+
+def outlets_of(places: Places, store: Store) -> Outlets:
+    """`done` and `failed`, which are shared with the inbox's group. Made where they are missing, unless they
+    were met before and their disk is gone."""
+
+    def sharing() -> Sharing:
+        return Sharing.of(next(iter(places.inboxes.values())))
+
+    folders = {"done": places.done, "failed": places.failed}
+    known = {name: whereabouts_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
+    outlets = Outlets((name, Outlet(path, known[name], sharing)) for name, path in folders.items())
+    outlets.look()
+    for name, outlet in outlets.by_name.items():
+        if known[name] is None:
+            outlet.confirm()  # with nothing known, trouble is for whoever starts it
+    return outlets
 
 
 def clear_leftovers(places: Places) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.ruletext import rules_as_json
+from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.telling import Telling
@@ -19,10 +20,11 @@ from hotfolder.jobs.allowance import waits_until
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
+from hotfolder.outbox.outlets import Outlets
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
-from hotfolder.service.overview import SETTINGS, SETTLING, WORDS, Line, Overview, overview
+from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, WORDS, Line, Overview, overview
 
 logger = log.get("reporter")
 
@@ -31,6 +33,7 @@ STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
+WAITED_FOR = "Whatever is to be put there waits, and goes on by itself when that is mended."
 RULES = "rules"
 """The bulletin that holds the rules in force, for whoever compares a file with them."""
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
@@ -43,6 +46,7 @@ class Reporter:
         self,
         tools: Tools,
         inboxes: Mapping[str, Inbox],
+        outlets: Outlets,
         intake: Intake,
         telling: Telling,
         live: LiveRules,
@@ -54,6 +58,7 @@ class Reporter:
         self._beat = telling.station.heartbeats.expect("store", STORE_SECONDS)
         self.tools = tools
         self.inboxes = inboxes
+        self.outlets = outlets
         self.intake = intake
         self.live = live
         self.clock = clock
@@ -85,6 +90,7 @@ class Reporter:
         opens = opens_at(tools.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
+        own["waits"] = dict(self.intake.engine.waits)
         news = await self._post("daemon", own)
         standing = self.live.standing
         told_rules = {"error": standing.error, "restart": list(standing.restart)}
@@ -93,6 +99,8 @@ class Reporter:
             await self._post(RULES, rules_as_json(self.live.settings))
             self._rules = self.live.rules
         await self._note_places()
+        folders = {name: outlet.trouble for name, outlet in self.outlets.by_name.items()}
+        news |= await self._post(FOLDERS, folders)
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
             return
@@ -104,11 +112,15 @@ class Reporter:
                 await asyncio.to_thread(write_status, path, page(seen, name))
 
     async def _note_places(self) -> None:
-        """Remember where the inboxes are, so that the next daemon knows them even without their marker."""
+        """Remember where the folders are, so that the next daemon knows them, even without a marker."""
         for name, inbox in self.inboxes.items():
             if inbox.place is not None:
                 path = str(self.tools.places.inboxes[name])
                 await self._post(f"{PLACE}{name}", {"path": path, "place": list(inbox.place)})
+        for name, outlet in self.outlets.by_name.items():
+            place = outlet.as_content()
+            if place is not None:
+                await self._post(f"{FOLDER_PLACE}{name}", place)
 
     async def _post(self, name: str, content: object) -> bool:
         if self._posted.get(name) == content:
@@ -167,6 +179,7 @@ def page(seen: Overview, inbox: str) -> str:
         )
     if seen.trouble:
         notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
+    notices[:0] = [f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why]
     if seen.schedule:
         notices.insert(0, f"Whatever has still to be sent {seen.schedule}.")
     if seen.paused:

@@ -6,8 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
-from hotfolder.daemon.folders import clear_leftovers, make_folders, places_of
+from hotfolder.daemon.folders import clear_leftovers, make_folders, outlets_of, places_of
 from hotfolder.daemon.following import (
     Following,
     budgets,
@@ -25,13 +24,14 @@ from hotfolder.daemon.following import (
     result_limits,
     slots,
 )
+from hotfolder.daemon.housekeeping import keep_house, keep_looking
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reloading import Reloading, SettingsFile
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import UsageError
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.recheck import confirm_inbox, recheck
@@ -44,7 +44,6 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.polling import Polling
-from hotfolder.jobs.retention import expire_results
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.steering import Steering
 from hotfolder.jobs.store import Store
@@ -67,7 +66,6 @@ STUCK_SECONDS = 60.0
 QUEUE, QUEUE_SECONDS = "queue", 60.0
 SCAN_SECONDS = 300.0
 """How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
-HOUSEKEEPING_SECONDS = 3600.0
 IDLE_LOOKS = 3
 """How many looks in a row must find nothing to do, a look being 0.2 s."""
 
@@ -114,6 +112,8 @@ class Daemon:
         make_folders(places)
         self.lock = StateLock(places.state)
         self.store = Store(open_store(places.state))
+        self.outlets = outlets_of(places, self.store)
+        places = replace(places, guard=self.outlets.confirm)
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
         with local_trouble(places.state):
             self.ledger.restore()
@@ -135,7 +135,14 @@ class Daemon:
         self._claim_inboxes()
         clear_leftovers(places)
         self.reporter = Reporter(
-            self.tools, self.inboxes, self.intake, self.telling, self.live, self.clock, os.getpid()
+            self.tools,
+            self.inboxes,
+            self.outlets,
+            self.intake,
+            self.telling,
+            self.live,
+            self.clock,
+            os.getpid(),
         )
         self.telling.begin(self.tools, self.store)
         self.reloading: Reloading | None = None
@@ -232,7 +239,8 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         await self.engine.load()
-        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run(), self._keep_house()]
+        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
+        work += [keep_house(self.tools, self.live), keep_looking(self.outlets, self.clock)]
         work.append(Steering(self.engine).run())
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         if self.reloading is not None:
@@ -273,21 +281,6 @@ class Daemon:
         station.stopping(len(self.tools.paying))
         for beat in station.heartbeats.beats():
             station.heartbeats.retire(beat.part)
-
-    async def _keep_house(self) -> None:
-        """Once an hour, let go of bought results that are kept long enough."""
-        while True:
-            keep = timedelta(days=self.settings.results.keep_days)
-            try:
-                now, results = self.clock.now(), self.tools.places.results
-                number = await self.tools.desk(
-                    expire_results, self.store, self.ledger, results, keep=keep, now=now
-                )
-                if number:
-                    logger.info("results_expired", results=number, keep_days=self.settings.results.keep_days)
-            except LocalTrouble as error:
-                logger.warning("results_not_expired", reason=error.message)
-            await self.clock.sleep(HOUSEKEEPING_SECONDS)
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())

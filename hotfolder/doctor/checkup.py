@@ -66,6 +66,9 @@ def told_by_daemon(seen: Overview) -> Iterator[Finding]:
     """What the running service itself says is wrong."""
     if seen.trouble:
         yield problem("service", seen.trouble, seen.trouble_hint)
+    for name, why in seen.missing.items():
+        if why:
+            yield problem(name, why, "Connect its disk or share; the work goes on by itself.")
     if seen.paused:
         yield warning("service", f"nothing is paid for: {seen.paused}", "`hotfolder resume` goes on.")
     if seen.settings_error:

@@ -18,7 +18,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.planning import Decide, plan_anew
-from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.store import NewJob
 from hotfolder.jobs.tables import HOLDING, CallState, Job
@@ -79,6 +79,8 @@ class Engine:
         self._work = asyncio.Event()
         self._held_back = False
         self.stuck_since: dict[str, float] = {}
+        self.waits: dict[str, str] = {}
+        """Why a job doesn't move whose own reason says why it is going to failed."""
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
         self._failures: dict[str, int] = {}
@@ -119,6 +121,8 @@ class Engine:
             if job.filed_as is None or not (job.room == new.room or names & files):
                 continue
             folder = tools.places.failed / safe_name(job.project) / job.filed_as
+            # What can't be seen because its disk is gone has not been dragged anywhere.
+            await asyncio.to_thread(tools.places.guard, folder)
             if not await asyncio.to_thread(any_there, folder, files):
                 back.append(job.id)
         return back
@@ -235,6 +239,7 @@ class Engine:
             finally:
                 self._running.pop(job.id, None)
                 self.stuck_since.pop(job.id, None)
+                self.waits.pop(job.id, None)
                 self.tools.known_files.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
@@ -311,7 +316,10 @@ class Engine:
         tools = self.tools
         since = self.stuck_since.setdefault(job.id, tools.clock.monotonic())
         failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
-        if job.reason != error.message:
+        known = self.waits.get(job.id) if State(job.state) in EXPLAINED else job.reason
+        if known != error.message:
+            if State(job.state) in EXPLAINED:
+                self.waits[job.id] = error.message
             logger.warning("job_waits", reason=error.message, hint=error.hint)
             with suppress(LocalTrouble):  # it may be the store itself that can't be written
                 await tools.desk(tools.store.wait, job.id, error.message, error.hint, tools.clock.now())

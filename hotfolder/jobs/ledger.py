@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -60,7 +61,9 @@ class Ledger:
         try:
             self._write_down(call)
         except OSError:
-            self._set(number, CallState.NOT_EXECUTED, note="its intent could not be written down")
+            concluded = self._set(number, CallState.NOT_EXECUTED, note="its intent could not be written down")
+            with suppress(OSError):  # the line may be there, and only its sync have failed
+                self._write_down(concluded)
             raise
         return number
 

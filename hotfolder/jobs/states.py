@@ -80,6 +80,9 @@ ACTIVE = frozenset(
 ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
 """States that go on only at the API where the job was begun."""
 
+EXPLAINED = frozenset({S.REFUSING, S.HALTING})
+"""States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
+
 NEEDS_PERSON = frozenset({S.FAILED, S.NEEDS_ATTENTION})
 """States that only a person can change."""
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from hotfolder.jobs.allowance import pause, pause_reason, resume
 from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, Event, State, advance
+from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, State, advance
 from hotfolder.jobs.tables import (
     ApiProject,
     Bulletin,
@@ -244,12 +244,13 @@ class Store:
         return job
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
-        """Say why a job doesn't move, and note it in its story."""
+        """Say why a job doesn't move, and note it in its story. On the way to failed/ it keeps its reason."""
         self.changes += 1
         with self.session() as session, session.begin():
             job = session.get_one(Job, job_id)
-            job.reason, job.hint = reason, hint
-            session.add(job)
+            if State(job.state) not in EXPLAINED:
+                job.reason, job.hint = reason, hint
+                session.add(job)
             session.add(Moment(job_id=job_id, at=stamp(at), state=job.state, text=f"it waits: {reason}"))
 
     def api_project(self, origin: str, inbox: str, project: str) -> str | None:

@@ -22,7 +22,7 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.turns import Slots
-from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.hours import Hours
@@ -52,6 +52,8 @@ class Places:
     failed: Path
     state: Path
     archive: Path | None = None
+    guard: Guard = unguarded
+    """Knows whether `done` and `failed` are where they were."""
 
     @property
     def results(self) -> Path:
@@ -80,7 +82,7 @@ class Places:
         return self.inbox(job) / job.project / job.folder
 
     def sharing(self, job: Job) -> Sharing:
-        return Sharing.of(self.inbox(job))
+        return Sharing.of(self.inbox(job), self.guard)
 
 
 Place = tuple[str, str, str]

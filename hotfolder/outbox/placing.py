@@ -144,6 +144,7 @@ def move(source: Path, target: Path, *, expected: FileIdentity | None, shared: S
     `LocalTrouble`. Both files are untouched then.
     """
     with local_trouble(target):
+        shared.guard(target)  # what is not to be seen there may only seem to be missing
         found = linking.status(source)
         if found is None:
             confirm_moved(source, target, expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,26 @@ GROUP_FILE = stat.S_IRGRP | stat.S_IWGRP
 GROUP_FOLDER = stat.S_IRWXG | stat.S_ISGID
 
 
+Guard = Callable[[Path], None]
+"""Asked before anything is put at a path. Raises `LocalTrouble` where the disk that belongs there is gone."""
+
+
+def unguarded(_path: Path) -> None:
+    """For places that need no guard."""
+
+
 @dataclass(frozen=True)
 class Sharing:
-    """The group that new files and folders get; None keeps the one that the system gives them."""
+    """The group that new files and folders get; None keeps the one that the system gives them. And who is
+    asked whether they may be put there at all."""
 
     gid: int | None = None
+    guard: Guard = unguarded
 
     @classmethod
-    def of(cls, inbox: Path) -> Sharing:
+    def of(cls, inbox: Path, guard: Guard = unguarded) -> Sharing:
         """The inbox's own group. Raises `OSError` where the inbox isn't there."""
-        return cls(gid=inbox.stat().st_gid)
+        return cls(inbox.stat().st_gid, guard)
 
     def apply_to_file(self, descriptor: int) -> None:
         """Group-readable and group-writable, by an open descriptor."""
@@ -50,11 +61,16 @@ class Sharing:
 def make_folder(path: Path, shared: Sharing) -> None:
     """Make `path` and what is missing above it, each shared and durable. It may be there already.
 
-    Raises `NotADirectoryError` or `FileExistsError` where a file is in the way.
+    Raises `NotADirectoryError` or `FileExistsError` where a file is in the way, and what the guard raises.
     """
+    shared.guard(path)
+    make_missing(path, shared)
+
+
+def make_missing(path: Path, shared: Sharing) -> None:
     if path.is_dir():
         return
-    make_folder(path.parent, shared)
+    make_missing(path.parent, shared)
     try:
         path.mkdir()
     except FileExistsError:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     NEEDS_PERSON = "needs_person"
     API_UNREACHABLE = "api_unreachable"
     INBOX_UNREACHABLE = "inbox_unreachable"
+    FOLDER_UNREACHABLE = "folder_unreachable"
     DISK_LOW = "disk_low"
     BUDGET_NEARLY_SPENT = "budget_nearly_spent"
     RULES_INVALID = "rules_invalid"
@@ -44,6 +45,11 @@ TITLES: Mapping[Kind, tuple[str, str, Weight]] = {
     Kind.NEEDS_PERSON: ("A set needs you", "{} sets need you", Weight.FAILURE),
     Kind.API_UNREACHABLE: ("The API does not answer", "The API does not answer", Weight.FAILURE),
     Kind.INBOX_UNREACHABLE: ("An inbox is out of reach", "Inboxes are out of reach", Weight.FAILURE),
+    Kind.FOLDER_UNREACHABLE: (
+        "A folder is out of reach",
+        "Folders are out of reach",
+        Weight.FAILURE,
+    ),
     Kind.DISK_LOW: ("A disk is nearly full", "Disks are nearly full", Weight.FAILURE),
     Kind.BUDGET_NEARLY_SPENT: ("A budget is nearly spent", "Budgets are nearly spent", Weight.WARNING),
     Kind.PAUSED: ("Paid calls are paused", "Paid calls are paused", Weight.WARNING),

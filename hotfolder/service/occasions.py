@@ -128,6 +128,19 @@ class Watcher:
             text += f"\n  Came back: {self.links.of(self.links.failed, project)}"
         return text
 
+    def _out_of_reach(self, seen: Overview) -> Iterator[Ailment]:
+        patience = self.thresholds.unreachable_seconds
+        for inbox, why in seen.degraded.items():
+            if why:
+                over = f"The inbox {inbox} can be reached again."
+                text = f"The inbox {inbox}: {why}"
+                yield Ailment(Kind.INBOX_UNREACHABLE, f"inbox {inbox}", text, over, patience)
+        for name, why in seen.missing.items():
+            if why:
+                over = f"Pictures and originals can be put into {name} again."
+                text = f"Nothing can be put into {name}: {why}."
+                yield Ailment(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, over, patience)
+
     def _ailments(self, facts: Facts) -> Iterator[Ailment]:
         limits, seen = self.thresholds, facts.overview
         patience = limits.refused_seconds if facts.api_needs_person else limits.unreachable_seconds
@@ -135,13 +148,7 @@ class Watcher:
             minutes = max(1, round(facts.api_bad_seconds / 60))
             text = f"Nothing has been asked of the API for {minutes} min: {seen.trouble} {seen.trouble_hint}"
             yield Ailment(Kind.API_UNREACHABLE, "api", text.strip(), "The API answers again.")
-        for inbox, why in seen.degraded.items():
-            if why:
-                over = f"The inbox {inbox} can be reached again."
-                text = f"The inbox {inbox}: {why}"
-                yield Ailment(
-                    Kind.INBOX_UNREACHABLE, f"inbox {inbox}", text, over, limits.unreachable_seconds
-                )
+        yield from self._out_of_reach(seen)
         if seen.paused:
             text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` goes on."
             yield Ailment(Kind.PAUSED, "pause", text, "Paid calls go on.", limits.paused_seconds)

@@ -13,6 +13,8 @@ from hotfolder.jobs.wishes import Priority
 
 SETTINGS = "settings"
 """The bulletin that says how the file of settings stands."""
+FOLDERS = "folders"
+"""The bulletin that says why done/ or failed/ can't be used."""
 SETTLING = "settling"
 """The state of a set that is no job yet, in `status`."""
 
@@ -58,6 +60,7 @@ class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
     well. `restart` names edited settings that only a new start takes up.
+    `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
     `schedule` says until when no photos are sent, empty while they are."""
 
     lines: tuple[Line, ...]
@@ -71,6 +74,7 @@ class Overview:
     settings_error: str = ""
     restart: tuple[str, ...] = ()
     schedule: str = ""
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `jobs` is the list that others script against."""
@@ -79,6 +83,7 @@ class Overview:
             "counts": dict(self.counts),
             "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
             "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
+            "folders": {name: {"degraded": why} for name, why in self.missing.items()},
             "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
             "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
             "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
@@ -95,10 +100,12 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     daemon = as_mapping(store.bulletin("daemon"))
     inboxes = as_mapping(store.bulletin("inboxes")) if pid is not None else {}
     trouble = as_mapping(daemon.get("trouble")) if pid is not None else {}
+    missing = as_mapping(store.bulletin(FOLDERS)) if pid is not None else {}
     settings = as_mapping(store.bulletin(SETTINGS)) if pid is not None else {}
     paused = str(trouble.get("reason", ""))
     lines = [*arriving(inboxes)]
-    lines += (line_of(job, paused) for job in store.in_states(ACTIVE))
+    waits = as_mapping(daemon.get("waits")) if pid is not None else {}
+    lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in store.in_states(ACTIVE))
     lines += (line_of(job, "") for job in store.in_states(ENDED, newest=most_finished))
     counts = store.counts()
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
@@ -115,6 +122,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         paused=store.paused() or "",
         settings_error=str(settings.get("error", "")),
         schedule=str(daemon.get("schedule") or "") if pid is not None else "",
+        missing={name: str(why) for name, why in missing.items()},
         restart=tuple(str(name) for name in settings.get("restart", ())),
     )
 
@@ -133,11 +141,14 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
             )
 
 
-def line_of(job: Job, paused: str) -> Line:
+def line_of(job: Job, paused: str, waits: str = "") -> Line:
+    """`waits` is why a job doesn't move, where its reason says something else."""
     active = State(job.state) in ACTIVE
     if active and job.cancelled_by and job.state != State.REFUSING:
         paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
     reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
+    if waits:
+        reason = f"{reason} It waits: {waits}."
     return Line(
         job=job.id,
         inbox=job.inbox,

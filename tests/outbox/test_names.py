@@ -81,6 +81,7 @@ FIELDS = {
     "project": "12 Elm Road",
     "room": "front",
     "set": "front__hero",
+    "variant": "",
     "tags": "",
     "date": "2026-05-04",
     "seq": "07",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.scenarios.bench import Bench
+from tests.scenarios.bench import ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
@@ -131,6 +133,116 @@ def test_folders_on_different_disks_lose_nothing(disk_bench: Bench) -> None:
     process = start(bench, on_tmpfs="done failed state", size="64m")
     assert process.wait(PATIENCE_SECONDS) == 1, bench.text()
     bench.check("done", "failed", paid=2)
+
+
+# A disk that comes and goes, as it is told in a file; the mount point underneath is a folder like any other.
+PULLED = """
+set -e
+cd "$ROOT"
+mkdir -p disk "$ON_DISK"
+if [ -z "$BARE" ]; then mount --bind disk "$ON_DISK"; fi
+( while [ ! -e over ]; do
+    if [ -e pull ]; then umount "$ON_DISK" && rm pull; fi
+    if [ -e plug ]; then mount --bind disk "$ON_DISK" && rm plug; fi
+    sleep 0.05
+  done ) &
+"$@" && code=0 || code=$?
+touch over; wait
+umount "$ON_DISK" 2>/dev/null || true
+find "$ON_DISK" -type f >hidden-below
+cp -a disk/. "$ON_DISK"
+rm -r disk over
+exit $code
+"""
+
+
+def pulled(bench: Bench, folder: str, *options: str, bare: bool = False) -> subprocess.Popen[bytes]:
+    """The daemon, with a folder on such a disk, which isn't there yet where it is `bare`."""
+    places = {"ROOT": str(bench.studio.root), "ON_DISK": folder, "BARE": "yes" if bare else ""}
+    command = bench.studio.command("run", *options)
+    with bench.log.open("a") as stream:
+        return subprocess.Popen(
+            [*NAMESPACE, "sh", "-c", PULLED, "sh", *command],
+            stdout=stream,
+            stderr=stream,
+            env={**environment(KEY), **places},
+        )
+
+
+def switch(bench: Bench, what: str) -> None:
+    """Pull the disk, or plug it in, while the daemon runs."""
+    told = bench.studio.root / what
+    told.touch()
+    end = time.monotonic() + PATIENCE_SECONDS
+    while told.exists():
+        assert time.monotonic() < end, bench.text()
+        time.sleep(0.02)
+
+
+def end(bench: Bench, process: subprocess.Popen[bytes]) -> None:
+    """Stop the daemon itself; the script around it then brings everything to one disk."""
+    pid = bench.studio.status()["daemon"]["pid"]
+    os.kill(pid, signal.SIGTERM)
+    assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("folder", "room", "state", "waiting", "paid"),
+    [("done", ROOM, "done", "publishing", 4), ("failed", "hall__sky-twilihgt", "failed", "refusing", 0)],
+)
+def test_a_disk_that_is_pulled_is_waited_for_and_nothing_goes_into_its_bare_mount_point(
+    disk_bench: Bench, folder: str, room: str, state: str, waiting: str, paid: int
+) -> None:
+    bench, place = disk_bench, str(disk_bench.studio.root / folder)
+    process = pulled(bench, folder)
+    try:
+        until_said(bench, "started")
+        bench.drop(room)
+        bench.studio.wait_for_states(state)
+        switch(bench, "pull")
+        bench.drop(f"second-{room}", {f"IMG_{number}.jpg": jpeg() for number in range(3)})
+        bench.studio.wait_until(lambda status: status["counts"].get(waiting))
+        told = bench.studio.wait_until(lambda status: status["folders"][folder]["degraded"])
+        assert place in told["folders"][folder]["degraded"]
+        bench.studio.wait_until(lambda status: any(place in job["reason"] for job in status["jobs"]))
+        bench.studio.wait_until(lambda _: "is not mounted" in page_of(bench))
+        # Photos of the same names as those of a set that can't be seen just now, and is no less there for it.
+        bench.drop(f"third-{room}")
+        switch(bench, "plug")
+        bench.studio.wait_for_states(state, state, state)
+        bench.studio.wait_until(lambda status: not status["folders"][folder]["degraded"])
+        end(bench, process)
+    finally:
+        process.kill()
+    assert (bench.studio.root / "hidden-below").read_text() == ""
+    audit = bench.check(state, state, state, paid=paid + paid // 2)
+    assert not any("mounted" in job.reason for job in audit.jobs)
+
+
+def page_of(bench: Bench) -> str:
+    page = bench.studio.inbox / "STATUS.txt"
+    return " ".join(page.read_text().split()) if page.exists() else ""
+
+
+@needs_mounts
+def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) -> None:
+    bench = disk_bench
+    bench.drop("hall")
+    assert pulled(bench, "done", "--until-idle").wait(PATIENCE_SECONDS) == 0, bench.text()
+    bench.studio.done.rename(bench.studio.root / "disk")
+    bench.drop("kitchen")
+    process = pulled(bench, "done", bare=True)
+    try:
+        bench.studio.wait_until(lambda status: status["counts"].get("publishing"))
+        assert not any(bench.studio.done.iterdir())
+        switch(bench, "plug")
+        bench.studio.wait_for_states("done", "done")
+        end(bench, process)
+    finally:
+        process.kill()
+    assert (bench.studio.root / "hidden-below").read_text() == ""
+    bench.check("done", "done", paid=2)
 
 
 @needs_strace

@@ -129,6 +129,18 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     assert (told.kind, told.text) == (Kind.INBOX_UNREACHABLE, "The inbox inbox: the share is gone.")
 
 
+def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:
+    watcher = Watcher(LINKS)
+    gone = Facts(Overview((), {}, missing={"done": "its disk is not mounted", "failed": ""}))
+    assert not watcher.look(gone, 0)
+    (told,) = watcher.look(gone, 900)
+    assert (told.kind, told.over) == (Kind.FOLDER_UNREACHABLE, False)
+    assert "done: its disk is not mounted" in told.text
+    assert not watcher.look(facts(), 2000)
+    (told,) = watcher.look(facts(), 2060)
+    assert (told.kind, told.over) == (Kind.FOLDER_UNREACHABLE, True)
+
+
 def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     """Whoever set it may forget it, and the daemon may have set it itself."""
     watcher = Watcher(LINKS)

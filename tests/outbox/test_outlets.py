@@ -1,0 +1,94 @@
+"""A folder of ours that is gone, replaced, moved to another disk, or a mount point without its disk."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox.outlets import RIGHT_AFTER_ALL, Outlet, Outlets, Whereabouts, whereabouts_from
+from hotfolder.outbox.placing import move, place_bytes
+from hotfolder.outbox.sharing import Sharing
+
+
+def outlet_at(path: Path, known: Whereabouts | None = None) -> Outlet:
+    return Outlet(path, known, Sharing)
+
+
+def on_another_disk(path: Path) -> Whereabouts:
+    """Where the folder was before its disk was taken out."""
+    path.mkdir(exist_ok=True)
+    return replace(Whereabouts.of(path), device=1, inode=1, mount=str(path))
+
+
+def test_a_folder_that_was_never_met_is_made(tmp_path: Path) -> None:
+    outlet = outlet_at(tmp_path / "new" / "done")
+    outlet.confirm()
+    assert outlet.path.is_dir() and not list(outlet.path.iterdir())
+    assert whereabouts_from(outlet.as_content()) == Whereabouts.of(outlet.path)
+
+
+def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path: Path) -> None:
+    outlet = outlet_at(tmp_path / "done")
+    outlet.confirm()
+    shutil.rmtree(outlet.path)
+    outlet.confirm()
+    assert outlet.path.is_dir()
+    outlet.path.rename(tmp_path / "done of last year")
+    outlet.path.mkdir()
+    outlet.confirm()
+    assert outlet.as_content() == {**(outlet.as_content() or {}), "inode": outlet.path.stat().st_ino}
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["bare mount point", "nothing"])
+def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
+    tmp_path: Path, there: bool
+) -> None:
+    done = tmp_path / "disk" / "done"
+    done.parent.mkdir()
+    known = replace(on_another_disk(done), mount=str(done.parent))
+    if not there:
+        done.rmdir()
+    outlets = Outlets([("done", outlet_at(done, known))])
+    shared = Sharing(guard=outlets.confirm)
+    source = tmp_path / "IMG_1.jpg"
+    source.write_bytes(b"x")
+    for put in (
+        lambda: place_bytes(b"x", done / "Elm", "kitchen", ".jpg", shared=shared),
+        lambda: move(source, done / "Elm" / "IMG_1.jpg", expected=None, shared=shared),
+        lambda: move(tmp_path / "gone.jpg", done / "Elm" / "gone.jpg", expected=None, shared=shared),
+    ):
+        with pytest.raises(LocalTrouble, match="not mounted") as found:
+            put()
+        assert RIGHT_AFTER_ALL in found.value.hint
+    assert source.exists() and (not there or not list(done.iterdir()))
+    assert "not mounted" in outlets.by_name["done"].trouble
+    place_bytes(b"x", tmp_path / "failed", "kitchen", ".jpg", shared=shared)
+
+
+def test_a_person_may_say_that_it_is_right_all_the_same(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    outlet = outlet_at(done, on_another_disk(done))
+    with pytest.raises(LocalTrouble):
+        outlet.confirm()
+    (done / RIGHT_AFTER_ALL).touch()
+    outlet.confirm()
+    (done / RIGHT_AFTER_ALL).unlink()
+    outlet.confirm()
+    assert outlet.trouble == ""
+
+
+def test_settings_that_name_another_folder_begin_anew(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    outlet_at(other, on_another_disk(tmp_path / "done")).confirm()
+    assert other.is_dir()
+
+
+@pytest.mark.parametrize(
+    "content", [None, {}, {"path": "x"}, {"path": 1, "device": 1, "inode": 1, "mount": ""}]
+)
+def test_anything_else_than_whereabouts_is_none(content: object) -> None:
+    assert whereabouts_from(content) is None
