@@ -17,7 +17,7 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
     target = stream if stream is not None else sys.stderr
     as_json = json if json is not None else not target.isatty()
     # A library's INFO line can hold a whole signed URL, so foreign loggers are held to warnings.
-    logging.basicConfig(stream=target, level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
     for noisy in ("httpx", "httpcore", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # It reports as an error that it was stopped; what it misses, the scan finds.
@@ -40,6 +40,22 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
         logger_factory=lambda *_: structlog.PrintLogger(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class _Library(logging.Handler):
+    """Writes what a library logs like our own lines: whoever reads JSON must not meet anything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            get("library").log(
+                record.levelno,
+                "library_says",
+                library=record.name,
+                said=record.getMessage(),
+                exc_info=record.exc_info,
+            )
+        except Exception:
+            self.handleError(record)
 
 
 def set_level(level: str) -> None:

@@ -35,6 +35,7 @@ class Decoder:
         self.patience_seconds = patience_seconds
         self._turn = asyncio.Lock()
         self._worker: asyncio.subprocess.Process | None = None
+        self._killed: asyncio.subprocess.Process | None = None
         self._closed = False
 
     @property
@@ -79,8 +80,8 @@ class Decoder:
     async def close(self) -> None:
         """End the worker and wait for its end. Nothing can be inspected afterwards; may be called twice."""
         self._closed = True
-        if self._worker is not None and self._worker.returncode is None:
-            self._worker.kill()
+        if self._worker is not None:
+            self._kill(self._worker)
         async with self._turn:
             await self._end_worker()
 
@@ -138,7 +139,7 @@ class Decoder:
                     return worker
             raise _no_worker("it ended at once")
         except BaseException as error:
-            await _end(worker)
+            await self._end(worker)
             if isinstance(error, TimeoutError):
                 raise _no_worker("it does not answer") from error
             raise
@@ -146,14 +147,18 @@ class Decoder:
     async def _end_worker(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
-            await _end(worker)
+            await self._end(worker)
 
+    async def _end(self, worker: asyncio.subprocess.Process) -> None:
+        self._kill(worker)
+        # Reads both pipes to their ends, so that no transport outlives the loop.
+        await worker.communicate()
 
-async def _end(worker: asyncio.subprocess.Process) -> None:
-    if worker.returncode is None:
-        worker.kill()
-    # Reads both pipes to their ends, so that no transport outlives the loop.
-    await worker.communicate()
+    def _kill(self, worker: asyncio.subprocess.Process) -> None:
+        # Not twice: the second call would take the dead process's code away from whoever waits for it.
+        if worker.returncode is None and worker is not self._killed:
+            self._killed = worker
+            worker.kill()
 
 
 def _no_worker(why: str) -> LocalTrouble:
