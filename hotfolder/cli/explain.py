@@ -23,7 +23,7 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
-from hotfolder.rules.explain import Explanation
+from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.routing import Rulebook, plan
 
@@ -149,8 +149,8 @@ def answer(settings: Settings, folder: Path) -> Answer:
 
 def explanation(rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None]) -> Explanation:
     decided = plan(rulebook, folder.parent.name, folder.name, len(photos))
-    formats = {name: facts.format if facts else "JPEG" for name, facts in photos.items()}
-    return explain_plan(decided, formats)
+    sent = {name: Sent(facts.format, facts.develop) if facts else Sent() for name, facts in photos.items()}
+    return explain_plan(decided, sent)
 
 
 def forecast(settings: Settings, found: Explanation, photos: list[str]) -> int:

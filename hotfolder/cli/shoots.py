@@ -18,7 +18,7 @@ from hotfolder.jobs.database import read_store
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.facts import PictureFacts
-from hotfolder.rules.explain import Explanation
+from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.nearest import printable
 from hotfolder.rules.routing import Rulebook, plan
@@ -139,12 +139,13 @@ def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
         orientation=facts.orientation,
         capture=facts.capture,
         signature=facts.signature,
+        develop=facts.develop,
     )
 
 
 def room_of(rulebook: Rulebook, project: str, each: NamedSet) -> Explanation:
-    formats = {photo.path.name: photo.format for photo in each.photos}
-    return explain_plan(plan(rulebook, project, each.name, len(each.photos)), formats)
+    sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos}
+    return explain_plan(plan(rulebook, project, each.name, len(each.photos)), sent)
 
 
 def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: list[SeenFile]) -> Aside:

@@ -56,7 +56,8 @@ class Early:
             return  # those photos came after their set's job, and may be held
         now = self.tools.clock.monotonic()
         photos = [
-            Sending(photo.path.name, photo.identity, photo.sha256, photo.format) for photo in arriving.photos
+            Sending(photo.path.name, photo.identity, photo.sha256, photo.format, photo.develop)
+            for photo in arriving.photos
         ]
         self._forget_stale(now)
         group = self.tools.early.get(place)

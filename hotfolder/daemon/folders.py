@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hotfolder.config.settings import Settings
 from hotfolder.inbox.ignored import MARKER_NAME
+from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
 from hotfolder.outbox.faults import local_trouble
@@ -34,6 +35,7 @@ def make_folders(places: Places) -> None:
         places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
         places.results.mkdir(exist_ok=True)
         places.work.mkdir(exist_ok=True)
+        places.developed.mkdir(exist_ok=True)
 
 
 def outlets_of(places: Places, store: Store) -> Outlets:
@@ -55,6 +57,7 @@ def outlets_of(places: Places, store: Store) -> Outlets:
 
 def clear_leftovers(places: Places) -> None:
     """Clear away what a killed process left half-written. Only for who holds the lock on `state`."""
+    clear_developed(places.developed)
     with local_trouble(places.state):
         for left in (*places.work.iterdir(), *places.results.glob("*.part")):
             left.unlink()

@@ -36,6 +36,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.recheck import confirm_inbox, recheck
 from hotfolder.jobs.checkpoints import Passing, pass_by
+from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.engine import Engine
@@ -174,6 +175,7 @@ class Daemon:
             client=StagerClient(access.base_url, access.key, timeouts=timeouts, throttle=throttle),
             storage=StorageClient(access.storage_hosts, timeouts=timeouts, throttle=throttle),
             decoder=self.decoder,
+            darkroom=Darkroom(places.developed, self.decoder),
             gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
             slots=Slots(**slots(self.settings), monotonic=self.clock.monotonic),

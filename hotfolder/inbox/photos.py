@@ -73,6 +73,7 @@ class PhotoBook:
             orientation=facts.orientation,
             capture=facts.capture,
             signature=facts.signature,
+            develop=facts.develop,
         )
 
     def keep_only(self, paths: Set[Path]) -> None:

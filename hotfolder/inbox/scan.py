@@ -28,7 +28,7 @@ from hotfolder.inbox.snapshot import (
     Snapshot,
     natural_order,
 )
-from hotfolder.pictures.formats import is_photo_name, is_raw_name, printable_name
+from hotfolder.pictures.formats import is_photo_name, is_raw_name, is_tiff_name, printable_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity, sharing_stem
 
@@ -187,11 +187,12 @@ class _Contents:
 
     def as_set(self, project: str, folder: str) -> SetFolder:
         """What was taken, in natural name order."""
+        twins = self._twins()
         return SetFolder(
             project=project,
             folder=folder,
-            photos=_in_order(self._photos),
-            companions=_in_order(self._companions),
+            photos=_in_order([file for file in self._photos if file.name not in twins]),
+            companions=_in_order([*self._companions, *(file for file in self._photos if file.name in twins)]),
             temporaries=_in_order(self._temporaries),
             obstacles=self._sorted_obstacles(),
             ready=self._ready,
@@ -199,8 +200,7 @@ class _Contents:
 
     def as_flat_drop(self, project: str) -> SetFolder:
         """What was taken of a project's folder itself, without what has nothing to do with its photos."""
-        pictures = [file.name for file in self._photos if not is_raw_name(file.name)]
-        twins = set(sharing_stem((file.name for file in self._photos if is_raw_name(file.name)), pictures))
+        twins = self._twins()
         photos = [file for file in self._photos if file.name not in twins]
         beside = set(sharing_stem((file.name for file in self._companions), (file.name for file in photos)))
         companions = [file for file in self._companions if file.name in beside]
@@ -214,6 +214,16 @@ class _Contents:
             obstacles=self._sorted_obstacles(blocking_only=True),
             ready=self._ready,
         )
+
+    def _twins(self) -> set[str]:
+        """Files of which another file of the same name shows the same photo better: RAW files beside anything
+        developed, and what lies beside a TIFF. They only travel with it."""
+        names = [file.name for file in self._photos]
+        raw = {name for name in names if is_raw_name(name)}
+        tiffs = [name for name in names if is_tiff_name(name)]
+        pictures = [name for name in names if name not in raw]
+        twins = set(sharing_stem(raw, pictures))
+        return twins | set(sharing_stem((name for name in pictures if name not in tiffs), tiffs))
 
     def _sorted_obstacles(self, *, blocking_only: bool = False) -> tuple[Obstacle, ...]:
         found = [obstacle for obstacle in self._obstacles if obstacle.blocks or not blocking_only]

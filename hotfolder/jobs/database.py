@@ -30,6 +30,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE job ADD COLUMN cancelled_by VARCHAR NOT NULL DEFAULT ''",
         "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1",
     ),
+    5: ("ALTER TABLE jobfile ADD COLUMN develop VARCHAR NOT NULL DEFAULT ''",),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

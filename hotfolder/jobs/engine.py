@@ -244,6 +244,7 @@ class Engine:
                 self._work.set()
             if State(job.state) not in ACTIVE:
                 self._let_go(job)
+                self.tools.darkroom.release(job.id)
                 logger.info("job_ended", state=job.state, reason=job.reason)
                 self.ended(job)
 

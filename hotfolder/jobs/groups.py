@@ -23,6 +23,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
 from hotfolder.jobs.turns import Rank
@@ -39,31 +40,53 @@ PUT_ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """A photo in the state in which it goes up. `sha256` is of that state's bytes."""
+    """A photo in the state in which it goes up. `sha256` is of that state's bytes; `develop` as in
+    `PictureFacts`: then it is a JPEG made of them that goes up."""
 
     name: str
     identity: FileIdentity
     sha256: str
     format: str
+    develop: str = ""
 
 
 def sending(file: JobFile) -> Sending:
-    return Sending(file.name, identity_of(file), file.sha256, file.format)
+    return Sending(file.name, identity_of(file), file.sha256, file.format, file.develop)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes up as `name`: the file at `path`, which stands for `original` in the state `identity`."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    original: Path
+    identity: FileIdentity
 
 
 class OpenGroup:
     """Opens a group of its own at once, and sends photos into it, each as soon as its turn comes.
 
     `place` is the folder that the photos lie in, by inbox, project and folder; `title` is what the project is
-    called at the API. Raises LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop
-    on which it is made.
+    called at the API; `job` is the id of the job that it is for, None while there is none. Raises
+    LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop on which it is made.
     """
 
-    def __init__(self, tools: Tools, place: Place, title: str, hdr: HdrOptions, rank: Rank) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        place: Place,
+        title: str,
+        hdr: HdrOptions,
+        rank: Rank,
+        job: str | None = None,
+    ) -> None:
         self.hdr = hdr
         self.photos: dict[str, Sending] = {}
         self._tools = tools
         self.rank = rank
+        self._job = job
         self._place = place
         self._folder = tools.places.inbox_named(place[0]) / place[1] / place[2]
         self._begun = False
@@ -76,6 +99,16 @@ class OpenGroup:
         # The API gets names of our own making; which number a photo has says nothing but when it came.
         name = sent_name(len(self.photos), photo.format)
         self._tasks.add(started(self._send(photo, name)))
+
+    @property
+    def _owner(self) -> str:
+        """Who its developed photos belong to."""
+        return self._job or f"group {id(self)}"
+
+    def give(self, job: str, rank: Rank) -> None:
+        """It is that job's from now on."""
+        self._tools.darkroom.hand_over(self._owner, job)
+        self._job, self.rank = job, rank
 
     @property
     def failed(self) -> bool:
@@ -115,6 +148,8 @@ class OpenGroup:
         """Stop whatever is on its way. The group may hold anything now, and is never merged."""
         for task in self._tasks:
             task.cancel()
+        if self._job is None:
+            self._tools.darkroom.release(self._owner)
 
     async def close(self) -> None:
         """Abandon it, and return when nothing is on its way any more."""
@@ -140,8 +175,16 @@ class OpenGroup:
 
     async def _send(self, photo: Sending, name: str) -> None:
         project_id, group_id = await asyncio.shield(self._opening)
-        path = self._folder / photo.name
-        await upload_photo(self._tools, self.rank, project_id, group_id, name, path, photo, self._begin)
+        original = self._folder / photo.name
+        path = original
+        if photo.develop:
+            path = await self._tools.darkroom.developed(
+                original, photo.sha256, self._owner, expected=photo.identity
+            )
+        sent = Sent(
+            name, path, await asyncio.to_thread(lambda: path.lstat().st_size), original, photo.identity
+        )
+        await upload_photo(self._tools, self.rank, project_id, group_id, sent, self._begin)
 
     def _begin(self) -> None:
         """The first photo is about to go up: from then on the group is finished, whatever the hour."""
@@ -176,34 +219,32 @@ async def upload_photo(
     rank: Rank,
     project_id: str,
     group_id: str,
-    name: str,
-    path: Path,
-    photo: Sending,
+    sent: Sent,
     begin: Callable[[], None],
 ) -> None:
-    """Put one photo into the group under that name, once, and in the state that it is said to have. `begin`
+    """Put one photo into the group, once, and in the state that it is said to have. `begin`
     is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
     async with tools.slots.addresses.turn(rank):
-        await asyncio.to_thread(refuse_changed, path, photo.identity)
-        slot = await upload_slot(tools, project_id, group_id, name)
+        await asyncio.to_thread(refuse_changed, sent.original, sent.identity)
+        slot = await upload_slot(tools, project_id, group_id, sent.name)
     async with tools.slots.uploads.turn(rank):
         begin()
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
                 # Photos of about the same size are compared.
-                kind = photo.identity.size_bytes.bit_length()
+                kind = sent.size_bytes.bit_length()
                 async with tools.gate:
                     with tools.slots.uploads.measured(kind):
-                        await tools.storage.put(slot.url, path, size_bytes=photo.identity.size_bytes)
-                tools.counts.bytes_up(photo.identity.size_bytes)
+                        await tools.storage.put(slot.url, sent.path, size_bytes=sent.size_bytes)
+                tools.counts.bytes_up(sent.size_bytes)
                 break
             except UrlExpired:
                 raise
             except BadWorld:
                 if attempt == PUT_ATTEMPTS:
                     raise
-        await asyncio.to_thread(refuse_changed, path, photo.identity)
+        await asyncio.to_thread(refuse_changed, sent.original, sent.identity)
         tools.passing(Checkpoint.PHOTO_UPLOADED)
 
 
@@ -216,16 +257,6 @@ async def upload_slot(tools: Tools, project_id: str, group_id: str, name: str) -
         except TooManyRequests:
             tools.slots.uploads.refused()
             continue  # the gate decides when to ask again
-
-
-def refuse_changed(photo: Path, expected: FileIdentity) -> None:
-    """Raise SetChanged when the file is gone or is not the one that was looked at."""
-    try:
-        seen = photo.lstat()
-    except FileNotFoundError:
-        raise SetChanged(f"{photo.name} is gone") from None
-    if FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino) != expected:
-        raise SetChanged(f"{photo.name} was changed after its set had settled")
 
 
 def worst(errors: Sequence[BaseException]) -> BaseException:

@@ -352,4 +352,5 @@ def job_file(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
         format=file.photo.format if file.photo else "",
         exposure_value=file.photo.exposure_value if file.photo else None,
         is_middle=file.name == middle,
+        develop=file.photo.develop if file.photo else "",
     )

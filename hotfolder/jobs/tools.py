@@ -14,6 +14,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.counting import Counts, Uncounted
+from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Asking, Gate
 from hotfolder.jobs.ledger import Ledger
@@ -58,6 +59,10 @@ class Places:
     @property
     def results(self) -> Path:
         return self.state / "results"
+
+    @property
+    def developed(self) -> Path:
+        return self.state / "developed"
 
     @property
     def work(self) -> Path:
@@ -124,6 +129,7 @@ class Tools:
     client: StagerClient
     storage: StorageClient
     decoder: Decoder
+    darkroom: Darkroom
     gate: Gate
     clock: Clock
     slots: Slots

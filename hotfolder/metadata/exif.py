@@ -10,7 +10,8 @@ from dataclasses import dataclass
 HEADER = b"Exif\0\0"
 IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
 COLOR_SPACE, INTEROPERABILITY_FOLDER = 0xA001, 0xA005
-RELATED_WIDTH, RELATED_HEIGHT = 0x1001, 0x1002
+INDEX, RELATED_WIDTH, RELATED_HEIGHT = 0x0001, 0x1001, 0x1002
+SRGB, SRGB_RULES, ADOBE_RGB_RULES = 1, b"R98", b"R03"
 THUMBNAIL_OFFSET, THUMBNAIL_BYTES, EXIF_FOLDER = 0x0201, 0x0202, 0x8769
 PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
 TEXT, SHORT, LONG = 2, 3, 4
@@ -97,6 +98,27 @@ class Tags:
         except Damaged:
             return {}
 
+    def index(self) -> int | None:
+        """Where the three letters lie that say by which rules, R98 (sRGB) or R03 (Adobe RGB), a camera has
+        written the file; None where they aren't there."""
+        exif = self.numbers_below(self.numbers(self.first).get(EXIF_FOLDER))
+        pointer = exif.get(INTEROPERABILITY_FOLDER)
+        if pointer is None:
+            return None
+        for number in range(self.unpack("H", pointer.value)):
+            entry = pointer.value + 2 + ENTRY_BYTES * number
+            if self.unpack("H", entry) == INDEX and self.unpack("H", entry + 2) == TEXT:
+                return entry + 8
+        return None
+
+    def claim_srgb(self) -> None:
+        """Say that the colours are sRGB's, wherever the block says that they are others."""
+        exif = self.numbers_below(self.numbers(self.first).get(EXIF_FOLDER))
+        self.set(exif.get(COLOR_SPACE), SRGB)
+        index = self.index()
+        if index is not None:
+            self.data[index : index + 3] = SRGB_RULES
+
     def texts(self, wanted: Collection[int]) -> dict[int, bytes]:
         """The texts with these tags in the main folder, as they are written, with the zero at the end."""
         found = {}
@@ -138,6 +160,23 @@ def corrected(block: bytes, *, width: int, height: int, orientation: int) -> byt
     tags = Tags(block)
     tags.describe(width=width, height=height, orientation=orientation)
     tags.drop_thumbnail()
+    return bytes(tags.data)
+
+
+def says_adobe_rgb(block: bytes | None) -> bool:
+    """Whether a camera says that its colours are Adobe RGB's, which it does instead of adding a profile."""
+    try:
+        tags = Tags(block or b"")
+        index = tags.index()
+    except Damaged:
+        return False
+    return index is not None and tags.data[index : index + 3] == ADOBE_RGB_RULES
+
+
+def in_srgb(block: bytes) -> bytes:
+    """`block` for the same picture, once its colours are sRGB's. Raises `Damaged`."""
+    tags = Tags(block)
+    tags.claim_srgb()
     return bytes(tags.data)
 
 

@@ -35,12 +35,14 @@ class Entry(BaseModel):
 
 
 class ReceiptPhoto(Entry):
-    """One original as it was dropped. `exposure_value` is EV100, None without EXIF."""
+    """One original as it was dropped. `exposure_value` is EV100, None without EXIF. `developed` says why a
+    JPEG made of it was sent in its place, such as "it is a TIFF"; empty where it was sent itself."""
 
     name: Name
     sha256: str
     size_bytes: int
     exposure_value: float | None = None
+    developed: str = ""
 
 
 class ReceiptCall(Entry):

@@ -12,7 +12,15 @@ from typing import Any
 
 from hotfolder.capture import Capture
 from hotfolder.errors import LocalTrouble
-from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits, Rendered, Rendering
+from hotfolder.pictures.facts import (
+    Developed,
+    NeverUsable,
+    NotWhole,
+    PictureFacts,
+    PictureLimits,
+    Rendered,
+    Rendering,
+)
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.protocol import GREETING
 
@@ -61,10 +69,15 @@ class Decoder:
         also where a file can't be read or written."""
         request = {"path": str(source), "target": str(target), "limits": asdict(limits)}
         answer = await self._answer(source, {**request, "rendering": asdict(wanted)})
-        if "trouble" in answer:
-            raise LocalTrouble(answer["trouble"], hint="Check the disk that holds `state`.")
         _refuse(answer)
         return Rendered(**answer["rendered"]) if answer["rendered"] is not None else None
+
+    async def develop(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
+        """As `pictures.developing.develop`, in the worker. Raises as `render` does."""
+        request = {"path": str(source), "develop_to": str(target), "limits": asdict(limits)}
+        answer = await self._answer(source, request)
+        _refuse(answer)
+        return Developed(**answer["developed"])
 
     async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
@@ -176,6 +189,10 @@ def _plain_environment() -> dict[str, str]:
 
 
 def _refuse(answer: dict[str, Any]) -> None:
+    if "trouble" in answer:
+        raise LocalTrouble(
+            answer["trouble"], hint="Check the disk that holds `state`, and that it isn't full."
+        )
     if "not_whole" in answer:
         raise NotWhole(answer["not_whole"], hint=answer["hint"])
     if "never" in answer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from PIL import ExifTags, Image
@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 from hotfolder.capture import Capture
 
 _TAG = ExifTags.Base
+_INTEROPERABILITY_INDEX = 1
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
 
 
@@ -21,22 +22,41 @@ _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
 class Exposure:
     """`orientation` 1 to 8; `exposure_value` EV100 or None; `taken_at` as EXIF writes it, or None.
 
-    `capture` is None where EXIF tells neither when nor how the frame was exposed.
+    `capture` is None where EXIF tells neither when nor how the frame was exposed. `adobe_rgb`: the camera
+    says that its colours are Adobe RGB's.
     """
 
     orientation: int = 1
     exposure_value: float | None = None
     taken_at: str | None = None
     capture: Capture | None = None
+    adobe_rgb: bool = False
 
 
 def read_exposure(image: Image.Image) -> Exposure:
     """Read it from an opened image. Never raises for what the EXIF block holds."""
+    return _read(image.getexif)
+
+
+def exposure_in(block: bytes | None, orientation: int) -> Exposure:
+    """Read it from a block of EXIF, None for none; the block is of a picture that is stored in that
+    orientation, whatever it says itself. Never raises for what it holds."""
+
+    def load() -> Image.Exif:
+        exif = Image.Exif()
+        exif.load((b"Exif\0\0" + block) if block is not None else b"")
+        return exif
+
+    return replace(_read(load), orientation=orientation)
+
+
+def _read(load: Callable[[], Image.Exif]) -> Exposure:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            exif = image.getexif()
+            exif = load()
             shot = exif.get_ifd(ExifTags.IFD.Exif)
+            rules = exif.get_ifd(ExifTags.IFD.Interop).get(_INTEROPERABILITY_INDEX)
             orientation = exif.get(_TAG.Orientation, 1)
             tags: dict[int, object] = {**exif, **shot}
     except Exception:  # Pillow's parser raises half a dozen unrelated classes for a mangled block
@@ -47,6 +67,7 @@ def read_exposure(image: Image.Image) -> Exposure:
         exposure_value=capture.exposure_value if capture else None,
         taken_at=_text(tags.get(_TAG.DateTimeOriginal)),
         capture=capture,
+        adobe_rgb=rules == "R03",
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import PurePath
 
 EXPORT_HINT = "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files."
 
-TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"})
+TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES
 
 _RAW_SUFFIXES = (
     ".3fr",
@@ -39,8 +40,6 @@ _RAW_SUFFIXES = (
 )
 
 REFUSED_SUFFIXES: dict[str, str] = {
-    **dict.fromkeys(_RAW_SUFFIXES, "RAW file"),
-    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
     **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC picture"),
     **dict.fromkeys((".psd", ".psb"), "Photoshop file"),
     ".webp": "WebP picture",
@@ -50,11 +49,12 @@ REFUSED_SUFFIXES: dict[str, str] = {
     ".bmp": "BMP picture",
 }
 
-PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys()
+PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | frozenset(_RAW_SUFFIXES)
 """Lower-case suffixes of files that start a set, if only to be refused with a reason."""
 
 JPEG_HEAD = b"\xff\xd8\xff"
 PNG_HEAD = b"\x89PNG\r\n\x1a\n"
+TIFF_HEADS = (b"II*\0", b"MM\0*")
 HEAD_BYTES = 16
 
 
@@ -74,12 +74,25 @@ def is_raw_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in _RAW_SUFFIXES
 
 
+def is_tiff_name(name: str) -> bool:
+    """Whether a file of this name is a TIFF."""
+    return PurePath(name).suffix.lower() in TIFF_SUFFIXES
+
+
+def is_raw(head: bytes) -> bool:
+    """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Many begin like a TIFF."""
+    return (
+        (head[:4] in TIFF_HEADS and head[8:10] == b"CR")
+        or head[:4] in (b"IIRO", b"IIRS", b"IIU\0")
+        or head.startswith(b"FUJIFILMCCD-RAW")
+        or head[4:12] == b"ftypcrx "
+    )
+
+
 def foreign_format(head: bytes) -> str | None:
     """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "RAW file" if head[8:10] == b"CR" else "TIFF"
-    if head[:4] in (b"IIRO", b"IIRS", b"IIU\0") or head.startswith(b"FUJIFILMCCD-RAW"):
-        return "RAW file"
+    if head[:4] in (b"II+\0", b"MM\0+"):
+        return "BigTIFF"
     if head[4:8] == b"ftyp":
         return _ISO_BRANDS.get(head[8:12])
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -93,7 +106,6 @@ def foreign_format(head: bytes) -> str | None:
 
 
 _ISO_BRANDS = {
-    b"crx ": "RAW file",
     b"avif": "AVIF picture",
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"), "HEIC picture"),
 }

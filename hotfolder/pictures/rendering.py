@@ -10,7 +10,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from hotfolder.pictures.facts import NeverUsable, PictureLimits, Rendered, Rendering
 from hotfolder.pictures.formats import printable_name
-from hotfolder.pictures.inspect import pixel_limit
+from hotfolder.pictures.opening import pixel_limit
 
 QUALITY_STEP = 5
 PROFILE_DATE = slice(24, 36)

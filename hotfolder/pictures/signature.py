@@ -6,9 +6,10 @@ greys but not the answers, except where both cells are clipped or nearly equal: 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 
-from PIL import Image
+from PIL import Image, ImageStat
 
 GRID_CELLS = 12
 """Cells along either side whose neighbours to the right and below are compared."""
@@ -47,6 +48,18 @@ def signature_of(greys: Sequence[int]) -> str:
                 darker = darker << 1 | (here < there)
                 known = known << 1 | _tells(here, there)
     return f"{darker:x}-{known:x}"
+
+
+def read_brightness(image: Image.Image) -> float:
+    """The mean luma of a loaded picture, 0 (black) to 1 (white)."""
+    if image.mode.startswith("I"):
+        deep = image.convert("I").reduce(_reduction(image))
+        values = array("i", deep.tobytes())
+        return min(1.0, max(0.0, sum(values) / len(values) / 65535))
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGB")
+    small = image.reduce(_reduction(image))
+    return float(ImageStat.Stat(small.convert("L")).mean[0]) / 255
 
 
 def _tells(one: int, other: int) -> bool:

@@ -48,9 +48,15 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         if "rendering" in request:
             made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
             return {"rendered": asdict(made) if made is not None else None}
+        if "develop_to" in request:
+            from hotfolder.pictures.developing import develop  # late, as `inspect` has it
+
+            return {"developed": asdict(develop(path, Path(request["develop_to"]), limits=limits))}
         return {"facts": asdict(inspect(path, limits=limits, closely=request["closely"]))}
     except OSError as error:
-        return {"trouble": f"{printable_name(path.name)} can't be rendered: {error.strerror or error}"}
+        return {
+            "trouble": f"{printable_name(path.name)} can't be {doing(request)}: {error.strerror or error}"
+        }
     except NotWhole as error:
         return {"not_whole": error.message, "hint": error.hint}
     except NeverUsable as error:
@@ -60,6 +66,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             "never": f"{printable_name(path.name)} needs more memory to open than is allowed.",
             "hint": "",
         }
+
+
+def doing(request: dict[str, Any]) -> str:
+    return "developed" if "develop_to" in request else "rendered"
 
 
 def _die_with(parent_id: int) -> None:

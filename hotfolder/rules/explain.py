@@ -52,6 +52,20 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A photo as it will be sent: `develop` says why a JPEG made of it goes in its place, empty where it goes
+    itself."""
+
+    format: str = "JPEG"
+    develop: str = ""
+
+    def told(self, name: str) -> str:
+        if self.develop:
+            return f"a JPEG developed here from {shown(name)}, since {self.develop}"
+        return f"the bytes of {shown(name)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """A plan with the calls it would make; `photos` are file names in the order they are sent."""
 
@@ -149,17 +163,17 @@ def delivered_names(plan: Plan) -> list[str]:
     return names
 
 
-def explain(plan: Plan, photos: Mapping[str, str]) -> Explanation:
-    """The calls that `plan` makes for photos (name to format, in order), with nothing remembered."""
+def explain(plan: Plan, photos: Mapping[str, Sent]) -> Explanation:
+    """The calls that `plan` makes for photos (by name, in order), with nothing remembered."""
     calls: list[PlannedCall] = []
     if plan.recipe.merge:
         calls += _merge_calls(plan, photos)
     for path in plan.recipe.steps():
-        calls += _operation_calls(plan.recipe, path)
+        calls += _operation_calls(plan.recipe, path, photos)
     return Explanation(plan, tuple(photos), tuple(calls))
 
 
-def _merge_calls(plan: Plan, photos: Mapping[str, str]) -> list[PlannedCall]:
+def _merge_calls(plan: Plan, photos: Mapping[str, Sent]) -> list[PlannedCall]:
     group: Json = {"projectId": PROJECT_ID, "groupId": GROUP_ID}
     calls = [
         PlannedCall(
@@ -167,10 +181,10 @@ def _merge_calls(plan: Plan, photos: Mapping[str, str]) -> list[PlannedCall]:
         ),
         PlannedCall("POST", "/api/hdr-image-group", {"projectId": PROJECT_ID, **plan.recipe.hdr.body()}),
     ]
-    for number, (name, format) in enumerate(photos.items(), 1):
-        slot = {**group, "filename": sent_name(number, format)}
+    for number, (name, photo) in enumerate(photos.items(), 1):
+        slot = {**group, "filename": sent_name(number, photo.format)}
         calls.append(PlannedCall("POST", "/api/hdr-upload-url", slot))
-        calls.append(PlannedCall("PUT", "<signed upload address>", note=f"the bytes of {shown(name)}"))
+        calls.append(PlannedCall("PUT", "<signed upload address>", note=photo.told(name)))
     return [
         *calls,
         PlannedCall("POST", "/api/hdr-enhance", group, paid=True),
@@ -179,9 +193,14 @@ def _merge_calls(plan: Plan, photos: Mapping[str, str]) -> list[PlannedCall]:
     ]
 
 
-def _operation_calls(recipe: Recipe, path: tuple[Operation, ...]) -> list[PlannedCall]:
+def _operation_calls(
+    recipe: Recipe, path: tuple[Operation, ...], photos: Mapping[str, Sent]
+) -> list[PlannedCall]:
     operation = path[-1]
-    source = "the merged picture" if recipe.merge else "the photo as it is"
+    source = "the merged picture"
+    if not recipe.merge:
+        source = " and ".join(photo.told(name) for name, photo in photos.items() if photo.develop)
+        source = source or "the photo as it is"
     if path[:-1]:
         source = f"the result of {' and '.join(operation_word(one) for one in path[:-1])}"
     names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]

@@ -38,7 +38,7 @@ class Photo:
 
     `path` is absolute and keeps the raw name. `exposure_value` is EV100 from EXIF (higher is darker), None
     without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody
-    looked. `orientation`, `capture` and `signature` are as in `PictureFacts`.
+    looked. `orientation`, `capture`, `signature` and `develop` are as in `PictureFacts`.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class Photo:
     orientation: int = 1
     capture: Capture | None = None
     signature: str = ""
+    develop: str = ""
 
     @property
     def size_bytes(self) -> int:

@@ -187,7 +187,7 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
 async def test_a_set_of_the_wrong_format_is_refused(running: Callable[..., Any], drop: Drop) -> None:
     async with running() as heard:
         folder = drop("12 Elm Road/kitchen", 1)
-        (folder / "IMG_2.tif").write_bytes(b"II*\0")
+        (folder / "IMG_2.heic").write_bytes(b"x")
         (event,) = await heard.until(1)
         assert isinstance(event, SetRefused)
 

@@ -144,9 +144,6 @@ def test_a_preallocated_file_may_still_become_a_picture(write: Write, content: b
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("kitchen.tif", "kitchen.tif is a TIFF"),
-        ("kitchen.CR2", "kitchen.CR2 is a RAW file"),
-        ("kitchen.NEF", "kitchen.NEF is a RAW file"),
         ("kitchen.heic", "kitchen.heic is a HEIC picture"),
         ("kitchen.avif", "kitchen.avif is an AVIF picture"),
         ("kitchen.psd", "kitchen.psd is a Photoshop file"),
@@ -158,7 +155,7 @@ def test_a_format_that_is_not_taken_is_told_by_its_suffix(write: Write, name: st
     assert "Export JPEG (quality 90 or more)" in refused.value.hint
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP"])
 def test_a_format_that_is_not_taken_is_told_by_its_content(encode: Encode, write: Write, kind: str) -> None:
     with pytest.raises(NeverUsable, match="which is not taken"):
         inspect(write("a.jpg", encode(kind)), limits=LIMITS)

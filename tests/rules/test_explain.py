@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from hotfolder.rules.explain import explain
+from hotfolder.rules.explain import Sent, explain
 from hotfolder.rules.routes import HdrChoices, Match, Route
 from hotfolder.rules.routing import Rulebook, plan
 
@@ -18,7 +18,9 @@ RULES = Rulebook(
 
 def test_every_call_is_listed_in_order_with_its_body() -> None:
     """Exactly the requests of the reference; the paid ones are marked and counted."""
-    made = explain(plan(RULES, "12 Elm Road", "front__sky-twilight", 2), {"a.JPG": "JPEG", "b.png": "PNG"})
+    made = explain(
+        plan(RULES, "12 Elm Road", "front__sky-twilight", 2), {"a.JPG": Sent(), "b.png": Sent("PNG")}
+    )
     group = {"projectId": "<project id>", "groupId": "<group id>"}
     hdr = {"lensCorrection": True, "perspectiveCorrection": True, "photographerRemoval": False}
     sky = {"skyType": "twilight", "skySubType": "middle", "resolution": "high"}
@@ -41,7 +43,7 @@ def test_every_call_is_listed_in_order_with_its_body() -> None:
 
 def test_a_single_photo_is_not_merged() -> None:
     """Its calls begin with its own upload."""
-    made = explain(plan(RULES, "p", "front__lawn-light__sky-blue", 1), {"a.jpg": "JPEG"})
+    made = explain(plan(RULES, "p", "front__lawn-light__sky-blue", 1), {"a.jpg": Sent()})
     assert made.calls[0].line() == "POST /api/image (multipart: the photo as it is)"
     assert made.calls[3].body == "(multipart: the result of lawn-light)"
     assert made.paid_calls == 2
@@ -49,7 +51,7 @@ def test_a_single_photo_is_not_merged() -> None:
 
 def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
     """The lines hold all that `explain PATH` has to answer."""
-    lines = explain(plan(RULES, "12 Elm Road", "front", 2), {"a.jpg": "JPEG", "b.jpg": "JPEG"}).lines()
+    lines = explain(plan(RULES, "12 Elm Road", "front", 2), {"a.jpg": Sent(), "b.jpg": Sent()}).lines()
     assert lines[:8] == [
         "Project  12 Elm Road",
         "Room     front",
@@ -66,7 +68,7 @@ def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
 
 def test_programs_read_the_same_as_json() -> None:
     """`--json` is plain JSON with the same content."""
-    made = explain(plan(RULES, "p", "kitchen__again", 3), {f"{number}.jpg": "JPEG" for number in (1, 2, 3)})
+    made = explain(plan(RULES, "p", "kitchen__again", 3), {f"{number}.jpg": Sent() for number in (1, 2, 3)})
     told = json.loads(json.dumps(made.as_dict()))
     assert told["route"] == "inside"
     assert told["again"] is True
@@ -77,5 +79,5 @@ def test_programs_read_the_same_as_json() -> None:
 
 def test_names_from_outside_cannot_steer_the_terminal() -> None:
     """Escapes, direction marks and half characters are shown as a replacement sign."""
-    made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": "JPEG"})
+    made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": Sent()})
     assert all(line.isprintable() for line in made.lines())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.explain import explain
+from hotfolder.rules.explain import Sent, explain
 from hotfolder.rules.routes import HdrChoices, Match, PhotoRange, Route, SinglePhoto
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
 from hotfolder.rules.tags import TagTable
@@ -220,5 +220,5 @@ def test_no_name_raises_anything_but_a_refusal(project: str, folder: str, photo_
         (refused.message + refused.hint).encode()
     else:
         assert made is not None
-        lines = explain(made, {f"{number}.jpg": "JPEG" for number in range(photo_count)}).lines()
+        lines = explain(made, {f"{number}.jpg": Sent() for number in range(photo_count)}).lines()
         "\n".join(lines).encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.explain import delivered_names, explain
+from hotfolder.rules.explain import Sent, delivered_names, explain
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Plan, Rulebook, plan
@@ -66,7 +66,7 @@ def test_one_photo_alone_is_altered_without_a_merge() -> None:
 
 
 def test_every_call_is_explained_with_the_variants_it_is_for() -> None:
-    made = explain(planned("front__lawn-light"), {f"{n}.jpg": "JPEG" for n in range(3)})
+    made = explain(planned("front__lawn-light"), {f"{n}.jpg": Sent() for n in range(3)})
     paid = [(call.path.rpartition("/")[2], call.note) for call in made.calls if call.paid]
     assert paid == [
         ("hdr-enhance", ""),

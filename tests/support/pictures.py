@@ -22,12 +22,6 @@ def jpeg(seed: int | None = None, size: tuple[int, int] = (160, 120)) -> bytes:
     return file.getvalue()
 
 
-def tiff() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (40, 30), (90, 120, 150)).save(file, "TIFF")
-    return file.getvalue()
-
-
 def bracket(number: int = 3) -> dict[str, bytes]:
     """Names and contents of a set of so many photos."""
     return {f"DSC{position:04}.jpg": jpeg() for position in range(1, number + 1)}

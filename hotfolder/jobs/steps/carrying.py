@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from hotfolder import __version__
+from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.metadata.level import Level
@@ -33,11 +35,17 @@ async def origin_of(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Origin
     """Where they lie, or lay: a picture whose photos are really gone is delivered. Raises LocalTrouble where
     they may only seem to be gone."""
     files = await tools.desk(tools.store.files, job.id)
-    return await asyncio.to_thread(found_origin, tools, job, photos, files)
-
-
-def found_origin(tools: Tools, job: Job, photos: Sequence[JobFile], files: Sequence[JobFile]) -> Origin:
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
+    origin = await asyncio.to_thread(found_origin, tools, job, middle, files)
+    there = await asyncio.to_thread(origin.photo.exists)
+    if middle.develop and there:
+        # The developed one says what the photo says, in a form that a picture can take over.
+        with suppress(UnusablePhoto):
+            return replace(origin, photo=await tools.darkroom.developed(origin.photo, middle.sha256, job.id))
+    return origin
+
+
+def found_origin(tools: Tools, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Origin:
     photo = whereabouts(tools, job, middle)
     if not photo.exists():
         tools.confirm_inbox(tools.places.inbox(job))

@@ -16,7 +16,7 @@ from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import Call, CallState, Job, Result
-from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.jobs.turns import PICTURE, photo_rank
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
@@ -91,7 +91,11 @@ async def first_source(tools: Tools, job: Job) -> Source | None:
         merged = chain[0].results[0]
         return Source(tools.places.results / merged.file, merged.sha256, merged.format)
     photo = (await tools.photos(job))[0]
-    return Source(tools.places.folder(job) / photo.name, photo.sha256, photo.format)
+    path = tools.places.folder(job) / photo.name
+    if photo.develop:
+        made = await tools.darkroom.developed(path, photo.sha256, job.id, expected=identity_of(photo))
+        return Source(made, photo.sha256, "JPEG")
+    return Source(path, photo.sha256, photo.format)
 
 
 async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> list[Result]:

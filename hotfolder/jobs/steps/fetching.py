@@ -78,6 +78,9 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     except UnusablePhoto as error:
         await asyncio.to_thread(part.unlink, missing_ok=True)
         raise Damaged(error.message) from None
+    if facts.format not in EXTENSIONS:
+        await asyncio.to_thread(part.unlink, missing_ok=True)
+        raise Damaged(f"the result is a {facts.format} file, which is not delivered")
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
     with local_trouble(results):
         await asyncio.to_thread(keep, part, kept)

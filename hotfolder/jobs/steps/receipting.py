@@ -38,6 +38,7 @@ def receipt_of(
                 sha256=photo.sha256,
                 size_bytes=photo.size_bytes,
                 exposure_value=photo.exposure_value,
+                developed=photo.develop,
             )
             for photo in photos
         ),

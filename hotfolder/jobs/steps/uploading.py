@@ -43,7 +43,7 @@ async def upload(tools: Tools, job: Job) -> Job:
     group = take_early(tools, job, photos)
     if group is None:
         refuse_outside(tools.hours, tools.clock.now())
-        group = OpenGroup(tools, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job))
+        group = OpenGroup(tools, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:
         if file.name not in group.photos:
             group.send(sending(file))
@@ -61,7 +61,8 @@ def take_early(tools: Tools, job: Job, photos: list[JobFile]) -> OpenGroup | Non
     if group.failed or group.hdr != recipe_of(job).hdr or not group.part_of(wanted):
         group.abandon()
         return None
-    group.rank = (*group.rank[:2], job.id)  # as old as its first photo, and with the job's own priority
+    # As old as its first photo, and with the job's own priority.
+    group.give(job.id, (*group.rank[:2], job.id))
     return group
 
 

@@ -1,0 +1,95 @@
+"""Developed photos: JPEGs of what can't be sent as it is, for as long as a job needs them.
+
+They lie in state/developed/, each under the hash of its original, and are no more than a cache: what is gone
+is developed anew from the original.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.errors import SetChanged
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.sets import FileIdentity
+
+logger = log.get("darkroom")
+
+LIMITS = PictureLimits()
+
+
+class Darkroom:
+    """Develops into `folder`, and keeps each file until the last of its owners has let go of it.
+
+    Belongs to one event loop. An owner is any text: a job's id, or a group's name before it has a job.
+    """
+
+    def __init__(self, folder: Path, decoder: Decoder) -> None:
+        self.folder = folder
+        self._decoder = decoder
+        self._owners: dict[str, set[str]] = {}
+        self._turn = asyncio.Lock()
+
+    async def developed(
+        self, source: Path, sha256: str, owner: str, *, expected: FileIdentity | None = None
+    ) -> Path:
+        """The developed `source`, whose bytes have that hash in the state `expected`.
+
+        Raises `SetChanged` where it isn't in that state, before or after; `UnusablePhoto` and `LocalTrouble`.
+        """
+        self._owners.setdefault(sha256, set()).add(owner)
+        target = self.folder / f"{sha256}.jpg"
+        async with self._turn:
+            if not await asyncio.to_thread(target.is_file):
+                if expected is not None:
+                    await asyncio.to_thread(refuse_changed, source, expected)
+                await self._decoder.develop(source, target, LIMITS)
+                try:
+                    if expected is not None:
+                        await asyncio.to_thread(refuse_changed, source, expected)
+                except SetChanged:
+                    target.unlink(missing_ok=True)  # it may be of other bytes
+                    raise
+                logger.debug("photo_developed", photo=source.name)
+        return target
+
+    def hand_over(self, owner: str, to: str) -> None:
+        """What `owner` has is `to`'s from now on."""
+        for owners in self._of(owner):
+            owners.discard(owner)
+            owners.add(to)
+
+    def release(self, owner: str) -> None:
+        """`owner` needs nothing any more. What nobody else needs is removed."""
+        for owners in self._of(owner):
+            owners.discard(owner)
+        for sha256 in [sha256 for sha256, owners in self._owners.items() if not owners]:
+            del self._owners[sha256]
+            for left in (f"{sha256}.jpg", f"{sha256}.part"):
+                with suppress(OSError):  # the next start clears it away
+                    (self.folder / left).unlink(missing_ok=True)
+
+    def _of(self, owner: str) -> Iterator[set[str]]:
+        return (owners for owners in self._owners.values() if owner in owners)
+
+
+def clear(folder: Path) -> None:
+    """Remove everything: for a start, when nobody works with any of it. Raises LocalTrouble."""
+    with local_trouble(folder):
+        for left in folder.iterdir():
+            left.unlink()
+
+
+def refuse_changed(photo: Path, expected: FileIdentity) -> None:
+    """Raise SetChanged when the file is gone or is not the one that was looked at."""
+    try:
+        seen = photo.lstat()
+    except FileNotFoundError:
+        raise SetChanged(f"{photo.name} is gone") from None
+    if FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino) != expected:
+        raise SetChanged(f"{photo.name} was changed after its set had settled")

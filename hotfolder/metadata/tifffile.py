@@ -1,0 +1,194 @@
+"""TIFF files, and the RAW files that are built like them: what they say, without their pixels."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from hotfolder.metadata import exif, photoshop
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks
+from hotfolder.metadata.exif import ENTRY_BYTES, Damaged
+
+ORDERS = {b"II": "<", b"MM": ">"}
+MAGICS = frozenset({42, 0x4F52, 0x5352, 0x55})
+"""TIFF's own, and those of Olympus and Panasonic."""
+MOST_TAGS = 4096
+MOST_VALUE_BYTES = 16 << 20
+MOST_EXIF_BYTES = 65_000
+
+BITS, PHOTOMETRIC, CHANNELS, EXTRA_CHANNELS, SAMPLE_FORMAT = 258, 262, 277, 338, 339
+XMP, IPTC, RESOURCES, ICC = 700, 33723, 34377, 34675
+EXIF_FOLDER, GPS_FOLDER, INTEROPERABILITY_FOLDER, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
+
+UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+
+CARRIED = frozenset({269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
+CARRIED |= frozenset(range(40091, 40096))
+"""Of the main folder, what is said of the photo and not of how its pixels are stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tag: its kind, how many values of that kind, and their bytes in the file's order."""
+
+    kind: int
+    count: int
+    value: bytes
+
+
+Folder = Mapping[int, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class TiffHead:
+    """A TIFF's folders of tags. `order` is how its numbers are written, for `struct`."""
+
+    order: str
+    main: Folder
+    exif: Folder = field(default_factory=dict)
+    gps: Folder = field(default_factory=dict)
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """The whole numbers of a tag of the main folder; none where it isn't there."""
+        entry = self.main.get(tag)
+        code = {1: "B", 3: "H", 4: "I"}.get(entry.kind) if entry is not None else None
+        if entry is None or code is None:
+            return ()
+        return struct.unpack(f"{self.order}{entry.count}{code}", entry.value)
+
+    def number(self, tag: int, default: int) -> int:
+        return next(iter(self.numbers(tag)), default)
+
+    @property
+    def orientation(self) -> int:
+        """1 to 8; 1 where it isn't said."""
+        said = self.number(exif.ORIENTATION, 1)
+        return said if said in range(1, 9) else 1
+
+
+def read_head(stream: BinaryIO) -> TiffHead:
+    """The tags of the first picture and of its EXIF and GPS folders. Raises `Damaged`."""
+    start = stream.read(8)
+    order = ORDERS.get(start[:2])
+    if order is None or len(start) < 8 or struct.unpack(f"{order}H", start[2:4])[0] not in MAGICS:
+        raise Damaged("no TIFF header")
+    main = read_folder(stream, order, struct.unpack(f"{order}I", start[4:])[0])
+    below = {tag: read_below(stream, order, main.get(tag)) for tag in (EXIF_FOLDER, GPS_FOLDER)}
+    return TiffHead(order, main, below[EXIF_FOLDER], below[GPS_FOLDER])
+
+
+def read_below(stream: BinaryIO, order: str, pointer: Entry | None) -> Folder:
+    if pointer is None or len(pointer.value) != 4:
+        return {}
+    try:
+        return read_folder(stream, order, struct.unpack(f"{order}I", pointer.value)[0])
+    except Damaged:
+        return {}
+
+
+def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
+    """Every tag whose value can be read. Raises `Damaged` where there is no folder."""
+    stream.seek(position)
+    head = stream.read(2)
+    count = struct.unpack(f"{order}H", head)[0] if len(head) == 2 else 0
+    body = stream.read(ENTRY_BYTES * count)
+    if not 0 < count <= MOST_TAGS or len(body) < ENTRY_BYTES * count:
+        raise Damaged("no folder of tags")
+    found: dict[int, Entry] = {}
+    for index in range(count):
+        tag, kind, number, inline = struct.unpack_from(f"{order}HHI4s", body, ENTRY_BYTES * index)
+        size = UNIT_BYTES.get(kind, 0) * number
+        if not 0 < size <= MOST_VALUE_BYTES:
+            continue
+        value = inline[:size]
+        if size > 4:
+            stream.seek(struct.unpack(f"{order}I", inline)[0])
+            value = stream.read(size)
+        if len(value) == size:
+            found.setdefault(tag, Entry(kind, number, value))
+    return found
+
+
+def read_blocks(head: TiffHead) -> Blocks:
+    """What the tags say about the picture; the maker's notes stay behind, since they are made for one place
+    in one file."""
+    wrapped = photoshop.kept(value_of(head, RESOURCES) or b"")
+    records = value_of(head, IPTC)
+    if records:
+        wrapped[IPTC_RESOURCE] = records.rstrip(b"\0") if head.main[IPTC].kind == 4 else records
+    icc = value_of(head, ICC)
+    return Blocks(
+        exif=exif_block(head),
+        xmp=value_of(head, XMP),
+        resources=wrapped,
+        icc=icc,
+        described=icc is not None,
+    )
+
+
+def value_of(head: TiffHead, tag: int) -> bytes | None:
+    entry = head.main.get(tag)
+    return entry.value if entry is not None else None
+
+
+def exif_block(head: TiffHead) -> bytes | None:
+    """The tags that are said of the photo, as a block for another file, whose pixels are upright and sRGB;
+    None where there are none. What is too large for such a block is left out, the largest first."""
+    main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED}
+    shot = {
+        tag: entry for tag, entry in head.exif.items() if tag not in (MAKER_NOTE, INTEROPERABILITY_FOLDER)
+    }
+    if not (main or shot or head.gps):
+        return None
+    main[exif.ORIENTATION] = short(head.order, 1)
+    if shot:
+        shot[exif.COLOR_SPACE] = short(head.order, exif.SRGB)
+    folders = {EXIF_FOLDER: shot, GPS_FOLDER: dict(head.gps)}
+    written = write_folders(head.order, main, folders)
+    while len(written) > MOST_EXIF_BYTES:
+        crowded = max((main, *folders.values()), key=lambda folder: largest(folder)[1])
+        del crowded[largest(crowded)[0]]
+        written = write_folders(head.order, main, folders)
+    return written
+
+
+def largest(folder: Folder) -> tuple[int, int]:
+    """The tag that takes the most bytes, and how many."""
+    return max(
+        ((tag, len(entry.value)) for tag, entry in folder.items()), key=lambda one: one[1], default=(0, 0)
+    )
+
+
+def short(order: str, value: int) -> Entry:
+    return Entry(exif.SHORT, 1, struct.pack(f"{order}H", value))
+
+
+def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
+    """A block with a main folder, and those that it points to."""
+    below = {tag: folder for tag, folder in below.items() if folder}
+    # Where they lie doesn't change how long they are, so a first try tells it.
+    pointers = {tag: Entry(exif.LONG, 1, bytes(4)) for tag in below}
+    position = 8 + len(folder_bytes(order, {**main, **pointers}, 8))
+    written = b""
+    for tag, folder in below.items():
+        pointers[tag] = Entry(exif.LONG, 1, struct.pack(f"{order}I", position + len(written)))
+        written += folder_bytes(order, folder, position + len(written))
+    head = struct.pack(f"{order}HI", 42, 8)
+    name = next(name for name, value in ORDERS.items() if value == order)
+    return name + head + folder_bytes(order, {**main, **pointers}, 8) + written
+
+
+def folder_bytes(order: str, folder: Folder, position: int) -> bytes:
+    """A folder that lies at byte `position` of its block, with the values that it has no room for."""
+    after = position + 2 + ENTRY_BYTES * len(folder) + 4
+    entries, values = struct.pack(f"{order}H", len(folder)), b""
+    for tag, entry in sorted(folder.items()):
+        entries += struct.pack(f"{order}HHI", tag, entry.kind, entry.count)
+        if len(entry.value) <= 4:
+            entries += entry.value.ljust(4, b"\0")
+        else:
+            entries += struct.pack(f"{order}I", after + len(values))
+            values += entry.value + b"\0" * (len(entry.value) % 2)
+    return entries + bytes(4) + values

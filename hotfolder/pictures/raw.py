@@ -1,0 +1,150 @@
+"""RAW files, through LibRaw, where the extra `raw` is installed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+from hotfolder.metadata import exif, jpegfile, tifffile
+from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.tifffile import Entry
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+
+ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
+"""EXIF's orientation for LibRaw's."""
+HINT = "Export it as JPEG or TIFF from your raw developer, and drop that."
+
+
+@dataclass(frozen=True, slots=True)
+class RawFacts:
+    """`exif` is a block for another file; `small` is a copy for looking at, upright, where one was asked for.
+    Width and height are as the file stores them."""
+
+    width: int
+    height: int
+    orientation: int
+    exif: bytes | None
+    small: Image.Image | None
+
+
+def refuse_without_developer(name: str) -> None:
+    """Raise `NeverUsable` where no RAW file can be developed."""
+    if find_spec("rawpy") is None:
+        raise NeverUsable(
+            f"{name} is a RAW file, and this hotfolder is installed without what develops them.",
+            hint="Export JPEG (quality 90 or more) or TIFF from Lightroom or your raw developer, and drop"
+            " those files; or have whoever runs hotfolder install it with:"
+            ' pip install "hotfolder[raw]"',
+        )
+
+
+def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> RawFacts:
+    """Unpack it to its end. Raises `NotWhole` and `NeverUsable`."""
+    block = exif_of_tags(file)
+    with opened(file, name) as raw:
+        sizes = raw.sizes
+        if sizes.width * sizes.height > limits.pixels:
+            raise NeverUsable(
+                f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is taken.",
+                hint=HINT,
+            )
+        _ = raw.raw_image_visible  # unpacks
+        block = block or exif_of_preview(raw) or exif_of_shot(raw)
+        copy = developed(raw, half_size=True) if closely else None
+        if copy is not None:
+            copy = copy.reduce(max(1, min(copy.size) // 256))
+        return RawFacts(sizes.width, sizes.height, ORIENTATIONS.get(sizes.flip, 1), block, copy)
+
+
+def develop(file: BinaryIO, name: str) -> tuple[Image.Image, bytes | None]:
+    """The picture as shot, upright in sRGB, and its EXIF. Raises `NotWhole` and `NeverUsable`."""
+    block = exif_of_tags(file)
+    with opened(file, name) as raw:
+        return developed(raw), block or exif_of_preview(raw) or exif_of_shot(raw)
+
+
+@contextmanager
+def opened(file: BinaryIO, name: str) -> Iterator[Any]:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread would claim address space of its own
+    import rawpy
+
+    try:
+        with rawpy.RawPy() as raw:
+            raw.open_file(f"/dev/fd/{file.fileno()}")
+            yield raw
+    except (rawpy.LibRawTooBigError, rawpy.LibRawUnsufficientMemoryError, MemoryError) as error:
+        raise NeverUsable(f"{name} needs more memory to develop than is allowed.", hint=HINT) from error
+    except rawpy.LibRawError as error:
+        raise NotWhole(
+            f"{name} can't be read as a RAW file: it is not complete, is damaged, or comes from a camera that"
+            " isn't known yet.",
+            hint=f"If it is still being copied, wait; otherwise copy it once more. {HINT}",
+        ) from error
+
+
+def developed(raw: Any, *, half_size: bool = False) -> Image.Image:
+    """As shot: with the camera's white balance, and without an automatic brightness, which would make every
+    exposure of a bracket alike."""
+    import rawpy
+
+    pixels = raw.postprocess(
+        half_size=half_size,
+        use_camera_wb=True,
+        no_auto_bright=True,
+        output_color=rawpy.ColorSpace.sRGB,
+        output_bps=8,
+        gamma=(2.4, 12.92),
+    )
+    return Image.fromarray(pixels)
+
+
+def exif_of_tags(file: BinaryIO) -> bytes | None:
+    """Most makers' files are TIFFs of a kind, and have their EXIF where a TIFF has it."""
+    file.seek(0)
+    try:
+        head = tifffile.read_head(file)
+    except Damaged:
+        return None
+    return tifffile.exif_block(head) if head.exif else None
+
+
+def exif_of_preview(raw: Any) -> bytes | None:
+    """The others have a JPEG in them that has it."""
+    import rawpy
+
+    try:
+        preview = raw.extract_thumb()
+        if preview.format != rawpy.ThumbFormat.JPEG:
+            return None
+        block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(preview.data))).exif
+        return exif.corrected(block, width=0, height=0, orientation=1) if block is not None else None
+    except (rawpy.LibRawError, Damaged):
+        return None
+
+
+def exif_of_shot(raw: Any) -> bytes | None:
+    """What LibRaw itself has read of how the photo was taken."""
+    other = raw.other
+    ratios = {33434: other.shutter_speed, 33437: other.aperture, 37386: other.focal_length}
+    shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}
+    if other.iso_speed and other.iso_speed >= 1:
+        shot[34855] = tifffile.short(">", min(65535, round(other.iso_speed)))
+    if other.timestamp is not None:
+        text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
+        shot[36867] = Entry(exif.TEXT, len(text), text)
+    if not shot:
+        return None
+    main = {exif.ORIENTATION: tifffile.short(">", 1)}
+    return tifffile.write_folders(">", main, {tifffile.EXIF_FOLDER: shot})
+
+
+def ratio(value: float) -> Entry:
+    number, of = (1, round(1 / value)) if value < 0.3 else (round(value * 1000), 1000)
+    return Entry(5, 1, number.to_bytes(4, "big") + of.to_bytes(4, "big"))

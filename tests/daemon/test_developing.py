@@ -1,0 +1,148 @@
+"""TIFF and RAW files through the whole house: a JPEG is sent, the originals come home untouched."""
+
+from __future__ import annotations
+
+import io
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.pictures.decoder import Decoder
+from tests.support.colours import profile, worst_difference
+from tests.support.pictures import jpeg
+from tests.support.rawfile import dng
+from tests.support.studio import MERGE, Shop, Studio, files_below
+from tests.support.tiffs import tagged, tiff
+
+ELM = "12 Elm Road"
+WIDE = {"profile": profile("ProPhoto"), "depth": 16}
+needs_rawpy = pytest.mark.skipif(find_spec("rawpy") is None, reason="the extra `raw` is not installed")
+
+
+def exposed(folder: Path, number: int, **options: Any) -> bytes:
+    """A TIFF that says how it was exposed; each one is another file."""
+    return tagged(
+        tiff(**{**WIDE, **options}),
+        folder,
+        f"-ExposureTime=1/{2 ** (5 + number)}",
+        "-FNumber=8",
+        "-ISO=100",
+        f"-DateTimeOriginal=2026:05:04 10:11:{10 + number}",
+        f"-Artist=Ann Example {number}",
+    )
+
+
+def uploaded(shop: Shop) -> list[bytes]:
+    """What the storage was sent."""
+    found = [path.read_bytes() for path in shop.data.rglob("*") if path.is_file()]
+    return [content for content in found if content.startswith((b"\xff\xd8", b"II", b"MM"))]
+
+
+async def test_tiffs_go_up_as_srgb_jpegs_and_come_home_as_they_were(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
+    files["IMG_3.jpg"] = jpeg()
+    studio.drop(ELM, "kitchen", files)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought(MERGE)) == (1, 1)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+    sent = uploaded(shop)
+    assert files["IMG_3.jpg"] in sent
+    assert not any(content.startswith((b"II", b"MM")) for content in sent)
+    developed = [one for one in sent if b"Ann Example" in one[:4000] and one != files["IMG_3.jpg"]]
+    assert len(developed) >= 3
+    for content in developed:
+        assert worst_difference(Image.open(io.BytesIO(content)), "ProPhoto") < 2
+    assert list((studio.state / "developed").iterdir()) == []
+    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert {one["name"]: one["developed"] for one in receipt["photos"]} == {
+        **{name: "it is a TIFF" for name in files if name.endswith(".tif")},
+        "IMG_3.jpg": "",
+    }
+    with Image.open(studio.done / ELM / "kitchen.jpg") as picture:
+        assert picture.getexif()[0x013B].startswith("Ann Example")
+
+
+async def test_the_same_tiffs_again_cost_nothing(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
+    for folder in ("kitchen", "again"):
+        studio.drop(ELM, folder, files)
+        await studio.until_idle(shop.access())
+    assert shop.bought() == 1
+    assert (studio.done / ELM / "again.jpg").exists()
+
+
+async def test_a_single_tiff_is_edited_without_a_merge(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    studio.drop(ELM, "front__sky-blue", {"IMG_1.tif": exposed(tmp_path, 1)})
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought(MERGE), shop.bought()) == (["done"], 0, 1)
+    assert list((studio.state / "developed").iterdir()) == []
+
+
+@needs_rawpy
+async def test_raw_files_are_developed_and_one_beside_its_jpeg_only_travels(
+    studio: Studio, shop: Shop
+) -> None:
+    raws = {f"DSC_{number}.dng": dng(seconds=(1, 2 ** (5 + number)), seed=number) for number in range(2)}
+    studio.drop(ELM, "kitchen", raws)
+    pairs = {"DSC_5.jpg": jpeg(), "DSC_5.dng": dng(seed=9), "DSC_6.jpg": jpeg()}
+    studio.drop(ELM, "hall", pairs)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (2, 2)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == raws
+    assert files_below(studio.done / ELM / "originals" / "hall") == pairs
+    names = {
+        room: [
+            one["name"]
+            for one in json.loads((studio.done / ELM / "receipts" / f"{room}.json").read_text())["photos"]
+        ]
+        for room in ("kitchen", "hall")
+    }
+    assert sorted(names["kitchen"]) == ["DSC_0.dng", "DSC_1.dng"]
+    assert sorted(names["hall"]) == ["DSC_5.jpg", "DSC_6.jpg"]
+
+
+async def test_a_flat_drop_of_tiffs_is_grouped_and_explained(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
+    folder = studio.drop(ELM, "", files)
+    told = studio.call("explain", str(folder)).stdout
+    assert "a JPEG developed here from" in told and "since it is a TIFF" in told
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done"], 1)
+
+
+async def test_a_disk_that_is_full_while_developing_is_waited_out(
+    studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+    real = Decoder.develop
+
+    async def full_at_first(self: Decoder, *args: Any) -> Any:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise LocalTrouble("a.tif can't be developed: No space left on device", hint="Make room.")
+        return await real(self, *args)
+
+    monkeypatch.setattr(Decoder, "develop", full_at_first)
+    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
+    studio.drop(ELM, "kitchen", files)
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought(), tries) == (["done"], 1, 3)
+
+
+async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio: Studio, shop: Shop) -> None:
+    left = studio.state / "developed"
+    left.mkdir(parents=True)
+    for name in ("half.part", f"{'0' * 64}.jpg"):
+        (left / name).write_bytes(b"x")
+    await studio.until_idle(shop.access())
+    assert list(left.iterdir()) == []

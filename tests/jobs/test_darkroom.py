@@ -1,0 +1,77 @@
+"""Developed photos live as long as somebody needs them, and are always of the bytes that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import SetChanged
+from hotfolder.jobs.darkroom import Darkroom
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import Developed, PictureLimits
+from hotfolder.rules.sets import FileIdentity
+from tests.support.tiffs import tiff
+
+
+@pytest.fixture
+async def darkroom(tmp_path: Path) -> AsyncIterator[Darkroom]:
+    decoder = Decoder()
+    (tmp_path / "developed").mkdir()
+    yield Darkroom(tmp_path / "developed", decoder)
+    await decoder.close()
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff())
+    return path
+
+
+def identity(path: Path) -> FileIdentity:
+    seen = path.lstat()
+    return FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+
+
+async def test_the_last_owner_takes_it_away(darkroom: Darkroom, photo: Path) -> None:
+    made = await darkroom.developed(photo, "abc", "one", expected=identity(photo))
+    assert await darkroom.developed(photo, "abc", "two") == made
+    darkroom.hand_over("one", "three")
+    darkroom.release("one")
+    darkroom.release("two")
+    assert made.exists()
+    darkroom.release("three")
+    assert list(darkroom.folder.iterdir()) == []
+
+
+async def test_it_is_developed_once(darkroom: Darkroom, photo: Path) -> None:
+    made = await darkroom.developed(photo, "abc", "one")
+    before = identity(made)
+    await darkroom.developed(photo, "abc", "two", expected=identity(photo))
+    assert identity(made) == before
+
+
+async def test_a_photo_in_another_state_is_not_developed(darkroom: Darkroom, photo: Path) -> None:
+    expected = identity(photo)
+    photo.write_bytes(tiff(depth=16))
+    with pytest.raises(SetChanged):
+        await darkroom.developed(photo, "abc", "one", expected=expected)
+    assert list(darkroom.folder.iterdir()) == []
+
+
+async def test_a_photo_that_changes_meanwhile_leaves_nothing_behind(
+    darkroom: Darkroom, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Decoder.develop
+
+    async def slow(self: Decoder, source: Path, target: Path, limits: PictureLimits) -> Developed:
+        made = await real(self, source, target, limits)
+        source.write_bytes(tiff(depth=16))
+        return made
+
+    monkeypatch.setattr(Decoder, "develop", slow)
+    with pytest.raises(SetChanged):
+        await darkroom.developed(photo, "abc", "one", expected=identity(photo))
+    assert list(darkroom.folder.iterdir()) == []

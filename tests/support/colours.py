@@ -1,0 +1,104 @@
+"""Colours as numbers, calculated by the spaces' definitions and not by any colour management."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL import Image, ImageCms
+
+from hotfolder.pictures.colours import ADOBE_RGB, ADOBE_RGB_GAMMA, matrix_profile
+
+Colour = tuple[float, float, float]
+Rows = tuple[Colour, Colour, Colour]
+
+SRGB: Rows = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
+PROPHOTO: Rows = ((0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009, 0.82491))
+DISPLAY_P3: Rows = ((0.51512, 0.24119, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+"""Red, green and blue as XYZ under D50, from the definitions' chromaticities."""
+WHITE = (0.9642, 1.0, 0.8249)
+
+SPACES: dict[str, tuple[Rows, float | None]] = {
+    "sRGB": (SRGB, None),
+    "Adobe RGB": (ADOBE_RGB, ADOBE_RGB_GAMMA),
+    "ProPhoto": (PROPHOTO, 1.8),
+    "Display P3": (DISPLAY_P3, None),
+}
+"""Primaries and gamma; None for sRGB's curve."""
+
+MODERATE: tuple[Colour, ...] = (
+    (0.5, 0.5, 0.5),
+    (0.2, 0.2, 0.2),
+    (0.46, 0.55, 0.42),
+    (0.62, 0.52, 0.44),
+    (0.4, 0.43, 0.55),
+)
+"""Colours that sRGB can show, whichever of the spaces these numbers are taken to be of."""
+
+
+def profile(space: str) -> bytes:
+    """A profile of the space, as exports embed it."""
+    rows, gamma = SPACES[space]
+    if gamma is not None:
+        return matrix_profile(space, rows, gamma)
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(made[128:132], "big")
+    for at in range(132, 132 + 12 * count, 12):
+        name = bytes(made[at : at + 4])
+        if name in (b"rXYZ", b"gXYZ", b"bXYZ"):
+            start = int.from_bytes(made[at + 4 : at + 8], "big") + 8
+            for offset, value in enumerate(rows[b"rgb".index(name[:1])]):
+                made[start + 4 * offset : start + 4 * offset + 4] = round(value * 65536).to_bytes(
+                    4, "big", signed=True
+                )
+    return bytes(made)
+
+
+def lab(colour: Sequence[float], space: str = "sRGB") -> Colour:
+    """CIE L*a*b* (D50) of numbers between 0 and 1 in that space."""
+    rows, gamma = SPACES[space]
+    linear = [value**gamma if gamma is not None else srgb_linear(value) for value in colour]
+    xyz = [sum(rows[i][axis] * linear[i] for i in range(3)) for axis in range(3)]
+    x, y, z = (cube_root(value / white) for value, white in zip(xyz, WHITE, strict=True))
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def srgb_linear(value: float) -> float:
+    return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+
+
+def cube_root(value: float) -> float:
+    return value ** (1 / 3) if value > (6 / 29) ** 3 else value / (3 * (6 / 29) ** 2) + 4 / 29
+
+
+def difference(one: Colour, other: Colour) -> float:
+    """ΔE*ab; 1 is what an eye may just see side by side."""
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5
+
+
+def seen(image: Image.Image, at: tuple[int, int]) -> Colour:
+    """The colour of an 8-bit sRGB picture around a point."""
+    x, y = at
+    patch = image.convert("RGB").crop((x - 3, y - 3, x + 4, y + 4)).resize((1, 1), Image.Resampling.BOX)
+    red, green, blue = patch.tobytes()
+    return lab((red / 255, green / 255, blue / 255))
+
+
+PATCH = 40
+
+
+def chart(colours: Sequence[Colour] = MODERATE, depth: int = 8) -> tuple[bytes, tuple[int, int]]:
+    """Pixels of patches side by side, 8 or 16 bits a channel (little-endian), and their size."""
+    most, width = (255, 1) if depth == 8 else (65535, 2)
+    row = b"".join(
+        b"".join(round(value * most).to_bytes(width, "little") for value in colour) * PATCH
+        for colour in colours
+    )
+    return row * PATCH, (PATCH * len(colours), PATCH)
+
+
+def worst_difference(image: Image.Image, space: str, colours: Sequence[Colour] = MODERATE) -> float:
+    """How far the patches of an sRGB picture are from what the numbers of their space mean."""
+    return max(
+        difference(seen(image, (PATCH * number + PATCH // 2, PATCH // 2)), lab(colour, space))
+        for number, colour in enumerate(colours)
+    )
