@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotfolder import log
+from hotfolder.daemon.memo import Memo
 from hotfolder.errors import LocalTrouble, RuleRefused
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.engine import Engine
@@ -47,6 +48,7 @@ class Early:
         self.rulebook = rulebook
         self.most = most
         self._heard_at: dict[Place, float] = {}
+        self._wish = Memo(wish_of)
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
         """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
@@ -86,8 +88,10 @@ class Early:
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
         """A new group for the set, unless it is doubtful whether it will be merged."""
-        wish = wish_of(self.rulebook(place[0]), place, photo_count)
-        if wish is None or len(self.tools.early) >= self.most:
+        if len(self.tools.early) >= self.most:
+            return None  # asked first: thousands of sets may be waiting
+        wish = self._wish(self.rulebook(place[0]), place, photo_count)
+        if wish is None:
             return None
         if opens_at(self.tools.hours, self.tools.clock.now().astimezone()) is not None:
             return None  # its job says until when it waits

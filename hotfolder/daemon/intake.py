@@ -10,6 +10,7 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import new_job, refused_by_inbox
 from hotfolder.daemon.shoots import Shoots
 from hotfolder.errors import LocalTrouble
@@ -41,10 +42,11 @@ class Intake:
         self.held: dict[Place, str] = {}
         self.shoots = Shoots(engine)
         self.pending = 0
+        self._settle_rule = Memo(rule_of)
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
         """When a set of that inbox may start, by the rules as they are now."""
-        return settle_rule(self.rulebook(inbox), project, folder, photo_count)
+        return self._settle_rule(self.rulebook(inbox), (inbox, project, folder), photo_count)
 
     async def accept(self, inbox: str, event: InboxEvent) -> None:
         """Make a job of `event`, however long the store can't be written."""
@@ -143,3 +145,7 @@ def whole_again(found: BracketSet, earlier_photos: Sequence[JobFile]) -> bool:
     names = {photo.path.name for photo in found.photos}
     hashes = {photo.sha256 for photo in found.photos}
     return all(file.name in names or file.sha256 in hashes for file in earlier_photos)
+
+
+def rule_of(rulebook: Rulebook, place: Place, photo_count: int) -> SettleRule:
+    return settle_rule(rulebook, place[1], place[2], photo_count)

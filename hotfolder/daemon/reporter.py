@@ -17,9 +17,11 @@ from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import waits_until
+from hotfolder.jobs.database import FILE_NAME
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
+from hotfolder.jobs.writes import Writes
 from hotfolder.outbox.outlets import Outlets
 from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.rules.hours import opens_at
@@ -66,6 +68,9 @@ class Reporter:
         self._posted: dict[str, object] = {}
         self._rules: Rules | None = None
         self._changes = -1
+        self._writes = Writes(tools.places.state / FILE_NAME)
+        self._paused: str | None = None
+        self._asked_at = float("-inf")
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -86,7 +91,7 @@ class Reporter:
         tools = self.tools
         trouble = tools.gate.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        paused = await tools.desk(tools.store.paused)
+        paused = await self._pause_reason()
         opens = opens_at(tools.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
@@ -110,6 +115,14 @@ class Reporter:
         for name, path in tools.places.inboxes.items():
             if not seen.degraded.get(name):
                 await asyncio.to_thread(write_status, path, page(seen, name))
+
+    async def _pause_reason(self) -> str | None:
+        """Asked only where the answer may be another one than before, or to see that the store answers."""
+        now = self.clock.monotonic()
+        if self._writes.since_last_time() or now - self._asked_at >= STORE_SECONDS / 2:
+            self._paused = await self.tools.desk(self.tools.store.paused)
+            self._asked_at = now
+        return self._paused
 
     async def _note_places(self) -> None:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""

@@ -10,7 +10,7 @@ from hotfolder.inbox.snapshot import SetKey
 SURE_SECONDS = 3.0
 """What is put into a folder at the very tick of its last change leaves its time as it was. That tick is over
 once the folder was found empty twice, so far apart, with the same time."""
-LIST_AGAIN_SECONDS = 60.0
+LIST_AGAIN_SECONDS = 300.0
 """How long that is relied upon: there are shares that don't keep the times of folders."""
 
 

@@ -25,6 +25,7 @@ from hotfolder.inbox.ledger import Ledger
 from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.looking import Claimed, Deliver, RuleFor, Tell, look_at, tell_nobody
 from hotfolder.inbox.photos import PhotoBook
+from hotfolder.inbox.rhythm import Rhythm
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
 from hotfolder.inbox.verdicts import Pace, Ready, Refused
@@ -83,7 +84,9 @@ class Inbox:
         self._wake = asyncio.Event()
         self._work = asyncio.Event()
         self._again: set[SetKey] = set()
-        self._full_at = self._observed_at = float("-inf")
+        self._observed_at = float("-inf")
+        self._rhythm = Rhythm()
+        self._announced = False
         self._looked = False
         self._undelivered = 0
         self._degraded = ""
@@ -114,7 +117,7 @@ class Inbox:
                     await deliver(event)
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
-                    await asyncio.to_thread(watcher.ensure, self._place)
+                    self._announced = await asyncio.to_thread(watcher.ensure, self._place)
                 await self._rest(judging)
             judging.result()
         finally:
@@ -144,7 +147,7 @@ class Inbox:
         """Go by these settings from now on, and look at everything anew by them and by changed rules."""
         self._settings = settings
         self._book.limits = settings.limits
-        self._full_at = float("-inf")
+        self._rhythm.hurry()
         self._wake.set()
 
     def delivered(self, project: str, folder: str) -> frozenset[str]:
@@ -205,14 +208,16 @@ class Inbox:
         touched, everything = hints.take()
         keys = touched | self._again | self._ledger.due(now)
         self._again.clear()
-        if everything or self._degraded or now >= self._full_at:
+        if keys or everything or self._ledger.any_waits():
+            self._rhythm.stir(now, self._settings.scan_seconds)
+        if everything or self._degraded or now >= self._rhythm.full_at:
             return None
         return keys
 
     async def _rest(self, judging: asyncio.Task[None]) -> None:
         """Until a hint, a finished photo, or the next moment at which time alone may change something."""
         now = self._clock.monotonic()
-        until = min(self._full_at, self._ledger.next_look())
+        until = min(self._rhythm.full_at, self._rhythm.root_at, self._ledger.next_look())
         if self._degraded:
             until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())
@@ -229,8 +234,8 @@ class Inbox:
     async def _observe(self, scope: frozenset[SetKey] | None) -> tuple[InboxEvent, ...]:
         async with self._looking:
             now = self._observed_at = self._clock.monotonic()
-            if scope is None:
-                self._full_at = now + self._settings.scan_seconds
+            every, announced = self._settings.scan_seconds, self._announced and not self._degraded
+            self._rhythm.looked(now, every, everywhere=scope is None, announced=announced)
             standing, snapshot = await self._look_patiently(scope, now)
             self._take_standing(standing, now)
             if snapshot is None:

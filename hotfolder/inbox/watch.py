@@ -28,6 +28,7 @@ from watchdog.observers.api import BaseObserver
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.inbox.snapshot import SetKey
+from hotfolder.mounts import mount_of
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -108,6 +109,7 @@ class Watcher:
         self._observer: BaseObserver | None = None
         self._place: tuple[int, int] | None = None
         self._refused_at: float | None = None
+        self._announces = False
         self._clock = clock
         self._log = log.get("inbox")
 
@@ -122,10 +124,14 @@ class Watcher:
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
 
-    def ensure(self, place: tuple[int, int] | None) -> None:
-        """Have a living observer on the folder that is at `place` (device, inode) now."""
-        if self.alive and place == self._place:
-            return
+    def ensure(self, place: tuple[int, int] | None) -> bool:
+        """Have a living observer on the folder that is at `place` (device, inode) now; whether whatever
+        happens there is sure to be announced, but for what is lost in a burst."""
+        if not (self.alive and place == self._place):
+            self._begin(place)
+        return self.alive and self._announces
+
+    def _begin(self, place: tuple[int, int] | None) -> None:
         if self._refused_at is not None and self._clock.monotonic() - self._refused_at < _RETRY_SECONDS:
             return
         again = self._observer is not None or self._refused_at is not None
@@ -139,6 +145,8 @@ class Watcher:
             self._refused_at = self._clock.monotonic()
             return
         self._place = place
+        mount = mount_of(self._root)
+        self._announces = mount is not None and mount.announces is True
         self._refused_at = None
         if again:
             self._log.info("watching_again", inbox=str(self._root))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.database import FILE_NAME
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.wishes import Wishes, seen, wishes
+from hotfolder.jobs.writes import Writes
 
 logger = log.get("steering")
 
@@ -18,6 +20,7 @@ class Steering:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._writes = Writes(engine.tools.places.state / FILE_NAME)
         self._done: Wishes | None = None
 
     async def run(self) -> None:
@@ -37,6 +40,8 @@ class Steering:
     async def look(self) -> None:
         """Do what is wished, as far as it can be done at once; the rest is tried at the next look."""
         tools = self.engine.tools
+        if not self._writes.since_last_time() and self._done is not None:
+            return
         found = await tools.desk(read, tools.store, self._done)
         if found is None:
             return

@@ -21,6 +21,9 @@ from tests.bench.processes import environment, tree
 from tests.bench.race import workspace
 from tests.bench.shop import open_shop
 
+SETTLED_SECONDS = 15.0
+"""After the start, until its first looks at the whole inbox are over."""
+
 
 def commands(repeat: int) -> None:
     with workspace() as root:
@@ -79,7 +82,7 @@ def idle(folders: int, seconds: float) -> None:
         for number in range(folders):
             (root / "inbox" / f"project-{number // 40}" / f"room-{number}").mkdir(parents=True)
         with ours().start(root, shop.url, shop.storage, 2.0) as daemon:
-            time.sleep(5)
+            time.sleep(SETTLED_SECONDS)
             before = daemon.cpu_so_far()
             time.sleep(seconds)
             used = (daemon.cpu_so_far() - before) / seconds
