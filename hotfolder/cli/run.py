@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.reloading import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
+from hotfolder.patience import Threads
 
 
 def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
@@ -25,13 +28,20 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     settings = file.load()
     as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
     log.configure(level=settings.log.level, json=as_json)
+    threads = Threads()
     with ExitStack() as stack:
+        embedding = None
         if sandbox:
             embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
-            return asyncio.run(
-                serve(settings, embedding.access(), file, until_idle=until_idle, embedding=embedding)
-            )
-        return asyncio.run(serve(settings, real_access(settings), file, until_idle=until_idle))
+        access = embedding.access() if embedding is not None else real_access(settings)
+        code = asyncio.run(serve(settings, access, file, threads, until_idle=until_idle, embedding=embedding))
+    if threads.stuck():
+        # On a share that doesn't answer. The interpreter would wait for them, and so would systemd.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def real_access(settings: Settings) -> ApiAccess:
@@ -56,6 +66,7 @@ async def serve(
     settings: Settings,
     access: ApiAccess,
     file: SettingsFile,
+    threads: Threads,
     *,
     until_idle: bool,
     embedding: Embedding | None = None,
@@ -71,6 +82,7 @@ async def serve(
         stop.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(threads)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None

@@ -66,6 +66,7 @@ def show(seen: Overview) -> None:
         console.print(Text(f"Edited, but only from the next start on: {', '.join(seen.restart)}."))
     for told in out_of_reach(seen):
         console.print(Text(told, style="yellow"))
+    show_looking(seen, console)
     for notice in seen.notices:
         console.print(Text(f"Left alone: {notice}", style="yellow"))
     if seen.lines:
@@ -75,6 +76,12 @@ def show(seen: Overview) -> None:
 def out_of_reach(seen: Overview) -> Iterator[str]:
     yield from (f"Inbox {name}: {why}" for name, why in seen.degraded.items() if why)
     yield from (f"Out of reach: {why}" for why in seen.missing.values() if why)
+
+
+def show_looking(seen: Overview, console: Console) -> None:
+    for name, why in seen.looking.items():
+        if why and not seen.degraded.get(name):
+            console.print(Text(f"Inbox {name}: changes are found by looking, {why}."))
 
 
 def table(seen: Overview) -> Table:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -14,11 +16,15 @@ from hotfolder.config.sections import CONTROL
 from hotfolder.config.settings import InboxSettings
 from hotfolder.config.sources import Sources
 from hotfolder.config.tagchecks import own_tag_problems, route_tag_problems
+from hotfolder.errors import LocalTrouble
+from hotfolder.patience import at_once
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.nearest import shown
 from hotfolder.rules.routes import Match
 
 FOLDERS = ("inbox", "done", "failed", "state", "archive")
+ANSWER_SECONDS = 5.0
+"""How long a share may take to say what a path leads to."""
 
 
 def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
@@ -49,7 +55,11 @@ def _root_problems(sources: Sources, folder: Path) -> Iterator[Problem]:
     if not root:
         return
     path = absolute(folder, root)
-    if not os.path.isdir(path):  # noqa: PTH112 (Path's own raises for names that are too long)
+    try:
+        there = at_once(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
+    except LocalTrouble:
+        return  # a share that hangs is no mistake in the settings
+    if not there:
         what = "is not a folder" if os.path.exists(path) else "doesn't exist"  # noqa: PTH110
         yield Problem(
             sources.place(("root",)), f"the root folder {shown(root)} {what}; correct it or make the folder"
@@ -91,7 +101,11 @@ def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
         text = _text(sources.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
-            places.append((path, title, os.path.realpath(absolute(Path(root), text))))
+            places.append((path, title, absolute(Path(root), text)))
+    with suppress(LocalTrouble):  # where a share hangs, links are not followed
+        names = [place for _, _, place in places]
+        real = at_once(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
+        places = [(path, title, name) for (path, title, _), name in zip(places, real, strict=True)]
     for (path, title, here), (other_path, other_title, there) in combinations(places, 2):
         message = ""
         if here == there:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from hotfolder import log
 from hotfolder.config.settings import Settings
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
@@ -11,6 +18,9 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.outlets import Outlet, Outlets, whereabouts_from
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
+from hotfolder.patience import START_SECONDS, NoAnswer, at_once
+
+logger = log.get("daemon")
 
 PLACE = "place of folder "
 
@@ -26,44 +36,73 @@ def places_of(settings: Settings) -> Places:
     )
 
 
-def make_folders(places: Places) -> None:
-    """Make what is missing of inboxes and `state`, which is ours alone. Raises LocalTrouble."""
+def make_folders(places: Places) -> list[Path]:
+    """Make what is missing of inboxes and `state`, which is ours alone.
+
+    Returns the inboxes that are in reach. One that isn't doesn't stop the others: it is degraded until it is
+    back. Raises LocalTrouble where none can be made.
+    """
+    reached: list[Path] = []
+    troubles = []
     for inbox in places.inboxes.values():
-        with local_trouble(inbox):
-            inbox.mkdir(parents=True, exist_ok=True)
+        try:
+            at_once(inbox, partial(_make_inbox, inbox), START_SECONDS)
+            reached.append(inbox)
+        except NoAnswer as error:
+            logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
+        except LocalTrouble as error:
+            logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
+            troubles.append(error)
+    if len(troubles) == len(places.inboxes):
+        raise troubles[0]
     with local_trouble(places.state):
         places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
         places.results.mkdir(exist_ok=True)
         places.work.mkdir(exist_ok=True)
         places.developed.mkdir(exist_ok=True)
+    return reached
 
 
-def outlets_of(places: Places, store: Store) -> Outlets:
-    """`done` and `failed`, which are shared with the inbox's group. Made where they are missing, unless they
-    were met before and their disk is gone."""
+def _make_inbox(inbox: Path) -> None:
+    with local_trouble(inbox):
+        inbox.mkdir(parents=True, exist_ok=True)
+
+
+def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets:
+    """`done` and `failed`, which are shared with the group of the inbox. Made where they are missing, unless
+    they were met before and their disk is gone."""
 
     def sharing() -> Sharing:
-        return Sharing.of(next(iter(places.inboxes.values())))
+        return Sharing.of(next(iter(reached or places.inboxes.values())))
 
     folders = {"done": places.done, "failed": places.failed}
     known = {name: whereabouts_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
     outlets = Outlets((name, Outlet(path, known[name], sharing)) for name, path in folders.items())
-    outlets.look()
+    at_once(places.done, outlets.look)
     for name, outlet in outlets.by_name.items():
         if known[name] is None:
             outlet.confirm()  # with nothing known, trouble is for whoever starts it
     return outlets
 
 
-def clear_leftovers(places: Places) -> None:
-    """Clear away what a killed process left half-written. Only for who holds the lock on `state`."""
+def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
+    """Clear away what a killed process left half-written. Only for who holds the lock on `state`.
+
+    Only `inboxes` are looked at; a folder that takes its time is cleared while everything else begins.
+    """
     clear_developed(places.developed)
     with local_trouble(places.state):
         for left in (*places.work.iterdir(), *places.results.glob("*.part")):
             left.unlink()
-    for folder in (places.done, places.failed, *places.inboxes.values()):
-        clear_temporaries(folder)
-    for inbox in places.inboxes.values():
-        with local_trouble(inbox):
-            for left in inbox.glob(f"{MARKER_NAME}.*.tmp"):
-                left.unlink()
+    for folder in (places.done, places.failed, *inboxes):
+        with suppress(LocalTrouble):
+            at_once(folder, partial(clear_temporaries, folder), START_SECONDS)
+    for inbox in inboxes:
+        with suppress(LocalTrouble):
+            at_once(inbox, partial(_clear_markers, inbox), START_SECONDS)
+
+
+def _clear_markers(inbox: Path) -> None:
+    with local_trouble(inbox):
+        for left in inbox.glob(f"{MARKER_NAME}.*.tmp"):
+            left.unlink()

@@ -82,6 +82,6 @@ def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
             seen = path.lstat()
         except FileNotFoundError:
             continue
-        identity = FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino)
+        identity = FileIdentity.of(seen)
         found.append(NewFile(path.name, identity, FileRole.COMPANION))
     return tuple(found)

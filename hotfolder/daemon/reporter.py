@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hotfolder.config.ruletext import rules_as_json
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.liverules import LiveRules, Rules
+from hotfolder.daemon.pages import Pages
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
@@ -23,7 +23,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.writes import Writes
 from hotfolder.outbox.outlets import Outlets
-from hotfolder.outbox.status import StatusLine, status_text, write_status
+from hotfolder.outbox.status import StatusLine, status_text
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, WORDS, Line, Overview, overview
@@ -65,6 +65,7 @@ class Reporter:
         self.live = live
         self.clock = clock
         self.pid = pid
+        self.pages = Pages(tools.places.inboxes)
         self._posted: dict[str, object] = {}
         self._rules: Rules | None = None
         self._changes = -1
@@ -112,9 +113,9 @@ class Reporter:
         self._changes = tools.store.changes
         seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
         await self.telling.see(seen, tools.desk)
-        for name, path in tools.places.inboxes.items():
+        for name in tools.places.inboxes:
             if not seen.degraded.get(name):
-                await asyncio.to_thread(write_status, path, page(seen, name))
+                self.pages.show(name, page(seen, name))
 
     async def _pause_reason(self) -> str | None:
         """Asked only where the answer may be another one than before, or to see that the store answers."""
@@ -157,6 +158,7 @@ class Reporter:
             "arriving": arriving,
             "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
             "degraded": outlook.degraded,
+            "why_looking": outlook.why_looking,
         }
 
     def _kept_out(self, name: str) -> Iterator[str]:

@@ -65,6 +65,9 @@ SANDBOX = "sandbox"
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
 QUEUE, QUEUE_SECONDS = "queue", 60.0
+LOOKS = "looking at the inboxes"
+"""Shows life whenever the file system of any inbox answers. If none does, only a new start may help; one
+share of several that hangs is waited for."""
 SCAN_SECONDS = 300.0
 """How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
 IDLE_LOOKS = 3
@@ -110,10 +113,10 @@ class Daemon:
         self.clock = clock or SystemClock()
         self.outcome = Outcome()
         places = places_of(settings)
-        make_folders(places)
+        reached = make_folders(places)
         self.lock = StateLock(places.state)
         self.store = Store(open_store(places.state))
-        self.outlets = outlets_of(places, self.store)
+        self.outlets = outlets_of(places, self.store, reached)
         places = replace(places, guard=self.outlets.confirm)
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
         with local_trouble(places.state):
@@ -128,13 +131,16 @@ class Daemon:
             ended=self._ended,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
+            out_of_reach=self._out_of_reach,
         )
+        looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
+        self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.intake = Intake(self.engine, self.live.rulebook, self.clock)
         self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
         self.inbox_locks = {name: InboxLock(path) for name, path in places.inboxes.items()}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self._claim_inboxes()
-        clear_leftovers(places)
+        clear_leftovers(places, reached)
         self.reporter = Reporter(
             self.tools,
             self.inboxes,
@@ -209,6 +215,7 @@ class Daemon:
             beat=self.telling.station.heartbeats.expect(
                 f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
             ),
+            moved=self._moved,
         )
 
     def _claim_inboxes(self) -> None:
@@ -224,6 +231,14 @@ class Daemon:
         for lock in self.inbox_locks.values():
             lock.close()
         self.lock.release()
+
+    def _out_of_reach(self, name: str) -> bool:
+        return name in self.inboxes and self.inboxes[name].degraded
+
+    def _while_paying(self) -> float:
+        """A sign of life while paid calls are in flight: whatever hangs, nobody is to end us before they are
+        answered."""
+        return self.clock.monotonic() if self.tools.paying else float("-inf")
 
     def _ended(self, job: Job) -> None:
         if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
@@ -273,6 +288,7 @@ class Daemon:
         self.outcome.needing_person += len(self.engine.crashed)
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report()
+            await self.reporter.pages.finish()
         await self.telling.station.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
-from hotfolder.errors import ConfigurationError, KeyRejected, PaymentRequired
+from hotfolder.errors import ConfigurationError, KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.allowance import midnight
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Gate
@@ -17,6 +16,7 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
+from hotfolder.patience import patiently
 from hotfolder.service.messengers import Messenger, addresses_in
 from hotfolder.service.occasions import Budget, Facts, Links, Thresholds, Watcher
 from hotfolder.service.overview import Overview, line_of
@@ -25,6 +25,8 @@ from hotfolder.service.systemd import supervision
 from hotfolder.service.teller import Teller
 
 LOOK_AT_DISK_SECONDS = 60.0
+DEAD_DISK_SECONDS = 900.0
+"""Each look at a share that doesn't answer costs a thread."""
 TOLD = "told"
 """The bulletin that keeps, over a restart, what people were told."""
 
@@ -121,14 +123,20 @@ class Telling:
             self.paid_today = await desk(self.ledger.paid_since, midnight(self.clock.now()))
         self.station.see(seen)
 
+    async def _looked_at_disks(self, places: Places) -> dict[str, int]:
+        """Free bytes; as they were last where `done` lies on a share that doesn't answer."""
+        try:
+            return await patiently(places.done, free_bytes, {"done": places.done, "state": places.state})
+        except LocalTrouble:
+            self._looked_at += DEAD_DISK_SECONDS
+            return self._free_bytes
+
     async def facts(self, gate: Gate, desk: Desk, places: Places) -> Facts:
         """How things stand. A disk is looked at once a minute, since a dead share can hang that."""
         now = self.clock.monotonic()
         if now - self._looked_at >= LOOK_AT_DISK_SECONDS:
             self._looked_at = now
-            self._free_bytes = await asyncio.to_thread(
-                free_bytes, {"done": places.done, "state": places.state}
-            )
+            self._free_bytes = await self._looked_at_disks(places)
         most = self.settings.limits.paid_calls_per_day
         seen = self.station.seen or Overview((), {})
         return Facts(

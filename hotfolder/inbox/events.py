@@ -73,6 +73,7 @@ class SettlingSet:
 class InboxOutlook:
     """How the inbox stands. `degraded` is "" when all is well.
 
+    `why_looking` is why changes are found by looking again and again alone, "" where events tell of them.
     `may_proceed` says whether something can still become ready or refused without anybody's doing; True
     before the first complete look.
     """
@@ -81,3 +82,4 @@ class InboxOutlook:
     notices: tuple[Notice, ...]
     degraded: str
     may_proceed: bool
+    why_looking: str = ""

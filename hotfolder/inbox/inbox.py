@@ -11,7 +11,6 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.inbox import notices
-from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.events import (
     InboxEvent,
     InboxOutlook,
@@ -23,18 +22,18 @@ from hotfolder.inbox.events import (
 from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.ledger import Ledger
 from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.looking import Claimed, Deliver, RuleFor, Tell, look_at, tell_nobody
+from hotfolder.inbox.looking import Claimed, Deliver, Looker, RuleFor, Scope, Tell, tell_nobody
+from hotfolder.inbox.noticing import Noticing
 from hotfolder.inbox.photos import PhotoBook
 from hotfolder.inbox.rhythm import Rhythm
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
 from hotfolder.inbox.verdicts import Pace, Ready, Refused
 from hotfolder.inbox.watch import Hints, Watcher
+from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.sets import BracketSet, Photo
 
-_STALLED_SECONDS = 30.0
-"""A look that takes longer means that the share or the disk doesn't answer."""
 _GATHER_SECONDS = 0.1
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
@@ -49,7 +48,8 @@ class Inbox:
     photos beside them are a set of their own. Both are called on the event loop's thread and must not block.
     `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
     was when it was last met. `lock` keeps other daemons out, and is the caller's to close. `beat` is called
-    while the looking goes on, or waits for a share that doesn't answer. `tell` hears of sets that still
+    while the looking goes on, or waits for a share that doesn't answer; `moved` only when the file system has
+    answered. `tell` hears of sets that still
     arrive, except for flat drops. The decoder stays the caller's to close.
     """
 
@@ -62,6 +62,7 @@ class Inbox:
         known_place: tuple[int, int] | None = None,
         lock: InboxLock | None = None,
         beat: Callable[[], None] = lambda: None,
+        moved: Callable[[], None] = lambda: None,
         tell: Tell = tell_nobody,
         rule_for: RuleFor,
         claimed: Claimed,
@@ -73,11 +74,13 @@ class Inbox:
         self._rule_for = rule_for
         self._claimed = claimed
         self._settings = settings
-        self._beat = beat
         self._tell = tell
         self._clock = clock
-        self._root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
-        self._bare = BareFolders()
+        root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
+        self._looker = Looker(root, beat, moved)
+        self._noticing = Noticing(path)
+        self._inspecting: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger()
         self._looking = asyncio.Lock()
@@ -86,7 +89,6 @@ class Inbox:
         self._again: set[SetKey] = set()
         self._observed_at = float("-inf")
         self._rhythm = Rhythm()
-        self._announced = False
         self._looked = False
         self._undelivered = 0
         self._degraded = ""
@@ -96,8 +98,9 @@ class Inbox:
         self._log = log.get("inbox")
 
     def claim(self) -> None:
-        """Look at the root before anything else. Raises UsageError where another process works with it."""
-        standing = self._root.check()
+        """Look at the root before anything else, for a short while. Raises UsageError where another process
+        works with it."""
+        standing = self._looker.check_at_once()
         if standing.holder:
             raise UsageError(
                 f"another hotfolder ({standing.holder}) already works with the inbox {self._path}",
@@ -113,18 +116,28 @@ class Inbox:
         try:
             while not judging.done():
                 self._wake.clear()
-                for event in await self._observe(self._due(hints)):
+                scope = self._due(hints)
+                for event in await self._observe(scope, watcher):
                     await deliver(event)
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
-                    self._announced = await asyncio.to_thread(watcher.ensure, self._place)
+                    await self._inspect(watcher)
                 await self._rest(judging)
             judging.result()
         finally:
             judging.cancel()
             with suppress(asyncio.CancelledError):
                 await judging
-            await asyncio.to_thread(watcher.stop)
+            stopping = asyncio.create_task(asyncio.to_thread(watcher.stop))
+            await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
+
+    async def _inspect(self, watcher: Watcher) -> None:
+        """See to the events. On a share that doesn't answer even this may get stuck, and is left to it."""
+        if self._inspecting is None or self._inspecting.done():
+            now = self._clock.monotonic()
+            inspecting = asyncio.to_thread(self._noticing.inspect, watcher, self._place, now)
+            self._inspecting = asyncio.create_task(inspecting)
+            await asyncio.wait({self._inspecting}, timeout=PATIENCE_SECONDS)
 
     async def look(self) -> tuple[InboxEvent, ...]:
         """One complete look now, photos read and all. What it returns is delivered by that."""
@@ -155,6 +168,11 @@ class Inbox:
         return self._ledger.given((project, folder))
 
     @property
+    def degraded(self) -> bool:
+        """Whether the inbox can't be trusted, or reached, now."""
+        return bool(self._degraded)
+
+    @property
     def place(self) -> tuple[int, int] | None:
         """Device and inode of the folder when it was last found to be the right one."""
         return self._place
@@ -167,6 +185,7 @@ class Inbox:
             settling=settling,
             notices=self._ledger.notices(),
             degraded=self._degraded or self._trouble,
+            why_looking=self._noticing.why_looking if self._settings.watch else "events are switched off",
             may_proceed=not self._degraded
             and not self._trouble
             and (busy or not self._looked or any(one.may_proceed for one in settling)),
@@ -186,14 +205,21 @@ class Inbox:
         if waiting is None:
             return None
         key, file = waiting
+        # What a photo shows decides only where photos are yet to be sorted into sets.
+        judging = self._book.judge(self._path_of(key, file), file.identity, closely=not key[1])
+        reading = self._reading = asyncio.create_task(judging)
         try:
-            # What a photo shows decides only where photos are yet to be sorted into sets.
-            await self._book.judge(self._path_of(key, file), file.identity, closely=not key[1])
+            await asyncio.wait({reading})
+            if reading.cancelled():
+                return None  # the share doesn't answer; when it does, everything is looked at anew
+            reading.result()
             self._take_trouble("")
         except LocalTrouble as error:
             self._take_trouble(error.message)
             await self._clock.sleep(_TROUBLE_SECONDS)
         finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
             self._ledger.end_judging()
         return key
 
@@ -206,6 +232,7 @@ class Inbox:
         """The sets to look at now; None for the whole inbox."""
         now = self._clock.monotonic()
         touched, everything = hints.take()
+        self._noticing.hinted(touched, everything)
         keys = touched | self._again | self._ledger.due(now)
         self._again.clear()
         if keys or everything or self._ledger.any_waits():
@@ -231,35 +258,29 @@ class Inbox:
             waking.cancel()
             sleeping.cancel()
 
-    async def _observe(self, scope: frozenset[SetKey] | None) -> tuple[InboxEvent, ...]:
+    async def _observe(self, scope: Scope, watcher: Watcher | None = None) -> tuple[InboxEvent, ...]:
         async with self._looking:
             now = self._observed_at = self._clock.monotonic()
-            every, announced = self._settings.scan_seconds, self._announced and not self._degraded
+            every, announced = self._settings.scan_seconds, self._noticing.sure and not self._degraded
             self._rhythm.looked(now, every, everywhere=scope is None, announced=announced)
-            standing, snapshot = await self._look_patiently(scope, now)
+            standing, snapshot = await self._looker.look(scope, now, self._take_stall)
+            if self._degraded:
+                now = self._clock.monotonic()  # what was seen may have been seen only just now
             self._take_standing(standing, now)
             if snapshot is None:
                 return ()
+            if watcher is not None and snapshot.scope is None:
+                await asyncio.to_thread(self._noticing.found, snapshot, watcher, now)
             decided = self._take(snapshot, now)
         for arriving in self._arriving(snapshot):
             await self._tell(arriving)
         return decided
 
-    async def _look_patiently(
-        self, scope: frozenset[SetKey] | None, now: float
-    ) -> tuple[RootStanding, Snapshot | None]:
-        """Look in a thread. A stalled share can hold it for hours: the inbox is degraded meanwhile."""
-        looking = asyncio.ensure_future(asyncio.to_thread(look_at, self._root, scope, self._bare, now))
-        try:
-            while not (await asyncio.wait({looking}, timeout=_STALLED_SECONDS))[0]:
-                self._beat()
-                stalled = f"The inbox {self._path} doesn't answer. Is its share or disk all right?"
-                self._take_standing(RootStanding(degraded=stalled), now)
-        except asyncio.CancelledError:
-            looking.cancel()
-            raise
-        self._beat()
-        return looking.result()
+    def _take_stall(self, reason: str) -> None:
+        """Nothing is read from a share that doesn't answer: others wait for the process that reads."""
+        self._take_standing(RootStanding(degraded=reason), self._clock.monotonic())
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _take_standing(self, standing: RootStanding, now: float) -> None:
         if standing.degraded != self._degraded:

@@ -6,9 +6,10 @@ import errno
 import fcntl
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
 from hotfolder.inbox.ignored import LOCK_NAME
 
@@ -16,6 +17,7 @@ _HOLDER_BYTES = 400
 _ATTEMPTS = 3
 """Somebody may delete the file between our making and our locking it. On a share that numbers files anew at
 every look, the last attempt counts."""
+_TURN_SECONDS = 2.0
 _HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 
@@ -46,7 +48,7 @@ class InboxLock:
 
         Raises InboxHeld, and OSError where the file can't be made or opened. May be repeated.
         """
-        with self._one_at_a_time:
+        with self._turn():
             if self._closed:
                 raise InboxHeld("this process has let go of it")
             for _ in range(_ATTEMPTS):
@@ -59,13 +61,26 @@ class InboxLock:
 
     def close(self) -> None:
         """Let the next daemon in, for good: a look that still goes on must not take the lock again."""
-        with self._one_at_a_time:
-            self._closed = True
+        self._closed = True
+        with suppress(OSError), self._turn():
             self._release()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Raises OSError where an earlier look still waits for a share that doesn't answer."""
+        if not self._one_at_a_time.acquire(timeout=_TURN_SECONDS):
+            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        try:
+            yield
+        finally:
+            self._one_at_a_time.release()
 
     def _release(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            # On a share that has gone away closing, too, can wait for an answer, for ever.
+            closing = Thread(target=os.close, args=(self._descriptor,), daemon=True)
+            closing.start()
+            closing.join(_TURN_SECONDS)
             self._descriptor = None
 
     def _take(self) -> bool:

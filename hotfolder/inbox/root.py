@@ -52,6 +52,12 @@ class Root:
         self._place = known_place
         self._lock = lock
 
+    def another(self) -> Root:
+        """One that knows as much, for another thread."""
+        return Root(
+            self.path, self._marker_id, first_start=self._unmet, known_place=self._place, lock=self._lock
+        )
+
     def check(self) -> RootStanding:
         """Look at the folder and its marker; blocking. Never raises for what the file system does."""
         try:

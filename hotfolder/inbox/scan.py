@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,23 +35,33 @@ from hotfolder.rules.sets import FileIdentity, sharing_stem
 _DEEPEST = 8
 
 
-def scan(root: Path, bare: BareFolders | None = None, now: float = 0.0) -> Snapshot:
+Moved = Callable[[], None]
+"""Called after every folder: the file system has answered."""
+
+
+def stay_silent() -> None:
+    """For a pass whose progress nobody follows."""
+
+
+def scan(
+    root: Path, bare: BareFolders | None = None, now: float = 0.0, moved: Moved = stay_silent
+) -> Snapshot:
     """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed.
 
     Folders that are known to `bare` as empty, at the monotonic time `now`, are not listed, and are left out.
     """
     bare = bare if bare is not None else BareFolders()
-    found = _Pass(root)
+    found = _Pass(root, moved)
     with os.scandir(root) as entries:
         found.projects(list(entries), bare, now)
     bare.end_pass()
     return found.snapshot(None)
 
 
-def scan_folders(root: Path, keys: Iterable[SetKey]) -> Snapshot:
+def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent) -> Snapshot:
     """Look at these sets alone."""
     scope = frozenset(keys)
-    found = _Pass(root)
+    found = _Pass(root, moved)
     for project, folder in sorted(scope):
         if _is_plain_folder(root / project) and _is_plain_folder(root / project / folder):
             found.set_folder(project, folder)
@@ -60,12 +70,13 @@ def scan_folders(root: Path, keys: Iterable[SetKey]) -> Snapshot:
 
 def identity_of(facts: os.stat_result) -> FileIdentity:
     """The identity of the file that an lstat or fstat was of."""
-    return FileIdentity(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+    return FileIdentity.of(facts)
 
 
 class _Pass:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, moved: Moved) -> None:
         self._root = root
+        self._moved = moved
         self._folders: dict[SetKey, SetFolder] = {}
         self._notices: list[Notice] = []
         self._unreadable: set[SetKey] = set()
@@ -94,6 +105,7 @@ class _Pass:
             except OSError as error:
                 self._missing(project, (name, ""), error)
                 continue
+            self._moved()
             for folder, facts in folders:
                 key = (name, folder)
                 if not bare.still(key, facts, now) and self.set_folder(*key):
@@ -114,6 +126,7 @@ class _Pass:
         except OSError as error:
             self._missing(path, (project, folder), error)
             return False
+        self._moved()
         self._folders[(project, folder)] = contents.as_set(project, folder)
         return empty
 

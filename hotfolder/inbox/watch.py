@@ -25,10 +25,9 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.snapshot import SetKey
-from hotfolder.mounts import mount_of
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -44,6 +43,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
 # watchdog tells, at length, of folders that it came across twice while they were being made. It does no harm.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
 
+_CANARY_SECONDS = 5.0
+"""How long the event of a file that we make ourselves may take."""
 _JOIN_SECONDS = 3.0
 _RETRY_SECONDS = 300.0
 
@@ -89,14 +90,18 @@ class Hints:
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, hints: Hints) -> None:
+    def __init__(self, hints: Hints, canary: Path) -> None:
         self._hints = hints
+        self._canary = os.fsencode(canary)
+        self.canary_heard = threading.Event()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would kill the thread that dispatches, silently.
         with suppress(Exception):
             for path in (event.src_path, event.dest_path):
-                if path:
+                if path and os.fsencode(path) == self._canary:
+                    self.canary_heard.set()
+                elif path:
                     self._hints.touch(Path(os.fsdecode(path)), folder=event.is_directory)
 
 
@@ -105,13 +110,14 @@ class Watcher:
 
     def __init__(self, root: Path, hints: Hints, clock: Clock) -> None:
         self._root = root
-        self._handler = _Handler(hints)
+        # A name that the scan passes over and the next start clears away.
+        self._canary = root / f"{MARKER_NAME}.{os.getpid()}.canary.tmp"
+        self._handler = _Handler(hints, self._canary)
         self._observer: BaseObserver | None = None
         self._place: tuple[int, int] | None = None
         self._refused_at: float | None = None
-        self._announces = False
+        self._refusal = ""
         self._clock = clock
-        self._log = log.get("inbox")
 
     @property
     def alive(self) -> bool:
@@ -124,32 +130,39 @@ class Watcher:
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
 
-    def ensure(self, place: tuple[int, int] | None) -> bool:
-        """Have a living observer on the folder that is at `place` (device, inode) now; whether whatever
-        happens there is sure to be announced, but for what is lost in a burst."""
-        if not (self.alive and place == self._place):
-            self._begin(place)
-        return self.alive and self._announces
-
-    def _begin(self, place: tuple[int, int] | None) -> None:
+    def ensure(self, place: tuple[int, int] | None) -> str:
+        """Have a living observer on the folder that is at `place` (device, inode) now, one that tells of what
+        we do there ourselves. Returns why there is none, "" when all is well."""
+        if self.alive and place == self._place:
+            return ""
         if self._refused_at is not None and self._clock.monotonic() - self._refused_at < _RETRY_SECONDS:
-            return
-        again = self._observer is not None or self._refused_at is not None
+            return self._refusal
         self.stop()
         try:
             self._observer = self._started()
         except OSError as error:
             # Most likely the limit on watches or instances; scanning alone is slower, and enough.
-            if self._refused_at is None:
-                self._log.warning("polling_only", inbox=str(self._root), error=error.strerror or str(error))
-            self._refused_at = self._clock.monotonic()
-            return
+            return self._refuse(f"no events to be had: {error.strerror or error}")
+        if not self._hears_canary():
+            self.stop()
+            return self._refuse("a file that was made here to see was not announced")
         self._place = place
-        mount = mount_of(self._root)
-        self._announces = mount is not None and mount.announces is True
         self._refused_at = None
-        if again:
-            self._log.info("watching_again", inbox=str(self._root))
+        return ""
+
+    def _refuse(self, why: str) -> str:
+        self._refused_at, self._refusal = self._clock.monotonic(), why
+        return why
+
+    def _hears_canary(self) -> bool:
+        """Whether a file that we make is announced. True as well where none can be made: nothing is known."""
+        self._handler.canary_heard.clear()
+        try:
+            self._canary.touch()
+            self._canary.unlink()
+        except OSError:
+            return True
+        return self._handler.canary_heard.wait(_CANARY_SECONDS)
 
     def _started(self) -> BaseObserver:
         observer = Observer()

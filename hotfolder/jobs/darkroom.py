@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.errors import SetChanged
+from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.sets import FileIdentity
@@ -47,11 +48,11 @@ class Darkroom:
         async with self._turn:
             if not await asyncio.to_thread(target.is_file):
                 if expected is not None:
-                    await asyncio.to_thread(refuse_changed, source, expected)
+                    await patiently(source, refuse_changed, source, expected)
                 await self._decoder.develop(source, target, LIMITS)
                 try:
                     if expected is not None:
-                        await asyncio.to_thread(refuse_changed, source, expected)
+                        await patiently(source, refuse_changed, source, expected)
                 except SetChanged:
                     target.unlink(missing_ok=True)  # it may be of other bytes
                     raise
@@ -91,5 +92,7 @@ def refuse_changed(photo: Path, expected: FileIdentity) -> None:
         seen = photo.lstat()
     except FileNotFoundError:
         raise SetChanged(f"{photo.name} is gone") from None
-    if FileIdentity(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns, seen.st_ino) != expected:
+    except OSError as error:
+        raise LocalTrouble(f"{photo.name} can't be read: {error.strerror}") from None
+    if FileIdentity.of(seen) != expected:
         raise SetChanged(f"{photo.name} was changed after its set had settled")

@@ -25,6 +25,7 @@ from hotfolder.jobs.tables import HOLDING, CallState, Job
 from hotfolder.jobs.tools import Tools, place_of
 from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
+from hotfolder.outbox.faults import TROUBLES
 from hotfolder.outbox.names import safe_name
 
 logger = log.get("engine")
@@ -56,7 +57,8 @@ Ended = Callable[[Job], None]
 
 class Engine:
     """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive."""
+    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive;
+    `out_of_reach` is asked whether an inbox, by its name, is."""
 
     def __init__(
         self,
@@ -66,14 +68,17 @@ class Engine:
         ended: Ended,
         free_origins: Collection[str] = (),
         beat: Callable[[], None] = lambda: None,
+        out_of_reach: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.tools = tools
         self.free_origins = free_origins
         self.beat = beat
+        self.out_of_reach = out_of_reach
         self.most_jobs = most_jobs
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._inbox_of: dict[str, str] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
         self._work = asyncio.Event()
@@ -151,11 +156,11 @@ class Engine:
         """Whether every job under way has met nothing but a bad world for so many seconds."""
         now = self.tools.clock.monotonic()
         # Where all places are taken, those behind them can't move either.
-        full = len(self._running) >= self.most_jobs
+        waiting = () if self._full() else self._ready()
         blocked = self.tools.gate.bad_seconds() >= seconds
         return all(
             blocked or now - self.stuck_since.get(job_id, now) >= seconds
-            for job_id in (*(() if full else self._waiting), *self._running)
+            for job_id in (*waiting, *self._running)
         )
 
     def any_stuck(self) -> bool:
@@ -166,10 +171,10 @@ class Engine:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
         try:
             while True:
-                while self._waiting and not self._held_back and len(self._running) < self.most_jobs:
+                while not self._held_back and not self._full() and (ready := self._ready()):
                     levels = self.tools.slots.levels
                     # Of equals the first is taken: the oldest.
-                    self._start(min(self._waiting, key=lambda job_id: levels.get(job_id, NORMAL)))
+                    self._start(min(ready, key=lambda job_id: levels.get(job_id, NORMAL)))
                 self._work.clear()
                 self.beat()
                 with suppress(TimeoutError):
@@ -178,8 +183,20 @@ class Engine:
         finally:
             await end(self._running.values())
 
+    def _full(self) -> bool:
+        """Whether enough is under way. What an inbox out of reach holds up takes no place from the others."""
+        moving = sum(not self.out_of_reach(self._inbox_of[job_id]) for job_id in self._running)
+        return moving >= self.most_jobs
+
+    def _ready(self) -> list[str]:
+        """The jobs that may begin. Those whose photos are out of reach don't, unless they are sent."""
+        ill = {inbox for inbox in {job.inbox for job in self._waiting.values()} if self.out_of_reach(inbox)}
+        waiting = self._waiting.items()
+        return [job_id for job_id, job in waiting if job.inbox not in ill or job.state != State.QUEUED]
+
     def _start(self, job_id: str) -> None:
         job = self._waiting.pop(job_id)
+        self._inbox_of[job_id] = job.inbox
         self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
 
     async def cancel(self, job_id: str) -> bool:
@@ -238,6 +255,7 @@ class Engine:
                 await self._note_defect(job)
             finally:
                 self._running.pop(job.id, None)
+                self._inbox_of.pop(job.id, None)
                 self.stuck_since.pop(job.id, None)
                 self.waits.pop(job.id, None)
                 self.tools.known_files.pop(job.id, None)
@@ -267,7 +285,13 @@ class Engine:
             return await self._attempt(job)
         except BadWorld as error:
             await self._wait_out(job, error)
-            return None
+        except OSError as error:
+            # A share can go away between any two steps. Not a defect: as such it would stop the job for good.
+            if error.errno not in TROUBLES:
+                raise
+            what, hint = TROUBLES[error.errno]
+            await self._wait_out(job, LocalTrouble(f"{error.filename or 'a folder'}: {what}", hint=hint))
+        return None
 
     async def _attempt(self, job: Job) -> Job:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take

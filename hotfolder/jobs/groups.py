@@ -27,6 +27,7 @@ from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
 from hotfolder.jobs.turns import Rank
+from hotfolder.patience import patiently
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import UploadSlot
 from hotfolder.stager.operations import HdrOptions
@@ -226,7 +227,7 @@ async def upload_photo(
     is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
     async with tools.slots.addresses.turn(rank):
-        await asyncio.to_thread(refuse_changed, sent.original, sent.identity)
+        await patiently(sent.original, refuse_changed, sent.original, sent.identity)
         slot = await upload_slot(tools, project_id, group_id, sent.name)
     async with tools.slots.uploads.turn(rank):
         begin()
@@ -244,7 +245,7 @@ async def upload_photo(
             except BadWorld:
                 if attempt == PUT_ATTEMPTS:
                     raise
-        await asyncio.to_thread(refuse_changed, sent.original, sent.identity)
+        await patiently(sent.original, refuse_changed, sent.original, sent.identity)
         tools.passing(Checkpoint.PHOTO_UPLOADED)
 
 

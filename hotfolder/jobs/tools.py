@@ -24,6 +24,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
+from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.hours import Hours
@@ -168,11 +169,12 @@ class Tools:
         """The last look at the photos before money is spent. Raises SetChanged."""
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
         inbox = self.places.inbox(job)
-        await asyncio.to_thread(self.recheck, inbox, job.project, job.folder, expected)
+        await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
-        await asyncio.to_thread(self.confirm_inbox, self.places.inbox(job))
+        inbox = self.places.inbox(job)
+        await patiently(inbox, self.confirm_inbox, inbox)
 
 
 def recipe_of(job: Job) -> Recipe:

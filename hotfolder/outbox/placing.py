@@ -177,9 +177,10 @@ def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> 
 
 def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
     regular = stat.S_ISREG(found.st_mode)
+    seen = FileIdentity.of(found)
     if regular and (
         expected is None
-        or (found.st_size, found.st_mtime_ns, found.st_ino)
+        or (seen.size_bytes, seen.mtime_ns, seen.inode)
         == (expected.size_bytes, expected.mtime_ns, expected.inode)
     ):
         return

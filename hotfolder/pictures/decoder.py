@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ _START = (
     "from hotfolder.pictures.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 _TRIES = 2
+_END_SECONDS = 5.0
 
 
 class Decoder:
@@ -164,8 +166,11 @@ class Decoder:
 
     async def _end(self, worker: asyncio.subprocess.Process) -> None:
         self._kill(worker)
-        # Reads both pipes to their ends, so that no transport outlives the loop.
-        await worker.communicate()
+        # Reads both pipes to their ends, so that no transport outlives the loop. A process that waits for a
+        # share that doesn't answer may outlive its own death; then it is left to the system.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END_SECONDS):
+                await worker.communicate()
 
     def _kill(self, worker: asyncio.subprocess.Process) -> None:
         # Not twice: the second call would take the dead process's code away from whoever waits for it.

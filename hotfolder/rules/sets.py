@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -30,6 +31,16 @@ class FileIdentity:
     mtime_ns: int
     ctime_ns: int
     inode: int
+
+    @classmethod
+    def of(cls, facts: os.stat_result) -> FileIdentity:
+        """That of the file that an lstat or fstat was of. Numbers that no database takes, such as the inodes
+        of some shares, are folded into 64 bits with a sign."""
+        return cls(facts.st_size, signed(facts.st_mtime_ns), signed(facts.st_ctime_ns), signed(facts.st_ino))
+
+
+def signed(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True, slots=True)

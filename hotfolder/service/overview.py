@@ -61,6 +61,7 @@ class Overview:
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
     well. `restart` names edited settings that only a new start takes up.
     `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
+    `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
     `schedule` says until when no photos are sent, empty while they are."""
 
     lines: tuple[Line, ...]
@@ -68,6 +69,7 @@ class Overview:
     trouble: str = ""
     trouble_hint: str = ""
     degraded: Mapping[str, str] = field(default_factory=dict)
+    looking: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
     pid: int | None = None
     paused: str = ""
@@ -82,7 +84,10 @@ class Overview:
             "jobs": [asdict(line) for line in self.lines],
             "counts": dict(self.counts),
             "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
-            "inboxes": {name: {"degraded": why} for name, why in self.degraded.items()},
+            "inboxes": {
+                name: {"degraded": why, "no_events": self.looking.get(name, "")}
+                for name, why in self.degraded.items()
+            },
             "folders": {name: {"degraded": why} for name, why in self.missing.items()},
             "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
             "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
@@ -115,6 +120,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         trouble=paused,
         trouble_hint=str(trouble.get("hint", "")),
         degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in inboxes.items()},
+        looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in inboxes.items()},
         notices=tuple(
             str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
         ),

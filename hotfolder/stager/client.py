@@ -20,7 +20,7 @@ from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSlot
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.refusals import KeyUnusable
-from hotfolder.stager.streams import OpenPhoto, open_photo
+from hotfolder.stager.streams import OpenPhoto, opened_photo
 from hotfolder.stager.throttle import Throttle
 from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, plain_client
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
@@ -125,8 +125,7 @@ class StagerClient:
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> UploadedImage:
         """Upload a picture for `operate`. Raises SetChanged when the file changes on the way."""
-        opened = open_photo(photo)
-        with opened.file:
+        async with opened_photo(photo) as opened:
             head, tail, boundary = multipart(filename, media_type)
             headers = {
                 "content-type": f"multipart/form-data; boundary={boundary}",

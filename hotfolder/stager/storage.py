@@ -24,7 +24,7 @@ from hotfolder.errors import (
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
-from hotfolder.stager.streams import PIECE_BYTES, open_photo
+from hotfolder.stager.streams import PIECE_BYTES, opened_photo
 from hotfolder.stager.throttle import Throttle
 from hotfolder.stager.transport import (
     Lost,
@@ -86,8 +86,7 @@ class StorageClient:
         """
         target = self._hosts.check(url)
         signed = signed_headers(target, photo)
-        opened = open_photo(photo, size_bytes)
-        with opened.file:
+        async with opened_photo(photo, size_bytes) as opened:
             request = httpx.Request(
                 "PUT",
                 target,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import stat
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.patience import patiently
 from hotfolder.stager.throttle import Throttle
 
 # Measured: 64 KiB reads cost four fifths of the speed, and so does the whole file in memory.
@@ -36,14 +37,14 @@ class OpenPhoto:
             if throttle is not None:
                 await throttle.take(piece_bytes)
             try:
-                piece = await asyncio.to_thread(self.file.read, piece_bytes)
+                piece = await patiently(Path(self.name), self.file.read, piece_bytes)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:
                 raise changed(self.name)
             left_bytes -= len(piece)
             if not left_bytes:
-                self.check()
+                await patiently(Path(self.name), self.check)
             yield piece
 
     def check(self) -> None:
@@ -51,6 +52,17 @@ class OpenPhoto:
         now = os.fstat(self.file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
             raise changed(self.name)
+
+
+@asynccontextmanager
+async def opened_photo(photo: Path, size_bytes: int | None = None) -> AsyncIterator[OpenPhoto]:
+    """As `open_photo`, off the event loop: on a share every step may wait, closing too. Raises LocalTrouble
+    when the share doesn't answer."""
+    found = await patiently(photo, open_photo, photo, size_bytes)
+    try:
+        yield found
+    finally:
+        await patiently(photo, found.file.close)
 
 
 def open_photo(photo: Path, size_bytes: int | None = None) -> OpenPhoto:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan
@@ -309,10 +308,10 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
     inbox = open_inbox()
     await inbox.look()
 
-    def scan_of_a_dying_share(path: Path, bare: BareFolders, now: float) -> Snapshot:
+    def scan_of_a_dying_share(path: Path, *rest: Any) -> Snapshot:
         path.rename(path.with_name("kept"))
         path.mkdir()
-        return scan(path, bare, now)
+        return scan(path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr("hotfolder.inbox.looking.scan", scan_of_a_dying_share)

@@ -13,6 +13,7 @@ import pytest
 
 from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.inbox.snapshot import NoticeKind, SetFolder, Snapshot
+from hotfolder.rules.sets import FileIdentity
 
 Drop = Callable[..., Path]
 KEY = ("12 Elm Road", "kitchen")
@@ -206,3 +207,15 @@ def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
     for name in ("notes.txt", ".ready", "invoice.pdf.part", "a.txt~"):
         (root / "12 Elm Road" / name).write_text("x")
     assert scan(root) == Snapshot(folders={})
+
+
+def test_the_inodes_of_any_share_fit_into_a_database() -> None:
+    """Some shares use all 64 bits, and SQLite's integers have a sign."""
+    plain = Path("/").stat()
+    seen = [
+        FileIdentity.of(
+            os.stat_result((plain.st_mode, inode, *plain[2:]), {"st_mtime_ns": 5, "st_ctime_ns": 5})
+        )
+        for inode in (7, 2**64 - 1)
+    ]
+    assert [one.inode for one in seen] == [7, -1]

@@ -1,0 +1,156 @@
+"""An inbox whose share doesn't answer: degraded, left alone, and taken up again when it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.clock import SystemClock
+from hotfolder.inbox import looking
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
+from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.scan import scan
+from hotfolder.patience import Threads
+
+Open = Callable[..., Inbox]
+Drop = Callable[..., Path]
+
+
+class Share:
+    """Holds every look that is begun while it is `hung`, until it is `back`; counts them."""
+
+    def __init__(self) -> None:
+        self.hung = False
+        self.looks = 0
+        self.back = threading.Event()
+
+    def scan(self, *arguments: Any) -> Any:
+        if self.hung:
+            self.looks += 1
+            self.back.wait(20)
+        return scan(*arguments)
+
+
+@pytest.fixture
+def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
+    made = Share()
+    monkeypatch.setattr(looking, "scan", made.scan)
+    monkeypatch.setattr(looking, "PATIENCE_SECONDS", 0.2)
+    yield made  # type: ignore[misc]
+    made.back.set()
+
+
+@asynccontextmanager
+async def running(inbox: Inbox) -> AsyncIterator[list[InboxEvent]]:
+    asyncio.get_running_loop().set_default_executor(Threads())
+    heard: list[InboxEvent] = []
+
+    async def take(event: InboxEvent) -> None:
+        heard.append(event)
+
+    task = asyncio.create_task(inbox.run(take))
+    try:
+        yield heard
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(15):
+        while not holds():  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.02)
+
+
+def quick(open_inbox: Open, **more: Any) -> Inbox:
+    settings = InboxSettings(quiet_seconds=0.2, scan_seconds=0.2, watch=False)
+    return open_inbox(clock=SystemClock(), settings=settings, **more)
+
+
+async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
+    open_inbox: Open, drop: Drop, share: Share
+) -> None:
+    inbox = quick(open_inbox)
+    async with running(inbox) as heard:
+        share.hung = True
+        await until(lambda: "doesn't answer" in inbox.outlook().degraded)
+        drop("12 Elm Road/kitchen", 2)
+        share.hung = False
+        share.back.set()
+        await until(lambda: heard)
+        assert not inbox.degraded
+        assert isinstance(heard[0], SetReady)
+
+
+async def test_a_share_that_was_mounted_anew_is_taken_up_while_the_old_look_still_hangs(
+    open_inbox: Open, drop: Drop, share: Share
+) -> None:
+    inbox = quick(open_inbox)
+    async with running(inbox) as heard:
+        share.hung = True
+        await until(lambda: share.looks >= 2)
+        share.hung = False
+        drop("12 Elm Road/kitchen", 2)
+        await until(lambda: heard)
+        assert not share.back.is_set()
+        assert share.looks < 10, "each of them costs a thread"
+
+
+async def test_time_in_which_nothing_was_seen_is_not_quiet_time(
+    open_inbox: Open, drop: Drop, share: Share, clock: Any
+) -> None:
+    """A look may have begun long before it saw anything."""
+    drop("12 Elm Road/kitchen", 2)
+    inbox = open_inbox()
+    share.hung = True
+    look = asyncio.create_task(inbox.look())
+    await until(lambda: inbox.degraded)
+    clock.pass_seconds(600)
+    share.back.set()
+    share.hung = False
+    assert await look == ()
+    assert await inbox.look() == ()
+    clock.pass_seconds(15)
+    assert len(await inbox.look()) == 1
+
+
+async def test_signs_of_life_tell_waiting_from_answering(open_inbox: Open, share: Share) -> None:
+    beats: list[str] = []
+    inbox = quick(open_inbox, beat=lambda: beats.append("beat"), moved=lambda: beats.append("moved"))
+    async with running(inbox):
+        await until(lambda: "moved" in beats)
+        share.hung = True
+        await until(lambda: inbox.degraded)
+        beats.clear()
+        await until(lambda: len(beats) > 3)
+        assert set(beats) == {"beat"}
+
+
+async def test_photos_are_not_read_while_the_share_hangs(
+    open_inbox: Open, drop: Drop, share: Share, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process reads for all inboxes: a read that hangs would hold up the others."""
+    reads: list[str] = []
+
+    class SlowDecoder:
+        async def inspect(self, path: Path, *_: Any, **__: Any) -> None:
+            reads.append("begun")
+            share.hung = True
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                reads.append("broken off")
+                raise
+
+    drop("12 Elm Road/kitchen", 2)
+    inbox = quick(open_inbox, decoder=SlowDecoder())
+    async with running(inbox):
+        await until(lambda: "broken off" in reads)
+        assert inbox.degraded

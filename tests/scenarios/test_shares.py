@@ -1,0 +1,136 @@
+"""A real share without events, by bindfs: what is written on its other side raises nothing on ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+
+
+@dataclass
+class Share:
+    """`back` is the photographer's side, `here` ours; `server` is the process in between."""
+
+    back: Path
+    here: Path
+    server: subprocess.Popen[bytes]
+
+    def drop(self, room: str, photos: Mapping[str, bytes] | None = None) -> None:
+        folder = self.back / ELM / room
+        folder.mkdir(parents=True)
+        for name, content in (photos or bracket()).items():
+            (folder / name).write_bytes(content)
+
+    def hangs(self) -> None:
+        self.server.send_signal(signal.SIGSTOP)
+
+    def answers(self) -> None:
+        self.server.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture
+def share(tmp_path: Path) -> Iterator[Share]:
+    if shutil.which("bindfs") is None or not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("needs bindfs and /dev/fuse")
+    back, here = tmp_path / "back", tmp_path / "here"
+    back.mkdir()
+    here.mkdir()
+    options = "attr_timeout=0,entry_timeout=0"
+    server = subprocess.Popen(["bindfs", "-f", "-o", options, back, here], stderr=subprocess.PIPE)
+    made = Share(back, here, server)
+    try:
+        end = time.monotonic() + 10
+        while not os.path.ismount(here):
+            if server.poll() is not None or time.monotonic() > end:
+                pytest.skip("bindfs can't mount here")
+            time.sleep(0.02)
+        yield made
+    finally:
+        made.answers()
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["umount", "-l", here], check=False, capture_output=True, timeout=10)
+        server.kill()
+        server.communicate()
+
+
+@pytest.fixture
+def shared_studio(make_studio: Callable[..., Studio], shop: Shop, share: Share) -> Callable[..., Studio]:
+    """`shared_studio()`: a studio with one inbox on the share, and one on its own disk."""
+
+    def make(**settings: Any) -> Studio:
+        return make_studio(
+            api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+            inboxes=[{"path": str(share.here), "name": "share"}, {"path": "local", "name": "local"}],
+            **settings,
+        )
+
+    return make
+
+
+def room_is(status: dict[str, Any], room: str, state: str) -> bool:
+    return any(job["room"] == room and job["state"] == state for job in status["jobs"])
+
+
+def test_what_comes_without_events_is_found_by_looking_and_that_is_said(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+) -> None:
+    studio = shared_studio()
+    run = studio.start(key="any-key")
+    for room in ("kitchen", "hall"):
+        share.drop(room)
+        studio.wait_until(lambda status, room=room: room_is(status, room, "done"))
+    status = studio.wait_until(lambda status: status["inboxes"]["share"]["no_events"])
+    assert "came without any event" in status["inboxes"]["share"]["no_events"]
+    assert status["inboxes"]["local"]["no_events"] == ""
+    assert shop.bought() == 2
+    assert run.stop() == 0
+    assert '"noticing_by_looking"' in run.text()
+
+
+def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+) -> None:
+    studio = shared_studio()
+    run = studio.start(key="any-key")
+    share.hangs()
+    share.drop("kitchen")
+    folder = studio.root / "local" / ELM / "hall"
+    folder.mkdir(parents=True)
+    for name, content in bracket().items():
+        (folder / name).write_bytes(content)
+    status = studio.wait_until(lambda status: room_is(status, "hall", "done"))
+    assert not room_is(status, "kitchen", "done")
+    share.answers()
+    studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
+    assert shop.bought() == 2
+    assert run.stop() == 0
+
+
+def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+) -> None:
+    photos = bracket()
+    size_bytes = sum(len(content) for content in photos.values())
+    studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
+    run = studio.start(key="any-key")
+    share.drop("kitchen", photos)
+    studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
+    run.stop(signal.SIGKILL)
+    studio.start(key="any-key")
+    studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
+    assert shop.bought() == 1
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
