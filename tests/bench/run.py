@@ -8,12 +8,12 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from tests.bench import scaling
 from tests.bench.bound import Shoot, World
 from tests.bench.contenders import Contender, ours, script
+from tests.bench.page import PAGE, README, put
 from tests.bench.race import Race, race
 
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-BEGIN, END = "<!-- race: begin -->", "<!-- race: end -->"
 CASES = (40, 16, 1)
 QUIET_SECONDS = 2.0
 
@@ -72,12 +72,22 @@ def told(made: Race) -> str:
     return "\n".join(lines)
 
 
-def write_page(text: str) -> None:
-    """Put the table between the page's markers; make the page when there is none."""
-    page = PAGE.read_text() if PAGE.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+def short_table(races: list[Race]) -> str:
+    """What matters to somebody who only wants to know whether it is quick."""
+    names = ("hotfolder", "4 threads", "one set at a time")
+    lines = [
+        "| sets at once | least possible | hotfolder | script, 4 threads | script, one set at a time |",
+        "|---|---|---|---|---|",
+    ]
+    for sets in dict.fromkeys(made.shoot.sets for made in races):
+        of_size = {made.contender: made for made in races if made.shoot.sets == sets}
+        cells = [
+            f"{of_size[name].seconds:.1f} s ({of_size[name].ratio:.2f} ×)" if name in of_size else "–"
+            for name in names
+        ]
+        bound = next(iter(of_size.values())).bound
+        lines.append(f"| {sets} | {bound:.1f} s | {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def arguments() -> argparse.Namespace:
@@ -91,7 +101,11 @@ def arguments() -> argparse.Namespace:
     asked.add_argument("--set", default="{}", help='settings for ours, as JSON, such as {"limits": {…}}')
     asked.add_argument("--profile", type=Path, help="a file for what cProfile sees in ours")
     asked.add_argument("--json", type=Path, help="a file for all figures")
-    asked.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
+    asked.add_argument(
+        "--write",
+        action="store_true",
+        help="write the tables and the plot into docs/ and the README; measures scaling, too",
+    )
     return asked.parse_args()
 
 
@@ -120,7 +134,9 @@ def main() -> None:
     if given.json:
         given.json.write_text(json.dumps([asdict(made) for made in races], indent=1))
     if given.write:
-        write_page(text)
+        put(PAGE, "race", text)
+        put(README, "race", short_table(races))
+        scaling.write(scaling.every_size(scaling.SIZES, scaling.PHOTO_BYTES))
 
 
 if __name__ == "__main__":

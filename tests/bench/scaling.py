@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Sequence
 
 from tests.bench.bound import Shoot, World
 from tests.bench.contenders import ours
-from tests.bench.race import PROJECT, WARM_SECONDS, drop, race, stage_sets, wait_for_first, workspace
+from tests.bench.page import PAGE, PLOT, put
+from tests.bench.plot import Panel, svg
+from tests.bench.race import PROJECT, WARM_SECONDS, Race, drop, race, stage_sets, wait_for_first, workspace
 from tests.bench.shop import open_shop
 
 QUICK = World(
@@ -27,29 +30,51 @@ QUICK = World(
     result_bytes=60_000,
 )
 MEGAPIXELS = 0.1
+PHOTO_BYTES = 30_000
+QUIET_SECONDS = 1.0
+SIZES = (10, 30, 100, 300, 1000)
 
 
-def every_size(sizes: list[int], photo_bytes: int) -> None:
-    print("| sets | seconds | s per set | CPU s per set | MB | KB per further set | load |")
-    print("|---|---|---|---|---|---|---|")
-    least = None
+def every_size(sizes: Sequence[int], photo_bytes: int) -> list[Race]:
+    print(HEAD, flush=True)
+    races: list[Race] = []
     for sets in sizes:
         made = race(
             ours(),
             Shoot(sets, photos=3, photo_bytes=photo_bytes),
             QUICK,
             megapixels=MEGAPIXELS,
-            quiet_seconds=1.0,
+            quiet_seconds=QUIET_SECONDS,
         )
-        least = least or made
-        more = (made.peak_bytes - least.peak_bytes) / max(1, sets - least.shoot.sets) / 1000
-        print(
-            f"| {sets} | {made.seconds:.1f} | {made.seconds / sets:.3f} | {made.cpu_seconds / sets:.3f} |"
-            f" {made.peak_bytes / 1e6:.0f} | {more:.1f} | {made.load:.1f} |",
-            flush=True,
-        )
+        races.append(made)
+        print(row(made, races[0]), flush=True)
         for what in made.wrong:
             print(f"WRONG: {what}")
+    return races
+
+
+HEAD = "| sets | seconds | s per set | CPU s per set | MB | KB per further set | load |\n" + 7 * "|---" + "|"
+
+
+def row(made: Race, least: Race) -> str:
+    sets = made.shoot.sets
+    more = (made.peak_bytes - least.peak_bytes) / max(1, sets - least.shoot.sets) / 1000
+    return (
+        f"| {sets} | {made.seconds:.1f} | {made.seconds / sets:.3f} | {made.cpu_seconds / sets:.3f} |"
+        f" {made.peak_bytes / 1e6:.0f} | {more:.1f} | {made.load:.1f} |"
+    )
+
+
+def write(races: Sequence[Race]) -> None:
+    """Table and plot into docs/. A few sets are dominated by the quiet time, so they are drawn without it."""
+    put(PAGE, "scaling", "\n".join([HEAD, *(row(made, races[0]) for made in races)]))
+    sets = [made.shoot.sets for made in races]
+    panels = [
+        Panel("seconds per set", [(made.seconds - QUIET_SECONDS) / made.shoot.sets for made in races]),
+        Panel("CPU seconds per set", [made.cpu_seconds / made.shoot.sets for made in races]),
+        Panel("MB of the daemon", [made.peak_bytes / 1e6 for made in races]),
+    ]
+    PLOT.write_text(svg(sets, "sets dropped at once", panels), encoding="utf-8")
 
 
 def first_result(sizes: list[int], photo_bytes: int) -> None:
@@ -75,13 +100,16 @@ def first_result(sizes: list[int], photo_bytes: int) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--sets", type=int, action="append")
-    asked.add_argument("--photo-bytes", type=int, default=30_000)
+    asked.add_argument("--photo-bytes", type=int, default=PHOTO_BYTES)
     asked.add_argument("--first-only", action="store_true")
+    asked.add_argument("--write", action="store_true", help="write table and plot into docs/")
     given = asked.parse_args()
     if given.first_only:
         first_result(given.sets or [10, 10_000], given.photo_bytes)
     else:
-        every_size(given.sets or [10, 30, 100, 300, 1000], given.photo_bytes)
+        races = every_size(given.sets or SIZES, given.photo_bytes)
+        if given.write:
+            write(races)
 
 
 if __name__ == "__main__":
