@@ -6,7 +6,9 @@ A thread that is stuck in the kernel can't be ended. So it is left behind, and n
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -21,8 +23,9 @@ PATIENCE_SECONDS = 30.0
 """A look or a read that takes longer means that the share or the disk doesn't answer."""
 START_SECONDS = 10.0
 """How long a start waits for each folder: less in all than systemd waits for the start."""
-MOST_THREADS = 512
-"""More than can ever be stuck: threads are made only when all others are busy."""
+USUAL_THREADS = 12
+LATE_SECONDS = 2.0
+"""A thread that is busy for longer doesn't count: another one may be made in its stead."""
 LAST_SECONDS = 5.0
 
 
@@ -31,14 +34,28 @@ class NoAnswer(LocalTrouble):
 
 
 class Threads(ThreadPoolExecutor):
-    """For `asyncio.to_thread`: many, so that those that are stuck on one share leave enough for all else."""
+    """For `asyncio.to_thread`: a few, and one more for each that is stuck, so that a share that hangs
+    never takes all of them."""
 
     def __init__(self) -> None:
-        super().__init__(MOST_THREADS, thread_name_prefix="work")
+        super().__init__(USUAL_THREADS, thread_name_prefix="work")
         self._open: set[Future[Any]] = set()
+        self._begun: dict[int, float] = {}
+        self._numbers = itertools.count()
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future = super().submit(fn, *args, **kwargs)
+        number = next(self._numbers)
+
+        def work() -> T:
+            self._begun[number] = time.monotonic()
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                del self._begun[number]
+
+        late = time.monotonic() - LATE_SECONDS
+        self._max_workers = USUAL_THREADS + sum(began < late for began in tuple(self._begun.values()))
+        future = super().submit(work)
         self._open.add(future)
         future.add_done_callback(self._open.discard)
         return future
