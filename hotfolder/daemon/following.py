@@ -84,8 +84,9 @@ class Following:
         for inbox in self.inboxes.values():
             inbox.follow(inbox_settings(settings))
         # What was held is looked at anew: by the new rules it may be beyond doubt.
-        for name, project, folder in self.intake.held:
-            self.inboxes[name].forget(project, folder)
+        for place in list(self.intake.held):
+            del self.intake.held[place]
+            self.intake.look_anew(*place)
         await self._plan_waiting()
 
     async def _plan_waiting(self) -> None:

@@ -35,14 +35,23 @@ Place = tuple[str, str, str]
 class Intake:
     """Takes what the inboxes deliver. `held` says why a set that has settled does not become a job."""
 
-    def __init__(self, engine: Engine, rulebook: Callable[[str], Rulebook], clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rulebook: Callable[[str], Rulebook],
+        clock: Clock,
+        look_anew: Callable[[str, str, str], None],
+    ) -> None:
+        """`look_anew` has an inbox deliver a set once more, with all that lies in its folder."""
         self.engine = engine
+        self.look_anew = look_anew
         self.rulebook = rulebook
         self.clock = clock
         self.held: dict[Place, str] = {}
         self.shoots = Shoots(engine)
         self.pending = 0
         self._settle_rule = Memo(rule_of)
+        self._orphans: list[frozenset[str]] | None = None
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
         """When a set of that inbox may start, by the rules as they are now."""
@@ -72,8 +81,15 @@ class Intake:
             return
         found = event.bracket_set
         place = (inbox, found.project, found.folder)
-        self.held.pop(place, None)
+        if self.held.pop(place, None) is not None and found.folder:
+            # What was held lies there still, and this is what came to it: only together can they be judged.
+            return self.look_anew(*place)
         tools = self.engine.tools
+        if self._orphans is None:
+            self._orphans = await tools.desk(tools.ledger.orphans)
+        why = torn(found, self._orphans)
+        if why:
+            return self._hold(place, why)
         if not found.folder:
             return await self._accept_shoot(place, found)
         earlier = await tools.desk(tools.store.latest_of_folder, *place)
@@ -123,6 +139,19 @@ def too_late(photos: Sequence[Photo], earlier: Job) -> bool:
     """Whether the photos came so long after a job had ended that they don't belong to it."""
     until = datetime.fromisoformat(earlier.finished_at or earlier.updated_at) + LATE
     return max(photo.identity.ctime_ns for photo in photos) / 1e9 > until.timestamp()
+
+
+def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
+    """Why `found` must not be paid for: it has some photos, and not all, of a set that a lost store had paid
+    for; "" when it may."""
+    hashes = {photo.sha256 for photo in found.photos}
+    if found.approved or all(orphan <= hashes or not orphan & hashes for orphan in orphans):
+        return ""
+    return (
+        "some of these photos were merged and paid for together with others, and the job store that knew of"
+        " it is lost. The others lie among the originals in done; move them back here, and nothing is paid"
+        " again"
+    )
 
 
 def straggler(found: BracketSet, earlier: Job, earlier_photos: Sequence[JobFile], paid_for: bool) -> str:

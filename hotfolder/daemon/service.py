@@ -135,7 +135,7 @@ class Daemon:
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
-        self.intake = Intake(self.engine, self.live.rulebook, self.clock)
+        self.intake = Intake(self.engine, self.live.rulebook, self.clock, self._look_anew)
         self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
         self.inbox_locks = {name: InboxLock(path) for name, path in places.inboxes.items()}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
@@ -248,7 +248,10 @@ class Daemon:
         place = (job.inbox, job.project, job.folder)
         if job.state == State.WITHDRAWN or place in self.intake.held:
             self.intake.held.pop(place, None)
-            self.inboxes[job.inbox].forget(job.project, job.folder)
+            self._look_anew(*place)
+
+    def _look_anew(self, inbox: str, project: str, folder: str) -> None:
+        self.inboxes[inbox].forget(project, folder)
 
     async def run(self, *, stop: asyncio.Event, until_idle: bool = False) -> Outcome:
         """Work until `stop` is set, or, with `until_idle`, until nothing can go on by itself.

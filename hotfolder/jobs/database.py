@@ -31,6 +31,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1",
     ),
     5: ("ALTER TABLE jobfile ADD COLUMN develop VARCHAR NOT NULL DEFAULT ''",),
+    6: ("ALTER TABLE call ADD COLUMN photos VARCHAR NOT NULL DEFAULT ''",),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

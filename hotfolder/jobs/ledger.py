@@ -14,7 +14,7 @@ from sqlmodel import Session, col, func, select
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.ledgerfile import LedgerFile
-from hotfolder.jobs.tables import HOLDING, Call, CallState, Result, stamp
+from hotfolder.jobs.tables import HOLDING, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
 
 logger = log.get("ledger")
@@ -89,6 +89,15 @@ class Ledger:
         with self.session() as session:
             made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
             return session.exec(select(func.count()).select_from(Call).where(*made)).one()
+
+    def orphans(self) -> list[frozenset[str]]:
+        """The photos (sha256 each) of every merge that may have been charged and whose job is not in the
+        store, which has been lost or restored since."""
+        with self.session() as session:
+            statement = select(Call.photos).where(
+                Call.photos != "", col(Call.state).in_(HOLDING), col(Call.job_id).not_in(select(Job.id))
+            )
+            return [frozenset(photos.split()) for photos in session.exec(statement).all()]
 
     def all_calls(self) -> list[Call]:
         """Every call that was ever begun, in order."""

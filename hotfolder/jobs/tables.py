@@ -100,7 +100,10 @@ class JobFile(SQLModel, table=True):
 
 
 class Call(SQLModel, table=True):
-    """One paid call, written before it leaves. At most one per key holds it, by index and not by care."""
+    """One paid call, written before it leaves. At most one per key holds it, by index and not by care.
+
+    `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
+    """
 
     __table_args__ = (
         Index(
@@ -124,6 +127,7 @@ class Call(SQLModel, table=True):
     group_id: str | None = None
     api_project_id: str | None = None
     image_id: str | None = None
+    photos: str = ""
     answer: str | None = None
     note: str = ""
     started_at: str = Field(default="", index=True)

@@ -162,6 +162,22 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(
         assert shop.bought() == 2
 
 
+async def test_a_straggler_and_the_photos_that_join_it_are_one_set(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen", photos)
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        (folder / "DSC0004.jpg").write_bytes(jpeg())
+        await studio.comes_to_say(lambda status: "came after its set" in status["jobs"][0]["reason"])
+        originals = studio.done / ELM / "originals" / "kitchen"
+        for name in photos:
+            (originals / name).rename(folder / name)
+        await studio.comes_to("done", "done")
+    assert shop.bought(MERGE) == 2
+    [filed] = (studio.done / ELM / "originals").glob("*/DSC0004.jpg")
+    assert len(files_below(filed.parent)) == 4
+
+
 async def test_a_whole_set_exported_anew_is_made_anew(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access()):

@@ -175,7 +175,6 @@ def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
     ("first", "paid"),
     [
         (Checkpoint.JOB_CREATED, 0),
-        (Checkpoint.GROUP_CREATED, 0),
         (Checkpoint.GROUP_COMPLETE, 0),
         (Checkpoint.ANSWER_RECORDED, 1),
         (Checkpoint.RESULT_KEPT, 1),

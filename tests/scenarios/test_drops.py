@@ -17,6 +17,8 @@ from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
 
 LONG = "r" * 240 + "__sky-blue"
+AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
+"""What is asked of the API, for free, while a set still arrives."""
 
 
 def zero_filled(content: bytes) -> bytes:
@@ -43,7 +45,7 @@ async def test_a_set_that_cannot_be_made_costs_nothing(
     audit = bench.check("failed", paid=0)
     assert words in audit.jobs[0].reason + audit.jobs[0].hint
     assert "Nothing was charged." in bench.reason_page(folder)
-    assert bench.shop.page() == []
+    assert {entry.route for entry in bench.shop.page()} <= AHEAD
 
 
 async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(bench: Bench) -> None:
@@ -56,7 +58,7 @@ async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(
     (folder / names[2]).write_bytes(photos[names[2]][:4000])
     async with bench.working():
         await asyncio.sleep(1.5)  # a minute of the daemon's time, and a hundred times its quiet time
-        assert (bench.shop.bought(), bench.shop.page()) == (0, [])
+        assert bench.shop.bought() == 0
         [line] = bench.studio.status()["jobs"]
         assert line["state"] == "settling" and names[2] in line["reason"]
         for name in names[2:]:

@@ -253,6 +253,29 @@ async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
     assert bench.studio.states() == ["done"]
 
 
+async def test_a_store_that_was_lost_while_originals_were_filed_pays_nothing_for_the_rest(
+    bench: Bench,
+) -> None:
+    photos = dict(bench.drop())
+    await bench.until_idle()
+    (bench.studio.state / "jobs.sqlite").unlink()
+    originals = bench.studio.done / ELM / "originals" / ROOM
+    left = bench.studio.inbox / ELM / ROOM
+    names = sorted(photos)[1:]
+    for name in names:
+        (originals / name).rename(left / name)
+    async with bench.working():
+        await bench.studio.comes_to_say(
+            lambda status: any("paid for together with others" in job["reason"] for job in status["jobs"])
+        )
+        assert set(bench.in_inbox()) == set(names)
+        for path in originals.iterdir():
+            path.rename(left / path.name)
+        await bench.studio.comes_to("done")
+    assert bench.shop.bought() == 2
+    assert Audit(bench.studio, ()).disagreements == []
+
+
 async def test_a_ledger_file_that_lacks_its_end_or_is_lost_is_written_again_from_the_store(
     bench: Bench,
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused, TooManyRequests
 from hotfolder.jobs.backoff import backoff_seconds
@@ -11,7 +13,7 @@ from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch, knock
 from hotfolder.jobs.steps.paying import give_up, pay
-from hotfolder.jobs.tables import RESOLVED, Call, Job
+from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.jobs.turns import photo_rank
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_acceptance, parse_group
@@ -36,7 +38,7 @@ async def merge(tools: Tools, job: Job) -> Job:
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
             async with tools.slots.merges.turn(photo_rank(job)):
                 if call is None:
-                    call = await buy(tools, job, key)
+                    call = await buy(tools, job, key, photos)
                     url = await wait_until_completed(tools, call, just_begun=len(photos))
                 else:
                     url = await wait_until_completed(tools, call)
@@ -44,7 +46,7 @@ async def merge(tools: Tools, job: Job) -> Job:
     return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
 
 
-async def buy(tools: Tools, job: Job, key: str) -> Call:
+async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Call:
     """Ask for the merge. An answer that was lost is no failure yet: the group's status can tell."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
@@ -57,6 +59,7 @@ async def buy(tools: Tools, job: Job, key: str) -> Call:
         parameters=recipe_of(job).hdr.model_dump_json(by_alias=True),
         api_project_id=project_id,
         group_id=group_id,
+        photos=" ".join(photo.sha256 for photo in photos),
     )
     try:
         await pay(
