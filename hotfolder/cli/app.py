@@ -200,6 +200,21 @@ def verify(config: Config = CONFIG) -> None:
 
 
 @app.command()
+def clean(
+    config: Config = CONFIG,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would go, and what would stay and why.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let go of what is older than `keep` in the settings allows, as the daemon does once a day."""
+    from hotfolder.cli.clean import clean as command
+
+    with told():
+        raise typer.Exit(command(config, dry_run=dry_run, as_json=as_json))
+
+
+@app.command()
 def pause(
     config: Config = CONFIG,
     reason: Annotated[

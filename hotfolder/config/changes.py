@@ -19,7 +19,7 @@ LIVE = frozenset(
         "settle.give_up_seconds",
         "hdr",
         "single_photo",
-        "results",
+        "keep",
         "notify",
         "log.level",
         "api.merge_timeout_seconds",

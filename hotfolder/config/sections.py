@@ -285,11 +285,26 @@ class Notify(Frozen):
     )
 
 
-class Results(Frozen):
-    """The bought results that are kept, so that nothing is paid for twice."""
+Days = Annotated[float, Field(strict=True, ge=1, le=36500)]
 
-    keep_days: Annotated[float, Field(strict=True, ge=1, le=3650)] = Field(
-        default=30, description="Days that a bought result is kept in the state folder."
+
+class Keep(Frozen):
+    """For how many days things are kept. What goes is read and compared first; the ledger never goes."""
+
+    originals_days: Days | None = Field(
+        default=None,
+        description="Days that a finished set's originals stay in done; left out: for ever. They go only"
+        " where its pictures and its receipt lie there unchanged.",
+    )
+    receipts_days: Days | None = Field(
+        default=None,
+        description="Days that a finished set's receipt stays in done; left out: for ever. It outlives its"
+        " originals where those are to go.",
+    )
+    results_days: Days | None = Field(
+        default=30,
+        description="Days that a bought result is kept in the state folder, so that the same photos dropped"
+        " again cost nothing; null: for ever. Those of sets that are not done stay.",
     )
 
 

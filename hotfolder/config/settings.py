@@ -12,10 +12,10 @@ from hotfolder.config.sections import (
     Api,
     Deliver,
     Folder,
+    Keep,
     Limits,
     Log,
     Notify,
-    Results,
     Schedule,
     Settle,
     Web,
@@ -83,7 +83,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default=Limits(), description="How much happens at once.")
     schedule: Schedule = Field(default=Schedule(), description="When photos are sent.")
     deliver: Deliver = Field(default=Deliver(), description="What is delivered, and under which names.")
-    results: Results = Field(default=Results(), description="How long bought results are kept.")
+    keep: Keep = Field(default=Keep(), description="For how many days things are kept.")
     web: Web = Field(default=Web(), description="Pages for health checks and for Prometheus.")
     notify: Notify = Field(default=Notify(), description="Who is told what happened.")
     log: Log = Field(default=Log(), description="What the daemon says while it runs.")

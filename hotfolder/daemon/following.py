@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hotfolder import log
 from hotfolder.config.settings import Settings
@@ -16,6 +17,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.retention import Keep
 from hotfolder.jobs.turns import START
 from hotfolder.pictures.facts import PictureLimits
 
@@ -43,6 +45,13 @@ def budgets(settings: Settings) -> Budgets:
         per_project=limits.paid_calls_per_project,
         per_job=limits.paid_calls_per_job,
     )
+
+
+def keep_of(settings: Settings) -> Keep:
+    """For how long things are kept."""
+    keep = settings.keep
+    days = (keep.originals_days, keep.receipts_days, keep.results_days)
+    return Keep(*(timedelta(days=each) if each is not None else None for each in days))
 
 
 def most_jobs(settings: Settings) -> int:

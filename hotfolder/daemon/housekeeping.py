@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections import Counter
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.daemon.following import keep_of
 from hotfolder.daemon.liverules import LiveRules
 from hotfolder.errors import LocalTrouble
-from hotfolder.jobs.retention import expire_results
+from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.outlets import Outlets
 
 logger = log.get("daemon")
 
-EXPIRE_SECONDS = 3600.0
+CLEAN_SECONDS = 24 * 3600.0
 LOOK_SECONDS = 5.0
 
 
 async def keep_house(tools: Tools, live: LiveRules) -> None:
-    """Once an hour, let go of bought results that are kept long enough. Until cancelled."""
+    """Once a day, let go of what was kept for long enough. Until cancelled."""
+    retention = Retention(
+        tools.store, tools.ledger, tools.places, tools.desk, tools.decoder, tools.result_limits
+    )
     while True:
-        keep = timedelta(days=live.settings.results.keep_days)
+        gone: Counter[str] = Counter()
         try:
-            now, results = tools.clock.now(), tools.places.results
-            number = await tools.desk(expire_results, tools.store, tools.ledger, results, keep=keep, now=now)
-            if number:
-                logger.info("results_expired", results=number, keep_days=live.settings.results.keep_days)
+            async for due in retention.clean(keep_of(live.settings), tools.clock.now(), dry_run=False):
+                gone[due.kind] += not due.kept_because
+                if due.kept_because:
+                    logger.info("kept_although_old", path=str(due.path), reason=due.kept_because)
         except LocalTrouble as error:
-            logger.warning("results_not_expired", reason=error.message)
-        await tools.clock.sleep(EXPIRE_SECONDS)
+            logger.warning("not_cleaned", reason=error.message)
+        if gone.total():
+            logger.info("cleaned", **{f"{kind}s": number for kind, number in gone.items()})
+        await tools.clock.sleep(CLEAN_SECONDS)
 
 
 async def keep_looking(outlets: Outlets, clock: Clock) -> None:

@@ -174,6 +174,11 @@ class Ledger:
             statement = select(Result).where(Result.call_id == number).order_by(col(Result.position))
             return list(session.exec(statement).all())
 
+    def result_named(self, file: str) -> Result | None:
+        """The picture that lies in state/results/ under that name."""
+        with self.session() as session:
+            return session.exec(select(Result).where(Result.file == file)).first()
+
     def of_job(self, job_id: str) -> list[Call]:
         """All paid calls that were begun for a job, in order."""
         with self.session() as session:

@@ -1,36 +1,238 @@
-"""How long bought pictures are kept in state/results/."""
+"""What is let go of after so many days: originals, receipts and bought results, each only behind a proof.
+
+Before anything goes it is read again, and is what was recorded; before originals go, so are the pictures made
+of them. What somebody may still need so as not to pay twice stays, however old: the ledger always, and the
+results of every set that isn't done.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
+from hotfolder import log
+from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
 from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole
-from hotfolder.jobs.tools import recipe_of
+from hotfolder.jobs.tables import FileRole, Job, JobFile
+from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.layout import originals_folder
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
+from hotfolder.outbox.removing import remove
+from hotfolder.outbox.temporary import sha256_of
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.delivery import Originals
+
+logger = log.get("retention")
 
 
-def expire_results(store: Store, ledger: Ledger, results: Path, *, keep: timedelta, now: datetime) -> int:
-    """Remove results that are older than `keep` and that no unfinished job works with; returns how many.
+class Kind(StrEnum):
+    ORIGINAL = "original"
+    RECEIPT = "receipt"
+    RESULT = "result"
 
-    The ledger still knows that they were bought: a set that needs one fetches it again, and pays nothing.
-    """
-    oldest = (now - keep).timestamp()
-    old = [path for path in results.iterdir() if path.is_file() and path.stat().st_mtime < oldest]
-    needed = needed_results(store, ledger) if old else frozenset[str]()
-    expired = [path for path in old if path.name not in needed]
-    for path in expired:
-        path.unlink()
-    return len(expired)
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how long each kind is kept from when its set was done (a result: from when it was fetched); None
+    is for ever."""
+
+    originals: timedelta | None
+    receipts: timedelta | None
+    results: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A file that is old enough. `kept_because` says why it stays nevertheless; empty where it goes."""
+
+    kind: Kind
+    path: Path
+    size_bytes: int
+    kept_because: str = ""
+
+
+class Retention:
+    """What is due, and letting go of it. Safe beside a working daemon: only sets that are done count."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        places: Places,
+        desk: Desk,
+        decoder: Decoder,
+        limits: PictureLimits,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._places = places
+        self._desk = desk
+        self._decoder = decoder
+        self._limits = limits
+
+    async def clean(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
+        """Everything that is due, each file read again; with `dry_run` nothing is changed, else each file
+        that goes is gone when it is said. Raises LocalTrouble."""
+        for job in await self._desk(self._store.in_states, [State.DONE]):
+            done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
+            if keep.originals is not None and done_at + keep.originals <= now:
+                async for due in self._originals(job, now, dry_run=dry_run):
+                    yield due
+            if keep.receipts is not None and done_at + keep.receipts <= now:
+                async for due in self._receipt(job, keep, dry_run=dry_run):
+                    yield due
+        if keep.results is not None:
+            async for due in self._results((now - keep.results).timestamp(), dry_run=dry_run):
+                yield due
+
+    async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
+        """The photos of a job that lie in done/ still. The archive is none of ours to empty."""
+        if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
+            return []
+        folder = originals_folder(self._places.done, safe_name(job.project), job.filed_as)
+        files = await self._desk(self._store.files, job.id)
+        # One that was let go of and is here nevertheless was about to go when a process was killed.
+        paths = [(file, folder / file.name) for file in files if file.role == FileRole.PHOTO]
+        return await asyncio.to_thread(lambda: [one for one in paths if one[1].is_file()])
+
+    async def _originals(self, job: Job, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
+        photos = await self._photos_there(job)
+        doubt = await self._doubt(job) if photos else ""
+        gone = 0
+        for photo, path in photos:
+            why = doubt or await asyncio.to_thread(unlike, path, photo.sha256)
+            if not why and not dry_run:
+                why = await self._let_go(job, photo, path, now)
+            gone += not why
+            yield Due(Kind.ORIGINAL, path, photo.size_bytes, why)
+        if gone and not dry_run:
+            await self._tell_in_receipt(job)
+            await asyncio.to_thread(drop_empty_folder, photos[0][1].parent)
+
+    async def _let_go(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
+        """Delete a photo, which is written down first; or say why it stays."""
+        await self._desk(self._store.let_go, job.id, photo.name, now)
+        try:
+            await asyncio.to_thread(remove, path, sha256=photo.sha256)
+        except (SetChanged, LocalTrouble) as error:
+            await self._desk(self._store.let_go, job.id, photo.name, None)
+            return error.message
+        return ""
+
+    async def _doubt(self, job: Job) -> str:
+        """Why the pictures are no reason to let go of what they were made of."""
+        pictures = await self._desk(self._store.pictures, job.id)
+        if not pictures:
+            return "no picture of its set is recorded"
+        for picture in pictures:
+            try:
+                facts = await self._decoder.inspect(self._places.done / picture.path, self._limits)
+            except UnusablePhoto:
+                return f"the picture {picture.path} can't be read where it was put"
+            if facts.sha256 != picture.sha256:
+                return f"the picture {picture.path} has changed since it was put there"
+        path = self._places.done / job.receipt
+        unlike_recorded = await asyncio.to_thread(unlike, path, job.receipt_sha256)
+        if not job.receipt or unlike_recorded:
+            return "the receipt of its set is not as it was put there"
+        return ""
+
+    async def _tell_in_receipt(self, job: Job) -> None:
+        files = await self._desk(self._store.files, job.id)
+        path = self._places.done / job.receipt
+        originals = ReceiptOriginals(
+            rule=recipe_of(job).delivery.originals,
+            folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
+            deleted=tuple(file.name for file in files if file.let_go_at is not None),
+        )
+        sharing = await asyncio.to_thread(self._places.sharing, job)
+        sha256 = await asyncio.to_thread(
+            complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing
+        )
+        if sha256 is not None:
+            await self._desk(self._store.change, job.id, receipt_sha256=sha256)
+            job.receipt_sha256 = sha256
+
+    async def _receipt(self, job: Job, keep: Keep, *, dry_run: bool) -> AsyncIterator[Due]:
+        path = self._places.done / job.receipt
+        if not job.receipt or not await asyncio.to_thread(path.is_file):
+            return
+        why = await asyncio.to_thread(unlike, path, job.receipt_sha256)
+        if not why and keep.originals is not None and not dry_run and await self._photos_there(job):
+            why = "its originals are here still, and are never let go of without it"
+        size_bytes = await asyncio.to_thread(lambda: path.stat().st_size)
+        if not why and not dry_run:
+            why = await asyncio.to_thread(removed, path, job.receipt_sha256)
+            if not why:
+                await self._desk(self._store.change, job.id, receipt="", receipt_sha256="")
+        yield Due(Kind.RECEIPT, path, size_bytes, why)
+
+    async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Due]:
+        """The ledger still knows that they were bought: a set that needs one fetches it again."""
+        old = await asyncio.to_thread(older_files, self._places.results, oldest)
+        if not old:
+            return
+        needed = await self._desk(needed_results, self._store, self._ledger)
+        for path, size_bytes in old:
+            if path.name in needed:
+                yield Due(Kind.RESULT, path, size_bytes, "a set that isn't done may need it")
+                continue
+            known = await self._desk(self._ledger.result_named, path.name)
+            why = await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
+            if not why and known and not dry_run:
+                why = await asyncio.to_thread(removed, path, known.sha256)
+            yield Due(Kind.RESULT, path, size_bytes, why)
 
 
 def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
-    """Names of the results that unfinished jobs have bought or reuse."""
+    """Names of the results that sets have bought or reuse which are not done: also of those that failed,
+    since they may be dropped again, and nobody knows whether what they bought can still be fetched."""
     names: set[str] = set()
-    for job in store.active():
+    for job in store.in_states([*ACTIVE, State.FAILED, State.NEEDS_ATTENTION]):
         photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
         for link in read_chain(ledger, job.origin, photos, recipe_of(job), job.generation):
             names.update(result.file for result in link.results)
     return frozenset(names)
+
+
+def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
+    """The files last written before `oldest` (seconds since 1970), by name, with their sizes."""
+    with local_trouble(folder):
+        facts = [(path, path.lstat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [(path, seen.st_size) for path, seen in facts if seen.st_mtime < oldest]
+
+
+def unlike(path: Path, sha256: str) -> str:
+    """Why the file isn't the one with that hash; empty where it is."""
+    with local_trouble(path):
+        if path.is_symlink() or not path.is_file():
+            return "it isn't there any more"
+        return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
+
+
+def removed(path: Path, sha256: str) -> str:
+    """Delete the file if it has that hash; or why it stays."""
+    try:
+        remove(path, sha256=sha256)
+    except (SetChanged, LocalTrouble) as error:
+        return error.message
+    return ""
+
+
+def drop_empty_folder(folder: Path) -> None:
+    """Remove it unless something is in it, such as a sidecar."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        logger.debug("folder_stays", folder=str(folder), reason=error.strerror or str(error))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, results,"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, keep,"
     " web, notify, log, hdr, single_photo, tags, routes"
 )
 KEY = (

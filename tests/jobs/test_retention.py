@@ -1,76 +1,187 @@
-"""Bought results are let go of when they are old enough, and not while a job works with them."""
+"""What is old enough goes, behind a proof; what is in doubt, or may save money, stays."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.database import open_store
-from hotfolder.jobs.keys import merge_key
+from hotfolder.daemon.service import Daemon
+from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.retention import expire_results
-from hotfolder.jobs.states import Event
-from hotfolder.jobs.store import NewFile, NewJob, Store
-from hotfolder.jobs.tables import Call, FileRole, Result
-from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import FileIdentity, Photo
+from hotfolder.jobs.retention import Due, Keep, Kind, Retention
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import Job
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, files_below
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-IDENTITY = FileIdentity(1, 2, 3, 4)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(open_store(tmp_path / "state"))
+ELM = "12 Elm Road"
+LATER = datetime.now(UTC) + timedelta(days=40)
+ALL = Keep(timedelta(days=30), timedelta(days=30), timedelta(days=30))
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    folder = tmp_path / "results"
-    folder.mkdir()
-    for name, days in (("old.jpg", 40), ("young.jpg", 20)):
-        (folder / name).write_bytes(b"x")
-        moment = (NOW - timedelta(days=days)).timestamp()
-        os.utime(folder / name, (moment, moment))
-    return folder
+async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[str, bytes]:
+    """A set that was made; its originals."""
+    files = bracket(2)
+    studio.drop(ELM, folder, files)
+    await studio.until_idle(shop.access())
+    assert "done" in studio.states()
+    return files
 
 
-def expire(store: Store, results: Path) -> set[str]:
-    expire_results(store, Ledger(store.database), results, keep=timedelta(days=30), now=NOW)
-    return {path.name for path in results.iterdir()}
+async def clean(
+    studio: Studio, keep: Keep = ALL, *, now: datetime = LATER, dry_run: bool = False
+) -> list[Due]:
+    from hotfolder.config.load import load
+    from hotfolder.daemon.folders import places_of
+
+    store, desk, decoder = studio.store(), Desk(), Decoder()
+    try:
+        places = places_of(load(studio.config, {}))
+        retention = Retention(store, Ledger(store.database), places, desk, decoder, PictureLimits())
+        age = (now - timedelta(days=40)).timestamp()
+        for path in places.results.iterdir():
+            os.utime(path, (age, age))
+        return [due async for due in retention.clean(keep, now, dry_run=dry_run)]
+    finally:
+        await decoder.close()
+        desk.close()
+        store.database.dispose()
 
 
-def test_only_what_is_older_than_the_limit_goes(store: Store, results: Path) -> None:
-    assert expire(store, results) == {"young.jpg"}
+def kept(found: list[Due]) -> dict[Kind, set[str]]:
+    return {kind: {due.kept_because for due in found if due.kind is kind} for kind in Kind}
 
 
-def test_an_old_result_stays_while_a_job_works_with_it(store: Store, results: Path) -> None:
-    """The same brackets were dropped again after 40 days, and are not delivered yet."""
-    photo = Photo(Path("/inbox/p/r/1.jpg"), IDENTITY, "a" * 64, "JPEG", 8, 8, 0.5)
-    files = (NewFile("1.jpg", IDENTITY, FileRole.PHOTO, photo),)
-    new = NewJob("inbox", "p", "r", "r", "p", files, Recipe(), middle="1.jpg")
-    job = store.create(new, "sandbox", NOW)
-    ledger = Ledger(store.database)
-    key = merge_key("sandbox", ["a" * 64], Recipe().hdr, 0)
-    number = ledger.begin(Call(key=key, job_id="earlier", operation="merge", parameters="{}"), NOW)
-    ledger.keep(
-        number,
-        [
-            Result(
-                call_id=number,
-                position=0,
-                file="old.jpg",
-                sha256="b",
-                size_bytes=1,
-                format="JPEG",
-                width=1,
-                height=1,
-            )
-        ],
-    )
-    assert expire(store, results) == {"old.jpg", "young.jpg"}
-    store.advance(job.id, Event.WITHDRAW, NOW)
-    assert expire(store, results) == {"young.jpg"}
+async def test_a_dry_run_names_everything_and_touches_nothing(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    before = files_below(studio.root)
+    found = await clean(studio, dry_run=True)
+    after = files_below(studio.root)
+    assert {name: content for name, content in before.items() if "jobs.sqlite" not in name} == {
+        name: content for name, content in after.items() if "jobs.sqlite" not in name
+    }
+    assert [(due.path.name, due.size_bytes) for due in found if due.kind is Kind.ORIGINAL] == [
+        (name, len(content)) for name, content in files.items()
+    ]
+    assert kept(found) == {kind: {""} for kind in Kind}
+
+
+async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    found = await clean(studio)
+    assert kept(found) == {kind: {""} for kind in Kind}
+    assert set(files_below(studio.done)) == {f"{ELM}/kitchen.jpg"}
+    assert not (studio.done / ELM / "originals" / "kitchen").exists()
+    assert list((studio.state / "results").iterdir()) == []
+    assert await clean(studio) == []
+    studio.drop(ELM, "again", files)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (1, True)
+
+
+async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    month = Keep(timedelta(days=50), timedelta(days=50), timedelta(days=50))
+    assert await clean(studio, month) == []
+    assert await clean(studio, Keep(None, None, None)) == []
+
+
+async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    await clean(studio, Keep(timedelta(days=30), None, None))
+    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert set(receipt["originals"]["deleted"]) == set(files)
+    assert studio.call("verify").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda done: (done / "kitchen.jpg").write_bytes(b"\xff\xd8\xffx"), "can't be read"),
+        (lambda done: (done / "kitchen.jpg").unlink(), "can't be read"),
+        (lambda done: (done / "receipts" / "kitchen.json").write_text("{}"), "receipt of its set"),
+        (lambda done: (done / "receipts" / "kitchen.json").unlink(), "receipt of its set"),
+    ],
+)
+async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
+    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+) -> None:
+    files = await done_set(studio, shop)
+    spoil(studio.done / ELM)
+    found = [due for due in await clean(studio) if due.kind is Kind.ORIGINAL]
+    assert len(found) == len(files) and all(why in due.kept_because for due in found)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == files
+
+
+async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    originals = studio.done / ELM / "originals" / "kitchen"
+    (originals / "DSC0001.jpg").write_bytes(b"edited")
+    (originals / "notes.txt").write_text("mine")
+    [result] = (studio.state / "results").iterdir()
+    result.write_bytes(b"damaged")
+    found = await clean(studio)
+    stay = {due.path.name for due in found if due.kept_because}
+    assert {"DSC0001.jpg", result.name, "kitchen.json"} == stay
+    assert set(files_below(originals)) == {"DSC0001.jpg", "notes.txt"}
+    assert files["DSC0001.jpg"] != b"edited"
+
+
+async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    store = studio.store()
+    with store.session() as session:
+        job = session.get(Job, store.in_states([State.DONE])[0].id)
+        assert job is not None
+        job.state = State.NEEDS_ATTENTION
+        session.add(job)
+        session.commit()
+    store.database.dispose()
+    [due] = await clean(studio)
+    assert due.kind is Kind.RESULT and "isn't done" in due.kept_because
+
+
+async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    (studio.state / "results" / "mine.jpg").write_bytes(b"x")
+    found = await clean(studio, Keep(None, None, timedelta(days=30)))
+    assert {due.path.name for due in found if due.kept_because} == {"mine.jpg"}
+
+
+async def test_what_was_about_to_go_when_a_process_was_killed_goes_at_the_next_time(
+    studio: Studio, shop: Shop
+) -> None:
+    files = await done_set(studio, shop)
+    store = studio.store()
+    [job] = store.in_states([State.DONE])
+    for name in files:
+        store.let_go(job.id, name, datetime.now(UTC))
+    store.database.dispose()
+    await clean(studio)
+    assert not (studio.done / ELM / "originals" / "kitchen").exists()
+
+
+async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    studio = make_studio(keep={"originals_days": 1, "results_days": 1})
+    files = await done_set(studio, shop)
+    store = studio.store()
+    [job] = store.in_states([State.DONE])
+    store.change(job.id, finished_at=(datetime.now(UTC) - timedelta(days=2)).isoformat())
+    store.database.dispose()
+    told = studio.call("clean", "--dry-run")
+    assert told.returncode == 0 and "Would go: 2 files" in told.stdout, told
+    assert all(name in told.stdout for name in files)
+    assert len(json.loads(studio.call("clean", "--dry-run", "--json").stdout)["files"]) == 2
+    async with studio.working(shop.access()) as daemon:
+        assert isinstance(daemon, Daemon)
+        await studio.comes_to_say(lambda _: not (studio.done / ELM / "originals" / "kitchen").exists())
+    assert (studio.done / ELM / "kitchen.jpg").exists()

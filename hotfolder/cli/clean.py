@@ -1,0 +1,89 @@
+"""`hotfolder clean`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hotfolder.cli.stores import books
+from hotfolder.config.load import load
+from hotfolder.daemon.following import keep_of, result_limits
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.retention import Due, Kind, Retention
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.nearest import printable
+
+WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
+
+
+def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
+    """Let go of what is old enough, or only say what that is. Safe while the daemon runs."""
+    found = asyncio.run(looked_for(config, dry_run=dry_run))
+    if as_json:
+        print(json.dumps(as_dict(found, dry_run=dry_run), indent=2))
+    else:
+        print("\n".join(lines(found, dry_run=dry_run)))
+    return 0
+
+
+async def looked_for(config: Path, *, dry_run: bool) -> list[Due]:
+    settings = load(config, os.environ)
+    desk, decoder = Desk(), Decoder()
+    try:
+        with books(config) as opened:
+            retention = Retention(
+                opened.store, opened.ledger, opened.places, desk, decoder, result_limits(settings)
+            )
+            now = datetime.now(UTC)
+            return [due async for due in retention.clean(keep_of(settings), now, dry_run=dry_run)]
+    finally:
+        await decoder.close()
+        desk.close()
+
+
+def lines(found: Sequence[Due], *, dry_run: bool) -> Iterator[str]:
+    going = [due for due in found if not due.kept_because]
+    staying = [due for due in found if due.kept_because]
+    word = "Would go" if dry_run else "Gone"
+    yield f"{word}: {files(going)}." if going else "Nothing is old enough to go, and can."
+    for kind, words in WORDS.items():
+        of_kind = [due for due in going if due.kind is kind]
+        if of_kind:
+            yield f"  {words}: {files(of_kind)}"
+            yield from (f"    {shown(due)}" for due in of_kind)
+    if staying:
+        yield f"{'Would stay' if dry_run else 'Stay'} although old enough: {files(staying)}."
+        yield from (f"    {shown(due)}: {due.kept_because}" for due in staying)
+
+
+def files(found: Sequence[Due]) -> str:
+    number = "1 file" if len(found) == 1 else f"{len(found)} files"
+    return f"{number}, {megabytes(sum(due.size_bytes for due in found))}"
+
+
+def shown(due: Due) -> str:
+    return f"{printable(str(due.path))} ({megabytes(due.size_bytes)})"
+
+
+def megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"
+
+
+def as_dict(found: Sequence[Due], *, dry_run: bool) -> dict[str, object]:
+    return {
+        "dry_run": dry_run,
+        "bytes": sum(due.size_bytes for due in found if not due.kept_because),
+        "files": [
+            {
+                "kind": due.kind,
+                "path": os.fsencode(due.path).decode("utf-8", "backslashreplace"),
+                "bytes": due.size_bytes,
+                "kept_because": due.kept_because,
+            }
+            for due in found
+        ],
+    }
