@@ -249,6 +249,8 @@ class Daemon:
         if job.state == State.WITHDRAWN or place in self.intake.held:
             self.intake.held.pop(place, None)
             self._look_anew(*place)
+        elif job.inbox in self.inboxes:
+            self.inboxes[job.inbox].glance(job.project, job.folder)
 
     def _look_anew(self, inbox: str, project: str, folder: str) -> None:
         self.inboxes[inbox].forget(project, folder)

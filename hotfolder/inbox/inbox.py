@@ -82,7 +82,7 @@ class Inbox:
         self._inspecting: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
-        self._ledger = Ledger()
+        self._ledger = Ledger(path)
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._work = asyncio.Event()
@@ -154,6 +154,14 @@ class Inbox:
         """Look at a set anew, as if it had just arrived; for a set that changed after it was delivered."""
         self._ledger.forget((project, folder))
         self._again.add((project, folder))
+        self._wake.set()
+
+    def glance(self, project: str, folder: str) -> None:
+        """Look at a set, or at all where `folder` is "", soon: a job has let go of what it left there."""
+        if folder:
+            self._again.add((project, folder))
+        else:
+            self._full_at = float("-inf")
         self._wake.set()
 
     def follow(self, settings: InboxSettings) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
+from hotfolder.inbox import notices
 from hotfolder.inbox.events import SettlingSet
 from hotfolder.inbox.settling import left_out, restarted, settle
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetFolder, SetKey, Snapshot
-from hotfolder.inbox.verdicts import Judgement, Pace, Ready, Refused, SetState, Verdict, Waiting
+from hotfolder.inbox.verdicts import Judgement, Nothing, Pace, Ready, Refused, SetState, Verdict, Waiting
 
 Decided = list[tuple[SetKey, Ready | Refused]]
 
 
 class Ledger:
-    """States, last verdicts and notices by set. No I/O, no clock; not for several threads."""
+    """States, verdicts and notices by set in the inbox `root`. No I/O, no clock; not for several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self.marker_notice: Notice | None = None
         self.lock_notice: Notice | None = None
         self._states: dict[SetKey, SetState] = {}
@@ -143,9 +146,11 @@ class Ledger:
         self._to_judge.pop(key, None)
 
     def _enter(self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]) -> None:
-        obstacles = tuple(obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken)
-        if obstacles:
-            self._obstacles[key] = obstacles
+        told = [obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken]
+        if isinstance(verdict, Nothing) and verdict.left and not seen.flat:
+            told.append(notices.without_a_photo(self._root.joinpath(*key), list(verdict.left)))
+        if told:
+            self._obstacles[key] = tuple(told)
         else:
             self._obstacles.pop(key, None)
         to_judge: tuple[SeenFile, ...] = ()

@@ -89,6 +89,26 @@ def marker_made_again(root: Path, marker: str) -> Notice:
     )
 
 
+def without_a_photo(folder: Path, names: list[str]) -> Notice:
+    """Files that would travel with a set lie where no photo is."""
+    return Notice(
+        folder,
+        NoticeKind.WITHOUT_A_PHOTO,
+        f"Left alone in the room {folder.name!r}, where no photo waits: {_some_names(names)}. What came, or "
+        "was changed, after its set had been taken has to be moved to its originals by hand.",
+    )
+
+
+def loose_files(project: Path, names: list[str]) -> Notice:
+    """Files that belong to no photo lie in a project's folder."""
+    return Notice(
+        project,
+        NoticeKind.WITHOUT_A_PHOTO,
+        f"Left alone in the project's folder {project.name!r}, beside no photo of that name: "
+        f"{_some_names(names)}. Only what lies in a room's folder travels with its photos.",
+    )
+
+
 def on_its_way_back(project: Path, name: str, job: str) -> Notice:
     """A hidden folder of files that a command was putting back."""
     return Notice(
@@ -112,3 +132,7 @@ def no_locks(root: Path) -> Notice:
 def _some(names: list[str]) -> str:
     shown = ", ".join(names[:_NAMED])
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def _some_names(raw: list[str]) -> str:
+    return _some([printable_name(name) for name in raw])

@@ -101,7 +101,7 @@ class _Pass:
                 with os.scandir(project) as inner:
                     found = list(inner)
                     folders = self._inner_folders(project, found)
-                    self._flat_drop(name, found)
+                    self._loose(name, self._flat_drop(name, found))
             except OSError as error:
                 self._missing(project, (name, ""), error)
                 continue
@@ -130,8 +130,13 @@ class _Pass:
         self._folders[(project, folder)] = contents.as_set(project, folder)
         return empty
 
-    def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> None:
-        """Take the photos that lie in the project's folder itself, if there are any."""
+    def _loose(self, project: str, names: list[str]) -> None:
+        if names:
+            self._notices.append(notices.loose_files(self._root / project, names))
+
+    def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> list[str]:
+        """Take the photos that lie in the project's folder itself, if there are any; the names of files that
+        have nothing to do with any of them."""
         contents = _Contents(self._root / project)
         for entry in entries:
             if not _is_room(entry):
@@ -139,6 +144,7 @@ class _Pass:
         found = contents.as_flat_drop(project)
         if found.photos or found.temporaries or found.obstacles:
             self._folders[found.key] = found
+        return contents.loose(found)
 
     def _inner_folders(
         self, parent: Path, entries: list[os.DirEntry[str]]
@@ -237,6 +243,11 @@ class _Contents:
         pictures = [name for name in names if name not in raw]
         twins = set(sharing_stem(raw, pictures))
         return twins | set(sharing_stem((name for name in pictures if name not in tiffs), tiffs))
+
+    def loose(self, found: SetFolder) -> list[str]:
+        """Names of the files that were left out of a flat drop, in natural order."""
+        taken = {file.name for file in found.companions}
+        return [file.name for file in _in_order(self._companions) if file.name not in taken]
 
     def _sorted_obstacles(self, *, blocking_only: bool = False) -> tuple[Obstacle, ...]:
         found = [obstacle for obstacle in self._obstacles if obstacle.blocks or not blocking_only]

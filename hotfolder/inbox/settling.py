@@ -25,6 +25,9 @@ from hotfolder.rules.sets import FileIdentity
 TWO_LOOKS_SECONDS = 0.2
 """A photo alone is complete when it decodes and two looks at least this far apart agree."""
 
+ALONE_SECONDS = 2.0
+"""For how long a file without a photo may be the first of a set that is just arriving."""
+
 _EARLY_SECONDS = 2.0
 
 
@@ -57,7 +60,8 @@ def settle(
     files, changed_at = _sightings(before, free, now)
     state = SetState(changed_at, files, given)
     if not (free.photos or free.temporaries or free.obstacles):
-        return state, Nothing()  # nothing to pace: an emptied folder is looked at for as long as it is there
+        # Nothing to pace: an emptied folder is looked at for as long as it is there.
+        return state, _alone(state, free, now)
     pace = pace_of(len(free.photos))
     verdict = _judge(_Look(state, free, now, pace, judgement_of, was_unfinished))
     if isinstance(verdict, Ready):
@@ -67,6 +71,15 @@ def settle(
     elif isinstance(verdict, Refused):
         state = _give(state, verdict.files)
     return state, verdict
+
+
+def _alone(state: SetState, free: SetFolder, now: float) -> Nothing | Waiting:
+    """What is thought of files that only travel with photos, where no photo is."""
+    names = tuple(file.name for file in free.companions)
+    until = max((state.files[name].since for name in names), default=now) + ALONE_SECONDS
+    if names and now < until and not free.flat:
+        return Waiting(0, "no photo has come yet", look_at=until)
+    return Nothing(names)
 
 
 def restarted(state: SetState, now: float) -> SetState:

@@ -19,6 +19,7 @@ class NoticeKind(StrEnum):
 
     OUTSIDE_A_SET = "outside a set"
     TOO_DEEP = "too deep"
+    WITHOUT_A_PHOTO = "without a photo"
     LINK = "link"
     HARD_LINK = "hard link"
     NOT_A_FILE = "not a file"

@@ -57,7 +57,9 @@ class SetState:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """No photo here that isn't a job's already."""
+    """No photo here that isn't a job's already. `left` are the names of other files that no job has."""
+
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,8 @@ def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(
     )
     assert scan_folders(root, [key]).folders == {key: seen}
     assert list(scan(root).folders) == [key, KEY]
+    (notice,) = scan(root).notices
+    assert "of that name: notes.txt. " in notice.text
 
 
 def test_a_link_to_a_photo_blocks_a_flat_drop_and_one_to_a_room_does_not(root: Path, drop: Drop) -> None:
@@ -206,7 +208,12 @@ def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
     (root / "12 Elm Road").mkdir()
     for name in ("notes.txt", ".ready", "invoice.pdf.part", "a.txt~"):
         (root / "12 Elm Road" / name).write_text("x")
-    assert scan(root) == Snapshot(folders={})
+    snapshot = scan(root)
+    assert snapshot.folders == {} and kinds(snapshot) == [NoticeKind.WITHOUT_A_PHOTO]
+    assert (
+        "in the project's folder '12 Elm Road', beside no photo of that name: notes.txt. "
+        in snapshot.notices[0].text
+    )
 
 
 def test_the_inodes_of_any_share_fit_into_a_database() -> None:

@@ -83,6 +83,22 @@ class Room:
         return verdict
 
 
+def test_what_comes_after_its_set_was_taken_is_named_once_it_stays_alone() -> None:
+    room = Room()
+    room.put("a.jpg", "a.xmp")
+    room.look()
+    assert isinstance(room.look(15), Ready)
+    assert room.look(100) == Nothing()
+    room.put("b.xmp")
+    assert room.look() == Waiting(0, "no photo has come yet", look_at=room.now + 2)
+    assert room.look(2) == Nothing(left=("b.xmp",))
+    room.put("a.xmp")
+    room.look()
+    assert room.look(2) == Nothing(left=("a.xmp", "b.xmp"))
+    room.claimed = {"a.jpg", "a.xmp"}
+    assert room.look(2) == Nothing(left=("b.xmp",))
+
+
 def photo_names(verdict: Verdict) -> list[str]:
     assert isinstance(verdict, Ready)
     return [file.name for file in verdict.photos]
@@ -118,7 +134,8 @@ def test_a_change_an_arrival_and_a_removal_each_start_the_quiet_time_anew() -> N
 def test_a_companion_travels_with_its_set_restarts_the_quiet_and_starts_nothing() -> None:
     room = Room()
     room.put("a.xmp")
-    assert isinstance(room.look(100), Nothing)
+    assert isinstance(room.look(), Waiting)
+    assert room.look(100) == Nothing(left=("a.xmp",))
     room.put("a.jpg")
     room.look()
     room.put("a.xmp")

@@ -171,7 +171,8 @@ class Audit:
         notices = " ".join(self.seen.notices)
         for path in files_below(self.studio.inbox):
             parts = Path(path).parts
-            if len(parts) == 3 and parts[:2] not in told and parts[1] not in notices:
+            said = (parts[:2] in told or parts[1] in notices) if len(parts) > 1 else OURS.fullmatch(path)
+            if not said:
                 yield f"nobody says why {path} is still in the inbox"
 
     def _unexplained(self) -> Iterator[Any]:

@@ -1,0 +1,50 @@
+"""Whatever stays in the inbox is named: sidecars that come late, and files that no photo goes with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+
+
+async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "plans", {"floor plan.pdf": b"%PDF"})
+    studio.drop(ELM, "kitchen", bracket())
+    (studio.inbox / ELM / "walkthrough.mov").write_bytes(b"moov")
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        await studio.comes_to_say(lambda status: "'plans'" in str(status["notices"]))
+    assert "beside no photo of that name: walkthrough.mov. " in page(studio)
+    assert "in the room 'plans', where no photo waits: floor plan.pdf. " in page(studio)
+    assert files_below(studio.inbox / ELM).keys() == {"plans/floor plan.pdf", "walkthrough.mov"}
+
+
+async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_named_at_its_end(
+    studio: Studio, shop: Shop
+) -> None:
+    folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.INTENT_RECORDED:
+            (folder / "DSC0001.xmp").write_bytes(b"<x>edited in Lightroom</x>")
+            (folder / "DSC0002.xmp").write_bytes(b"<x>new</x>")
+
+    async with studio.working(shop.access(), passing=passing):
+        await studio.comes_to("done")
+        await studio.comes_to_say(lambda status: "DSC0001.xmp, DSC0002.xmp" in str(status["notices"]))
+    assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}
+
+
+async def test_a_run_until_idle_says_it_too(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "plans", {"floor plan.pdf": b"%PDF"})
+    await studio.until_idle(shop.access())
+    assert "in the room 'plans', where no photo waits: floor plan.pdf. " in page(studio)
+
+
+def page(studio: Studio) -> str:
+    path: Path = studio.inbox / "STATUS.txt"
+    return " ".join(path.read_text().split())
