@@ -25,6 +25,10 @@ class NotAllowed(BadWorld):
     """No paid call may be made just now. Nothing is lost by waiting: it goes on by itself, or by `resume`."""
 
 
+class OwnBudgetUsedUp(NotAllowed):
+    """It is the budget of a project or of a set, which doesn't concern the others."""
+
+
 class OutsideHours(NotAllowed):
     """No photos are sent at this time of the day."""
 
@@ -79,7 +83,8 @@ def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: d
         ).one()
         if made >= most:
             later = "It goes on tomorrow by itself; to go on now, " if setting == DAILY else "To go on, "
-            raise NotAllowed(
+            kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
+            raise kind(
                 f"the budget of paid calls for {what} is used up ({made} of {most})",
                 hint=f"{later}raise limits.{setting}.",
             )

@@ -13,7 +13,7 @@ import structlog
 
 from hotfolder import log
 from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, OutcomeUnknown, SetChanged
-from hotfolder.jobs.allowance import NotAllowed
+from hotfolder.jobs.allowance import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.endings import end, ended
@@ -34,6 +34,9 @@ BEAT_SECONDS = 10.0
 """How often the engine says that it is alive, at the least."""
 LEAVE_SECONDS = 5.0
 """How soon a job that waits for a budget or for the end of a pause asks again."""
+
+MOST_ASIDE = 256
+"""So many jobs may stand aside, each with a trouble of its own, before they take others' places."""
 
 Step = Callable[[Tools, Job], Awaitable[Job]]
 """Returns the job as the step has left it."""
@@ -89,6 +92,7 @@ class Engine:
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
         self._failures: dict[str, int] = {}
+        self._aside: set[str] = set()
 
     async def load(self) -> None:
         """Take up what an earlier process left unfinished."""
@@ -184,9 +188,14 @@ class Engine:
             await end(self._running.values())
 
     def _full(self) -> bool:
-        """Whether enough is under way. What an inbox out of reach holds up takes no place from the others."""
-        moving = sum(not self.out_of_reach(self._inbox_of[job_id]) for job_id in self._running)
-        return moving >= self.most_jobs
+        """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
+        place from the others; yet there is an end to how many may be begun and stand aside."""
+        moving = sum(
+            not self.out_of_reach(self._inbox_of[job_id])
+            for job_id in self._running
+            if job_id not in self._aside
+        )
+        return moving + max(0, len(self._aside) - MOST_ASIDE) >= self.most_jobs
 
     def _ready(self) -> list[str]:
         """The jobs that may begin. Those whose photos are out of reach don't, unless they are sent."""
@@ -350,11 +359,21 @@ class Engine:
                 await tools.desk(tools.store.wait, job.id, error.message, error.hint, tools.clock.now())
         if isinstance(error, NotAllowed):
             self.stuck_since[job.id] = -math.inf  # a budget and a pause end in hours, not in seconds
-            await tools.clock.sleep(LEAVE_SECONDS)
+            await self._stand_aside(job, LEAVE_SECONDS, alone=isinstance(error, OwnBudgetUsedUp))
             return
         if isinstance(error, LocalTrouble) or failures > 1:
-            await tools.clock.sleep(backoff_seconds(failures))
+            await self._stand_aside(job, backoff_seconds(failures))
         self.stuck_since[job.id] = since
+
+    async def _stand_aside(self, job: Job, seconds: float, *, alone: bool = True) -> None:
+        """Wait, and take no place from others meanwhile where it is the job's own trouble."""
+        try:
+            if alone:
+                self._aside.add(job.id)
+                self._work.set()
+            await self.tools.clock.sleep(seconds)
+        finally:
+            self._aside.discard(job.id)
 
     async def _note_defect(self, job: Job) -> None:
         reason = "hotfolder met an error of its own and left this set as it is"

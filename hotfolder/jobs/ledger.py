@@ -40,6 +40,12 @@ class Ledger:
             statement = select(Call).where(Call.key == key, col(Call.state).in_(HOLDING))
             return session.exec(statement).one_or_none()
 
+    def refuse(self, call: Call, at: datetime, budgets: Budgets) -> None:
+        """Raise Cancelled or NotAllowed where `begin` would now, and record nothing."""
+        with self.session() as session:
+            refuse_cancelled(session, call)
+            refuse_unless_allowed(session, call, budgets, at)
+
     def begin(self, call: Call, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed,
         Cancelled, OSError.

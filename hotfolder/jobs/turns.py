@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from statistics import median
 
 from hotfolder.errors import TooManyRequests
 from hotfolder.jobs.limits import Finding
@@ -29,9 +31,17 @@ MOST = {"uploads": 16, "merges": 32, "operations": 16, "downloads": 16}
 cluster that idles: what is over its capacity stands in line there, and is no later for that."""
 
 
+LEAST_PATIENCE_SECONDS, FIRST_PATIENCE, PATIENCE = 20.0, 120.0, 5
+"""A place is given away after so many times what others took lately, but not before so many seconds; the
+second is for as long as nobody has taken any time yet."""
+
+
 class Turns:
     """So many at once; among those that wait, the lowest rank goes first, then who came first. `levels` are
     the priorities of jobs, by id, as they are now; a job that isn't in it has the normal one.
+
+    Whoever takes far longer than others did gives its place away, and is one too many from then on, as long
+    as there are no more of those than places: what hangs must not hold up the rest.
 
     With `finding` the number is found by itself: whoever has had its turn says how it went. `changed` hears
     of each new number.
@@ -54,6 +64,8 @@ class Turns:
         self._free = number
         self._came = itertools.count()
         self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+        self._given_away = 0
+        self._lately: deque[float] = deque(maxlen=16)
 
     @property
     def finds(self) -> bool:
@@ -63,10 +75,32 @@ class Turns:
     @asynccontextmanager
     async def turn(self, rank: Rank) -> AsyncIterator[None]:
         await self._enter(rank)
+        began, gone = self._monotonic(), False
+
+        def give_away() -> None:
+            nonlocal gone
+            if self._given_away < self.number:
+                gone = True
+                self._given_away += 1
+                self._leave()
+
+        timer = asyncio.get_running_loop().call_later(self.patience_seconds, give_away)
         try:
             yield
         finally:
-            self._leave()
+            timer.cancel()
+            self._lately.append(self._monotonic() - began)
+            if gone:
+                self._given_away -= 1
+            else:
+                self._leave()
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long somebody may take before the place is given away."""
+        if not self._lately:
+            return FIRST_PATIENCE
+        return max(LEAST_PATIENCE_SECONDS, PATIENCE * median(self._lately))
 
     @contextmanager
     def measured(self, kind: Hashable) -> Iterator[None]:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hotfolder.jobs import turns as turns_module
 from hotfolder.jobs.turns import PICTURE, Rank, Turns
 
 OLD: Rank = (1, "2026-01-01", "a")
@@ -92,3 +93,53 @@ async def test_a_priority_that_changes_while_somebody_waits_counts() -> None:
         turns.levels = {"a": 2, "c": 0}
     await asyncio.gather(*waiting)
     assert order == ["picture", "third", "new", "old"]
+
+
+async def test_who_hangs_gives_the_place_away_and_takes_none_with_him_when_he_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both places hang; the others go on all the same, and afterwards two at once and never more."""
+    monkeypatch.setattr(turns_module, "FIRST_PATIENCE", 0.02)
+    monkeypatch.setattr(turns_module, "LEAST_PATIENCE_SECONDS", 0.02)
+    turns, over, inside, most = Turns(2), asyncio.Event(), 0, 0
+
+    async def hang() -> None:
+        async with turns.turn(OLD):
+            await over.wait()
+
+    async def take() -> None:
+        nonlocal inside, most
+        async with turns.turn(NEW):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    hanging = [asyncio.create_task(hang()) for _ in range(2)]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(*(take() for _ in range(5))), 2)
+    over.set()
+    await asyncio.gather(*hanging)
+    await asyncio.gather(*(take() for _ in range(5)))
+    assert most == 2
+
+
+async def test_no_more_than_as_many_as_there_are_places_give_theirs_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A world in which everything hangs is not asked for ever more."""
+    monkeypatch.setattr(turns_module, "FIRST_PATIENCE", 0.01)
+    turns, begun = Turns(2), 0
+
+    async def hang() -> None:
+        nonlocal begun
+        async with turns.turn(OLD):
+            begun += 1
+            await asyncio.Event().wait()
+
+    hanging = [asyncio.create_task(hang()) for _ in range(9)]
+    await asyncio.sleep(0.2)
+    assert begun == 4
+    for one in hanging:
+        one.cancel()
+    await asyncio.gather(*hanging, return_exceptions=True)

@@ -72,6 +72,23 @@ async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[.
     bench.check("done", "editing", paid=2)
 
 
+async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: Callable[..., Bench]) -> None:
+    """Even where only one set is worked on at once; and what waits isn't sent again while it does."""
+    bench = make_bench(limits={"paid_calls_per_project": 1})
+    async with bench.working() as daemon:
+        daemon.engine.most_jobs = 1
+        for room in ("hall__sky-blue", "bath__sky-blue"):
+            bench.drop(room)
+        await waits_for(bench, f"the project {ELM} is used up")
+        bench.drop("kitchen", project="14 Oak Lane")
+        await asyncio.to_thread(
+            bench.studio.wait_until, lambda status: "done" in [job["state"] for job in status["jobs"]]
+        )
+        await asyncio.sleep(0.5)  # twenty seconds of the daemon's time
+    assert bench.shop.asked("/api/image") == 0
+    bench.check("done", "editing", "merging", paid=2)
+
+
 async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resumes(bench: Bench) -> None:
     bench.shop.goes_wrong(LOST_SKY)
     rooms = [f"room-{number}__sky-blue" for number in range(3)]

@@ -115,20 +115,22 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
 
 async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> None:
     """Send the picture (free) and ask for the operation (paid)."""
+    intent = Call(
+        key=key,
+        job_id=job.id,
+        inbox=job.inbox,
+        project=job.project,
+        operation=operation.kind,
+        parameters=operation.model_dump_json(by_alias=True),
+    )
+    # What mustn't be bought now must not be sent again and again until it may.
+    await tools.desk(tools.ledger.refuse, intent, tools.clock.now(), tools.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
     async with tools.slots.uploads.turn(PICTURE), tools.gate:
         image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
     tools.passing(Checkpoint.IMAGE_UPLOADED)
     async with tools.slots.operations.turn(photo_rank(job)):
-        intent = Call(
-            key=key,
-            job_id=job.id,
-            inbox=job.inbox,
-            project=job.project,
-            operation=operation.kind,
-            parameters=operation.model_dump_json(by_alias=True),
-            image_id=image.id,
-        )
+        intent.image_id = image.id
         try:
             await pay(
                 tools,
