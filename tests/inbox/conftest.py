@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +17,9 @@ from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import SettleRule
+from tests.support.clocks import HeldClock
 
 NOBODY = 65534
-
-
-class HeldClock:
-    """Stands still until `pass_seconds`."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 5, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        until = self.seconds + seconds
-        while self.seconds < until:  # noqa: ASYNC110 - a test moves the hand without telling
-            await asyncio.sleep(0.005)
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+HELD_BEGAN = datetime(2026, 5, 4, tzinfo=UTC)
+
 
 class FastClock:
     """Time that passes a hundred times as fast."""
@@ -38,3 +40,24 @@ class JumpingClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
+
+
+class HeldClock:
+    """Stands still until `pass_seconds`."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now(self) -> datetime:
+        return HELD_BEGAN + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.seconds + seconds
+        while self.seconds < until:  # noqa: ASYNC110 - a test moves the hand without telling
+            await asyncio.sleep(0.005)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
