@@ -1,8 +1,8 @@
 """Several sets of the largest TIFFs at once: `python -m tests.bench.tiffs`.
 
 What the daemon's own process takes at its peak, what its decoding process takes, and how long it is until all
-is done. The files (16 bits, 33 megapixels, 200 MB each) are generated in the temporary folder, which needs room
-for them twice over: 3.3 GB by default.
+is done. The files (16 bits, 33 megapixels, 200 MB each) are generated in the temporary folder, which needs
+room for them twice over: 3.3 GB by default.
 """
 
 from __future__ import annotations
