@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.bench import ELM, Bench
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.studio import Shop, Studio, files_below
 
@@ -63,6 +64,28 @@ async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
         (elsewhere / "inbox").rename(bench.studio.inbox)
         await bench.studio.comes_to("done")
     bench.check("done", paid=2)
+
+
+@pytest.mark.parametrize("at", [Checkpoint.GROUP_COMPLETE, Checkpoint.RECEIPT_RECORDED])
+async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_not_taken_for_gone(
+    bench: Bench, elsewhere: Path, at: Checkpoint
+) -> None:
+    inbox, hidden = bench.studio.inbox, list[Checkpoint]()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is at and not hidden:
+            hidden.append(checkpoint)
+            inbox.rename(elsewhere / "inbox")
+            inbox.mkdir()
+
+    photos = bench.drop()
+    async with bench.working(passing=passing):
+        await bench.studio.comes_to_say(lambda status: "empty mount point" in str(status["jobs"]))
+        shutil.rmtree(inbox)
+        (elsewhere / "inbox").rename(inbox)
+        await bench.studio.comes_to("done")
+    bench.check("done", paid=2)
+    assert files_below(bench.studio.done / ELM / "originals" / ROOM) == photos
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
