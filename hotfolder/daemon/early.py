@@ -27,6 +27,7 @@ logger = log.get("early")
 
 AGAIN_SECONDS = 30.0
 """After an upload that failed, so long until another one is tried for the same photos."""
+MOST_A_SECOND = 300
 FORGET_SECONDS = 120.0
 """A group of which nothing was heard for so long, and that no job is about to take, is forgotten."""
 
@@ -49,6 +50,7 @@ class Early:
         self.most = most
         self._heard_at: dict[Place, float] = {}
         self._wish = Memo(wish_of)
+        self._considered, self._considered_since = 0, float("-inf")
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
         """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
@@ -88,7 +90,7 @@ class Early:
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
         """A new group for the set, unless it is doubtful whether it will be merged."""
-        if len(self.tools.early) >= self.most:
+        if len(self.tools.early) >= self.most or self._considered_enough():
             return None  # asked first: thousands of sets may be waiting
         wish = self._wish(self.rulebook(place[0]), place, photo_count)
         if wish is None:
@@ -106,6 +108,14 @@ class Early:
         group = self.tools.early[place] = OpenGroup(self.tools, place, wish.title, wish.hdr, rank)
         logger.debug("group_opened_early", project=place[1], folder=place[2])
         return group
+
+    def _considered_enough(self) -> bool:
+        """Whether so many sets were considered within a second that the rest may wait for their jobs."""
+        now = self.tools.clock.monotonic()
+        if now - self._considered_since >= 1:
+            self._considered, self._considered_since = 0, now
+        self._considered += 1
+        return self._considered > MOST_A_SECOND
 
     def _drop(self, place: Place) -> None:
         logger.info("early_group_abandoned", project=place[1], folder=place[2])

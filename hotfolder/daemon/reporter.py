@@ -30,7 +30,8 @@ from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, WORDS, Line,
 
 logger = log.get("reporter")
 
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 1.0, 10.0, 10
+"""Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
@@ -77,6 +78,7 @@ class Reporter:
         """Report until cancelled."""
         said = ""
         while True:
+            began = self.clock.monotonic()
             try:
                 await self.report()
                 said = ""
@@ -85,7 +87,8 @@ class Reporter:
                     logger.warning("not_reported", reason=error.message)
                 said = error.message
             self._beat()  # a store that answers with an error answers
-            await self.clock.sleep(PAUSE_SECONDS)
+            took = self.clock.monotonic() - began
+            await self.clock.sleep(min(max(PAUSE_SECONDS, SHARE * took), LONGEST_PAUSE_SECONDS))
 
     async def report(self) -> None:
         """Say what has changed since the last time, if anything has."""

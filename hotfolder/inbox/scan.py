@@ -62,8 +62,9 @@ def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent)
     """Look at these sets alone."""
     scope = frozenset(keys)
     found = _Pass(root, moved)
+    projects = {project: _is_plain_folder(root / project) for project, _ in scope}
     for project, folder in sorted(scope):
-        if _is_plain_folder(root / project) and _is_plain_folder(root / project / folder):
+        if projects[project] and _is_plain_folder(root / project / folder):
             found.set_folder(project, folder)
     return found.snapshot(scope)
 

@@ -67,9 +67,9 @@ class Hints:
         if len(inner) == 1 and not folder:
             return  # our own status and marker, or a stray photo, which the next scan will see
         with self._lock:
-            if len(inner) >= 3:
+            if len(inner) >= 3 or (len(inner) == 2 and folder):
                 self._keys.add((inner[0], inner[1]))
-            elif len(inner) == 2 and not folder:
+            elif len(inner) == 2:
                 self._keys.add((inner[0], ""))
             else:
                 self._everything = True
