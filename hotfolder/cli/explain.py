@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.cli.forecast import forecast
 from hotfolder.cli.problems import FAILED
 from hotfolder.cli.shoots import ShootAnswer, explain_shoot
 from hotfolder.config.load import load
@@ -16,16 +17,12 @@ from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.snapshot import SeenFile
-from hotfolder.jobs.chain import bought, read_chain
-from hotfolder.jobs.database import read_store
-from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.shoots import asks_review
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,7 @@ class Answer:
     explanation: Explanation | None
     remembered: int = 0
     problems: tuple[str, ...] = ()
+    held: bool = False
 
     def lines(self) -> Iterator[str]:
         yield f"{self.folder}"
@@ -44,6 +42,8 @@ class Answer:
             if self.remembered:
                 left = self.explanation.paid_calls - self.remembered
                 yield f"  Bought before: {self.remembered} of the paid calls, so {left} would be paid now."
+        if self.held:
+            yield "  Held: its route asks for a review; nothing is paid for before `hotfolder approve`."
         for problem in self.problems:
             yield f"  Would be refused, before anything is sent: {problem}"
 
@@ -53,6 +53,7 @@ class Answer:
             "path": str(self.folder),
             **found,
             "remembered_calls": self.remembered,
+            "held": self.held,
             "problems": list(self.problems),
         }
 
@@ -144,27 +145,14 @@ def answer(settings: Settings, folder: Path) -> Answer:
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
-    return Answer(folder, found, remembered, tuple(problems))
+    held = asks_review(rulebook, folder.parent.name, folder.name)
+    return Answer(folder, found, remembered, tuple(problems), held)
 
 
 def explanation(rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None]) -> Explanation:
     decided = plan(rulebook, folder.parent.name, folder.name, len(photos))
     sent = {name: Sent(facts.format, facts.develop) if facts else Sent() for name, facts in photos.items()}
     return explain_plan(decided, sent)
-
-
-def forecast(settings: Settings, found: Explanation, photos: list[str]) -> int:
-    """How many of the calls are bought already, at the configured API."""
-    database = read_store(settings.state_folder)
-    if database is None:
-        return 0
-    try:
-        origin = settings.api.base_url
-        generation = Store(database).generation(scope_key(origin, photos))
-        links = read_chain(Ledger(database), origin, photos, found.plan.recipe, generation)
-        return 0 if found.plan.again else len(bought(links))
-    finally:
-        database.dispose()
 
 
 def inbox_of(settings: Settings, folder: Path) -> InboxSettings:

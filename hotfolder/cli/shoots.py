@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.cli.forecast import forecast
 from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.daemon.shoots import as_kept, title
@@ -28,11 +29,13 @@ from hotfolder.rules.shoots import NamedSet, Shoot, group_shoot
 
 @dataclass(frozen=True, slots=True)
 class ShootAnswer:
-    """What is said of the photos that lie in a project's folder itself. `rooms` go with `shoot.sets`."""
+    """What is said of the photos that lie in a project's folder itself. `rooms` go with `shoot.sets`, as does
+    `remembered`: how many of a set's paid calls are bought already."""
 
     folder: Path
     shoot: Shoot | None
     rooms: tuple[Explanation, ...] = ()
+    remembered: tuple[int, ...] = ()
     earlier: int = 0
     problems: tuple[str, ...] = ()
 
@@ -49,14 +52,19 @@ class ShootAnswer:
 
     def _shoot_lines(self, shoot: Shoot) -> Iterator[str]:
         yield f"A whole shoot in one folder: {counted(len(shoot.sets), 'set')}, {self.paid_calls} paid calls"
+        if sum(self.remembered):
+            left = self.paid_calls - sum(self.remembered)
+            yield f"Bought before: {sum(self.remembered)} of the paid calls, so {left} would be paid now."
         if self.earlier:
             yield f"Left aside: {counted(self.earlier, 'photo')} of sets under way or kept out before"
-        for each, room in zip(shoot.sets, self.rooms, strict=True):
+        for each, room, remembered in zip(shoot.sets, self.rooms, self.remembered, strict=True):
             yield ""
             yield f"Set {printable(each.name)}: {counted(len(each.photos), 'photo')}"
             yield from (f"  Evidence {text}" for text in each.evidence)
             yield from (f"  DOUBT    {text}" for text in each.doubts)
             yield from (f"  {line}" for line in room.lines())
+            if remembered:
+                yield f"  Bought before: {remembered} of its {room.paid_calls} paid calls."
         yield ""
         for refused in shoot.refused:
             yield f"Would be refused: {printable(refused.name)}: {refused.reason} {refused.hint}"
@@ -77,10 +85,11 @@ class ShootAnswer:
                 "sets": [
                     {
                         **room.as_dict(),
+                        "remembered_calls": remembered,
                         "evidence": list(each.evidence),
                         "doubts": list(each.doubts),
                     }
-                    for each, room in zip(shoot.sets, self.rooms, strict=True)
+                    for each, room, remembered in zip(shoot.sets, self.rooms, self.remembered, strict=True)
                 ],
                 "refused": [
                     {
@@ -96,6 +105,7 @@ class ShootAnswer:
                 "doubts": list(shoot.doubts),
                 "held": shoot.asks,
                 "paid_calls": self.paid_calls,
+                "remembered_calls": sum(self.remembered),
             }
         return {"path": str(self.folder), **found, "problems": list(self.problems)}
 
@@ -123,7 +133,11 @@ def explain_shoot(
         return ShootAnswer(folder, None, earlier=len(seen), problems=problems)
     shoot = group_shoot(rulebook, folder.name, photos, aside.rooms)
     rooms = tuple(room_of(rulebook, folder.name, each) for each in shoot.sets)
-    return ShootAnswer(folder, shoot, rooms, len(seen) - len(photos), problems)
+    remembered = tuple(
+        forecast(settings, room, [photo.sha256 for photo in each.photos])
+        for each, room in zip(shoot.sets, rooms, strict=True)
+    )
+    return ShootAnswer(folder, shoot, rooms, remembered, len(seen) - len(photos), problems)
 
 
 def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
@@ -166,14 +180,21 @@ def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: li
 
 
 def approve(project: str, config: Path) -> int:
-    """Put `.ready` into a project's folder, which lets its photos be made as they are. Raises UsageError."""
+    """Put `.ready` into a project's folder, or a room's, which lets the photos in it be made as they are.
+    Raises UsageError."""
     settings = load(config, os.environ)
-    folder = project_folder(settings, project)
-    seen = scan_folders(folder.parent, [(folder.name, "")]).folders.get((folder.name, ""))
+    path = Path(project).absolute()
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    is_room = path.parent.parent in inboxes and path.is_dir()
+    folder = path if is_room else project_folder(settings, project)
+    root, key = (
+        (path.parent.parent, (path.parent.name, path.name)) if is_room else (folder.parent, (folder.name, ""))
+    )
+    seen = scan_folders(root, [key]).folders.get(key)
     if seen is None or not seen.photos:
         raise UsageError(
             f"no photos lie in {folder} itself",
-            hint="Only a whole shoot in its project's folder is approved; rooms start by themselves.",
+            hint="A whole shoot in its project's folder is approved, or a room that is held for a review.",
         )
     ready = folder / READY_NAME
     with local_trouble(folder):

@@ -22,9 +22,14 @@ from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet, Photo
+from hotfolder.rules.shoots import asks_review
 
 logger = log.get("intake")
 
+TO_REVIEW = (
+    "its route asks for a review. `hotfolder explain` shows what would be made; `hotfolder approve` or a file"
+    " named .ready in its folder lets it be made"
+)
 LATE = timedelta(hours=1)
 """A photo that appears so soon after its folder's set was finished is taken for a straggler of that set."""
 
@@ -100,6 +105,8 @@ class Intake:
             why = straggler(found, earlier, [file for file in files if file.role == FileRole.PHOTO], paid_for)
             if why:
                 return self._hold(place, why)
+        if not found.approved and asks_review(self.rulebook(inbox), found.project, found.folder):
+            return self._hold(place, TO_REVIEW)
         await self.engine.submit(await asyncio.to_thread(new_job, inbox, found, self.rulebook(inbox)))
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
@@ -107,7 +114,11 @@ class Intake:
         fresh = await self.shoots.fresh(place[0], found)
         if fresh and not found.approved:
             earlier = await tools.desk(tools.store.latest_of_folder, *place)
-            why = lone_latecomer(fresh, earlier) if earlier is not None else ""
+            why = ""
+            if earlier is not None:
+                files = await tools.desk(tools.store.files, earlier.id)
+                photo_count = sum(file.role == FileRole.PHOTO for file in files)
+                why = latecomers(fresh, earlier, photo_count)
             if why:
                 return self._hold(place, why)
         why = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
@@ -123,15 +134,24 @@ def room_of(folder: str) -> str:
     return split_name(folder).name or folder
 
 
-def lone_latecomer(photos: Sequence[Photo], earlier: Job) -> str:
-    """Why one photo of a flat drop must not be paid for by itself, soon after the rest; "" when it may."""
-    if len(photos) > 1 or (State(earlier.state) not in ACTIVE and too_late(photos, earlier)):
+def latecomers(photos: Sequence[Photo], earlier: Job, earlier_photos: int) -> str:
+    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; "" when they may:
+    as many as the latest set had may be a set of their own."""
+    if len(photos) >= max(2, earlier_photos):
+        return ""
+    if State(earlier.state) not in ACTIVE and too_late(photos, earlier):
         return ""
     name = photos[0].path.name
+    if len(photos) == 1:
+        return (
+            f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
+            " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
+            " else move it out"
+        )
     return (
-        f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
-        " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
-        " else move it out"
+        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had been taken; they"
+        " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
+        " own, say so with a file named .ready or `hotfolder approve`; else move them out"
     )
 
 

@@ -148,12 +148,12 @@ class Reporter:
 
     def _inbox(self, name: str) -> dict[str, Any]:
         outlook = self.inboxes[name].outlook()
-        arriving = [
+        arriving: list[dict[str, object]] = [
             {"project": one.project, "folder": one.folder, "room": room(one.folder), "reason": one.reason}
             for one in outlook.settling
         ]
         arriving += [
-            {"project": project, "folder": folder, "room": room(folder), "reason": reason}
+            {"project": project, "folder": folder, "room": room(folder), "reason": reason, "held": True}
             for (inbox, project, folder), reason in self.intake.held.items()
             if inbox == name
         ]

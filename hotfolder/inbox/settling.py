@@ -49,12 +49,14 @@ def settle(
     """One look at one set. `now` is monotonic; `claimed` names belong to running jobs and are left out;
     `pace_of` takes the number of photos that remain.
 
-    `Ready` and `Refused` are said once: their files are `given` in the returned state, and left out for as
-    long as they are there unchanged. A flat drop is said anew, all that isn't claimed of it, when anything
-    of it changes or `.ready` appears; it is never refused as a whole, but waits for somebody to mend it.
+    `Ready` and `Refused` are said once: their files are `given` in the returned state, and left out for
+    as long as they are there unchanged. A flat drop is said anew, all that isn't claimed of it, when
+    anything of it changes or `.ready` appears, and so is a room's set when `.ready` appears; a flat drop
+    is never refused as a whole, but waits for somebody to mend it.
     """
     given = _still_given(before, seen)
-    if seen.flat and not _same_drop(before, seen, claimed):
+    approved = not claimed and _newly_approved(seen, given)
+    if not _same_drop(before, seen, claimed) if seen.flat else approved:
         given = {}
     free = _without(seen, claimed | given.keys())
     files, changed_at = _sightings(before, free, now)
@@ -97,6 +99,12 @@ def _still_given(before: SetState | None, seen: SetFolder) -> dict[str, FileIden
         return {}
     there = {file.name: file.identity for file in _all_files(seen)}
     return {name: identity for name, identity in before.given.items() if there.get(name) == identity}
+
+
+def _newly_approved(seen: SetFolder, given: Mapping[str, FileIdentity]) -> bool:
+    """Whether `.ready` was written after the photos, and is not what was said already."""
+    signal = seen.signal()
+    return signal is not None and given.get(signal.name) != signal.identity
 
 
 def _same_drop(before: SetState | None, seen: SetFolder, claimed: frozenset[str]) -> bool:

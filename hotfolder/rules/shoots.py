@@ -108,7 +108,8 @@ def group_shoot(
         for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
     )
     kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
-    asks = _asks(rule, grouping, sets)
+    review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
+    asks = _asks(review, grouping, sets)
     return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, asks)
 
 
@@ -116,8 +117,17 @@ def _refusal(name: str, photos: tuple[Photo, ...], refused: RefusedSet) -> Named
     return NamedRefusal(name, photos, refused.reason, refused.hint)
 
 
-def _asks(rule: ShootRule, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
-    if grouping.sure and not rule.review:
+def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
+    """Whether the first route for that very room (by a pattern of rooms) that says how sets are grouped wants
+    a person to see its set first."""
+    for route in matching_by_name(rulebook, project, room):
+        if route.group is not None and route.match.room:
+            return route.group is GroupMode.REVIEW
+    return False
+
+
+def _asks(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
+    if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
     shown = doubts[:MOST_DOUBTS]

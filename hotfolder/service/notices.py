@@ -23,6 +23,7 @@ class Kind(StrEnum):
     PROJECT_FINISHED = "project_finished"
     JOB_FAILED = "job_failed"
     NEEDS_PERSON = "needs_person"
+    HELD = "held"
     API_UNREACHABLE = "api_unreachable"
     INBOX_UNREACHABLE = "inbox_unreachable"
     FOLDER_UNREACHABLE = "folder_unreachable"
@@ -43,6 +44,7 @@ TITLES: Mapping[Kind, tuple[str, str, Weight]] = {
     Kind.PROJECT_FINISHED: ("A project is finished", "{} projects are finished", Weight.SUCCESS),
     Kind.JOB_FAILED: ("A set came back", "{} sets came back", Weight.WARNING),
     Kind.NEEDS_PERSON: ("A set needs you", "{} sets need you", Weight.FAILURE),
+    Kind.HELD: ("Photos wait for your word", "Photos wait for your word in {} places", Weight.WARNING),
     Kind.API_UNREACHABLE: ("The API does not answer", "The API does not answer", Weight.FAILURE),
     Kind.INBOX_UNREACHABLE: ("An inbox is out of reach", "Inboxes are out of reach", Weight.FAILURE),
     Kind.FOLDER_UNREACHABLE: (

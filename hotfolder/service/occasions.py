@@ -32,6 +32,7 @@ class Thresholds:
     unreachable_seconds: float = 900.0
     refused_seconds: float = 60.0
     paused_seconds: float = 60.0
+    held_seconds: float = 30.0
     disk_low_bytes: int = 5 * 1024 * MIB
     budget_share: float = 0.9
 
@@ -141,6 +142,14 @@ class Watcher:
                 text = f"Nothing can be put into {name}: {why}."
                 yield Ailment(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, over, patience)
 
+    def _held(self, seen: Overview) -> Iterator[Ailment]:
+        for line in seen.lines:
+            if line.held:
+                where = f"{line.project} / {line.room}" if line.room else line.project
+                subject = f"held {line.inbox}/{line.project}/{line.folder}"
+                text = f"{where}: {line.reason}."
+                yield Ailment(Kind.HELD, subject, text, after_seconds=self.thresholds.held_seconds)
+
     def _ailments(self, facts: Facts) -> Iterator[Ailment]:
         limits, seen = self.thresholds, facts.overview
         patience = limits.refused_seconds if facts.api_needs_person else limits.unreachable_seconds
@@ -149,6 +158,7 @@ class Watcher:
             text = f"Nothing has been asked of the API for {minutes} min: {seen.trouble} {seen.trouble_hint}"
             yield Ailment(Kind.API_UNREACHABLE, "api", text.strip(), "The API answers again.")
         yield from self._out_of_reach(seen)
+        yield from self._held(seen)
         if seen.paused:
             text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` goes on."
             yield Ailment(Kind.PAUSED, "pause", text, "Paid calls go on.", limits.paused_seconds)

@@ -39,7 +39,8 @@ ENDED = (State.DONE, *NEEDS_PERSON)
 @dataclass(frozen=True, slots=True)
 class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
-    `priority` is high, normal or low, empty where there is no job."""
+    `priority` is high, normal or low, empty where there is no job. `held`: it is complete, and waits until a
+    person says that it may be made."""
 
     job: str
     inbox: str
@@ -53,6 +54,7 @@ class Line:
     created_at: str = ""
     updated_at: str = ""
     priority: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
                 folder=found["folder"],
                 state=SETTLING,
                 reason=found["reason"],
+                held=bool(found.get("held")),
             )
 
 

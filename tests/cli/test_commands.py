@@ -190,9 +190,9 @@ def test_approve_makes_the_ready_file_and_says_so(config: Path, shoot: Path, by_
 
 
 def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
-    """A room, a project without photos of its own and a wrong name are told apart from a shoot."""
+    """A project without photos of its own and a wrong name are told apart from a shoot."""
     room = drop(shoot.parent / "14 Elm Road" / "kitchen", 3)
-    for wrong in (room, room.parent, "16 Elm Road"):
+    for wrong in (room.parent, "16 Elm Road"):
         result = invoke("approve", wrong, "--config", config)
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
     assert not list(shoot.parent.rglob(".ready"))

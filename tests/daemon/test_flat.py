@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from PIL import Image
 
 from hotfolder.jobs.checkpoints import Checkpoint
@@ -277,6 +279,84 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
     assert {job["room"] for job in status["jobs"] if job["state"] == "done"} == {
         f"{ELM}-{number:02}" for number in (1, 2, 3, 4)
     }
+
+
+def few(status: dict[str, Any]) -> bool:
+    return any(job["held"] and "fewer than its latest set had" in job["reason"] for job in status["jobs"])
+
+
+async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is_not(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Whatever the camera has recorded: two frames of five would be merged, and paid for, as a set of two."""
+    files, sets, _ = shoot(tmp_path / "one", rooms=3)
+    late = sets[1][3:]
+    early = {name: content for name, content in files.items() if name in sets[0]}
+    async with studio.working(shop.access()):
+        studio.drop(ELM, "", early)
+        await studio.comes_to("done")
+        folder = studio.drop(ELM, "", {name: files[name] for name in late})
+        await comes_to(studio, few)
+        studio.drop(ELM, "", {name: files[name] for name in sets[1][:3]})
+        await studio.comes_to("done", "done")
+        studio.drop(ELM, "", {name: files[name] for name in sets[2][:2]})
+        await comes_to(studio, few)
+        told = studio.call("approve", str(folder))
+        assert told.returncode == 0, told.stderr
+        await studio.comes_to("done", "done", "done")
+    assert shop.bought() == 3
+
+
+async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[..., Studio], shop: Shop) -> None:
+    """By a pattern of rooms: the others start by themselves."""
+    routes = [{"name": "fronts", "match": {"room": "front*"}, "group": "review"}]
+    studio = make_studio(routes=routes)
+    photos = bracket()
+    folder = studio.drop(ELM, "front", photos)
+    studio.drop(ELM, "kitchen", bracket())
+    assert "Held: its route asks for a review" in studio.call("explain", str(folder)).stdout
+    async with studio.working(shop.access()):
+        await comes_to(
+            studio, lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
+        )
+        assert shop.bought() == 1
+        told = studio.call("approve", str(folder))
+        assert told.returncode == 0, told.stderr
+        await studio.comes_to("done", "done")
+    found = files_below(studio.done / ELM / "originals" / "front")
+    assert {name: found[name] for name in photos} == photos
+    assert shop.bought() == 2
+
+
+async def test_a_shoot_waits_where_one_of_its_sets_is_under_review(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    routes = [{"name": "second", "match": {"room": "*-02"}, "group": "review"}]
+    studio = make_studio(routes=routes)
+    studio.drop(ELM, "", shoot(tmp_path / "one", rooms=2)[0])
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 0
+    (studio.inbox / ELM / ".ready").touch()
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 2
+
+
+async def test_explain_subtracts_what_a_shoot_has_bought_already(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "one", rooms=2)
+    studio.drop(ELM, "hall", {name: files[name] for name in sets[0]})
+    await studio.until_idle(shop.access())
+    folder = studio.drop("another", "", files)
+    config = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    studio.config.write_text(yaml.safe_dump({**yaml.safe_load(studio.config.read_text()), "api": config}))
+    told = json.loads(studio.call("explain", str(folder), "--json").stdout)
+    assert (told["paid_calls"], told["remembered_calls"]) == (2, 1)
+    assert sorted(one["remembered_calls"] for one in told["sets"]) == [0, 1]
+    assert (
+        "Bought before: 1 of the paid calls, so 1 would be paid now."
+        in studio.call("explain", str(folder)).stdout
+    )
 
 
 async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(

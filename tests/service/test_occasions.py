@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -208,3 +209,15 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
         "12 Elm Road: 2 sets are done.",
         "The API answers again.",
     ]
+
+
+def test_what_is_held_for_a_person_is_told_once_and_only_when_it_lasts() -> None:
+    """A photo that waits for its own set to end is no matter for anybody."""
+    waits = replace(line(SETTLING, "", reason="two sets may be one"), held=True, room="")
+    watcher = Watcher(LINKS)
+    assert not watcher.look(facts(waits), 0)
+    assert not watcher.look(facts(), 20)
+    assert not watcher.look(facts(waits), 100)
+    assert watcher.look(facts(waits), 131) == [Happening(Kind.HELD, "12 Elm Road: two sets may be one.")]
+    assert not watcher.look(facts(waits), 500)
+    assert not watcher.look(facts(line(SETTLING, "kitchen")), 1000)
