@@ -16,6 +16,8 @@ MAGICS = frozenset({42, 0x4F52, 0x5352, 0x55})
 """TIFF's own, and those of Olympus and Panasonic."""
 MOST_TAGS = 4096
 MOST_VALUE_BYTES = 16 << 20
+MOST_FOLDER_BYTES = 64 << 20
+"""Many tags may claim the same bytes."""
 MOST_EXIF_BYTES = 65_000
 
 BITS, PHOTOMETRIC, CHANNELS, EXTRA_CHANNELS, SAMPLE_FORMAT = 258, 262, 277, 338, 339
@@ -97,11 +99,13 @@ def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
     if not 0 < count <= MOST_TAGS or len(body) < ENTRY_BYTES * count:
         raise Damaged("no folder of tags")
     found: dict[int, Entry] = {}
+    left = MOST_FOLDER_BYTES
     for index in range(count):
         tag, kind, number, inline = struct.unpack_from(f"{order}HHI4s", body, ENTRY_BYTES * index)
         size = UNIT_BYTES.get(kind, 0) * number
-        if not 0 < size <= MOST_VALUE_BYTES:
+        if not 0 < size <= min(MOST_VALUE_BYTES, left):
             continue
+        left -= size
         value = inline[:size]
         if size > 4:
             stream.seek(struct.unpack(f"{order}I", inline)[0])

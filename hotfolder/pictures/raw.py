@@ -57,7 +57,8 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
             )
         _ = raw.raw_image_visible  # unpacks
         block = block or exif_of_preview(raw) or exif_of_shot(raw)
-        copy = developed(raw, half_size=True) if closely else None
+        # Without an exposure, its brightness is what tells its place in a set.
+        copy = developed(raw, half_size=True) if closely or block is None else None
         if copy is not None:
             copy = copy.reduce(max(1, min(copy.size) // 256))
         return RawFacts(sizes.width, sizes.height, ORIENTATIONS.get(sizes.flip, 1), block, copy)

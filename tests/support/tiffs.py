@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pyvips
 
 from tests.support.colours import chart
@@ -40,6 +42,8 @@ def tiff(
 
 def tagged(content: bytes, folder: Path, *tags: str, name: str = "tagged.tif") -> bytes:
     """The file with these tags written by exiftool."""
+    if shutil.which("exiftool") is None:
+        pytest.skip("exiftool is not installed")
     path = folder / name
     path.write_bytes(content)
     subprocess.run(["exiftool", "-q", "-overwrite_original", *tags, str(path)], check=True)
