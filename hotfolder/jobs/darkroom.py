@@ -83,7 +83,8 @@ def clear(folder: Path) -> None:
     """Remove everything: for a start, when nobody works with any of it. Raises LocalTrouble."""
     with local_trouble(folder):
         for left in folder.iterdir():
-            left.unlink()
+            if not left.is_dir():
+                left.unlink()
 
 
 def refuse_changed(photo: Path, expected: FileIdentity) -> None:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.scenarios.bench import ROOM, Bench
+from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, Studio, environment, files_below
+from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
 
@@ -106,6 +107,30 @@ def test_a_full_disk_is_waited_out_and_nothing_is_written_by_halves(
     finally:
         process.kill()
     bench.check("done", paid=2)
+
+
+@needs_mounts
+def test_a_disk_that_is_full_while_tiffs_are_developed_is_waited_out(disk_bench: Bench) -> None:
+    """It holds the first of two developed photos, and not the second one, until somebody makes room."""
+    bench = disk_bench
+    pixels = {name: os.urandom(3 * 400 * 300) for name in ("1.tif", "2.tif")}
+    files = {name: tiff(pixels=content, size=(400, 300)) for name, content in pixels.items()}
+    bench.studio.drop(ELM, "kitchen", files)
+    process = start(bench, on_tmpfs="state/developed", size="400k")
+    try:
+        until_said(bench, "No space left")
+        time.sleep(0.5)
+        assert files_below(bench.studio.inbox / ELM / "kitchen") == files
+        room = ("mount", "-o", "remount,size=10m", str(bench.studio.state / "developed"))
+        namespace = ("nsenter", "-t", str(process.pid), "-U", "-m", "--preserve-credentials")
+        subprocess.run([*namespace, *room], check=True)
+        assert process.wait(PATIENCE_SECONDS) == 0, bench.text()
+    finally:
+        process.kill()
+    assert bench.studio.states() == ["done"]
+    assert len(bench.shop.charged()) == 1
+    assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == files
+    assert files_below(bench.studio.state / "developed") == {}
 
 
 @needs_mounts
