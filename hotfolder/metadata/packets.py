@@ -115,6 +115,20 @@ def packet_for(foreign: Foreign, statement: Statement, level: Level, *, most_byt
         document.unlink()
 
 
+def fitting(packet: bytes, most_bytes: int) -> Packet | None:
+    """The packet as it is, or in two where it is larger than that; None for one that can't be read then."""
+    if len(packet) <= most_bytes:
+        return Packet(packet)
+    try:
+        document = parsed(packet)
+    except Damaged:
+        return None
+    try:
+        return in_two(document, Statement((), "hotfolder"), most_bytes)
+    finally:
+        document.unlink()
+
+
 def gathered(foreign: Foreign, level: Level) -> minidom.Document:
     """One document of all of them, as far as `level` lets it through."""
     try:

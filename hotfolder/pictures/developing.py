@@ -15,6 +15,7 @@ from PIL import Image
 from hotfolder.metadata import exif, jpegfile, pngfile, tifffile
 from hotfolder.metadata.blocks import Blocks, profile_fits
 from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.packets import fitting
 from hotfolder.pictures import raw, tiff, vips
 from hotfolder.pictures.colours import adobe_rgb_profile, readable
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
@@ -120,4 +121,12 @@ def with_metadata(picture: bytes, said: Blocks) -> bytes:
         if block is not None:
             block = exif.corrected(block, width=shape.width, height=shape.height, orientation=1)
     described = replace(said, exif=block, icc=srgb_profile())
+    if said.xmp is not None and said.xmp_extension is None:
+        # A TIFF's or a PNG's packet may be of any size.
+        packet = fitting(said.xmp, jpegfile.MOST_XMP_BYTES)
+        described = replace(
+            described,
+            xmp=packet.main if packet is not None else None,
+            xmp_extension=packet.extension if packet is not None else None,
+        )
     return jpegfile.with_blocks(segments, described, bare=True) + stream.read()

@@ -17,6 +17,7 @@ from hotfolder.pictures.developing import develop
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from tests.support.colours import MODERATE, PATCH, chart, profile, worst_difference
+from tests.support.everykind import compared, every_tag, tags_of
 from tests.support.tiffs import tagged, tiff
 
 Write = Callable[[str, bytes], Path]
@@ -237,3 +238,27 @@ def encoded(kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.frombytes("RGB", *reversed(chart())).save(file, kind, **options)
     return file.getvalue()
+
+
+STORAGE = (
+    "ImageWidth ImageHeight BitsPerSample Compression PhotometricInterpretation StripOffsets Orientation"
+    " SamplesPerPixel RowsPerStrip StripByteCounts PlanarConfiguration SampleFormat"
+)
+TIFFS_OWN = {
+    **{f"IFD0:{name}": "how the TIFF stores its pixels" for name in STORAGE.split()},
+    "ExifIFD:ExifImageWidth": "the picture's own",
+    "ExifIFD:ExifImageHeight": "the picture's own",
+    "InteropIFD:*": "the colours are others",
+    "ICC_Profile:*": "the colours are sRGB's",
+}
+
+
+def test_every_kind_of_metadata_of_a_tiff_is_on_what_is_developed_of_it(tmp_path: Path) -> None:
+    path, made = tmp_path / "a.tif", tmp_path / "a.jpg"
+    path.write_bytes(tiff(depth=16, profile=profile("ProPhoto")))
+    every_tag(path, without=("IFD0:ImageWidth", "IFD0:ImageHeight", "IFD0:YCbCrPositioning"))
+    before = tags_of(path)
+    develop(path, made, limits=LIMITS)
+    outcome = compared(before, tags_of(made), TIFFS_OWN)
+    assert [name for seen in outcome.values() for name in seen.lost] == []
+    assert sum(len(seen.carried) for seen in outcome.values()) > 140

@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,15 +131,25 @@ def every_kind(folder: Path) -> Path:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.effect_noise((96, 64), 60).convert("RGB").save(path, exif=exif, icc_profile=profile)
     Image.new("RGB", (40, 30)).save(small)
+    every_tag(
+        path,
+        "-Comment=a comment",
+        f"-IFD1:ThumbnailImage<={small}",
+        f"-Photoshop:PhotoshopThumbnail<={small}",
+    )
+    return path
+
+
+def every_tag(path: Path, *more: str, without: Collection[str] = ()) -> None:
+    """Write every tag that such a file can have, but for those."""
     tags = " ".join((EXIF_TAGS, IPTC_TAGS, XMP_TAGS)).split()
     exiftool(
         *("-overwrite_original", "-n", "-charset", "iptc=utf8", "-m"),
-        *(f"-{tag.replace('_', ' ')}" for tag in tags),
-        *("-Comment=a comment", f"-IFD1:ThumbnailImage<={small}", f"-Photoshop:PhotoshopThumbnail<={small}"),
+        *(f"-{tag.replace('_', ' ')}" for tag in tags if tag.partition("=")[0] not in without),
+        *more,
         "-XMP-dc:Source=" + "s" * 90_000,
         str(path),
     )
-    return path
 
 
 def tags_of(path: Path) -> dict[str, Any]:
