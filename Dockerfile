@@ -1,12 +1,14 @@
 # The daemon alone (the default):      docker build -t hotfolder .
 # With the embedded stand-in of the API: docker build --target sandbox -t hotfolder:sandbox .
+# With what develops RAW files, too:     docker build --build-arg EXTRAS=notify,raw -t hotfolder .
 
 FROM python:3.13-slim AS build
 WORKDIR /src
+ARG EXTRAS=notify
 RUN python3 -m venv /opt/hotfolder
 COPY pyproject.toml README.md LICENSE ./
 COPY hotfolder hotfolder
-RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[notify]" \
+RUN /opt/hotfolder/bin/pip install --no-cache-dir --no-compile ".[$EXTRAS]" \
   && cp -r /opt/hotfolder /opt/lean && rm -r /opt/lean/lib/python3*/site-packages/pip* /opt/lean/bin/pip*
 
 FROM build AS build-sandbox

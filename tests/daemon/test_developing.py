@@ -119,6 +119,21 @@ async def test_a_flat_drop_of_tiffs_is_grouped_and_explained(
     assert (studio.states(), shop.bought()) == (["done"], 1)
 
 
+async def test_a_tiff_that_was_exported_twice_is_merged_once(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """Also a `-2` copy that differs in its bytes: the capture is the same, and the newer one is taken."""
+    files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
+    files["IMG_1-2.tif"] = tagged(files["IMG_1.tif"], tmp_path, "-Software=exported once more")
+    folder = studio.drop(ELM, "", files)
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done"], 1)
+    [receipt] = (studio.done / ELM / "receipts").iterdir()
+    names = {one["name"] for one in json.loads(receipt.read_text())["photos"]}
+    assert names == {"IMG_0.tif", "IMG_1-2.tif", "IMG_2.tif"}
+    assert set(files_below(folder)) == {"IMG_1.tif"}
+
+
 async def test_a_disk_that_is_full_while_developing_is_waited_out(
     studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
