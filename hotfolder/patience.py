@@ -21,8 +21,8 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 30.0
 """A look or a read that takes longer means that the share or the disk doesn't answer."""
-START_SECONDS = 10.0
-"""How long a start waits for each folder: less in all than systemd waits for the start."""
+START_SECONDS = 5.0
+"""How long a start waits for each folder."""
 USUAL_THREADS = 12
 LATE_SECONDS = 2.0
 """A thread that is busy for longer doesn't count: another one may be made in its stead."""

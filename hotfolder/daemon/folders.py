@@ -78,7 +78,8 @@ def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets
     folders = {"done": places.done, "failed": places.failed}
     known = {name: whereabouts_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
     outlets = Outlets((name, Outlet(path, known[name], sharing)) for name, path in folders.items())
-    at_once(places.done, outlets.look)
+    with suppress(NoAnswer):  # whoever puts something into them waits
+        at_once(places.done, outlets.look, START_SECONDS)
     for name, outlet in outlets.by_name.items():
         if known[name] is None:
             outlet.confirm()  # with nothing known, trouble is for whoever starts it

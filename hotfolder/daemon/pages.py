@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hotfolder import log
@@ -18,8 +18,11 @@ LAST_SECONDS = 3.0
 class Pages:
     """Writes the latest page of each inbox, one after another. A page that is stuck is never overtaken."""
 
-    def __init__(self, inboxes: Mapping[str, Path]) -> None:
+    def __init__(self, inboxes: Mapping[str, Path], confirm: Callable[[Path], None]) -> None:
+        """`confirm` raises LocalTrouble for what isn't the inbox just now: a bare mount point gets no page,
+        since some disks can't be mounted again over a file."""
         self._inboxes = inboxes
+        self._confirm = confirm
         self._wanted: dict[str, str] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
 
@@ -34,10 +37,14 @@ class Pages:
         if self._writing:
             await asyncio.wait(set(self._writing.values()), timeout=LAST_SECONDS)
 
+    def _put(self, inbox: Path, text: str) -> None:
+        self._confirm(inbox)
+        write_status(inbox, text)
+
     async def _write(self, inbox: str) -> None:
         try:
             while (text := self._wanted.pop(inbox, None)) is not None:
-                await asyncio.to_thread(write_status, self._inboxes[inbox], text)
+                await asyncio.to_thread(self._put, self._inboxes[inbox], text)
         except LocalTrouble as error:
             logger.warning("not_reported", reason=error.message)
         except Exception:

@@ -66,7 +66,7 @@ class Reporter:
         self.live = live
         self.clock = clock
         self.pid = pid
-        self.pages = Pages(tools.places.inboxes)
+        self.pages = Pages(tools.places.inboxes, tools.confirm_inbox)
         self._posted: dict[str, object] = {}
         self._rules: Rules | None = None
         self._changes = -1

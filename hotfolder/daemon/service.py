@@ -137,7 +137,7 @@ class Daemon:
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.intake = Intake(self.engine, self.live.rulebook, self.clock, self._look_anew)
         self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
-        self.inbox_locks = {name: InboxLock(path) for name, path in places.inboxes.items()}
+        self.inbox_locks = {name: InboxLock() for name in places.inboxes}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self._claim_inboxes()
         clear_leftovers(places, reached)

@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Lock, Thread
 
 from hotfolder.inbox.ignored import LOCK_NAME
@@ -37,14 +36,14 @@ class InboxLock:
     made and locked anew.
     """
 
-    def __init__(self, inbox: Path) -> None:
-        self._path = inbox / LOCK_NAME
+    def __init__(self) -> None:
         self._descriptor: int | None = None
         self._closed = False
         self._one_at_a_time = Lock()
 
-    def hold(self) -> bool:
-        """Have the lock; False where the file system knows no locks.
+    def hold(self, folder: int) -> bool:
+        """Have the lock; False where the file system knows no locks. `folder` is a descriptor of the inbox:
+        so nothing is made in a bare mount point when the inbox goes away meanwhile.
 
         Raises InboxHeld, and OSError where the file can't be made or opened. May be repeated.
         """
@@ -52,10 +51,10 @@ class InboxLock:
             if self._closed:
                 raise InboxHeld("this process has let go of it")
             for _ in range(_ATTEMPTS):
-                if self._holds():
+                if self._holds(folder):
                     break
                 self._release()
-                if not self._take():
+                if not self._take(folder):
                     return False
             return True
 
@@ -83,8 +82,8 @@ class InboxLock:
             closing.join(_TURN_SECONDS)
             self._descriptor = None
 
-    def _take(self) -> bool:
-        descriptor = self._open()
+    def _take(self, folder: int) -> bool:
+        descriptor = self._open(folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -102,26 +101,26 @@ class InboxLock:
             os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         return True
 
-    def _holds(self) -> bool:
+    def _holds(self, folder: int) -> bool:
         """Whether the file that is there is still the one that was locked."""
         if self._descriptor is None:
             return False
         try:
-            there = self._path.lstat()
+            there = os.stat(LOCK_NAME, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return False
         locked = os.fstat(self._descriptor)
         return (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino)
 
-    def _open(self) -> int:
+    def _open(self, folder: int) -> int:
         flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            return os.open(self._path, flags | os.O_RDWR | os.O_CREAT, 0o666)
+            return os.open(LOCK_NAME, flags | os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
         except OSError as error:
             # Another user's file, or a disk that is read-only just now: a lock needs no right to write.
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            return os.open(self._path, flags | os.O_RDONLY)
+            return os.open(LOCK_NAME, flags | os.O_RDONLY, dir_fd=folder)
 
 
 def _told_by(descriptor: int) -> str:

@@ -70,15 +70,22 @@ class Root:
             return RootStanding(degraded=f"The inbox {self.path} can't be used: {error.strerror or error}.")
 
     def _check(self) -> RootStanding:
-        facts = self.path.stat()
-        if not stat.S_ISDIR(facts.st_mode):
+        if not stat.S_ISDIR(self.path.stat().st_mode):
             return RootStanding(degraded=f"The inbox {self.path} is not a folder.")
+        folder = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return self._check_folder(folder)
+        finally:
+            os.close(folder)
+
+    def _check_folder(self, folder: int) -> RootStanding:
+        facts = os.fstat(folder)
         place = (facts.st_dev, facts.st_ino)
-        found = self._read()
+        found = self._read(folder)
         ours, missing = found == self._marker_id, found is None
         if not (ours or self._unmet or (missing and place == self._place)):
             return RootStanding(degraded=self._doubt(found))
-        locked = self._lock is not None and self._lock.hold()
+        locked = self._lock is not None and self._lock.hold(folder)
         if not (ours or missing or locked):
             return RootStanding(degraded=self._doubt(found))
         if not ours:
@@ -106,9 +113,10 @@ class Root:
             f"at once would do everything twice. If this is the only one, {way_out}"
         )
 
-    def _read(self) -> str | None:
+    def _read(self, folder: int) -> str | None:
         try:
-            descriptor = os.open(self._marker, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(MARKER_NAME, flags, dir_fd=folder)
         except FileNotFoundError:
             return None
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path

@@ -2,6 +2,7 @@
 
 Sets arrive in waves, each a project of its own, in a world that is quick, so that the daemon works at its
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
+With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
     )
 
 
-def soak(jobs: int, minutes: float, size: int) -> list[str]:
+def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
     """Report after each wave, until so many jobs or minutes are over; what went wrong."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
     wrong: list[str] = []
@@ -72,6 +73,8 @@ def soak(jobs: int, minutes: float, size: int) -> list[str]:
                 break
             looks.append(look_at(daemon, root, (len(looks) + 1) * size, time.monotonic() - began))
             report(looks[-1])
+            if tidy:
+                shutil.rmtree(root / "inbox" / project)
         daemon.stop()
         filed = len(list((root / "done").glob("*/originals/*/*.jpg")))
     if looks:
@@ -108,12 +111,13 @@ def main() -> None:
     asked.add_argument("--jobs", type=int, default=1000)
     asked.add_argument("--minutes", type=float, default=0)
     asked.add_argument("--wave", type=int, default=25)
+    asked.add_argument("--tidy", action="store_true")
     given = asked.parse_args()
     print(
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | log bytes per job | load |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for what in soak(given.jobs, given.minutes, given.wave):
+    for what in soak(given.jobs, given.minutes, given.wave, tidy=given.tidy):
         print(f"WRONG: {what}")
 
 

@@ -22,22 +22,22 @@ def standing_at(root: Path, store: str, lock: InboxLock) -> Root:
 
 
 def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[..., Inbox]) -> None:
-    first = standing_at(root, "store-1", InboxLock(root))
+    first = standing_at(root, "store-1", InboxLock())
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", InboxLock(root))
+    second = standing_at(root, "store-2", InboxLock())
     found = second.check()
     assert f"process {os.getpid()} on " in found.degraded and found.holder in found.degraded
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
     assert first.check().degraded == ""
     with pytest.raises(UsageError, match=f"process {os.getpid()} on "):
-        open_inbox(marker_id="store-2", lock=InboxLock(root)).claim()
+        open_inbox(marker_id="store-2", lock=InboxLock()).claim()
 
 
 def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
-    lock = InboxLock(root)
+    lock = InboxLock()
     first = standing_at(root, "store-1", lock)
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", InboxLock(root))
+    second = standing_at(root, "store-2", InboxLock())
     assert second.check().holder
     lock.close()
     assert second.check().degraded == ""
@@ -45,11 +45,11 @@ def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
 
 
 def test_a_deleted_lock_is_made_again_by_whoever_has_it(root: Path) -> None:
-    first = standing_at(root, "store-1", InboxLock(root))
+    first = standing_at(root, "store-1", InboxLock())
     first.check()
     (root / LOCK_NAME).unlink()
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", InboxLock(root)).check().holder
+    assert standing_at(root, "store-2", InboxLock()).check().holder
 
 
 def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path) -> None:
@@ -57,13 +57,13 @@ def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path)
     mounted = root.with_name("mounted")
     root.rename(mounted)
     root.mkdir()
-    first = Root(root, "store-1", first_start=False, lock=InboxLock(root))
+    first = Root(root, "store-1", first_start=False, lock=InboxLock())
     assert "empty mount point" in first.check().degraded
     assert list(root.iterdir()) == []
     root.rmdir()
     mounted.rename(root)
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", InboxLock(root)).check().holder
+    assert standing_at(root, "store-2", InboxLock()).check().holder
 
 
 LOOK = """
@@ -73,7 +73,7 @@ from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.root import Root
 root = Path(sys.argv[1])
 for store in sys.argv[2:]:
-    standing = Root(root, store, first_start=True, lock=InboxLock(root)).check()
+    standing = Root(root, store, first_start=True, lock=InboxLock()).check()
     print(standing.lockable, standing.degraded)
 """
 
@@ -115,8 +115,8 @@ def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_
 async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
     root: Path, open_inbox: Callable[..., Inbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(InboxLock, "hold", lambda _: False)
-    inbox = open_inbox(lock=InboxLock(root))
+    monkeypatch.setattr(InboxLock, "hold", lambda *_: False)
+    inbox = open_inbox(lock=InboxLock())
     inbox.claim()
     await inbox.look()
     assert any("no file locks" in notice.text for notice in inbox.outlook().notices)

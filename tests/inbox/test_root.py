@@ -103,7 +103,7 @@ def test_another_stores_inbox_is_left_alone(root: Path) -> None:
 def test_a_new_store_takes_over_what_nobody_works_with_and_the_old_one_stops(root: Path) -> None:
     old = met(root)
     assert old.check().degraded == ""
-    new = Root(root, "store-2", first_start=True, lock=InboxLock(root))
+    new = Root(root, "store-2", first_start=True, lock=InboxLock())
     assert new.check().degraded == ""
     assert "belongs to another hotfolder" in old.check().degraded
 

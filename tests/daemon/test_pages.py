@@ -1,0 +1,59 @@
+"""STATUS.txt goes into an inbox alone, and one that can't be written holds up nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+
+from hotfolder.daemon import pages as module
+from hotfolder.daemon.pages import Pages
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox.status import FILE_NAME, HEADLINE
+
+
+def folders(tmp_path: Path) -> dict[str, Path]:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    return {name: tmp_path / name for name in ("a", "b")}
+
+
+async def test_a_bare_mount_point_gets_no_page(tmp_path: Path) -> None:
+    inboxes = folders(tmp_path)
+
+    def confirm(inbox: Path) -> None:
+        if inbox == inboxes["a"]:
+            raise LocalTrouble("no marker")
+
+    shown = Pages(inboxes, confirm)
+    for name in inboxes:
+        shown.show(name, f"{HEADLINE}\nnews\n")
+    await shown.finish()
+    assert list(inboxes["a"].iterdir()) == []
+    assert (inboxes["b"] / FILE_NAME).read_text().startswith(HEADLINE)
+
+
+async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_latest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inboxes = folders(tmp_path)
+    answers = threading.Event()
+
+    def confirm(inbox: Path) -> None:
+        if inbox == inboxes["a"]:
+            answers.wait(10)
+
+    monkeypatch.setattr(module, "LAST_SECONDS", 0.2)
+    shown = Pages(inboxes, confirm)
+    for news in ("first", "second", "third"):
+        for name in inboxes:
+            shown.show(name, f"{HEADLINE}\n{news}\n")
+        await asyncio.sleep(0.05)
+    await shown.finish()
+    assert "third" in (inboxes["b"] / FILE_NAME).read_text()
+    assert not (inboxes["a"] / FILE_NAME).exists()
+    answers.set()
+    await shown.finish()
+    assert "third" in (inboxes["a"] / FILE_NAME).read_text()
