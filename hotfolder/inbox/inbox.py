@@ -34,7 +34,7 @@ from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.sets import BracketSet, Photo
 
-_GATHER_SECONDS = 0.1
+_GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
 _TROUBLE_SECONDS = 5.0

@@ -51,6 +51,10 @@ class Measured:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def cpu_so_far(self) -> float:
         """Seconds of CPU of it and its living children."""
         return sum(cpu_seconds(pid) for pid in (self.pid, *children(self.pid)))

@@ -105,7 +105,7 @@ def wait_for_first(done: Path, process: Measured, patience_seconds: float) -> fl
 
 
 def alive(process: Measured) -> bool:
-    return Path(f"/proc/{process.pid}").exists()
+    return process.alive
 
 
 def race(
