@@ -34,7 +34,7 @@ from hotfolder.service.overview import overview
 from tests.support.studio import Studio, files_below
 
 PICTURES = (".jpg", ".png")
-OURS = re.compile(r"(.*/)?(REASON( \([a-z0-9 ]+\))?\.txt|STATUS\.txt|\.hotfolder-(root|lock|archive))")
+OURS = re.compile(r"(.*/)?(REASON( \([a-z0-9 ]+\))*\.txt|STATUS\.txt|\.hotfolder-(root|lock|archive))")
 SIGNATURE = re.compile(r"X-Sandbox-Signature|X-Goog-Signature|signature=", re.IGNORECASE)
 KEY = "any-key"
 
