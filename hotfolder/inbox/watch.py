@@ -46,6 +46,9 @@ warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.ob
 _CANARY_SECONDS = 5.0
 """How long the event of a file that we make ourselves may take."""
 _JOIN_SECONDS = 3.0
+_PAIRING_SECONDS = 0.02
+"""For what is moved out of the inbox, as our own originals are, watchdog holds all other events back so long,
+and by itself for half a second. Both halves of a move within the inbox come at once."""
 _RETRY_SECONDS = 300.0
 
 
@@ -165,6 +168,10 @@ class Watcher:
         return self._handler.canary_heard.wait(_CANARY_SECONDS)
 
     def _started(self) -> BaseObserver:
+        with suppress(ImportError):  # another system, which has no such queue
+            from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+
+            InotifyMoveEventGrouper.delay = _PAIRING_SECONDS
         observer = Observer()
         try:
             observer.schedule(self._handler, str(self._root), recursive=True, event_filter=_EVENTS)
