@@ -33,7 +33,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def slow_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     data = tmp_path_factory.mktemp("slow-shop")
-    with Shop(data, merge_delay_seconds=1.5, operation_delay_seconds=1.5) as shop:
+    with Shop(data, merge_delay_seconds=3.0, operation_delay_seconds=3.0) as shop:
         yield shop
 
 
