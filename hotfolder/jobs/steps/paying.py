@@ -45,6 +45,8 @@ async def pay(
         task = asyncio.create_task(_record_call_record(tools, call, request), name=call.job_id)
         tools.paying.add(task)
         task.add_done_callback(tools.paying.discard)
+        # How it ended is on record by then; whoever waited may have been stopped meanwhile.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         await asyncio.shield(task)
 
 
