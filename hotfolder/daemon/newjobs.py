@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hotfolder.errors import RuleRefused
 from hotfolder.inbox.events import SetRefused
-from hotfolder.jobs.store import NewFile, NewJob
+from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.names import split_name
 from hotfolder.rules.recipes import Recipe

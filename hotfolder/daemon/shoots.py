@@ -11,7 +11,7 @@ from hotfolder import log
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
 from hotfolder.inbox.ignored import READY_NAME
 from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.store import NewFile, NewJob
+from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
@@ -38,7 +38,7 @@ class Shoots:
         there = {photo.path.name: photo.identity for photo in found.photos}
         kept = {name: one for name, one in read.items() if there.get(name) == one[0]}
         self.kept[inbox, found.project] = kept
-        taken = self.engine.claimed(inbox, found.project, "")
+        taken = self.engine.claims.names(inbox, found.project, "")
         return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
 
     async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:

@@ -7,7 +7,6 @@ import itertools
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
@@ -16,17 +15,18 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, Out
 from hotfolder.jobs.allowance import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.claims import Claims
+from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
+from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
-from hotfolder.jobs.store import NewJob
 from hotfolder.jobs.tables import HOLDING, CallState, Job
-from hotfolder.jobs.tools import Tools, place_of
+from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.faults import TROUBLES
-from hotfolder.outbox.names import safe_name
 
 logger = log.get("engine")
 
@@ -83,7 +83,7 @@ class Engine:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._inbox_of: dict[str, str] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
-        self._claims: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
+        self.claims = Claims()
         self._work = asyncio.Event()
         self._held_back = False
         self.stuck_since: dict[str, float] = {}
@@ -111,7 +111,7 @@ class Engine:
     async def submit(self, new: NewJob) -> Job:
         """Record a job and put it in the queue. Its files are claimed from now on."""
         tools = self.tools
-        back = await self._dragged_back(new)
+        back = await dragged_back(tools, new)
         job = await tools.desk(tools.store.create, new, tools.origin, tools.clock.now(), supersedes=back)
         tools.passing(Checkpoint.JOB_CREATED)
         # Nothing may fail from here on: whoever submits would submit again.
@@ -119,38 +119,10 @@ class Engine:
         logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
         return job
 
-    async def _dragged_back(self, new: NewJob) -> list[str]:
-        """Earlier jobs that wait for a person and have none of their files in failed/ any more: this is
-        their photos' return, under the same room or another."""
-        tools = self.tools
-        names = {file.name for file in new.files}
-        back = []
-        for job in await tools.desk(tools.store.needing_person, new, tools.origin):
-            files = {file.name for file in await tools.desk(tools.store.files, job.id)}
-            if job.filed_as is None or not (job.room == new.room or names & files):
-                continue
-            folder = tools.places.failed / safe_name(job.project) / job.filed_as
-            # What can't be seen because its disk is gone has not been dragged anywhere.
-            await asyncio.to_thread(tools.places.guard, folder)
-            if not await asyncio.to_thread(any_there, folder, files):
-                back.append(job.id)
-        return back
-
     def _take(self, job: Job, names: frozenset[str]) -> None:
-        self._claims.setdefault(place_of(job), {})[job.id] = names
+        self.claims.take(job, names)
         self._waiting[job.id] = job
         self._work.set()
-
-    def _let_go(self, job: Job) -> None:
-        there = self._claims.get(place_of(job), {})
-        there.pop(job.id, None)
-        if not there:
-            self._claims.pop(place_of(job), None)
-
-    def claimed(self, inbox: str, project: str, folder: str) -> frozenset[str]:
-        """Names of the files in a folder that belong to jobs under way."""
-        # Asked of every folder at every look, so it must not depend on how many jobs there are.
-        return frozenset().union(*self._claims.get((inbox, project, folder), {}).values())
 
     def busy(self) -> bool:
         """Whether any job is queued or under way."""
@@ -270,7 +242,7 @@ class Engine:
                 self.tools.known_files.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
-                self._let_go(job)
+                self.claims.let_go(job)
                 self.tools.darkroom.release(job.id)
                 logger.info("job_ended", state=job.state, reason=job.reason)
                 self.ended(job)
@@ -382,7 +354,3 @@ class Engine:
             await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
         except HotfolderError:
             logger.exception("store_not_writable")
-
-
-def any_there(folder: Path, names: Collection[str]) -> bool:
-    return any((folder / name).exists() for name in names)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, and_, func, or_
@@ -13,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from hotfolder.jobs.allowance import pause, pause_reason, resume
 from hotfolder.jobs.keys import scope_key
+from hotfolder.jobs.newjobs import NewJob, job_file, scope_of
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, State, advance
 from hotfolder.jobs.tables import (
     ApiProject,
@@ -26,38 +26,8 @@ from hotfolder.jobs.tables import (
     stamp,
 )
 from hotfolder.jobs.wishes import project_priority
-from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import FileIdentity, Photo
 
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
-
-
-@dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file that belongs to a job to be. `photo` is None for a companion or a photo that can't be read."""
-
-    name: str
-    identity: FileIdentity
-    role: FileRole
-    photo: Photo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """What the store needs to know of a job. A `reason` makes it a refused one from the start."""
-
-    inbox: str
-    project: str
-    folder: str
-    room: str
-    title: str
-    files: tuple[NewFile, ...]
-    recipe: Recipe
-    route: str | None = None
-    again: bool = False
-    middle: str = ""
-    reason: str = ""
-    hint: str = ""
 
 
 class Store:
@@ -325,32 +295,8 @@ class Store:
             return json.loads(row.text) if row else None
 
 
-def scope_of(new: NewJob, origin: str) -> str:
-    """What generations of these photos are counted by; empty where none could be read."""
-    hashes = [file.photo.sha256 for file in new.files if file.photo is not None]
-    return scope_key(origin, hashes) if hashes else ""
-
-
 def move(session: Session, job: Job, event: Event, at: datetime, text: str) -> None:
     job.state = advance(State(job.state), event)
     job.updated_at = stamp(at)
     session.add(job)
     session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=text))
-
-
-def job_file(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
-    return JobFile(
-        job_id=job_id,
-        name=file.name,
-        role=file.role,
-        position=position,
-        sha256=file.photo.sha256 if file.photo else "",
-        size_bytes=file.identity.size_bytes,
-        mtime_ns=file.identity.mtime_ns,
-        ctime_ns=file.identity.ctime_ns,
-        inode=file.identity.inode,
-        format=file.photo.format if file.photo else "",
-        exposure_value=file.photo.exposure_value if file.photo else None,
-        is_middle=file.name == middle,
-        develop=file.photo.develop if file.photo else "",
-    )

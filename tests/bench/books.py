@@ -19,8 +19,9 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from hotfolder.jobs.database import open_store, read_store
+from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.states import Event, State
-from hotfolder.jobs.store import NewFile, NewJob, Store
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, Moment
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity

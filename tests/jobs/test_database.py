@@ -13,7 +13,8 @@ import pytest
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
-from hotfolder.jobs.store import NewJob, Store
+from hotfolder.jobs.newjobs import NewJob
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Picture
 
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.states import Event, IllegalMove, State
-from hotfolder.jobs.store import NewJob, Store
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole
 
 ORIGIN = "https://api.stagerai.com"
