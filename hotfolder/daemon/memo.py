@@ -10,7 +10,7 @@ from hotfolder.rules.routing import Rulebook
 
 T = TypeVar("T")
 
-MOST_SETS = 50_000
+MOST_SETS = 20_000
 
 
 class Memo(Generic[T]):
