@@ -47,6 +47,16 @@ async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(benc
     bench.check("done", paid=2)
 
 
+async def test_an_api_that_says_too_many_is_asked_less_and_less(bench: Bench) -> None:
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 429, "when": {"from": 1, "to": 6}, "match": ELM})
+    bench.drop()
+    began = bench.clock.monotonic()
+    async with bench.working():
+        await bench.studio.comes_to("done")
+    assert bench.clock.monotonic() - began > 1 + 2 + 4 + 8 + 16 + 32
+    bench.check("done", paid=2)
+
+
 async def test_a_picture_that_always_fails_to_come_needs_a_person(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

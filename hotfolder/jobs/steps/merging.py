@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused, TooManyRequests
+from hotfolder.errors import (
+    BadWorld,
+    LocalTrouble,
+    OutcomeUnknown,
+    RequestRefused,
+    TooManyRequests,
+    Unreachable,
+)
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.gate import Asking
@@ -168,10 +175,12 @@ async def look(tools: Tools, call: Call, asking: Asking) -> GroupState:
                 return await tools.client.group(call.group_id)
         except LocalTrouble:
             raise
-        except BadWorld as error:
+        except Unreachable as error:
             if asking.own:
                 return GroupState("not answered", None, error.message)
-            await knock(tools, error)  # the gate decides when that is, and so when the group is asked again
+            await knock(tools, error)
+        except BadWorld:
+            continue  # the gate decides when to ask again
         except RequestRefused as error:
             return GroupState("refused", None, error.message)
 
