@@ -294,7 +294,7 @@ class Keep(Frozen):
     originals_days: Days | None = Field(
         default=None,
         description="Days that a finished set's originals stay in done; left out: for ever. They go only"
-        " where its pictures and its receipt lie there unchanged.",
+        " where its pictures, an unaltered one among them, and its receipt lie there unchanged.",
     )
     receipts_days: Days | None = Field(
         default=None,

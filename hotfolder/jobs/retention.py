@@ -15,10 +15,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
+from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.proof import doubt_of_originals
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
@@ -133,15 +134,9 @@ class Retention:
     async def _doubt(self, job: Job) -> str:
         """Why the pictures are no reason to let go of what they were made of."""
         pictures = await self._desk(self._store.pictures, job.id)
-        if not pictures:
-            return "no picture of its set is recorded"
-        for picture in pictures:
-            try:
-                facts = await self._decoder.inspect(self._places.done / picture.path, self._limits)
-            except UnusablePhoto:
-                return f"the picture {picture.path} can't be read where it was put"
-            if facts.sha256 != picture.sha256:
-                return f"the picture {picture.path} has changed since it was put there"
+        doubt = await doubt_of_originals(pictures, self._places, self._decoder, self._limits)
+        if doubt:
+            return doubt
         path = self._places.done / job.receipt
         unlike_recorded = await asyncio.to_thread(unlike, path, job.receipt_sha256)
         if not job.receipt or unlike_recorded:

@@ -122,7 +122,8 @@ class Delivery(BaseModel):
     originals: Originals = Field(
         default=Originals.KEEP,
         description="What becomes of a finished set's originals: keep (in done, beside the pictures), archive"
-        " (moved to the folder `archive`), or delete (for good, once the pictures are in done and verified).",
+        " (moved to the folder `archive`), or delete (for good, once the pictures are in done and verified,"
+        " one of them unaltered).",
     )
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:

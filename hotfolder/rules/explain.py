@@ -20,7 +20,7 @@ ENDING = ".<jpg or png>"
 ORIGINALS = {
     Originals.KEEP: "are kept beside the pictures",
     Originals.ARCHIVE: "go to the archive",
-    Originals.DELETE: "are DELETED once the pictures are in done and verified",
+    Originals.DELETE: "are DELETED once the pictures, one of them unaltered, are in done and verified",
 }
 
 

@@ -139,3 +139,21 @@ async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
         await studio.comes_to_say(lambda status: status["counts"].get("done"))
         assert files_below(folder) == {"DSC0002.jpg": newer}
     assert told(studio)["deleted"] == ["DSC0001.jpg", "DSC0003.jpg"]
+
+
+async def test_a_photo_whose_every_picture_is_altered_is_kept(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Nothing was merged, so nothing but the photo shows the room as it was; beside a merge it may go.
+    A small rendition is no picture of the room either."""
+    studio = make_studio(deliver={"originals": "delete", "renditions": {"web": {"long_edge": 64}}})
+    photo = {"DSC0001.jpg": jpeg()}
+    studio.drop(ELM, "solo__sky-blue", photo)
+    studio.drop(ELM, "kitchen__sky-blue", bracket())
+    async with studio.working(shop.access()):
+        status = await studio.comes_to("done", "done")
+    assert in_originals(studio) == {f"solo__sky-blue/{name}": content for name, content in photo.items()}
+    why = "kept and not deleted: every picture of the set is altered, and only the originals show the room"
+    assert why in told(studio, "solo__sky-blue")["kept_because"]
+    assert told(studio, "kitchen__sky-blue")["deleted"] == sorted(bracket())
+    assert [why in job["reason"] for job in status["jobs"] if job["room"] == "solo"] == [True]

@@ -120,6 +120,15 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
     assert files_below(studio.done / ELM / "originals" / "kitchen") == files
 
 
+async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop: Shop) -> None:
+    photos = bracket(1)
+    studio.drop(ELM, "solo__sky-blue", photos)
+    await studio.until_idle(shop.access())
+    [due] = [due for due in await clean(studio) if due.kind is Kind.ORIGINAL]
+    assert "only the originals show the room as it was" in due.kept_because
+    assert files_below(studio.done / ELM / "originals" / "solo__sky-blue") == photos
+
+
 async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
     originals = studio.done / ELM / "originals" / "kitchen"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
+from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.proof import doubt_of_originals
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.receipting import left_out
@@ -107,18 +108,12 @@ async def delete_photo(tools: Tools, job: Job, photo: JobFile) -> None:
 
 
 async def in_doubt(tools: Tools, job: Job) -> str:
-    """Why the results are no reason to delete anything; empty when each picture lies in done/ with the hash
-    that was recorded, decodes to its end, and the receipt lies beside them."""
+    """Why the results are no reason to delete anything; empty when they are, and the receipt lies beside
+    them."""
     pictures = await tools.desk(tools.store.pictures, job.id)
-    if not pictures:
-        return "no picture of them is recorded"
-    for picture in pictures:
-        try:
-            facts = await tools.decoder.inspect(tools.places.done / picture.path, tools.result_limits)
-        except UnusablePhoto:
-            return f"the picture {picture.path} can't be read where it was put"
-        if facts.sha256 != picture.sha256:
-            return f"the picture {picture.path} has changed since it was put there"
+    doubt = await doubt_of_originals(pictures, tools.places, tools.decoder, tools.result_limits)
+    if doubt:
+        return doubt
     if not await asyncio.to_thread(as_placed, tools.places.done / job.receipt, job.receipt_sha256):
         return "their receipt is not as it was put there"
     return ""
