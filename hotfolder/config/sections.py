@@ -304,7 +304,8 @@ class Keep(Frozen):
     results_days: Days | None = Field(
         default=30,
         description="Days that a bought result is kept in the state folder, so that the same photos dropped"
-        " again cost nothing; null: for ever. Those of sets that are not done stay.",
+        " again cost nothing; null: for ever. Those of sets that are not done stay, or whose pictures are not"
+        " in done as they were delivered.",
     )
 
 

@@ -2,7 +2,7 @@
 
 Before anything goes it is read again, and is what was recorded; before originals go, so are the pictures made
 of them. What somebody may still need so as not to pay twice stays, however old: the ledger always, and the
-results of every set that isn't done.
+results of every set that isn't done, or whose pictures aren't in done/ as they were delivered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.proof import doubt_of_originals
+from hotfolder.jobs.proof import doubt_of_originals, doubt_of_pictures
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
@@ -179,9 +179,11 @@ class Retention:
         if not old:
             return
         needed = await self._desk(needed_results, self._store, self._ledger)
+        spared = dict.fromkeys(needed, "a set that isn't done may need it")
+        spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
-            if path.name in needed:
-                yield Due(Kind.RESULT, path, size_bytes, "a set that isn't done may need it")
+            if path.name in spared:
+                yield Due(Kind.RESULT, path, size_bytes, spared[path.name])
                 continue
             known = await self._desk(self._ledger.result_named, path.name)
             why = await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
@@ -189,15 +191,32 @@ class Retention:
                 why = await asyncio.to_thread(removed, path, known.sha256)
             yield Due(Kind.RESULT, path, size_bytes, why)
 
+    async def _not_as_delivered(self, results: frozenset[str]) -> dict[str, str]:
+        """Those of these results that sets which are done were made of, where a picture of the set isn't in
+        done/ as it was delivered, with that reason: the result may be all that is left of what was paid."""
+        spared: dict[str, str] = {}
+        for job in await self._desk(self._store.in_states, [State.DONE]):
+            used = results & await self._desk(results_of, self._store, self._ledger, job)
+            if used:
+                pictures = await self._desk(self._store.pictures, job.id)
+                doubt = await doubt_of_pictures(pictures, self._places, self._decoder, self._limits)
+                spared |= dict.fromkeys(used, doubt) if doubt else {}
+        return spared
+
+
+def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
+    """Names of the results that a job has bought or reuses."""
+    photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    chain = read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
+    return frozenset(result.file for link in chain for result in link.results)
+
 
 def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
     """Names of the results that sets have bought or reuse which are not done: also of those that failed,
     since they may be dropped again, and nobody knows whether what they bought can still be fetched."""
     names: set[str] = set()
     for job in store.in_states([*ACTIVE, State.FAILED, State.NEEDS_ATTENTION]):
-        photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
-        for link in read_chain(ledger, job.origin, photos, recipe_of(job), job.generation):
-            names.update(result.file for result in link.results)
+        names |= results_of(store, ledger, job)
     return frozenset(names)
 
 

@@ -26,9 +26,9 @@ LATER = datetime.now(UTC) + timedelta(days=40)
 ALL = Keep(timedelta(days=30), timedelta(days=30), timedelta(days=30))
 
 
-async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen") -> dict[str, bytes]:
+async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: int = 0) -> dict[str, bytes]:
     """A set that was made; its originals."""
-    files = bracket(2)
+    files = {name: content + b"\0" * seed for name, content in bracket(2).items()}
     studio.drop(ELM, folder, files)
     await studio.until_idle(shop.access())
     assert "done" in studio.states()
@@ -141,6 +141,28 @@ async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> No
     assert {"DSC0001.jpg", result.name, "kitchen.json"} == stay
     assert set(files_below(originals)) == {"DSC0001.jpg", "notes.txt"}
     assert files["DSC0001.jpg"] != b"edited"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda picture: picture.unlink(), "can't be read"),
+        (lambda picture: picture.write_bytes(picture.read_bytes()[:-9000]), "can't be read"),
+        (lambda picture: picture.write_bytes(bracket(1).popitem()[1]), "has changed"),
+    ],
+)
+async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
+    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+) -> None:
+    """Of the set in doubt alone."""
+    await done_set(studio, shop)
+    of_kitchen = set(files_below(studio.state / "results"))
+    await done_set(studio, shop, "hall", seed=7)
+    spoil(studio.done / ELM / "kitchen.jpg")
+    found = [due for due in await clean(studio) if due.kind is Kind.RESULT]
+    stay = {due.path.name: due.kept_because for due in found if due.kept_because}
+    assert len(found) == 2 and set(stay) == of_kitchen == set(files_below(studio.state / "results"))
+    assert all(f"the picture {ELM}/kitchen.jpg {why}" in reason for reason in stay.values())
 
 
 async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop) -> None:
