@@ -8,7 +8,7 @@ results of every set that isn't done, or whose pictures aren't in done/ as they 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -87,11 +87,13 @@ class Retention:
         that goes is gone when it is said. Raises LocalTrouble."""
         for job in await self._desk(self._store.in_states, [State.DONE]):
             done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
+            gone: set[Path] = set()
             if keep.originals is not None and done_at + keep.originals <= now:
                 async for due in self._originals(job, now, dry_run=dry_run):
+                    gone |= set() if due.kept_because else {due.path}
                     yield due
             if keep.receipts is not None and done_at + keep.receipts <= now:
-                async for due in self._receipt(job, keep, dry_run=dry_run):
+                async for due in self._receipt(job, keep, gone, dry_run=dry_run):
                     yield due
         if keep.results is not None:
             async for due in self._results((now - keep.results).timestamp(), dry_run=dry_run):
@@ -159,12 +161,14 @@ class Retention:
             await self._desk(self._store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
-    async def _receipt(self, job: Job, keep: Keep, *, dry_run: bool) -> AsyncIterator[Due]:
+    async def _receipt(self, job: Job, keep: Keep, gone: Set[Path], *, dry_run: bool) -> AsyncIterator[Due]:
+        """`gone` are the originals that went just now, or would have."""
         path = self._places.done / job.receipt
         if not job.receipt or not await asyncio.to_thread(path.is_file):
             return
         why = await asyncio.to_thread(unlike, path, job.receipt_sha256)
-        if not why and keep.originals is not None and not dry_run and await self._photos_there(job):
+        there = {photo for _, photo in await self._photos_there(job)} - gone
+        if not why and keep.originals is not None and there:
             why = "its originals are here still, and are never let go of without it"
         size_bytes = await asyncio.to_thread(lambda: path.stat().st_size)
         if not why and not dry_run:

@@ -73,6 +73,26 @@ async def test_a_dry_run_names_everything_and_touches_nothing(studio: Studio, sh
     assert kept(found) == {kind: {""} for kind in Kind}
 
 
+@pytest.mark.parametrize(
+    ("days", "spoil"),
+    [
+        (30, lambda done: None),
+        (50, lambda done: None),
+        (30, lambda done: (done / "kitchen.jpg").unlink()),
+        (30, lambda done: (done / "originals" / "kitchen" / "DSC0001.jpg").write_bytes(b"edited")),
+        (30, lambda done: (done / "receipts" / "kitchen.json").write_text("{}")),
+    ],
+)
+async def test_a_dry_run_says_exactly_what_the_next_run_does(
+    studio: Studio, shop: Shop, days: int, spoil: Callable[[Path], object]
+) -> None:
+    await done_set(studio, shop)
+    spoil(studio.done / ELM)
+    keep = Keep(timedelta(days=days), timedelta(days=30), timedelta(days=30))
+    told = [(due.path, due.kept_because) for due in await clean(studio, keep, dry_run=True)]
+    assert told == [(due.path, due.kept_because) for due in await clean(studio, keep)]
+
+
 async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
     found = await clean(studio)
