@@ -68,7 +68,7 @@ def show(seen: Overview) -> None:
         console.print(Text(told, style="yellow"))
     show_looking(seen, console)
     for notice in seen.notices:
-        console.print(Text(f"Left alone: {notice}", style="yellow"))
+        console.print(Text(notice, style="yellow"))
     if seen.lines:
         console.print(table(seen))
 

@@ -30,6 +30,7 @@ class Shoots:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.kept: dict[tuple[str, str], Kept] = {}
+        self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
 
     async def fresh(self, inbox: str, found: BracketSet) -> tuple[Photo, ...]:
         """The photos of the drop that are no job's and were not kept out before."""
@@ -51,6 +52,9 @@ class Shoots:
                 return told(found, shoot)
             # First, so that a crash in between never makes a picture of a photo that was kept out.
             await self._keep_out(inbox, found, shoot)
+            if shoot.notices:
+                names = frozenset(photo.path.name for photo in fresh)
+                self._told[inbox, found.project] = names, shoot.notices
             for new in await asyncio.to_thread(jobs_of, inbox, found, shoot, rulebook):
                 await self.engine.submit(new)
             logger.info("shoot_taken", project=found.project, sets=len(shoot.sets), kept_out=shoot.kept_out)
@@ -67,9 +71,12 @@ class Shoots:
         self.kept[inbox, found.project] = kept
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
-        """What is said of the photos kept out of that project's sets, as far as they are still `there`."""
+        """What is said of the photos of that project's sets, and of those kept out of them, as far as they
+        are still `there`."""
         kept = self.kept.get((inbox, project), {})
-        return [
+        names, told = self._told.get((inbox, project), (frozenset(), ()))
+        of_all = [f"About the photos in {project}: {text}" for text in told if names & there - kept.keys()]
+        return of_all + [
             f"Left alone in {project}: {reason} It stays there; move it away when you don't need it."
             for name, (_, reason) in sorted(kept.items())
             if name in there
@@ -95,9 +102,10 @@ def as_kept(content: object) -> Kept:
 
 def told(found: BracketSet, shoot: Shoot) -> str:
     """Why the drop is held, and what to do."""
+    notices = "".join(f"{notice} " for notice in shoot.notices)
     return (
-        f"{shoot.asks}. `hotfolder explain` shows its sets; `hotfolder approve` or a file named .ready in"
-        f" the folder {found.project} lets them be made as they are"
+        f"{shoot.asks}. {notices}`hotfolder explain` shows its sets; `hotfolder approve` or a file named"
+        f" .ready in the folder {found.project} lets them be made as they are"
     )
 
 
@@ -112,7 +120,9 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> 
     jobs = []
     for each in shoot.sets:
         room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
-        jobs.append(replace(new_job(inbox, room, rulebook), folder="", room=each.name))
+        new = new_job(inbox, room, rulebook)
+        recipe = new.recipe.model_copy(update={"notes": each.notes})
+        jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
     for refused in shoot.refused:
         files = tuple(
             NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in refused.photos

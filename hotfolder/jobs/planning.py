@@ -58,7 +58,7 @@ def differs(job: Job, decision: Decision) -> bool:
 
 def of_same_photos(recipe: Recipe, before: Recipe) -> Recipe:
     """The recipe with what not the rules but the photos say."""
-    return recipe.model_copy(update={"taken_on": before.taken_on})
+    return recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
 
 
 def take(session: Session, job: Job, decision: Decision, at: datetime) -> None:

@@ -84,8 +84,8 @@ class Receipt(Entry):
     """Everything about one finished job. Holds no key and no signed URL, and may be handed to anybody.
 
     `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
-    on what was asked for and could not be delivered. `originals` is None until the originals are filed, and
-    for a set whose originals went to failed/.
+    on what was asked for and could not be delivered, and on photos that lack something. `originals` is None
+    until the originals are filed, and for a set whose originals went to failed/.
     """
 
     schema_version: int = SCHEMA_VERSION

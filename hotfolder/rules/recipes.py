@@ -19,7 +19,8 @@ class Variant(BaseModel):
 
 class Recipe(BaseModel):
     """HDR options, an ordered list of operations, and how what comes of them is delivered. `merge` is False
-    for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown.
+    for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown;
+    `notes` are sentences on the photos for whoever reads the receipt.
     Where there are `variants`, each is a picture of its own, and `operations` is empty.
 
     Stored as JSON with its job: a job keeps the recipe that it started with.
@@ -33,6 +34,7 @@ class Recipe(BaseModel):
     variants: tuple[Variant, ...] = ()
     delivery: Delivery = Delivery()
     taken_on: str = ""
+    notes: tuple[str, ...] = ()
 
     def altered(self) -> tuple[Variant, ...]:
         """The altered pictures that are made: the variants, or the one without a name."""

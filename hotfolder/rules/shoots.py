@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.group import group, tells
 from hotfolder.rules.grouping.model import (
     Grouping,
     GroupingOptions,
@@ -34,12 +34,14 @@ class ShootRule:
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A set of a shoot under the name that it gets; `photos` by name."""
+    """A set of a shoot under the name that it gets; `photos` by name. `notes` are the shoot's notices that
+    are about these photos."""
 
     name: str
     photos: tuple[Photo, ...]
     evidence: tuple[str, ...]
     doubts: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,13 @@ def group_shoot(
         return tuple(by_name[name] for name in sorted(member.name for member in members))
 
     sets = tuple(
-        NamedSet(name, own(each.photos), each.evidence, each.doubts)
+        NamedSet(
+            name,
+            own(each.photos),
+            each.evidence,
+            each.doubts,
+            () if all(tells(photo) for photo in each.photos) else grouping.notices,
+        )
         for name, each in zip(names, grouping.sets, strict=False)
     )
     refused = tuple(

@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.pictures import bracket, jpeg
@@ -131,6 +132,7 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     async with studio.working(shop.access()):
         status = await comes_to(studio, held)
         assert "lack camera data" in held(status) and "set" in held(status)
+        assert 'under "Metadata", choose "All Metadata"' in held(status)
         if by_command:
             told = studio.call("approve", ELM)
             assert told.returncode == 0 and str(folder / ".ready") in told.stdout
@@ -187,6 +189,34 @@ async def test_sets_are_counted_off_and_named_as_the_route_says(
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (3, 3)
     assert set(originals(studio)) == {f"{Path(names[0]).stem}/{name}" for names in sets for name in names}
+
+
+async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    """On the page while the photos lie there, and for good with each set that was made of them."""
+    studio = with_route(make_studio(), "brackets: 5")
+    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    told = f"! About the photos in {ELM}: {EXPORT_WITH_CAMERA_DATA}"
+    page = studio.inbox / "STATUS.txt"
+
+    def on_page(_: object) -> bool:
+        return told in " ".join(page.read_text().split())
+
+    async with studio.working(shop.access()):
+        await comes_to(studio, lambda _: page.exists())
+        assert studio.call("pause").returncode == 0
+        studio.drop(ELM, "", {name: stripped(files[name]) for name in sets[0]})
+        await comes_to(studio, on_page)
+        assert studio.call("resume").returncode == 0
+        status = await studio.comes_to("done")
+        assert EXPORT_WITH_CAMERA_DATA in status["jobs"][0]["reason"]
+        await comes_to(studio, lambda _: not on_page(_))
+        studio.drop(ELM, "", {name: files[name] for name in sets[1]})
+        status = await studio.comes_to("done", "done")
+    assert [EXPORT_WITH_CAMERA_DATA in job["reason"] for job in status["jobs"]].count(True) == 1
+    notes = [json.loads(one.read_bytes())["notes"] for one in (studio.done / ELM / "receipts").iterdir()]
+    assert sorted(notes) == [[], [EXPORT_WITH_CAMERA_DATA]]
 
 
 async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(

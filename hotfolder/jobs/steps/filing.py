@@ -12,7 +12,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.proof import doubt_of_originals
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.moving import move_files
-from hotfolder.jobs.steps.receipting import left_out
+from hotfolder.jobs.steps.receipting import notes_on
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.outbox.archive import confirm_archive
@@ -40,7 +40,7 @@ async def file_originals(tools: Tools, job: Job) -> Job:
         folder = str(moved_to.relative_to(root))
     await tell_in_receipt(tools, job, files, folder, doubt)
     pictures = await tools.desk(tools.store.pictures, job.id)
-    reason = " ".join([*left_out(recipe_of(job), pictures), *([doubt] if doubt else [])])
+    reason = " ".join([*notes_on(recipe_of(job), pictures), *([doubt] if doubt else [])])
     job = await tools.desk(
         tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint=""
     )

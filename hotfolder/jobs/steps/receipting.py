@@ -69,13 +69,15 @@ def receipt_of(
         altered=tuple(
             dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
         ),
-        notes=tuple(left_out(recipe, pictures)),
+        notes=tuple(notes_on(recipe, pictures)),
         hotfolder_version=__version__,
     )
 
 
-def left_out(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
-    """A sentence for each rendition that was asked for and that some picture doesn't have."""
+def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
+    """What somebody should know: sentences on the photos, and one for each rendition that was asked for and
+    that some picture doesn't have."""
+    yield from recipe.notes
     whole = sum(not picture.rendition for picture in pictures)
     for name, wanted in recipe.delivery.renditions.items():
         missing = whole - sum(picture.rendition == name for picture in pictures)

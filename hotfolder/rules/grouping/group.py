@@ -33,8 +33,8 @@ USUAL = GroupingOptions()
 def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
     """Group a flat drop. The order of `photos` is of no account. Raises ValueError when two have one name."""
     own, kept_out = _own_photos(photos)
-    timed = [photo for photo in own if _tells(photo)]
-    silent = [photo for photo in own if not _tells(photo)]
+    timed = [photo for photo in own if tells(photo)]
+    silent = [photo for photo in own if not tells(photo)]
     doubts: list[str] = []
     if options.method is Method.AUTO:
         drafts = drafts_by_capture(timed, options)
@@ -73,7 +73,7 @@ def prove_more_than_one(photos: Sequence[GroupingPhoto], options: GroupingOption
     the set before or was taken with another setup. Time that passed proves nothing: people are interrupted.
     """
     own, _ = _own_photos(photos)
-    if not own or not all(_tells(photo) for photo in own):
+    if not own or not all(tells(photo) for photo in own):
         return None
     found = group(photos, replace(options, method=Method.AUTO))
     if found.refused or not found.sure or len(found.sets) < 2:
@@ -99,7 +99,8 @@ def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], l
     return sorted(kept, key=by_name), raws + copies
 
 
-def _tells(photo: GroupingPhoto) -> bool:
+def tells(photo: GroupingPhoto) -> bool:
+    """Whether the camera has recorded when it was taken, and for how long."""
     taken = shot(photo)
     return taken.started_seconds is not None and taken.exposure_seconds is not None
 
