@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hotfolder.cli.forecast import forecast
 from hotfolder.cli.problems import FAILED
-from hotfolder.cli.shoots import ShootAnswer, explain_shoot
+from hotfolder.cli.shoots import ShootAnswer, explain_shoot, room_answer
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
@@ -34,6 +34,7 @@ class Answer:
     remembered: int = 0
     problems: tuple[str, ...] = ()
     held: bool = False
+    kept_out: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         yield f"{self.folder}"
@@ -42,6 +43,7 @@ class Answer:
             if self.remembered:
                 left = self.explanation.paid_calls - self.remembered
                 yield f"  Bought before: {self.remembered} of the paid calls, so {left} would be paid now."
+        yield from (f"  Kept out of the merge: {reason}" for reason in self.kept_out)
         if self.held:
             yield "  Held: its route asks for a review; nothing is paid for before `hotfolder approve`."
         for problem in self.problems:
@@ -54,6 +56,7 @@ class Answer:
             **found,
             "remembered_calls": self.remembered,
             "held": self.held,
+            "kept_out": list(self.kept_out),
             "problems": list(self.problems),
         }
 
@@ -129,24 +132,36 @@ def shoot_by(
         return ShootAnswer(folder, None, problems=(*problems, sentence(error)))
 
 
-def answer(settings: Settings, folder: Path) -> Answer:
+def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
+    """What is said of a room's folder; as of a shoot where it holds several sets."""
     inbox = inbox_of(settings, folder)
     rulebook = rulebook_for(settings, inbox)
     problems: list[str] = []
     photos: dict[str, PictureFacts | None] = {}
-    for name in [file.name for file in photos_in(settings, folder)]:
+    seen: list[tuple[SeenFile, PictureFacts]] = []
+    for file in photos_in(settings, folder):
         try:
-            photos[name] = inspect(folder / name, limits=PictureLimits(settings.limits.photo_bytes))
+            facts = inspect(folder / file.name, limits=PictureLimits(settings.limits.photo_bytes))
         except BadJob as error:
-            photos[name] = None
+            photos[file.name] = None
             problems.append(sentence(error))
+        else:
+            photos[file.name] = facts
+            seen.append((file, facts))
+    kept_out: tuple[str, ...] = ()
     try:
+        if not problems:
+            several, room = room_answer(settings, rulebook, folder, seen)
+            if several is not None:
+                return several
+            kept_out = tuple(room.kept_out.values())
+            photos = {name: facts for name, facts in photos.items() if name not in room.kept_out}
         found = explanation(rulebook, folder, photos)
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
     held = asks_review(rulebook, folder.parent.name, folder.name)
-    return Answer(folder, found, remembered, tuple(problems), held)
+    return Answer(folder, found, remembered, tuple(problems), held, kept_out)
 
 
 def explanation(rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None]) -> Explanation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.cli.forecast import forecast
@@ -24,7 +24,7 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.nearest import printable
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import Photo
-from hotfolder.rules.shoots import NamedSet, Shoot, group_shoot
+from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class ShootAnswer:
     remembered: tuple[int, ...] = ()
     earlier: int = 0
     problems: tuple[str, ...] = ()
+    room: bool = False
 
     @property
     def paid_calls(self) -> int:
@@ -51,7 +52,8 @@ class ShootAnswer:
             yield f"  Waits for somebody to mend it: {problem}"
 
     def _shoot_lines(self, shoot: Shoot) -> Iterator[str]:
-        yield f"A whole shoot in one folder: {counted(len(shoot.sets), 'set')}, {self.paid_calls} paid calls"
+        what = "A room with more than one set" if self.room else "A whole shoot in one folder"
+        yield f"{what}: {counted(len(shoot.sets), 'set')}, {self.paid_calls} paid calls"
         if sum(self.remembered):
             left = self.paid_calls - sum(self.remembered)
             yield f"Bought before: {sum(self.remembered)} of the paid calls, so {left} would be paid now."
@@ -68,7 +70,8 @@ class ShootAnswer:
         yield ""
         for refused in shoot.refused:
             yield f"Would be refused: {printable(refused.name)}: {refused.reason} {refused.hint}"
-        yield from (f"Left in the inbox: {reason}" for reason in shoot.kept_out.values())
+        where = "Kept out of the merge" if self.room else "Left in the inbox"
+        yield from (f"{where}: {reason}" for reason in shoot.kept_out.values())
         yield from (f"Note: {notice}" for notice in shoot.notices)
         yield from (f"DOUBT about the whole: {doubt}" for doubt in shoot.doubts)
         if shoot.asks:
@@ -138,6 +141,27 @@ def explain_shoot(
         for each, room in zip(shoot.sets, rooms, strict=True)
     )
     return ShootAnswer(folder, shoot, rooms, remembered, len(seen) - len(photos), problems)
+
+
+def room_answer(
+    settings: Settings, rulebook: Rulebook, folder: Path, seen: list[tuple[SeenFile, PictureFacts]]
+) -> tuple[ShootAnswer | None, Shoot]:
+    """How a room's folder is grouped; with what is said of it where it holds several sets. Raises
+    RuleRefused."""
+    photos = [photo_of(folder, *one) for one in seen]
+    found = group_folder(rulebook, folder.parent.name, folder.name, photos)
+    if len(found.sets) < 2:
+        return None, found
+    rooms = []
+    for each in found.sets:
+        decided = plan(rulebook, folder.parent.name, folder.name, len(each.photos))
+        sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos}
+        rooms.append(explain_plan(replace(decided, room=each.name), sent))
+    remembered = tuple(
+        forecast(settings, room, [photo.sha256 for photo in each.photos])
+        for each, room in zip(found.sets, rooms, strict=True)
+    )
+    return ShootAnswer(folder, found, tuple(rooms), remembered, room=True), found
 
 
 def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:

@@ -56,7 +56,7 @@ class Early:
         """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
         raises for what may go wrong."""
         place = (inbox, arriving.project, arriving.folder)
-        if self.engine.claims.names(*place):
+        if self.engine.tools.claims.names(*place):
             return  # those photos came after their set's job, and may be held
         now = self.tools.clock.monotonic()
         photos = [
@@ -124,7 +124,7 @@ class Early:
     def _forget_stale(self, now: float) -> None:
         self._heard_at = {place: at for place, at in self._heard_at.items() if place in self.tools.early}
         for place, heard_at in self._heard_at.items():
-            if now - heard_at > FORGET_SECONDS and not self.engine.claims.names(*place):
+            if now - heard_at > FORGET_SECONDS and not self.engine.tools.claims.names(*place):
                 self._drop(place)
 
 

@@ -11,14 +11,15 @@ import structlog
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.memo import Memo
-from hotfolder.daemon.newjobs import new_job, refused_by_inbox
-from hotfolder.daemon.shoots import Shoots
+from hotfolder.daemon.newjobs import refused_by_inbox
+from hotfolder.daemon.shoots import Shoots, jobs_of_room
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
+from hotfolder.rules.grouping.habits import uncopied
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet, Photo
@@ -97,6 +98,11 @@ class Intake:
             return self._hold(place, why)
         if not found.folder:
             return await self._accept_shoot(place, found)
+        await self._accept_room(place, found)
+
+    async def _accept_room(self, place: Place, found: BracketSet) -> None:
+        tools = self.engine.tools
+        rulebook = self.rulebook(place[0])
         earlier = await tools.desk(tools.store.latest_of_folder, *place)
         if earlier is not None:
             files = await tools.desk(tools.store.files, earlier.id)
@@ -105,9 +111,13 @@ class Intake:
             why = straggler(found, earlier, [file for file in files if file.role == FileRole.PHOTO], paid_for)
             if why:
                 return self._hold(place, why)
-        if not found.approved and asks_review(self.rulebook(inbox), found.project, found.folder):
+        if not found.approved and asks_review(rulebook, found.project, found.folder):
             return self._hold(place, TO_REVIEW)
-        await self.engine.submit(await asyncio.to_thread(new_job, inbox, found, self.rulebook(inbox)))
+        given = await tools.desk(tools.store.rooms, place[0], found.project)
+        for new in await asyncio.to_thread(jobs_of_room, place[0], found, given, rulebook):
+            for note in new.notes:
+                logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
+            await self.engine.submit(new)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         tools = self.engine.tools
@@ -192,6 +202,7 @@ def straggler(found: BracketSet, earlier: Job, earlier_photos: Sequence[JobFile]
 def whole_again(found: BracketSet, earlier_photos: Sequence[JobFile]) -> bool:
     """Whether all photos of the earlier set came too, as they were or exported anew under their names."""
     names = {photo.path.name for photo in found.photos}
+    names |= {uncopied(name) for name in names}
     hashes = {photo.sha256 for photo in found.photos}
     return all(file.name in names or file.sha256 in hashes for file in earlier_photos)
 

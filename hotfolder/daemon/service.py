@@ -207,7 +207,7 @@ class Daemon:
             known_place=met_at,
             lock=self.inbox_locks[name],
             rule_for=partial(self.intake.settle_rule, name),
-            claimed=partial(self.engine.claims.names, name),
+            claimed=partial(self.engine.tools.claims.names, name),
             tell=partial(self.early.see, name),
             settings=inbox_settings(self.settings),
             decoder=self.decoder,

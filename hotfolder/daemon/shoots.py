@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
-from hotfolder.rules.shoots import Shoot, group_shoot
+from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder, group_shoot
 
 logger = log.get("shoots")
 
@@ -39,7 +39,7 @@ class Shoots:
         there = {photo.path.name: photo.identity for photo in found.photos}
         kept = {name: one for name, one in read.items() if there.get(name) == one[0]}
         self.kept[inbox, found.project] = kept
-        taken = self.engine.claims.names(inbox, found.project, "")
+        taken = self.engine.tools.claims.names(inbox, found.project, "")
         return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
 
     async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
@@ -140,6 +140,27 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> 
                 hint=refused.hint,
             )
         )
+    return jobs
+
+
+def jobs_of_room(inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook) -> list[NewJob]:
+    """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
+    frame with flash, travels with the first of them, whose story says why."""
+    room = group_folder(rulebook, found.project, found.folder, found.photos, given)
+    if len(room.sets) + len(room.refused) == 1 and not room.kept_out:
+        return [new_job(inbox, found, rulebook)]
+    left = {path.name: path for path in found.companions}
+    aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
+    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
+    jobs = []
+    for each in parts:
+        beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])
+        paths = tuple(left.pop(name) for name in beside)
+        part = replace(found, photos=each.photos, companions=paths)
+        jobs.append(replace(new_job(inbox, part, rulebook), room=each.name))
+    rest = companions((*left.values(), *aside))
+    notes = tuple(room.kept_out.values())
+    jobs[0] = replace(jobs[0], files=jobs[0].files + rest, notes=notes)
     return jobs
 
 

@@ -15,7 +15,6 @@ from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, Out
 from hotfolder.jobs.allowance import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.claims import Claims
 from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.newjobs import NewJob
@@ -23,7 +22,7 @@ from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.tables import HOLDING, CallState, Job
-from hotfolder.jobs.tools import Tools
+from hotfolder.jobs.tools import Tools, place_of
 from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.faults import TROUBLES
@@ -83,7 +82,6 @@ class Engine:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._inbox_of: dict[str, str] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
-        self.claims = Claims()
         self._work = asyncio.Event()
         self._held_back = False
         self.stuck_since: dict[str, float] = {}
@@ -120,7 +118,7 @@ class Engine:
         return job
 
     def _take(self, job: Job, names: frozenset[str]) -> None:
-        self.claims.take(job, names)
+        self.tools.claims.take(place_of(job), job.id, names)
         self._waiting[job.id] = job
         self._work.set()
 
@@ -242,7 +240,7 @@ class Engine:
                 self.tools.known_files.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
-                self.claims.let_go(job)
+                self.tools.claims.let_go(place_of(job), job.id)
                 self.tools.darkroom.release(job.id)
                 logger.info("job_ended", state=job.state, reason=job.reason)
                 self.ended(job)

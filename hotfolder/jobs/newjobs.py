@@ -22,7 +22,8 @@ class NewFile:
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What the store needs to know of a job. A `reason` makes it a refused one from the start."""
+    """What the store needs to know of a job. A `reason` makes it a refused one from the start; `notes` are
+    told in its story."""
 
     inbox: str
     project: str
@@ -36,6 +37,7 @@ class NewJob:
     middle: str = ""
     reason: str = ""
     hint: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def scope_of(new: NewJob, origin: str) -> str:

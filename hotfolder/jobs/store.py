@@ -75,7 +75,8 @@ class Store:
             session.add_all(
                 job_file(job.id, position, file, new.middle) for position, file in enumerate(new.files)
             )
-            session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=new.reason))
+            text = " ".join(filter(None, (new.reason, *new.notes)))
+            session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=text))
         return job
 
     @staticmethod

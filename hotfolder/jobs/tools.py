@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
+from hotfolder.jobs.claims import Claims
 from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.desk import Desk
@@ -37,8 +38,9 @@ from hotfolder.stager.throttle import Throttle
 if TYPE_CHECKING:
     from hotfolder.jobs.groups import OpenGroup
 
-Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity]], None]
-"""Takes inbox, project, folder and the photos by name; raises SetChanged unless exactly they are there."""
+Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity], Collection[str]], None]
+"""Takes inbox, project, folder, the photos by name, and names that are of no account; raises SetChanged
+unless exactly those photos are there."""
 
 
 ConfirmInbox = Callable[[Path], None]
@@ -144,6 +146,7 @@ class Tools:
     throttle: Throttle
     hours: Hours = ()
     counts: Counts = field(default_factory=Uncounted)
+    claims: Claims = field(default_factory=Claims)
     locks: KeyLocks = field(default_factory=KeyLocks)
     paying: set[asyncio.Task[None]] = field(default_factory=set)
     downloading: dict[str, Asking] = field(default_factory=dict)
@@ -169,7 +172,8 @@ class Tools:
         """The last look at the photos before money is spent. Raises SetChanged."""
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
         inbox = self.places.inbox(job)
-        await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected)
+        others = self.claims.names(*place_of(job)) - expected.keys()
+        await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected, others)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from hotfolder.rules.grouping.group import group, tells
+from hotfolder.rules.grouping.group import group, group_room, tells
 from hotfolder.rules.grouping.model import (
     Grouping,
     GroupingOptions,
@@ -119,6 +119,42 @@ def group_shoot(
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
     asks = _asks(review, grouping, sets)
     return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, asks)
+
+
+def group_folder(
+    rulebook: Rulebook, project: str, folder: str, photos: Sequence[Photo], given: Collection[str] = ()
+) -> Shoot:
+    """Group the photos of a room's folder, one or more: one set under the room's own name, unless the capture
+    data prove that there are several, or there are too many and the rules let them be split. No person is
+    asked. `given` are the names of the project's earlier sets."""
+    over_seven = next(
+        (
+            route.over_seven
+            for route in matching_by_name(rulebook, project, folder)
+            if route.over_seven is not None
+        ),
+        OverSeven.REFUSE,
+    )
+    by_name = {photo.path.name: photo for photo in photos}
+    grouping = group_room([_as_grouped(photo) for photo in photos], GroupingOptions(over_seven=over_seven))
+    room = split_name(folder).name or folder
+    number = len(grouping.sets) + len(grouping.refused)
+    names = (room,) if number == 1 else name_sets(grouping, NameScheme.NUMBERED, room, given)
+    sets = tuple(
+        NamedSet(
+            name,
+            tuple(by_name[one] for one in sorted(member.name for member in each.photos)),
+            each.evidence,
+            each.doubts,
+        )
+        for name, each in zip(names, grouping.sets, strict=False)
+    )
+    refused = tuple(
+        _refusal(name, tuple(by_name[member.name] for member in each.photos), each)
+        for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
+    )
+    kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
+    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, "")
 
 
 def _refusal(name: str, photos: tuple[Photo, ...], refused: RefusedSet) -> NamedRefusal:

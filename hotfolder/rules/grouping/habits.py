@@ -14,6 +14,12 @@ from hotfolder.rules.grouping.model import GroupingPhoto, KeptOut
 _COPY_MARK = re.compile(r"(?:-\d{1,2}|\s*\(\d{1,3}\)|\s-?\s?copy(?:\s\d{1,3})?)\Z", re.IGNORECASE)
 
 
+def uncopied(name: str) -> str:
+    """The file's name without what Lightroom, Finder and Explorer add to that of a second export."""
+    path = PurePath(name)
+    return _COPY_MARK.sub("", path.stem) + path.suffix
+
+
 def without_raw_twins(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
     """Drop RAW files that lie beside a picture of the same name: the photographer has developed that one."""
     developed = {_stem(photo): photo for photo in photos if not photo.is_raw}

@@ -1,0 +1,67 @@
+"""A room's folder that holds more than one set, or photos that no merge may have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.daemon.test_flat import shoot
+from tests.support.pictures import bracket, jpeg
+from tests.support.studio import MERGE, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+
+
+async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    studio.drop(ELM, "kitchen", files)
+    explained = studio.call("explain", str(studio.inbox / ELM / "kitchen")).stdout
+    assert "A room with more than one set: 2 sets, 2 paid calls" in explained
+    await studio.until_idle(shop.access())
+    assert {"kitchen-01.jpg", "kitchen-02.jpg"} <= files_below(studio.done / ELM).keys()
+    assert shop.bought(MERGE) == 2
+    filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
+    assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
+    assert studio.states() == ["done", "done"]
+
+
+async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with_its_set(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, flash = shoot(tmp_path / "roll", rooms=2, flash=True)
+    room = {name: files[name] for name in (*sets[1], *flash)}
+    studio.drop(ELM, "kitchen", room)
+    explained = studio.call("explain", str(studio.inbox / ELM / "kitchen")).stdout
+    assert f"Photos   {len(sets[1])}" in explained and f"The flash fired for {flash[0]}" in explained
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done"], 1)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == room
+    [job] = studio.status()["jobs"]
+    assert f"The flash fired for {flash[0]}" in studio.call("logs", job["job"]).stdout
+
+
+@pytest.mark.parametrize("copies", [("DSC0001", "DSC0002", "DSC0003"), ("DSC0002",)])
+async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
+    studio: Studio, shop: Shop, copies: tuple[str, ...]
+) -> None:
+    photos = bracket()
+    room = {**photos, **{f"{name}-2.jpg": photos[f"{name}.jpg"] for name in copies}}
+    studio.drop(ELM, "kitchen", room)
+    studio.drop(ELM, "bath", photos)
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done", "done"], 1)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == room
+
+
+async def test_a_whole_re_export_beside_nothing_is_a_new_revision(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    folder = studio.drop(ELM, "kitchen", photos)
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        for name in photos:
+            (folder / name.replace(".jpg", "-2.jpg")).write_bytes(jpeg())
+        await studio.comes_to("done", "done")
+    assert shop.bought(MERGE) == 2
