@@ -7,8 +7,11 @@ import os
 from pathlib import Path
 
 from hotfolder.cli.comparing import compare
+from hotfolder.config.keys import load_key
 from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
+from hotfolder.config.settings import Settings
+from hotfolder.errors import ConfigurationError
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> int:
@@ -25,6 +28,16 @@ def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> 
         print(f"  inbox   {settings.inbox_folder(inbox)}")
     for name in ("done", "failed", "state"):
         print(f"  {name:<7} {getattr(settings, f'{name}_folder')}")
+    print(f"  key     {key_standing(settings)}")
     if against_inbox:
         print("\n".join(compare(settings).lines()))
     return 0
+
+
+def key_standing(settings: Settings) -> str:
+    """Whether there is an API key. None is no error here: settings are checked on other machines, too."""
+    try:
+        load_key(settings, os.environ)
+    except ConfigurationError as error:
+        return f"{error.message} {error.hint}"
+    return "is there"

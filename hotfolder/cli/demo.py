@@ -20,7 +20,7 @@ from hotfolder.cli.problems import FAILED
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome
-from hotfolder.demo.workspace import Workspace, drop_own_photos, make_workspace
+from hotfolder.demo.workspace import OwnSet, Workspace, drop_own_photos, make_workspace, sets_in
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import FileRole
@@ -41,9 +41,10 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
         raise UsageError(str(error)) from None
     console = Console(highlight=False)
     began = time.monotonic()
+    own = sets_in(photos) if photos is not None else []
     workspace = make_workspace(target)
     console.print(f"Workspace: [bold]{workspace.folder}[/bold]  (no key, no network, no cost)")
-    drop(workspace, photos, tag, console)
+    drop(workspace, own, tag, console)
     with workspace.log.open("w", encoding="utf-8") as stream:
         log.configure(stream=stream, json=False)
         with Embedding(workspace.folder / "state" / "sandbox") as embedding:
@@ -52,11 +53,12 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
     return tell(workspace, console, outcome, lines, rows, time.monotonic() - began)
 
 
-def drop(workspace: Workspace, photos: Path | None, tag: str, console: Console) -> None:
+def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console) -> None:
     """Put brackets into the inbox: the user's own, or rendered ones."""
-    if photos is not None:
-        number = drop_own_photos(photos, tag, workspace.inbox)
-        console.print(f"Dropped {number} folder{'s' if number != 1 else ''} of your photos into the inbox.")
+    if own:
+        drop_own_photos(own, tag, workspace.inbox)
+        plural = "s" if len(own) != 1 else ""
+        console.print(f"Dropped {len(own)} folder{plural} of your photos into the inbox.")
         return
     from hotfolder.demo.scenes import render_scenes
 

@@ -92,6 +92,8 @@ def _read_text(path: Path) -> str:
         return refusal([Problem(Place(str(path)), message)])
 
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for, for ever
+            raise refuse("this is no file; config.example.yaml shows what goes into one")
         with path.open("rb") as stream:
             content = stream.read(LARGEST_FILE_BYTES + 1)
     except FileNotFoundError:

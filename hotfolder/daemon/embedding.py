@@ -13,6 +13,7 @@ from hotfolder import log
 from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.service import SANDBOX, ApiAccess
 from hotfolder.errors import UsageError
+from hotfolder.outbox.faults import make_our_folder
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
@@ -33,10 +34,10 @@ class Embedding:
 
     def __enter__(self) -> Self:
         state = self.data.parent
-        state.mkdir(mode=0o750, parents=True, exist_ok=True)
+        make_our_folder(state, mode=0o750)
         # Two sandboxes on one folder would sell the same pictures under two addresses.
         StateLock(state).release()
-        self.data.mkdir(exist_ok=True)
+        make_our_folder(self.data)
         try:
             self._start(self._known_ports())
         except SandboxError as error:

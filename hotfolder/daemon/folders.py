@@ -14,7 +14,7 @@ from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.faults import local_trouble, make_our_folder
 from hotfolder.outbox.outlets import Outlet, Outlets, whereabouts_from
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
@@ -46,7 +46,7 @@ def make_folders(places: Places) -> list[Path]:
     troubles = []
     for inbox in places.inboxes.values():
         try:
-            at_once(inbox, partial(_make_inbox, inbox), START_SECONDS)
+            at_once(inbox, partial(make_our_folder, inbox), START_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -55,17 +55,10 @@ def make_folders(places: Places) -> list[Path]:
             troubles.append(error)
     if len(troubles) == len(places.inboxes):
         raise troubles[0]
-    with local_trouble(places.state):
-        places.state.mkdir(mode=0o750, parents=True, exist_ok=True)
-        places.results.mkdir(exist_ok=True)
-        places.work.mkdir(exist_ok=True)
-        places.developed.mkdir(exist_ok=True)
+    make_our_folder(places.state, mode=0o750)
+    for own in (places.results, places.work, places.developed):
+        make_our_folder(own)
     return reached
-
-
-def _make_inbox(inbox: Path) -> None:
-    with local_trouble(inbox):
-        inbox.mkdir(parents=True, exist_ok=True)
 
 
 def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotfolder.errors import UsageError
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 PROJECT = "my photos"
 
 SETTINGS = """\
@@ -65,11 +65,12 @@ def make_workspace(target: Path) -> Workspace:
     return workspace
 
 
-def drop_own_photos(source: Path, tag: str, inbox: Path) -> int:
-    """Copy a folder of brackets, or each folder of brackets in it, into the inbox; returns how many sets.
+OwnSet = tuple[Path, Sequence[Path]]
+"""A folder of brackets, and the photos in it."""
 
-    Folders that have no tag get `tag`, unless it is empty. Raises UsageError when there are no photos.
-    """
+
+def sets_in(source: Path) -> list[OwnSet]:
+    """The folder, if it holds brackets, and each folder in it that does. Raises UsageError when none does."""
     if not source.is_dir():
         raise UsageError(
             f"{source} is not a folder", hint="Give the folder that holds the brackets of a room."
@@ -78,16 +79,20 @@ def drop_own_photos(source: Path, tag: str, inbox: Path) -> int:
     sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
     if not sets:
         raise UsageError(
-            f"there are no JPEG or PNG photos in {source}, nor in its folders",
+            f"there are no JPEG, PNG or TIFF photos in {source}, nor in its folders",
             hint="Give a folder that holds the 1 to 7 exposures of one room, or a folder of such folders.",
         )
+    return sets
+
+
+def drop_own_photos(sets: Sequence[OwnSet], tag: str, inbox: Path) -> None:
+    """Copy brackets into the inbox. Folders that have no tag get `tag`, unless it is empty."""
     for folder, photos in sets:
         name = folder.resolve().name
         target = inbox / PROJECT / (name if "__" in name or not tag else f"{name}__{tag}")
         target.mkdir(parents=True)
         for photo in photos:
             shutil.copy2(photo, target / photo.name)
-    return len(sets)
 
 
 def photos_in(folder: Path) -> Sequence[Path]:

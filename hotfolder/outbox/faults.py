@@ -34,6 +34,21 @@ TROUBLES = {
 }
 
 
+def make_our_folder(path: Path, *, mode: int = 0o777) -> None:
+    """Make a folder of our own, with those above it, where it is missing. Raises LocalTrouble whatever is
+    wrong with the place."""
+    try:
+        with local_trouble(path):
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except FileExistsError:
+        what, hint = TROUBLES[errno.ENOTDIR]
+        raise LocalTrouble(f"{shown(path)}: {what}", hint=hint) from None
+    except OSError as error:
+        raise LocalTrouble(
+            f"{shown(path)}: the folder can't be made: {error.strerror}", hint="Name another place for it."
+        ) from None
+
+
 class TargetTaken(LocalTrouble):
     """Another file already has the name that an original was to be moved to. Nothing was touched."""
 

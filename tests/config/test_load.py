@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,6 +213,12 @@ def test_names_with_an_underscore_in_front_are_unknown_too(
 ) -> None:
     """What pydantic-settings takes as an option of its own is no setting of ours."""
     assert problems_of(f"root: .\n{name}: x\n")[0].startswith(f'config.yaml:2:1: unknown setting "{name}"')
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.yaml")
+    with pytest.raises(ConfigurationError, match="this is no file"):
+        load(tmp_path / "config.yaml", {})
 
 
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:

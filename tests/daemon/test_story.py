@@ -44,7 +44,10 @@ async def test_a_jobs_story_is_in_order_and_marks_what_was_paid(studio: Studio, 
     times = [entry["at"] for entry in told["entries"]]
     assert times == sorted(times)
     kinds = [entry["what"] for entry in told["entries"]]
-    assert kinds == ["state"] * 3 + ["call", "answer", "state"] * 2 + ["state"] * 2
+    # Whose photos all went up while they arrived has nothing left to upload.
+    begun = kinds.index("call")
+    assert kinds[:begun] in (["state"] * 2, ["state"] * 3)
+    assert kinds[begun:] == ["call", "answer", "state"] * 2 + ["state"] * 2
     assert len(told["pictures"]) == 2 and len(told["photos"]) == 3
 
 
