@@ -28,7 +28,7 @@ from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.sandbox.embedded import missing_extra
 from hotfolder.sandbox.settings import SandboxError
-from hotfolder.service.overview import WORDS, Line, overview
+from hotfolder.service.overview import Line, overview
 
 REFRESH_SECONDS = 0.25
 
@@ -101,7 +101,7 @@ def progress(lines: Sequence[Line]) -> Table:
     for line in lines:
         over = line.state in (State.DONE, State.FAILED, State.NEEDS_ATTENTION)
         mark = Text("✓", style="green") if line.state == State.DONE else Text("✗", style="red")
-        words = Text(WORDS.get(line.state, line.state), style="dim")
+        words = Text(line.words, style="dim")
         drawn.add_row(mark if over else Spinner("dots"), Text(line.project), Text(line.folder), words)
     return drawn
 
@@ -146,7 +146,7 @@ def tell(
         if line.state == State.DONE:
             console.print(Text(f"✓ {line.project} / {line.folder}", style="green"))
         else:
-            console.print(Text(f"✗ {line.project} / {line.folder}: {line.reason} {line.hint}", style="red"))
+            console.print(Text(f"✗ {line.project} / {line.folder}: {line.told}", style="red"))
     console.print(f"\nFinished in {seconds:.0f} s:")
     for _, _, results in rows:
         for _, path in results:

@@ -14,7 +14,7 @@ from hotfolder.jobs.database import read_store
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
 from hotfolder.rules.nearest import printable
-from hotfolder.service.overview import WORDS
+from hotfolder.service.overview import WORDS, with_hint
 from hotfolder.service.story import Story, story
 
 
@@ -48,7 +48,7 @@ def lines(told: Story, zone: tzinfo | None = None) -> Iterator[str]:
         yield printable(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
     yield ""
     if job.reason:
-        yield printable(f"Why: {job.reason} {job.hint}".rstrip())
+        yield printable(f"Why: {with_hint(job.reason, job.hint)}")
     if job.charged:
         yield printable(job.charged)
     for picture in told.pictures:

@@ -16,7 +16,7 @@ from hotfolder.daemon.lock import holder_of
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.service.overview import MOST_FINISHED, SETTLING, WORDS, Overview, overview
+from hotfolder.service.overview import MOST_FINISHED, SETTLING, Overview, overview
 
 MOST_ROWS = 40
 COLOURS = {
@@ -49,7 +49,7 @@ def status(config: Path, *, as_json: bool) -> int:
 def show(seen: Overview) -> None:
     console = Console(highlight=False)
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
-    counts = ", ".join(f"{number} {WORDS.get(state, state)}" for state, number in seen.counts.items())
+    counts = ", ".join(seen.count_words())
     console.print(Text(f"hotfolder is {running}. {counts or 'No sets yet'}."))
     if seen.trouble:
         console.print(Text(f"Paused: {seen.trouble} {seen.trouble_hint}", style="yellow"))
@@ -89,9 +89,8 @@ def table(seen: Overview) -> Table:
     for heading in ("job", "project", "room", "state", "reason"):
         drawn.add_column(heading, overflow="fold")
     for line in seen.lines[-MOST_ROWS:]:
-        words = WORDS.get(line.state, line.state)
-        told = f"{words} ({line.priority} priority)" if line.priority in ("high", "low") else words
-        reason = " ".join(filter(None, ("" if line.reason == words else line.reason, line.hint)))
-        cells = (line.job or "-", line.project, line.room, told, reason)
+        high_or_low = line.priority in ("high", "low")
+        words = f"{line.words} ({line.priority} priority)" if high_or_low else line.words
+        cells = (line.job or "-", line.project, line.room, words, line.told)
         drawn.add_row(*(Text(cell) for cell in cells), style=COLOURS.get(line.state, ""))
     return drawn

@@ -26,7 +26,7 @@ from hotfolder.outbox.outlets import Outlets
 from hotfolder.outbox.status import StatusLine, status_text
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
-from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, WORDS, Line, Overview, overview
+from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, Line, Overview, overview
 
 logger = log.get("reporter")
 
@@ -212,5 +212,5 @@ def page(seen: Overview, inbox: str) -> str:
 
 
 def status_line(line: Line) -> StatusLine:
-    words = WORDS[line.state]
-    return StatusLine(line.project, line.room, words, "" if line.reason == words else line.reason, line.hint)
+    reason = "" if line.reason == line.words else line.reason
+    return StatusLine(line.project, line.room, line.words, reason, line.hint)

@@ -11,7 +11,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.outbox.names import safe_name
 from hotfolder.service.alarms import Ailment, Alarms, Told
 from hotfolder.service.notices import Happening, Kind, Memory
-from hotfolder.service.overview import SETTLING, Line, Overview
+from hotfolder.service.overview import SETTLING, Line, Overview, with_hint
 
 MIB = 1024 * 1024
 DISK_WELL = 1.2
@@ -95,7 +95,7 @@ class Watcher:
         if line.state == State.DONE:
             return []
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
-        return [Happening(kind, f"{line.project} / {line.room}: {line.reason} {line.hint}".strip())]
+        return [Happening(kind, f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}")]
 
     def look(self, facts: Facts, now: float) -> list[Happening]:
         """What has become worth telling since the last look."""

@@ -32,6 +32,7 @@ WORDS: Mapping[str, str] = {
     State.HALTING: "going to failed, and needs a person",
     State.NEEDS_ATTENTION: "needs a person",
 }
+HELD_WORDS = "held"
 MOST_FINISHED = 1000
 ENDED = (State.DONE, *NEEDS_PERSON)
 
@@ -55,6 +56,16 @@ class Line:
     updated_at: str = ""
     priority: str = ""
     held: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its state in plain words."""
+        return HELD_WORDS if self.held else WORDS.get(self.state, self.state)
+
+    @property
+    def told(self) -> str:
+        """Reason and hint, where they say more than its state does."""
+        return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +108,16 @@ class Overview:
             "notices": list(self.notices),
             "daemon": {"running": self.pid is not None, "pid": self.pid},
         }
+
+    def count_words(self) -> Iterator[str]:
+        """How many sets are in which state, such as "3 done"."""
+        held = sum(line.held for line in self.lines)
+        for state, number in self.counts.items():
+            number -= held if state == SETTLING else 0
+            if number:
+                yield f"{number} {WORDS.get(state, state)}"
+        if held:
+            yield f"{held} {HELD_WORDS}"
 
     def in_states(self, states: Sequence[str]) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.state in states)
@@ -172,6 +193,14 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         updated_at=job.updated_at,
         priority=Priority(job.priority).name.lower(),
     )
+
+
+def with_hint(reason: str, hint: str) -> str:
+    """Both in one line. A reason that ends in other people's words may lack its full stop."""
+    reason = reason.strip()
+    if reason and hint and not reason.endswith((".", "!", "?")):
+        reason += "."
+    return f"{reason} {hint}".strip()
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

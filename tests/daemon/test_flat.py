@@ -113,6 +113,7 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
         async with studio.working(shop.access()):
             status = await comes_to(studio, lambda status: flash[0] in " ".join(status["notices"]))
             assert "flash" in " ".join(status["notices"])
+            await comes_to(studio, lambda _: studio.call("status").stdout.count("Left alone") == 1)
     assert shop.bought() == 3
 
 
@@ -126,13 +127,16 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
 ) -> None:
     """Nothing is paid before `.ready` or `hotfolder approve`; after it, all is made, and `.ready` is gone."""
     files = doubtful(tmp_path)
-    folder = studio.drop(ELM, "", files)
+    folder, page = studio.drop(ELM, "", files), studio.inbox / "STATUS.txt"
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (0, 0)
     async with studio.working(shop.access()):
         status = await comes_to(studio, held)
         assert "lack camera data" in held(status) and "set" in held(status)
         assert 'under "Metadata", choose "All Metadata"' in held(status)
+        shown = studio.call("status").stdout
+        assert " 1 held." in shown and "still arriving" not in shown
+        await comes_to(studio, lambda _: "(the whole shoot): held" in page.read_text())
         if by_command:
             told = studio.call("approve", ELM)
             assert told.returncode == 0 and str(folder / ".ready") in told.stdout

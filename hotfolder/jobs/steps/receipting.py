@@ -82,5 +82,6 @@ def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
     for name, wanted in recipe.delivery.renditions.items():
         missing = whole - sum(picture.rendition == name for picture in pictures)
         if missing:
-            limit = f"; it must have {wanted}" if wanted.max_bytes else ""
-            yield f'The rendition "{name}" of {missing} of {whole} pictures could not be made{limit}.'
+            of_all = f"{missing} of {whole} pictures" if whole > 1 else "the picture"
+            most = f": its file may have at most {wanted.max_bytes / 10**6:g} MB" if wanted.max_bytes else ""
+            yield f'The rendition "{name}" of {of_all} could not be made{most}.'
