@@ -11,10 +11,12 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resi
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
 from hotfolder.sandbox.imaging.masks import to_lab
 from hotfolder.sandbox.imaging.sky import Sky, find_sky
-from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
+from hotfolder.sandbox.imaging.windows import Bits, Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
+DARK_LIGHTNESS, GRAY_CHROMA = 60.0, 12.0
+"""Of glass by day, in CIELAB."""
 LAMPLIGHT = np.array([1.0, 0.75, 0.38], np.float32)
 
 
@@ -84,13 +86,29 @@ def lit_windows(pixels: Picture) -> Plane:
     Dark glass in upright frames, 0 to 1.
     """
     small = at_search_size(pixels)
-    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    panes = [pane for pane in find_panes(small) if pane_area(pane) < 0.03 * lightness.size]
-    # Glass is gray; doors and bricks have a colour, and frames are white.
-    glass = fill(panes, lightness.shape) & (lightness < 52) & (np.hypot(green_red, blue_yellow) < 12)
+    lab = to_lab(small)
+    size = lab.shape[:2]
+    glass = np.zeros(size, bool)
+    for pane in find_panes(small):
+        if pane_area(pane) < 0.03 * lab[:, :, 0].size:
+            glass |= glass_in(lab, fill([pane], size))
     whole = cv2.morphologyEx(glass.astype(np.uint8), cv2.MORPH_OPEN, np.ones((6, 6), np.uint8))
     glow = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), 1.2)
     return resize(np.asarray(glow, np.float32), (pixels.shape[0], pixels.shape[1]))
+
+
+def glass_in(lab: Plane, pane: Bits) -> Bits:
+    """The dark glass of one window, frames and curtains aside; nothing of what only has a window's outline.
+
+    Judged as a whole: one colour that is gray enough. Doors and bricks have a colour, and frames are white.
+    """
+    dark = pane & (lab[:, :, 0] < DARK_LIGHTNESS)
+    hues = lab[:, :, 1:]
+    gray = dark & (np.hypot(hues[:, :, 0], hues[:, :, 1]) < GRAY_CHROMA)
+    if gray.sum() < 0.4 * dark.sum() or not gray.any():
+        return np.zeros_like(pane)
+    away = hues - np.median(hues[gray], axis=0)
+    return np.asarray(dark & (np.hypot(away[:, :, 0], away[:, :, 1]) < 0.75 * GRAY_CHROMA))
 
 
 def pane_area(pane: Corners) -> float:
