@@ -187,15 +187,19 @@ def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
 def straggler(found: BracketSet, earlier: Job, earlier_photos: Sequence[JobFile], paid_for: bool) -> str:
     """Why `found` must not be paid for by itself, as the rest of `earlier`'s set; "" when it may."""
     names = ", ".join(photo.path.name for photo in found.photos[:3])
+    one = len(found.photos) == 1
     if State(earlier.state) in ACTIVE:
-        return f"{names} came while the rest of its set is being worked on; it waits for that to end"
+        waits = "it waits" if one else "they wait"
+        return f"{names} came while the rest of the set is being worked on; {waits} for that to end"
     if found.approved or not paid_for or too_late(found.photos, earlier):
         return ""
     if whole_again(found, earlier_photos):
         return ""
     return (
-        f"{names} came after its set had been paid for, and is not paid for by itself. If it is a picture of"
-        " its own, move it into a new folder; to make the set again with it, drop all its photos together"
+        f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
+        f" {'by itself' if one else 'by themselves'}. If {'it is' if one else 'they are'} a picture of"
+        f" {'its' if one else 'their'} own, move {'it' if one else 'them'} into a new folder; to make the set"
+        f" again with {'it' if one else 'them'}, drop all its photos together"
     )
 
 

@@ -157,7 +157,7 @@ async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(
             await studio.comes_to("needs_attention")
             for name in names:
                 (folder / name).write_bytes(jpeg())
-            await studio.comes_to_say(lambda status: "came after its set" in status["jobs"][0]["reason"])
+            await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
         assert {path.name for path in folder.iterdir()} == set(names)
         assert shop.bought() == 2
 
@@ -168,7 +168,7 @@ async def test_a_straggler_and_the_photos_that_join_it_are_one_set(studio: Studi
     async with studio.working(shop.access()):
         await studio.comes_to("done")
         (folder / "DSC0004.jpg").write_bytes(jpeg())
-        await studio.comes_to_say(lambda status: "came after its set" in status["jobs"][0]["reason"])
+        await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
         originals = studio.done / ELM / "originals" / "kitchen"
         for name in photos:
             (originals / name).rename(folder / name)
@@ -198,11 +198,11 @@ async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
         status = await studio.comes_to("done", "settling")
         reason = status["jobs"][0]["reason"]
         for _ in range(200):
-            if "came after its set" in reason:
+            if "came after the set" in reason:
                 break
             await asyncio.sleep(0.1)
             status = await studio.comes_to("done", "settling")
             reason = status["jobs"][0]["reason"]
-    assert "DSC0004.jpg came after its set had been paid for" in reason
+    assert "DSC0004.jpg came after the set had been paid for" in reason
     assert (folder / "DSC0004.jpg").is_file()
     assert shop.bought() == 1

@@ -93,7 +93,7 @@ async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(b
     await bench.until_idle()
     audit = bench.check("done", paid=1)
     [held] = [line for line in audit.seen.lines if line.state == "settling"]
-    assert "after its set had been paid for" in held.reason
+    assert "after the set had been paid for" in held.reason
     assert bench.in_inbox("kitchen").keys() == {"DSC0009.jpg"}
 
 
