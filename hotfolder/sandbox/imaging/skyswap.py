@@ -9,9 +9,9 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
-from hotfolder.sandbox.imaging.masks import to_lab
+from hotfolder.sandbox.imaging.masks import Bits, to_lab
 from hotfolder.sandbox.imaging.sky import Sky, find_sky
-from hotfolder.sandbox.imaging.windows import Bits, Corners, fill, find_panes
+from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
