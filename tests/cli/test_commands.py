@@ -69,7 +69,7 @@ def test_check_prints_a_schema_without_a_configuration(tmp_path: Path) -> None:
     """An editor can be given the schema before there is a file to check."""
     result = invoke("check", "--schema", "--config", tmp_path / "none.yaml")
     assert result.exit_code == 0
-    assert json.loads(result.output)["properties"]["settle"]
+    assert json.loads(result.stdout)["properties"]["settle"]
 
 
 def test_explain_tells_route_photos_and_paid_calls_and_touches_nothing(config: Path) -> None:

@@ -27,7 +27,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def logs(config: Path, job: str) -> dict[str, Any]:
     result = CliRunner().invoke(app, ["logs", job, "--config", str(config), "--json"])
     assert result.exit_code == 0, result.output
-    told: dict[str, Any] = json.loads(result.output)
+    told: dict[str, Any] = json.loads(result.stdout)
     return told
 
 

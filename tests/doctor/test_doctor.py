@@ -32,7 +32,7 @@ def ask(config: Path) -> tuple[int, dict[str, list[dict[str, str]]]]:
     result = CliRunner().invoke(app, ["doctor", "--config", str(config), "--json"])
     assert KEY not in result.output
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    told = json.loads(result.output)
+    told = json.loads(result.stdout)
     assert told["ok"] == (result.exit_code == 0)
     found: dict[str, list[dict[str, str]]] = {}
     for one in told["findings"]:

@@ -311,7 +311,7 @@ def test_whatever_people_do_nothing_is_lost_doubled_or_taken_too_early(
         run_state_machine_as_test(
             Story,
             settings=settings(
-                max_examples=wished or 8,
+                max_examples=wished or 6,
                 phases=(Phase.generate,),
                 stateful_step_count=20,
                 deadline=None,

@@ -127,8 +127,9 @@ def test_moving_a_file_onto_itself_does_not_delete_it(tmp_path: Path, shared: Sh
     assert photo.exists()
 
 
-@pytest.mark.parametrize("far", [False, True], ids=["same disk", "other disk"])
-@pytest.mark.parametrize("size_bytes", [0, 200_000])
+@pytest.mark.parametrize(
+    ("far", "size_bytes"), [(False, 0), (True, 200_000)], ids=["same disk", "other disk"]
+)
 def test_killed_at_any_line_and_called_again(
     tmp_path: Path,
     shared: Sharing,
