@@ -58,6 +58,25 @@ class _Library(logging.Handler):
             self.handleError(record)
 
 
+class News:
+    """A trouble that is met again and again: told as a warning only when it is another one than before."""
+
+    def __init__(self, logger: structlog.typing.FilteringBoundLogger, event: str) -> None:
+        self._logger = logger
+        self._event = event
+        self._told = ""
+
+    def met(self, reason: str) -> None:
+        """It was met, or something else was."""
+        if reason != self._told:
+            self._logger.warning(self._event, reason=reason)
+        self._told = reason
+
+    def over(self) -> None:
+        """It is told again when it comes back."""
+        self._told = ""
+
+
 def set_level(level: str) -> None:
     """Say more or less from now on, and leave all else as it was set up."""
     structlog.configure(wrapper_class=filtering(level))

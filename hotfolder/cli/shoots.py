@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,11 +136,16 @@ def explain_shoot(
         return ShootAnswer(folder, None, earlier=len(seen), problems=problems)
     shoot = group_shoot(rulebook, folder.name, photos, aside.rooms)
     rooms = tuple(room_of(rulebook, folder.name, each) for each in shoot.sets)
-    remembered = tuple(
+    remembered = remembered_of(settings, shoot, rooms)
+    return ShootAnswer(folder, shoot, rooms, remembered, len(seen) - len(photos), problems)
+
+
+def remembered_of(settings: Settings, shoot: Shoot, rooms: Sequence[Explanation]) -> tuple[int, ...]:
+    """How many of each set's paid calls are bought already."""
+    return tuple(
         forecast(settings, room, [photo.sha256 for photo in each.photos])
         for each, room in zip(shoot.sets, rooms, strict=True)
     )
-    return ShootAnswer(folder, shoot, rooms, remembered, len(seen) - len(photos), problems)
 
 
 def room_answer(
@@ -152,16 +157,8 @@ def room_answer(
     found = group_folder(rulebook, folder.parent.name, folder.name, photos)
     if len(found.sets) < 2:
         return None, found
-    rooms = []
-    for each in found.sets:
-        decided = plan(rulebook, folder.parent.name, folder.name, len(each.photos))
-        sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos}
-        rooms.append(explain_plan(replace(decided, room=each.name), sent))
-    remembered = tuple(
-        forecast(settings, room, [photo.sha256 for photo in each.photos])
-        for each, room in zip(found.sets, rooms, strict=True)
-    )
-    return ShootAnswer(folder, found, tuple(rooms), remembered, room=True), found
+    rooms = tuple(room_of(rulebook, folder.parent.name, each, folder.name) for each in found.sets)
+    return ShootAnswer(folder, found, rooms, remembered_of(settings, found, rooms), room=True), found
 
 
 def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
@@ -181,9 +178,11 @@ def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
     )
 
 
-def room_of(rulebook: Rulebook, project: str, each: NamedSet) -> Explanation:
+def room_of(rulebook: Rulebook, project: str, each: NamedSet, folder: str = "") -> Explanation:
+    """What the rules make of one set; `folder` is the room's that it lies in, if it is in one."""
     sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos}
-    return explain_plan(plan(rulebook, project, each.name, len(each.photos)), sent)
+    decided = plan(rulebook, project, folder or each.name, len(each.photos))
+    return explain_plan(replace(decided, room=each.name), sent)
 
 
 def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: list[SeenFile]) -> Aside:

@@ -76,16 +76,14 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until cancelled."""
-        said = ""
+        trouble = log.News(logger, "not_reported")
         while True:
             began = self.clock.monotonic()
             try:
                 await self.report()
-                said = ""
+                trouble.over()
             except LocalTrouble as error:
-                if error.message != said:
-                    logger.warning("not_reported", reason=error.message)
-                said = error.message
+                trouble.met(error.message)
             self._beat()  # a store that answers with an error answers
             took = self.clock.monotonic() - began
             await self.clock.sleep(min(max(PAUSE_SECONDS, SHARE * took), LONGEST_PAUSE_SECONDS))

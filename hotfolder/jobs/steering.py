@@ -26,15 +26,13 @@ class Steering:
     async def run(self) -> None:
         """Until cancelled."""
         tools = self.engine.tools
-        said = ""
+        trouble = log.News(logger, "wishes_not_seen")
         while True:
             try:
                 await self.look()
-                said = ""
+                trouble.over()
             except LocalTrouble as error:
-                if error.message != said:
-                    logger.warning("wishes_not_seen", reason=error.message)
-                said = error.message
+                trouble.met(error.message)
             await tools.clock.sleep(PAUSE_SECONDS)
 
     async def look(self) -> None:

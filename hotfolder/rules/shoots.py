@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hotfolder.rules.grouping.group import group, group_room, tells
 from hotfolder.rules.grouping.model import (
@@ -16,7 +16,7 @@ from hotfolder.rules.grouping.model import (
 )
 from hotfolder.rules.grouping.naming import NameScheme, name_sets
 from hotfolder.rules.names import split_name
-from hotfolder.rules.routes import GroupMode
+from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import Photo
 
@@ -77,14 +77,11 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     )
     brackets = next(counts, None)
     mode = next((route.group for route in routes if route.group is not None), GroupMode.AUTO)
-    over_seven = next(
-        (route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE
-    )
     names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
     method = Method.AUTO if brackets is None else Method.COUNT
     return ShootRule(
         mode is GroupMode.REVIEW,
-        GroupingOptions(method=method, brackets=brackets, over_seven=over_seven),
+        GroupingOptions(method=method, brackets=brackets, over_seven=_over_seven(routes)),
         names,
     )
 
@@ -94,9 +91,35 @@ def group_shoot(
 ) -> Shoot:
     """Group `photos`, one or more. `given` are the names of the project's earlier sets."""
     rule = shoot_rule(rulebook, project)
-    by_name = {photo.path.name: photo for photo in photos}
     grouping = group([_as_grouped(photo) for photo in photos], rule.options)
     names = name_sets(grouping, rule.names, split_name(project).name or project, given)
+    found = _named(grouping, names, photos)
+    review = rule.review or any(asks_review(rulebook, project, each.name) for each in found.sets)
+    return replace(found, asks=_asks(review, grouping, found.sets))
+
+
+def group_folder(
+    rulebook: Rulebook, project: str, folder: str, photos: Sequence[Photo], given: Collection[str] = ()
+) -> Shoot:
+    """Group the photos of a room's folder, one or more: one set under the room's own name, unless the capture
+    data prove that there are several, or there are too many and the rules let them be split. No person is
+    asked. `given` are the names of the project's earlier sets."""
+    options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
+    grouping = group_room([_as_grouped(photo) for photo in photos], options)
+    room = split_name(folder).name or folder
+    if len(grouping.sets) + len(grouping.refused) == 1:
+        return _named(grouping, (room,), photos)
+    return _named(grouping, name_sets(grouping, NameScheme.NUMBERED, room, given), photos)
+
+
+def _over_seven(routes: Sequence[Route]) -> OverSeven:
+    """What the first of the routes that says it wants of a set of more than seven."""
+    return next((route.over_seven for route in routes if route.over_seven is not None), OverSeven.REFUSE)
+
+
+def _named(grouping: Grouping, names: Sequence[str], photos: Sequence[Photo]) -> Shoot:
+    """The grouping, with a name for each set and then for each refused one; nobody is asked."""
+    by_name = {photo.path.name: photo for photo in photos}
 
     def own(members: Sequence[GroupingPhoto]) -> tuple[Photo, ...]:
         return tuple(by_name[name] for name in sorted(member.name for member in members))
@@ -113,44 +136,6 @@ def group_shoot(
     )
     refused = tuple(
         _refusal(name, own(each.photos), each)
-        for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
-    )
-    kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
-    review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
-    asks = _asks(review, grouping, sets)
-    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, asks)
-
-
-def group_folder(
-    rulebook: Rulebook, project: str, folder: str, photos: Sequence[Photo], given: Collection[str] = ()
-) -> Shoot:
-    """Group the photos of a room's folder, one or more: one set under the room's own name, unless the capture
-    data prove that there are several, or there are too many and the rules let them be split. No person is
-    asked. `given` are the names of the project's earlier sets."""
-    over_seven = next(
-        (
-            route.over_seven
-            for route in matching_by_name(rulebook, project, folder)
-            if route.over_seven is not None
-        ),
-        OverSeven.REFUSE,
-    )
-    by_name = {photo.path.name: photo for photo in photos}
-    grouping = group_room([_as_grouped(photo) for photo in photos], GroupingOptions(over_seven=over_seven))
-    room = split_name(folder).name or folder
-    number = len(grouping.sets) + len(grouping.refused)
-    names = (room,) if number == 1 else name_sets(grouping, NameScheme.NUMBERED, room, given)
-    sets = tuple(
-        NamedSet(
-            name,
-            tuple(by_name[one] for one in sorted(member.name for member in each.photos)),
-            each.evidence,
-            each.doubts,
-        )
-        for name, each in zip(names, grouping.sets, strict=False)
-    )
-    refused = tuple(
-        _refusal(name, tuple(by_name[member.name] for member in each.photos), each)
         for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
     )
     kept_out = {out.photo.name: out.reason for out in grouping.kept_out}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +16,8 @@ from hotfolder.jobs.tables import Call, Result
 from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.turns import PICTURE
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.linking import sync_folder
+from hotfolder.outbox.temporary import sha256_of
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
 
@@ -123,8 +123,7 @@ def is_as_it_came(folder: Path, result: Result) -> bool:
     """Whether the file has the bytes that were bought; puts it aside when it has others."""
     path = folder / result.file
     try:
-        with path.open("rb") as file:
-            as_it_came = hashlib.file_digest(file, "sha256").hexdigest() == result.sha256
+        as_it_came = sha256_of(path) == result.sha256
     except FileNotFoundError:
         return False
     if not as_it_came:
@@ -137,8 +136,4 @@ def is_as_it_came(folder: Path, result: Result) -> bool:
 def keep(part: Path, kept: Path) -> None:
     """Give a verified download its name, durably."""
     part.replace(kept)
-    folder = os.open(kept.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(kept.parent)

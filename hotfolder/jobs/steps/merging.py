@@ -44,11 +44,9 @@ async def merge(tools: Tools, job: Job) -> Job:
         if call is None or not await is_here(tools, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
             async with tools.slots.merges.turn(photo_rank(job)):
-                if call is None:
-                    call = await buy(tools, job, key, photos)
-                    url = await wait_until_completed(tools, call, just_begun=len(photos))
-                else:
-                    url = await wait_until_completed(tools, call)
+                just_begun = len(photos) if call is None else 0
+                call = call or await buy(tools, job, key, photos)
+                url = await wait_until_completed(tools, call, just_begun=just_begun)
             await bring_home(tools, call, url)
     return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
 
