@@ -77,6 +77,12 @@ class News:
         self._told = ""
 
 
+def configure_if_nobody_has(*, level: str) -> None:
+    """As `configure`, unless that was done: unconfigured, every line would go to standard output."""
+    if not structlog.is_configured():
+        configure(level=level)
+
+
 def set_level(level: str) -> None:
     """Say more or less from now on, and leave all else as it was set up."""
     structlog.configure(wrapper_class=filtering(level))

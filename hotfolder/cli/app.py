@@ -40,7 +40,10 @@ def main(
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    """What comes before every command: what it has to say of itself must not lie among what it prints."""
+    from hotfolder import log
+
+    log.configure_if_nobody_has(level="warning")
 
 
 @app.command()

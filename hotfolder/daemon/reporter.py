@@ -97,7 +97,7 @@ class Reporter:
         opens = opens_at(tools.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
-        own["waits"] = dict(self.intake.engine.waits)
+        own["waits"] = dict(self.intake.engine.standstill.reasons)
         news = await self._post("daemon", own)
         standing = self.live.standing
         told_rules = {"error": standing.error, "restart": list(standing.restart)}

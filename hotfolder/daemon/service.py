@@ -307,7 +307,7 @@ class Daemon:
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
-        return self.tools.gate.trouble is not None or degraded or self.engine.any_stuck()
+        return self.tools.gate.trouble is not None or degraded or self.engine.standstill.any()
 
     async def _until_idle(self) -> None:
         quiet_looks = 0

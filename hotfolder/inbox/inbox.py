@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
 from hotfolder.inbox.events import (
     InboxEvent,
@@ -25,6 +25,7 @@ from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.looking import Claimed, Deliver, Looker, RuleFor, Scope, Tell, tell_nobody
 from hotfolder.inbox.noticing import Noticing
 from hotfolder.inbox.photos import PhotoBook
+from hotfolder.inbox.reading import Reading
 from hotfolder.inbox.rhythm import Rhythm
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
@@ -37,7 +38,6 @@ from hotfolder.rules.sets import BracketSet, Photo
 _GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
-_TROUBLE_SECONDS = 5.0
 
 
 class Inbox:
@@ -80,19 +80,17 @@ class Inbox:
         self._looker = Looker(root, beat, moved)
         self._noticing = Noticing(path)
         self._inspecting: asyncio.Task[None] | None = None
-        self._reading: asyncio.Task[None] | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger(path)
+        self._reading = Reading(path, self._book, self._ledger, clock)
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._work = asyncio.Event()
         self._again: set[SetKey] = set()
         self._observed_at = float("-inf")
         self._rhythm = Rhythm()
         self._looked = False
         self._undelivered = 0
         self._degraded = ""
-        self._trouble = ""
         self._place: tuple[int, int] | None = None
         self._told: frozenset[Notice] = frozenset()
         self._log = log.get("inbox")
@@ -112,7 +110,7 @@ class Inbox:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
         hints = Hints(self._path, self._wake.set, asyncio.get_running_loop())
         watcher = Watcher(self._path, hints, self._clock)
-        judging = asyncio.create_task(self._keep_judging())
+        judging = asyncio.create_task(self._reading.run(self._look_again))
         try:
             while not judging.done():
                 self._wake.clear()
@@ -144,7 +142,7 @@ class Inbox:
         events = list(await self._observe(None))
         while self._ledger.waits_for_judging():
             judged: set[SetKey] = set()
-            while (key := await self._judge_next()) is not None:
+            while (key := await self._reading.read_next()) is not None:
                 judged.add(key)
             events.extend(await self._observe(frozenset(judged)))
         self._undelivered -= len(events)
@@ -153,16 +151,17 @@ class Inbox:
     def forget(self, project: str, folder: str) -> None:
         """Look at a set anew, as if it had just arrived; for a set that changed after it was delivered."""
         self._ledger.forget((project, folder))
-        self._again.add((project, folder))
+        self._look_again((project, folder))
+
+    def _look_again(self, key: SetKey) -> None:
+        self._again.add(key)
         self._wake.set()
 
     def glance(self, project: str, folder: str) -> None:
         """Look at a set, or at all where `folder` is "", soon: a job has let go of what it left there."""
-        if folder:
-            self._again.add((project, folder))
-        else:
-            self._full_at = float("-inf")
-        self._wake.set()
+        if not folder:
+            self._rhythm.hurry()
+        self._look_again((project, folder))
 
     def follow(self, settings: InboxSettings) -> None:
         """Go by these settings from now on, and look at everything anew by them and by changed rules."""
@@ -192,49 +191,12 @@ class Inbox:
         return InboxOutlook(
             settling=settling,
             notices=self._ledger.notices(),
-            degraded=self._degraded or self._trouble,
+            degraded=self._degraded or self._reading.trouble,
             why_looking=self._noticing.why_looking if self._settings.watch else "events are switched off",
             may_proceed=not self._degraded
-            and not self._trouble
+            and not self._reading.trouble
             and (busy or not self._looked or any(one.may_proceed for one in settling)),
         )
-
-    async def _keep_judging(self) -> None:
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            while (key := await self._judge_next()) is not None:
-                self._again.add(key)
-                self._wake.set()
-
-    async def _judge_next(self) -> SetKey | None:
-        """Read the photo that waits longest; the set it is of, None when none waits."""
-        waiting = self._ledger.start_judging()
-        if waiting is None:
-            return None
-        key, file = waiting
-        # What a photo shows decides only where photos are yet to be sorted into sets.
-        judging = self._book.judge(self._path_of(key, file), file.identity, closely=not key[1])
-        reading = self._reading = asyncio.create_task(judging)
-        try:
-            await asyncio.wait({reading})
-            if reading.cancelled():
-                return None  # the share doesn't answer; when it does, everything is looked at anew
-            reading.result()
-            self._take_trouble("")
-        except LocalTrouble as error:
-            self._take_trouble(error.message)
-            await self._clock.sleep(_TROUBLE_SECONDS)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            self._ledger.end_judging()
-        return key
-
-    def _take_trouble(self, reason: str) -> None:
-        if reason and reason != self._trouble:
-            self._log.warning("photos_unreadable", inbox=str(self._path), reason=reason)
-        self._trouble = reason
 
     def _due(self, hints: Hints) -> frozenset[SetKey] | None:
         """The sets to look at now; None for the whole inbox."""
@@ -287,8 +249,7 @@ class Inbox:
     def _take_stall(self, reason: str) -> None:
         """Nothing is read from a share that doesn't answer: others wait for the process that reads."""
         self._take_standing(RootStanding(degraded=reason), self._clock.monotonic())
-        if self._reading is not None:
-            self._reading.cancel()
+        self._reading.break_off()
 
     def _take_standing(self, standing: RootStanding, now: float) -> None:
         if standing.degraded != self._degraded:
@@ -322,7 +283,7 @@ class Inbox:
                 {self._path_of(key, file) for key, seen in snapshot.folders.items() for file in seen.photos}
             )
         if self._ledger.waits_for_judging():
-            self._work.set()
+            self._reading.wake()
         self._tell_new_notices()
         self._undelivered += len(decided)
         return tuple(self._event(key, verdict) for key, verdict in decided)

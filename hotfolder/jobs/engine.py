@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 
@@ -12,14 +11,14 @@ import structlog
 
 from hotfolder import log
 from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, OutcomeUnknown, SetChanged
-from hotfolder.jobs.allowance import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.planning import Decide, plan_anew
-from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, Event, State
+from hotfolder.jobs.standstill import Standstill
+from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.tables import HOLDING, CallState, Job
 from hotfolder.jobs.tools import Tools, place_of
@@ -31,9 +30,6 @@ logger = log.get("engine")
 
 BEAT_SECONDS = 10.0
 """How often the engine says that it is alive, at the least."""
-LEAVE_SECONDS = 5.0
-"""How soon a job that waits for a budget or for the end of a pause asks again."""
-
 MOST_ASIDE = 256
 """So many jobs may stand aside, each with a trouble of its own, before they take others' places."""
 
@@ -84,13 +80,9 @@ class Engine:
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._work = asyncio.Event()
         self._held_back = False
-        self.stuck_since: dict[str, float] = {}
-        self.waits: dict[str, str] = {}
-        """Why a job doesn't move whose own reason says why it is going to failed."""
+        self.standstill = Standstill(tools, self._work.set)
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
-        self._failures: dict[str, int] = {}
-        self._aside: set[str] = set()
 
     async def load(self) -> None:
         """Take up what an earlier process left unfinished."""
@@ -128,18 +120,10 @@ class Engine:
 
     def all_stuck(self, seconds: float) -> bool:
         """Whether every job under way has met nothing but a bad world for so many seconds."""
-        now = self.tools.clock.monotonic()
         # Where all places are taken, those behind them can't move either.
         waiting = () if self._full() else self._ready()
         blocked = self.tools.gate.bad_seconds() >= seconds
-        return all(
-            blocked or now - self.stuck_since.get(job_id, now) >= seconds
-            for job_id in (*waiting, *self._running)
-        )
-
-    def any_stuck(self) -> bool:
-        """Whether a job under way waits for the world to get better; budgets and pauses aside."""
-        return any(since > -math.inf for since in self.stuck_since.values())
+        return blocked or all(self.standstill.lasts(one, seconds) for one in (*waiting, *self._running))
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
@@ -163,9 +147,9 @@ class Engine:
         moving = sum(
             not self.out_of_reach(self._inbox_of[job_id])
             for job_id in self._running
-            if job_id not in self._aside
+            if job_id not in self.standstill.aside
         )
-        return moving + max(0, len(self._aside) - MOST_ASIDE) >= self.most_jobs
+        return moving + max(0, len(self.standstill.aside) - MOST_ASIDE) >= self.most_jobs
 
     def _ready(self) -> list[str]:
         """The jobs that may begin. Those whose photos are out of reach don't, unless they are sent."""
@@ -235,8 +219,7 @@ class Engine:
             finally:
                 self._running.pop(job.id, None)
                 self._inbox_of.pop(job.id, None)
-                self.stuck_since.pop(job.id, None)
-                self.waits.pop(job.id, None)
+                self.standstill.ended(job.id)
                 self.tools.known_files.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
@@ -263,13 +246,15 @@ class Engine:
         try:
             return await self._attempt(job)
         except BadWorld as error:
-            await self._wait_out(job, error)
+            await self.standstill.wait_out(job, error)
         except OSError as error:
             # A share can go away between any two steps. Not a defect: as such it would stop the job for good.
             if error.errno not in TROUBLES:
                 raise
             what, hint = TROUBLES[error.errno]
-            await self._wait_out(job, LocalTrouble(f"{error.filename or 'a folder'}: {what}", hint=hint))
+            await self.standstill.wait_out(
+                job, LocalTrouble(f"{error.filename or 'a folder'}: {what}", hint=hint)
+            )
         return None
 
     async def _attempt(self, job: Job) -> Job:
@@ -291,8 +276,7 @@ class Engine:
             left = await self._move(job, Event.REFUSE, error)
         except OutcomeUnknown as error:
             left = await self._move(job, Event.HALT, error)
-        self.stuck_since.pop(job.id, None)
-        self._failures.pop(job.id, None)
+        self.standstill.moved(job.id)
         return left
 
     async def _fresh(self, job: Job) -> Job:
@@ -304,7 +288,7 @@ class Engine:
                 assert fresh is not None
                 return fresh
             except LocalTrouble as error:
-                await self._wait_out(job, error)
+                await self.standstill.wait_out(job, error)
                 await tools.clock.sleep(backoff_seconds(min(failures, 5)))
         raise AssertionError("count() never ends")
 
@@ -313,37 +297,6 @@ class Engine:
         changes = {"reason": error.message, "hint": error.hint}
         tools = self.tools
         return await tools.desk(tools.store.advance, job.id, event, tools.clock.now(), **changes)
-
-    async def _wait_out(self, job: Job, error: BadWorld) -> None:
-        """Say why the job doesn't move. The gate decides when the API is asked again; a local trouble, or
-        one that the gate lets through, is waited out here."""
-        tools = self.tools
-        since = self.stuck_since.setdefault(job.id, tools.clock.monotonic())
-        failures = self._failures[job.id] = self._failures.get(job.id, 0) + 1
-        known = self.waits.get(job.id) if State(job.state) in EXPLAINED else job.reason
-        if known != error.message:
-            if State(job.state) in EXPLAINED:
-                self.waits[job.id] = error.message
-            logger.warning("job_waits", reason=error.message, hint=error.hint)
-            with suppress(LocalTrouble):  # it may be the store itself that can't be written
-                await tools.desk(tools.store.wait, job.id, error.message, error.hint, tools.clock.now())
-        if isinstance(error, NotAllowed):
-            self.stuck_since[job.id] = -math.inf  # a budget and a pause end in hours, not in seconds
-            await self._stand_aside(job, LEAVE_SECONDS, alone=isinstance(error, OwnBudgetUsedUp))
-            return
-        if isinstance(error, LocalTrouble) or failures > 1:
-            await self._stand_aside(job, backoff_seconds(failures))
-        self.stuck_since[job.id] = since
-
-    async def _stand_aside(self, job: Job, seconds: float, *, alone: bool = True) -> None:
-        """Wait, and take no place from others meanwhile where it is the job's own trouble."""
-        try:
-            if alone:
-                self._aside.add(job.id)
-                self._work.set()
-            await self.tools.clock.sleep(seconds)
-        finally:
-            self._aside.discard(job.id)
 
     async def _note_defect(self, job: Job) -> None:
         reason = "hotfolder met an error of its own and left this set as it is"

@@ -246,7 +246,10 @@ class Store:
         with self.session() as session:
             known = session.exec(select(Job.project).distinct()).all()
             projects = [project for project in known if same_project(project)]
-            statement = select(Job.filed_as).where(col(Job.project).in_(projects))
+            # One that was dropped again has left its folder.
+            statement = select(Job.filed_as).where(
+                col(Job.project).in_(projects), Job.state != State.SUPERSEDED
+            )
             return {name for name in session.exec(statement).all() if name}
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:

@@ -178,7 +178,7 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
     reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
     if waits:
-        reason = f"{reason} It waits: {waits}."
+        reason = f"{reason} It waits: {waits.removesuffix('.')}."
     return Line(
         job=job.id,
         inbox=job.inbox,

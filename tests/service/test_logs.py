@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from hotfolder import log
 
@@ -18,6 +19,22 @@ def written() -> Iterator[io.StringIO]:
     log.configure(stream=stream, json=True)
     yield stream
     log.configure()
+
+
+def test_what_a_command_logs_is_not_among_what_it_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    structlog.reset_defaults()
+    try:
+        log.configure_if_nobody_has(level="warning")
+        log.get("a part").info("not worth a word")
+        log.get("a part").warning("worth_a_word")
+        log.configure_if_nobody_has(level="debug")
+        log.get("a part").debug("still not")
+    finally:
+        log.configure()
+    printed = capsys.readouterr()
+    assert printed.out == "" and len(printed.err.splitlines()) == 1 and "worth_a_word" in printed.err
 
 
 def test_what_a_library_logs_is_a_line_like_ours(written: io.StringIO) -> None:
