@@ -17,7 +17,7 @@ from hotfolder.rules.grouping.likeness import Likeness, likeness_to
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
 
 _LEAST_STEP_EV = 0.6
-_MANUAL = 1
+_MANUAL, _AUTO_BRACKET = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,12 @@ def _short_pause(at: Neighbours) -> Boundary:
     if min(at.burst_before, at.burst_after) > 1 and not at.step.dark_frame:
         doubt = f"another burst of exposures, {seconds} later, may belong to the same set"
         return Boundary(False, (f"a new burst began, after {seconds}",), doubt)
+    if not _bracketed(at):
+        doubt = (
+            f"{at.following.name} came {seconds} after {at.last.name} and is exposed differently, and "
+            "nothing says that they were bracketed"
+        )
+        return Boundary(False, (f"another exposure, after {seconds}",), doubt)
     weak = None if alike is Likeness.SAME else f"{at.following.name} came {seconds} after {at.last.name}"
     return Boundary(True, weak_doubt=weak)
 
@@ -158,6 +164,12 @@ def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
     if _continues(at):
         return Boundary(True, weak_doubt=weak)
     return Boundary(False, ("the exposures began again from the other end", *pause), weak_doubt=weak)
+
+
+def _bracketed(at: Neighbours) -> bool:
+    """Whether the camera says that it was bracketing, or a person has turned the exposure."""
+    auto = all(shot(frame).exposure_mode == _AUTO_BRACKET for frame in (at.last, at.following))
+    return auto or _set_by_hand(at)
 
 
 def _set_by_hand(at: Neighbours) -> bool:

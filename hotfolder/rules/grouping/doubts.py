@@ -10,6 +10,7 @@ from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.frames import shot, step_between, value
 from hotfolder.rules.grouping.likeness import Likeness, likeness_to
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.pieces import last_of_several, piece_of_bracket
 from hotfolder.rules.grouping.scenes import strangers
 
 _NEAR_EV = 0.35
@@ -32,6 +33,10 @@ def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
         _odd_size(draft, patterns[id(draft)], list(patterns.values()))
         _odd_values(draft)
         odd_pictures(draft)
+    for draft in drafts:
+        draft.doubts += piece_of_bracket(draft)
+    if drafts:
+        drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
     for before, after in pairwise(drafts):
         _stray_frame(before, after, options)
 

@@ -1,0 +1,110 @@
+"""What may be a piece of a set is not paid for unasked: a paused export, a frame of a bracket, a hunch."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.model import Grouping
+from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, Photographer
+
+CANON_ORDER = (0, -4, -2, 2, 4)
+MIDDLE = SHUTTER.index(1 / 30)
+
+
+@pytest.fixture
+def by() -> Photographer:
+    return Photographer(random.Random(3))
+
+
+def rooms(by: Photographer, number: int = 3) -> Photographer:
+    for _ in range(number):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(9, 20)
+    return by
+
+
+def held(grouping: Grouping) -> list[set[str]]:
+    return [{photo.name for photo in each.photos} for each in grouping.sets if not each.sure]
+
+
+@pytest.mark.parametrize("there", [1, 2, 3, 4])
+def test_the_last_set_of_a_paused_export_is_held_however_much_of_it_is_there(
+    by: Photographer, there: int
+) -> None:
+    photos = rooms(by, 4).photos
+    # Files that are exported at the same time come in any order.
+    here = random.Random(there).sample(photos[-5:], there)
+    grouping = group([*photos[:-5], *here])
+    assert held(grouping) == [{photo.name for photo in here}]
+    assert "may still be coming" in " ".join(grouping.sets[-1].doubts)
+
+
+def test_a_lone_frame_at_the_end_is_held_even_behind_a_single_set(by: Photographer) -> None:
+    photos = rooms(by, 2).photos
+    assert held(group(photos[:6])) == [{photos[5].name}]
+
+
+def test_a_single_frame_between_sets_is_a_set_of_one(by: Photographer) -> None:
+    rooms(by, 2).single(by.room(), MIDDLE, mode=1)
+    by.walk(40, 50)
+    assert group(rooms(by, 2).photos).sure
+
+
+def test_a_single_frame_at_the_end_is_a_set_of_one_where_the_camera_says_so(by: Photographer) -> None:
+    """It was taken in another mode than the sets, or the camera counted it as one of one."""
+    rooms(by).single(by.room(), MIDDLE, mode=0)
+    assert group(by.photos).sure
+    counting = Photographer(random.Random(4), body=COUNTING_SONY)
+    rooms(counting).single(counting.room(), MIDDLE, mode=1)
+    assert group(counting.photos).sure
+
+
+def test_where_single_frames_are_usual_the_last_is_one_like_the_others(by: Photographer) -> None:
+    rooms(by, 1)
+    for _ in range(4):
+        by.single(by.room(), MIDDLE, mode=1)
+        by.walk(40, 50)
+    assert group(by.photos).sure
+
+
+def test_a_lone_frame_of_a_bracket_is_held_wherever_it_lies(by: Photographer) -> None:
+    by.burst(by.room(), MIDDLE, (0, -2, 2), mode=2, bias=True)
+    by.walk(40, 50)
+    lone = len(by.photos)
+    by.burst(by.room(), MIDDLE + 3, (0, -2, 2), mode=2, bias=True)
+    by.walk(40, 50)
+    by.burst(by.room(), MIDDLE, (0, -2, 2), mode=2, bias=True)
+    photos = [*by.photos[: lone + 1], *by.photos[lone + 3 :]]
+    grouping = group(photos)
+    assert held(grouping) == [{by.photos[lone].name}]
+    assert "lies there alone, and the camera was bracketing" in grouping.sets[1].doubts[0]
+    counted = [
+        replace(photo, capture=replace(photo.capture, exposure_mode=1, sequence_number=1, sequence_length=3))
+        for photo in photos[:1]
+        if photo.capture
+    ]
+    assert held(group(counted)) == [{counted[0].name}]
+
+
+@pytest.mark.parametrize("pause", [1.5, 3.5])
+def test_two_automatic_shots_of_one_picture_are_not_merged_unasked(by: Photographer, pause: float) -> None:
+    """Exposed 2/3 of a stop apart by the phone's meter: perhaps a bracket, perhaps a second try."""
+    by.body, by.aperture, scene = PHONE, 2.2, by.room()
+    by.single(scene, MIDDLE)
+    by.now += pause
+    by.single(scene, MIDDLE + 2, 0.7)
+    grouping = group(by.photos)
+    assert all(not each.sure for each in grouping.sets)
+    assert "nothing says that they were bracketed" in " ".join(grouping.sets[0].doubts)
+
+
+def test_what_was_bracketed_with_a_short_pause_is_merged(by: Photographer) -> None:
+    """The camera says so, or a person has turned the compensation or, in manual, the time."""
+    for says in ({"mode": 2}, {"mode": 0, "bias": True}, {"mode": 1}):
+        taken = Photographer(random.Random(5))
+        taken.bracket(taken.room(), MIDDLE, (-2, 0, 2), (1.5, 2.5), **says)  # type: ignore[arg-type]
+        assert group(taken.photos).sure and len(group(taken.photos).sets) == 1
