@@ -49,7 +49,7 @@ class Early:
         self.rulebook = rulebook
         self.most = most
         self._heard_at: dict[Place, float] = {}
-        self._wish = Memo(wish_of)
+        self._wish = Memo(wish_of, self.tools.clock.monotonic)
         self._considered, self._considered_since = 0, float("-inf")
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:

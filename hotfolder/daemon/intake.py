@@ -56,7 +56,7 @@ class Intake:
         self.held: dict[Place, str] = {}
         self.shoots = Shoots(engine)
         self.pending = 0
-        self._settle_rule = Memo(rule_of)
+        self._settle_rule = Memo(rule_of, clock.monotonic)
         self._orphans: list[frozenset[str]] | None = None
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:

@@ -34,13 +34,16 @@ class Shoots:
 
     async def fresh(self, inbox: str, found: BracketSet) -> tuple[Photo, ...]:
         """The photos of the drop that are no job's and were not kept out before."""
+        kept = self.kept[inbox, found.project] = await self._known(inbox, found)
+        taken = self.engine.tools.claims.names(inbox, found.project, "")
+        return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
+
+    async def _known(self, inbox: str, found: BracketSet) -> Kept:
+        """What was kept out of the drop, by the store, and is still there as it was."""
         tools = self.engine.tools
         read = as_kept(await tools.desk(tools.store.bulletin, title(inbox, found.project)))
         there = {photo.path.name: photo.identity for photo in found.photos}
-        kept = {name: one for name, one in read.items() if there.get(name) == one[0]}
-        self.kept[inbox, found.project] = kept
-        taken = self.engine.tools.claims.names(inbox, found.project, "")
-        return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
+        return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
     async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
         """Make the jobs of `fresh`; or say why a person must look first, and make none."""
@@ -66,13 +69,19 @@ class Shoots:
         tools = self.engine.tools
         identities = {photo.path.name: photo.identity for photo in found.photos}
         new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
-        kept = {**self.kept.get((inbox, found.project), {}), **new}
+        if not new:
+            return
+        kept = {**await self._known(inbox, found), **new}
         await tools.desk(tools.store.post, title(inbox, found.project), as_json(kept), tools.clock.now())
         self.kept[inbox, found.project] = kept
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
         """What is said of the photos of that project's sets, and of those kept out of them, as far as they
         are still `there`."""
+        if not there and not self.engine.tools.claims.names(inbox, project, ""):
+            # Nothing of the drop is left, or all of it is about to be looked at anew.
+            self.kept.pop((inbox, project), None)
+            self._told.pop((inbox, project), None)
         kept = self.kept.get((inbox, project), {})
         names, told = self._told.get((inbox, project), (frozenset(), ()))
         of_all = [f"About the photos in {project}: {text}" for text in told if names & there - kept.keys()]

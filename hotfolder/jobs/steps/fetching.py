@@ -55,6 +55,7 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
             with tools.slots.downloads.measured(call.operation):
                 download = await tools.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
+        del tools.downloading[name]
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
