@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -101,7 +101,10 @@ class Ledger:
         store, which has been lost or restored since."""
         with self.session() as session:
             statement = select(Call.photos).where(
-                Call.photos != "", col(Call.state).in_(HOLDING), col(Call.job_id).not_in(select(Job.id))
+                Call.photos != "",
+                col(Call.state).in_(HOLDING),
+                col(Call.job_let_go_at).is_(None),
+                col(Call.job_id).not_in(select(Job.id)),
             )
             return [frozenset(photos.split()) for photos in session.exec(statement).all()]
 
@@ -149,8 +152,10 @@ class Ledger:
         """
         if self.file is None:
             return 0
+        written, known = self.file.states(), self._states()
+        lost = {uid for uid, state in written.items() if uid not in known or RANK[known[uid]] < RANK[state]}
         restored = 0
-        for recorded in self.file.read():
+        for recorded in self.file.read(lost) if lost else ():
             with self.session() as session, session.begin():
                 call = session.exec(select(Call).where(Call.uid == recorded.call["uid"])).one_or_none()
                 if call is not None and RANK[CallState(call.state)] >= RANK[recorded.call["state"]]:
@@ -168,11 +173,22 @@ class Ledger:
                 restored += 1
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
-        written = {one.call["uid"]: one.call["state"] for one in self.file.read()}
-        for call in self.all_calls():
-            if written.get(call.uid) != call.state and call.id is not None:
-                self._write_down(call, self.results(call.id))
+            known = self._states()
+        self._write_down_anew([uid for uid, state in known.items() if written.get(uid) != state])
         return restored
+
+    def _states(self) -> dict[str, CallState]:
+        """How each call stands, by uid, in order."""
+        with self.session() as session:
+            rows = session.exec(select(Call.uid, Call.state).order_by(col(Call.id)))
+            return {uid: CallState(state) for uid, state in rows}
+
+    def _write_down_anew(self, uids: Iterable[str]) -> None:
+        for uid in uids:
+            with self.session() as session:
+                call = session.exec(select(Call).where(Call.uid == uid)).one()
+            if call.id is not None:
+                self._write_down(call, self.results(call.id))
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a call bought, in the answer's order."""

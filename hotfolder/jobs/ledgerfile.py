@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hotfolder import log
 from hotfolder.errors import StoreError
+from hotfolder.jobs.tables import CallState
 
 FILE_NAME = "paid-calls.jsonl"
 
@@ -57,21 +58,28 @@ class LedgerFile:
         finally:
             os.close(descriptor)
 
-    def read(self) -> list[Recorded]:
-        """Every call, each as its last line has it, in the order in which they began.
+    def states(self) -> dict[str, CallState]:
+        """How each call stands by its last line, by uid, in the order in which they began. Raises StoreError
+        when the file can't be read at all.
 
-        A line that isn't whole was cut off by a crash and tells nothing that the database doesn't. Raises
-        StoreError when the file can't be read at all.
+        A line that isn't whole was cut off by a crash and tells nothing that the database doesn't.
         """
+        return {found["call"]["uid"]: CallState(found["call"]["state"]) for found in self._lines()}
+
+    def read(self, uids: Container[str] | None = None) -> list[Recorded]:
+        """The calls with these uids, or every call, each as its last line has it, in the order in which they
+        began. As `states`; after years all of them take a lot of memory."""
         last: dict[str, Recorded] = {}
         for found in self._lines():
             call, results = found["call"], found["results"]
-            last[call["uid"]] = Recorded(call, tuple(results))
+            if uids is None or call["uid"] in uids:
+                last[call["uid"]] = Recorded(call, tuple(results))
         return list(last.values())
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         try:
-            text = self.path.read_bytes()
+            with self.path.open("rb") as file:
+                yield from self._parsed(file)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -79,7 +87,9 @@ class LedgerFile:
                 f"the ledger of paid calls {self.path} can't be read: {error.strerror}",
                 hint="It knows what is paid for. Make it readable, or restore it from a backup.",
             ) from None
-        for number, line in enumerate(text.split(b"\n"), start=1):
+
+    def _parsed(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
