@@ -13,7 +13,8 @@ from hotfolder.cli.stores import books
 from hotfolder.config.load import load
 from hotfolder.daemon.following import keep_of, result_limits
 from hotfolder.jobs.desk import Desk
-from hotfolder.jobs.retention import Due, Kind, Retention
+from hotfolder.jobs.due import Due, Kind
+from hotfolder.jobs.retention import Retention
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.nearest import printable
 
@@ -46,10 +47,10 @@ async def looked_for(config: Path, *, dry_run: bool) -> list[Due]:
 
 
 def lines(found: Sequence[Due], *, dry_run: bool) -> Iterator[str]:
-    going = [due for due in found if not due.kept_because]
-    staying = [due for due in found if due.kept_because]
+    going = [due for due in found if not due.kept_because and due.kind is not Kind.RECORD]
+    staying = [due for due in found if due.kept_because and due.kind is not Kind.RECORD]
     word = "Would go" if dry_run else "Gone"
-    yield f"{word}: {files(going)}." if going else "Nothing is old enough to go, and can."
+    yield f"{word}: {files(going)}." if going else "No file is old enough to go, and can."
     for kind, words in WORDS.items():
         of_kind = [due for due in going if due.kind is kind]
         if of_kind:
@@ -58,6 +59,12 @@ def lines(found: Sequence[Due], *, dry_run: bool) -> Iterator[str]:
     if staying:
         yield f"{'Would stay' if dry_run else 'Stay'} although old enough: {files(staying)}."
         yield from (f"    {shown(due)}: {due.kept_because}" for due in staying)
+    records = [due for due in found if due.kind is Kind.RECORD]
+    if records:
+        yield "Records of projects in the job store:"
+    for due in records:
+        stays = f"stay: {due.kept_because}" if due.kept_because else word.lower()
+        yield f"    {printable(due.path.name)}: {stays}"
 
 
 def files(found: Sequence[Due]) -> str:

@@ -307,6 +307,12 @@ class Keep(Frozen):
         " again cost nothing; null: for ever. Those of sets that are not done stay, or whose pictures are not"
         " in done as they were delivered.",
     )
+    records_days: Days | None = Field(
+        default=None,
+        description="Days that a project's records stay in the job store after its last set was done: their"
+        " stories, and the hashes that `hotfolder verify` compares with; left out: for ever. Files that are"
+        " to go by the other settings go first; what was paid for is remembered for ever.",
+    )
 
 
 class Deliver(Delivery):

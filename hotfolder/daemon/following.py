@@ -16,8 +16,8 @@ from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.due import Keep
 from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.retention import Keep
 from hotfolder.jobs.turns import START
 from hotfolder.pictures.facts import PictureLimits
 
@@ -50,7 +50,7 @@ def budgets(settings: Settings) -> Budgets:
 def keep_of(settings: Settings) -> Keep:
     """For how long things are kept."""
     keep = settings.keep
-    days = (keep.originals_days, keep.receipts_days, keep.results_days)
+    days = (keep.originals_days, keep.receipts_days, keep.results_days, keep.records_days)
     return Keep(*(timedelta(days=each) if each is not None else None for each in days))
 
 

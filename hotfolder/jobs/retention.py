@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Set
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.proof import doubt_of_originals, doubt_of_pictures
+from hotfolder.jobs.records import Records, results_of
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
@@ -36,31 +35,8 @@ from hotfolder.rules.delivery import Originals
 
 logger = log.get("retention")
 
-
-class Kind(StrEnum):
-    ORIGINAL = "original"
-    RECEIPT = "receipt"
-    RESULT = "result"
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """For how long each kind is kept from when its set was done (a result: from when it was fetched); None
-    is for ever."""
-
-    originals: timedelta | None
-    receipts: timedelta | None
-    results: timedelta | None
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A file that is old enough. `kept_because` says why it stays nevertheless; empty where it goes."""
-
-    kind: Kind
-    path: Path
-    size_bytes: int
-    kept_because: str = ""
+PAGE = 200
+"""So many jobs are held in memory at once."""
 
 
 class Retention:
@@ -85,7 +61,8 @@ class Retention:
     async def clean(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
         """Everything that is due, each file read again; with `dry_run` nothing is changed, else each file
         that goes is gone when it is said. Raises LocalTrouble."""
-        for job in await self._desk(self._store.in_states, [State.DONE]):
+        let_go: set[Path] = set()
+        async for job in self._done():
             done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
             gone: set[Path] = set()
             if keep.originals is not None and done_at + keep.originals <= now:
@@ -94,10 +71,25 @@ class Retention:
                     yield due
             if keep.receipts is not None and done_at + keep.receipts <= now:
                 async for due in self._receipt(job, keep, gone, dry_run=dry_run):
+                    gone |= set() if due.kept_because else {due.path}
                     yield due
+            let_go |= gone
         if keep.results is not None:
             async for due in self._results((now - keep.results).timestamp(), dry_run=dry_run):
+                let_go |= set() if due.kept_because else {due.path}
                 yield due
+        if keep.records is not None:
+            records = Records(self._store, self._ledger, self._places, self._desk)
+            async for due in records.clean(keep, now, let_go, dry_run=dry_run):
+                yield due
+
+    async def _done(self) -> AsyncIterator[Job]:
+        """All jobs that are done, oldest first; not all of them in memory at once."""
+        last: Job | None = None
+        while jobs := await self._desk(self._store.page, State.DONE, last, PAGE):
+            for job in jobs:
+                yield job
+            last = jobs[-1]
 
     async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
         """The photos of a job that lie in done/ still. The archive is none of ours to empty."""
@@ -199,20 +191,13 @@ class Retention:
         """Those of these results that sets which are done were made of, where a picture of the set isn't in
         done/ as it was delivered, with that reason: the result may be all that is left of what was paid."""
         spared: dict[str, str] = {}
-        for job in await self._desk(self._store.in_states, [State.DONE]):
+        async for job in self._done():
             used = results & await self._desk(results_of, self._store, self._ledger, job)
             if used:
                 pictures = await self._desk(self._store.pictures, job.id)
                 doubt = await doubt_of_pictures(pictures, self._places, self._decoder, self._limits)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
-
-
-def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
-    """Names of the results that a job has bought or reuses."""
-    photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
-    chain = read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
-    return frozenset(result.file for link in chain for result in link.results)
 
 
 def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Engine, and_, func, or_
+from sqlalchemy import Engine, and_, func, or_, tuple_
 from sqlmodel import Session, col, select
 
 from hotfolder.jobs.allowance import pause, pause_reason, resume
@@ -148,6 +148,16 @@ class Store:
                 return list(session.exec(statement.order_by(col(Job.created_at), col(Job.id))).all())
             latest = statement.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest)
             return list(reversed(session.exec(latest).all()))
+
+    def page(self, state: State, after: Job | None, most: int) -> list[Job]:
+        """The first so many jobs in `state` that are younger than the job `after`; None begins with the
+        oldest. For whoever goes through all there ever were: years of them take a lot of memory."""
+        with self.session() as session:
+            statement = select(Job).where(Job.state == state)
+            if after is not None:
+                key = (col(Job.created_at), col(Job.id))
+                statement = statement.where(tuple_(*key) > tuple_(after.created_at, after.id))
+            return list(session.exec(statement.order_by(col(Job.created_at), col(Job.id)).limit(most)).all())
 
     def needing_person(self, new: NewJob, origin: str) -> list[Job]:
         """Failed and halted jobs of the same project, or of the same photos in another one."""

@@ -103,6 +103,8 @@ class Call(SQLModel, table=True):
     """One paid call, written before it leaves. At most one per key holds it, by index and not by care.
 
     `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
+    `job_let_go_at` is when the record of its job was let go of, as the settings had it; None for a job that
+    is in the store, or was lost with it.
     """
 
     __table_args__ = (
@@ -132,6 +134,7 @@ class Call(SQLModel, table=True):
     note: str = ""
     started_at: str = Field(default="", index=True)
     answered_at: str | None = None
+    job_let_go_at: str | None = None
 
     @property
     def given_up(self) -> bool:

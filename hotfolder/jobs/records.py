@@ -1,0 +1,134 @@
+"""The records of finished sets, and letting go of them: files, pictures and story, but never a paid call.
+
+Projects go as a whole: what is numbered in one keeps its number for as long as anything of it is remembered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence, Set
+from datetime import datetime
+from pathlib import Path
+
+from sqlmodel import Session, col, delete, func, select, update
+
+from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.due import Due, Keep, Kind
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile, Moment, Picture, stamp
+from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.outbox.layout import originals_folder
+from hotfolder.outbox.names import safe_name
+from hotfolder.rules.delivery import Originals
+
+OVER = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
+"""What nobody waits for any more. A set that failed waits for a person."""
+SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
+
+
+class Records:
+    """What is due of the records, after all else that is. A record that anything else needs, so as to go
+    behind a proof some day, stays."""
+
+    def __init__(self, store: Store, ledger: Ledger, places: Places, desk: Desk) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._places = places
+        self._desk = desk
+
+    async def clean(
+        self, keep: Keep, now: datetime, let_go: Set[Path], *, dry_run: bool
+    ) -> AsyncIterator[Due]:
+        """Project by project. `let_go` are the files that went just now, or would have. Nothing where
+        `keep.records` is None."""
+        if keep.records is None:
+            return
+        for project in await self._desk(projects_over, self._store, now - keep.records):
+            jobs = await self._desk(jobs_of, self._store, project)
+            why = ""
+            for job in jobs:
+                why = why or await self._needed(job, keep, let_go)
+            if not why and not dry_run and not await self._desk(remove, self._store, jobs, now):
+                continue  # a set of it came just now
+            yield Due(Kind.RECORD, self._places.done / safe_name(project), 0, why)
+
+    async def _needed(self, job: Job, keep: Keep, let_go: Set[Path]) -> str:
+        """What needs the record of a job that is over, "" where nothing does. The store's word counts, and
+        not what is seen of done/, whose disk may be gone."""
+        if job.state != State.DONE:
+            return ""
+        what = f"{job.shown_folder} of {job.project}"
+        if keep.originals is not None and await self._originals(job) - let_go:
+            return f"the originals of {what} are to go first"
+        if keep.receipts is not None and job.receipt and self._places.done / job.receipt not in let_go:
+            return f"the receipt of {what} is to go first"
+        bought = await self._desk(results_of, self._store, self._ledger, job)
+        results = {self._places.results / name for name in bought} - let_go
+        if keep.results is not None and await asyncio.to_thread(lambda: any(map(Path.is_file, results))):
+            return f"what was bought for {what} is to go first"
+        return ""
+
+    async def _originals(self, job: Job) -> frozenset[Path]:
+        """The photos in done/ that were not let go of; an archive is none of ours to empty."""
+        if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
+            return frozenset()
+        folder = originals_folder(self._places.done, safe_name(job.project), job.filed_as)
+        files = await self._desk(self._store.files, job.id)
+        return frozenset(
+            folder / file.name for file in files if file.role == FileRole.PHOTO and file.let_go_at is None
+        )
+
+
+def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
+    """Names of the results that a job has bought or reuses."""
+    photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    chain = read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
+    return frozenset(result.file for link in chain for result in link.results)
+
+
+def projects_over(store: Store, before: datetime) -> list[str]:
+    """Names of the projects of which every set has been over, with nothing paid left in doubt, since before
+    that moment."""
+    with store.session() as session:
+        waiting = select(Job.project).where(col(Job.state).not_in(OVER))
+        in_doubt = select(Call.project).where(col(Call.state).not_in(SETTLED))
+        statement = (
+            select(Job.project)
+            .where(col(Job.project).not_in(waiting), col(Job.project).not_in(in_doubt))
+            .group_by(col(Job.project))
+            .having(func.max(Job.updated_at) < stamp(before))
+            .order_by(col(Job.project))
+        )
+        return list(session.exec(statement).all())
+
+
+def jobs_of(store: Store, project: str) -> list[Job]:
+    """All that are remembered of a project, from whichever inbox."""
+    with store.session() as session:
+        return list(session.exec(select(Job).where(Job.project == project)).all())
+
+
+def remove(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
+    """Forget these jobs, all of one project; False, and nothing is changed, where the project has others by
+    now, or one of them has moved. Their paid calls stay, and say since when their jobs are not remembered."""
+    store.changes += 1
+    with store.session() as session, session.begin():
+        if not same(session, jobs):
+            return False
+        ids = [job.id for job in jobs]
+        calls = update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at))
+        session.exec(calls)
+        for table in (JobFile, Picture, Moment):
+            session.exec(delete(table).where(col(table.job_id).in_(ids)))
+        session.exec(delete(Job).where(col(Job.id).in_(ids)))
+    return True
+
+
+def same(session: Session, jobs: Sequence[Job]) -> bool:
+    """Whether these are all jobs of their project still, as they were."""
+    projects = {job.project for job in jobs}
+    there = session.exec(select(Job.id, Job.state).where(col(Job.project).in_(projects))).all()
+    return {(job.id, job.state) for job in jobs} == set(there)

@@ -1,0 +1,111 @@
+"""Records of projects that are over go after a while; what was paid for never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from hotfolder.jobs.due import Due, Keep, Kind
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.records import jobs_of, remove
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import CallState, Job
+from tests.jobs.test_retention import ELM, LATER, clean, done_set
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio
+
+MONTH = timedelta(days=30)
+ALL = Keep(MONTH, MONTH, MONTH, MONTH)
+RECORDS = Keep(None, None, None, MONTH)
+
+
+def records(found: list[Due]) -> dict[str, str]:
+    """By project, why its records stay."""
+    return {due.path.name: due.kept_because for due in found if due.kind is Kind.RECORD}
+
+
+def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
+    """The jobs of the store, and the states of its paid calls."""
+    store = studio.store()
+    try:
+        return jobs_of(store, ELM), {call.state for call in Ledger(store.database).all_calls()}
+    finally:
+        store.database.dispose()
+
+
+async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, shop: Shop) -> None:
+    files = await done_set(studio, shop)
+    assert records(await clean(studio, ALL, dry_run=True)) == {ELM: ""}
+    assert records(await clean(studio, ALL)) == {ELM: ""}
+    assert remembered(studio) == ([], {CallState.SUCCEEDED})
+    assert studio.call("verify").returncode == 0
+    studio.drop(ELM, "again", files)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (1, True)
+
+
+async def test_photos_of_a_set_whose_record_went_are_not_taken_for_those_of_a_lost_store(
+    studio: Studio, shop: Shop
+) -> None:
+    """A part of a set that a lost store had paid for is held; here nothing was lost."""
+    files = await done_set(studio, shop)
+    await clean(studio, ALL)
+    name, content = next(iter(files.items()))
+    studio.drop(ELM, "alone", {name: content})
+    await studio.until_idle(shop.access())
+    assert studio.states() == ["done"]
+
+
+async def test_records_go_at_once_where_files_are_kept_for_ever(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    assert records(await clean(studio, RECORDS)) == {ELM: ""}
+    assert (studio.done / ELM / "originals" / "kitchen").is_dir()
+    assert remembered(studio)[0] == []
+
+
+async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    assert records(await clean(studio, Keep(None, None, None, timedelta(days=50)))) == {}
+    assert records(await clean(studio, Keep(None, None, None, None))) == {}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda done: (done / "kitchen.jpg").write_bytes(b"edited"), "originals of kitchen"),
+        (lambda done: (done / "receipts" / "kitchen.json").write_text("{}"), "originals of kitchen"),
+        (lambda done: (done / "originals" / "kitchen" / "DSC0001.jpg").unlink(), "originals of kitchen"),
+    ],
+)
+async def test_a_record_that_something_else_needs_stays(
+    studio: Studio, shop: Shop, spoil: Callable[[Path], object], why: str
+) -> None:
+    await done_set(studio, shop)
+    spoil(studio.done / ELM)
+    [told] = records(await clean(studio, ALL, dry_run=True)).values()
+    [said] = records(await clean(studio, ALL)).values()
+    assert why in said and told == said
+    assert len(remembered(studio)[0]) == 1
+
+
+async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    studio.drop(ELM, "hall__no-such-tag", bracket(1))
+    await studio.until_idle(shop.access())
+    assert sorted(studio.states()) == ["done", "failed"]
+    assert records(await clean(studio, RECORDS)) == {}
+
+
+async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    store = studio.store()
+    jobs = jobs_of(store, ELM)
+    store.database.dispose()
+    await done_set(studio, shop, "hall", seed=1)
+    store = studio.store()
+    assert remove(store, jobs, LATER) is False
+    assert len(store.in_states([State.DONE])) == 2
+    store.database.dispose()
