@@ -34,7 +34,7 @@ class Origin:
 async def origin_of(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Origin:
     """Where they lie, or lay: a picture whose photos are really gone is delivered. Raises LocalTrouble where
     they may only seem to be gone."""
-    files = await tools.desk(tools.store.files, job.id)
+    files = await tools.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
     origin = await asyncio.to_thread(found_origin, tools, job, middle, files)
     there = await asyncio.to_thread(origin.photo.exists)

@@ -75,7 +75,8 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     tools.counts.bytes_down(download.size_bytes)
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     try:
-        facts = await tools.decoder.inspect(part, tools.result_limits)
+        # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
+        facts = await tools.decoder.inspect(part, tools.result_limits, closely=False)
     except UnusablePhoto as error:
         await asyncio.to_thread(part.unlink, missing_ok=True)
         raise Damaged(error.message) from None
