@@ -2,18 +2,29 @@
 
 Sets arrive in waves, each a project of its own, in a world that is quick, so that the daemon works at its
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
-With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run.
+With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run. With
+`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import linear_regression
 
+from hotfolder.cli.stores import books
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.due import Keep
+from hotfolder.jobs.retention import Retention
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
 from tests.bench.bound import Shoot
 from tests.bench.contenders import ours
 from tests.bench.processes import Measured
@@ -24,6 +35,9 @@ from tests.bench.shop import open_shop
 PHOTO_BYTES = 30_000
 PHOTOS = 3
 QUIET_SECONDS = 0.5
+LATEST = 1000
+"""Growth is told of so many sets at the end: by then every bounded cache is full."""
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -55,11 +69,12 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
     )
 
 
-def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
+def soak(jobs: int, minutes: float, size: int, *, tidy: bool, lets_go: bool) -> list[str]:
     """Report after each wave, until so many jobs or minutes are over; what went wrong."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
     wrong: list[str] = []
     looks: list[Look] = []
+    filed = 0
     with (
         workspace() as root,
         open_shop(QUICK, root, megapixels=MEGAPIXELS) as shop,
@@ -73,16 +88,16 @@ def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
                 break
             looks.append(look_at(daemon, root, (len(looks) + 1) * size, time.monotonic() - began))
             report(looks[-1])
+            filed += len(list((root / "done" / project / "originals").glob("*/*.jpg")))
             if tidy:
                 shutil.rmtree(root / "inbox" / project)
+            if lets_go:
+                asyncio.run(let_go(root))
         daemon.stop()
-        filed = len(list((root / "done").glob("*/originals/*/*.jpg")))
     if looks:
-        middle, last = looks[len(looks) // 2], looks[-1]
-        grown = (last.memory_bytes - middle.memory_bytes) / max(1, last.jobs - middle.jobs)
-        print(f"From half-way on, memory grew by {grown:.0f} bytes a job.")
-        if filed != last.jobs * PHOTOS:
-            wrong.append(f"{filed} originals of {last.jobs * PHOTOS} are filed")
+        tell_growth(looks)
+        if filed != looks[-1].jobs * PHOTOS:
+            wrong.append(f"{filed} originals of {looks[-1].jobs * PHOTOS} are filed")
     return wrong + [f"paid twice: {what}" for what in shop.paid_twice()]
 
 
@@ -94,6 +109,44 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
     shutil.rmtree(root / "staged")
     time.sleep(1)  # the last originals are filed after the last picture
     return there
+
+
+async def let_go(root: Path) -> None:
+    """What `hotfolder clean` would do some days later, with everything to be kept for one."""
+    desk, decoder = Desk(), Decoder()
+    try:
+        with books(root / "config.yaml") as opened:
+            store, ledger, places = opened.store, opened.ledger, opened.places
+            retention = Retention(store, ledger, places, desk, decoder, PictureLimits())
+            async for due in retention.clean(
+                Keep(DAY, DAY, DAY, DAY), datetime.now(UTC) + 2 * DAY, dry_run=False
+            ):
+                if due.kept_because:
+                    print(f"stays: {due.path}: {due.kept_because}")
+    finally:
+        await decoder.close()
+        desk.close()
+
+
+def tell_growth(looks: Sequence[Look]) -> None:
+    """By how much memory and store grew with each set, over the latest ones: a line through all looks."""
+    latest = [look for look in looks if look.jobs > looks[-1].jobs - LATEST]
+    if len(latest) < 2:
+        return
+
+    def slope(of: Callable[[Look], int]) -> float:
+        return linear_regression([look.jobs for look in latest], [of(look) for look in latest]).slope / 1000
+
+    memory, store = slope(lambda look: look.memory_bytes), slope(lambda look: look.store_bytes)
+    print(
+        f"From {latest[0].jobs} to {latest[-1].jobs} sets memory grew by {memory:.2f} KB a set, the store by"
+        f" {store:.2f}; descriptors {spread(latest, lambda look: look.descriptors)},"
+        f" threads {spread(latest, lambda look: look.threads)}."
+    )
+
+
+def spread(looks: Sequence[Look], of: Callable[[Look], int]) -> str:
+    return f"{min(map(of, looks))} to {max(map(of, looks))}"
 
 
 def report(look: Look) -> None:
@@ -112,12 +165,13 @@ def main() -> None:
     asked.add_argument("--minutes", type=float, default=0)
     asked.add_argument("--wave", type=int, default=25)
     asked.add_argument("--tidy", action="store_true")
+    asked.add_argument("--let-go", action="store_true")
     given = asked.parse_args()
     print(
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | log bytes per job | load |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for what in soak(given.jobs, given.minutes, given.wave, tidy=given.tidy):
+    for what in soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, lets_go=given.let_go):
         print(f"WRONG: {what}")
 
 

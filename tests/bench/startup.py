@@ -1,7 +1,8 @@
 """How soon it is there, and what it costs while nothing happens: `python -m tests.bench.startup`.
 
 `help`, `status`: a process from start to end. `inbox`: until it watches, with so many files in the inbox.
-`idle`: share of a core with so many set folders that are done with.
+`idle`: share of a core with so many set folders that are done with. `years`: until it watches, and its memory
+with so many sets in the job store and the ledger.
 """
 
 from __future__ import annotations
@@ -12,9 +13,18 @@ import os
 import subprocess
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
+from sqlmodel import Session
+
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.ledger import columns
+from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile
+from hotfolder.rules.recipes import Recipe
 from tests.bench.bound import World
 from tests.bench.contenders import ours
 from tests.bench.processes import environment, tree
@@ -90,11 +100,91 @@ def idle(folders: int, seconds: float) -> None:
         print(f"idle on {folders} folders: {used:.3%} of a core (goal 0.1 %), {memory / 1e6:.0f} MB")
 
 
+def years(sets: int) -> None:
+    """Each set with its two paid calls, as a daemon leaves them; `keep` has it go through all of them."""
+    with workspace() as root, open_shop(World(), root, megapixels=0.1) as shop:
+        fill(root / "state", sets)
+        began = time.monotonic()
+        keep = {"keep": {"originals_days": 30, "receipts_days": 30, "results_days": 30}}
+        with ours(keep).start(root, shop.url, shop.storage, 2.0) as daemon:
+            started = time.monotonic() - began
+            time.sleep(SETTLED_SECONDS)
+            cpu, memory = daemon.cpu_so_far(), daemon.peak_bytes
+        print(
+            f"{sets} sets on record: `started` after {started:.2f} s; CPU {cpu:.1f} s, {memory / 1e6:.0f} MB;"
+            f" load {os.getloadavg()[0]:.1f}"
+        )
+
+
+def fill(state: Path, sets: int) -> None:
+    database = open_store(state)
+    lines = []
+    with Session(database) as session, session.begin():
+        for number in range(sets):
+            at = f"2026-01-01T00:00:{number % 60:02}.{number % 1000:03}+00:00"
+            job = f"job{number}"
+            project = f"Shoot {number // 25}"
+            hashes = [sha256(f"{number} {photo}".encode()).hexdigest() for photo in range(3)]
+            session.add(
+                Job(
+                    id=job,
+                    inbox="inbox",
+                    project=project,
+                    folder=f"room-{number}",
+                    room=f"room-{number}",
+                    title=project,
+                    state=State.DONE,
+                    recipe=Recipe().model_dump_json(),
+                    filed_as=f"room-{number}",
+                    created_at=at,
+                    updated_at=at,
+                    finished_at=at,
+                )
+            )
+            for position, sha in enumerate(hashes):
+                session.add(
+                    JobFile(
+                        job_id=job,
+                        name=f"IMG_{position}.jpg",
+                        role=FileRole.PHOTO,
+                        position=position,
+                        sha256=sha,
+                        size_bytes=1,
+                        mtime_ns=1,
+                        ctime_ns=1,
+                        inode=1,
+                    )
+                )
+            for operation in ("merge", "sky"):
+                call = Call(
+                    uid=f"{operation}{number}",
+                    key=sha256(f"{operation} {number}".encode()).hexdigest(),
+                    job_id=job,
+                    inbox="inbox",
+                    project=project,
+                    operation=operation,
+                    parameters="{}",
+                    photos=" ".join(hashes) if operation == "merge" else "",
+                    answer='{"status": 200, "body": "{}"}',
+                    started_at=at,
+                    answered_at=at,
+                )
+                for call.state in (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED):
+                    lines.append(json.dumps({"call": columns(call, without="id"), "results": []}) + "\n")
+                session.add(call)
+            if number % 1000 == 999:
+                session.flush()
+                session.expunge_all()
+    database.dispose()
+    (state / LEDGER_FILE).write_text("".join(lines))
+
+
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("what", choices=("commands", "inbox", "idle"))
+    asked.add_argument("what", choices=("commands", "inbox", "idle", "years"))
     asked.add_argument("--files", type=int, default=100_000)
     asked.add_argument("--folders", type=int, default=2_000)
+    asked.add_argument("--sets", type=int, default=36_500)
     asked.add_argument("--seconds", type=float, default=60)
     asked.add_argument("--repeat", type=int, default=7)
     given = asked.parse_args()
@@ -102,6 +192,8 @@ def main() -> None:
         commands(given.repeat)
     elif given.what == "inbox":
         inbox(given.files)
+    elif given.what == "years":
+        years(given.sets)
     else:
         idle(given.folders, given.seconds)
 
