@@ -1,0 +1,69 @@
+"""A daemon that works for months keeps nothing of what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+from hotfolder.daemon.service import Daemon
+from tests.daemon.test_flat import shoot
+from tests.support.clocks import JumpingClock
+from tests.support.holdings import holdings
+from tests.support.pictures import bracket
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
+
+PROJECTS = 4
+LATELY = 16
+BOUNDED = {
+    "hotfolder.service.metrics.Recorder._projects": 100,
+    "hotfolder.service.overview.Overview.lines": 50,
+    "hotfolder.service.overview.Line": 2 * 50,
+    "hotfolder.jobs.turns.Turns._lately": 5 * LATELY,
+    "hotfolder.jobs.polling.Polling._took": 7 * (LATELY + 1),
+}
+"""What grows with what is done, up to so much."""
+
+
+async def test_what_is_over_leaves_nothing_behind(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    """A shoot, a room and a set that is refused in each project; the emptied folders are taken away."""
+    clock = JumpingClock(60)
+    studio = make_studio(settle={"scan_seconds": 15})
+    numbers = count(1)
+    ended = 0
+
+    def project() -> Path:
+        number = next(numbers)
+        staged = tmp_path / "staged" / f"Shoot {number}"
+        photos, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0.0, -2.0], seed=number)
+        for folder, files in (("", photos), ("hall__sky-blue", bracket(2)), ("attic__nonsense", bracket(1))):
+            (staged / folder).mkdir(parents=True)
+            for name, content in files.items():
+                (staged / folder / name).write_bytes(content)
+        # At once: what comes in pieces, at sixty seconds a second, would be several sets.
+        return staged.rename(studio.inbox / staged.name)
+
+    async def wave(daemon: Daemon, projects: int) -> None:
+        nonlocal ended
+        there = [project() for _ in range(projects)]
+        ended += 3 * projects
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while daemon.outcome.finished + daemon.outcome.needing_person < ended:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        for folder in there:
+            shutil.rmtree(folder)
+        await clock.sleep(40)
+
+    async with studio.working(shop.access(), clock=clock) as daemon:
+        for projects in (PROJECTS, 1):
+            await wave(daemon, projects)
+        before = holdings()
+        for projects in (PROJECTS, 1):
+            await wave(daemon, projects)
+        after = holdings()
+    grown = {name: after[name] - before[name] for name in after if after[name] > BOUNDED.get(name, 0)}
+    assert {name: more for name, more in grown.items() if more >= PROJECTS} == {}
