@@ -16,15 +16,17 @@ from hotfolder.inbox.ignored import READY_NAME
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.jobs.database import read_store
+from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.late import EarlierSet
 from hotfolder.rules.nearest import printable
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import Photo
-from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot
+from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot, sort_shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ShootAnswer:
     earlier: int = 0
     problems: tuple[str, ...] = ()
     room: bool = False
+    waiting: tuple[str, ...] = ()
 
     @property
     def paid_calls(self) -> int:
@@ -48,6 +51,8 @@ class ShootAnswer:
         yield f"{self.folder}"
         if self.shoot is not None:
             yield from (f"  {line}" for line in self._shoot_lines(self.shoot))
+        for reason in self.waiting:
+            yield f"  Waits: {reason}."
         for problem in self.problems:
             yield f"  Waits for somebody to mend it: {problem}"
 
@@ -110,15 +115,18 @@ class ShootAnswer:
                 "paid_calls": self.paid_calls,
                 "remembered_calls": sum(self.remembered),
             }
-        return {"path": str(self.folder), **found, "problems": list(self.problems)}
+        told = {"waiting": list(self.waiting), "problems": list(self.problems)}
+        return {"path": str(self.folder), **found, **told}
 
 
 @dataclass(frozen=True, slots=True)
 class Aside:
-    """What the store says of a flat drop: names of files that are left aside, and of sets made before."""
+    """What the store says of a flat drop: names of files that are left aside, and of sets made before; and
+    those of the sets that were made of such drops."""
 
     names: frozenset[str] = frozenset()
     rooms: frozenset[str] = frozenset()
+    earlier: tuple[EarlierSet, ...] = ()
 
 
 def explain_shoot(
@@ -132,12 +140,16 @@ def explain_shoot(
     """Group the photos that could be read; raises RuleRefused where the project's name doesn't allow it."""
     aside = left_aside(settings, inbox, folder.name, [file for file, _ in seen])
     photos = [photo_of(folder, *one) for one in seen if one[0].name not in aside.names]
+    left = len(seen) - len(photos)
+    back = sort_shoot(rulebook, folder.name, photos, aside.earlier)
+    photos = [photo for photo in photos if photo.path.name not in back.aside]
+    waiting = tuple(back.reasons)
     if not photos:
-        return ShootAnswer(folder, None, earlier=len(seen), problems=problems)
-    shoot = group_shoot(rulebook, folder.name, photos, aside.rooms)
+        return ShootAnswer(folder, None, earlier=left, problems=problems, waiting=waiting)
+    shoot = group_shoot(rulebook, folder.name, photos, aside.rooms, back)
     rooms = tuple(room_of(rulebook, folder.name, each) for each in shoot.sets)
     remembered = remembered_of(settings, shoot, rooms)
-    return ShootAnswer(folder, shoot, rooms, remembered, len(seen) - len(photos), problems)
+    return ShootAnswer(folder, shoot, rooms, remembered, left, problems, waiting=waiting)
 
 
 def remembered_of(settings: Settings, shoot: Shoot, rooms: Sequence[Explanation]) -> tuple[int, ...]:
@@ -197,7 +209,8 @@ def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: li
         for job in store.active():
             if (job.inbox, job.project, job.folder) == (inbox.title, project, ""):
                 names |= {file.name for file in store.files(job.id)}
-        return Aside(frozenset(names), frozenset(store.rooms(inbox.title, project)))
+        rooms = frozenset(store.rooms(inbox.title, project))
+        return Aside(frozenset(names), rooms, tuple(earlier_sets(store, inbox.title, project)))
     finally:
         database.dispose()
 

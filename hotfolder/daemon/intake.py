@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
 
 import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Shoots, jobs_of_room
 from hotfolder.errors import LocalTrouble
-from hotfolder.inbox.events import InboxEvent, SetRefused
+from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
-from hotfolder.rules.grouping.habits import uncopied
+from hotfolder.jobs.states import State
+from hotfolder.jobs.tables import HOLDING, FileRole
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
-from hotfolder.rules.sets import BracketSet, Photo
+from hotfolder.rules.sets import BracketSet
 from hotfolder.rules.shoots import asks_review
 
 logger = log.get("intake")
@@ -31,8 +31,6 @@ TO_REVIEW = (
     "its route asks for a review. `hotfolder explain` shows what would be made; `hotfolder approve` or a file"
     " named .ready in its folder lets it be made"
 )
-LATE = timedelta(hours=1)
-"""A photo that appears so soon after its folder's set was finished is taken for a straggler of that set."""
 
 Place = tuple[str, str, str]
 """Inbox name, project folder, set folder."""
@@ -120,20 +118,16 @@ class Intake:
             await self.engine.submit(new)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
-        tools = self.engine.tools
-        fresh = await self.shoots.fresh(place[0], found)
-        if fresh and not found.approved:
-            earlier = await tools.desk(tools.store.latest_of_folder, *place)
-            why = ""
-            if earlier is not None:
-                files = await tools.desk(tools.store.files, earlier.id)
-                photo_count = sum(file.role == FileRole.PHOTO for file in files)
-                why = latecomers(fresh, earlier, photo_count)
-            if why:
-                return self._hold(place, why)
+        fresh = await self.shoots.fresh(place[0], found.project, found.photos)
         why = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
         if why:
             self._hold(place, why)
+
+    async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
+        """See to photos of a flat drop that hasn't settled yet: they may belong to a set that is about to be
+        paid for. Never raises for what may go wrong."""
+        with suppress(LocalTrouble):
+            await self.shoots.glimpse(inbox, arriving, self.rulebook(inbox))
 
     def _hold(self, place: Place, why: str) -> None:
         self.held[place] = why
@@ -142,33 +136,6 @@ class Intake:
 
 def room_of(folder: str) -> str:
     return split_name(folder).name or folder
-
-
-def latecomers(photos: Sequence[Photo], earlier: Job, earlier_photos: int) -> str:
-    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; "" when they may:
-    as many as the latest set had may be a set of their own."""
-    if len(photos) >= max(2, earlier_photos):
-        return ""
-    if State(earlier.state) not in ACTIVE and too_late(photos, earlier):
-        return ""
-    name = photos[0].path.name
-    if len(photos) == 1:
-        return (
-            f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
-            " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
-            " else move it out"
-        )
-    return (
-        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had been taken; they"
-        " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
-        " own, say so with a file named .ready or `hotfolder approve`; else move them out"
-    )
-
-
-def too_late(photos: Sequence[Photo], earlier: Job) -> bool:
-    """Whether the photos came so long after a job had ended that they don't belong to it."""
-    until = datetime.fromisoformat(earlier.finished_at or earlier.updated_at) + LATE
-    return max(photo.identity.ctime_ns for photo in photos) / 1e9 > until.timestamp()
 
 
 def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
@@ -182,33 +149,6 @@ def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
         " it is lost. The others lie among the originals in done; move them back here, and nothing is paid"
         " again"
     )
-
-
-def straggler(found: BracketSet, earlier: Job, earlier_photos: Sequence[JobFile], paid_for: bool) -> str:
-    """Why `found` must not be paid for by itself, as the rest of `earlier`'s set; "" when it may."""
-    names = ", ".join(photo.path.name for photo in found.photos[:3])
-    one = len(found.photos) == 1
-    if State(earlier.state) in ACTIVE:
-        waits = "it waits" if one else "they wait"
-        return f"{names} came while the rest of the set is being worked on; {waits} for that to end"
-    if found.approved or not paid_for or too_late(found.photos, earlier):
-        return ""
-    if whole_again(found, earlier_photos):
-        return ""
-    return (
-        f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
-        f" {'by itself' if one else 'by themselves'}. If {'it is' if one else 'they are'} a picture of"
-        f" {'its' if one else 'their'} own, move {'it' if one else 'them'} into a new folder; to make the set"
-        f" again with {'it' if one else 'them'}, drop all its photos together"
-    )
-
-
-def whole_again(found: BracketSet, earlier_photos: Sequence[JobFile]) -> bool:
-    """Whether all photos of the earlier set came too, as they were or exported anew under their names."""
-    names = {photo.path.name for photo in found.photos}
-    names |= {uncopied(name) for name in names}
-    hashes = {photo.sha256 for photo in found.photos}
-    return all(file.name in names or file.sha256 in hashes for file in earlier_photos)
 
 
 def rule_of(rulebook: Rulebook, place: Place, photo_count: int) -> SettleRule:

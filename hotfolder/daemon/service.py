@@ -32,6 +32,7 @@ from hotfolder.daemon.reloading import Reloading, SettingsFile
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import UsageError
+from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.recheck import confirm_inbox, recheck
@@ -208,7 +209,7 @@ class Daemon:
             lock=self.inbox_locks[name],
             rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.tools.claims.names, name),
-            tell=partial(self.early.see, name),
+            tell=partial(self._arriving, name),
             settings=inbox_settings(self.settings),
             decoder=self.decoder,
             clock=self.clock,
@@ -217,6 +218,9 @@ class Daemon:
             ),
             moved=self._moved,
         )
+
+    async def _arriving(self, name: str, arriving: SetArriving) -> None:
+        await (self.early.see if arriving.folder else self.intake.glimpse)(name, arriving)
 
     def _claim_inboxes(self) -> None:
         try:

@@ -8,17 +8,35 @@ from dataclasses import replace
 from pathlib import Path
 
 from hotfolder import log
+from hotfolder.daemon.late import latecomers
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
+from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.tables import FileRole
+from hotfolder.rules.late import Sorted
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
-from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder, group_shoot
+from hotfolder.rules.shoots import (
+    MOST_DOUBTS,
+    NamedRefusal,
+    NamedSet,
+    Shoot,
+    group_folder,
+    group_shoot,
+    sort_shoot,
+)
 
 logger = log.get("shoots")
+
+TO_MAKE_ANEW = (
+    "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
+    " photos together; else move these out, or let them be made as they are with `hotfolder approve` or a"
+    " file named .ready"
+)
 
 Kept = dict[str, tuple[FileIdentity, str]]
 """Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
@@ -31,39 +49,97 @@ class Shoots:
         self.engine = engine
         self.kept: dict[tuple[str, str], Kept] = {}
         self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
+        self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
 
-    async def fresh(self, inbox: str, found: BracketSet) -> tuple[Photo, ...]:
-        """The photos of the drop that are no job's and were not kept out before."""
-        kept = self.kept[inbox, found.project] = await self._known(inbox, found)
-        taken = self.engine.tools.claims.names(inbox, found.project, "")
-        return tuple(photo for photo in found.photos if photo.path.name not in kept.keys() | taken)
+    async def fresh(self, inbox: str, project: str, photos: Sequence[Photo]) -> tuple[Photo, ...]:
+        """Those of the drop's photos that are no job's and were not kept out before."""
+        kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
+        taken = self.engine.tools.claims.names(inbox, project, "")
+        return tuple(photo for photo in photos if photo.path.name not in kept.keys() | taken)
 
-    async def _known(self, inbox: str, found: BracketSet) -> Kept:
+    async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
         tools = self.engine.tools
-        read = as_kept(await tools.desk(tools.store.bulletin, title(inbox, found.project)))
-        there = {photo.path.name: photo.identity for photo in found.photos}
+        read = as_kept(await tools.desk(tools.store.bulletin, title(inbox, project)))
+        there = {photo.path.name: photo.identity for photo in photos}
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
-    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
-        """Make the jobs of `fresh`; or say why a person must look first, and make none."""
-        tools = self.engine.tools
+    async def glimpse(self, inbox: str, arriving: SetArriving, rulebook: Rulebook) -> None:
+        """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
+        place = (inbox, arriving.project)
+        seen = frozenset((photo.path.name, photo.identity) for photo in arriving.photos)
+        taken = self.engine.tools.claims.names(*place, "")
+        if not taken or seen <= self._glimpsed.get(place, frozenset()):
+            return
+        self._glimpsed[place] = seen
+        kept = await self._known(*place, arriving.photos)
+        fresh = [photo for photo in arriving.photos if photo.path.name not in kept.keys() | taken]
         if fresh:
-            given = await tools.desk(tools.store.rooms, inbox, found.project)
-            shoot = await asyncio.to_thread(group_shoot, rulebook, found.project, fresh, given)
-            if shoot.asks and not found.approved:
-                return told(found, shoot)
-            # First, so that a crash in between never makes a picture of a photo that was kept out.
-            await self._keep_out(inbox, found, shoot)
-            if shoot.notices:
-                names = frozenset(photo.path.name for photo in fresh)
-                self._told[inbox, found.project] = names, shoot.notices
-            for new in await asyncio.to_thread(jobs_of, inbox, found, shoot, rulebook):
-                await self.engine.submit(new)
-            logger.info("shoot_taken", project=found.project, sets=len(shoot.sets), kept_out=shoot.kept_out)
+            await self._sort(inbox, arriving.project, fresh, rulebook)
+
+    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
+        """Make the jobs of `fresh`, and say why some wait or a person must look first; "" where all are made.
+        Nothing of what a person must look at is made."""
+        self._glimpsed.pop((inbox, found.project), None)
+        whys = []
+        if fresh:
+            back = await self._sort(inbox, found.project, fresh, rulebook)
+            if back.aside and not found.approved:
+                whys.append(why_aside(back))
+                fresh = [photo for photo in fresh if photo.path.name not in back.aside]
+        if fresh:
+            whys.append(await self._make(inbox, found, fresh, rulebook, back))
         if found.approved:
             await asyncio.to_thread(remove_signal, found.path / READY_NAME)
-        return ""
+        return ". ".join(filter(None, whys))
+
+    async def _sort(self, inbox: str, project: str, fresh: Sequence[Photo], rulebook: Rulebook) -> Sorted:
+        tools = self.engine.tools
+        earlier = await tools.desk(earlier_sets, tools.store, inbox, project)
+        back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
+        for job, name in back.joins.items():
+            logger.info("set_reopened", reopened=job, file=name)
+            await self.engine.reopen(job, name)
+        return back
+
+    async def _make(
+        self, inbox: str, found: BracketSet, photos: Sequence[Photo], rulebook: Rulebook, back: Sorted
+    ) -> str:
+        """Make the jobs of `photos`, and say why some wait or a person must look first."""
+        project = found.project
+
+        async def grouped() -> Shoot:
+            given = await self.engine.tools.desk(self.engine.tools.store.rooms, inbox, project)
+            return await asyncio.to_thread(group_shoot, rulebook, project, photos, given, back)
+
+        shoot, late = await grouped(), ""
+        new = of_new_sets(shoot, back)
+        if new and not found.approved:
+            late = await self._latecomers(inbox, project, new)
+        if late:
+            photos = [photo for photo in photos if photo not in new]
+            if not photos:
+                return late
+            shoot = await grouped()
+        if shoot.asks and not found.approved:
+            return ". ".join(filter(None, (late, told(found, shoot))))
+        # First, so that a crash in between never makes a picture of a photo that was kept out.
+        await self._keep_out(inbox, found, shoot)
+        if shoot.notices:
+            names = frozenset(photo.path.name for photo in photos)
+            self._told[inbox, project] = names, shoot.notices
+        for job in await asyncio.to_thread(jobs_of, inbox, found, shoot, rulebook):
+            await self.engine.submit(job)
+        logger.info("shoot_taken", project=project, sets=len(shoot.sets), kept_out=shoot.kept_out)
+        return late
+
+    async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
+        tools = self.engine.tools
+        latest = await tools.desk(tools.store.latest_of_folder, inbox, project, "")
+        if latest is None:
+            return ""
+        files = await tools.desk(tools.store.files, latest.id)
+        return latecomers(photos, latest, sum(file.role == FileRole.PHOTO for file in files))
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
         tools = self.engine.tools
@@ -71,7 +147,7 @@ class Shoots:
         new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
         if not new:
             return
-        kept = {**await self._known(inbox, found), **new}
+        kept = {**await self._known(inbox, found.project, found.photos), **new}
         await tools.desk(tools.store.post, title(inbox, found.project), as_json(kept), tools.clock.now())
         self.kept[inbox, found.project] = kept
 
@@ -107,6 +183,20 @@ def as_kept(content: object) -> Kept:
     if not isinstance(content, Mapping):
         return {}
     return {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
+
+
+def of_new_sets(shoot: Shoot, back: Sorted) -> list[Photo]:
+    """The photos of those sets that have to do with no set of before."""
+    sets = [*(each.photos for each in shoot.sets), *(each.photos for each in shoot.refused)]
+    return [photo for each in sets if not any(one.path.name in back.rooms for one in each) for photo in each]
+
+
+def why_aside(back: Sorted) -> str:
+    """Why photos wait that have to do with sets of before, and what to do."""
+    shown = back.reasons[:MOST_DOUBTS]
+    if len(back.reasons) > len(shown):
+        shown.append(f"and {len(back.reasons) - len(shown)} more sets have such photos")
+    return "; ".join(shown) + (f". {TO_MAKE_ANEW}" if back.late else "")
 
 
 def told(found: BracketSet, shoot: Shoot) -> str:

@@ -50,7 +50,7 @@ class Inbox:
     was when it was last met. `lock` keeps other daemons out, and is the caller's to close. `beat` is called
     while the looking goes on, or waits for a share that doesn't answer; `moved` only when the file system has
     answered. `tell` hears of sets that still
-    arrive, except for flat drops. The decoder stays the caller's to close.
+    arrive. The decoder stays the caller's to close.
     """
 
     def __init__(
@@ -290,8 +290,8 @@ class Inbox:
 
     def _arriving(self, snapshot: Snapshot) -> list[SetArriving]:
         found = []
-        for key, seen in snapshot.folders.items():
-            verdict = None if seen.flat else self._ledger.arriving(key)
+        for key in snapshot.folders:
+            verdict = self._ledger.arriving(key)
             if verdict is not None:
                 photos = tuple(self._photo(key, file) for file in verdict.complete)
                 found.append(SetArriving(*key, photos, verdict.photo_count))

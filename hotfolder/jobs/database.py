@@ -33,6 +33,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     5: ("ALTER TABLE jobfile ADD COLUMN develop VARCHAR NOT NULL DEFAULT ''",),
     6: ("ALTER TABLE call ADD COLUMN photos VARCHAR NOT NULL DEFAULT ''",),
     7: ("ALTER TABLE call ADD COLUMN job_let_go_at VARCHAR",),
+    8: ("ALTER TABLE jobfile ADD COLUMN shot VARCHAR NOT NULL DEFAULT ''",),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

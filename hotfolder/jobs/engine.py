@@ -169,14 +169,23 @@ class Engine:
         """
         if self._held_back:
             return False
+        await self._break_off(job_id)
+        return True
+
+    async def reopen(self, job_id: str, name: str) -> None:
+        """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
+        if self.tools.joined.setdefault(job_id, name) == name and not self._held_back:
+            await self._break_off(job_id)
+
+    async def _break_off(self, job_id: str) -> None:
+        """Let a job see at once what was decided of it, unless it waits for what is paid."""
         if job_id in self._waiting:
             self._start(job_id)
         elif job_id in self._steps and not await self._owes(job_id):
             step = self._steps.get(job_id)
-            # No call can have begun since: the ledger refuses those of a cancelled job.
+            # A call that has begun since is still on its way.
             if step is not None and not any(task.get_name() == job_id for task in self.tools.paying):
                 step.cancel()
-        return True
 
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
@@ -221,6 +230,7 @@ class Engine:
                 self._inbox_of.pop(job.id, None)
                 self.standstill.ended(job.id)
                 self.tools.known_files.pop(job.id, None)
+                self.tools.joined.pop(job.id, None)
                 self._work.set()
             if State(job.state) not in ACTIVE:
                 self.tools.claims.let_go(place_of(job), job.id)
@@ -268,6 +278,8 @@ class Engine:
                 hint="It goes on by itself once hotfolder runs against that API again.",
             )
         try:
+            if State(job.state) in ASKS_API:
+                await self.tools.refuse_joined(job)
             left = await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:
             await self.tools.confirm_gone(job)

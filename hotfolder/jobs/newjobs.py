@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.tables import FileRole, JobFile
 from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.remembered import shot_as_text
 from hotfolder.rules.sets import FileIdentity, Photo
 
 
@@ -61,4 +62,5 @@ def job_file(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
         exposure_value=file.photo.exposure_value if file.photo else None,
         is_middle=file.name == middle,
         develop=file.photo.develop if file.photo else "",
+        shot=shot_as_text(file.photo) if file.photo else "",
     )

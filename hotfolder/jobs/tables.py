@@ -81,7 +81,8 @@ class Job(SQLModel, table=True):
 class JobFile(SQLModel, table=True):
     """One file of a job, as it was when the set had settled. One that was let go of, as the rules had it,
     need not be anywhere any more; `let_go_at` is written before it is deleted. `develop` is as in
-    `PictureFacts`."""
+    `PictureFacts`. `shot` is what the camera recorded and what is to be seen, as `rules.remembered` writes
+    it; empty for a companion."""
 
     job_id: str = Field(primary_key=True, foreign_key="job.id")
     name: str = Field(primary_key=True)
@@ -97,6 +98,7 @@ class JobFile(SQLModel, table=True):
     is_middle: bool = False
     let_go_at: str | None = None
     develop: str = ""
+    shot: str = ""
 
 
 class Call(SQLModel, table=True):

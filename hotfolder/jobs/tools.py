@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.claims import Claims
@@ -22,7 +22,7 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.polling import Polling
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole, Job, JobFile
+from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
 from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
@@ -153,6 +153,8 @@ class Tools:
     """Pictures on their way, and those that fail to come; by their name in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
+    joined: dict[str, str] = field(default_factory=dict)
+    """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)
     """Of the jobs under way, until their originals are filed: only then does what the store says change."""
 
@@ -174,6 +176,14 @@ class Tools:
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
         await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected, others)
+        await self.refuse_joined(job)
+
+    async def refuse_joined(self, job: Job) -> None:
+        """Raise SetChanged where a photo of the set came after it was taken, and nothing is paid for yet."""
+        if job.id in self.joined:
+            calls = await self.desk(self.ledger.of_job, job.id)
+            if not any(call.state in HOLDING for call in calls):
+                raise SetChanged(f"{self.joined[job.id]}, which came later, belongs to it")
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""

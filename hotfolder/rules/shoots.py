@@ -15,7 +15,9 @@ from hotfolder.rules.grouping.model import (
     RefusedSet,
 )
 from hotfolder.rules.grouping.naming import NameScheme, name_sets
+from hotfolder.rules.late import EarlierSet, Sorted, sort_out
 from hotfolder.rules.names import split_name
+from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import Photo
@@ -86,16 +88,59 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     )
 
 
+def sort_shoot(
+    rulebook: Rulebook, project: str, photos: Sequence[Photo], earlier: Sequence[EarlierSet]
+) -> Sorted:
+    """Tell what `photos` have to do with the project's `earlier` sets, which come oldest first."""
+    return sort_out([as_grouped(photo) for photo in photos], earlier, shoot_rule(rulebook, project).options)
+
+
 def group_shoot(
-    rulebook: Rulebook, project: str, photos: Sequence[Photo], given: Collection[str] = ()
+    rulebook: Rulebook,
+    project: str,
+    photos: Sequence[Photo],
+    given: Collection[str] = (),
+    back: Sorted | None = None,
 ) -> Shoot:
-    """Group `photos`, one or more. `given` are the names of the project's earlier sets."""
-    rule = shoot_rule(rulebook, project)
-    grouping = group([_as_grouped(photo) for photo in photos], rule.options)
-    names = name_sets(grouping, rule.names, split_name(project).name or project, given)
-    found = _named(grouping, names, photos)
-    review = rule.review or any(asks_review(rulebook, project, each.name) for each in found.sets)
-    return replace(found, asks=_asks(review, grouping, found.sets))
+    """Group `photos`, one or more. `given` are the names of the project's earlier sets; `back` says which of
+    the photos were in one and keep its name."""
+    rule, back = shoot_rule(rulebook, project), back or Sorted()
+    grouping = group([as_grouped(photo) for photo in photos], rule.options)
+    members = [{photo.name for photo in photos} for photos in grouping.members()]
+    kept, doubts = _kept_names(members, back)
+    grouping = replace(grouping, doubts=(*grouping.doubts, *doubts))
+    new = replace(
+        grouping,
+        sets=tuple(each for place, each in enumerate(grouping.sets) if place not in kept),
+        refused=tuple(
+            each for place, each in enumerate(grouping.refused, len(grouping.sets)) if place not in kept
+        ),
+    )
+    given = {*given, *kept.values()}
+    names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
+    found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))], photos)
+    sets = tuple(
+        replace(each, notes=(*each.notes, back.notes[each.name])) if each.name in back.notes else each
+        for each in found.sets
+    )
+    review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
+    return replace(found, sets=sets, asks=_asks(review, grouping, sets))
+
+
+def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
+    """The sets, by their place, that keep a name; and what is doubtful about those that were paid for."""
+    kept: dict[int, str] = {}
+    doubts = []
+    for place, names in enumerate(members):
+        rooms = sorted({back.rooms[name] for name in names if name in back.rooms})
+        if rooms and rooms[0] not in kept.values():
+            kept[place] = rooms[0]
+        paid_for = sorted({back.rooms[name] for name in names if name in back.made})
+        if len(paid_for) > 1:
+            doubts.append(f"{paid_for[0]} and {paid_for[1]}, which have been paid for, would become one set")
+        elif paid_for and kept.get(place) not in paid_for:
+            doubts.append(f"{paid_for[0]}, which has been paid for, would become several sets")
+    return kept, doubts
 
 
 def group_folder(
@@ -105,7 +150,7 @@ def group_folder(
     data prove that there are several, or there are too many and the rules let them be split. No person is
     asked. `given` are the names of the project's earlier sets."""
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
-    grouping = group_room([_as_grouped(photo) for photo in photos], options)
+    grouping = group_room([as_grouped(photo) for photo in photos], options)
     room = split_name(folder).name or folder
     if len(grouping.sets) + len(grouping.refused) == 1:
         return _named(grouping, (room,), photos)
@@ -165,17 +210,3 @@ def _asks(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
     why = "; ".join(shown) or "its route asks for a review"
     number = f"{len(sets)} set{'' if len(sets) == 1 else 's'}"
     return f"{number}, held for a person: {why}"
-
-
-def _as_grouped(photo: Photo) -> GroupingPhoto:
-    return GroupingPhoto(
-        name=photo.path.name,
-        width=photo.width,
-        height=photo.height,
-        brightness=0.5 if photo.brightness is None else photo.brightness,
-        sha256=photo.sha256,
-        orientation=photo.orientation,
-        signature=photo.signature,
-        capture=photo.capture,
-        modified_seconds=photo.identity.mtime_ns / 1e9,
-    )

@@ -3,55 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from PIL import Image
 
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
-from tests.support.camera import SHUTTER, Photographer
-from tests.support.exposures import written
 from tests.support.pictures import bracket, jpeg
+from tests.support.rolls import ELM, comes_to, held, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below
-
-ELM = "12 Elm Road"
-MIDDLE = SHUTTER.index(1 / 30)
-STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
-Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
-
-
-def shoot(
-    folder: Path, *, rooms: int = 3, stops: list[float] = STOPS, flash: bool = False, seed: int = 2
-) -> Roll:
-    """Contents by name, the names of each room's set, and those of frames with flash."""
-    by = Photographer(random.Random(seed))
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {}
-    for number in range(rooms):
-        scene = by.room()
-        by.burst(scene, MIDDLE, stops)
-        shown = list(stops)
-        if flash and number == 1:
-            by.walk(2, 3)
-            by.lit(scene, MIDDLE)
-            shown.append(0.5)
-        for photo, stop in zip(by.photos[-len(shown) :], shown, strict=True):
-            files[photo.name] = written(folder, photo, scene, stop).read_bytes()
-        by.walk(6, 9)
-    return files, by.sets, by.flash
-
-
-def stripped(content: bytes) -> bytes:
-    file = io.BytesIO()
-    Image.open(io.BytesIO(content)).save(file, "JPEG", quality=85)
-    return file.getvalue()
 
 
 def doubtful(tmp_path: Path) -> dict[str, bytes]:
@@ -59,16 +23,6 @@ def doubtful(tmp_path: Path) -> dict[str, bytes]:
     files, _, _ = shoot(tmp_path / "roll", rooms=2)
     last = sorted(files)[-1]
     return {**files, last: stripped(files[last])}
-
-
-def held(status: dict[str, Any]) -> str:
-    """Why the shoot is held; empty when it is not."""
-    reasons = [job["reason"] for job in status["jobs"] if job["state"] == "settling" and job["folder"] == ""]
-    return next((reason for reason in reasons if "held for a person" in reason), "")
-
-
-def originals(studio: Studio) -> dict[str, bytes]:
-    return files_below(studio.done / ELM / "originals")
 
 
 async def test_each_set_of_a_shoot_becomes_a_picture_and_is_paid_once(
@@ -115,10 +69,6 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
             assert "flash" in " ".join(status["notices"])
             await comes_to(studio, lambda _: studio.call("status").stdout.count("Left alone") == 1)
     assert shop.bought() == 3
-
-
-async def comes_to(studio: Studio, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    return await asyncio.to_thread(studio.wait_until, holds)
 
 
 @pytest.mark.parametrize("by_command", [False, True])

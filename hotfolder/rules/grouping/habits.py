@@ -38,7 +38,7 @@ def without_raw_twins(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPho
 def without_copies(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
     """Of several exports of one photo, with the same content or of the same capture, keep the newest."""
     kept, out = _newest((photo.sha256, photo) for photo in photos)
-    kept, more = _newest((_capture_key(photo), photo) for photo in kept)
+    kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
     return kept, out + more
 
 
@@ -65,15 +65,21 @@ def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[Group
     return kept, out
 
 
-def _capture_key(photo: GroupingPhoto) -> Hashable:
-    """Equal for two exports of one capture; None where the camera data can't tell."""
+def capture_key(photo: GroupingPhoto) -> Hashable:
+    """Equal for two exports of one capture, and for frames that were taken alike within what the camera's
+    clock can tell; None where the camera data can't tell."""
     taken = shot(photo)
     if taken.started_seconds is None or taken.exposure_seconds is None:
         return None
     how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm, taken.sequence_number)
+    return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
+
+
+def _named_capture_key(photo: GroupingPhoto) -> Hashable:
+    key = capture_key(photo)
     # Within a whole second a camera may have taken several alike: there the names must agree as well.
-    name = _COPY_MARK.sub("", _stem(photo)) if taken.clock_step_seconds >= 1.0 else ""
-    return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how, name)
+    coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
+    return (key, _COPY_MARK.sub("", _stem(photo))) if coarse else key
 
 
 def _stem(photo: GroupingPhoto) -> str:

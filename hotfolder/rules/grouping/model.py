@@ -122,6 +122,10 @@ class Grouping:
     notices: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
+    def members(self) -> list[tuple[GroupingPhoto, ...]]:
+        """The photos of each of `sets`, and then of each of `refused`."""
+        return [*(each.photos for each in self.sets), *(each.photos for each in self.refused)]
+
     @property
     def sure(self) -> bool:
         """Whether it may go ahead without a person: no doubt about the whole or any set."""

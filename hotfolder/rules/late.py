@@ -1,0 +1,196 @@
+"""Photos of a flat drop that have to do with sets of its project that were there before.
+
+The same content or the same capture is the same photo, whatever it is called. What else belongs to an earlier
+set is told by grouping it together with the frames of that set.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+
+from hotfolder.rules.grouping.frames import shot
+from hotfolder.rules.grouping.group import group, tells
+from hotfolder.rules.grouping.habits import capture_key, uncopied
+from hotfolder.rules.grouping.likeness import Likeness, likeness
+from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
+
+
+class Standing(Enum):
+    """OPEN: nothing of it is paid for yet, and it can still change. BUSY: it is being worked on, and can't
+    change any more. MADE: paid for, and ended. WITHDRAWN: given up because it changed; its name is left."""
+
+    OPEN = auto()
+    BUSY = auto()
+    MADE = auto()
+    WITHDRAWN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierSet:
+    """A set that was made, or is being made, of photos that lay in the project's folder itself."""
+
+    job: str
+    room: str
+    standing: Standing
+    photos: tuple[GroupingPhoto, ...]
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What becomes of a drop's photos. Those in `aside` wait, and `reasons` say why, in sentences without
+    their full stops; all others may be grouped and made. `late`: some belong to sets that are paid for.
+
+    `rooms` are names that are kept, by photo; `made` are those of them whose set was paid for. `joins` names
+    a photo for each job that is to be looked at anew together with it. `notes` are told of a room's new set.
+    """
+
+    rooms: dict[str, str] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    aside: set[str] = field(default_factory=set)
+    joins: dict[str, str] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A photo that was there before: `of` is how it was in the set of `job`."""
+
+    job: str
+    of: GroupingPhoto
+    same_content: bool
+
+
+Matches = Mapping[str, Match]
+"""By the name of the photo that is there now."""
+
+
+def sort_out(
+    photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet], options: GroupingOptions
+) -> Sorted:
+    """Tell what `photos` have to do with the sets of before, which come oldest first."""
+    found = Sorted()
+    matches = matched(photos, earlier)
+    of_job: dict[str, dict[str, Match]] = defaultdict(dict)
+    for name, match in matches.items():
+        of_job[match.job][name] = match
+    whole = {one.job for one in earlier if _whole(one, of_job[one.job])}
+    beside = [one for one in earlier if one.standing is not Standing.WITHDRAWN and one.job not in whole]
+    joining: dict[str, set[str]] = defaultdict(set)
+    for name, job in belonging([photo for photo in photos if photo.name not in matches], beside, options):
+        joining[job].add(name)
+    for one in earlier:
+        mine = of_job[one.job]
+        if one.standing is Standing.WITHDRAWN or one.job in whole:
+            _take_again(found, one, mine)
+        elif mine or joining[one.job]:
+            _put_aside(found, one, mine, sorted(joining[one.job]))
+    return found
+
+
+def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, Match]:
+    """The photos that were there before. Of several sets that had one, the newest counts, and one that was
+    withdrawn only where there is no other."""
+    withdrawn = [one for one in earlier if one.standing is Standing.WITHDRAWN]
+    standing = [one for one in earlier if one.standing is not Standing.WITHDRAWN]
+    return {**_matched(photos, withdrawn), **_matched(photos, standing)}
+
+
+def _matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, Match]:
+    by_content: dict[str, Match] = {}
+    by_capture: dict[Hashable, list[Match]] = defaultdict(list)
+    for one in earlier:
+        for photo in one.photos:
+            by_content[photo.sha256] = Match(one.job, photo, same_content=True)
+            by_capture[_key(photo)].append(Match(one.job, photo, same_content=False))
+    found: dict[str, Match] = {}
+    for photo in photos:
+        exports = (each for each in reversed(by_capture[_key(photo)]) if same_shot(photo, each.of))
+        match = by_content.get(photo.sha256) or next(exports, None)
+        if match is not None:
+            found[photo.name] = match
+    return found
+
+
+def same_shot(photo: GroupingPhoto, earlier: GroupingPhoto) -> bool:
+    """Whether two photos of one key are exports of one capture."""
+    alike = likeness(photo, earlier)
+    certain = tells(photo) and shot(photo).clock_step_seconds < 1.0
+    same_name = uncopied(photo.name).casefold() == uncopied(earlier.name).casefold()
+    if certain or (tells(photo) and same_name):
+        return alike is not Likeness.DIFFERENT
+    # A clock of whole seconds knows two frames alike, and names without a clock are given again and again.
+    return alike is Likeness.SAME and (same_name or tells(photo))
+
+
+def belonging(
+    photos: Sequence[GroupingPhoto], beside: Sequence[EarlierSet], options: GroupingOptions
+) -> list[tuple[str, str]]:
+    """The photos that are grouped with frames of an earlier set: their names, each with that set's job."""
+    timed = [photo for photo in photos if tells(photo)]
+    if options.method is not Method.AUTO or not timed:
+        return []
+    of_job: dict[str, str] = {}
+    frames: list[GroupingPhoto] = []
+    for one in beside:
+        for photo in one.photos:
+            name = f"{one.room}/{photo.name}"  # no file is called so
+            if tells(photo) and name not in of_job:
+                of_job[name] = one.job
+                frames.append(replace(photo, name=name))
+    grouping = group([*frames, *timed], options)
+    found = []
+    for members in grouping.members():
+        jobs = [of_job[photo.name] for photo in members if photo.name in of_job]
+        if jobs:
+            found += [(photo.name, jobs[-1]) for photo in members if photo.name not in of_job]
+    return found
+
+
+def _key(photo: GroupingPhoto) -> Hashable:
+    return capture_key(photo) if tells(photo) else uncopied(photo.name).casefold()
+
+
+def _whole(one: EarlierSet, mine: Matches) -> bool:
+    """Whether all photos of a set that is made came again, as they were or exported anew."""
+    again = {match.of.name for match in mine.values()}
+    return one.standing is Standing.MADE and again >= {photo.name for photo in one.photos}
+
+
+def _take_again(found: Sorted, one: EarlierSet, mine: Matches) -> None:
+    for name in mine:
+        found.rooms[name] = one.room
+    if one.standing is Standing.MADE:
+        found.made |= mine.keys()
+        anew = sum(not match.same_content for match in mine.values())
+        found.notes[one.room] = (
+            f"This is a new revision of {one.room}: {anew} of its photos were exported anew."
+            if anew
+            else f"{one.room} was dropped again as it was: what is bought of these photos is used again."
+        )
+
+
+def _put_aside(found: Sorted, one: EarlierSet, mine: Matches, joining: Sequence[str]) -> None:
+    found.aside |= {*mine, *joining}
+    said = [_said(name, one, mine.get(name)) for name in sorted({*mine, *joining})]
+    more = f" (and {len(said) - 1} more like it)" if len(said) > 1 else ""
+    new = sorted(name for name in (*joining, *mine) if name in joining or not mine[name].same_content)
+    if one.standing is Standing.OPEN and new:
+        found.joins[one.job] = new[0]
+        found.reasons.append(f"{said[0]}, which is not paid for yet and will be looked at anew with it{more}")
+    elif one.standing is Standing.MADE:
+        found.late = True
+        found.reasons.append(f"{said[0]}, which has been paid for{more}")
+    else:
+        found.reasons.append(f"{said[0]}, which is being worked on: that is waited for{more}")
+
+
+def _said(name: str, one: EarlierSet, match: Match | None) -> str:
+    if match is None:
+        return f"{name} belongs, by what the camera recorded, to {one.room}"
+    what = "has the same content as" if match.same_content else "is another export of"
+    return f"{name} {what} {match.of.name} of {one.room}"

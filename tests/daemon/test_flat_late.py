@@ -1,0 +1,183 @@
+"""What comes to a flat drop after its sets were taken: known again, never paid for beside them unasked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.daemon.service import Daemon
+from hotfolder.jobs.store import Store
+from tests.support.rolls import ELM, comes_to, exported_anew, originals, shoot
+from tests.support.studio import Shop, Studio, files_below
+
+
+def rooms(status: Mapping[str, Any]) -> list[str]:
+    return sorted(job["room"] for job in status["jobs"] if job["state"] == "done")
+
+
+def holds(*words: str) -> Any:
+    """Whether a held drop's reason has all these words."""
+    return lambda status: any(
+        job["held"] and all(word in job["reason"] for word in words) for job in status["jobs"]
+    )
+
+
+def copies(files: Mapping[str, bytes], *, anew: bool) -> dict[str, bytes]:
+    """As Lightroom names a second export."""
+    return {
+        name.replace(".jpg", "-2.jpg"): exported_anew(content) if anew else content
+        for name, content in files.items()
+    }
+
+
+async def pause(daemon: Daemon) -> None:
+    await daemon.tools.desk(daemon.store.pause, "for now", daemon.clock.now())
+
+
+async def resume(daemon: Daemon) -> None:
+    await daemon.tools.desk(daemon.store.resume, daemon.clock.now())
+
+
+def notes(studio: Studio) -> list[str]:
+    receipts = (studio.done / ELM / "receipts").iterdir()
+    return sorted(note for one in receipts for note in json.loads(one.read_bytes())["notes"])
+
+
+@pytest.mark.parametrize("anew", [False, True])
+async def test_a_set_that_comes_again_whole_is_a_revision_of_its_room(
+    studio: Studio, shop: Shop, tmp_path: Path, anew: bool
+) -> None:
+    """The same content isn't paid for again; another edit of all its photos is, as in a room's folder."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    studio.drop(ELM, "", files)
+    await studio.until_idle(shop.access())
+    again = copies({name: files[name] for name in sets[0]}, anew=anew)
+    studio.drop(ELM, "", again)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, outcome.needing_person) == (1, 0)
+    assert rooms(studio.status()) == [f"{ELM}-01", f"{ELM}-01", f"{ELM}-02"]
+    assert shop.bought() == (3 if anew else 2)
+    (note,) = notes(studio)
+    assert ("new revision" in note and "5 of its photos" in note) if anew else "is used again" in note
+    assert files_below(studio.inbox / ELM) == {}
+    assert set(again) <= {path.split("/")[1] for path in originals(studio)}
+
+
+async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_is_made(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=3)
+    studio.drop(ELM, "", {name: files[name] for name in (*sets[0], *sets[1])})
+    as_it_was, anew = (
+        copies({name: files[name] for name in sets[0][place::2]}, anew=place == 1) for place in (0, 1)
+    )
+    first, second = (f"of {ELM}-01, which has been paid for", "like it")
+    async with studio.working(shop.access()):
+        await studio.comes_to("done", "done")
+        folder = studio.drop(ELM, "", anew)
+        await comes_to(studio, holds("IMG_0002-2.jpg is another export of IMG_0002.jpg", first, second))
+        told = studio.call("explain", str(folder)).stdout
+        assert "Waits: IMG_0002-2.jpg is another export of" in told and "0 sets" not in told
+        studio.drop(ELM, "", {name: files[name] for name in sets[2]})
+        status = await comes_to(studio, lambda status: len(rooms(status)) == 3 and holds(first)(status))
+        assert rooms(status) == [f"{ELM}-01", f"{ELM}-02", f"{ELM}-03"]
+        assert shop.bought() == 3 and set(files_below(studio.inbox / ELM)) == {*anew}
+        # With the rest of its photos it is the whole set again.
+        studio.drop(ELM, "", as_it_was)
+        status = await studio.comes_to(*["done"] * 4)
+    assert rooms(status).count(f"{ELM}-01") == 2
+    assert shop.bought() == 4
+
+
+async def test_a_late_bracket_is_held_once_its_set_is_paid_for(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    late = sets[0][4]
+    studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        studio.drop(ELM, "", {late: files[late]})
+        told = f"{late} belongs, by what the camera recorded, to {ELM}-01, which has been paid for"
+        await comes_to(studio, holds(told))
+    assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {late}
+
+
+def to_be_made(studio: Studio) -> dict[str, set[str]]:
+    """The photos of each room under way, by room."""
+
+    def look(store: Store) -> dict[str, set[str]]:
+        return {job.room: {file.name for file in store.files(job.id)} for job in store.active()}
+
+    return studio.reading(look) or {}
+
+
+async def test_a_late_bracket_reopens_a_set_that_is_not_paid_for(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """The other sets go on as they are, it keeps its name, and is paid for once."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    late = sets[0][4]
+    async with studio.working(shop.access()) as daemon:
+        await pause(daemon)
+        studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
+        await comes_to(studio, lambda _: to_be_made(studio))
+        studio.drop(ELM, "", {name: files[name] for name in sets[1]})
+        await comes_to(studio, lambda _: len(to_be_made(studio)) == 2)
+        studio.drop(ELM, "", {late: files[late]})
+        expected = {f"{ELM}-{number:02}": set(one) for number, one in enumerate(sets, 1)}
+        await comes_to(studio, lambda _: to_be_made(studio) == expected)
+        await resume(daemon)
+        await studio.comes_to("done", "done")
+    assert shop.bought() == 2
+    assert set(originals(studio)) == {f"{room}/{name}" for room, names in expected.items() for name in names}
+
+
+async def test_a_late_bracket_that_came_while_nothing_ran_reopens_its_set_too(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    late = sets[0][4]
+    async with studio.working(shop.access()) as daemon:
+        await pause(daemon)
+        studio.drop(ELM, "", {name: files[name] for name in sets[0] if name != late})
+        await comes_to(studio, lambda _: to_be_made(studio))
+    studio.drop(ELM, "", {late: files[late]})
+    async with studio.working(shop.access()):
+        await comes_to(studio, lambda _: to_be_made(studio) == {f"{ELM}-01": set(sets[0])})
+
+
+async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_of_the_old(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=2)
+    old = sets[0][2]
+    again = copies({old: files[old]}, anew=True)
+    async with studio.working(shop.access()) as daemon:
+        await pause(daemon)
+        studio.drop(ELM, "", files)
+        await comes_to(studio, lambda _: len(to_be_made(studio)) == 2)
+        studio.drop(ELM, "", again)
+        expected = {f"{ELM}-01": {*sets[0], *again} - {old}, f"{ELM}-02": set(sets[1])}
+        await comes_to(studio, lambda _: to_be_made(studio) == expected)
+        told = f"{old} is an earlier export of"
+        await comes_to(studio, lambda status: told in " ".join(status["notices"]))
+    assert shop.bought() == 0
+
+
+async def test_the_lone_last_frame_of_a_paused_export_is_not_paid_for(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    here = [*sets[0], *sets[1], sets[2][0]]
+    studio.drop(ELM, "", {name: files[name] for name in here})
+    async with studio.working(shop.access()):
+        await comes_to(studio, holds("1 frame where others have 5", "may still be coming"))
+        assert shop.bought() == 0
+        studio.drop(ELM, "", {name: files[name] for name in sets[2][1:]})
+        await studio.comes_to("done", "done", "done")
+    assert shop.bought() == 3

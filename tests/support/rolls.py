@@ -1,0 +1,72 @@
+"""A photographer's roll of film: a shoot in one folder, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.support.camera import SHUTTER, Photographer
+from tests.support.exposures import written
+from tests.support.studio import Studio, files_below
+
+ELM = "12 Elm Road"
+MIDDLE = SHUTTER.index(1 / 30)
+STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
+Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
+
+
+def shoot(
+    folder: Path, *, rooms: int = 3, stops: list[float] = STOPS, flash: bool = False, seed: int = 2
+) -> Roll:
+    """Contents by name, the names of each room's set, and those of frames with flash."""
+    by = Photographer(random.Random(seed))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for number in range(rooms):
+        scene = by.room()
+        by.burst(scene, MIDDLE, stops)
+        shown = list(stops)
+        if flash and number == 1:
+            by.walk(2, 3)
+            by.lit(scene, MIDDLE)
+            shown.append(0.5)
+        for photo, stop in zip(by.photos[-len(shown) :], shown, strict=True):
+            files[photo.name] = written(folder, photo, scene, stop).read_bytes()
+        by.walk(6, 9)
+    return files, by.sets, by.flash
+
+
+def stripped(content: bytes) -> bytes:
+    file = io.BytesIO()
+    Image.open(io.BytesIO(content)).save(file, "JPEG", quality=85)
+    return file.getvalue()
+
+
+def exported_anew(content: bytes) -> bytes:
+    """The same capture with another edit: brighter, and with all that the camera recorded."""
+    image = Image.open(io.BytesIO(content))
+    file = io.BytesIO()
+    image.point([min(255, value + 3) for value in range(256)] * 3).save(
+        file, "JPEG", quality=92, exif=image.getexif()
+    )
+    return file.getvalue()
+
+
+def held(status: dict[str, Any]) -> str:
+    """Why the shoot is held; empty when it is not."""
+    reasons = [job["reason"] for job in status["jobs"] if job["state"] == "settling" and job["folder"] == ""]
+    return next((reason for reason in reasons if "held for a person" in reason), "")
+
+
+def originals(studio: Studio) -> dict[str, bytes]:
+    return files_below(studio.done / ELM / "originals")
+
+
+async def comes_to(studio: Studio, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    return await asyncio.to_thread(studio.wait_until, holds)
