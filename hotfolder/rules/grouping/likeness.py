@@ -60,7 +60,7 @@ def _compared(one: str, other: str) -> tuple[int, int]:
     return ((darker ^ darker_too) & shared).bit_count(), shared.bit_count()
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _parts(signature: str) -> tuple[int, int]:
     darker, _, known = signature.partition("-")
     return int(darker or "0", 16), int(known or "0", 16)
