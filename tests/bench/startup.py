@@ -19,6 +19,7 @@ from statistics import median
 
 from sqlmodel import Session
 
+from hotfolder.inbox.rhythm import CALM_SECONDS
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import columns
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
@@ -31,8 +32,8 @@ from tests.bench.processes import environment, tree
 from tests.bench.race import workspace
 from tests.bench.shop import open_shop
 
-SETTLED_SECONDS = 15.0
-"""After the start, until its first looks at the whole inbox are over."""
+SETTLED_SECONDS = CALM_SECONDS + 15.0
+"""After the start, until the inbox is known to be calm."""
 
 
 def commands(repeat: int) -> None:
