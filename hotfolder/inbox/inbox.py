@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from hotfolder import log
@@ -38,6 +39,8 @@ from hotfolder.rules.sets import BracketSet, Photo
 _GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
+_MOST_AT_ONCE = 500
+"""So many sets are looked at together, at the most: those that may start wait for no crowd that arrives."""
 
 
 class Inbox:
@@ -86,6 +89,7 @@ class Inbox:
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._again: set[SetKey] = set()
+        self._touched: set[SetKey] = set()
         self._observed_at = float("-inf")
         self._rhythm = Rhythm()
         self._looked = False
@@ -203,12 +207,20 @@ class Inbox:
         now = self._clock.monotonic()
         touched, everything = hints.take()
         self._noticing.hinted(touched, everything)
-        keys = touched | self._again | self._ledger.due(now)
-        self._again.clear()
-        if keys or everything or self._ledger.any_waits():
+        self._touched |= touched
+        # In this order: what may be ready comes before what only arrives.
+        wanted = dict.fromkeys((*self._again, *self._ledger.due(now, _MOST_AT_ONCE), *self._touched))
+        if wanted or everything or self._ledger.any_waits():
             self._rhythm.stir(now, self._settings.scan_seconds)
         if everything or self._degraded or now >= self._rhythm.full_at:
+            self._again.clear()
+            self._touched.clear()
             return None
+        keys = frozenset(islice(wanted, _MOST_AT_ONCE))
+        self._again -= keys
+        self._touched -= keys
+        if self._again or self._touched:
+            self._wake.set()
         return keys
 
     async def _rest(self, judging: asyncio.Task[None]) -> None:

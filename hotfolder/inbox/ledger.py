@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -103,13 +104,14 @@ class Ledger:
         """Whether there is a photo to take."""
         return bool(self._to_judge)
 
-    def due(self, now: float) -> frozenset[SetKey]:
-        """Sets of which time alone may have changed the verdict."""
-        return frozenset(
-            key
+    def due(self, now: float, most: int) -> list[SetKey]:
+        """Sets of which time alone may have changed the verdict, the longest due first, `most` of them."""
+        due = (
+            (verdict.look_at, key)
             for key, verdict in self._verdicts.items()
             if verdict.look_at is not None and verdict.look_at <= now
         )
+        return [key for _, key in heapq.nsmallest(most, due)]
 
     def any_waits(self) -> bool:
         """Whether there is a set that isn't ready."""

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
+from hotfolder.inbox import looking
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.snapshot import SetKey, Snapshot
 from hotfolder.rules.routing import SettleRule
 
 Drop = Callable[..., Path]
@@ -140,6 +142,28 @@ async def test_forty_rooms_at_once_are_forty_sets(running: Callable[..., Any], d
         )
         await asyncio.sleep(1.2)
         assert len(heard.events) == 40
+
+
+async def test_of_a_crowd_a_few_at_a_time_are_looked_at_and_none_is_forgotten(
+    running: Callable[..., Any], drop: Drop, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotfolder.inbox.inbox._MOST_AT_ONCE", 3)
+    looked: list[int] = []
+    seen = looking.scan_folders
+
+    def counted(root: Path, keys: frozenset[SetKey], moved: Callable[[], None]) -> Snapshot:
+        looked.append(len(keys))
+        return seen(root, keys, moved)
+
+    monkeypatch.setattr("hotfolder.inbox.looking.scan_folders", counted)
+    (root / "12 Elm Road").mkdir()
+    async with running(scan_seconds=600) as heard:
+        for number in range(20):
+            drop(f"12 Elm Road/room {number:02d}", 1)
+        events = await heard.until(20)
+    assert len({event.bracket_set.folder for event in events if isinstance(event, SetReady)}) == 20
+    assert looked
+    assert max(looked) <= 3
 
 
 async def test_the_last_expected_photo_starts_the_set_at_once(
