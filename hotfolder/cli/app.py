@@ -127,10 +127,13 @@ def explain(
 
 @app.command()
 def approve(
-    project: Annotated[str, typer.Argument(help="The project's folder in an inbox, or its name.")],
+    project: Annotated[
+        str,
+        typer.Argument(help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM."),
+    ],
     config: Config = CONFIG,
 ) -> None:
-    """Let a whole shoot that is held be made as `explain` shows it: puts .ready into its folder."""
+    """Let a shoot or a room that is held be made as `explain` shows it: puts .ready into its folder."""
     from hotfolder.cli.shoots import approve as command
 
     with told():

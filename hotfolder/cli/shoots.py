@@ -23,7 +23,7 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
-from hotfolder.rules.nearest import printable
+from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import Photo
 from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot, sort_shoot
@@ -215,22 +215,20 @@ def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: li
         database.dispose()
 
 
-def approve(project: str, config: Path) -> int:
+def approve(what: str, config: Path) -> int:
     """Put `.ready` into a project's folder, or a room's, which lets the photos in it be made as they are.
     Raises UsageError."""
     settings = load(config, os.environ)
-    path = Path(project).absolute()
-    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
-    is_room = path.parent.parent in inboxes and path.is_dir()
-    folder = path if is_room else project_folder(settings, project)
-    root, key = (
-        (path.parent.parent, (path.parent.name, path.name)) if is_room else (folder.parent, (folder.name, ""))
-    )
-    seen = scan_folders(root, [key]).folders.get(key)
+    inbox, key = place_named(settings, what)
+    folder = inbox.joinpath(*key)
+    seen = scan_folders(inbox, [key]).folders.get(key)
     if seen is None or not seen.photos:
+        rooms = "" if key[1] else ", ".join(shown(f"{key[0]}/{room}") for room in rooms_of(folder))
         raise UsageError(
             f"no photos lie in {folder} itself",
-            hint="A whole shoot in its project's folder is approved, or a room that is held for a review.",
+            hint=f"Rooms that are held are approved one by one: {rooms}."
+            if rooms
+            else "A whole shoot in its project's folder is approved, or a room that is held for a review.",
         )
     ready = folder / READY_NAME
     with local_trouble(folder):
@@ -241,17 +239,35 @@ def approve(project: str, config: Path) -> int:
     return 0
 
 
-def project_folder(settings: Settings, project: str) -> Path:
-    """The project's folder, by its path or by its name in an inbox. Raises UsageError."""
+def rooms_of(project: Path) -> list[str]:
+    """The names of the folders in a project's folder, those that begin with a dot aside."""
+    with local_trouble(project):
+        return sorted(one.name for one in project.iterdir() if one.is_dir() and one.name[0] != ".")
+
+
+def place_named(settings: Settings, what: str) -> tuple[Path, tuple[str, str]]:
+    """The inbox, and the project and room ("" for a whole shoot), of a folder that is given by its path or by
+    its place in an inbox: `12 Elm Road` or `12 Elm Road/front`. Raises UsageError."""
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
-    path = Path(project).absolute()
-    candidates = [path] if path.parent in inboxes else [inbox / project for inbox in inboxes]
-    found = [one for one in candidates if one.parent in inboxes and one.is_dir()]
+    found = places_below(inboxes, [Path(what).absolute()])
+    found = found or places_below(inboxes, [inbox / what for inbox in inboxes])
     if len(found) != 1:
         where = ", ".join(str(inbox) for inbox in inboxes)
-        what = "is in several inboxes" if found else f"is not a project's folder in {where}"
-        raise UsageError(f"{project} {what}", hint="Give the folder's path, or its name.")
+        why = "is in several inboxes" if found else f"is not a project's or room's folder in {where}"
+        raise UsageError(
+            f"{what} {why}", hint="Give the folder's path, or its name: a project's, or project/room."
+        )
     return found[0]
+
+
+def places_below(inboxes: Sequence[Path], paths: Sequence[Path]) -> list[tuple[Path, tuple[str, str]]]:
+    """Those of the paths that are folders of projects and rooms."""
+    there = [path for path in paths if path.is_dir()]
+    projects = [(path.parent, (path.name, "")) for path in there if path.parent in inboxes]
+    rooms = [
+        (path.parent.parent, (path.parent.name, path.name)) for path in there if path.parent.parent in inboxes
+    ]
+    return projects + rooms
 
 
 def counted(number: int, what: str) -> str:

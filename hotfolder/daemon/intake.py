@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
@@ -13,9 +14,10 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
-from hotfolder.daemon.shoots import Shoots, jobs_of_room
+from hotfolder.daemon.shoots import Shoots, jobs_of_room, remove_signal
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
+from hotfolder.inbox.ignored import READY_NAME
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import State
@@ -28,8 +30,8 @@ from hotfolder.rules.shoots import asks_review
 logger = log.get("intake")
 
 TO_REVIEW = (
-    "its route asks for a review. `hotfolder explain` shows what would be made; `hotfolder approve` or a file"
-    " named .ready in its folder lets it be made"
+    "its route asks for a review. `hotfolder explain` shows what would be made; `hotfolder approve` with its"
+    " folder, or a file named .ready in it, lets it be made"
 )
 
 Place = tuple[str, str, str]
@@ -112,10 +114,14 @@ class Intake:
         if not found.approved and asks_review(rulebook, found.project, found.folder):
             return self._hold(place, TO_REVIEW)
         given = await tools.desk(tools.store.rooms, place[0], found.project)
+        signal = found.path / READY_NAME
+        found = replace(found, companions=tuple(path for path in found.companions if path != signal))
         for new in await asyncio.to_thread(jobs_of_room, place[0], found, given, rulebook):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.engine.submit(new)
+        # It was for these photos, and would speak for them again on their way back from failed/.
+        await asyncio.to_thread(remove_signal, signal)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)

@@ -195,4 +195,13 @@ def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
     for wrong in (room.parent, "16 Elm Road"):
         result = invoke("approve", wrong, "--config", config)
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
+        assert "is not a project's" in result.stderr or 'one by one: "14 Elm Road/kitchen"' in result.stderr
     assert not list(shoot.parent.rglob(".ready"))
+
+
+@pytest.mark.parametrize("by_path", [False, True])
+def test_approve_takes_a_room_as_well(config: Path, shoot: Path, by_path: bool) -> None:
+    room = drop(shoot.parent / "14 Elm Road" / "kitchen", 3)
+    result = invoke("approve", room if by_path else "14 Elm Road/kitchen", "--config", config)
+    assert result.exit_code == 0
+    assert (room / ".ready").is_file() and "3 photos" in result.output

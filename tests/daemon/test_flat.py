@@ -305,11 +305,11 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[...,
             studio, lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
         )
         assert shop.bought() == 1
-        told = studio.call("approve", str(folder))
-        assert told.returncode == 0, told.stderr
+        told = studio.call("approve", f"{ELM}/front")
+        assert told.returncode == 0 and str(folder / ".ready") in told.stdout, told.stderr
         await studio.comes_to("done", "done")
-    found = files_below(studio.done / ELM / "originals" / "front")
-    assert {name: found[name] for name in photos} == photos
+    assert files_below(studio.done / ELM / "originals" / "front") == photos
+    assert files_below(folder) == {}
     assert shop.bought() == 2
 
 
