@@ -19,10 +19,12 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
 from hotfolder.inbox.ignored import READY_NAME
 from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.earlier import room_named
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import HOLDING, FileRole
 from hotfolder.rules.names import split_name
+from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet
 from hotfolder.rules.shoots import asks_review
@@ -116,7 +118,9 @@ class Intake:
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signal = found.path / READY_NAME
         found = replace(found, companions=tuple(path for path in found.companions if path != signal))
-        for new in await asyncio.to_thread(jobs_of_room, place[0], found, given, rulebook):
+        photos = [as_grouped(photo) for photo in found.photos]
+        room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
+        for new in await asyncio.to_thread(jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.engine.submit(new)

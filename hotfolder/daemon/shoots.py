@@ -242,15 +242,18 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> 
     return jobs
 
 
-def jobs_of_room(inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook) -> list[NewJob]:
+def jobs_of_room(
+    inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
+) -> list[NewJob]:
     """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
-    frame with flash, travels with the first of them, whose story says why."""
-    room = group_folder(rulebook, found.project, found.folder, found.photos, given)
-    if len(room.sets) + len(room.refused) == 1 and not room.kept_out:
-        return [new_job(inbox, found, rulebook)]
+    frame with flash, travels with the first of them, whose story says why. The room is called `name`, or as
+    its folder says."""
+    room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
+    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
+    if len(parts) == 1 and not room.kept_out:
+        return [replace(new_job(inbox, found, rulebook), room=parts[0].name)]
     left = {path.name: path for path in found.companions}
     aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
-    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
     jobs = []
     for each in parts:
         beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])

@@ -1,32 +1,32 @@
-"""The sets that were made, or are being made, of what lay in a project's folder itself."""
+"""The sets of a project that were made, or are being made: what later photos have to do with them."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
+from itertools import count
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile
+from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile, Picture
 from hotfolder.rules.grouping.model import GroupingPhoto
-from hotfolder.rules.late import EarlierSet, Standing
+from hotfolder.rules.late import EarlierSet, Standing, matched
 from hotfolder.rules.remembered import shot_from
 
 
 def earlier_sets(store: Store, inbox: str, project: str) -> list[EarlierSet]:
-    """Oldest first; of each room the newest that stands, and whatever was withdrawn since."""
+    """Those of what lay in the project's folder itself, oldest first; of each room the newest that stands,
+    and whatever was withdrawn since."""
     with store.session() as session:
         of_drop = (Job.inbox == inbox, Job.project == project, Job.folder == "")
         jobs = session.exec(select(Job).where(*of_drop).order_by(col(Job.created_at), col(Job.id))).all()
         ids = select(Job.id).where(*of_drop)
         held = select(Call.job_id).where(col(Call.state).in_(HOLDING), col(Call.job_id).in_(ids))
         paid_for = set(session.exec(held).all())
-        photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
-        files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(ids))
-        for file in session.exec(files).all():
-            photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
+        photos = photos_of(session, [job.id for job in jobs])
     standing: dict[str, EarlierSet] = {}
     withdrawn: dict[str, EarlierSet] = {}
     for job in jobs:
@@ -53,3 +53,39 @@ def standing_of(job: Job, paid_for: Container[str]) -> Standing | None:
     if state is State.DONE or (job.id in paid_for and state is not State.SUPERSEDED):
         return Standing.MADE
     return None
+
+
+def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
+    """As they were, by the ids of their jobs."""
+    photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
+    files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
+    for file in session.exec(files).all():
+        photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
+    return photos
+
+
+def room_named(
+    store: Store, place: tuple[str, str, str], wanted: str, photos: Sequence[GroupingPhoto]
+) -> str:
+    """What a folder's room is called (`place` is inbox, project and folder): as `wanted`, with a number
+    behind it where another folder of the project has that name for other photos. A folder keeps the name
+    that it had."""
+    inbox, project, folder = place
+    given_up = (State.FAILED, State.WITHDRAWN, State.SUPERSEDED)
+    like_it = re.compile(re.escape(wanted) + "(-[1-9][0-9]*)?", re.IGNORECASE)
+    with store.session() as session:
+        jobs = session.exec(select(Job).where(Job.project == project).order_by(col(Job.created_at))).all()
+        alike = [job for job in jobs if like_it.fullmatch(job.room)]
+        own = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
+        if own:
+            return own[-1]
+        delivered = select(Picture.job_id).where(col(Picture.job_id).in_([job.id for job in alike]))
+        standing = {*session.exec(delivered).all(), *(job.id for job in alike if job.state not in given_up)}
+        of_jobs = photos_of(session, standing)
+    for number in count(1):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]
+        sets = [EarlierSet(job.id, job.room, Standing.MADE, tuple(of_jobs[job.id])) for job in having]
+        if not sets or matched(photos, sets):
+            return name
+    raise AssertionError("count() never ends")

@@ -144,14 +144,20 @@ def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[
 
 
 def group_folder(
-    rulebook: Rulebook, project: str, folder: str, photos: Sequence[Photo], given: Collection[str] = ()
+    rulebook: Rulebook,
+    project: str,
+    folder: str,
+    photos: Sequence[Photo],
+    given: Collection[str] = (),
+    room: str = "",
 ) -> Shoot:
-    """Group the photos of a room's folder, one or more: one set under the room's own name, unless the capture
-    data prove that there are several, or there are too many and the rules let them be split. No person is
-    asked. `given` are the names of the project's earlier sets."""
+    """Group the photos of a room's folder, one or more: one set under the name of the `room`, which is the
+    folder's where none is given, unless the capture data prove that there are several, or there are too many
+    and the rules let them be split. No person is asked. `given` are the names of the project's earlier sets.
+    """
     options = GroupingOptions(over_seven=_over_seven(matching_by_name(rulebook, project, folder)))
     grouping = group_room([as_grouped(photo) for photo in photos], options)
-    room = split_name(folder).name or folder
+    room = room or split_name(folder).name or folder
     if len(grouping.sets) + len(grouping.refused) == 1:
         return _named(grouping, (room,), photos)
     return _named(grouping, name_sets(grouping, NameScheme.NUMBERED, room, given), photos)

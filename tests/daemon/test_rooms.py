@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.test_flat import shoot
 from tests.support.pictures import bracket, jpeg
+from tests.support.rolls import shoot
 from tests.support.studio import MERGE, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
@@ -65,3 +65,35 @@ async def test_a_whole_re_export_beside_nothing_is_a_new_revision(studio: Studio
             (folder / name.replace(".jpg", "-2.jpg")).write_bytes(jpeg())
         await studio.comes_to("done", "done")
     assert shop.bought(MERGE) == 2
+
+
+def pictures(studio: Studio) -> set[str]:
+    return {path.name for path in (studio.done / ELM).iterdir() if path.is_file()}
+
+
+async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
+    studio: Studio, shop: Shop
+) -> None:
+    """Every picture says which merge it belongs to; the room keeps its name when it is dropped again."""
+    blue, twilight = bracket(), bracket()
+    studio.drop(ELM, "front__sky-blue", blue)
+    await studio.until_idle(shop.access())
+    studio.drop(ELM, "front__sky-twilight", twilight)
+    await studio.until_idle(shop.access())
+    expected = {"front.jpg", "front__sky-blue.png", "front-2.jpg", "front-2__sky-twilight.png"}
+    assert pictures(studio) == expected
+    for name in twilight:
+        twilight[name] = jpeg()
+    studio.drop(ELM, "front__sky-twilight", twilight)
+    await studio.until_idle(shop.access())
+    assert pictures(studio) == expected | {"front-2 (2).jpg", "front-2__sky-twilight (2).png"}
+
+
+async def test_another_look_at_the_same_photos_has_the_same_room_s_name(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    studio.drop(ELM, "front__sky-blue", photos)
+    await studio.until_idle(shop.access())
+    studio.drop(ELM, "front__sky-twilight", photos)
+    await studio.until_idle(shop.access())
+    assert {"front.jpg", "front__sky-blue.png", "front__sky-twilight.png"} <= pictures(studio)
+    assert shop.bought(MERGE) == 1
