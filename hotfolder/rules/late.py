@@ -142,13 +142,17 @@ def belonging(
             if tells(photo) and name not in of_job:
                 of_job[name] = one.job
                 frames.append(replace(photo, name=name))
-    grouping = group([*frames, *timed], options)
-    found = []
-    for members in grouping.members():
+    found: dict[str, str] = {}
+    for members in group([*frames, *timed], options).members():
         jobs = [of_job[photo.name] for photo in members if photo.name in of_job]
         if jobs:
-            found += [(photo.name, jobs[-1]) for photo in members if photo.name not in of_job]
-    return found
+            found |= {photo.name: jobs[-1] for photo in members if photo.name not in of_job}
+    # What is a set by itself is not torn: the rest of it would be paid for as a set of its own.
+    for members in group(timed, options).members():
+        jobs = [found[photo.name] for photo in members if photo.name in found]
+        if jobs:
+            found |= {photo.name: jobs[0] for photo in members}
+    return sorted(found.items())
 
 
 def _key(photo: GroupingPhoto) -> Hashable:

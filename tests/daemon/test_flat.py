@@ -253,7 +253,7 @@ async def test_numbers_go_on_where_an_earlier_shoot_ended_and_a_lone_latecomer_i
     async with studio.working(shop.access()):
         studio.drop(ELM, "", shoot(tmp_path / "one", rooms=2)[0])
         await studio.comes_to("done", "done")
-        later = shoot(tmp_path / "two", rooms=2, seed=9)[0]
+        later = shoot(tmp_path / "two", rooms=2, seed=9, later_seconds=3600)[0]
         studio.drop(ELM, "", {f"b{name}": content for name, content in later.items()})
         await studio.comes_to(*["done"] * 4)
         studio.drop(ELM, "", {"late.jpg": jpeg()})

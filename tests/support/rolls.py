@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from tests.support.camera import SHUTTER, Photographer
+from tests.support.camera import BEGIN, SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.studio import Studio, files_below
 
@@ -22,10 +22,16 @@ Roll = tuple[dict[str, bytes], list[list[str]], list[str]]
 
 
 def shoot(
-    folder: Path, *, rooms: int = 3, stops: list[float] = STOPS, flash: bool = False, seed: int = 2
+    folder: Path,
+    *,
+    rooms: int = 3,
+    stops: list[float] = STOPS,
+    flash: bool = False,
+    seed: int = 2,
+    later_seconds: float = 0,
 ) -> Roll:
     """Contents by name, the names of each room's set, and those of frames with flash."""
-    by = Photographer(random.Random(seed))
+    by = Photographer(random.Random(seed), now=BEGIN + later_seconds)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for number in range(rooms):

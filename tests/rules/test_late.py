@@ -1,0 +1,110 @@
+"""Photos that come late: known again by content, by capture, or by the set that they belong to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from hotfolder.rules.grouping.group import USUAL, group
+from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.late import EarlierSet, Sorted, Standing, sort_out
+from tests.support.camera import CANON, SHUTTER, SONY, Body, Photographer
+
+CANON_ORDER = (0, -4, -2, 2, 4)
+MIDDLE = SHUTTER.index(1 / 30)
+
+
+@pytest.fixture
+def by() -> Photographer:
+    return Photographer(random.Random(8))
+
+
+def made(by: Photographer, standing: Standing = Standing.MADE) -> list[EarlierSet]:
+    """The photographer's sets so far, as rooms 1, 2, ..."""
+    photos = {photo.name: photo for photo in by.photos}
+    return [
+        EarlierSet(f"job {number}", f"room {number}", standing, tuple(photos[name] for name in names))
+        for number, names in enumerate(by.sets, 1)
+    ]
+
+
+def shots(by: Photographer, rooms: int = 2, body: Body = CANON) -> Photographer:
+    by.body = body
+    for _ in range(rooms):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+        by.walk(9, 20)
+    return by
+
+
+def exported(photos: Iterable[GroupingPhoto], name: str = "{stem}-2.jpg") -> list[GroupingPhoto]:
+    return [
+        replace(photo, name=name.format(stem=photo.name[:-4], number=number), sha256=f"anew {number}")
+        for number, photo in enumerate(photos)
+    ]
+
+
+def told(found: Sorted) -> str:
+    return "; ".join(found.reasons)
+
+
+@pytest.mark.parametrize("body", [CANON, SONY])
+@pytest.mark.parametrize("name", ["{stem}-2.jpg", "elm-{number}.jpg"])
+def test_a_set_that_is_exported_anew_keeps_its_room_whatever_its_files_are_called(
+    by: Photographer, body: Body, name: str
+) -> None:
+    """Also where the camera's clock writes whole seconds, and the picture alone can tell."""
+    earlier = made(shots(by, body=body))
+    again = exported(earlier[0].photos, name)
+    found = sort_out(again, earlier, USUAL)
+    assert found.rooms == {photo.name: "room 1" for photo in again}
+    assert not found.aside and "5 of its photos were exported anew" in found.notes["room 1"]
+
+
+def test_a_part_of_a_set_is_put_aside_and_another_set_is_not(by: Photographer) -> None:
+    earlier = made(shots(by))
+    part = exported(earlier[1].photos[1:3])
+    before = len(by.photos)
+    new = shots(by, rooms=1).photos[before:]
+    found = sort_out([*part, *new], earlier, USUAL)
+    assert found.aside == {photo.name for photo in part} and found.late
+    assert "of room 2, which has been paid for (and 1 more like it)" in told(found)
+
+
+def test_a_late_bracket_reopens_its_set_as_long_as_nothing_is_paid(by: Photographer) -> None:
+    whole = made(shots(by), Standing.OPEN)
+    late = whole[1].photos[3]
+    earlier = [whole[0], replace(whole[1], photos=tuple(p for p in whole[1].photos if p is not late))]
+    assert sort_out([late], earlier, USUAL).joins == {"job 2": late.name}
+    busy = [replace(one, standing=Standing.BUSY) for one in earlier]
+    found = sort_out([late], busy, USUAL)
+    assert found.aside == {late.name} and not found.joins and "is being worked on" in told(found)
+
+
+def test_the_name_of_a_withdrawn_set_is_kept_and_its_photos_are_free(by: Photographer) -> None:
+    earlier = made(shots(by), Standing.WITHDRAWN)
+    found = sort_out(earlier[0].photos, earlier, USUAL)
+    assert set(found.rooms.values()) == {"room 1"} and not found.aside and not found.made
+
+
+def test_photos_without_camera_data_are_known_by_name_and_picture_together(by: Photographer) -> None:
+    shots(by)
+    by.photos = [replace(photo, capture=None) for photo in by.photos]
+    earlier = made(by)
+    again = exported(earlier[0].photos)
+    assert set(sort_out(again, earlier, USUAL).rooms.values()) == {"room 1"}
+    others = [replace(one, name=again[0].name) for one in exported(earlier[1].photos[:1])]
+    renamed = exported(earlier[0].photos, "elm-{number}.jpg")
+    assert sort_out([*others, *renamed], earlier, USUAL) == Sorted()
+
+
+def test_a_set_is_never_torn_by_a_clock_that_began_again(by: Photographer) -> None:
+    """A body that lost its clock: another shoot at the same seconds. A part of a set must not be paid for."""
+    earlier = made(shots(by, rooms=3))
+    other = Photographer(random.Random(9), now=1_778_580_000.6)
+    fresh = [replace(photo, name=f"b{photo.name}") for photo in shots(other, rooms=3).photos]
+    found = sort_out(fresh, earlier, USUAL)
+    for each in group(fresh).sets:
+        assert len({photo.name in found.aside for photo in each.photos}) == 1
