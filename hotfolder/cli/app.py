@@ -114,7 +114,7 @@ def check(
 
 @app.command()
 def explain(
-    path: Annotated[Path, typer.Argument(help="A folder of photos, in the inbox or anywhere else.")],
+    path: Annotated[Path, typer.Argument(help="A folder of photos, a project's, or an inbox.")],
     config: Config = CONFIG,
     as_json: AsJson = False,
 ) -> None:

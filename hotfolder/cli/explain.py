@@ -62,7 +62,7 @@ class Answer:
 
 
 def explain(path: Path, config: Path, *, as_json: bool) -> int:
-    """Explain a set's folder, or a project's with every set in it. 1 when one would be refused."""
+    """Explain a set's folder, or every set of a project or an inbox. 1 when one would be refused."""
     settings = load(config, os.environ)
     answers = [
         shoot_answer(settings, folder) if is_project(settings, folder) else answer(settings, folder)
@@ -78,20 +78,29 @@ def explain(path: Path, config: Path, *, as_json: bool) -> int:
 
 def sets_below(settings: Settings, path: Path) -> list[Path]:
     """The folder itself when photos lie in it, else the folders in it that hold some; both for a project's
-    folder in an inbox. Raises UsageError."""
+    folder in an inbox, and for all projects of an inbox. Raises UsageError."""
     folder = path.absolute()
     if not folder.is_dir():
-        raise UsageError(f"{path} is not a folder", hint="Give a room's folder, or a project's.")
-    candidates = [folder, *sorted(one for one in folder.iterdir() if one.is_dir())]
+        raise UsageError(f"{path} is not a folder", hint="Give a room's folder, a project's, or an inbox.")
+    around = folders_in(folder) if folder in inboxes_of(settings) else [folder]
+    candidates = [one for outer in around for one in (outer, *folders_in(outer))]
     found = [one for one in candidates if photos_in(settings, one)]
     if not found:
         raise UsageError(f"there are no photos in {path}, nor in its folders")
     return found[:1] if found[0] == folder and not is_project(settings, folder) else found
 
 
+def folders_in(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.is_dir())
+
+
+def inboxes_of(settings: Settings) -> list[Path]:
+    return [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+
+
 def is_project(settings: Settings, folder: Path) -> bool:
     """Whether the folder is a project's in an inbox, so that photos in it are a whole shoot."""
-    return folder.parent in [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    return folder.parent in inboxes_of(settings)
 
 
 def photos_in(settings: Settings, folder: Path) -> tuple[SeenFile, ...]:

@@ -104,6 +104,18 @@ def test_explain_of_a_project_tells_each_of_its_sets(config: Path) -> None:
     assert "kitchen" in result.output and 'did you mean "sky-blue"' in result.output
 
 
+def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> None:
+    inbox = config.parent / "inbox"
+    drop(inbox / "12 Elm Road" / "kitchen", 1)
+    drop(inbox / "3 Oak Lane" / "front", 2)
+    result = invoke("explain", inbox, "--config", config)
+    assert result.exit_code == 0
+    assert [line for line in result.output.splitlines() if line.startswith("/")] == [
+        str(inbox / "12 Elm Road" / "kitchen"),
+        str(inbox / "3 Oak Lane" / "front"),
+    ]
+
+
 @pytest.mark.parametrize("where", ["nowhere", "."])
 def test_explain_says_when_there_are_no_photos(config: Path, where: str) -> None:
     """A path that holds no set is a usage error, in words."""
