@@ -13,6 +13,7 @@ from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.daemon.shoots import as_kept, title
 from hotfolder.errors import UsageError
 from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.inbox.photos import photo_of
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.jobs.database import read_store
@@ -25,7 +26,6 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
 from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import Photo
 from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot, sort_shoot
 
 
@@ -139,7 +139,11 @@ def explain_shoot(
 ) -> ShootAnswer:
     """Group the photos that could be read; raises RuleRefused where the project's name doesn't allow it."""
     aside = left_aside(settings, inbox, folder.name, [file for file, _ in seen])
-    photos = [photo_of(folder, *one) for one in seen if one[0].name not in aside.names]
+    photos = [
+        photo_of(folder / file.name, file.identity, facts)
+        for file, facts in seen
+        if file.name not in aside.names
+    ]
     left = len(seen) - len(photos)
     back = sort_shoot(rulebook, folder.name, photos, aside.earlier)
     photos = [photo for photo in photos if photo.path.name not in back.aside]
@@ -165,29 +169,12 @@ def room_answer(
 ) -> tuple[ShootAnswer | None, Shoot]:
     """How a room's folder is grouped; with what is said of it where it holds several sets. Raises
     RuleRefused."""
-    photos = [photo_of(folder, *one) for one in seen]
+    photos = [photo_of(folder / file.name, file.identity, facts) for file, facts in seen]
     found = group_folder(rulebook, folder.parent.name, folder.name, photos)
     if len(found.sets) < 2:
         return None, found
     rooms = tuple(room_of(rulebook, folder.parent.name, each, folder.name) for each in found.sets)
     return ShootAnswer(folder, found, rooms, remembered_of(settings, found, rooms), room=True), found
-
-
-def photo_of(folder: Path, file: SeenFile, facts: PictureFacts) -> Photo:
-    return Photo(
-        path=folder / file.name,
-        identity=file.identity,
-        sha256=facts.sha256,
-        format=facts.format,
-        width=facts.width,
-        height=facts.height,
-        brightness=facts.brightness,
-        exposure_value=facts.exposure_value,
-        orientation=facts.orientation,
-        capture=facts.capture,
-        signature=facts.signature,
-        develop=facts.develop,
-    )
 
 
 def room_of(rulebook: Rulebook, project: str, each: NamedSet, folder: str = "") -> Explanation:

@@ -1,28 +1,20 @@
 """The front of the house, with its drive."""
 
-from functools import partial
-
 from hotfolder.demo.building import BRICK, RENDERED, STONE, front_door, gable, garage_door, gutter, window
 from hotfolder.demo.camera import Pinhole
 from hotfolder.demo.foliage import Crown
 from hotfolder.demo.grounds import (
     DRIVE,
-    GROUND_LIGHT,
     PATH,
     SHADOW,
     SOIL,
     TURF,
-    beyond,
-    bright_sky,
-    grown,
     hedge,
-    overcast,
+    outdoors,
     shrub,
-    standing,
     tree,
 )
-from hotfolder.demo.render import Render, World
-from hotfolder.demo.skylight import SkyLight
+from hotfolder.demo.render import Render
 from hotfolder.demo.solids import Solid, block
 
 FRONT_PAVED = (
@@ -37,11 +29,7 @@ FRONT_PAVED = (
 def front(scale: float) -> Render:
     """Render the front of the house at 1620 by 1080 pixels times `scale`."""
     camera = Pinhole((3.6, -13.3, 1.62), -11.0, round(1620 * scale), round(1080 * scale), 22.0, shift=0.13)
-    trees = front_trees()
-    crowns = [crown for crown, _ in trees] + front_shrubs()
-    solids = front_solids() + standing(trees, crowns)
-    light = SkyLight(solids, overcast, GROUND_LIGHT)
-    return grown(World(solids, camera, light, bright_sky), crowns, partial(beyond, paved=FRONT_PAVED))
+    return outdoors(camera, front_solids(), front_trees(), front_shrubs(), FRONT_PAVED)
 
 
 def front_trees() -> list[tuple[Crown, Solid]]:

@@ -1,6 +1,5 @@
 """The garden and the back of the house."""
 
-from functools import partial
 from math import cos, radians, sin
 
 from hotfolder.demo.building import BRICK, RENDERED, STONE, TIMBER, gable, gutter, window
@@ -8,23 +7,17 @@ from hotfolder.demo.camera import Pinhole
 from hotfolder.demo.foliage import Crown
 from hotfolder.demo.grounds import (
     FENCE,
-    GROUND_LIGHT,
     PATH,
     POT,
     SHADOW,
     TURF,
-    beyond,
-    bright_sky,
-    grown,
     hedge,
-    overcast,
+    outdoors,
     raised,
     shrub,
-    standing,
     tree,
 )
-from hotfolder.demo.render import Render, World
-from hotfolder.demo.skylight import SkyLight
+from hotfolder.demo.render import Render
 from hotfolder.demo.solids import Solid, block
 
 GARDEN_PAVED = ((-3.4, 5.6, -2.9, 0.1), (-4, 6, 0, 8))
@@ -54,11 +47,7 @@ def chair(x: float, y: float, yaw_degrees: float) -> list[Solid]:
 def garden(scale: float) -> Render:
     """Render the garden and the back of the house at 1620 by 1080 pixels times `scale`."""
     camera = Pinhole((-4.2, -13.0, 1.65), 14.0, round(1620 * scale), round(1080 * scale), 20.0, shift=0.07)
-    trees = garden_trees()
-    crowns = [crown for crown, _ in trees] + garden_shrubs()
-    solids = garden_solids() + standing(trees, crowns)
-    light = SkyLight(solids, overcast, GROUND_LIGHT)
-    return grown(World(solids, camera, light, bright_sky), crowns, partial(beyond, paved=GARDEN_PAVED))
+    return outdoors(camera, garden_solids(), garden_trees(), garden_shrubs(), GARDEN_PAVED)
 
 
 def garden_trees() -> list[tuple[Crown, Solid]]:

@@ -1,13 +1,15 @@
 """What surrounds a house on an overcast day: sky, trees, hedges, lawn and paving."""
 
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hotfolder.demo.camera import Pinhole
 from hotfolder.demo.foliage import Crown, crown_flakes, draw, grass_flakes
 from hotfolder.demo.render import Render, World, render
+from hotfolder.demo.skylight import SkyLight
 from hotfolder.demo.solids import Material, Solid
 from hotfolder.demo.textures import Floats, lawn, noise, paint, paving, planks, plaster
 
@@ -106,12 +108,20 @@ def raised(crown: Crown, by: float) -> Crown:
     return replace(crown, centre=(crown.centre[0], crown.centre[1], crown.centre[2] + by))
 
 
-def grown(world: World, crowns: list[Crown], grows: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Render:
-    """The world rendered, with leaves and grass over it."""
-    camera = world.camera
+def outdoors(
+    camera: Pinhole,
+    house: list[Solid],
+    trees: list[tuple[Crown, Solid]],
+    shrubs: list[Crown],
+    paved: tuple[tuple[float, float, float, float], ...],
+) -> Render:
+    """A house among its trees and shrubs under an overcast sky, with grass wherever nothing is paved."""
+    crowns = [crown for crown, _ in trees] + shrubs
+    solids = house + standing(trees, crowns)
+    world = World(solids, camera, SkyLight(solids, overcast, GROUND_LIGHT), bright_sky)
     detail = min(1.0, (camera.width / 1620) ** 2 * 1.4)
     flakes = [crown_flakes(crown, LEAF_LIGHT, detail) for crown in crowns]
-    flakes.append(grass_flakes(camera, round(80000 * detail), 11.0, 0.78, grows))
+    flakes.append(grass_flakes(camera, round(80000 * detail), 11.0, 0.78, partial(beyond, paved=paved)))
     return draw(render(world), camera, flakes)
 
 

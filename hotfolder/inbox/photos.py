@@ -9,7 +9,7 @@ from pathlib import Path
 from hotfolder.clock import Clock
 from hotfolder.inbox.verdicts import Judgement, Standing
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.rules.sets import FileIdentity, Photo
 
 _AGAIN_SECONDS = 60.0
@@ -60,21 +60,7 @@ class PhotoBook:
         judgement = self.judgement(path, identity)
         if judgement is None or judgement.facts is None:
             raise KeyError(path)
-        facts = judgement.facts
-        return Photo(
-            path=path,
-            identity=identity,
-            sha256=facts.sha256,
-            format=facts.format,
-            width=facts.width,
-            height=facts.height,
-            brightness=facts.brightness,
-            exposure_value=facts.exposure_value,
-            orientation=facts.orientation,
-            capture=facts.capture,
-            signature=facts.signature,
-            develop=facts.develop,
-        )
+        return photo_of(path, identity, judgement.facts)
 
     def keep_only(self, paths: Set[Path]) -> None:
         """Forget every photo that isn't among `paths`."""
@@ -88,3 +74,21 @@ class PhotoBook:
         except NeverUsable as error:
             return Judgement(Standing.UNUSABLE, reason=error.message, hint=error.hint)
         return Judgement(Standing.WHOLE, facts=facts)
+
+
+def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
+    """The photo at `path`, of which `facts` were read in that state."""
+    return Photo(
+        path=path,
+        identity=identity,
+        sha256=facts.sha256,
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        brightness=facts.brightness,
+        exposure_value=facts.exposure_value,
+        orientation=facts.orientation,
+        capture=facts.capture,
+        signature=facts.signature,
+        develop=facts.develop,
+    )
