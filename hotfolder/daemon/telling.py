@@ -106,7 +106,7 @@ class Telling:
         )
         teller.gatherer.gather_seconds = notify.gather_seconds
         teller.gatherer.pause_seconds = notify.pause_seconds
-        self.station.teller = teller
+        self.station.employ(teller)
 
     def _links(self, places: Places) -> Links:
         notify = self.settings.notify

@@ -15,7 +15,7 @@ from hotfolder.service.heartbeats import Heartbeats
 from hotfolder.service.metrics import Metrics, Recorder
 from hotfolder.service.overview import Overview
 from hotfolder.service.systemd import Supervision, Watchdog, status_sentence
-from hotfolder.service.teller import LOOK_SECONDS, Teller
+from hotfolder.service.teller import Teller
 from hotfolder.service.web import Page, WebServer, json_page
 
 logger = log.get("service")
@@ -49,7 +49,8 @@ class Station:
         self.notifier = supervision.notifier
         self.heartbeats = Heartbeats(clock.monotonic)
         self.teller: Teller | None = None
-        """Who tells people, where somebody is to be told."""
+        """Who tells people, where somebody is to be told; see `employ`."""
+        self._employed = asyncio.Event()
         self.seen: Overview | None = None
         sources = Sources(lambda: self.seen, self.heartbeats, paid_calls_left, clock.now)
         self.metrics = Metrics(sources)
@@ -67,6 +68,11 @@ class Station:
         if self._running:
             self.notifier.status(status_sentence(seen))
 
+    def employ(self, teller: Teller) -> None:
+        """Let it tell people from now on. Repeating it with the same one changes nothing."""
+        self.teller = teller
+        self._employed.set()
+
     def health(self) -> Verdict:
         return alive(self.heartbeats.beats(), self.heartbeats.monotonic())
 
@@ -83,8 +89,8 @@ class Station:
         await asyncio.gather(*work)
 
     async def _tell(self) -> None:
-        while self.teller is None:  # settings that are edited may name somebody later
-            await self.clock.sleep(LOOK_SECONDS)
+        await self._employed.wait()  # settings that are edited may name somebody later
+        assert self.teller is not None
         await self.teller.run()
 
     def ready(self) -> None:
