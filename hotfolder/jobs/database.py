@@ -39,6 +39,9 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
 SCHEMA_VERSION = max(MIGRATIONS)
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
+CACHE_KIB = 512
+"""Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
+2 MB would fill as the store grows, and the daemon's memory with it."""
 
 
 def open_store(state: Path) -> Engine:
@@ -139,6 +142,7 @@ def tune_sqlite(engine: Engine) -> None:
             "journal_mode = TRUNCATE",
             "synchronous = EXTRA",
             "foreign_keys = ON",
+            f"cache_size = -{CACHE_KIB}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
