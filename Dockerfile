@@ -20,13 +20,13 @@ ENV PATH=$PATH:/opt/hotfolder/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 H
 # A new volume gets these rights; whoever the container is started as must be able to write there.
 RUN install -d -o 1000 -g 1000 -m 2777 /data && install -d -o 1000 -g 1000 -m 1777 /state
 COPY hotfolder/units/container.sh /usr/local/bin/hotfolder
+COPY hotfolder/units/health.py /usr/local/lib/hotfolder/
 USER 1000:1000
 WORKDIR /data
 VOLUME /data
 STOPSIGNAL SIGTERM
 # Unhealthy when it hangs, when an inbox is out of reach, and when the API needs a person.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "-c", \
-  "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/readyz', timeout=4)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "/usr/local/lib/hotfolder/health.py"]
 # With `--user 0` it becomes PUID:PGID first; with any other user it stays who it is.
 ENTRYPOINT ["/usr/local/bin/hotfolder"]
 CMD ["run", "--config", "/data/config.yaml"]

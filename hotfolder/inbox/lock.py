@@ -120,7 +120,11 @@ class InboxLock:
             # Another user's file, or a disk that is read-only just now: a lock needs no right to write.
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
-            return os.open(LOCK_NAME, flags | os.O_RDONLY, dir_fd=folder)
+            try:
+                return os.open(LOCK_NAME, flags | os.O_RDONLY, dir_fd=folder)
+            except FileNotFoundError:
+                # The inbox is there, and nothing may be made in it: not to be taken for one that is missing.
+                raise error from None
 
 
 def _told_by(descriptor: int) -> str:

@@ -66,6 +66,11 @@ class Root:
             return RootStanding(degraded=self._in_use(held.holder), holder=held.holder)
         except FileNotFoundError:
             return RootStanding(degraded=f"The inbox {self.path} is not there. Is its disk or share mounted?")
+        except PermissionError as error:
+            return RootStanding(
+                degraded=f"The inbox {self.path} can't be used: {error.strerror}. It must be readable and "
+                f"writable for user {os.geteuid()}, as whom hotfolder runs."
+            )
         except OSError as error:
             return RootStanding(degraded=f"The inbox {self.path} can't be used: {error.strerror or error}.")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hotfolder.inbox.ignored import MARKER_NAME
@@ -118,3 +120,18 @@ def test_a_marker_that_is_a_pipe_or_a_link_does_not_hang_or_mislead(root: Path) 
     (root / MARKER_NAME).unlink()
     (root / MARKER_NAME).symlink_to("/etc/hostname")
     assert "can't be used" in checked.check().degraded
+
+
+def test_an_inbox_that_may_not_be_written_is_not_said_to_be_missing(
+    unprivileged: Callable[[], AbstractContextManager[Path]],
+) -> None:
+    """Somebody else's folder, as a container meets it: what helps is another owner, and not a mount."""
+    with unprivileged() as folder:
+        inbox = folder / "inbox"
+        inbox.mkdir(mode=0o500)
+        checked = Root(inbox, "store-1", first_start=True, lock=InboxLock())
+        said = checked.check().degraded
+        assert "can't be used: Permission denied" in said
+        assert f"writable for user {os.geteuid()}" in said
+        inbox.chmod(0o700)
+        assert checked.check().degraded == ""

@@ -1,0 +1,73 @@
+"""The image's health check, run as the image runs it, against the real pages."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hotfolder.service.web import WebServer, json_page
+from hotfolder.units import health
+
+SCRIPT = Path(health.__file__)
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def reasons() -> list[str]:
+    """Why it is not ready; a test writes into it."""
+    return []
+
+
+@pytest.fixture
+def port(reasons: list[str]) -> Iterator[int]:
+    """Where `/readyz` is served."""
+    pages = {"/readyz": lambda: json_page({"ok": not reasons, "reasons": reasons}, well=not reasons)}
+    server = WebServer(pages)
+    server.start()
+    yield server.port
+    server.stop()
+
+
+def checked(port: int, **environment: str) -> tuple[int, str]:
+    """Its exit code, and what it says."""
+    environ = {**os.environ, "HOTFOLDER_WEB__PORT": str(port), **environment}
+    ended = subprocess.run([sys.executable, SCRIPT], env=environ, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr.strip()
+
+
+def test_it_is_healthy_while_it_is_ready_and_else_says_why_not(port: int, reasons: list[str]) -> None:
+    """What it says is kept by Docker: `docker inspect` shows it."""
+    assert checked(port) == (0, "")
+    reasons.append("the inbox inbox is out of reach: it is not there")
+    assert checked(port) == (1, reasons[0])
+
+
+def test_a_proxy_in_the_environment_is_not_asked_for_our_own_pages(port: int) -> None:
+    """Docker puts the proxies of its client's settings into every container."""
+    nobody = "http://127.0.0.1:9"
+    assert checked(port, http_proxy=nobody, HTTP_PROXY=nobody, no_proxy="", NO_PROXY="") == (0, "")
+
+
+def test_what_does_not_answer_is_unhealthy(port: int) -> None:
+    """A daemon that is not there yet, and something else at its port."""
+    assert "doesn't answer" in checked(9)[1]
+    other = WebServer({})
+    other.start()
+    assert checked(other.port) == (1, f"Port {other.port} answers 404.")
+    other.stop()
+
+
+def test_the_image_checks_with_it_at_the_port_that_it_serves() -> None:
+    """The Dockerfile copies this very file to where its HEALTHCHECK looks for it."""
+    text = (REPOSITORY / "Dockerfile").read_text()
+    copied = re.search(r"^COPY (\S+health\.py) (\S+/)$", text, re.MULTILINE)
+    assert copied is not None
+    assert REPOSITORY / copied[1] == SCRIPT
+    assert f'CMD ["python3", "{copied[2]}{SCRIPT.name}"]' in text
+    assert f"HOTFOLDER_WEB__PORT={health.PORT}" in text
