@@ -28,7 +28,8 @@ STOPSIGNAL SIGTERM
 # Unhealthy when it hangs, when an inbox is out of reach, and when the API needs a person.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "/usr/local/lib/hotfolder/health.py"]
 # With `--user 0` it becomes PUID:PGID first; with any other user it stays who it is.
-ENTRYPOINT ["/usr/local/bin/hotfolder"]
+# The kernel drops a SIGTERM for process 1 until that has a handler; blocked, it is kept until then.
+ENTRYPOINT ["env", "--block-signal=TERM", "/usr/local/bin/hotfolder"]
 CMD ["run", "--config", "/data/config.yaml"]
 
 FROM base AS sandbox
