@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ PHOTO_BYTES = 30_000
 PHOTOS = 3
 QUIET_SECONDS = 0.5
 LATEST = 1000
-"""Growth is told of so many sets at the end: by then every bounded cache is full."""
+"""Growth is told of so many sets at the end, since bounded caches fill at first."""
+MOST_MEMORY_BYTES = 200_000_000
 DAY = timedelta(days=1)
 
 
@@ -96,6 +98,8 @@ def soak(jobs: int, minutes: float, size: int, *, tidy: bool, lets_go: bool) -> 
         daemon.stop()
     if looks:
         tell_growth(looks)
+        if max(look.memory_bytes for look in looks) > MOST_MEMORY_BYTES:
+            wrong.append(f"its memory was over {MOST_MEMORY_BYTES / 1e6:.0f} MB")
         if filed != looks[-1].jobs * PHOTOS:
             wrong.append(f"{filed} originals of {looks[-1].jobs * PHOTOS} are filed")
     return wrong + [f"paid twice: {what}" for what in shop.paid_twice()]
@@ -171,8 +175,10 @@ def main() -> None:
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | log bytes per job | load |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for what in soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, lets_go=given.let_go):
+    wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, lets_go=given.let_go)
+    for what in wrong:
         print(f"WRONG: {what}")
+    sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
