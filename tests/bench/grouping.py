@@ -1,22 +1,24 @@
-"""How well flat drops are grouped: `python -m tests.bench.grouping [SEED] [--blind] [--errors]`.
+"""How well flat drops are grouped: `python -m tests.bench.grouping [SEED] [--blind] [--errors] [--write]`.
 
 Prints, for each kind of shoot, how many sets came out exactly right and whether they were sure of themselves,
-and what simple rules make of the same photos. `--blind` takes the pictures' signatures away.
+and what simple rules make of the same photos. `--blind` takes the pictures' signatures away; `--write` puts
+the table into `docs/grouping.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import GroupingPhoto
+from tests.bench.page import GROUPING, put
 from tests.support.shoots import Shoot, shoots
 
-OUTCOMES = ("right", "right, held", "wrong, held", "wrong")
+OUTCOMES = ("right", "right, held", "cut apart, held", "mixed, held", "wrong")
 Rule = Callable[[Sequence[GroupingPhoto]], list[list[GroupingPhoto]]]
 
 
@@ -34,8 +36,12 @@ def outcomes(shoot: Shoot) -> Counter[str]:
             count["right"] += 1
         elif true in held:
             count["right, held"] += 1
+        elif true & (strayed | left_out):
+            count["wrong"] += 1
         else:
-            count["wrong" if true & (strayed | left_out) else "wrong, held"] += 1
+            count[
+                "mixed, held" if any(each & true and each - true for each in held) else "cut apart, held"
+            ] += 1
     return count
 
 
@@ -112,7 +118,8 @@ PEERS: dict[str, Rule] = {
 }
 
 
-def table(drop: Sequence[Shoot]) -> None:
+def counted(drop: Sequence[Shoot]) -> dict[str, Counter[str]]:
+    """The outcomes of each kind of shoot, and of all."""
     kinds: dict[str, Counter[str]] = {}
     for shoot in drop:
         for line in (shoot.kind, "all"):
@@ -122,12 +129,30 @@ def table(drop: Sequence[Shoot]) -> None:
             for name, rule in PEERS.items():
                 count[name] += exactly_right(shoot, rule)
     kinds["all"] = kinds.pop("all")
-    columns = ("sets", *OUTCOMES, *PEERS)
-    print(f"{'':28}" + "".join(f"{column:>13}" for column in columns))
+    return kinds
+
+
+COLUMNS = ("sets", *OUTCOMES, *PEERS)
+
+
+def table(kinds: Mapping[str, Counter[str]]) -> None:
+    print(f"{'':28}" + "".join(f"{column:>16}" for column in COLUMNS))
     for kind, count in kinds.items():
-        print(f"{kind:28}" + "".join(f"{count[column] or '-':>13}" for column in columns))
+        print(f"{kind:28}" + "".join(f"{count[column] or '-':>16}" for column in COLUMNS))
     total = kinds["all"]
-    print(f"{'of all':28}{'':13}" + "".join(f"{total[c] / total['sets']:>12.2%} " for c in columns[1:]))
+    print(f"{'of all':28}{'':16}" + "".join(f"{total[c] / total['sets']:>15.2%} " for c in COLUMNS[1:]))
+
+
+def markdown(kinds: Mapping[str, Counter[str]]) -> str:
+    """The same for the page; of the simple rules only the shares."""
+    lines = ["| shoots | " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * len(COLUMNS)]
+    for kind, count in kinds.items():
+        own = [str(count[column] or "–") for column in COLUMNS[: 1 + len(OUTCOMES)]]
+        peers = [f"{count[name] / count['sets']:.0%}" for name in PEERS]
+        lines.append("| " + " | ".join([kind, *own, *peers]) + " |")
+    total = kinds["all"]
+    shares = [f"{total[column] / total['sets']:.2%}" for column in COLUMNS[1:]]
+    return "\n".join([*lines, "| of all | | " + " | ".join(shares) + " |"])
 
 
 def errors(drop: Sequence[Shoot]) -> None:
@@ -148,6 +173,7 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--blind", action="store_true")
     asked.add_argument("--errors", action="store_true")
+    asked.add_argument("--write", action="store_true")
     given = asked.parse_args()
     drop = shoots(given.seed, given.rounds)
     if given.blind:
@@ -157,8 +183,12 @@ def main() -> None:
         ]
     if given.errors:
         errors(drop)
-    print(f"seed {given.seed}: {len(drop)} shoots, {sum(len(shoot.photos) for shoot in drop)} photos")
-    table(drop)
+    title = f"{len(drop)} shoots, {sum(len(shoot.photos) for shoot in drop)} photos"
+    print(f"seed {given.seed}: {title}")
+    kinds = counted(drop)
+    table(kinds)
+    if given.write:
+        put(GROUPING, "grouping", f"{title} (seed {given.seed}):\n\n{markdown(kinds)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Where measured figures are shown: docs/performance.md, the README, and the plot beside them."""
+"""Where measured figures are shown: docs/performance.md and its plot, docs/grouping.md, the README."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE, README, PLOT = ROOT / "docs" / "performance.md", ROOT / "README.md", ROOT / "docs" / "scaling.svg"
+GROUPING = ROOT / "docs" / "grouping.md"
 
 
 def put(page: Path, mark: str, text: str) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.bench.page import PAGE, README, put
+from tests.bench.page import GROUPING, PAGE, README, put
 from tests.bench.plot import Panel, rounded_up, svg
 
 
@@ -21,7 +21,9 @@ def test_what_stands_between_the_markers_is_replaced_and_nothing_else(tmp_path: 
         put(page, "y", "new")
 
 
-@pytest.mark.parametrize(("page", "mark"), [(PAGE, "race"), (PAGE, "scaling"), (README, "race")])
+@pytest.mark.parametrize(
+    ("page", "mark"), [(PAGE, "race"), (PAGE, "scaling"), (README, "race"), (GROUPING, "grouping")]
+)
 def test_the_pages_have_the_markers(page: Path, mark: str) -> None:
     text = page.read_text(encoding="utf-8")
     assert text.count(f"<!-- {mark}: begin -->") == text.count(f"<!-- {mark}: end -->") == 1

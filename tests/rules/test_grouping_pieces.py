@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping
-from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, Photographer
+from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
 MIDDLE = SHUTTER.index(1 / 30)
@@ -108,3 +109,64 @@ def test_what_was_bracketed_with_a_short_pause_is_merged(by: Photographer) -> No
         taken = Photographer(random.Random(5))
         taken.bracket(taken.room(), MIDDLE, (-2, 0, 2), (1.5, 2.5), **says)  # type: ignore[arg-type]
         assert group(taken.photos).sure and len(group(taken.photos).sets) == 1
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
+    by: Photographer, overlapping: bool
+) -> None:
+    """One second may hold the end of a set and the beginning of the next: then nobody can tell."""
+    by.body, by.now = SONY, 1_778_580_000.05
+    for _ in range(4):
+        by.burst(by.room(), SHUTTER.index(1 / 500), (0, -2, 2), mode=2)
+        by.now = int(by.now) + 30.05
+    scene = by.room()
+    by.burst(scene, SHUTTER.index(1 / 500), (0, -2, 2), mode=2)
+    by.now = int(by.now) + (0.75 if overlapping else 1.05)
+    by.burst(scene, SHUTTER.index(1 / 500), (0, -2, 2), mode=2)
+    photos = random.Random(2).sample(by.photos, len(by.photos))
+    grouping = group(photos)
+    assert grouping.sure is not overlapping
+    if not overlapping:
+        assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+
+
+@pytest.mark.parametrize("stops", [(-2, 0, 0, 2), (-2, 0, 2, 2)])
+def test_a_set_with_a_frame_taken_again_by_hand_is_held_as_one(
+    by: Photographer, stops: Sequence[int]
+) -> None:
+    for each in ((-2, 0, 2), (-2, 0, 2), stops, (-2, 0, 2)):
+        by.bracket(by.room(), MIDDLE, each, (7, 20))
+        by.walk(31, 40)
+    assert held(group(by.photos)) == [set(by.sets[2])]
+
+
+def test_a_set_by_hand_of_which_a_frame_was_thrown_away_is_held_as_one(by: Photographer) -> None:
+    for _ in range(4):
+        by.bracket(by.room(), MIDDLE, (-4, -2, 0, 2, 4), (18, 20))
+        by.walk(70, 80)
+    gone = by.photos.pop(7)
+    grouping = group(by.photos)
+    assert held(grouping) == [set(by.sets[1]) - {gone.name}]
+    assert "shows the same picture" in grouping.sets[1].doubts[0]
+
+
+def test_a_whole_set_without_camera_data_is_sure_beside_a_photo_that_shows_too_little(
+    by: Photographer,
+) -> None:
+    """That one may belong to any set that lacks a photo; the others have all of theirs."""
+    for _ in range(3):
+        by.burst(by.room(), MIDDLE, CANON_ORDER)
+    stripped = [replace(photo, capture=None) for photo in by.photos]
+    # Of what it shows, 24 answers are told, as the first set's photos would give them.
+    darker, _, known = stripped[0].signature.partition("-")
+    bits = [bit for bit in range(288) if int(known, 16) >> bit & 1][:24]
+    mask = sum(1 << bit for bit in bits)
+    wrong = sum(1 << bit for bit in bits[:6])
+    stripped[6] = replace(
+        stripped[6], signature=f"{(int(darker, 16) ^ wrong) & mask:x}-{mask:x}", brightness=0.01
+    )
+    grouping = group(stripped)
+    whole = {frozenset(by.sets[0]), frozenset(by.sets[2])}
+    sure = {frozenset(photo.name for photo in each.photos) for each in grouping.sets if each.sure}
+    assert sure == whole

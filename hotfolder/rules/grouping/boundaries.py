@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.frames import Step, shot, value
+from hotfolder.rules.grouping.frames import Step, shot, started, value
 from hotfolder.rules.grouping.likeness import Likeness, likeness_to
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
 
@@ -22,12 +22,14 @@ _MANUAL, _AUTO_BRACKET = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """`joins`: the set goes on. `evidence` in words; `doubt` or `weak_doubt` as in `model.Draft`."""
+    """`joins`: the set goes on. `evidence` in words; `doubt`, `weak_doubt` or `mutual_doubt` as in
+    `model.Draft`."""
 
     joins: bool
     evidence: tuple[str, ...] = ()
     doubt: str | None = None
     weak_doubt: str | None = None
+    mutual_doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +98,22 @@ def _same_exposure(at: Neighbours, tolerance: float) -> GroupingPhoto | None:
 
 
 def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) -> Boundary:
-    doubt = None
+    evidence = (wording.came_back(earlier, at.following), *pause)
     if at.step.untold:
         doubt = (
             f"{at.last.name} and {at.following.name} were taken within a second or two, and this camera "
             "writes whole seconds only: which frames belong to the set before can't be told"
         )
-    elif at.step.burst and earlier is at.last:
+        if started(at.last) == started(at.following):
+            return Boundary(False, evidence, doubt)
+        # The frames before are certainly these: where all sets are alike, the cut can lie nowhere else.
+        return Boundary(False, evidence, mutual_doubt=doubt)
+    if at.step.burst and earlier is at.last:
         doubt = f"{at.last.name} and {at.following.name} were taken in one burst with the same exposure"
-    elif earlier is at.last and _taken_again(at):
-        doubt = f"{at.following.name} may be {at.last.name} taken again"
-    return Boundary(False, (wording.came_back(earlier, at.following), *pause), doubt)
+        return Boundary(False, evidence, doubt)
+    if earlier is at.last and _taken_again(at):
+        return Boundary(True, doubt=f"{at.following.name} may be {at.last.name} taken again")
+    return Boundary(False, evidence)
 
 
 def _taken_again(at: Neighbours) -> bool:
@@ -119,7 +126,11 @@ def _long_pause(at: Neighbours, options: GroupingOptions) -> Boundary:
     evidence = (wording.idle(at.step.idle_seconds, options.by_hand_seconds),)
     alone = max(at.burst_before, at.burst_after) == 1
     if alone and _set_by_hand(at) and likeness_to(at.following, at.so_far) is Likeness.SAME:
-        return Boundary(False, evidence, f"{at.following.name} shows the same picture as {at.last.name}")
+        doubt = f"{at.following.name} shows the same picture as {at.last.name}"
+        # Where a frame was thrown away, the pause is twice as long.
+        if at.step.idle_seconds <= 2 * options.by_hand_seconds and _continues(at):
+            return Boundary(True, doubt=f"{doubt}, {at.step.idle_seconds:.0f} s later")
+        return Boundary(False, evidence, doubt)
     return Boundary(False, evidence)
 
 

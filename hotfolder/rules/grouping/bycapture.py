@@ -43,6 +43,7 @@ def _segments(frames: list[GroupingPhoto], steps: list[Step], options: GroupingO
         for touched in {id(each): each for each in (draft, drafts[-1])}.values():
             touched.doubts += [found.doubt] if found.doubt else []
             touched.weak += [found.weak_doubt] if found.weak_doubt else []
+            touched.mutual += [found.mutual_doubt] if found.mutual_doubt else []
     return drafts
 
 

@@ -8,9 +8,9 @@ from itertools import combinations, pairwise
 
 from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.frames import by_name
-from hotfolder.rules.grouping.likeness import on_the_whole
+from hotfolder.rules.grouping.likeness import SAME_UP_TO, on_the_whole
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
-from hotfolder.rules.grouping.scenes import APART_FROM, scenes
+from hotfolder.rules.grouping.scenes import APART_FROM, CLEAR_LEAD, scenes
 
 _LEAST_BRIGHTNESS_STEP = 0.01
 
@@ -21,17 +21,44 @@ def drafts_by_picture(photos: Sequence[GroupingPhoto], options: GroupingOptions)
         Draft(sorted(alike, key=lambda photo: photo.brightness), ("it shows another picture",))
         for alike in scenes(sorted(photos, key=by_name))
     ]
-    for one, other in combinations(drafts, 2):
-        apart = on_the_whole(one.photos, other.photos)
-        if apart is not None and apart < APART_FROM:
-            for draft, its_like in ((one, other), (other, one)):
-                draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
     sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
     usual = options.brackets or max(sizes, key=lambda size: (sizes[size], size), default=1)
+    for one, other in combinations(drafts, 2):
+        apart = on_the_whole(one.photos, other.photos)
+        if apart is not None and apart < APART_FROM and not _clearly_two(one, other, usual):
+            for draft, its_like in ((one, other), (other, one)):
+                if len(its_like.photos) == 1 and _whole(draft, usual):
+                    continue  # one frame more would be one too many
+                draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
     _odd_sizes(drafts, usual)
     _homeless(drafts, usual)
     _equally_bright(drafts)
     return drafts
+
+
+def _clearly_two(one: Draft, other: Draft, usual: int) -> bool:
+    """Whether two sets that resemble each other are both whole, and each of their photos resembles its own
+    set by far more."""
+    if not len(one.photos) == len(other.photos) == usual > 1:
+        return False
+    for draft, stranger in ((one, other), (other, one)):
+        for photo in draft.photos:
+            rest = [each for each in draft.photos if each is not photo]
+            near, far = on_the_whole([photo], rest), on_the_whole([photo], stranger.photos)
+            if near is None or far is None or far - near < CLEAR_LEAD:
+                return False
+    return True
+
+
+def _whole(draft: Draft, usual: int) -> bool:
+    """Whether a set has as many photos as is usual, each of which shows the same as the others do."""
+    if not len(draft.photos) == usual > 1:
+        return False
+    for photo in draft.photos:
+        near = on_the_whole([photo], [each for each in draft.photos if each is not photo])
+        if near is None or near > SAME_UP_TO:
+            return False
+    return True
 
 
 def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:

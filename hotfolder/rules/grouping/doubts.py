@@ -26,9 +26,14 @@ def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
     for sets that were exposed as most others were."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
     patterns = {id(draft): pattern(draft.photos) for draft in several}
-    for draft in drafts:
-        if not _as_most(patterns.get(id(draft), ()), list(patterns.values()), len(drafts)):
-            draft.doubts += draft.weak
+    # The order within a second is not known where the clock writes whole ones.
+    steps = [shot(draft.photos[0]).clock_step_seconds for draft in drafts]
+    coarse = bool(steps) and max(steps) >= 1.0
+    ladders = {name: _ladder(each) if coarse else each for name, each in patterns.items()}
+    usual = [_as_most(ladders.get(id(each), ()), list(ladders.values()), len(drafts)) for each in drafts]
+    for draft, alike, all_alike in zip(drafts, usual, _with_neighbours(drafts, usual), strict=True):
+        draft.doubts += [] if alike else draft.weak
+        draft.doubts += [] if all_alike else draft.mutual
     for draft in several:
         _odd_size(draft, patterns[id(draft)], list(patterns.values()))
         _odd_values(draft)
@@ -45,6 +50,22 @@ def pattern(photos: Sequence[GroupingPhoto]) -> Pattern:
     """The exposure values in the order taken, relative to the first."""
     values = [value(photo) or 0.0 for photo in photos]
     return tuple(each - values[0] for each in values)
+
+
+def _with_neighbours(drafts: Sequence[Draft], usual: Sequence[bool]) -> list[bool]:
+    """Which sets are as usual, and so are all that a chain of mutual doubts leads to: one that isn't may have
+    some of their frames."""
+    sound = list(usual)
+    forth = range(1, len(drafts))
+    for here, there in [*((one, one - 1) for one in forth), *((one - 1, one) for one in reversed(forth))]:
+        if not sound[there] and set(drafts[here].mutual) & set(drafts[there].mutual):
+            sound[here] = False
+    return sound
+
+
+def _ladder(values: Pattern) -> Pattern:
+    """From bright to dark, whatever the order taken."""
+    return tuple(value - min(values) for value in sorted(values))
 
 
 def _as_most(ours: Pattern, patterns: Sequence[Pattern], sets: int) -> bool:

@@ -135,10 +135,12 @@ class Grouping:
 @dataclass(slots=True)
 class Draft:
     """A set in the making, its photos in the order they were taken. `weak` doubts vanish when the other sets
-    of the drop are alike; `doubts` stay. `lit` counts frames with flash that were fired in its burst."""
+    of the drop are alike, `mutual` ones when those that share them are so too; `doubts` stay. `lit` counts
+    frames with flash that were fired in its burst."""
 
     photos: list[GroupingPhoto]
     evidence: tuple[str, ...] = ()
     doubts: list[str] = field(default_factory=list)
     weak: list[str] = field(default_factory=list)
+    mutual: list[str] = field(default_factory=list)
     lit: int = 0

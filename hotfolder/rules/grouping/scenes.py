@@ -16,7 +16,7 @@ _AGREE_UP_TO = 0.24
 APART_FROM = 0.33
 """From this difference on, on the whole, two groups of photos certainly show two scenes."""
 
-_CLEAR_LEAD = 0.13
+CLEAR_LEAD = 0.13
 
 Photos = list[GroupingPhoto]
 
@@ -66,7 +66,7 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
                 if (share := on_the_whole(group, other)) is not None
             ]
             shares.sort()
-            clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= _CLEAR_LEAD)
+            clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD)
             if clear and shares[0][0] <= SAME_UP_TO:
                 found.append((settled[shares[0][1]], group[0]))
             else:
