@@ -26,7 +26,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         path = settings.inbox_folder(inbox)
         yield from folder(f"inbox {inbox.title}", path, new=marker_id is None)
         if path.is_dir():
-            if marker_id is not None:
+            if marker_id is not None and writable(path):
                 yield from confirmed(f"inbox {inbox.title}", path, marker_id)
             yield how_noticed(f"inbox {inbox.title}", mount_of(path), scan_seconds)
     for name in ("done", "failed"):

@@ -13,6 +13,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.machine import clock
 from hotfolder.errors import ConfigurationError, HotfolderError
+from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Knock, StagerClient
 from hotfolder.stager.transport import Timeouts
 
@@ -80,6 +81,8 @@ def judged(base_url: str, answer: Knock, *, known: bool) -> Iterator[Finding]:
 async def storage(host: str) -> Finding:
     """A bare connection, made and closed: nothing can be asked there without a signed address."""
     url = urlsplit(f"//{host}")
+    if url.port is None and is_loopback(url.hostname or ""):
+        return ok("storage", f"{host} is this machine, on whatever port the API names: nothing to try yet")
     port = url.port or 443
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.config.load import load
 from hotfolder.doctor.findings import Verdict
-from hotfolder.doctor.folders import how_noticed, local, room
+from hotfolder.doctor.folders import folders, how_noticed, local, room
 from hotfolder.doctor.machine import clock, open_files, sqlite, watches
-from hotfolder.doctor.remote import judged
+from hotfolder.doctor.remote import judged, storage
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.stager.client import Knock
 
@@ -102,3 +103,22 @@ def test_the_nearest_mount_counts_and_the_later_of_two_at_one_place(tmp_path: Pa
     assert mount_of(tmp_path / "twice" / "x", mounts) == Mount(tmp_path / "twice", "xfs", read_only=True)
     assert mount_of(tmp_path / "twice-not", mounts) == Mount(Path("/"), "ext4")
     assert mount_of(tmp_path, tmp_path / "none") is None
+
+
+async def test_a_storage_on_this_machine_without_a_port_cant_be_tried() -> None:
+    found = await storage("127.0.0.2")
+    assert found.verdict is Verdict.OK
+    assert "whatever port" in found.text
+
+
+def test_of_an_inbox_that_cant_be_written_only_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("root: .\n")
+    settings = load(config, {})
+    settings.inbox_folder(settings.all_inboxes()[0]).mkdir()
+    monkeypatch.setattr("hotfolder.doctor.folders.writable", lambda path: False)
+    found = [one.text for one in folders(settings, "an-id") if one.what == "inbox inbox"]
+    assert len([text for text in found if "can't be written" in text]) == 1
+    assert not any(".hotfolder-root" in text for text in found)
