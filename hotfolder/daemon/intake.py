@@ -139,6 +139,12 @@ class Intake:
         with suppress(LocalTrouble):
             await self.shoots.glimpse(inbox, arriving, self.rulebook(inbox))
 
+    def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
+        """Hold no more what somebody has moved out of the inbox: `there` answers, for project and folder,
+        which of the files that were delivered are still there as they were."""
+        for place in [place for place in self.held if place[0] == inbox and not there(*place[1:])]:
+            del self.held[place]
+
     def _hold(self, place: Place, why: str) -> None:
         self.held[place] = why
         logger.warning("set_held", folder=place[2], reason=why)

@@ -146,6 +146,7 @@ class Reporter:
 
     def _inbox(self, name: str) -> dict[str, Any]:
         outlook = self.inboxes[name].outlook()
+        self.intake.let_go(name, self.inboxes[name].delivered)
         arriving: list[dict[str, object]] = [
             {"project": one.project, "folder": one.folder, "room": room(one.folder), "reason": one.reason}
             for one in outlook.settling

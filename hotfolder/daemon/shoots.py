@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.tables import FileRole
-from hotfolder.rules.late import Sorted
+from hotfolder.rules.late import Sorted, Standing
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
@@ -71,11 +71,16 @@ class Shoots:
         taken = self.engine.tools.claims.names(*place, "")
         if not taken or seen <= self._glimpsed.get(place, frozenset()):
             return
+        new = seen - self._glimpsed.get(place, frozenset())
         self._glimpsed[place] = seen
         kept = await self._known(*place, arriving.photos)
-        fresh = [photo for photo in arriving.photos if photo.path.name not in kept.keys() | taken]
+        fresh = [
+            photo
+            for photo in arriving.photos
+            if (photo.path.name, photo.identity) in new and photo.path.name not in kept.keys() | taken
+        ]
         if fresh:
-            await self._sort(inbox, arriving.project, fresh, rulebook)
+            await self._sort(inbox, arriving.project, fresh, rulebook, only={Standing.OPEN})
 
     async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
         """Make the jobs of `fresh`, and say why some wait or a person must look first; "" where all are made.
@@ -93,9 +98,20 @@ class Shoots:
             await asyncio.to_thread(remove_signal, found.path / READY_NAME)
         return ". ".join(filter(None, whys))
 
-    async def _sort(self, inbox: str, project: str, fresh: Sequence[Photo], rulebook: Rulebook) -> Sorted:
+    async def _sort(
+        self,
+        inbox: str,
+        project: str,
+        fresh: Sequence[Photo],
+        rulebook: Rulebook,
+        *,
+        only: Set[Standing] = frozenset(Standing),
+    ) -> Sorted:
+        """What `fresh` has to do with the sets of before, those of `only` these kinds; and have those that
+        it re-opens looked at anew."""
         tools = self.engine.tools
-        earlier = await tools.desk(earlier_sets, tools.store, inbox, project)
+        known = await tools.desk(earlier_sets, tools.store, inbox, project)
+        earlier = [one for one in known if one.standing in only]
         back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)

@@ -104,7 +104,9 @@ async def test_a_late_bracket_is_held_once_its_set_is_paid_for(
         studio.drop(ELM, "", {late: files[late]})
         told = f"{late} belongs, by what the camera recorded, to {ELM}-01, which has been paid for"
         await comes_to(studio, holds(told))
-    assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {late}
+        assert shop.bought() == 1 and set(files_below(studio.inbox / ELM)) == {late}
+        (studio.inbox / ELM / late).unlink()
+        await comes_to(studio, lambda status: not any(job["held"] for job in status["jobs"]))
 
 
 def to_be_made(studio: Studio) -> dict[str, set[str]]:
