@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.cli.forecast import forecast
@@ -158,14 +158,16 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
             photos[file.name] = facts
             seen.append((file, facts))
     kept_out: tuple[str, ...] = ()
+    name = ""
     try:
         if not problems:
-            several, room = room_answer(settings, rulebook, folder, seen)
+            several, room = room_answer(settings, inbox, rulebook, folder, seen)
             if several is not None:
                 return several
+            name = next((each.name for each in room.sets), "")
             kept_out = tuple(room.kept_out.values())
             photos = {name: facts for name, facts in photos.items() if name not in room.kept_out}
-        found = explanation(rulebook, folder, photos)
+        found = explanation(rulebook, folder, photos, name)
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
@@ -173,8 +175,11 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
     return Answer(folder, found, remembered, tuple(problems), held, kept_out)
 
 
-def explanation(rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None]) -> Explanation:
+def explanation(
+    rulebook: Rulebook, folder: Path, photos: dict[str, PictureFacts | None], room: str
+) -> Explanation:
     decided = plan(rulebook, folder.parent.name, folder.name, len(photos))
+    decided = replace(decided, room=room or decided.room)
     sent = {name: Sent(facts.format, facts.develop) if facts else Sent() for name, facts in photos.items()}
     return explain_plan(decided, sent)
 

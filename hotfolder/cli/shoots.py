@@ -17,15 +17,18 @@ from hotfolder.inbox.photos import photo_of
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.jobs.database import read_store
-from hotfolder.jobs.earlier import earlier_sets
+from hotfolder.jobs.earlier import earlier_sets, room_named
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
+from hotfolder.rules.names import split_name
 from hotfolder.rules.nearest import printable, shown
+from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.sets import Photo
 from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot, sort_shoot
 
 
@@ -165,16 +168,34 @@ def remembered_of(settings: Settings, shoot: Shoot, rooms: Sequence[Explanation]
 
 
 def room_answer(
-    settings: Settings, rulebook: Rulebook, folder: Path, seen: list[tuple[SeenFile, PictureFacts]]
+    settings: Settings,
+    inbox: InboxSettings,
+    rulebook: Rulebook,
+    folder: Path,
+    seen: list[tuple[SeenFile, PictureFacts]],
 ) -> tuple[ShootAnswer | None, Shoot]:
     """How a room's folder is grouped; with what is said of it where it holds several sets. Raises
     RuleRefused."""
     photos = [photo_of(folder / file.name, file.identity, facts) for file, facts in seen]
-    found = group_folder(rulebook, folder.parent.name, folder.name, photos)
+    name = called(settings, inbox, folder, photos)
+    found = group_folder(rulebook, folder.parent.name, folder.name, photos, room=name)
     if len(found.sets) < 2:
         return None, found
     rooms = tuple(room_of(rulebook, folder.parent.name, each, folder.name) for each in found.sets)
     return ShootAnswer(folder, found, rooms, remembered_of(settings, found, rooms), room=True), found
+
+
+def called(settings: Settings, inbox: InboxSettings, folder: Path, photos: Sequence[Photo]) -> str:
+    """What the room in that folder is called, beside those that the store knows; "" where there is none."""
+    database = read_store(settings.state_folder)
+    if database is None:
+        return ""
+    try:
+        place = (inbox.title, folder.parent.name, folder.name)
+        wanted = split_name(folder.name).name or folder.name
+        return room_named(Store(database), place, wanted, [as_grouped(photo) for photo in photos])
+    finally:
+        database.dispose()
 
 
 def room_of(rulebook: Rulebook, project: str, each: NamedSet, folder: str = "") -> Explanation:

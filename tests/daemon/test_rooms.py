@@ -78,7 +78,8 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
     blue, twilight = bracket(), bracket()
     studio.drop(ELM, "front__sky-blue", blue)
     await studio.until_idle(shop.access())
-    studio.drop(ELM, "front__sky-twilight", twilight)
+    folder = studio.drop(ELM, "front__sky-twilight", twilight)
+    assert "front-2__sky-twilight." in studio.call("explain", str(folder)).stdout
     await studio.until_idle(shop.access())
     expected = {"front.jpg", "front__sky-blue.png", "front-2.jpg", "front-2__sky-twilight.png"}
     assert pictures(studio) == expected
