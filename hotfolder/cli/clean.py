@@ -7,11 +7,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hotfolder.cli.stores import books
 from hotfolder.config.load import load
 from hotfolder.daemon.following import keep_of, result_limits
+from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Kind
 from hotfolder.jobs.retention import Retention
@@ -36,10 +38,16 @@ async def looked_for(config: Path, *, dry_run: bool) -> list[Due]:
     desk, decoder = Desk(), Decoder()
     try:
         with books(config) as opened:
-            retention = Retention(
-                opened.store, opened.ledger, opened.places, desk, decoder, result_limits(settings)
-            )
             now = datetime.now(UTC)
+            retention = Retention(
+                opened.store,
+                opened.ledger,
+                opened.places,
+                desk,
+                decoder,
+                result_limits(settings),
+                partial(confirm_inbox, marker_id=opened.store.identity(now)),
+            )
             return [due async for due in retention.clean(keep_of(settings), now, dry_run=dry_run)]
     finally:
         await decoder.close()

@@ -23,7 +23,13 @@ LOOK_SECONDS = 5.0
 async def keep_house(tools: Tools, live: LiveRules) -> None:
     """Once a day, let go of what was kept for long enough. Until cancelled."""
     retention = Retention(
-        tools.store, tools.ledger, tools.places, tools.desk, tools.decoder, tools.result_limits
+        tools.store,
+        tools.ledger,
+        tools.places,
+        tools.desk,
+        tools.decoder,
+        tools.result_limits,
+        tools.confirm_inbox,
     )
     while True:
         gone: Counter[str] = Counter()

@@ -6,12 +6,14 @@ Projects go as a whole: what is numbered in one keeps its number for as long as 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 
 from sqlmodel import Session, col, delete, func, select, update
 
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
@@ -19,9 +21,12 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile, Moment, Picture, stamp
-from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
+from hotfolder.patience import patiently
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.delivery import Originals
 
 OVER = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
@@ -33,11 +38,14 @@ class Records:
     """What is due of the records, after all else that is. A record that anything else needs, so as to go
     behind a proof some day, stays."""
 
-    def __init__(self, store: Store, ledger: Ledger, places: Places, desk: Desk) -> None:
+    def __init__(
+        self, store: Store, ledger: Ledger, places: Places, desk: Desk, confirm_inbox: ConfirmInbox
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._places = places
         self._desk = desk
+        self._confirm_inbox = confirm_inbox
 
     async def clean(
         self, keep: Keep, now: datetime, let_go: Set[Path], *, dry_run: bool
@@ -48,12 +56,24 @@ class Records:
             return
         for project in await self._desk(projects_over, self._store, now - keep.records):
             jobs = await self._desk(jobs_of, self._store, project)
-            why = ""
+            why = await self._in_inbox(project)
             for job in jobs:
                 why = why or await self._needed(job, keep, let_go)
             if not why and not dry_run and not await self._desk(remove, self._store, jobs, now):
                 continue  # a set of it came just now
             yield Due(Kind.RECORD, self._places.done / safe_name(project), 0, why)
+
+    async def _in_inbox(self, project: str) -> str:
+        """Why the project may not be over, by what lies in the inboxes: a photo that is held since its set is
+        paid for would be a picture of its own once nobody remembers that set."""
+        for inbox in self._places.inboxes.values():
+            try:
+                await patiently(inbox, self._confirm_inbox, inbox)
+                if await patiently(inbox, holds_photos, inbox / project):
+                    return "photos of it lie in the inbox"
+            except LocalTrouble as error:
+                return f"what lies in the inbox can't be told: {error.message}"
+        return ""
 
     async def _needed(self, job: Job, keep: Keep, let_go: Set[Path]) -> str:
         """What needs the record of a job that is over, "" where nothing does. The store's word counts, and
@@ -80,6 +100,18 @@ class Records:
         return frozenset(
             folder / file.name for file in files if file.role == FileRole.PHOTO and file.let_go_at is None
         )
+
+
+def holds_photos(folder: Path) -> bool:
+    """Whether any lie in it, at any depth; hidden ones aside. Raises LocalTrouble."""
+    with local_trouble(folder):
+        names = (name for *_, files in os.walk(folder, onerror=_unless_missing) for name in files)
+        return any(name[0] != "." and is_photo_name(name) for name in names)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:

@@ -22,7 +22,7 @@ from hotfolder.jobs.records import Records, results_of
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
-from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
@@ -50,7 +50,9 @@ class Retention:
         desk: Desk,
         decoder: Decoder,
         limits: PictureLimits,
+        confirm_inbox: ConfirmInbox,
     ) -> None:
+        self._confirm_inbox = confirm_inbox
         self._store = store
         self._ledger = ledger
         self._places = places
@@ -79,7 +81,8 @@ class Retention:
                 let_go |= set() if due.kept_because else {due.path}
                 yield due
         if keep.records is not None:
-            records = Records(self._store, self._ledger, self._places, self._desk)
+            books = self._store, self._ledger, self._places, self._desk
+            records = Records(*books, self._confirm_inbox)
             async for due in records.clean(keep, now, let_go, dry_run=dry_run):
                 yield due
 

@@ -17,10 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import linear_regression
 
 from hotfolder.cli.stores import books
+from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Keep
 from hotfolder.jobs.retention import Retention
@@ -121,7 +123,8 @@ async def let_go(root: Path) -> None:
     try:
         with books(root / "config.yaml") as opened:
             store, ledger, places = opened.store, opened.ledger, opened.places
-            retention = Retention(store, ledger, places, desk, decoder, PictureLimits())
+            confirm = partial(confirm_inbox, marker_id=store.identity(datetime.now(UTC)))
+            retention = Retention(store, ledger, places, desk, decoder, PictureLimits(), confirm)
             async for due in retention.clean(
                 Keep(DAY, DAY, DAY, DAY), datetime.now(UTC) + 2 * DAY, dry_run=False
             ):

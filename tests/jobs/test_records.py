@@ -15,6 +15,7 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import CallState, Job
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
+from tests.support.rolls import shoot
 from tests.support.studio import Shop, Studio
 
 MONTH = timedelta(days=30)
@@ -97,6 +98,33 @@ async def test_a_project_with_a_set_that_failed_keeps_its_records(studio: Studio
     await studio.until_idle(shop.access())
     assert sorted(studio.states()) == ["done", "failed"]
     assert records(await clean(studio, RECORDS)) == {}
+
+
+async def test_a_project_with_photos_in_the_inbox_keeps_its_records(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """A late bracket that is held would be taken for a picture of its own, and paid for."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
+    await studio.until_idle(shop.access())
+    late = studio.drop(ELM, "", {sets[0][4]: files[sets[0][4]]}) / sets[0][4]
+    [told] = records(await clean(studio, RECORDS)).values()
+    assert "in the inbox" in told
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), late.exists()) == (1, True)
+    late.unlink()
+    assert records(await clean(studio, RECORDS)) == {ELM: ""}
+
+
+async def test_no_records_go_while_an_inbox_is_out_of_reach(studio: Studio, shop: Shop) -> None:
+    await done_set(studio, shop)
+    away = studio.inbox.rename(studio.root / "elsewhere")
+    studio.inbox.mkdir()
+    [told] = records(await clean(studio, RECORDS)).values()
+    assert "inbox" in told
+    studio.inbox.rmdir()
+    away.rename(studio.inbox)
+    assert records(await clean(studio, RECORDS)) == {ELM: ""}
 
 
 async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio: Studio, shop: Shop) -> None:

@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hotfolder.daemon.service import Daemon
+from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
@@ -46,7 +48,8 @@ async def clean(
     store, desk, decoder = studio.store(), Desk(), Decoder()
     try:
         places = places_of(load(studio.config, {}))
-        retention = Retention(store, Ledger(store.database), places, desk, decoder, PictureLimits())
+        confirm = partial(confirm_inbox, marker_id=store.identity(now))
+        retention = Retention(store, Ledger(store.database), places, desk, decoder, PictureLimits(), confirm)
         age = (now - timedelta(days=40)).timestamp()
         for path in places.results.iterdir():
             os.utime(path, (age, age))
