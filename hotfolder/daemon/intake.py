@@ -60,6 +60,7 @@ class Intake:
         self.pending = 0
         self._settle_rule = Memo(rule_of, clock.monotonic)
         self._orphans: list[frozenset[str]] | None = None
+        self._judging: dict[Place, bool] = {}
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
         """When a set of that inbox may start, by the rules as they are now."""
@@ -89,6 +90,13 @@ class Intake:
             return
         found = event.bracket_set
         place = (inbox, found.project, found.folder)
+        self._judging[place] = False
+        try:
+            await self._judge(place, found)
+        finally:
+            del self._judging[place]
+
+    async def _judge(self, place: Place, found: BracketSet) -> None:
         if self.held.pop(place, None) is not None and found.folder:
             # What was held lies there still, and this is what came to it: only together can they be judged.
             return self.look_anew(*place)
@@ -145,7 +153,16 @@ class Intake:
         for place in [place for place in self.held if place[0] == inbox and not there(*place[1:])]:
             del self.held[place]
 
+    def job_ended(self, place: Place) -> bool:
+        """Take in that a job whose photos lay there is over; whether what is held there is to be judged anew.
+        What is being judged is, too, should it be held: what was found of the job may be true no more."""
+        if place in self._judging:
+            self._judging[place] = True
+        return self.held.pop(place, None) is not None
+
     def _hold(self, place: Place, why: str) -> None:
+        if self._judging[place]:
+            return self.look_anew(*place)
         self.held[place] = why
         logger.warning("set_held", folder=place[2], reason=why)
 

@@ -250,8 +250,7 @@ class Daemon:
             self.outcome.needing_person += State(job.state) in NEEDS_PERSON
         self.outcome.finished += job.state == State.DONE
         place = (job.inbox, job.project, job.folder)
-        if job.state == State.WITHDRAWN or place in self.intake.held:
-            self.intake.held.pop(place, None)
+        if self.intake.job_ended(place) or job.state == State.WITHDRAWN:
             self._look_anew(*place)
         elif job.inbox in self.inboxes:
             self.inboxes[job.inbox].glance(job.project, job.folder)

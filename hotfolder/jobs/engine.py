@@ -174,6 +174,8 @@ class Engine:
 
     async def reopen(self, job_id: str, name: str) -> None:
         """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
+        if job_id not in self._waiting and job_id not in self._running:
+            return  # it is over
         if self.tools.joined.setdefault(job_id, name) == name and not self._held_back:
             await self._break_off(job_id)
 

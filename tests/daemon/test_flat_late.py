@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from hotfolder.clock import SystemClock
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.store import Store
+from hotfolder.rules.late import Sorted
+from hotfolder.rules.shoots import sort_shoot
 from tests.support.rolls import ELM, comes_to, exported_anew, originals, shoot
 from tests.support.studio import Shop, Studio, files_below
 
@@ -183,3 +186,37 @@ async def test_the_lone_last_frame_of_a_paused_export_is_not_paid_for(
         studio.drop(ELM, "", {name: files[name] for name in sets[2][1:]})
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
+
+
+async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for_it(
+    studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judging takes a while on a busy machine, and what it found of the set is old by then."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=1)
+    late = sets[0][4]
+
+    def slowly(*given: Any) -> Sorted:
+        found = sort_shoot(*given)
+        if found.aside and rooms(studio.status()) == []:
+            resume_and_wait()
+        return found
+
+    def resume_and_wait() -> None:
+        store = studio.store()
+        store.resume(SystemClock().now())
+        store.database.dispose()
+        studio.wait_until(rooms)
+
+    monkeypatch.setattr("hotfolder.daemon.shoots.sort_shoot", slowly)
+    async with studio.working(shop.access()) as daemon:
+        await pause(daemon)
+        studio.drop(ELM, "", {name: files[name] for name in sets[0][:4]})
+        await comes_to(studio, lambda _: to_be_made(studio))
+        monkeypatch.setattr(daemon.intake.shoots, "glimpse", no_glimpse)
+        studio.drop(ELM, "", {f"{late}": files[late]})
+        await comes_to(studio, holds(late, "which has been paid for"))
+    assert shop.bought() == 1
+
+
+async def no_glimpse(*_: object) -> None:
+    pass
