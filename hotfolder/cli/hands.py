@@ -14,6 +14,7 @@ from hotfolder.cli.problems import FAILED
 from hotfolder.cli.stores import Books, books
 from hotfolder.errors import UsageError
 from hotfolder.inbox.recheck import confirm_inbox
+from hotfolder.jobs.records import remembered
 from hotfolder.jobs.resolution import (
     give_up,
     open_question,
@@ -50,9 +51,7 @@ def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass
 
 def retriable(opened: Books, job_id: str, passing: Passing) -> tuple[Job, Returning]:
     """The job, if it is one that can be tried again, and its way back. Raises UsageError, LocalTrouble."""
-    job = opened.store.job(job_id)
-    if job is None:
-        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    job = remembered(opened.store, job_id)
     # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
     if State(job.state) in NEEDS_PERSON or (job.filed_as and way_back(opened, job, passing).begun):
         return job, way_back(opened, job, passing)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlmodel import Session, col, delete, func, select, update
 
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
@@ -112,6 +112,23 @@ def holds_photos(folder: Path) -> bool:
 def _unless_missing(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+def remembered(store: Store, job_id: str) -> Job:
+    """The job of that id. Raises UsageError, which says so where its record was let go of."""
+    job = store.job(job_id)
+    if job is not None:
+        return job
+    with store.session() as session:
+        let_go = select(Call).where(Call.job_id == job_id, col(Call.job_let_go_at).is_not(None))
+        call = session.exec(let_go.limit(1)).first()
+    if call is None:
+        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    raise UsageError(
+        f"the record of job {job_id}, of {call.project}, was let go of on {(call.job_let_go_at or '')[:10]}",
+        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
+        " the same photos dropped again are not paid again.",
+    )
 
 
 def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from hotfolder.errors import UsageError
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.records import remembered
 from hotfolder.jobs.states import Event, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import RESOLVED, Call, CallState, FileRole, Job
@@ -19,9 +20,7 @@ from hotfolder.stager.refusals import UrlRefused
 
 def waiting_for_person(store: Store, job_id: str) -> Job:
     """The job, if it waits for a person. Raises UsageError."""
-    job = store.job(job_id)
-    if job is None:
-        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    job = remembered(store, job_id)
     if job.state != State.NEEDS_ATTENTION:
         raise UsageError(f"job {job_id} has nothing to resolve: it is {job.state}")
     return job

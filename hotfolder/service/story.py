@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from hotfolder.errors import UsageError
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.records import remembered
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.store import Store
@@ -90,9 +90,7 @@ class Story:
 
 def story(store: Store, ledger: Ledger, job_id: str) -> Story:
     """Raises UsageError when there is no such job."""
-    job = store.job(job_id)
-    if job is None:
-        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    job = remembered(store, job_id)
     photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
     moments = store.story(job_id)
     entries = [*told_moments(moments), *told_calls(ledger, job_id)]
