@@ -6,16 +6,20 @@ set is told by grouping it together with the frames of that set.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
-from hotfolder.rules.grouping.frames import shot
+from hotfolder.rules.grouping.frames import shot, started
 from hotfolder.rules.grouping.group import group, tells
 from hotfolder.rules.grouping.habits import capture_key, uncopied
 from hotfolder.rules.grouping.likeness import Likeness, likeness
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
+
+_NEAR_PAUSES = 20
+"""Frames that so many of the longest pauses in a set lie between are of different sets."""
 
 
 class Standing(Enum):
@@ -136,7 +140,7 @@ def belonging(
         return []
     of_job: dict[str, str] = {}
     frames: list[GroupingPhoto] = []
-    for one in beside:
+    for one in _near(beside, timed, _NEAR_PAUSES * options.by_hand_seconds):
         for photo in one.photos:
             name = f"{one.room}/{photo.name}"  # no file is called so
             if tells(photo) and name not in of_job:
@@ -153,6 +157,20 @@ def belonging(
         if jobs:
             found |= {photo.name: jobs[0] for photo in members}
     return sorted(found.items())
+
+
+def _near(
+    sets: Sequence[EarlierSet], photos: Sequence[GroupingPhoto], seconds: float
+) -> Iterator[EarlierSet]:
+    """Those of the sets of which a frame was taken so shortly before or after one of the photos: a project
+    may have thousands, and no drop waits until all of them are grouped again."""
+    times = sorted(started(photo) for photo in photos)
+    for one in sets:
+        for at in (started(photo) for photo in one.photos if tells(photo)):
+            place = bisect_left(times, at - seconds)
+            if place < len(times) and times[place] <= at + seconds:
+                yield one
+                break
 
 
 def _key(photo: GroupingPhoto) -> Hashable:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
 
 from hotfolder.rules.grouping.group import USUAL, group
-from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
 from hotfolder.rules.late import EarlierSet, Sorted, Standing, sort_out
 from tests.support.camera import CANON, SHUTTER, SONY, Body, Photographer
 
@@ -108,3 +108,25 @@ def test_a_set_is_never_torn_by_a_clock_that_began_again(by: Photographer) -> No
     found = sort_out(fresh, earlier, USUAL)
     for each in group(fresh).sets:
         assert len({photo.name in found.aside for photo in each.photos}) == 1
+
+
+def test_a_late_bracket_is_compared_with_the_sets_around_it_alone(
+    by: Photographer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project that collects shoots for years has thousands of sets."""
+    compared = []
+
+    def counting(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> Grouping:
+        compared.append(len(photos))
+        return group(photos, options)
+
+    for _ in range(40):
+        shots(by, 1)
+        by.walk(300, 900)
+    earlier = made(by)
+    late = earlier[20].photos[4]
+    earlier[20] = replace(earlier[20], photos=earlier[20].photos[:4])
+    monkeypatch.setattr("hotfolder.rules.late.group", counting)
+    found = sort_out([late], earlier, USUAL)
+    assert f"{late.name} belongs, by what the camera recorded, to room 21" in told(found)
+    assert max(compared) < 40
