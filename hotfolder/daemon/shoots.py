@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hotfolder.inbox.ignored import READY_NAME
 from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
+from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.late import Sorted, Standing
 from hotfolder.rules.names import split_name
@@ -80,7 +81,7 @@ class Shoots:
             if (photo.path.name, photo.identity) in new and photo.path.name not in kept.keys() | taken
         ]
         if fresh:
-            await self._sort(inbox, arriving.project, fresh, rulebook, only={Standing.OPEN})
+            await self._sort(inbox, arriving.project, fresh, rulebook, open_alone=True)
 
     async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
         """Make the jobs of `fresh`, and say why some wait or a person must look first; "" where all are made.
@@ -105,13 +106,15 @@ class Shoots:
         fresh: Sequence[Photo],
         rulebook: Rulebook,
         *,
-        only: Set[Standing] = frozenset(Standing),
+        open_alone: bool = False,
     ) -> Sorted:
-        """What `fresh` has to do with the sets of before, those of `only` these kinds; and have those that
-        it re-opens looked at anew."""
+        """What `fresh` has to do with the sets of before, or only with those that are open; and have those
+        that it re-opens looked at anew."""
         tools = self.engine.tools
-        known = await tools.desk(earlier_sets, tools.store, inbox, project)
-        earlier = [one for one in known if one.standing in only]
+        states = ASKS_API if open_alone else frozenset(State)
+        earlier = await tools.desk(earlier_sets, tools.store, inbox, project, states)
+        if open_alone:
+            earlier = [one for one in earlier if one.standing is Standing.OPEN]
         back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import count
 
 from sqlmodel import Session, col, select
@@ -17,11 +17,18 @@ from hotfolder.rules.late import EarlierSet, Standing, matched
 from hotfolder.rules.remembered import shot_from
 
 
-def earlier_sets(store: Store, inbox: str, project: str) -> list[EarlierSet]:
-    """Those of what lay in the project's folder itself, oldest first; of each room the newest that stands,
-    and whatever was withdrawn since."""
+def earlier_sets(
+    store: Store, inbox: str, project: str, states: Collection[State] = tuple(State)
+) -> list[EarlierSet]:
+    """Those of what lay in the project's folder itself, of jobs in these states, oldest first; of each room
+    the newest that stands, and whatever was withdrawn since. All of a project may be thousands."""
     with store.session() as session:
-        of_drop = (Job.inbox == inbox, Job.project == project, Job.folder == "")
+        of_drop = (
+            Job.inbox == inbox,
+            Job.project == project,
+            Job.folder == "",
+            col(Job.state).in_(list(states)),
+        )
         jobs = session.exec(select(Job).where(*of_drop).order_by(col(Job.created_at), col(Job.id))).all()
         ids = select(Job.id).where(*of_drop)
         held = select(Call.job_id).where(col(Call.state).in_(HOLDING), col(Call.job_id).in_(ids))
