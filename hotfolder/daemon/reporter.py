@@ -102,9 +102,10 @@ class Reporter:
         standing = self.live.standing
         told_rules = {"error": standing.error, "restart": list(standing.restart)}
         news |= await self._post(SETTINGS, told_rules)
-        if self._rules is not self.live.rules:
-            await self._post(RULES, rules_as_json(self.live.settings))
-            self._rules = self.live.rules
+        rules = self.live.rules  # by the time that they are posted others may be in force
+        if self._rules is not rules:
+            await self._post(RULES, rules_as_json(rules.settings))
+            self._rules = rules
         await self._note_places()
         folders = {name: outlet.trouble for name, outlet in self.outlets.by_name.items()}
         news |= await self._post(FOLDERS, folders)

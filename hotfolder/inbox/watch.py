@@ -182,8 +182,9 @@ class Watcher:
         return observer
 
     def stop(self) -> None:
-        """End the observer, if there is one."""
+        """End the observer, if there is one; whoever waits for its first event meanwhile waits no longer."""
         observer, self._observer = self._observer, None
+        self._handler.canary_heard.set()
         if observer is not None:
             _end(observer)
 

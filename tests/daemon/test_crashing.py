@@ -19,9 +19,6 @@ from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 from tests.support.wreck import PROJECT, Kill, Wreck
 
-# All wrecks are made together; shared out among several processes they would be made by each of them.
-pytestmark = pytest.mark.xdist_group("wrecks")
-
 GOOD, BAD = "living-room__sky-twilight", "living-room__sky-twilihgt"
 ARCHIVING, DELETING = "archived", "deleted"
 ROUTES = [

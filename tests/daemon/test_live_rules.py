@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import yaml
 
 from hotfolder.cli.comparing import compare
 from hotfolder.config.load import load
+from hotfolder.daemon.liverules import Rules
+from hotfolder.daemon.reporter import RULES
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.checkpoints import Checkpoint
 from tests.support.pictures import bracket
@@ -99,6 +102,25 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         )
         assert found["settings"]["only_at_next_start"] == ["web.port"]
         assert [route.name for route in daemon.live.rulebook("inbox").routes] == ["all blue"]
+
+
+async def test_rules_that_change_while_those_before_them_are_posted_are_posted_as_well(
+    studio: Studio, shop: Shop
+) -> None:
+    async with studio.working(shop.access()) as daemon:
+        edit(studio, routes=BLUE)
+        newest = Rules.of(load(studio.config, {}))
+        edit(studio, routes=[{"name": "no sky"}])
+        post = daemon.store.post
+
+        def overtaken(name: str, content: object, at: datetime) -> None:
+            if name == RULES and "no sky" in str(content):
+                daemon.live.rules = newest
+            post(name, content, at)
+
+        daemon.store.post = overtaken  # type: ignore[method-assign]
+        daemon.live.rules = Rules.of(load(studio.config, {}))
+        await until(lambda: "all blue" in str(daemon.store.bulletin(RULES)))
 
 
 async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> None:

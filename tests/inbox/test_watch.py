@@ -124,3 +124,14 @@ async def test_hints_after_the_loop_has_ended_are_dropped(root: Path) -> None:
     ended = asyncio.new_event_loop()
     ended.close()
     Hints(root, lambda: None, ended).touch(root / "p" / "kitchen" / "a.jpg", folder=False)
+
+
+async def test_a_stop_ends_the_wait_for_the_first_event(listener: Listener, root: Path) -> None:
+    """Else an interrupt right after the start would wait for it, too."""
+    listener.watcher._handler.on_any_event = lambda event: None  # type: ignore[method-assign]
+    starting = asyncio.create_task(asyncio.to_thread(listener.watcher.ensure, place(root)))
+    while listener.watcher._observer is None:  # noqa: ASYNC110 - a test may poll
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    await asyncio.to_thread(listener.watcher.stop)
+    await asyncio.wait_for(starting, 3)
