@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from hotfolder.config.load import load
+from hotfolder.config.whereabouts import whereabouts
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.ledger import Ledger
@@ -20,8 +20,11 @@ from hotfolder.service.story import Story, story
 
 def logs(job_id: str, config: Path, *, as_json: bool) -> int:
     """Print the whole story of one job. Only reads; the daemon may be running or not. Raises UsageError."""
-    database = read_store(load(config, os.environ).state_folder)
+    place = whereabouts(config, os.environ)
+    database = read_store(place.state)
     if database is None:
+        if place.error is not None:
+            raise place.error
         raise UsageError(
             f"nothing has run with {config} yet", hint="There is no store in its `state` folder."
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hotfolder.config.load import load
+from hotfolder.config.whereabouts import whereabouts
 from hotfolder.daemon.lock import holder_of
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.states import State
@@ -29,16 +30,20 @@ COLOURS = {
 
 
 def status(config: Path, *, as_json: bool) -> int:
-    """Print the overview. Only reads; the daemon may be running or not."""
-    settings = load(config, os.environ)
-    database = read_store(settings.state_folder)
-    pid = holder_of(settings.state_folder)
+    """Print the overview. Only reads; whether or not the daemon runs and the settings have an error."""
+    place = whereabouts(config, os.environ)
+    database = read_store(place.state)
+    if database is None and place.error is not None:
+        raise place.error
+    pid = holder_of(place.state)
     most = MOST_FINISHED if as_json else MOST_ROWS
     if database is None:
         seen = Overview(lines=(), counts={}, pid=pid)
     else:
         seen = overview(Store(database), pid=pid, most_finished=most)
         database.dispose()
+    if place.error is not None:
+        seen = replace(seen, settings_error=place.error.message)
     if as_json:
         print(json.dumps(seen.as_dict(), indent=2))
     else:
@@ -60,7 +65,8 @@ def show(seen: Overview) -> None:
     if seen.schedule:
         console.print(Text(f"Whatever has still to be sent {seen.schedule}."))
     if seen.settings_error:
-        console.print(Text("The settings have an error, and those before it stay in force:", style="yellow"))
+        until = "those before it stay in force" if seen.pid is not None else "nothing starts with them"
+        console.print(Text(f"The settings have an error, and {until}:", style="yellow"))
         console.print(Text(seen.settings_error, style="yellow"))
     if seen.restart:
         console.print(Text(f"Edited, but only from the next start on: {', '.join(seen.restart)}."))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +17,7 @@ from typing import NoReturn
 import yaml
 
 from hotfolder.config.problems import KeyPath, Place, Problem, refusal
+from hotfolder.errors import ConfigurationError
 from hotfolder.rules.nearest import shown
 
 LARGEST_FILE_BYTES = 256 * 1024
@@ -69,6 +71,14 @@ def read_document(path: Path) -> Document:
         message = "the file must hold settings, like `root: .`, one a line"
         raise refusal([Problem(document.values[()], message)])
     document.data = value
+    return document
+
+
+def read_beginning(path: Path) -> Document:
+    """What the file says down to its first error of form, if it has one; nothing where it can't be read."""
+    document = Document(file=str(path))
+    with suppress(ConfigurationError):
+        parse_into(document, _read_text(path))
     return document
 
 
@@ -170,6 +180,8 @@ class Builder:
 
     def _mapping(self, path: KeyPath) -> dict[str, object]:
         found: dict[str, object] = {}
+        if not path:
+            self.document.data = found  # so that what comes before an error is known
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             if (
                 not isinstance(event, yaml.ScalarEvent)

@@ -14,6 +14,9 @@ from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
 from hotfolder.cli.app import app
+from hotfolder.clock import SystemClock
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.store import Store
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 
@@ -130,6 +133,37 @@ def test_status_before_the_first_start(config: Path) -> None:
     assert told["jobs"] == [] and told["daemon"] == {"running": False, "pid": None}
     assert "not running" in invoke("status", "--config", config).output
     assert not (config.parent / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("broken", "where"), [("routes: [{name: x, operations: [sky-twilght]}]", ":3:33"), ("inbox: [", ":4:1")]
+)
+def test_status_shows_the_work_while_the_settings_have_an_error(
+    config: Path, broken: str, where: str
+) -> None:
+    """The work goes on by the settings before an error, so it is shown, with the error and its place."""
+    state = config.parent / "state"
+    state.mkdir()
+    database = open_store(state)
+    Store(database).pause("by hand", SystemClock().now())
+    database.dispose()
+    config.write_text(f"root: .\nstate: state\n{broken}\n")
+    told = invoke("status", "--config", config, "--json")
+    assert told.exit_code == 0, told.stderr
+    assert f"{config}{where}" in json.loads(told.output)["settings"]["error"]
+    said = invoke("status", "--config", config).output
+    assert "paused: by hand" in said and "nothing starts with them" in said
+    assert "abc" in invoke("logs", "abc", "--config", config).stderr
+
+
+@pytest.mark.parametrize(
+    "text", ["root: .\ninbox: [\nstate: state\n", "root: .\nstate: elsewhere\ninbox: [\n"]
+)
+def test_status_does_not_guess_where_the_state_is(config: Path, text: str) -> None:
+    """Where the file doesn't say it above its error, or nothing is there, the error is all that is said."""
+    config.write_text(text)
+    result = invoke("status", "--config", config)
+    assert result.exit_code == 2 and "not valid YAML" in result.stderr and not result.stdout
 
 
 def test_retry_of_an_unknown_job_is_a_usage_error(config: Path) -> None:
