@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.util
 import json
 import selectors
 import subprocess
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -19,37 +17,18 @@ from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 LOG_NAME = "sandbox.log"
 EXTRA_MODULES = ("fastapi", "uvicorn", "python_multipart", "numpy", "cv2", "lensfunpy")
-SYSTEM_MODULES = ("lensfunpy",)
-"""Those of them that need a library of the system, which pip doesn't bring: GLib."""
 LOG_TAIL_BYTES = 2000
 STOP_SECONDS = 5.0
 
 
 def missing_extra() -> None:
-    """Raise SandboxError, with the command that helps, unless the optional dependencies can be used.
-
-    Found out later, in the worker, it would be a merge that failed, and looked like one that may be charged.
-    """
+    """Raise SandboxError, with the command that helps, unless the optional dependencies are installed."""
     missing = [name for name in EXTRA_MODULES if importlib.util.find_spec(name) is None]
     if missing:
         raise SandboxError(
             f"the sandbox needs packages that are not installed ({', '.join(missing)});"
             ' install them with: pip install "hotfolder[sandbox]"'
         )
-    for library in (library for name in SYSTEM_MODULES for library in _libraries(name)):
-        try:
-            ctypes.CDLL(str(library))  # a hundredth of the time that importing it takes
-        except OSError as error:
-            raise SandboxError(
-                f"the sandbox needs a library that this system hasn't got ({error});"
-                " on Debian and Ubuntu: apt-get install libglib2.0-0"
-            ) from None
-
-
-def _libraries(module: str) -> list[Path]:
-    spec = importlib.util.find_spec(module)
-    folders = (spec.submodule_search_locations if spec is not None else None) or ()
-    return [library for folder in folders for library in Path(folder).glob("*.so")]
 
 
 class EmbeddedSandbox:

@@ -104,9 +104,8 @@ class Station:
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
         """The work has been asked to end. Parts that end with it must be retired from `heartbeats`."""
         self._running = False
-        waits = (
-            f", waiting for {paid_calls_in_flight} paid calls to be answered" if paid_calls_in_flight else ""
-        )
+        calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
+        waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
         self.notifier.stopping(f"stopping{waits}")
 
     async def close(self, *, all_done: bool = False) -> None:

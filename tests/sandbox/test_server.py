@@ -198,20 +198,6 @@ def test_a_missing_extra_is_named_with_its_cure(
         EmbeddedSandbox(settings).start()
 
 
-def test_a_missing_system_library_is_named_with_its_cure(
-    settings: SandboxSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Said at the start, not by every merge. What can't be loaded stands for what lacks its own library."""
-    package = tmp_path / "unloadable"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "_native.so").write_bytes(b"no library")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(embedded, "SYSTEM_MODULES", ("unloadable",))
-    with pytest.raises(SandboxError, match=r"_native.*apt-get install libglib2"):
-        EmbeddedSandbox(settings).start()
-
-
 def test_the_key_is_not_on_the_command_line(settings: SandboxSettings) -> None:
     """Everybody on the machine can read command lines."""
     with EmbeddedSandbox(replace(settings, required_key="very-secret")) as sandbox:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
-import lensfunpy
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture
+
+try:
+    import lensfunpy
+except ImportError as error:  # pip doesn't bring GLib, which it needs; all the rest works without
+    lensfunpy = None
+    logging.getLogger(__name__).warning(
+        "lenses are not corrected: %s; on Debian and Ubuntu: apt-get install libglib2.0-0", error
+    )
 
 MAKE, MODEL, LENS_MODEL = 0x010F, 0x0110, 0xA434
 F_NUMBER, FOCAL_LENGTH, DISTANCE = 0x829D, 0x920A, 0x9206
@@ -36,7 +44,7 @@ def find_optics(exif: Mapping[int, Any]) -> Optics | None:
     """The measured camera and lens, or None when the EXIF doesn't name one that is surely in the database."""
     make, model, lens_name = (str(exif.get(tag) or "").strip("\0 ") for tag in (MAKE, MODEL, LENS_MODEL))
     focal = number(exif.get(FOCAL_LENGTH))
-    if not (make and model and focal):
+    if not (make and model and focal) or lensfunpy is None:
         return None
     database = lensfunpy.Database()
     cameras = database.find_cameras(make, model)

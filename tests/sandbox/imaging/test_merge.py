@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -147,6 +149,21 @@ def test_a_known_lens_is_corrected_and_an_unknown_one_left_alone(tmp_path: Path)
     assert find_optics({}) is None
     assert np.abs(results[0] - picture).mean() > 3
     assert np.abs(results[1] - picture).mean() < 2.5
+
+
+def test_where_the_lens_library_cant_be_loaded_pictures_stay_as_they_are_and_that_is_said() -> None:
+    """On a bare Debian the library lacks GLib."""
+    program = (
+        "import sys; sys.modules['lensfunpy'] = None\n"
+        "import numpy as np\n"
+        "from hotfolder.sandbox.imaging.lens import correct_lens\n"
+        "picture = np.zeros((8, 8, 3), np.uint8)\n"
+        "exif = {0x010F: 'Canon', 0x0110: 'Canon EOS 6D', 0x920A: 16.0, 0xA434: 'EF16-35mm f/4L IS USM'}\n"
+        "assert correct_lens(picture, exif) is picture\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "apt-get install libglib2.0-0" in done.stderr
 
 
 def test_equal_brackets_give_equal_bytes(tmp_path: Path) -> None:
