@@ -119,16 +119,32 @@ def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
 
 def shoot_answers(several: Sequence[Settings], folder: Path) -> list[ShootAnswer]:
     """What is said of a whole shoot by each of several settings. Its photos are read once."""
-    settings = several[0]
+    read = read_photos(several[0], folder)
+    return [shoot_by(one, folder, read.usable, read.problems) for one in several]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPhotos:
+    """The photos of a folder, by name in their order, those that can be used with their facts; and why the
+    others can't."""
+
+    facts: dict[str, PictureFacts | None]
+    usable: list[tuple[SeenFile, PictureFacts]]
+    problems: tuple[str, ...]
+
+
+def read_photos(settings: Settings, folder: Path) -> ReadPhotos:
+    limits = PictureLimits(settings.limits.photo_bytes)
+    usable: list[tuple[SeenFile, PictureFacts]] = []
     problems: list[str] = []
-    seen: list[tuple[SeenFile, PictureFacts]] = []
-    for file in photos_in(settings, folder):
+    files = photos_in(settings, folder)
+    for file in files:
         try:
-            facts = inspect(folder / file.name, limits=PictureLimits(settings.limits.photo_bytes))
-            seen.append((file, facts))
+            usable.append((file, inspect(folder / file.name, limits=limits)))
         except BadJob as error:
             problems.append(sentence(error))
-    return [shoot_by(one, folder, seen, tuple(problems)) for one in several]
+    facts = {file.name: found for file, found in usable}
+    return ReadPhotos({file.name: facts.get(file.name) for file in files}, usable, tuple(problems))
 
 
 def shoot_by(
@@ -145,34 +161,24 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
     """What is said of a room's folder; as of a shoot where it holds several sets."""
     inbox = inbox_of(settings, folder)
     rulebook = rulebook_for(settings, inbox)
-    problems: list[str] = []
-    photos: dict[str, PictureFacts | None] = {}
-    seen: list[tuple[SeenFile, PictureFacts]] = []
-    for file in photos_in(settings, folder):
-        try:
-            facts = inspect(folder / file.name, limits=PictureLimits(settings.limits.photo_bytes))
-        except BadJob as error:
-            photos[file.name] = None
-            problems.append(sentence(error))
-        else:
-            photos[file.name] = facts
-            seen.append((file, facts))
+    read = read_photos(settings, folder)
+    photos, problems = read.facts, read.problems
     kept_out: tuple[str, ...] = ()
-    name = ""
+    called = ""
     try:
         if not problems:
-            several, room = room_answer(settings, inbox, rulebook, folder, seen)
+            several, room = room_answer(settings, inbox, rulebook, folder, read.usable)
             if several is not None:
                 return several
-            name = next((each.name for each in room.sets), "")
+            called = next((each.name for each in room.sets), "")
             kept_out = tuple(room.kept_out.values())
             photos = {name: facts for name, facts in photos.items() if name not in room.kept_out}
-        found = explanation(rulebook, folder, photos, name)
+        found = explanation(rulebook, folder, photos, called)
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
     held = asks_review(rulebook, folder.parent.name, folder.name)
-    return Answer(folder, found, remembered, tuple(problems), held, kept_out)
+    return Answer(folder, found, remembered, problems, held, kept_out)
 
 
 def explanation(
