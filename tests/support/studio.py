@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import structlog
 import yaml
 
 from hotfolder.clock import Clock
@@ -209,6 +210,9 @@ class Studio:
         live: bool = False,
     ) -> AsyncIterator[Daemon]:
         """The daemon at work in this process, until the block ends. `live`: it takes up edited settings."""
+        if not structlog.is_configured():
+            # Else it would write into what a command prints that a test runs beside it.
+            structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         file = SettingsFile(self.config, {}) if live else None
         daemon = Daemon(load(self.config, {}), access, clock=clock, passing=passing, file=file)
         stop = asyncio.Event()
