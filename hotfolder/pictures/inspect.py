@@ -23,7 +23,6 @@ from hotfolder.pictures.opening import (
     too_many_pixels,
     unreadable,
 )
-from hotfolder.pictures.raw import refuse_without_developer
 from hotfolder.pictures.signature import read_brightness, read_signature
 from hotfolder.pictures.whole import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 
@@ -33,8 +32,10 @@ _READ_BYTES = 1024 * 1024
 DECODED_PIXELS = (200, 200)
 """What the decoder may shrink a JPEG to, to an eighth at the least: every byte is still read to the end, and
 brightness and signature look no closer."""
-GLANCE_BYTES = 65536
-"""How much of a JPEG's picture data is decoded where nobody needs to know what it shows."""
+GLANCE_BYTES = 16384
+GLANCE_LINES = 64
+"""How much of a JPEG's picture data is decoded, at the most, where nobody needs to know what it shows: enough
+to find that its tables fit its data."""
 _METADATA = frozenset({"exif", "xmp", "photoshop"})
 
 
@@ -53,6 +54,9 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
     name = printable_name(path.name)
     refuse_by_name(name)
     if is_raw_name(name):
+        # Late, here and below, since what it loads is large, and most photos are JPEGs.
+        from hotfolder.pictures.raw import refuse_without_developer
+
         refuse_without_developer(name)
     try:
         with opened(path) as file:
@@ -60,7 +64,6 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
                 raise too_large(name, limits)
             kind = kind_of(file, name)
             if kind not in SENT_KINDS:
-                # Late, since what it loads is large, and most photos are JPEGs.
                 from hotfolder.pictures.large import inspect_large
 
                 return inspect_large(file, name, kind, limits, closely=closely)
@@ -133,15 +136,16 @@ def _decode(
         raise NotWhole(f"{name} is damaged and can't be decoded.", hint=COPY_HINT) from error
 
 
-def _load(image: Image.Image) -> None:
+def _load(image: Image.Image, pixels: tuple[int, int] = DECODED_PIXELS) -> None:
     if image.format == "JPEG":
-        image.draft(image.mode, DECODED_PIXELS)
+        image.draft(image.mode, pixels)
     image.load()
 
 
 def _load_beginning(content: bytes) -> None:
-    with Image.open(io.BytesIO(jpeg_beginning(content, GLANCE_BYTES)), formats=("JPEG",)) as image:
-        _load(image)
+    beginning = jpeg_beginning(content, GLANCE_BYTES, GLANCE_LINES)
+    with Image.open(io.BytesIO(beginning), formats=("JPEG",)) as image:
+        _load(image, (1, 1))
 
 
 def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:

@@ -9,6 +9,7 @@ _END_OF_IMAGE = 0xD9
 _START_OF_SCAN = 0xDA
 _TEMPORARY = 0x01
 _RESTARTS = range(0xD0, 0xD8)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 # In a scan's data, FF 00 is a stuffed byte, FF D0-D7 restarts, FF FF is fill: anything else ends the scan.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -47,9 +48,11 @@ def jpeg_reaches_its_end(content: bytes) -> bool:
                 position = found.start()
 
 
-def jpeg_beginning(content: bytes, scan_bytes: int) -> bytes:
-    """A JPEG of the first `scan_bytes` of a JPEG's picture data, behind all that comes before them."""
+def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
+    """A JPEG of the first `scan_bytes` of a JPEG's picture data, behind all that comes before them. It says
+    that it is no higher than `most_lines`, since a decoder fills up what is missing."""
     position = 2
+    height = 0
     while position + 4 <= len(content) and content[position] == 0xFF:
         marker = content[position + 1]
         if marker == 0xFF:
@@ -58,10 +61,15 @@ def jpeg_beginning(content: bytes, scan_bytes: int) -> bytes:
         if marker == _TEMPORARY or marker in _RESTARTS:
             position += 2
             continue
+        if marker in _FRAMES:
+            height = position + 5
         position += 2 + _segment_bytes(content, position + 2)
         if marker == _START_OF_SCAN:
             break
-    return content[: position + scan_bytes] + b"\xff\xd9"
+    beginning = bytearray(content[: position + scan_bytes] + b"\xff\xd9")
+    if int.from_bytes(beginning[height : height + 2], "big") > most_lines and height:
+        beginning[height : height + 2] = most_lines.to_bytes(2, "big")
+    return bytes(beginning)
 
 
 def png_reaches_its_end(content: bytes) -> bool:

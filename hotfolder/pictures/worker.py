@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
 import resource
 import signal
@@ -19,7 +20,6 @@ from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits, Rende
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.pictures.protocol import GREETING
-from hotfolder.pictures.rendering import render
 
 _PR_SET_PDEATHSIG = 1
 _LEAST_BYTES = 64 * 1024 * 1024
@@ -33,7 +33,9 @@ def main(parent_id: int, memory_bytes: int) -> None:
     _die_with(parent_id)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    bytearray(_LEAST_BYTES)  # a limit too low for any picture is to show here, and not as a picture's fault
+    mmap.mmap(
+        -1, _LEAST_BYTES
+    ).close()  # a limit too low for any picture is to show here, and not as a picture's fault
     sys.stdout.write(GREETING.decode())
     sys.stdout.flush()
     for line in sys.stdin.buffer:
@@ -45,11 +47,14 @@ def main(parent_id: int, memory_bytes: int) -> None:
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     path, limits = Path(request["path"]), PictureLimits(**request["limits"])
     try:
+        # Late, as `inspect` has it.
         if "rendering" in request:
+            from hotfolder.pictures.rendering import render
+
             made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
             return {"rendered": asdict(made) if made is not None else None}
         if "develop_to" in request:
-            from hotfolder.pictures.developing import develop  # late, as `inspect` has it
+            from hotfolder.pictures.developing import develop
 
             return {"developed": asdict(develop(path, Path(request["develop_to"]), limits=limits))}
         return {"facts": asdict(inspect(path, limits=limits, closely=request["closely"]))}

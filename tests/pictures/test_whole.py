@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hotfolder.pictures.whole import jpeg_reaches_its_end, png_reaches_its_end
+from hotfolder.pictures.whole import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 
 Encode = Callable[..., bytes]
 
@@ -72,3 +72,18 @@ def test_a_png_without_its_closing_chunk_is_not_whole(encode: Encode) -> None:
     content = encode("PNG")
     assert png_reaches_its_end(content)
     assert not png_reaches_its_end(content[:-1])
+
+
+@pytest.mark.parametrize("options", KINDS)
+def test_a_jpegs_beginning_is_a_low_jpeg(encode: Encode, options: dict[str, object]) -> None:
+    content = encode("JPEG", size=(640, 480), **options)
+    with Image.open(io.BytesIO(jpeg_beginning(content, 1000, 64))) as image:
+        image.load()
+        assert image.size == (640, 64)
+    with Image.open(io.BytesIO(jpeg_beginning(content, len(content), 500))) as image:
+        assert image.size == (640, 480)
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_break_what_takes_the_beginning(content: bytes) -> None:
+    assert jpeg_beginning(b"\xff\xd8\xff" + content, 100, 64).endswith(b"\xff\xd9")
