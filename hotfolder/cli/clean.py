@@ -21,6 +21,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.nearest import printable
 
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
+FORGOTTEN = "the same photos dropped again after that are bought, and paid for, anew:"
 
 
 def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
@@ -55,8 +56,8 @@ async def looked_for(config: Path, *, dry_run: bool) -> list[Due]:
 
 
 def lines(found: Sequence[Due], *, dry_run: bool) -> Iterator[str]:
-    going = [due for due in found if not due.kept_because and due.kind is not Kind.RECORD]
-    staying = [due for due in found if due.kept_because and due.kind is not Kind.RECORD]
+    going = [due for due in found if not due.kept_because and due.kind in WORDS]
+    staying = [due for due in found if due.kept_because and due.kind in WORDS]
     word = "Would go" if dry_run else "Gone"
     yield f"{word}: {files(going)}." if going else "No file is old enough to go, and can."
     for kind, words in WORDS.items():
@@ -73,6 +74,17 @@ def lines(found: Sequence[Due], *, dry_run: bool) -> Iterator[str]:
     for due in records:
         stays = f"stay: {due.kept_because}" if due.kept_because else word.lower()
         yield f"    {printable(due.path.name)}: {stays}"
+    purchases = [due for due in found if due.kind is Kind.PURCHASE]
+    if any(not due.kept_because for due in purchases):
+        yield f"Paid calls that {'would be' if dry_run else 'are'} forgotten; {FORGOTTEN}"
+        yield from (f"    {calls(due)}" for due in purchases if not due.kept_because)
+    if any(due.kept_because for due in purchases):
+        yield "Paid calls that are remembered although old enough to be forgotten:"
+        yield from (f"    {calls(due)}: {due.kept_because}" for due in purchases if due.kept_because)
+
+
+def calls(due: Due) -> str:
+    return f"{printable(due.path.name)}: {due.number} paid {'call' if due.number == 1 else 'calls'}"
 
 
 def files(found: Sequence[Due]) -> str:
@@ -97,6 +109,7 @@ def as_dict(found: Sequence[Due], *, dry_run: bool) -> dict[str, object]:
                 "kind": due.kind,
                 "path": os.fsencode(due.path).decode("utf-8", "backslashreplace"),
                 "bytes": due.size_bytes,
+                "number": due.number,
                 "kept_because": due.kept_because,
             }
             for due in found

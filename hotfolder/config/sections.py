@@ -289,7 +289,7 @@ Days = Annotated[float, Field(strict=True, ge=1, le=36500)]
 
 
 class Keep(Frozen):
-    """For how many days things are kept. What goes is read and compared first; the ledger never goes."""
+    """For how many days things are kept. What goes is read and compared first."""
 
     originals_days: Days | None = Field(
         default=None,
@@ -304,14 +304,21 @@ class Keep(Frozen):
     results_days: Days | None = Field(
         default=30,
         description="Days that a bought result is kept in the state folder, so that the same photos dropped"
-        " again cost nothing; null: for ever. Those of sets that are not done stay, or whose pictures are not"
-        " in done as they were delivered.",
+        " again need no download; left out: 30. Those of sets that are not done stay, or whose pictures are"
+        " not in done as they were delivered.",
     )
     records_days: Days | None = Field(
         default=None,
         description="Days that a project's records stay in the job store after its last set was done: their"
         " stories, and the hashes that `hotfolder verify` compares with; left out: for ever. Files that are"
-        " to go by the other settings go first; what was paid for is remembered for ever.",
+        " to go by the settings above go first; what was paid for is remembered on.",
+    )
+    purchases_days: Days | None = Field(
+        default=None,
+        description="Days after which a paid call is forgotten, once the record of its set was let go of and"
+        " nothing of it is in doubt: the same photos dropped again are a new purchase from then on; left out:"
+        " never. At least results_days and records_days, which must be set; not together with"
+        " limits.paid_calls_per_project, which counts all that a project ever bought.",
     )
 
 

@@ -26,6 +26,7 @@ logger = log.get("rules")
 JOBS_PER_MERGE = 6
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 PLAN_ATTEMPTS = 5
+KEPT = ("originals", "receipts", "results", "records", "purchases")
 
 
 def inbox_settings(settings: Settings) -> InboxSettings:
@@ -50,7 +51,7 @@ def budgets(settings: Settings) -> Budgets:
 def keep_of(settings: Settings) -> Keep:
     """For how long things are kept."""
     keep = settings.keep
-    days = (keep.originals_days, keep.receipts_days, keep.results_days, keep.records_days)
+    days = (getattr(keep, f"{kind}_days") for kind in KEPT)
     return Keep(*(timedelta(days=each) if each is not None else None for each in days))
 
 

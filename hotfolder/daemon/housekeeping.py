@@ -35,7 +35,7 @@ async def keep_house(tools: Tools, live: LiveRules) -> None:
         gone: Counter[str] = Counter()
         try:
             async for due in retention.clean(keep_of(live.settings), tools.clock.now(), dry_run=False):
-                gone[due.kind] += not due.kept_because
+                gone[due.kind] += 0 if due.kept_because else due.number
                 if due.kept_because:
                     logger.info("kept_although_old", path=str(due.path), reason=due.kept_because)
         except LocalTrouble as error:

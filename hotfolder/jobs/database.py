@@ -34,6 +34,15 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     6: ("ALTER TABLE call ADD COLUMN photos VARCHAR NOT NULL DEFAULT ''",),
     7: ("ALTER TABLE call ADD COLUMN job_let_go_at VARCHAR",),
     8: ("ALTER TABLE jobfile ADD COLUMN shot VARCHAR NOT NULL DEFAULT ''",),
+    9: (
+        "ALTER TABLE generation ADD COLUMN let_go_at VARCHAR",
+        # As `lean.make_lean` does since.
+        "UPDATE call SET answer = NULL, note = '' WHERE job_let_go_at IS NOT NULL AND"
+        " (state = 'not_executed' OR"
+        " state = 'succeeded' AND operation = 'merge' AND note NOT LIKE 'resolved: %')",
+        "UPDATE call SET parameters = '', photos = '', image_id = NULL, api_project_id = NULL"
+        " WHERE job_let_go_at IS NOT NULL AND state IN ('succeeded', 'not_executed')",
+    ),
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -13,11 +14,13 @@ from sqlmodel import Session, col, func, select
 
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
-from hotfolder.jobs.ledgerfile import LedgerFile
+from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
 from hotfolder.jobs.tables import HOLDING, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
 
 logger = log.get("ledger")
+
+T = TypeVar("T")
 
 
 class AlreadyHeld(RuntimeError):
@@ -140,8 +143,7 @@ class Ledger:
 
     def _write_down(self, call: Call, results: Sequence[Result] = ()) -> None:
         if self.file is not None:
-            rows = tuple(columns(result, without="call_id") for result in results)
-            self.file.append(columns(call, without="id"), rows)
+            self.file.append(recorded(call, results))
 
     def restore(self) -> int:
         """Take over from the file what the database has lost, and write down what the file lacks.
@@ -152,15 +154,19 @@ class Ledger:
         """
         if self.file is None:
             return 0
-        written, known = self.file.states(), self._states()
-        lost = {uid for uid, state in written.items() if uid not in known or RANK[known[uid]] < RANK[state]}
+        written, known = self.file.standings(), self._standings()
+        lost = {
+            uid
+            for uid, (state, _) in written.items()
+            if uid not in known or RANK[known[uid].state] < RANK[state]
+        }
         restored = 0
-        for recorded in self.file.read(lost) if lost else ():
+        for one in self.file.read(lost) if lost else ():
             with self.session() as session, session.begin():
-                call = session.exec(select(Call).where(Call.uid == recorded.call["uid"])).one_or_none()
-                if call is not None and RANK[CallState(call.state)] >= RANK[recorded.call["state"]]:
+                call = session.exec(select(Call).where(Call.uid == one.call["uid"])).one_or_none()
+                if call is not None and RANK[CallState(call.state)] >= RANK[one.call["state"]]:
                     continue
-                fresh = Call.model_validate({**recorded.call, "id": call.id if call else None})
+                fresh = Call.model_validate({**one.call, "id": call.id if call else None})
                 if call is None and fresh.state in HOLDING and held(session, fresh.key):
                     logger.error(
                         "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
@@ -168,27 +174,34 @@ class Ledger:
                     continue
                 merged = session.merge(fresh)
                 session.flush()
-                for row in recorded.results:
+                for row in one.results:
                     session.merge(Result.model_validate({**row, "call_id": merged.id}))
                 restored += 1
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
-            known = self._states()
-        self._write_down_anew([uid for uid, state in known.items() if written.get(uid) != state])
+            known = self._standings()
+        self.write_down_anew([uid for uid, standing in known.items() if written.get(uid) != standing])
         return restored
 
-    def _states(self) -> dict[str, CallState]:
+    def _standings(self) -> dict[str, Standing]:
         """How each call stands, by uid, in order."""
+        let_go = col(Call.job_let_go_at).is_not(None)
         with self.session() as session:
-            rows = session.exec(select(Call.uid, Call.state).order_by(col(Call.id)))
-            return {uid: CallState(state) for uid, state in rows}
+            rows = session.exec(select(Call.uid, Call.state, let_go).order_by(col(Call.id)))
+            return {uid: standing(state, bool(gone)) for uid, state, gone in rows}
 
-    def _write_down_anew(self, uids: Iterable[str]) -> None:
-        for uid in uids:
+    def write_down_anew(self, uids: Iterable[str]) -> None:
+        """Write down how these calls stand in the database, many at once. Raises OSError."""
+        if self.file is None:
+            return
+        for some in batches(list(uids)):
             with self.session() as session:
-                call = session.exec(select(Call).where(Call.uid == uid)).one()
-            if call.id is not None:
-                self._write_down(call, self.results(call.id))
+                calls = session.exec(select(Call).where(col(Call.uid).in_(some)).order_by(col(Call.id))).all()
+                bought: dict[int | None, list[Result]] = defaultdict(list)
+                ids = [call.id for call in calls]
+                for result in session.exec(select(Result).where(col(Result.call_id).in_(ids))).all():
+                    bought[result.call_id].append(result)
+            self.file.append(*(recorded(call, bought[call.id]) for call in calls))
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a call bought, in the answer's order."""
@@ -207,6 +220,8 @@ class Ledger:
             return list(session.exec(select(Call).where(Call.job_id == job_id).order_by(col(Call.id))).all())
 
 
+BATCH = 500
+"""So many rows are held in memory, or named in one statement, at once."""
 UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
 RANK = {
     CallState.STARTED: 0,
@@ -218,9 +233,27 @@ RANK = {
 """How much is known of a call; where database and file differ, the one that knows more is right."""
 
 
+def recorded(call: Call, results: Iterable[Result] = ()) -> Recorded:
+    """What the file says of a call."""
+    return Recorded(
+        columns(call, without="id"), tuple(columns(result, without="call_id") for result in results)
+    )
+
+
 def columns(row: Call | Result, *, without: str) -> dict[str, Any]:
-    """The row's columns but for its number in this database, which another database would not know."""
-    return {name: getattr(row, name) for name in type(row).model_fields if name != without}
+    """The row's columns that aren't empty, but for its number in this database, which another database would
+    not know."""
+    return {
+        name: value
+        for name, field in type(row).model_fields.items()
+        if name != without and ((value := getattr(row, name)) not in (None, "") or field.is_required())
+    }
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` in parts of BATCH."""
+    for first in range(0, len(items), BATCH):
+        yield items[first : first + BATCH]
 
 
 def held(session: Session, key: str) -> bool:

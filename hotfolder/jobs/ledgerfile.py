@@ -1,85 +1,131 @@
-"""The ledger of paid calls once more, as an append-only file: a lost or restored database can't pay again.
+"""The ledger of paid calls once more, as a file of lines: a lost or restored database can't pay again.
 
-One JSON object a line, synced before the request leaves and after every outcome. It holds what the database
-holds of the calls, raw answers included, so it is as private as the database.
+One JSON object a line, synced before the request leaves and after every outcome; the last line of a call
+counts. It holds what the database holds of the calls, raw answers included, so it is as private as the
+database. Lines are only ever appended; `compaction` leaves out those that don't count any more.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 from hotfolder import log
 from hotfolder.errors import StoreError
 from hotfolder.jobs.tables import CallState
+from hotfolder.outbox.linking import same_file, sync_folder
 
 FILE_NAME = "paid-calls.jsonl"
+WORTHWHILE_LINES = 1000
+"""A shorter file is not worth being written anew for its own sake."""
 
 logger = log.get("ledger")
 
 
+class Standing(NamedTuple):
+    """How a call stands, and whether the record of its job was let go of."""
+
+    state: CallState
+    let_go: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One paid call as the file knows it: the columns of its row, and the rows of its results."""
+    """One paid call as the file knows it: the columns of its row, and the rows of its results. What is empty
+    is left out of both."""
 
     call: Mapping[str, Any]
-    results: tuple[Mapping[str, Any], ...]
+    results: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one line says of a call, which begins at byte `offset`; `recorded` is None where it says that the
+    call is forgotten."""
+
+    uid: str
+    offset: int
+    recorded: Recorded | None
 
 
 class LedgerFile:
-    """Appends to and reads one ledger file. Not shared between processes that write."""
+    """Appends to and reads one ledger file. Several threads and processes may at once."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._whole = False
+        self._lines = self._calls = 0
 
-    def append(self, call: Mapping[str, Any], results: tuple[Mapping[str, Any], ...] = ()) -> None:
-        """Write down how a call stands now; on the disk when this returns. Raises OSError.
+    @property
+    def mostly_stale(self) -> bool:
+        """Whether more than half of many lines don't count any more, by what was read and appended here."""
+        return self._lines >= WORTHWHILE_LINES and self._lines > 2 * self._calls
 
-        A line that a crash cut off is closed first, so that it spoils no other.
-        """
-        line = json.dumps({"call": dict(call), "results": [dict(one) for one in results]}) + "\n"
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            if not self._whole:
-                size_bytes = os.fstat(descriptor).st_size
-                if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
-                    line = "\n" + line
-            self._whole = False
-            data = line.encode("ascii")
+    def compacted(self, calls: int) -> None:
+        """The file has one line for each of so many calls now."""
+        self._lines = self._calls = calls
+
+    def append(self, *recorded: Recorded) -> None:
+        """Write down how calls stand now; on the disk when this returns. Raises OSError."""
+        self._append([{"call": dict(one.call), "results": [*map(dict, one.results)]} for one in recorded])
+        self._calls += sum(one.call["state"] == CallState.STARTED for one in recorded)
+
+    def forget(self, uids: Sequence[str]) -> None:
+        """Write down that these calls don't count any more. As `append`."""
+        self._append([{"forgotten": list(uids)}])
+
+    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """A line that a crash cut off is closed first, so that it spoils no other."""
+        data = "".join(json.dumps(line) + "\n" for line in lines).encode("ascii")
+        with locked(self.path) as descriptor:
+            size_bytes = os.fstat(descriptor).st_size
+            if size_bytes and os.pread(descriptor, 1, size_bytes - 1) != b"\n":
+                data = b"\n" + data
             while data:
                 data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)
-            self._whole = True
-        finally:
-            os.close(descriptor)
+            if not size_bytes:
+                sync_folder(self.path.parent)
+        self._lines += len(lines)
 
-    def states(self) -> dict[str, CallState]:
+    def standings(self) -> dict[str, Standing]:
         """How each call stands by its last line, by uid, in the order in which they began. Raises StoreError
         when the file can't be read at all.
 
         A line that isn't whole was cut off by a crash and tells nothing that the database doesn't.
         """
-        return {found["call"]["uid"]: CallState(found["call"]["state"]) for found in self._lines()}
+        last: dict[str, Standing] = {}
+        count = 0
+        for line in self._read():
+            count += 1
+            if line.recorded is None:
+                last.pop(line.uid, None)
+            else:
+                last[line.uid] = standing_of(line.recorded)
+        self._lines, self._calls = count, len(last)
+        return last
 
     def read(self, uids: Container[str] | None = None) -> list[Recorded]:
         """The calls with these uids, or every call, each as its last line has it, in the order in which they
-        began. As `states`; after years all of them take a lot of memory."""
+        began. As `standings`; after years all of them take a lot of memory."""
         last: dict[str, Recorded] = {}
-        for found in self._lines():
-            call, results = found["call"], found["results"]
-            if uids is None or call["uid"] in uids:
-                last[call["uid"]] = Recorded(call, tuple(results))
+        for line in self._read():
+            if line.recorded is None:
+                last.pop(line.uid, None)
+            elif uids is None or line.uid in uids:
+                last[line.uid] = line.recorded
         return list(last.values())
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def _read(self) -> Iterator[Line]:
         try:
             with self.path.open("rb") as file:
-                yield from self._parsed(file)
+                yield from lines_of(file)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -88,14 +134,58 @@ class LedgerFile:
                 hint="It knows what is paid for. Make it readable, or restore it from a backup.",
             ) from None
 
-    def _parsed(self, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
+
+@cache  # there are ten, and a ledger may have a million calls
+def standing(state: str, let_go: bool) -> Standing:
+    """Raises ValueError for what is no state."""
+    return Standing(CallState(state), let_go)
+
+
+def standing_of(recorded: Recorded) -> Standing:
+    return standing(recorded.call["state"], bool(recorded.call.get("job_let_go_at")))
+
+
+def lines_of(file: BinaryIO, size_bytes: float = float("inf")) -> Iterator[Line]:
+    """What the whole lines of a ledger file say that begin before byte `size_bytes`."""
+    offset = 0
+    for number, raw in enumerate(file, start=1):
+        if offset >= size_bytes:
+            return
+        if raw.strip():
             try:
-                found = json.loads(line)
-                found["call"]["uid"], found["results"]
+                yield from _parsed(raw, offset)
             except (ValueError, TypeError, KeyError, RecursionError):
-                logger.warning("ledger_line_not_whole", file=str(self.path), line=number)
-                continue
-            yield found
+                logger.warning("ledger_line_not_whole", file=str(file.name), line=number)
+        offset += len(raw)
+
+
+def _parsed(raw: bytes, offset: int) -> Iterable[Line]:
+    found = json.loads(raw)
+    if "forgotten" in found:
+        return [Line(str(uid), offset, None) for uid in found["forgotten"]]
+    recorded = Recorded(found["call"], tuple(found["results"]))
+    standing_of(recorded)
+    return [Line(recorded.call["uid"], offset, recorded)]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """A descriptor of the file, made where it is missing. Nobody else appends to it meanwhile, or puts
+    another in its place."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if in_place(descriptor, path):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def in_place(descriptor: int, path: Path) -> bool:
+    """Whether the file that is open is the one that has that name now."""
+    try:
+        return same_file(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

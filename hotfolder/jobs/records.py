@@ -1,4 +1,4 @@
-"""The records of finished sets, and letting go of them: files, pictures and story, but never a paid call.
+"""The records of finished sets, and letting go of them: files, pictures, story. Their paid calls stay, lean.
 
 Projects go as a whole: what is numbered in one keeps its number for as long as anything of it is remembered.
 """
@@ -11,16 +11,18 @@ from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 from pathlib import Path
 
-from sqlmodel import Session, col, delete, func, select, update
+from sqlmodel import Session, col, delete, func, select
 
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.compaction import Passing, TidyStep, pass_by
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.lean import make_lean
+from hotfolder.jobs.ledger import Ledger, batches
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile, Moment, Picture, stamp
+from hotfolder.jobs.tables import SETTLED, Call, FileRole, Job, JobFile, Moment, Picture, stamp
 from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
@@ -31,7 +33,6 @@ from hotfolder.rules.delivery import Originals
 
 OVER = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
 """What nobody waits for any more. A set that failed waits for a person."""
-SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
 
 
 class Records:
@@ -39,8 +40,15 @@ class Records:
     behind a proof some day, stays."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, places: Places, desk: Desk, confirm_inbox: ConfirmInbox
+        self,
+        store: Store,
+        ledger: Ledger,
+        places: Places,
+        desk: Desk,
+        confirm_inbox: ConfirmInbox,
+        passing: Passing = pass_by,
     ) -> None:
+        self._passing = passing
         self._store = store
         self._ledger = ledger
         self._places = places
@@ -59,9 +67,17 @@ class Records:
             why = await self._in_inbox(project)
             for job in jobs:
                 why = why or await self._needed(job, keep, let_go)
-            if not why and not dry_run and not await self._desk(remove, self._store, jobs, now):
+            if not why and not dry_run and not await self._desk(self._remove, jobs, now):
                 continue  # a set of it came just now
             yield Due(Kind.RECORD, self._places.done / safe_name(project), 0, why)
+
+    def _remove(self, jobs: Sequence[Job], now: datetime) -> bool:
+        if not remove(self._store, jobs, now):
+            return False
+        self._passing(TidyStep.RECORD_LET_GO)
+        # The file learns it at the next start where this process ends just here.
+        self._ledger.write_down_anew(uids_of(self._ledger, jobs))
+        return True
 
     async def _in_inbox(self, project: str) -> str:
         """Why the project may not be over, by what lies in the inboxes: a photo that is held since its set is
@@ -162,18 +178,28 @@ def jobs_of(store: Store, project: str) -> list[Job]:
 
 def remove(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
     """Forget these jobs, all of one project; False, and nothing is changed, where the project has others by
-    now, or one of them has moved. Their paid calls stay, and say since when their jobs are not remembered."""
+    now, or one of them has moved. Their paid calls stay, lean, and say since when their jobs are not
+    remembered."""
     store.changes += 1
     with store.session() as session, session.begin():
         if not same(session, jobs):
             return False
-        ids = [job.id for job in jobs]
-        calls = update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at))
-        session.exec(calls)
-        for table in (JobFile, Picture, Moment):
-            session.exec(delete(table).where(col(table.job_id).in_(ids)))
-        session.exec(delete(Job).where(col(Job.id).in_(ids)))
+        for ids in batches([job.id for job in jobs]):
+            make_lean(session, ids, at)
+            for table in (JobFile, Picture, Moment):
+                session.exec(delete(table).where(col(table.job_id).in_(ids)))
+            session.exec(delete(Job).where(col(Job.id).in_(ids)))
     return True
+
+
+def uids_of(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
+    """Of the paid calls of these jobs."""
+    uids: list[str] = []
+    with ledger.session() as session:
+        for ids in batches([job.id for job in jobs]):
+            calls = select(Call.uid).where(col(Call.job_id).in_(ids)).order_by(col(Call.id))
+            uids += session.exec(calls).all()
+    return uids
 
 
 def same(session: Session, jobs: Sequence[Job]) -> bool:

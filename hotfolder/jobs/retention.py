@@ -1,8 +1,9 @@
 """What is let go of after so many days: originals, receipts and bought results, each only behind a proof.
 
 Before anything goes it is read again, and is what was recorded; before originals go, so are the pictures made
-of them. What somebody may still need so as not to pay twice stays, however old: the ledger always, and the
-results of every set that isn't done, or whose pictures aren't in done/ as they were delivered.
+of them. What somebody may still need so as not to pay twice stays, however old: the results of every set that
+isn't done, or whose pictures aren't in done/ as they were delivered, and the ledger, unless the settings say
+that purchases are forgotten.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.jobs.compaction import Passing, compact, pass_by
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.proof import doubt_of_originals, doubt_of_pictures
+from hotfolder.jobs.purchases import Purchases
 from hotfolder.jobs.records import Records, results_of
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
@@ -51,8 +54,10 @@ class Retention:
         decoder: Decoder,
         limits: PictureLimits,
         confirm_inbox: ConfirmInbox,
+        passing: Passing = pass_by,
     ) -> None:
         self._confirm_inbox = confirm_inbox
+        self._passing = passing
         self._store = store
         self._ledger = ledger
         self._places = places
@@ -62,8 +67,16 @@ class Retention:
 
     async def clean(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
         """Everything that is due, each file read again; with `dry_run` nothing is changed, else each file
-        that goes is gone when it is said. Raises LocalTrouble."""
+        that goes is gone when it is said. At the end the ledger's file is written anew where that is worth
+        it. Raises LocalTrouble."""
         let_go: set[Path] = set()
+        async for due in self._files(keep, now, dry_run=dry_run):
+            let_go |= set() if due.kept_because else {due.path}
+            yield due
+        async for due in self._remembered(keep, now, let_go, dry_run=dry_run):
+            yield due
+
+    async def _files(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
         async for job in self._done():
             done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
             gone: set[Path] = set()
@@ -73,18 +86,29 @@ class Retention:
                     yield due
             if keep.receipts is not None and done_at + keep.receipts <= now:
                 async for due in self._receipt(job, keep, gone, dry_run=dry_run):
-                    gone |= set() if due.kept_because else {due.path}
                     yield due
-            let_go |= gone
         if keep.results is not None:
             async for due in self._results((now - keep.results).timestamp(), dry_run=dry_run):
-                let_go |= set() if due.kept_because else {due.path}
                 yield due
-        if keep.records is not None:
-            books = self._store, self._ledger, self._places, self._desk
-            records = Records(*books, self._confirm_inbox)
-            async for due in records.clean(keep, now, let_go, dry_run=dry_run):
-                yield due
+
+    async def _remembered(
+        self, keep: Keep, now: datetime, let_go: Set[Path], *, dry_run: bool
+    ) -> AsyncIterator[Due]:
+        """What goes from the store, and at the end from the ledger's file. Purchases come first: those of a
+        record that goes now are due the next time, and a dry run says what a run would do."""
+        books = self._store, self._ledger, self._places, self._desk
+        records = Records(*books, self._confirm_inbox, self._passing)
+        stale = False
+        async for due in Purchases(*books, self._passing).clean(keep, now, dry_run=dry_run):
+            stale |= not due.kept_because
+            yield due
+        async for due in records.clean(keep, now, let_go, dry_run=dry_run):
+            stale |= not due.kept_because
+            yield due
+        file = self._ledger.file
+        if file is not None and not dry_run and (stale or file.mostly_stale):
+            with local_trouble(file.path):
+                await asyncio.to_thread(compact, file, self._passing)
 
     async def _done(self) -> AsyncIterator[Job]:
         """All jobs that are done, oldest first; not all of them in memory at once."""

@@ -31,6 +31,9 @@ HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
 
 
+SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
+"""What there is no doubt about, and nothing to wait for."""
+
 RESOLVED = "resolved: "
 """Begins the note of a call whose outcome a person has told."""
 GIVEN_UP = "given up: "
@@ -106,7 +109,7 @@ class Call(SQLModel, table=True):
 
     `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
     `job_let_go_at` is when the record of its job was let go of, as the settings had it; None for a job that
-    is in the store, or was lost with it.
+    is in the store, or was lost with it. A call with it is lean: what nobody needs any more is empty.
     """
 
     __table_args__ = (
@@ -173,7 +176,8 @@ class Picture(SQLModel, table=True):
 
 
 class ApiProject(SQLModel, table=True):
-    """A project folder becomes one API project, once, for ever; a different API is a different world."""
+    """A project folder becomes one API project, for as long as anything of it is remembered; a different API
+    is a different world."""
 
     origin: str = Field(primary_key=True)
     inbox: str = Field(primary_key=True)
@@ -182,10 +186,12 @@ class ApiProject(SQLModel, table=True):
 
 
 class Generation(SQLModel, table=True):
-    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`)."""
+    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `let_go_at` is
+    since when no job of them is remembered."""
 
     scope: str = Field(primary_key=True)
     number: int
+    let_go_at: str | None = None
 
 
 class ProjectPriority(SQLModel, table=True):

@@ -3,7 +3,8 @@
 Sets arrive in waves, each a project of its own, in a world that is quick, so that the daemon works at its
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
 With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run. With
-`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over.
+`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over; what was paid
+for one wave later.
 """
 
 from __future__ import annotations
@@ -17,23 +18,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from statistics import linear_regression
 
-from hotfolder.cli.stores import books
-from hotfolder.inbox.recheck import confirm_inbox
-from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Keep
-from hotfolder.jobs.retention import Retention
-from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits
+from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from tests.bench.bound import Shoot
 from tests.bench.contenders import ours
 from tests.bench.processes import Measured
 from tests.bench.race import drop, stage_sets, wait_for, workspace
 from tests.bench.scaling import MEGAPIXELS, QUICK
 from tests.bench.shop import open_shop
+from tests.support.tidying import tidied
 
 PHOTO_BYTES = 30_000
 PHOTOS = 3
@@ -46,7 +42,8 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Look:
-    """The process after so many jobs. `store_bytes` is the database with its write-ahead log."""
+    """The process after so many jobs. `store_bytes` is the database with its journal, `ledger_bytes` the
+    ledger's file."""
 
     jobs: int
     seconds: float
@@ -54,6 +51,7 @@ class Look:
     descriptors: int
     threads: int
     store_bytes: int
+    ledger_bytes: int
     log_bytes: int
 
 
@@ -69,6 +67,7 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
         descriptors=len(list(Path(f"/proc/{daemon.pid}/fd").iterdir())),
         threads=int(figures["Threads"]),
         store_bytes=sum(path.stat().st_size for path in (root / "state").glob("jobs.sqlite*")),
+        ledger_bytes=(root / "state" / LEDGER_FILE).stat().st_size,
         log_bytes=daemon.log.stat().st_size,
     )
 
@@ -119,20 +118,10 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
 
 async def let_go(root: Path) -> None:
     """What `hotfolder clean` would do some days later, with everything to be kept for one."""
-    desk, decoder = Desk(), Decoder()
-    try:
-        with books(root / "config.yaml") as opened:
-            store, ledger, places = opened.store, opened.ledger, opened.places
-            confirm = partial(confirm_inbox, marker_id=store.identity(datetime.now(UTC)))
-            retention = Retention(store, ledger, places, desk, decoder, PictureLimits(), confirm)
-            async for due in retention.clean(
-                Keep(DAY, DAY, DAY, DAY), datetime.now(UTC) + 2 * DAY, dry_run=False
-            ):
-                if due.kept_because:
-                    print(f"stays: {due.path}: {due.kept_because}")
-    finally:
-        await decoder.close()
-        desk.close()
+    keep, later = Keep(DAY, DAY, DAY, DAY, DAY), datetime.now(UTC) + 2 * DAY
+    for due in await tidied(root / "config.yaml", keep, later):
+        if due.kept_because:
+            print(f"stays: {due.path}: {due.kept_because}")
 
 
 def tell_growth(looks: Sequence[Look]) -> None:
@@ -145,9 +134,12 @@ def tell_growth(looks: Sequence[Look]) -> None:
         return linear_regression([look.jobs for look in latest], [of(look) for look in latest]).slope / 1000
 
     memory, store = slope(lambda look: look.memory_bytes), slope(lambda look: look.store_bytes)
+    ledger = slope(lambda look: look.ledger_bytes)
     print(
         f"From {latest[0].jobs} to {latest[-1].jobs} sets memory grew by {memory:.2f} KB a set, the store by"
-        f" {store:.2f}; descriptors {spread(latest, lambda look: look.descriptors)},"
+        f" {store:.2f} ({megabytes(latest, lambda look: look.store_bytes)}), the ledger's file by"
+        f" {ledger:.2f} ({megabytes(latest, lambda look: look.ledger_bytes)});"
+        f" descriptors {spread(latest, lambda look: look.descriptors)},"
         f" threads {spread(latest, lambda look: look.threads)}."
     )
 
@@ -156,11 +148,15 @@ def spread(looks: Sequence[Look], of: Callable[[Look], int]) -> str:
     return f"{min(map(of, looks))} to {max(map(of, looks))}"
 
 
+def megabytes(looks: Sequence[Look], of: Callable[[Look], int]) -> str:
+    return f"{of(looks[0]) / 1e6:.2f} to {of(looks[-1]) / 1e6:.2f} MB"
+
+
 def report(look: Look) -> None:
     print(
         f"| {look.jobs} | {look.seconds:.0f} | {look.memory_bytes / 1e6:.1f}"
         f" | {look.descriptors} | {look.threads} | {look.store_bytes / 1e6:.2f}"
-        f" | {look.store_bytes / look.jobs / 1000:.1f}"
+        f" | {look.store_bytes / look.jobs / 1000:.1f} | {look.ledger_bytes / 1e6:.2f}"
         f" | {look.log_bytes / look.jobs:.0f} | {os.getloadavg()[0]:.1f} |",
         flush=True,
     )
@@ -175,9 +171,10 @@ def main() -> None:
     asked.add_argument("--let-go", action="store_true")
     given = asked.parse_args()
     print(
-        "| jobs | s | MB | descriptors | threads | store MB | store KB per job | log bytes per job | load |"
+        "| jobs | s | MB | descriptors | threads | store MB | store KB per job | ledger MB"
+        " | log bytes per job | load |"
     )
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, lets_go=given.let_go)
     for what in wrong:
         print(f"WRONG: {what}")

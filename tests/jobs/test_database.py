@@ -70,6 +70,7 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
             "call.photos",
             "call.job_let_go_at",
             "jobfile.shot",
+            "generation.let_go_at",
         )
         for table, column in (name.split(".") for name in columns):
             connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")

@@ -6,23 +6,19 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hotfolder.daemon.service import Daemon
-from hotfolder.inbox.recheck import confirm_inbox
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.compaction import Passing, pass_by
 from hotfolder.jobs.due import Due, Keep, Kind
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import Job
-from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits
+from hotfolder.jobs.tools import Places
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
+from tests.support.tidying import tidied
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
@@ -40,24 +36,19 @@ async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: in
 
 
 async def clean(
-    studio: Studio, keep: Keep = ALL, *, now: datetime = LATER, dry_run: bool = False
+    studio: Studio,
+    keep: Keep = ALL,
+    *,
+    now: datetime = LATER,
+    dry_run: bool = False,
+    passing: Passing = pass_by,
 ) -> list[Due]:
-    from hotfolder.config.load import load
-    from hotfolder.daemon.folders import places_of
-
-    store, desk, decoder = studio.store(), Desk(), Decoder()
-    try:
-        places = places_of(load(studio.config, {}))
-        confirm = partial(confirm_inbox, marker_id=store.identity(now))
-        retention = Retention(store, Ledger(store.database), places, desk, decoder, PictureLimits(), confirm)
+    def make_old(places: Places) -> None:
         age = (now - timedelta(days=40)).timestamp()
         for path in places.results.iterdir():
             os.utime(path, (age, age))
-        return [due async for due in retention.clean(keep, now, dry_run=dry_run)]
-    finally:
-        await decoder.close()
-        desk.close()
-        store.database.dispose()
+
+    return await tidied(studio.config, keep, now, dry_run=dry_run, passing=passing, before=make_old)
 
 
 def kept(found: list[Due]) -> dict[Kind, set[str]]:

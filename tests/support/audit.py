@@ -141,7 +141,7 @@ class Audit:
         file_ids = {
             value
             for one in self.ledger_file.read()
-            for value in (one.call["group_id"], one.call["image_id"])
+            for value in (one.call.get("group_id"), one.call.get("image_id"))
             if value
         }
         for charge in self.charges:
