@@ -27,7 +27,6 @@ from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
 from hotfolder.jobs.turns import Rank
-from hotfolder.patience import patiently
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import UploadSlot
 from hotfolder.stager.operations import HdrOptions
@@ -64,6 +63,10 @@ class Sent:
     size_bytes: int
     original: Path
     identity: FileIdentity
+
+    def refuse_changed(self) -> None:
+        """Raise SetChanged when the original is gone or is not the one that is meant."""
+        refuse_changed(self.original, self.identity)
 
 
 class OpenGroup:
@@ -177,14 +180,13 @@ class OpenGroup:
     async def _send(self, photo: Sending, name: str) -> None:
         project_id, group_id = await asyncio.shield(self._opening)
         original = self._folder / photo.name
-        path = original
+        path, size_bytes = original, photo.identity.size_bytes
         if photo.develop:
             path = await self._tools.darkroom.developed(
                 original, photo.sha256, self._owner, expected=photo.identity
             )
-        sent = Sent(
-            name, path, await asyncio.to_thread(lambda: path.lstat().st_size), original, photo.identity
-        )
+            size_bytes = await asyncio.to_thread(lambda: path.lstat().st_size)
+        sent = Sent(name, path, size_bytes, original, photo.identity)
         await upload_photo(self._tools, self.rank, project_id, group_id, sent, self._begin)
 
     def _begin(self) -> None:
@@ -227,7 +229,6 @@ async def upload_photo(
     is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
     async with tools.slots.addresses.turn(rank):
-        await patiently(sent.original, refuse_changed, sent.original, sent.identity)
         slot = await upload_slot(tools, project_id, group_id, sent.name)
     async with tools.slots.uploads.turn(rank):
         begin()
@@ -237,7 +238,9 @@ async def upload_photo(
                 kind = sent.size_bytes.bit_length()
                 async with tools.gate:
                     with tools.slots.uploads.measured(kind):
-                        await tools.storage.put(slot.url, sent.path, size_bytes=sent.size_bytes)
+                        await tools.storage.put(
+                            slot.url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
+                        )
                 tools.counts.bytes_up(sent.size_bytes)
                 break
             except UrlExpired:
@@ -245,7 +248,6 @@ async def upload_photo(
             except BadWorld:
                 if attempt == PUT_ATTEMPTS:
                     raise
-        await patiently(sent.original, refuse_changed, sent.original, sent.identity)
         tools.passing(Checkpoint.PHOTO_UPLOADED)
 
 

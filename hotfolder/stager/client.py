@@ -18,11 +18,12 @@ from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSlot
+from hotfolder.stager.connections import Connections
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.refusals import KeyUnusable
 from hotfolder.stager.streams import OpenPhoto, opened_photo
 from hotfolder.stager.throttle import Throttle
-from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, plain_client
+from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -77,11 +78,11 @@ class StagerClient:
         self._throttle = throttle
         self._timeouts = timeouts or Timeouts()
         self._tls = httpx.create_ssl_context(trust_env=False)
-        self._client = plain_client(self._tls)
+        self._connections = Connections(self._tls)
 
     async def aclose(self) -> None:
         """Close idle connections; the client can't be used any more."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
     async def create_project(self, title: str) -> str:
         """The id of a new project. Repeating it makes another one."""
@@ -118,7 +119,9 @@ class StagerClient:
         request, _ = self._request("GET", path, {}, b"")
         began = time.monotonic()
         try:
-            reply = await exchange(self._client, request, total_seconds=self._timeouts.free_total_seconds)
+            reply = await exchange(
+                self._connections, request, total_seconds=self._timeouts.free_total_seconds
+            )
         except Lost as lost:
             raise lost_verdict(call, lost, paid=False) from None
         return Knock(reply.status, date_of(reply.headers), time.monotonic() - began)
@@ -151,7 +154,7 @@ class StagerClient:
 
     async def _send(self, call: str, request: httpx.Request, secret: Secret, total_seconds: float) -> Answer:
         try:
-            reply = await exchange(self._client, request, total_seconds=total_seconds)
+            reply = await exchange(self._connections, request, total_seconds=total_seconds)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=False) from None
         return accepted(call, reply, paid=False, secret=secret)
@@ -163,9 +166,9 @@ class StagerClient:
             "POST", path, headers, content, read_seconds=self._timeouts.paid_read_seconds
         )
         # A connection of its own: on a kept one, a closing server can't be told from an executing one.
-        client = plain_client(self._tls)
+        connections = Connections(self._tls)
         try:
-            reply = await exchange(client, request, total_seconds=self._timeouts.paid_total_seconds)
+            reply = await exchange(connections, request, total_seconds=self._timeouts.paid_total_seconds)
             return accepted(call, reply, paid=True, secret=secret)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=True) from None
@@ -175,7 +178,7 @@ class StagerClient:
             raise may_have_been_charged(call, f"an unforeseen {type(problem).__name__}") from None
         finally:
             with suppress(Exception):
-                await client.aclose()
+                await connections.aclose()
 
     def _request(
         self,

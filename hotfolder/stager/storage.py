@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
+from hotfolder.stager.connections import Connections
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
 from hotfolder.stager.streams import PIECE_BYTES, opened_photo
 from hotfolder.stager.throttle import Throttle
@@ -31,7 +32,7 @@ from hotfolder.stager.transport import (
     Reply,
     Timeouts,
     exchange,
-    plain_client,
+    raw,
     read_bounded,
     retry_after_seconds,
     translated,
@@ -72,21 +73,24 @@ class StorageClient:
         self._throttle = throttle
         self._hosts = AllowedHosts(allowed_hosts)
         self._timeouts = timeouts or Timeouts()
-        self._client = plain_client(httpx.create_ssl_context(trust_env=False))
+        self._connections = Connections(httpx.create_ssl_context(trust_env=False))
 
     async def aclose(self) -> None:
         """Close idle connections; the client can't be used any more."""
-        await self._client.aclose()
+        await self._connections.aclose()
 
-    async def put(self, url: SignedUrl, photo: Path, *, size_bytes: int) -> None:
-        """Upload one photo, `size_bytes` long. May be repeated under the same URL.
+    async def put(
+        self, url: SignedUrl, photo: Path, *, size_bytes: int, still: Callable[[], None] = lambda: None
+    ) -> None:
+        """Upload one photo, `size_bytes` long. May be repeated under the same URL. `still` is called in a
+        thread before the first byte is read and after the last one, and raises where it must not go up.
 
         Raises UrlRefused (nothing was sent), UrlExpired, Unreachable, TooManyRequests, RequestRefused, and
         SetChanged when the file isn't `size_bytes` long or changes on the way.
         """
         target = self._hosts.check(url)
         signed = signed_headers(target, photo)
-        async with opened_photo(photo, size_bytes) as opened:
+        async with opened_photo(photo, size_bytes, still) as opened:
             request = httpx.Request(
                 "PUT",
                 target,
@@ -96,7 +100,7 @@ class StorageClient:
             )
             try:
                 total_seconds = self._timeouts.upload_seconds(self._throttle, size_bytes)
-                reply = await exchange(self._client, request, total_seconds=total_seconds)
+                reply = await exchange(self._connections, request, total_seconds=total_seconds)
             except Lost as lost:
                 raise Unreachable(f"the upload to {target.host} failed: {lost.why}") from None
         if reply.status == 412 and GENERATION_MATCH in signed:
@@ -121,7 +125,7 @@ class StorageClient:
         )
         try:
             async with translated(self._timeouts.transfer_total_seconds):
-                response = await self._client.send(request, stream=True)
+                response = await self._connections.handle_async_request(request)
                 try:
                     await raise_for_download(source.host, response, most_bytes)
                     return await save(response, target)
@@ -208,14 +212,18 @@ async def save(response: httpx.Response, target: Path) -> Download:
     file = create(target)
     digest, size_bytes = hashlib.sha256(), 0
     try:
-        async for piece in response.aiter_raw(PIECE_BYTES):
+        pieces: list[bytes] = []
+        async for piece in raw(response):
+            pieces.append(piece)
             size_bytes += len(piece)
             if size_bytes > declared_bytes:
                 raise Lost("more bytes came than were announced", sent=True)
-            await asyncio.to_thread(write, file, piece, digest)
+            if sum(map(len, pieces)) >= PIECE_BYTES:
+                await asyncio.to_thread(write, file, pieces, digest)
+                pieces = []
         if size_bytes != declared_bytes:
             raise Lost("fewer bytes came than were announced", sent=True)
-        await asyncio.to_thread(sync, file, target)
+        await asyncio.to_thread(finish, file, pieces, digest, target)
     except BaseException:
         with suppress(OSError):
             file.close()
@@ -234,12 +242,19 @@ def create(target: Path) -> BinaryIO:
         raise LocalTrouble(f"{target} can't be written: {problem.strerror}") from None
 
 
-def write(file: BinaryIO, piece: bytes, digest: hashlib._Hash) -> None:
+def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash) -> None:
     try:
-        file.write(piece)
+        file.writelines(pieces)
     except OSError as problem:
         raise LocalTrouble(f"a result can't be written to disk: {problem.strerror}") from None
-    digest.update(piece)
+    for piece in pieces:
+        digest.update(piece)
+
+
+def finish(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, target: Path) -> None:
+    """Write the last of it, and return once it is on the disk."""
+    write(file, pieces, digest)
+    sync(file, target)
 
 
 def sync(file: BinaryIO, target: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,52 +21,69 @@ PIECE_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class OpenPhoto:
-    """A photo that stays open while it is sent, so that a rename can't swap it."""
+    """A photo that stays open while it is sent, so that a rename can't swap it. `still` is what else must
+    hold once it was read: it raises where it doesn't."""
 
     name: str
     file: BinaryIO
     size_bytes: int
     mtime_ns: int
+    still: Callable[[], None]
 
     async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
         """All of it, as fast as `throttle` allows. Raises SetChanged when it is no longer what was opened,
-        LocalTrouble when unreadable."""
+        LocalTrouble when unreadable, and what `still` raises."""
         left_bytes = self.size_bytes
         while left_bytes:
             piece_bytes = min(throttle.piece_bytes if throttle else PIECE_BYTES, left_bytes)
             if throttle is not None:
                 await throttle.take(piece_bytes)
             try:
-                piece = await patiently(Path(self.name), self.file.read, piece_bytes)
+                piece = await patiently(Path(self.name), self.read, piece_bytes, left_bytes)
             except OSError as problem:
                 raise unreadable(self.name, problem) from None
             if not piece:
                 raise changed(self.name)
             left_bytes -= len(piece)
-            if not left_bytes:
-                await patiently(Path(self.name), self.check)
             yield piece
 
+    def read(self, piece_bytes: int, left_bytes: int) -> bytes:
+        """The next piece. With the last of the `left_bytes` the photo is checked and closed: another visit to
+        a thread, for each photo, would cost more than either."""
+        piece = self.file.read(piece_bytes)
+        if len(piece) == left_bytes:
+            self.check()
+            self.file.close()
+        return piece
+
     def check(self) -> None:
-        """Raises SetChanged when the file was written to since it was opened."""
+        """Raises SetChanged when the file was written to since it was opened, and what `still` raises."""
         now = os.fstat(self.file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
             raise changed(self.name)
+        self.still()
 
 
 @asynccontextmanager
-async def opened_photo(photo: Path, size_bytes: int | None = None) -> AsyncIterator[OpenPhoto]:
+async def opened_photo(
+    photo: Path, size_bytes: int | None = None, still: Callable[[], None] = lambda: None
+) -> AsyncIterator[OpenPhoto]:
     """As `open_photo`, off the event loop: on a share every step may wait, closing too. Raises LocalTrouble
     when the share doesn't answer."""
-    found = await patiently(photo, open_photo, photo, size_bytes)
+    found = await patiently(photo, open_photo, photo, size_bytes, still)
     try:
         yield found
     finally:
-        await patiently(photo, found.file.close)
+        if not found.file.closed:
+            await patiently(photo, found.file.close)
 
 
-def open_photo(photo: Path, size_bytes: int | None = None) -> OpenPhoto:
-    """Open a regular file, no symlink. Raises SetChanged when it is gone or not `size_bytes` long."""
+def open_photo(
+    photo: Path, size_bytes: int | None = None, still: Callable[[], None] = lambda: None
+) -> OpenPhoto:
+    """Open a regular file, no symlink. Raises SetChanged when it is gone or not `size_bytes` long, and what
+    `still` raises, which is asked now and once all is read."""
+    still()
     try:
         # O_NONBLOCK: opening a FIFO would otherwise hang for good.
         descriptor = os.open(photo, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -80,7 +97,7 @@ def open_photo(photo: Path, size_bytes: int | None = None) -> OpenPhoto:
     if not stat.S_ISREG(found.st_mode) or size_bytes not in (None, found.st_size):
         os.close(descriptor)
         raise changed(photo.name)
-    return OpenPhoto(photo.name, os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns)
+    return OpenPhoto(photo.name, os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns, still)
 
 
 def changed(name: str) -> SetChanged:

@@ -19,6 +19,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from hotfolder.stager.connections import Connections
 from hotfolder.stager.throttle import Throttle
 
 ANSWER_BYTES = 1 << 20
@@ -99,13 +100,6 @@ class Reply:
     body: bytes | None = field(repr=False)
 
 
-def plain_client(tls: ssl.SSLContext) -> httpx.AsyncClient:
-    """A client that follows nothing, asks no environment and adds nothing of its own."""
-    # Shorter than any server's own patience, so that none hangs up on a request just being sent.
-    limits = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2.0)
-    return httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, limits=limits)
-
-
 @asynccontextmanager
 async def translated(total_seconds: float) -> AsyncIterator[None]:
     """Run a request within a deadline. Raises Lost for whatever goes wrong on the way."""
@@ -118,10 +112,10 @@ async def translated(total_seconds: float) -> AsyncIterator[None]:
         raise Lost(words(problem), sent=not isinstance(problem, NEVER_SENT)) from None
 
 
-async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, total_seconds: float) -> Reply:
+async def exchange(connections: Connections, request: httpx.Request, *, total_seconds: float) -> Reply:
     """Send and read the answer, at most 1 MiB of it. Raises Lost unless at least a status came."""
     async with translated(total_seconds):
-        response = await client.send(request, stream=True)
+        response = await connections.handle_async_request(request)
         try:
             body = await read_bounded(response)
         finally:
@@ -135,7 +129,7 @@ async def read_bounded(response: httpx.Response) -> bytes | None:
     """The body, or None where an error's body can't be had; a success without its body raises."""
     pieces = bytearray()
     try:
-        async for piece in response.aiter_raw():
+        async for piece in raw(response):
             pieces += piece
             if len(pieces) > ANSWER_BYTES:
                 raise TooLong("")
@@ -144,6 +138,12 @@ async def read_bounded(response: httpx.Response) -> bytes | None:
             return None
         raise
     return unpacked(bytes(pieces), response.headers.get("content-encoding", "identity"))
+
+
+def raw(response: httpx.Response) -> httpx.AsyncByteStream:
+    """The body as it comes from the network."""
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    return response.stream
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:

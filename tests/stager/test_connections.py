@@ -1,0 +1,65 @@
+"""Connections are kept, and no more is expected of them than they can give."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+
+from hotfolder.stager.connections import READ_BYTES, Connections
+from hotfolder.stager.transport import exchange, raw
+
+GROUP = {"groupId": "g", "status": "processing"}
+
+
+async def test_a_kept_connection_is_used_again(serve, does, client_of) -> None:
+    wire = await serve(does.answer(body=GROUP))
+    client = client_of(wire.origin)
+    for _ in range(3):
+        await client.group("g")
+    assert [request.connection for request in wire.requests] == [1, 1, 1]
+
+
+async def test_nothing_is_sent_over_a_connection_that_the_server_has_closed(serve, does, client_of) -> None:
+    async def once(wire, reader, writer) -> None:
+        await does.answer(body=GROUP)(wire, reader, writer)
+        writer.close()
+
+    wire = await serve(once)
+    client = client_of(wire.origin)
+    for _ in range(3):
+        await client.group("g")
+        await asyncio.sleep(0.05)  # the goodbye is on its way
+    assert [request.connection for request in wire.requests] == [1, 2, 3]
+
+
+async def test_no_cookie_is_kept(serve, does, client_of) -> None:
+    wire = await serve(does.answer(body=GROUP, set_cookie="visitor=1; Path=/"))
+    client = client_of(wire.origin)
+    await client.group("g")
+    await client.group("g")
+    assert [request.header("cookie") for request in wire.requests] == [None, None]
+
+
+async def test_no_redirect_is_followed(serve, does) -> None:
+    elsewhere = await serve(does.answer(body=GROUP))
+    wire = await serve(does.answer(307, location=f"{elsewhere.origin}/"))
+    connections = Connections(httpx.create_ssl_context(trust_env=False))
+    reply = await exchange(connections, httpx.Request("GET", wire.origin), total_seconds=10)
+    await connections.aclose()
+    assert (reply.status, elsewhere.requests) == (307, [])
+
+
+async def test_what_has_come_is_taken_at_once(serve, does) -> None:
+    """The library alone asks for 64 KiB each time, however much there is."""
+    wire = await serve(does.answer(body=bytes(8 << 20)))
+    connections = Connections(httpx.create_ssl_context(trust_env=False))
+    response = await connections.handle_async_request(httpx.Request("GET", wire.origin))
+    sizes = []
+    async for piece in raw(response):
+        sizes.append(len(piece))
+        await asyncio.sleep(0.01)  # so that there is always much
+    await response.aclose()
+    await connections.aclose()
+    assert sum(sizes) == 8 << 20
+    assert 64 << 10 < max(sizes) <= READ_BYTES
