@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -193,7 +194,13 @@ class Tools:
 
 def recipe_of(job: Job) -> Recipe:
     """The recipe that the job started with."""
-    return Recipe.model_validate_json(job.recipe)
+    return recipe_from(job.recipe)
+
+
+@lru_cache(maxsize=256)
+def recipe_from(text: str) -> Recipe:
+    """The recipe that is written so; most jobs of a shoot have the same."""
+    return Recipe.model_validate_json(text)
 
 
 def identity_of(file: JobFile) -> FileIdentity:

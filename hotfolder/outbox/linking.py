@@ -9,9 +9,13 @@ import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 Way = Callable[[Path, Path], None]
+Sync = Callable[[Path], object]
+"""Makes the names in a folder durable, at once or later."""
 
 PROCESS_STARTED_NS = time.time_ns()
 AT_FDCWD = -100
@@ -26,13 +30,18 @@ class Unsupported(Exception):
     """This file system can't do it this way."""
 
 
+@cache
+def renameat2() -> Any:
+    """The C library's; None where it has none."""
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
 def rename_exclusively(source: Path, target: Path) -> None:
     """One step, by the kernel: nothing in between to crash in. NFS and old C libraries don't have it."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        raise Unsupported from None
-    if renameat2(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
+    rename = renameat2()
+    if rename is None:
+        raise Unsupported
+    if rename(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
         return
     number = ctypes.get_errno()
     if number in NOT_KNOWN:
@@ -75,8 +84,20 @@ def reserve_and_replace(source: Path, target: Path) -> None:
 WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_replace)
 
 
-def put(source: Path, target: Path) -> None:
-    """Rename `source` to `target`; durable on return.
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, as far as its file system knows how."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_KNOWN:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def put(source: Path, target: Path, sync: Sync = sync_folder) -> None:
+    """Rename `source` to `target`; durable once `sync` is done with the folders that it is called for.
 
     Raises `FileExistsError` where `target` is taken, `OSError` with EXDEV where the two are on different
     mounts; nothing has changed then.
@@ -86,9 +107,9 @@ def put(source: Path, target: Path) -> None:
             way(source, target)
         except Unsupported:
             continue
-        sync_folder(target.parent)
+        sync(target.parent)
         if source.parent != target.parent:
-            sync_folder(source.parent)
+            sync(source.parent)
         return
     raise OSError(errno.ENOTSUP, "no way to rename without replacing", str(target))
 
@@ -120,15 +141,3 @@ def status(path: Path) -> os.stat_result | None:
         return os.lstat(path)
     except FileNotFoundError:
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, as far as its file system knows how."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in NOT_KNOWN:
-            raise
-    finally:
-        os.close(descriptor)

@@ -135,8 +135,16 @@ def reserve_folder(parent: Path, name: str, *, taken: Collection[str]) -> str:
     return next(candidate for candidate in numbered(name, "") if folded(candidate) not in used)
 
 
-def move(source: Path, target: Path, *, expected: FileIdentity | None, shared: Sharing) -> None:
-    """Move one original to exactly `target`, across mounts too, without replacing anything.
+def move(
+    source: Path,
+    target: Path,
+    *,
+    expected: FileIdentity | None,
+    shared: Sharing,
+    sync: linking.Sync = linking.sync_folder,
+) -> None:
+    """Move one original to exactly `target`, across mounts too, without replacing anything. On one mount it
+    is a rename, durable once `sync` is done with both folders.
 
     Finishes what an earlier call began; does nothing where `source` is gone and `target` is there.
     Raises `SetChanged` where `source` isn't the regular file that `expected` describes (size, time of
@@ -158,7 +166,7 @@ def move(source: Path, target: Path, *, expected: FileIdentity | None, shared: S
             return
         try:
             with naming(target.parent):
-                linking.put(source, target)
+                linking.put(source, target, sync)
         except FileExistsError as error:
             raise taken_by_another(target) from error
         except OSError as error:

@@ -134,10 +134,13 @@ async def tell_in_receipt(tools: Tools, job: Job, files: Sequence[JobFile], fold
         kept_because=doubt,
     )
     receipt = tools.places.done / job.receipt
-    sharing = await asyncio.to_thread(tools.places.sharing, job)
-    sha256 = await asyncio.to_thread(
-        complete_receipt, receipt, originals, sha256=job.receipt_sha256, shared=sharing
-    )
+
+    def complete() -> str | None:
+        return complete_receipt(
+            receipt, originals, sha256=job.receipt_sha256, shared=tools.places.sharing(job)
+        )
+
+    sha256 = await asyncio.to_thread(complete)
     if sha256 is None:
         logger.warning("receipt_left_as_it_is", receipt=job.receipt)
     else:

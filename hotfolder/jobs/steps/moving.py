@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 from hotfolder import log
 from hotfolder.errors import SetChanged
 from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.placing import move, reserve_folder
 
@@ -40,17 +44,37 @@ async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
         tools.passing(Checkpoint.FOLDER_RESERVED)
     assert job.filed_as is not None
     target = parent / job.filed_as
-    sharing = await asyncio.to_thread(tools.places.sharing, job)
-    for file in await tools.desk(tools.store.files, job.id):
-        if file.let_go_at is not None:
-            continue
-        source = tools.places.folder(job) / file.name
-        try:
-            await asyncio.to_thread(
-                move, source, target / file.name, expected=identity_of(file), shared=sharing
-            )
-        except SetChanged as error:
-            await tools.confirm_gone(job)
-            logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
-        tools.passing(Checkpoint.ORIGINAL_MOVED)
+    files = [file for file in await tools.desk(tools.store.files, job.id) if file.let_go_at is None]
+    enough = Event()
+    try:
+        await asyncio.to_thread(move_each, tools, job, files, target, enough)
+    finally:
+        enough.set()
     return target
+
+
+def move_each(tools: Tools, job: Job, files: Sequence[JobFile], target: Path, enough: Event) -> None:
+    """Move the files one after the other, until it is `enough`: their folders are synced once for all."""
+    sharing = tools.places.sharing(job)
+    folders: dict[Path, None] = {}
+    try:
+        for file in files:
+            if enough.is_set():
+                return
+            source, moved = tools.places.folder(job) / file.name, target / file.name
+            try:
+                move(
+                    source,
+                    moved,
+                    expected=identity_of(file),
+                    shared=sharing,
+                    sync=folders.setdefault,
+                )
+            except SetChanged as error:
+                tools.confirm_inbox(tools.places.inbox(job))
+                logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
+            tools.passing(Checkpoint.ORIGINAL_MOVED)
+    finally:
+        with local_trouble(target):
+            for folder in folders:
+                sync_folder(folder)
