@@ -19,6 +19,7 @@ from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Asking, Gate
+from hotfolder.jobs.kept import KeptResults
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.polling import Polling
 from hotfolder.jobs.states import State
@@ -156,6 +157,7 @@ class Tools:
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
     joined: dict[str, str] = field(default_factory=dict)
     """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
+    kept: KeptResults = field(default_factory=KeptResults)
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)
     """Of the jobs under way, until their originals are filed: only then does what the store says change."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -16,9 +17,7 @@ from hotfolder.metadata.exif import Damaged
 from hotfolder.metadata.level import RIGHTS_TAGS, Level
 from hotfolder.metadata.packets import Foreign, Statement, packet_for
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import PIECE_BYTES, temporary_file
+from hotfolder.outbox.content import PIECE_BYTES
 
 MOST_SIDECAR_BYTES = 4 << 20
 
@@ -34,10 +33,18 @@ class Carried:
     statement: Statement
 
 
-def carry_over(
-    original: Path, result: Path, target: Path, *, statement: Statement, level: Level, sidecar: Path | None
-) -> None:
-    """Write `target`: the picture of `result`, bit for bit, with the capture metadata of `original`.
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes that are taken from the result as they are."""
+
+    start: int
+    end: int
+
+
+def carried_over(
+    original: Path, result: Path, *, statement: Statement, level: Level, sidecar: Path | None
+) -> Iterator[bytes]:
+    """The file `result`, its picture bit for bit, with the capture metadata of `original`; piece by piece.
 
     At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else
     from `result`, and from the XMP file `sidecar` what that XMP and IPTC don't say. Lower levels let less of
@@ -46,17 +53,11 @@ def carry_over(
     that can't be read is left out, as is all of it where `original` is gone. A result that is neither JPEG
     nor PNG is copied as it is.
 
-    The same input gives the same bytes. `target` is a working file: one of an earlier call is replaced.
-    Raises `LocalTrouble`, and `FileNotFoundError` where `result` isn't there.
+    The same input gives the same bytes. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
     """
-    with local_trouble(target), result.open("rb") as stream:
-        carried = Carried(original_blocks(original), sidecar_packet(sidecar), level, statement)
-
-        def write(out: BinaryIO) -> None:
-            write_result(stream, out, carried)
-
-        with temporary_file(target.parent, write, Sharing()) as temporary:
-            os.replace(temporary, target)  # noqa: PTH105
+    with result.open("rb") as stream:
+        blocks = original_blocks(original)
+        yield from result_pieces(stream, Carried(blocks, sidecar_packet(sidecar), level, statement))
 
 
 def sidecar_packet(sidecar: Path | None) -> bytes | None:
@@ -84,43 +85,43 @@ def original_blocks(original: Path) -> Blocks:
     return Blocks()
 
 
-def write_result(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
+def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
     magic = stream.read(8)
+    size_bytes = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    writers: dict[bool, Callable[[BinaryIO, BinaryIO, Carried], None]] = {
-        magic.startswith(jpegfile.MAGIC): write_jpeg,
-        magic == pngfile.MAGIC: write_png,
-    }
-    try:
-        if True in writers:
-            writers[True](stream, out, carried)
-            return
-    except Damaged:
-        out.seek(0)
-        out.truncate()
-    stream.seek(0)
-    shutil.copyfileobj(stream, out, PIECE_BYTES)
+    plan: list[bytes | Range] = []
+    with suppress(Damaged):
+        if magic.startswith(jpegfile.MAGIC):
+            plan = jpeg_plan(stream, size_bytes, carried)
+        elif magic == pngfile.MAGIC:
+            plan = png_plan(stream, size_bytes, carried)
+    for part in plan or [Range(0, size_bytes)]:
+        if isinstance(part, Range):
+            yield from pieces_in(stream, part)
+        else:
+            yield part
 
 
-def write_jpeg(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
+def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
     segments = jpegfile.read_head(stream)
     own, shape = jpegfile.read_blocks(segments), jpegfile.shape(segments)
     blocks = merged(carried, own, shape, most_xmp_bytes=jpegfile.MOST_XMP_BYTES)
-    out.write(jpegfile.with_blocks(segments, blocks, bare=carried.level is not Level.ALL))
-    shutil.copyfileobj(stream, out, PIECE_BYTES)
+    head = jpegfile.with_blocks(segments, blocks, bare=carried.level is not Level.ALL)
+    return [head, Range(stream.tell(), size_bytes)]
 
 
-def write_png(stream: BinaryIO, out: BinaryIO, carried: Carried) -> None:
+def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
     chunks = pngfile.read_chunks(stream)
+    if chunks[-1].end > size_bytes:
+        raise Damaged("a PNG chunk ends early")
     blocks = merged(carried, pngfile.read_blocks(chunks), pngfile.shape(chunks), most_xmp_bytes=None)
-    out.write(pngfile.MAGIC)
+    plan: list[bytes | Range] = [pngfile.MAGIC]
     for chunk in chunks:
         if not pngfile.is_replaced(chunk, blocks, bare=carried.level is not Level.ALL):
-            copy_range(stream, out, chunk.start, chunk.end)
+            plan.append(Range(chunk.start, chunk.end))
         if chunk.kind == b"IHDR":
-            out.write(pngfile.new_chunks(blocks))
-    stream.seek(chunks[-1].end)
-    shutil.copyfileobj(stream, out, PIECE_BYTES)
+            plan.append(pngfile.new_chunks(blocks))
+    return [*plan, Range(chunks[-1].end, size_bytes)]
 
 
 def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
@@ -174,12 +175,12 @@ def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
     return None
 
 
-def copy_range(stream: BinaryIO, out: BinaryIO, start: int, end: int) -> None:
-    stream.seek(start)
-    left = end - start
+def pieces_in(stream: BinaryIO, part: Range) -> Iterator[bytes]:
+    stream.seek(part.start)
+    left = part.end - part.start
     while left > 0:
         piece = stream.read(min(left, PIECE_BYTES))
         if not piece:
-            raise Damaged("a PNG chunk ends early")
-        out.write(piece)
+            raise OSError(errno.EIO, "a picture became shorter while it was read")
+        yield piece
         left -= len(piece)

@@ -9,21 +9,21 @@ import errno
 import hashlib
 import os
 import re
-import shutil
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
 from hotfolder.errors import SetChanged
 from hotfolder.outbox import linking
+from hotfolder.outbox.content import PIECE_BYTES, Fingerprint, Pieces, fingerprint
 from hotfolder.outbox.faults import TargetTaken, local_trouble, shown
 from hotfolder.outbox.names import dotted, folded, numbered, safe_name
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import PIECE_BYTES, clear_leftovers, digest, temporary_file, write_all
+from hotfolder.outbox.temporary import clear_leftovers, digest, temporary_file
 from hotfolder.rules.sets import FileIdentity
 
 __all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", "set_aside"]
@@ -33,48 +33,45 @@ __all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", 
 NAMING = tuple(Lock() for _ in range(64))
 
 
-def place(source: Path, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
-    """Copy `source` into `folder` under the first free of `stem.ext`, `stem (2).ext` …; the path it got.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a file was put, and the SHA-256 of its bytes, as hex."""
+
+    path: Path
+    sha256: str
+
+
+def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Placed:
+    """Put a file of this `content` into `folder` under the first free of `stem.ext`, `stem (2).ext` …
 
     Where one of these names already holds the same bytes, that is the answer: it was placed before.
-    A copy and never a link, so that whoever edits the picture in done/ doesn't edit what we remember.
-    Raises `LocalTrouble`; nothing half-written is left then.
+    Raises `LocalTrouble`, and what `content` raises; nothing half-written is left then.
     """
+    stem = safe_name(stem)
     with local_trouble(folder):
+        make_folder(folder, shared)
+        present = namesakes(folder.iterdir(), stem, extension)
+        wanted = fingerprint(content()) if present else None
+        if wanted is not None and (known := holder(present, wanted)) is not None:
+            return Placed(known, wanted.sha256.hex())
+        written = Fingerprint()
 
         def write(stream: BinaryIO) -> None:
-            with source.open("rb") as reader:
-                shutil.copyfileobj(reader, stream, PIECE_BYTES)
+            nonlocal written
+            written = fingerprint(content(), stream)
 
-        return placed(folder, stem, extension, write, (source.stat().st_size, digest(source)), shared)
+        with temporary_file(folder, write, shared) as temporary:
+            if digest(temporary) != written.sha256:
+                raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
+            with naming(folder):
+                known = holder(namesakes(folder.iterdir(), stem, extension), written)
+                placed = known or under_free_name(temporary, folder, stem, extension)
+                return Placed(placed, written.sha256.hex())
 
 
 def place_bytes(data: bytes, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
-    """`place`, for a file that exists only in memory so far."""
-    content = (len(data), hashlib.sha256(data).digest())
-    with local_trouble(folder):
-        return placed(folder, stem, extension, partial(write_all, data), content, shared)
-
-
-def placed(
-    folder: Path,
-    stem: str,
-    extension: str,
-    write: Callable[[BinaryIO], None],
-    content: tuple[int, bytes],
-    shared: Sharing,
-) -> Path:
-    stem = safe_name(stem)
-    make_folder(folder, shared)
-    known = already_placed(folder, stem, extension, content)
-    if known is not None:
-        return known
-    with temporary_file(folder, write, shared) as temporary:
-        if digest(temporary) != content[1]:
-            raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
-        with naming(folder):
-            known = already_placed(folder, stem, extension, content)
-            return known or under_free_name(temporary, folder, stem, extension)
+    """`place`, for a file that exists only in memory so far; the path that it got."""
+    return place(lambda: [data], folder, stem, extension, shared=shared).path
 
 
 def naming(folder: Path) -> Lock:
@@ -107,21 +104,24 @@ def set_aside(path: Path, stem: str) -> None:
         under_free_name(path, path.parent, stem, path.suffix)
 
 
-def already_placed(folder: Path, stem: str, extension: str, content: tuple[int, bytes]) -> Path | None:
-    """The file in `folder` with one of the names for `stem` that holds `content` (size and SHA-256)."""
+def namesakes(present: Iterable[Path], stem: str, extension: str) -> list[Path]:
+    """Those with one of the names for `stem`, the first one first."""
     tail = re.escape(folded(dotted(extension)))
     pattern = re.compile(re.escape(folded(stem)) + r"( \(\d+\))?" + tail)
-    for path in sorted(folder.iterdir(), key=lambda path: (len(path.name), path.name)):
-        if pattern.fullmatch(folded(path.name)) and holds(path, content):
-            return path
-    return None
+    found = [path for path in present if pattern.fullmatch(folded(path.name))]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def holds(path: Path, content: tuple[int, bytes]) -> bool:
+def holder(paths: Iterable[Path], wanted: Fingerprint) -> Path | None:
+    """The first that holds these bytes."""
+    return next((path for path in paths if holds(path, wanted)), None)
+
+
+def holds(path: Path, wanted: Fingerprint) -> bool:
     found = linking.status(path)
-    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != content[0]:
+    if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != wanted.size_bytes:
         return False
-    return digest(path) == content[1]
+    return digest(path) == wanted.sha256
 
 
 def reserve_folder(parent: Path, name: str, *, taken: Collection[str]) -> str:
@@ -209,7 +209,7 @@ def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_res
         # With a single link the two are one directory entry (mounted twice, or a case-blind disk).
         if there.st_nlink < 2:
             raise taken_by_another(target)
-    elif not holds(target, (found.st_size, digest(source))):
+    elif not holds(target, Fingerprint(found.st_size, digest(source))):
         raise taken_by_another(target)
     linking.sync_folder(target.parent)
     drop_source(source, found)

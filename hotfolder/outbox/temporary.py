@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from hotfolder.outbox import linking
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 
 PREFIX = ".hotfolder-tmp-"
-PIECE_BYTES = 1 << 20
 
 
 @contextmanager
@@ -35,6 +35,20 @@ def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Shar
         with suppress(OSError):
             os.unlink(name, dir_fd=place)
         os.close(place)
+
+
+def write_working_file(content: Iterable[bytes], target: Path) -> int:
+    """Write a file of our own of this content, in place of one of an earlier call; its size in bytes.
+
+    Raises `LocalTrouble`, and what `content` raises.
+    """
+    with (
+        local_trouble(target),
+        temporary_file(target.parent, lambda out: out.writelines(content), Sharing()) as temporary,
+    ):
+        size_bytes = temporary.stat().st_size
+        temporary.replace(target)
+    return size_bytes
 
 
 def write_all(data: bytes, stream: BinaryIO) -> None:

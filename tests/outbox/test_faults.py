@@ -17,11 +17,14 @@ WithMounts = Callable[[str, str], str]
 
 COMMON = """
 import os
+from functools import partial
 from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
-from hotfolder.outbox.carrying import carry_over
+from hotfolder.outbox.carrying import carried_over
+from hotfolder.outbox.content import pieces_of
+from hotfolder.outbox.temporary import write_working_file
 from hotfolder.metadata.level import Level
 from hotfolder.metadata.packets import Statement
 from hotfolder.outbox.sharing import Sharing
@@ -44,9 +47,10 @@ def test_a_full_disk_is_trouble_and_leaves_no_half_file(tmp_path: Path, with_mou
         COMMON
         + """
 big, small = Path('big.jpg'), Path('small')
-trouble(place, big, small / 'done', 'room', '.jpg', shared=shared)
+trouble(place, partial(pieces_of, big), small / 'done', 'room', '.jpg', shared=shared)
 trouble(move, big, small / 'failed' / 'big.jpg', expected=None, shared=shared)
-trouble(carry_over, big, big, small / 'x.jpg', statement=Statement((), 'x'), level=Level.ALL, sidecar=None)
+content = carried_over(big, big, statement=Statement((), 'x'), level=Level.ALL, sidecar=None)
+trouble(write_working_file, content, small / 'x.jpg')
 print(big.stat().st_size, [str(p) for p in small.rglob('*') if p.is_file()])
 """,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.outbox import linking
+from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import PREFIX, temporary_file, write_all
@@ -30,8 +31,8 @@ def test_the_same_bytes_are_placed_once(tmp_path: Path, shared: Sharing) -> None
     (tmp_path / "done" / "room.jpg").write_bytes(b"somebody else's")
     source = tmp_path / "source"
     source.write_bytes(b"ours")
-    first = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
-    second = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
+    first = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
+    second = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
     assert first == second == tmp_path / "done" / "room (2).jpg"
     assert contents(tmp_path / "done") == {"room.jpg": b"somebody else's", "room (2).jpg": b"ours"}
 
@@ -40,7 +41,7 @@ def test_editing_the_picture_does_not_edit_its_source(tmp_path: Path, shared: Sh
     """done/ belongs to the studio; what is remembered in state/ must not change with it."""
     source = tmp_path / "source"
     source.write_bytes(b"paid for")
-    placed = place(source, tmp_path / "done", "room", ".jpg", shared=shared)
+    placed = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
     with placed.open("r+b") as stream:
         stream.write(b"RETOUCH")
     assert source.read_bytes() == b"paid for"
@@ -136,7 +137,7 @@ def test_killed_at_any_line_and_called_again(
         folder = memory / str(line) / "done" / "12 Elm Road"
 
         def call(folder: Path = folder) -> Path:
-            return place(source, folder, "room", ".jpg", shared=shared)
+            return place(partial(pieces_of, source), folder, "room", ".jpg", shared=shared).path
 
         killed = killed_at(line, call)
         visible = list(folder.glob("*.jpg")) if folder.exists() else []

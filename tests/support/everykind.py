@@ -18,7 +18,8 @@ from PIL import Image, ImageCms
 
 from hotfolder.metadata.level import Level
 from hotfolder.metadata.packets import Statement
-from hotfolder.outbox.carrying import carry_over
+from hotfolder.outbox.carrying import carried_over
+from hotfolder.outbox.temporary import write_working_file
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -184,9 +185,10 @@ def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, Seen]]]:
     for kind in ("JPEG", "PNG"):
         result, target = folder / f"result.{kind.lower()}", folder / f"picture.{kind.lower()}"
         Image.effect_noise((200, 120), 60).convert("RGB").save(result)
-        carry_over(
-            photo, result, target, statement=Statement(("sky",), "hotfolder"), level=Level.ALL, sidecar=None
+        content = carried_over(
+            photo, result, statement=Statement(("sky",), "hotfolder"), level=Level.ALL, sidecar=None
         )
+        write_working_file(content, target)
         purposes = {**ON_PURPOSE, **(TO_PNG if kind == "PNG" else {})}
         yield kind, compared(before, tags_of(target), purposes)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from hotfolder import log
 from hotfolder.jobs.chain import Link, read_chain
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.fetching import all_here
+from hotfolder.jobs.steps.fetching import are_here
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.stager.operations import Operation
@@ -21,10 +24,14 @@ async def job_chain(tools: Tools, job: Job) -> list[Link]:
 
 async def purchases(tools: Tools, job: Job) -> list[Link]:
     """The job's chain as far as its pictures are in state/results/."""
+    return await asyncio.to_thread(those_here, tools, job, await job_chain(tools, job))
+
+
+def those_here(tools: Tools, job: Job, chain: Sequence[Link]) -> list[Link]:
     here: list[Link] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
-    for link in await job_chain(tools, job):
-        if (not link.path or link.path[:-1] in reached) and await all_here(tools, link.results):
+    for link in chain:
+        if (not link.path or link.path[:-1] in reached) and are_here(tools, link.results):
             reached.add(link.path)
             here.append(link)
     return here

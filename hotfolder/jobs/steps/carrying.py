@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -14,7 +14,7 @@ from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.metadata.level import Level
 from hotfolder.metadata.packets import Statement
-from hotfolder.outbox.carrying import carry_over
+from hotfolder.outbox.carrying import carried_over
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.sets import sharing_stem
@@ -37,11 +37,11 @@ async def origin_of(tools: Tools, job: Job, photos: Sequence[JobFile]) -> Origin
     files = await tools.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
     origin = await asyncio.to_thread(found_origin, tools, job, middle, files)
-    there = await asyncio.to_thread(origin.photo.exists)
-    if middle.develop and there:
-        # The developed one says what the photo says, in a form that a picture can take over.
-        with suppress(UnusablePhoto):
-            return replace(origin, photo=await tools.darkroom.developed(origin.photo, middle.sha256, job.id))
+    if not middle.develop or not await asyncio.to_thread(origin.photo.exists):
+        return origin
+    # The developed one says what the photo says, in a form that a picture can take over.
+    with suppress(UnusablePhoto):
+        return replace(origin, photo=await tools.darkroom.developed(origin.photo, middle.sha256, job.id))
     return origin
 
 
@@ -69,12 +69,11 @@ def whereabouts(tools: Tools, job: Job, file: JobFile) -> Path:
     return originals_folder(tools.places.done, safe_name(job.project), job.filed_as) / file.name
 
 
-def carry(origin: Origin, picture: Path, target: Path, altered: tuple[str, ...]) -> None:
-    """Put the metadata onto a copy of a picture."""
-    carry_over(
+def carried(origin: Origin, picture: Path, altered: tuple[str, ...]) -> Iterator[bytes]:
+    """A picture's bytes, with the metadata."""
+    return carried_over(
         origin.photo,
         picture,
-        target,
         statement=Statement(altered, SOFTWARE),
         level=origin.level,
         sidecar=origin.sidecar,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from hotfolder import log
@@ -14,16 +15,17 @@ from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.delivered import place_of_room
 from hotfolder.jobs.steps.bought import purchases
-from hotfolder.jobs.steps.carrying import Origin, carry, origin_of
+from hotfolder.jobs.steps.carrying import Origin, carried, origin_of
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.steps.receipting import receipt_of
-from hotfolder.jobs.tables import Job, JobFile, Picture, Result
+from hotfolder.jobs.tables import Job, Picture, Result
 from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.outbox.content import Pieces, pieces_of
 from hotfolder.outbox.layout import pictures_folder, receipts_folder
 from hotfolder.outbox.names import picture_stem, result_stem, safe_name
 from hotfolder.outbox.placing import place
-from hotfolder.outbox.receipts import write_receipt
-from hotfolder.outbox.temporary import sha256_of
+from hotfolder.outbox.receipts import Receipt, write_receipt
+from hotfolder.outbox.temporary import sha256_of, write_working_file
 from hotfolder.pictures.facts import Rendering
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.renditions import LEAST_QUALITY, Rendition
@@ -45,9 +47,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A file that is ready to be placed, and its picture's size in pixels."""
+    """What is to be placed: its bytes, its extension, and its picture's size in pixels."""
 
-    path: Path
+    content: Pieces
+    extension: str
     width: int
     height: int
 
@@ -57,40 +60,52 @@ async def deliver(tools: Tools, job: Job) -> list[Picture]:
     chain = await purchases(tools, job)
     photos = await tools.photos(job)
     seq = await tools.desk(place_of_room, tools.store, job)
-    for number, delivery in enumerate(deliveries(job, chain, seq)):
-        await deliver_one(tools, job, photos, delivery, number)
+    wanted = list(deliveries(job, chain, seq))
+    if wanted:
+        origin = await origin_of(tools, job, photos)
+        for number, delivery in enumerate(wanted):
+            await deliver_one(tools, job, origin, delivery, number)
     pictures = await tools.desk(tools.store.pictures, job.id)
     if pictures:
         calls = await tools.desk(tools.ledger.of_job, job.id)
         receipt = receipt_of(job, photos, chain, calls, pictures)
-        stem = result_stem(job.room, words(job))
-        folder = receipts_folder(tools.places.done, safe_name(job.project))
-        sharing = await asyncio.to_thread(tools.places.sharing, job)
-        written = await asyncio.to_thread(write_receipt, folder, stem, receipt, shared=sharing)
-        tools.passing(Checkpoint.RECEIPT_WRITTEN)
-        sha256 = await asyncio.to_thread(sha256_of, written)
-        path = str(written.relative_to(tools.places.done))
+        path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
         await tools.desk(tools.store.change, job.id, receipt=path, receipt_sha256=sha256)
         tools.passing(Checkpoint.RECEIPT_RECORDED)
     return pictures
 
 
-async def deliver_one(
-    tools: Tools, job: Job, photos: Sequence[JobFile], delivery: Delivery, number: int
-) -> None:
+def put_receipt(tools: Tools, job: Job, receipt: Receipt) -> tuple[str, str]:
+    """The receipt into done/; its path there, and its SHA-256."""
+    folder = receipts_folder(tools.places.done, safe_name(job.project))
+    stem = result_stem(job.room, words(job))
+    written = write_receipt(folder, stem, receipt, shared=tools.places.sharing(job))
+    tools.passing(Checkpoint.RECEIPT_WRITTEN)
+    return str(written.relative_to(tools.places.done)), sha256_of(written)
+
+
+async def deliver_one(tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int) -> None:
     """One picture and its renditions: each placed, and then recorded."""
-    origin = await origin_of(tools, job, photos)
-    result = delivery.result
-    shown = tools.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
-    await asyncio.to_thread(carry, origin, tools.places.results / result.file, shown, delivery.altered)
-    await put(tools, job, delivery, Copy(shown, result.width, result.height))
+    result, extension = delivery.result, EXTENSIONS[delivery.result.format]
+    content = partial(carried, origin, tools.places.results / result.file, delivery.altered)
+    await put(tools, job, delivery, Copy(content, extension, result.width, result.height))
+    if recipe_of(job).delivery.renditions:
+        shown = tools.places.work / f"{job.id}-{number}.{extension}"
+        await asyncio.to_thread(write_working_file, content(), shown)
+        await put_renditions(tools, job, origin, delivery, shown)
+        await asyncio.to_thread(shown.unlink, missing_ok=True)
+
+
+async def put_renditions(tools: Tools, job: Job, origin: Origin, delivery: Delivery, shown: Path) -> None:
+    """Those of the picture `shown`."""
     for name, wanted in recipe_of(job).delivery.renditions.items():
-        copy = await rendition(tools, origin, shown, delivery, wanted)
+        path = shown.with_suffix(".rendition.jpg")
+        copy = await rendition(tools, origin, shown, path, delivery, wanted)
         if copy is None:
             logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
         else:
             await put(tools, job, delivery, copy, name)
-    await asyncio.to_thread(shown.unlink, missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> None:
@@ -98,18 +113,17 @@ async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition:
     tools.passing(Checkpoint.PICTURE_PLACED)
     await tools.desk(tools.store.add_picture, picture)
     tools.passing(Checkpoint.PICTURE_RECORDED)
-    if rendition:
-        await asyncio.to_thread(copy.path.unlink, missing_ok=True)
 
 
 async def rendition(
-    tools: Tools, origin: Origin, shown: Path, delivery: Delivery, wanted: Rendition
+    tools: Tools, origin: Origin, shown: Path, path: Path, delivery: Delivery, wanted: Rendition
 ) -> Copy | None:
-    """A rendition of the picture `shown`, with the same metadata; None where it would be too large.
+    """A rendition of the picture `shown`, with the same metadata, in `path`; None where it would be too
+    large.
 
     What the metadata takes is known once they are there: then a second try leaves room for them.
     """
-    plain, copy = shown.with_suffix(".plain.jpg"), shown.with_suffix(".rendition.jpg")
+    plain = shown.with_suffix(".plain.jpg")
     most_bytes = wanted.max_bytes
     try:
         while True:
@@ -121,10 +135,11 @@ async def rendition(
             )
             if made is None:
                 return None
-            await asyncio.to_thread(carry, origin, plain, copy, delivery.altered)
-            size_bytes = await asyncio.to_thread(lambda: copy.stat().st_size)
+            size_bytes = await asyncio.to_thread(
+                write_working_file, carried(origin, plain, delivery.altered), path
+            )
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
-                return Copy(copy, made.width, made.height)
+                return Copy(partial(pieces_of, path), "jpg", made.width, made.height)
             most_bytes = wanted.max_bytes - (size_bytes - made.size_bytes)
     except UnusablePhoto as error:
         logger.warning("rendition_failed", reason=error.message)
@@ -175,11 +190,11 @@ def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendit
     """The copy into done/, under its name."""
     folder = pictures_folder(tools.places.done, job.project, job.room, recipe_of(job).delivery.folders)
     sharing = tools.places.sharing(job)
-    placed = place(copy.path, folder / rendition, delivery.stem, copy.path.suffix, shared=sharing)
+    placed = place(copy.content, folder / rendition, delivery.stem, copy.extension, shared=sharing)
     return Picture(
         job_id=job.id,
-        path=str(placed.relative_to(tools.places.done)),
-        sha256=sha256_of(copy.path),
+        path=str(placed.path.relative_to(tools.places.done)),
+        sha256=placed.sha256,
         width=copy.width,
         height=copy.height,
         altered=",".join(delivery.altered),

@@ -17,7 +17,7 @@ from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.turns import PICTURE
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
-from hotfolder.outbox.temporary import sha256_of
+from hotfolder.pictures.facts import PictureFacts
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
 
@@ -74,18 +74,9 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     del tools.downloading[name]
     tools.counts.bytes_down(download.size_bytes)
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
-    try:
-        # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
-        facts = await tools.decoder.inspect(part, tools.result_limits, closely=False)
-    except UnusablePhoto as error:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
-        raise Damaged(error.message) from None
-    if facts.format not in EXTENSIONS:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
-        raise Damaged(f"the result is a {facts.format} file, which is not delivered")
+    facts = await verified(tools, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
-    with local_trouble(results):
-        await asyncio.to_thread(keep, part, kept)
+    await asyncio.to_thread(keep, tools, part, kept, download.sha256)
     tools.passing(Checkpoint.RESULT_KEPT)
     return Result(
         call_id=call.id,
@@ -100,6 +91,21 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     )
 
 
+async def verified(tools: Tools, part: Path, sha256: str) -> PictureFacts:
+    """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
+    try:
+        # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
+        facts = await tools.decoder.inspect(part, tools.result_limits, closely=False)
+        if facts.sha256 != sha256:
+            raise Damaged("what lies on the disk is not what came")
+        if facts.format not in EXTENSIONS:
+            raise Damaged(f"the result is a {facts.format} file, which is not delivered")
+    except (UnusablePhoto, Damaged) as error:
+        await asyncio.to_thread(part.unlink, missing_ok=True)
+        raise error if isinstance(error, Damaged) else Damaged(error.message) from None
+    return facts
+
+
 async def knock(tools: Tools, met: BadWorld) -> None:
     """Ask for nothing, after a request that has `met` trouble, to tell it from an API that is down."""
     with suppress(BadWorld):
@@ -111,21 +117,26 @@ async def knock(tools: Tools, met: BadWorld) -> None:
 
 
 async def all_here(tools: Tools, results: Sequence[Result]) -> bool:
+    """As `are_here`, in a thread."""
+    return bool(results) and await asyncio.to_thread(are_here, tools, results)
+
+
+def are_here(tools: Tools, results: Sequence[Result]) -> bool:
     """Whether there are results and each of their files still lies in state/results/, as it came.
 
     One that isn't what was bought any more is put aside under another name: it would go out as a picture, and
     be sent to the next paid call. Raises LocalTrouble where that can't be told.
     """
     with local_trouble(tools.places.results):
-        here = await asyncio.to_thread(lambda: [is_as_it_came(tools.places.results, one) for one in results])
+        here = [is_as_it_came(tools, result) for result in results]
     return bool(here) and all(here)
 
 
-def is_as_it_came(folder: Path, result: Result) -> bool:
+def is_as_it_came(tools: Tools, result: Result) -> bool:
     """Whether the file has the bytes that were bought; puts it aside when it has others."""
-    path = folder / result.file
+    path = tools.places.results / result.file
     try:
-        as_it_came = sha256_of(path) == result.sha256
+        as_it_came = tools.kept.as_it_came(path, result.sha256)
     except FileNotFoundError:
         return False
     if not as_it_came:
@@ -135,7 +146,9 @@ def is_as_it_came(folder: Path, result: Result) -> bool:
     return as_it_came
 
 
-def keep(part: Path, kept: Path) -> None:
+def keep(tools: Tools, part: Path, kept: Path, sha256: str) -> None:
     """Give a verified download its name, durably."""
-    part.replace(kept)
-    sync_folder(kept.parent)
+    with local_trouble(kept):
+        part.replace(kept)
+        sync_folder(kept.parent)
+        tools.kept.learn(kept, sha256)
