@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hotfolder.jobs.keys import merge_key, operation_key
@@ -27,26 +28,45 @@ class Link:
         return self.path[-1] if self.path else None
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a job wants made of its photos (sha256 each)."""
+
+    origin: str
+    photos: Sequence[str]
+    recipe: Recipe
+    generation: int
+
+    def paths(self) -> tuple[tuple[Operation, ...], ...]:
+        """Those of its paid calls, in the order of the recipe's steps, the merge first."""
+        return (*(((),) if self.recipe.merge else ()), *self.recipe.steps())
+
+    def sources(self) -> dict[tuple[Operation, ...], str]:
+        """The sha256 of the picture that each path has led to, before anything is looked up."""
+        return {} if self.recipe.merge else {(): self.photos[0] if self.photos else ""}
+
+    def key(self, path: tuple[Operation, ...], sources: Mapping[tuple[Operation, ...], str]) -> str | None:
+        """Of the last call of a path. None while nobody knows: only the picture before it tells."""
+        if not path:
+            return merge_key(self.origin, self.photos, self.recipe.hdr, self.generation)
+        source = sources.get(path[:-1])
+        return None if source is None else operation_key(self.origin, source, path[-1], self.generation)
+
+
 def read_chain(
     ledger: Ledger, origin: str, photos: Sequence[str], recipe: Recipe, generation: int
 ) -> list[Link]:
     """The calls from the first on, whichever job began them, in the order of the recipe's steps; each way
     ends with the first that has no results.
 
-    `photos` are the sha256 of the set's photos. Which key an operation has only the picture before it tells.
+    `photos` are the sha256 of the set's photos.
     """
+    wish = Wish(origin, photos, recipe, generation)
     links: list[Link] = []
-    sources: dict[tuple[Operation, ...], str] = {}
-    if not recipe.merge:
-        sources[()] = photos[0] if photos else ""
-    for path in (*(((),) if recipe.merge else ()), *recipe.steps()):
-        if path and path[:-1] not in sources:
-            continue
-        if path:
-            key = operation_key(origin, sources[path[:-1]], path[-1], generation)
-        else:
-            key = merge_key(origin, photos, recipe.hdr, generation)
-        call = ledger.known(key)
+    sources = wish.sources()
+    for path in wish.paths():
+        key = wish.key(path, sources)
+        call = None if key is None else ledger.known(key)
         if call is None or call.id is None:
             continue
         results = tuple(ledger.results(call.id))
@@ -54,6 +74,24 @@ def read_chain(
         if results:
             sources[path] = results[0].sha256
     return links
+
+
+def reached(ledger: Ledger, wishes: Sequence[Wish]) -> frozenset[str]:
+    """The keys of all calls that are in the chains of these, as `read_chain` has them; for many at once."""
+    found: set[str] = set()
+    sources = [wish.sources() for wish in wishes]
+    ways = [(number, path) for number, wish in enumerate(wishes) for path in wish.paths()]
+    for depth in sorted({len(path) for _, path in ways}):
+        asked: dict[str, list[tuple[int, tuple[Operation, ...]]]] = defaultdict(list)
+        for number, path in ways:
+            key = wishes[number].key(path, sources[number]) if len(path) == depth else None
+            if key is not None:
+                asked[key].append((number, path))
+        for key, sha256 in ledger.brought(list(asked)).items():
+            found.add(key)
+            for number, path in asked[key] if sha256 else ():
+                sources[number][path] = sha256
+    return frozenset(found)
 
 
 def bought(links: Sequence[Link]) -> list[Link]:

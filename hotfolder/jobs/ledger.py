@@ -209,6 +209,17 @@ class Ledger:
             statement = select(Result).where(Result.call_id == number).order_by(col(Result.position))
             return list(session.exec(statement).all())
 
+    def brought(self, keys: Sequence[str]) -> dict[str, str]:
+        """Of those of these keys that are held, the sha256 of the first picture; "" where there is none."""
+        found: dict[str, str] = {}
+        with self.session() as session:
+            for some in batches(keys):
+                held_keys = (col(Call.key).in_(some), col(Call.state).in_(HOLDING))
+                found |= dict.fromkeys(session.exec(select(Call.key).where(*held_keys)), "")
+                rows = select(Call.key, Result.sha256).where(*held_keys, Result.call_id == Call.id)
+                found |= dict(session.exec(rows.order_by(col(Result.position).desc())).all())
+        return found
+
     def result_named(self, file: str) -> Result | None:
         """The picture that lies in state/results/ under that name."""
         with self.session() as session:

@@ -7,14 +7,15 @@ time, no remembered set uses what it bought, and nothing of that lies in state/r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence, Set
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 
 from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder import log
 from hotfolder.jobs.allowance import ENDED, UNKNOWN_IN_A_ROW, midnight
-from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.chain import Wish, reached
 from hotfolder.jobs.compaction import Passing, TidyStep, pass_by
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
@@ -27,6 +28,7 @@ from hotfolder.jobs.tables import (
     FileRole,
     Generation,
     Job,
+    JobFile,
     Result,
     stamp,
 )
@@ -35,7 +37,7 @@ from hotfolder.outbox.names import safe_name
 
 logger = log.get("retention")
 
-JOBS_AT_ONCE = 20
+JOBS_AT_ONCE = 50
 """Of so many the calls are looked up in one go, for which everybody else waits."""
 
 
@@ -95,7 +97,7 @@ class Purchases:
     async def _gone(self, project: str, calls: Sequence[Call], used: Used, *, dry_run: bool) -> list[Call]:
         """Forget these calls of a project, but for those that a remembered set uses; which they were."""
         while True:
-            free = [call for call in calls if call.id not in used.calls]
+            free = [call for call in calls if call.key not in used.keys]
             if dry_run or not free:
                 return free
             new = await self._desk(self._forget, project, free, used.jobs)
@@ -115,18 +117,26 @@ class Purchases:
 
 
 class Used:
-    """Which calls the remembered jobs use that were made by jobs that aren't remembered."""
+    """The keys of what the remembered jobs use and others bought, whose records are gone."""
 
     def __init__(self) -> None:
         self.jobs: set[str] = set()
-        self.calls: set[int | None] = set()
+        self.keys: set[str] = set()
 
-    def see(self, store: Store, ledger: Ledger, jobs: Iterable[Job]) -> None:
-        for job in jobs:
-            photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
-            chain = read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
-            self.calls |= {link.call.id for link in chain if link.call.job_let_go_at is not None}
-            self.jobs.add(job.id)
+    def see(self, store: Store, ledger: Ledger, jobs: Sequence[Job]) -> None:
+        photos: dict[str, list[str]] = defaultdict(list)
+        with store.session() as session:
+            files = select(JobFile.job_id, JobFile.sha256).where(
+                col(JobFile.job_id).in_([job.id for job in jobs]), JobFile.role == FileRole.PHOTO
+            )
+            for job_id, sha256 in session.exec(files.order_by(col(JobFile.position))).all():
+                photos[job_id].append(sha256)
+        wishes = [Wish(job.origin, photos[job.id], recipe_of(job), job.generation) for job in jobs]
+        keys = col(Call.key).in_(reached(ledger, wishes))
+        with ledger.session() as session:
+            let_go = select(Call.key).where(keys, col(Call.job_let_go_at).is_not(None))
+            self.keys.update(session.exec(let_go).all())
+        self.jobs |= {job.id for job in jobs}
 
 
 def page_of_jobs(store: Store, after: str) -> list[Job]:

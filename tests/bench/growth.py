@@ -4,7 +4,7 @@ Sets arrive in waves, each a project of its own, in a world that is quick, so th
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
 With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run. With
 `--let-go` everything that `keep` can let go of goes after each wave, as if its days were over; what was paid
-for one wave later.
+for one wave later, or never with `--remember`.
 """
 
 from __future__ import annotations
@@ -72,8 +72,9 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
     )
 
 
-def soak(jobs: int, minutes: float, size: int, *, tidy: bool, lets_go: bool) -> list[str]:
-    """Report after each wave, until so many jobs or minutes are over; what went wrong."""
+def soak(jobs: int, minutes: float, size: int, *, tidy: bool, keep: Keep | None) -> list[str]:
+    """Report after each wave, until so many jobs or minutes are over; what went wrong. With `keep` two days
+    are over after each."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
     wrong: list[str] = []
     looks: list[Look] = []
@@ -94,8 +95,8 @@ def soak(jobs: int, minutes: float, size: int, *, tidy: bool, lets_go: bool) -> 
             filed += len(list((root / "done" / project / "originals").glob("*/*.jpg")))
             if tidy:
                 shutil.rmtree(root / "inbox" / project)
-            if lets_go:
-                asyncio.run(let_go(root))
+            if keep is not None:
+                asyncio.run(let_go(root, keep))
         daemon.stop()
     if looks:
         tell_growth(looks)
@@ -116,10 +117,9 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
     return there
 
 
-async def let_go(root: Path) -> None:
-    """What `hotfolder clean` would do some days later, with everything to be kept for one."""
-    keep, later = Keep(DAY, DAY, DAY, DAY, DAY), datetime.now(UTC) + 2 * DAY
-    for due in await tidied(root / "config.yaml", keep, later):
+async def let_go(root: Path, keep: Keep) -> None:
+    """What `hotfolder clean` would do two days later."""
+    for due in await tidied(root / "config.yaml", keep, datetime.now(UTC) + 2 * DAY):
         if due.kept_because:
             print(f"stays: {due.path}: {due.kept_because}")
 
@@ -169,13 +169,15 @@ def main() -> None:
     asked.add_argument("--wave", type=int, default=25)
     asked.add_argument("--tidy", action="store_true")
     asked.add_argument("--let-go", action="store_true")
+    asked.add_argument("--remember", action="store_true")
     given = asked.parse_args()
+    keep = Keep(DAY, DAY, DAY, DAY, None if given.remember else DAY) if given.let_go else None
     print(
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | ledger MB"
         " | log bytes per job | load |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, lets_go=given.let_go)
+    wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, keep=keep)
     for what in wrong:
         print(f"WRONG: {what}")
     sys.exit(1 if wrong else 0)

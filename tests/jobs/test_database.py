@@ -13,9 +13,12 @@ import pytest
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Picture
+from hotfolder.jobs.tables import Call, Picture
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -89,6 +92,31 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
     database.dispose()
     with closing(sqlite3.connect(state / f"{FILE_NAME}.format-1")) as copy:
         assert copy.execute("SELECT count(*) FROM job").fetchone() == (1,)
+
+
+def test_paid_calls_that_were_let_go_of_become_lean_with_their_store(tmp_path: Path, at: datetime) -> None:
+    """As those that are let go of now, and in the ledger's file as well."""
+    state = tmp_path / "state"
+    database = open_store(state)
+    ledger = Ledger(database, LedgerFile(state / LEDGER_FILE))
+    for operation in ("merge", "sky"):
+        call = Call(key=operation, job_id=operation, operation=operation, parameters="{}", photos="a b")
+        number = ledger.begin(call, at)
+        ledger.answer(number, "the answer", at)
+        ledger.keep(number, [])
+    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
+        connection.execute("UPDATE call SET job_let_go_at = '2026-06-01'")
+        connection.execute("ALTER TABLE generation DROP COLUMN let_go_at")
+        connection.execute("PRAGMA user_version = 8")
+        connection.commit()
+    database.dispose()
+    database = open_store(state)
+    ledger = Ledger(database, LedgerFile(state / LEDGER_FILE))
+    assert ledger.restore() == 0
+    database.dispose()
+    assert ledger.file is not None
+    lean = [(one.call.get("answer"), one.call.get("photos")) for one in ledger.file.read()]
+    assert lean == [(None, None), ("the answer", None)]
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_untouched(tmp_path: Path) -> None:

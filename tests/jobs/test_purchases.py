@@ -10,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import Session, select
 
+from hotfolder.config.load import load
+from hotfolder.daemon.following import keep_of
 from hotfolder.jobs.compaction import TidyStep
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME, LedgerFile
 from hotfolder.jobs.purchases import forget
 from hotfolder.jobs.tables import ApiProject, Call, CallState, Generation, Job, Result, stamp
+from tests.conftest import MakeStudio
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.audit import Audit
 from tests.support.crashing import Crasher
@@ -98,18 +101,18 @@ async def test_nothing_is_forgotten_where_the_settings_do_not_say_so(studio: Stu
 
 async def test_a_set_that_was_made_of_what_another_bought_keeps_that(studio: Studio, shop: Shop) -> None:
     """Whatever becomes of it, it must not pay for what it has had already."""
-    files = await done_set(studio, shop)
+    files = await done_set(studio, shop, "kitchen__sky-blue")
     buy_others(studio)
     await clean(studio, ALL)
-    studio.drop("Another", "hall", files)
+    studio.drop("Another", "hall__sky-blue", files)
     await studio.until_idle(shop.access())
     keep = Keep(None, None, MONTH, timedelta(days=300), MONTH)
     assert purchases(await clean(studio, keep, now=NEXT_DAY)) == [
-        (ELM, 1, "sets that are remembered use what was bought")
+        (ELM, 2, "sets that are remembered use what was bought")
     ]
-    studio.drop("Another", "hall again", files)
+    studio.drop("Another", "hall again__sky-blue", files)
     await studio.until_idle(shop.access())
-    assert shop.bought() == 1
+    assert shop.bought() == 2
 
 
 async def test_what_lies_in_the_state_folder_is_not_forgotten(studio: Studio, shop: Shop) -> None:
@@ -265,3 +268,10 @@ async def test_a_purchase_that_was_forgotten_counts_as_a_new_one(studio: Studio,
     studio.drop(ELM, "kitchen", files)
     await studio.until_idle(shop.access())
     assert shop.bought() == 2
+
+
+def test_the_settings_say_for_how_many_days_purchases_are_remembered(make_studio: MakeStudio) -> None:
+    days = {"originals": 1, "receipts": 2, "results": 3, "records": 4, "purchases": 5}
+    studio = make_studio(keep={f"{kind}_days": number for kind, number in days.items()})
+    assert keep_of(load(studio.config, {})) == Keep(*(timedelta(days=number) for number in days.values()))
+    assert keep_of(load(make_studio().config, {})) == Keep(None, None, MONTH, None, None)
