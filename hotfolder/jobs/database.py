@@ -36,7 +36,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
     8: ("ALTER TABLE jobfile ADD COLUMN shot VARCHAR NOT NULL DEFAULT ''",),
     9: (
         "ALTER TABLE generation ADD COLUMN let_go_at VARCHAR",
-        # As `lean.make_lean` does since.
+        "DROP INDEX IF EXISTS ix_call_key",
+        # As `lean` has it since.
         "UPDATE call SET answer = NULL, note = '' WHERE job_let_go_at IS NOT NULL AND"
         " (state = 'not_executed' OR"
         " state = 'succeeded' AND operation = 'merge' AND note NOT LIKE 'resolved: %')",

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, func, select
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
-from hotfolder.jobs.tables import HOLDING, Call, CallState, Job, Result, stamp
+from hotfolder.jobs.tables import HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
 
 logger = log.get("ledger")
@@ -40,8 +40,7 @@ class Ledger:
     def known(self, key: str) -> Call | None:
         """The call that holds `key`, if there is one."""
         with self.session() as session:
-            statement = select(Call).where(Call.key == key, col(Call.state).in_(HOLDING))
-            return session.exec(statement).one_or_none()
+            return session.exec(select(Call).where(Call.key == key, HOLDS_KEY)).one_or_none()
 
     def refuse(self, call: Call, at: datetime, budgets: Budgets) -> None:
         """Raise Cancelled or NotAllowed where `begin` would now, and record nothing."""
@@ -214,7 +213,7 @@ class Ledger:
         found: dict[str, str] = {}
         with self.session() as session:
             for some in batches(keys):
-                held_keys = (col(Call.key).in_(some), col(Call.state).in_(HOLDING))
+                held_keys = (col(Call.key).in_(some), HOLDS_KEY)
                 found |= dict.fromkeys(session.exec(select(Call.key).where(*held_keys)), "")
                 rows = select(Call.key, Result.sha256).where(*held_keys, Result.call_id == Call.id)
                 found |= dict(session.exec(rows.order_by(col(Result.position).desc())).all())
@@ -268,5 +267,5 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 
 
 def held(session: Session, key: str) -> bool:
-    statement = select(Call.id).where(Call.key == key, col(Call.state).in_(HOLDING))
+    statement = select(Call.id).where(Call.key == key, HOLDS_KEY)
     return session.exec(statement).first() is not None

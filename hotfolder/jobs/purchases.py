@@ -22,6 +22,7 @@ from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger, batches
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import (
+    HOLDS_KEY,
     SETTLED,
     ApiProject,
     Call,
@@ -134,7 +135,7 @@ class Used:
         wishes = [Wish(job.origin, photos[job.id], recipe_of(job), job.generation) for job in jobs]
         keys = col(Call.key).in_(reached(ledger, wishes))
         with ledger.session() as session:
-            let_go = select(Call.key).where(keys, col(Call.job_let_go_at).is_not(None))
+            let_go = select(Call.key).where(keys, HOLDS_KEY, col(Call.job_let_go_at).is_not(None))
             self.keys.update(session.exec(let_go).all())
         self.jobs |= {job.id for job in jobs}
 

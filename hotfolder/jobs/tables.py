@@ -29,6 +29,7 @@ class CallState(StrEnum):
 
 HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
+"""Who looks for a key says this word for word, and the index `one_call_per_key` serves."""
 
 
 SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
@@ -124,7 +125,7 @@ class Call(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = Field(default_factory=lambda: secrets.token_hex(8), unique=True)
-    key: str = Field(index=True)
+    key: str
     job_id: str = Field(index=True)
     inbox: str = ""
     project: str = Field(default="", index=True)

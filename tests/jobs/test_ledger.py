@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
 from sqlmodel import Session
 
 from hotfolder.errors import Cancelled
@@ -120,3 +121,20 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
     with pytest.raises(Cancelled, match="by anna"):
         ledger.begin(call(), at)
     assert ledger.all_calls() == []
+
+
+def test_a_key_is_found_by_its_index(ledger: Ledger, database: Engine) -> None:
+    """Each set looks for several, among all that were ever bought."""
+    plans: list[str] = []
+
+    def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plans.append(rows.first()[-1])  # type: ignore[index]
+
+    event.listen(database, "before_cursor_execute", explain)
+    ledger.known("k")
+    ledger.brought(["k", "l"])
+    assert len(plans) == 3
+    for plan in plans:
+        assert "SEARCH call USING" in plan and "one_call_per_key (key=?)" in plan
