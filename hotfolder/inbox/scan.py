@@ -240,7 +240,9 @@ class _Contents:
         developed, and what lies beside a TIFF. They only travel with it."""
         names = [file.name for file in self._photos]
         raw = {name for name in names if is_raw_name(name)}
-        tiffs = [name for name in names if is_tiff_name(name)]
+        tiffs = {name for name in names if is_tiff_name(name)}
+        if not raw and not tiffs:
+            return set()
         pictures = [name for name in names if name not in raw]
         twins = set(sharing_stem(raw, pictures))
         return twins | set(sharing_stem((name for name in pictures if name not in tiffs), tiffs))

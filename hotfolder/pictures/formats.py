@@ -3,40 +3,41 @@
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
 
 EXPORT_HINT = "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files."
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES
 
-_RAW_SUFFIXES = (
-    ".3fr",
-    ".arw",
-    ".cr2",
-    ".cr3",
-    ".crw",
-    ".dcr",
-    ".dng",
-    ".erf",
-    ".fff",
-    ".iiq",
-    ".kdc",
-    ".mef",
-    ".mos",
-    ".mrw",
-    ".nef",
-    ".nrw",
-    ".orf",
-    ".pef",
-    ".raf",
-    ".raw",
-    ".rw2",
-    ".rwl",
-    ".sr2",
-    ".srf",
-    ".srw",
-    ".x3f",
+_RAW_SUFFIXES = frozenset(
+    {
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".dcr",
+        ".dng",
+        ".erf",
+        ".fff",
+        ".iiq",
+        ".kdc",
+        ".mef",
+        ".mos",
+        ".mrw",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".raw",
+        ".rw2",
+        ".rwl",
+        ".sr2",
+        ".srf",
+        ".srw",
+        ".x3f",
+    }
 )
 
 REFUSED_SUFFIXES: dict[str, str] = {
@@ -49,7 +50,7 @@ REFUSED_SUFFIXES: dict[str, str] = {
     ".bmp": "BMP picture",
 }
 
-PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | frozenset(_RAW_SUFFIXES)
+PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | _RAW_SUFFIXES
 """Lower-case suffixes of files that start a set, if only to be refused with a reason."""
 
 JPEG_HEAD = b"\xff\xd8\xff"
@@ -64,19 +65,24 @@ def printable_name(name: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
+def suffix_of(name: str) -> str:
+    """A file name's suffix in lower case, with its dot; empty where it has none."""
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  (asked of every file in every scan)
+
+
 def is_photo_name(name: str) -> bool:
     """Whether a file of this name is looked at as a photo."""
-    return PurePath(name).suffix.lower() in PHOTO_SUFFIXES
+    return suffix_of(name) in PHOTO_SUFFIXES
 
 
 def is_raw_name(name: str) -> bool:
     """Whether a file of this name is a camera's RAW file."""
-    return PurePath(name).suffix.lower() in _RAW_SUFFIXES
+    return suffix_of(name) in _RAW_SUFFIXES
 
 
 def is_tiff_name(name: str) -> bool:
     """Whether a file of this name is a TIFF."""
-    return PurePath(name).suffix.lower() in TIFF_SUFFIXES
+    return suffix_of(name) in TIFF_SUFFIXES
 
 
 def is_raw(head: bytes) -> bool:
