@@ -60,6 +60,8 @@ def shortened(text: str, most_bytes: int) -> str:
 
 def folded(name: str) -> str:
     """Names with equal folds are one file on some computer (case-blind, or blind to NFC and NFD)."""
+    if name.isascii():
+        return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 

@@ -50,7 +50,7 @@ def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: S
     stem = safe_name(stem)
     with local_trouble(folder):
         make_folder(folder, shared)
-        present = namesakes(folder.iterdir(), stem, extension)
+        present = namesakes(folder, names_in(folder), stem, extension)
         wanted = fingerprint(content()) if present else None
         if wanted is not None and (known := holder(present, wanted)) is not None:
             return Placed(known, wanted.sha256.hex())
@@ -64,8 +64,9 @@ def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: S
             if digest(temporary) != written.sha256:
                 raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
             with naming(folder):
-                known = holder(namesakes(folder.iterdir(), stem, extension), written)
-                placed = known or under_free_name(temporary, folder, stem, extension)
+                names = names_in(folder)
+                known = holder(namesakes(folder, names, stem, extension), written)
+                placed = known or under_free_name(temporary, folder, names, stem, extension)
                 return Placed(placed, written.sha256.hex())
 
 
@@ -78,8 +79,15 @@ def naming(folder: Path) -> Lock:
     return NAMING[hash(folder) % len(NAMING)]
 
 
-def under_free_name(temporary: Path, folder: Path, stem: str, extension: str) -> Path:
-    taken = {folded(path.name) for path in folder.iterdir()}
+def names_in(folder: Path) -> list[tuple[str, str]]:
+    """All names there, each as it is compared and as it is. A shoot's folder can hold thousands."""
+    return [(folded(name), name) for name in os.listdir(folder)]  # noqa: PTH208
+
+
+def under_free_name(
+    temporary: Path, folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str
+) -> Path:
+    taken = {compared for compared, _ in names}
     for name in numbered(stem, extension):
         if folded(name) in taken and not linking.is_left_reservation(folder / name):
             continue
@@ -101,15 +109,15 @@ def set_aside(path: Path, stem: str) -> None:
             path.unlink()
             return
     with naming(path.parent):
-        under_free_name(path, path.parent, stem, path.suffix)
+        under_free_name(path, path.parent, names_in(path.parent), stem, path.suffix)
 
 
-def namesakes(present: Iterable[Path], stem: str, extension: str) -> list[Path]:
+def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str) -> list[Path]:
     """Those with one of the names for `stem`, the first one first."""
     tail = re.escape(folded(dotted(extension)))
     pattern = re.compile(re.escape(folded(stem)) + r"( \(\d+\))?" + tail)
-    found = [path for path in present if pattern.fullmatch(folded(path.name))]
-    return sorted(found, key=lambda path: (len(path.name), path.name))
+    found = [name for compared, name in names if pattern.fullmatch(compared)]
+    return [folder / name for name in sorted(found, key=lambda name: (len(name), name))]
 
 
 def holder(paths: Iterable[Path], wanted: Fingerprint) -> Path | None:

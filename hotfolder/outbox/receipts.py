@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded, safe_name
-from hotfolder.outbox.placing import place_bytes
+from hotfolder.outbox.placing import names_in, place_bytes
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import sha256_of, temporary_file, write_all
 
@@ -149,7 +149,7 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
 def receipts_for(folder: Path, stem: str) -> Iterator[Path]:
     if folder.is_dir():
         pattern = re.compile(re.escape(folded(safe_name(stem))) + r"( \(\d+\))?\.json")
-        yield from sorted(path for path in folder.iterdir() if pattern.fullmatch(folded(path.name)))
+        yield from sorted(folder / name for compared, name in names_in(folder) if pattern.fullmatch(compared))
 
 
 def read_receipt(path: Path) -> Receipt | None:
