@@ -36,6 +36,26 @@ async def test_results_that_vanish_before_they_are_used_are_fetched_again(
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
+async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
+    studio: Studio, shop: Shop
+) -> None:
+    """A picture can be whole and yet another one than what was paid for."""
+    spoilt = []
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.RESULT_DOWNLOADED and not spoilt:
+            spoilt.extend((studio.state / "results").glob("*.part"))
+            spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
+
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access(), passing=passing):
+        await studio.comes_to("done")
+    assert spoilt
+    (kept,) = (studio.state / "results").iterdir()
+    assert b"behind the end" not in kept.read_bytes()
+    assert shop.bought(MERGE) == 1
+
+
 async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
     stopped = asyncio.Event()
