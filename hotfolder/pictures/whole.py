@@ -66,10 +66,11 @@ def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
         position += 2 + _segment_bytes(content, position + 2)
         if marker == _START_OF_SCAN:
             break
-    beginning = bytearray(content[: position + scan_bytes] + b"\xff\xd9")
-    if int.from_bytes(beginning[height : height + 2], "big") > most_lines and height:
+    beginning = bytearray(content[: position + scan_bytes])
+    stated = beginning[height : height + 2]
+    if height and len(stated) == 2 and int.from_bytes(stated, "big") > most_lines:
         beginning[height : height + 2] = most_lines.to_bytes(2, "big")
-    return bytes(beginning)
+    return bytes(beginning) + b"\xff\xd9"
 
 
 def png_reaches_its_end(content: bytes) -> bool:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -85,5 +85,6 @@ def test_a_jpegs_beginning_is_a_low_jpeg(encode: Encode, options: dict[str, obje
 
 
 @given(st.binary(max_size=400))
+@example(b"\xc0\x00\x00")
 def test_no_bytes_break_what_takes_the_beginning(content: bytes) -> None:
     assert jpeg_beginning(b"\xff\xd8\xff" + content, 100, 64).endswith(b"\xff\xd9")
