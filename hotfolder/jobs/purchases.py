@@ -1,7 +1,8 @@
 """Forgetting what was bought so long ago that the same photos may count as new ones.
 
 Only what no set can need goes: the call has ended for good, the record of its set was let go of at an earlier
-time, no remembered set uses what it bought, and nothing of that lies in state/results/.
+time, no remembered set uses what it bought, nothing of that lies in state/results/, and no photos of the
+project lie in the inbox.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hotfolder.jobs.compaction import Passing, TidyStep, pass_by
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger, batches
+from hotfolder.jobs.records import in_inbox
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import (
     HOLDS_KEY,
@@ -33,7 +35,7 @@ from hotfolder.jobs.tables import (
     Result,
     stamp,
 )
-from hotfolder.jobs.tools import Places, recipe_of
+from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.names import safe_name
 
 logger = log.get("retention")
@@ -46,8 +48,15 @@ class Purchases:
     """What is due of the paid calls: of those whose record is gone already."""
 
     def __init__(
-        self, store: Store, ledger: Ledger, places: Places, desk: Desk, passing: Passing = pass_by
+        self,
+        store: Store,
+        ledger: Ledger,
+        places: Places,
+        desk: Desk,
+        confirm_inbox: ConfirmInbox,
+        passing: Passing = pass_by,
     ) -> None:
+        self._confirm_inbox = confirm_inbox
         self._store = store
         self._ledger = ledger
         self._places = places
@@ -66,10 +75,14 @@ class Purchases:
             await self._see_all_jobs(used)
         for project in projects:
             calls = await self._desk(calls_due, self._ledger, project, before)
+            path = self._places.done / safe_name(project)
+            # They may be those that were paid for, and whoever looked was told so.
+            if why := await in_inbox(self._places, self._confirm_inbox, project):
+                yield Due(Kind.PURCHASE, path, 0, why, len(calls))
+                continue
             there = await self._results_there(calls)
             free = [call for call in calls if call.id not in there]
             gone = await self._gone(project, free, used, dry_run=dry_run)
-            path = self._places.done / safe_name(project)
             reasons = {
                 "": len(gone),
                 "sets that are remembered use what was bought": len(free) - len(gone),

@@ -64,7 +64,7 @@ class Records:
             return
         for project in await self._desk(projects_over, self._store, now - keep.records):
             jobs = await self._desk(jobs_of, self._store, project)
-            why = await self._in_inbox(project)
+            why = await in_inbox(self._places, self._confirm_inbox, project)
             for job in jobs:
                 why = why or await self._needed(job, keep, let_go)
             if not why and not dry_run and not await self._desk(self._remove, jobs, now):
@@ -78,18 +78,6 @@ class Records:
         # The file learns it at the next start where this process ends just here.
         self._ledger.write_down_anew(uids_of(self._ledger, jobs))
         return True
-
-    async def _in_inbox(self, project: str) -> str:
-        """Why the project may not be over, by what lies in the inboxes: a photo that is held since its set is
-        paid for would be a picture of its own once nobody remembers that set."""
-        for inbox in self._places.inboxes.values():
-            try:
-                await patiently(inbox, self._confirm_inbox, inbox)
-                if await patiently(inbox, holds_photos, inbox / project):
-                    return "photos of it lie in the inbox"
-            except LocalTrouble as error:
-                return f"what lies in the inbox can't be told: {error.message}"
-        return ""
 
     async def _needed(self, job: Job, keep: Keep, let_go: Set[Path]) -> str:
         """What needs the record of a job that is over, "" where nothing does. The store's word counts, and
@@ -116,6 +104,19 @@ class Records:
         return frozenset(
             folder / file.name for file in files if file.role == FileRole.PHOTO and file.let_go_at is None
         )
+
+
+async def in_inbox(places: Places, confirm_inbox: ConfirmInbox, project: str) -> str:
+    """Why the project may not be over, by what lies in the inboxes; "" where nothing does. A photo that is
+    held since its set is paid for would be a picture of its own once nobody remembers that set."""
+    for inbox in places.inboxes.values():
+        try:
+            await patiently(inbox, confirm_inbox, inbox)
+            if await patiently(inbox, holds_photos, inbox / project):
+                return "photos of it lie in the inbox"
+        except LocalTrouble as error:
+            return f"what lies in the inbox can't be told: {error.message}"
+    return ""
 
 
 def holds_photos(folder: Path) -> bool:

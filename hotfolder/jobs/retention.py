@@ -96,10 +96,10 @@ class Retention:
     ) -> AsyncIterator[Due]:
         """What goes from the store, and at the end from the ledger's file. Purchases come first: those of a
         record that goes now are due the next time, and a dry run says what a run would do."""
-        books = self._store, self._ledger, self._places, self._desk
-        records = Records(*books, self._confirm_inbox, self._passing)
+        books = self._store, self._ledger, self._places, self._desk, self._confirm_inbox, self._passing
+        records = Records(*books)
         stale = False
-        async for due in Purchases(*books, self._passing).clean(keep, now, dry_run=dry_run):
+        async for due in Purchases(*books).clean(keep, now, dry_run=dry_run):
             stale |= not due.kept_because
             yield due
         async for due in records.clean(keep, now, let_go, dry_run=dry_run):

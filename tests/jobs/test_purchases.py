@@ -115,14 +115,18 @@ async def test_a_set_that_was_made_of_what_another_bought_keeps_that(studio: Stu
     assert shop.bought() == 2
 
 
-async def test_what_lies_in_the_state_folder_is_not_forgotten(studio: Studio, shop: Shop) -> None:
-    await done_set(studio, shop)
+async def test_what_is_in_the_state_folder_or_dropped_just_now_is_not_forgotten(
+    studio: Studio, shop: Shop
+) -> None:
+    files = await done_set(studio, shop)
     buy_others(studio)
     keep = Keep(None, None, None, MONTH, MONTH)
     await clean(studio, keep)
     assert purchases(await clean(studio, keep, now=NEXT_DAY)) == [
         (ELM, 1, "what was bought is in the state folder still")
     ]
+    studio.drop(ELM, "again", files)
+    assert purchases(await clean(studio, ALL, now=NEXT_DAY)) == [(ELM, 1, "photos of it lie in the inbox")]
     assert calls(studio)[ELM] == 1
 
 
