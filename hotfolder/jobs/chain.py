@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hotfolder.jobs.keys import merge_key, operation_key
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledger import Ledger, bought_with, holder
 from hotfolder.jobs.tables import Call, Result
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import Operation
@@ -64,15 +64,16 @@ def read_chain(
     wish = Wish(origin, photos, recipe, generation)
     links: list[Link] = []
     sources = wish.sources()
-    for path in wish.paths():
-        key = wish.key(path, sources)
-        call = None if key is None else ledger.known(key)
-        if call is None or call.id is None:
-            continue
-        results = tuple(ledger.results(call.id))
-        links.append(Link(path, call, results))
-        if results:
-            sources[path] = results[0].sha256
+    with ledger.database.connect() as connection:
+        for path in wish.paths():
+            key = wish.key(path, sources)
+            call = None if key is None else holder(connection, key)
+            if call is None or call.id is None:
+                continue
+            results = tuple(bought_with(connection, call.id))
+            links.append(Link(path, call, results))
+            if results:
+                sources[path] = results[0].sha256
     return links
 
 

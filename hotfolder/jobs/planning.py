@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlalchemy import Connection
 
+from hotfolder.jobs.rows import FILES, JOBS
+from hotfolder.jobs.statements import PHOTOS_OF_JOB
 from hotfolder.jobs.states import Event, State
-from hotfolder.jobs.store import Store, move
-from hotfolder.jobs.tables import FileRole, Job, JobFile, Moment, stamp
+from hotfolder.jobs.store import Store, move, tell
+from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.rules.recipes import Recipe
 
@@ -36,14 +38,13 @@ def plan_anew(store: Store, job_ids: Iterable[str], decide: Decide, at: datetime
     """
     changed: dict[str, Job] = {}
     for job_id in job_ids:
-        with store.session() as session, session.begin():
-            job = session.get_one(Job, job_id)
+        with store.database.begin() as connection:
+            job = JOBS.get_one(connection, job_id)
             if job.state != State.QUEUED:
                 continue
-            photos = select(JobFile.name).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
-            decision = decide(job, len(session.exec(photos).all()))
+            decision = decide(job, len(FILES.find(connection, PHOTOS_OF_JOB, job_id=job_id)))
             if decision is not None and differs(job, decision):
-                take(session, job, decision, at)
+                take(connection, job, decision, at)
                 changed[job_id] = job
                 store.changes += 1
     return changed
@@ -61,12 +62,11 @@ def of_same_photos(recipe: Recipe, before: Recipe) -> Recipe:
     return recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
 
 
-def take(session: Session, job: Job, decision: Decision, at: datetime) -> None:
-    job.recipe = of_same_photos(decision.recipe, recipe_of(job)).model_dump_json()
-    job.route = decision.route
-    job.reason, job.hint = decision.reason, decision.hint
+def take(connection: Connection, job: Job, decision: Decision, at: datetime) -> None:
+    recipe = of_same_photos(decision.recipe, recipe_of(job)).model_dump_json()
+    changes = {"recipe": recipe, "route": decision.route, "reason": decision.reason, "hint": decision.hint}
     if decision.reason:
-        return move(session, job, Event.REFUSE, at, decision.reason)
-    session.add(job)
+        return move(connection, job, Event.REFUSE, at, decision.reason, **changes)
+    JOBS.change(connection, job, **changes)
     by = f"the route {decision.route}" if decision.route else "the defaults"
-    session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=f"planned anew: {by}"))
+    tell(connection, job, at, f"planned anew: {by}")

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from sqlalchemy import Connection
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, UsageError
+from hotfolder.jobs.rows import BULLETINS, JOBS, PRIORITIES
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.tables import Bulletin, Call, Job, Moment, ProjectPriority, stamp
 
@@ -99,29 +101,33 @@ def prioritise_project(session: Session, inbox: str, project: str, level: Priori
     session.merge(ProjectPriority(inbox=inbox, project=project, level=level))
 
 
-def project_priority(session: Session, inbox: str, project: str) -> int:
-    row = session.get(ProjectPriority, (inbox, project))
+def project_priority(connection: Connection, inbox: str, project: str) -> int:
+    row = PRIORITIES.get(connection, inbox, project)
     return Priority.NORMAL if row is None else row.level
 
 
-def wishes(session: Session) -> Wishes:
+UNFINISHED = col(Job.state).in_(list(ACTIVE))
+CANCELLED = select(Job.id).where(UNFINISHED, Job.cancelled_by != "")
+NOT_NORMAL = select(Job.id, Job.priority).where(UNFINISHED, Job.priority != Priority.NORMAL)
+
+
+def wishes(connection: Connection) -> Wishes:
     """All that concern unfinished jobs."""
-    active = col(Job.state).in_(list(ACTIVE))
-    cancelled = session.exec(select(Job.id).where(active, Job.cancelled_by != "")).all()
-    levels = session.exec(select(Job.id, Job.priority).where(active, Job.priority != Priority.NORMAL)).all()
-    return Wishes(seen(session), tuple(cancelled), dict(levels))
+    cancelled = connection.execute(CANCELLED).scalars()
+    levels = {row[0]: row[1] for row in connection.execute(NOT_NORMAL)}
+    return Wishes(seen(connection), tuple(cancelled), levels)
 
 
-def seen(session: Session) -> object:
+def seen(connection: Connection) -> object:
     """Differs from an earlier one when somebody has wished something since."""
-    row = session.get(Bulletin, WISHES)
+    row = BULLETINS.get(connection, WISHES)
     return None if row is None else row.text
 
 
-def refuse_cancelled(session: Session, call: Call) -> None:
+def refuse_cancelled(connection: Connection, call: Call) -> None:
     """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
     nothing is bought once the wish is in the store."""
-    job = session.get(Job, call.job_id)
+    job = JOBS.get(connection, call.job_id)
     if job is not None and job.cancelled_by:
         raise cancellation(job)
 

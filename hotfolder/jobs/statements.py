@@ -1,0 +1,47 @@
+"""What the store and the ledger ask for, prepared once: see `rows`."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, bindparam, func, or_, select
+from sqlmodel import col
+
+from hotfolder.jobs.rows import CALLS, FILES, JOBS, MOMENTS, PICTURES, RESULTS
+from hotfolder.jobs.states import NEEDS_PERSON, State
+from hotfolder.jobs.tables import HOLDS_KEY, Call, FileRole, Job, JobFile, Moment, Picture, Result
+
+OLDEST_FIRST = (col(Job.created_at), col(Job.id))
+NEWEST_FIRST = col(Job.created_at).desc()
+
+WITH_IDS = JOBS.where(col(Job.id).in_(bindparam("ids", expanding=True)))
+IN_STATES = JOBS.where(col(Job.state).in_(bindparam("states", expanding=True)))
+IN_STATES_OLDEST = IN_STATES.order_by(*OLDEST_FIRST)
+IN_STATES_NEWEST = IN_STATES.order_by(NEWEST_FIRST, col(Job.id)).limit(bindparam("most"))
+STATES = select(col(Job.state), func.count()).group_by(col(Job.state))
+
+IN_PROJECT = and_(col(Job.inbox) == bindparam("inbox"), col(Job.project) == bindparam("project"))
+NOT_WITHDRAWN = col(Job.state) != State.WITHDRAWN
+NEWEST_OF_FOLDER = (
+    JOBS.where(IN_PROJECT, col(Job.folder) == bindparam("folder"), NOT_WITHDRAWN)
+    .order_by(NEWEST_FIRST)
+    .limit(1)
+)
+ROOMS_OF_PROJECT = select(col(Job.room)).where(IN_PROJECT, NOT_WITHDRAWN).distinct()
+OF_SCOPE = and_(col(Job.scope) == bindparam("scope"), col(Job.scope) != "")
+NEWEST_OF_SCOPE = JOBS.where(OF_SCOPE).order_by(NEWEST_FIRST).limit(1)
+NEEDING_PERSON = JOBS.where(col(Job.state).in_(list(NEEDS_PERSON)), or_(IN_PROJECT, OF_SCOPE))
+
+PROJECTS = select(col(Job.project)).distinct()
+FOLDERS_OF_PROJECTS = select(col(Job.filed_as)).where(
+    col(Job.project).in_(bindparam("projects", expanding=True)),
+    col(Job.state) != State.SUPERSEDED,  # one that was dropped again has left its folder
+)
+
+FILES_OF_JOB = FILES.where(col(JobFile.job_id) == bindparam("job_id")).order_by(col(JobFile.position))
+PHOTOS_OF_JOB = FILES_OF_JOB.where(col(JobFile.role) == FileRole.PHOTO)
+PICTURES_OF_JOB = PICTURES.where(col(Picture.job_id) == bindparam("job_id"))
+STORY_OF_JOB = MOMENTS.where(col(Moment.job_id) == bindparam("job_id")).order_by(col(Moment.id))
+CALLS_OF_JOB = CALLS.where(col(Call.job_id) == bindparam("job_id")).order_by(col(Call.id))
+
+ALL_CALLS = CALLS.where().order_by(col(Call.id))
+HOLDER = CALLS.where(col(Call.key) == bindparam("key"), HOLDS_KEY)
+RESULTS_OF_CALL = RESULTS.where(col(Result.call_id) == bindparam("call")).order_by(col(Result.position))
