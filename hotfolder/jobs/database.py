@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.tables import Job
@@ -47,6 +47,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
 }
 """What brings a store to each version, from the one before."""
 SCHEMA_VERSION = max(MIGRATIONS)
+BEGIN = "BEGIN IMMEDIATE"
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 CACHE_KIB = 512
@@ -159,7 +160,11 @@ def tune_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # Not by the connection itself, which would take several times as long as the statement does.
+        try:
+            connection.connection.driver_connection.execute(BEGIN)
+        except sqlite3.OperationalError as error:
+            raise OperationalError(BEGIN, None, error) from error
 
 
 def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:

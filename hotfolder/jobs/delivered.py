@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from sqlmodel import col, func, select
-
+from hotfolder.jobs.statements import ROOMS_AS_BEGUN
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Job, Moment
+from hotfolder.jobs.tables import Job
 
 
 def place_of_room(store: Store, job: Job) -> int:
     """Which of its project's rooms the job's is, from 1, in the order in which they first had a job. It never
     changes, and a room that is dropped again keeps it."""
-    with store.session() as session:
-        begun = (
-            select(Job.room)
-            .join(Moment, col(Moment.job_id) == col(Job.id))
-            .where(Job.project == job.project)
-            .group_by(col(Job.room))
-            .order_by(func.min(Moment.id))
-        )
-        return list(session.exec(begun).all()).index(job.room) + 1
+    with store.database.connect() as connection:
+        rooms = connection.execute(ROOMS_AS_BEGUN, {"project": job.project}).scalars().all()
+    return rooms.index(job.room) + 1

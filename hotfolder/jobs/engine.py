@@ -273,7 +273,7 @@ class Engine:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
         if job.cancelled_by and State(job.state) in ASKS_API and not await self._owes(job.id):
-            return await self._move(job, Event.REFUSE, cancellation(job))
+            return await self._move(job, Event.REFUSE, cancellation(job.cancelled_by))
         if job.origin != self.tools.origin and State(job.state) in ASKS_API:
             raise LocalTrouble(
                 f"this set was begun at {job.origin}, and what it bought there is not known here",

@@ -76,9 +76,11 @@ class Ledger:
             raise
         return number
 
-    def answer(self, number: int, answer: str, at: datetime) -> None:
+    def answer(self, number: int, answer: str, at: datetime) -> Call:
         """Record the raw 2xx answer, before anybody looks into it."""
-        self._write_down(self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at)))
+        answered = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at))
+        self._write_down(answered)
+        return answered
 
     def conclude(self, number: int, state: CallState, note: str) -> None:
         """Record how a call ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.tables import FileRole, JobFile
+from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.remembered import shot_as_text
 from hotfolder.rules.sets import FileIdentity, Photo
@@ -47,20 +48,23 @@ def scope_of(new: NewJob, origin: str) -> str:
     return scope_key(origin, hashes) if hashes else ""
 
 
-def job_file(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
-    return JobFile(
-        job_id=job_id,
-        name=file.name,
-        role=file.role,
-        position=position,
-        sha256=file.photo.sha256 if file.photo else "",
-        size_bytes=file.identity.size_bytes,
-        mtime_ns=file.identity.mtime_ns,
-        ctime_ns=file.identity.ctime_ns,
-        inode=file.identity.inode,
-        format=file.photo.format if file.photo else "",
-        exposure_value=file.photo.exposure_value if file.photo else None,
-        is_middle=file.name == middle,
-        develop=file.photo.develop if file.photo else "",
-        shot=shot_as_text(file.photo) if file.photo else "",
-    )
+def file_row(job_id: str, position: int, file: NewFile, middle: str) -> Mapping[str, object]:
+    """The columns of `JobFile`."""
+    photo = file.photo
+    return {
+        "job_id": job_id,
+        "name": file.name,
+        "role": file.role,
+        "position": position,
+        "sha256": photo.sha256 if photo else "",
+        "size_bytes": file.identity.size_bytes,
+        "mtime_ns": file.identity.mtime_ns,
+        "ctime_ns": file.identity.ctime_ns,
+        "inode": file.identity.inode,
+        "format": photo.format if photo else "",
+        "exposure_value": photo.exposure_value if photo else None,
+        "is_middle": file.name == middle,
+        "let_go_at": None,
+        "develop": photo.develop if photo else "",
+        "shot": shot_as_text(photo) if photo else "",
+    }

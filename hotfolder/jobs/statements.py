@@ -31,13 +31,29 @@ NEWEST_OF_SCOPE = JOBS.where(OF_SCOPE).order_by(NEWEST_FIRST).limit(1)
 NEEDING_PERSON = JOBS.where(col(Job.state).in_(list(NEEDS_PERSON)), or_(IN_PROJECT, OF_SCOPE))
 
 PROJECTS = select(col(Job.project)).distinct()
+ROOMS_EVERYWHERE = (  # not whole jobs: it is asked for every set, and a project may have thousands
+    select(col(Job.id), col(Job.inbox), col(Job.folder), col(Job.room), col(Job.state))
+    .where(col(Job.project) == bindparam("project"))
+    .order_by(col(Job.created_at))
+)
+ROOMS_AS_BEGUN = (
+    select(col(Job.room))
+    .join(Moment, col(Moment.job_id) == col(Job.id))
+    .where(col(Job.project) == bindparam("project"))
+    .group_by(col(Job.room))
+    .order_by(func.min(col(Moment.id)))
+)
 FOLDERS_OF_PROJECTS = select(col(Job.filed_as)).where(
     col(Job.project).in_(bindparam("projects", expanding=True)),
     col(Job.state) != State.SUPERSEDED,  # one that was dropped again has left its folder
 )
 
 FILES_OF_JOB = FILES.where(col(JobFile.job_id) == bindparam("job_id")).order_by(col(JobFile.position))
+PHOTOS_OF_JOBS = FILES.where(
+    col(JobFile.role) == FileRole.PHOTO, col(JobFile.job_id).in_(bindparam("jobs", expanding=True))
+)
 PHOTOS_OF_JOB = FILES_OF_JOB.where(col(JobFile.role) == FileRole.PHOTO)
+DELIVERED = select(col(Picture.job_id)).where(col(Picture.job_id).in_(bindparam("jobs", expanding=True)))
 PICTURES_OF_JOB = PICTURES.where(col(Picture.job_id) == bindparam("job_id"))
 STORY_OF_JOB = MOMENTS.where(col(Moment.job_id) == bindparam("job_id")).order_by(col(Moment.id))
 CALLS_OF_JOB = CALLS.where(col(Call.job_id) == bindparam("job_id")).order_by(col(Call.id))

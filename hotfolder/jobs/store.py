@@ -10,46 +10,13 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, delete, tuple_
 from sqlmodel import Session, col
 
+from hotfolder.jobs import statements
 from hotfolder.jobs.allowance import pause, pause_reason, resume
 from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.newjobs import NewJob, job_file, scope_of
-from hotfolder.jobs.rows import (
-    API_PROJECTS,
-    BULLETINS,
-    FILES,
-    GENERATIONS,
-    JOBS,
-    MOMENTS,
-    PICTURES,
-)
-from hotfolder.jobs.statements import (
-    FILES_OF_JOB,
-    FOLDERS_OF_PROJECTS,
-    IN_STATES_NEWEST,
-    IN_STATES_OLDEST,
-    NEEDING_PERSON,
-    NEWEST_OF_FOLDER,
-    NEWEST_OF_SCOPE,
-    OLDEST_FIRST,
-    PHOTOS_OF_JOB,
-    PICTURES_OF_JOB,
-    PROJECTS,
-    ROOMS_OF_PROJECT,
-    STATES,
-    STORY_OF_JOB,
-    WITH_IDS,
-)
+from hotfolder.jobs.newjobs import NewJob, file_row, scope_of
+from hotfolder.jobs.rows import API_PROJECTS, BULLETINS, FILES, GENERATIONS, JOBS, MOMENTS, PICTURES
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, State, advance
-from hotfolder.jobs.tables import (
-    ApiProject,
-    Bulletin,
-    Generation,
-    Job,
-    JobFile,
-    Moment,
-    Picture,
-    stamp,
-)
+from hotfolder.jobs.tables import ApiProject, Bulletin, Generation, Job, JobFile, Moment, Picture, stamp
 from hotfolder.jobs.wishes import project_priority
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
@@ -90,7 +57,7 @@ class Store:
         )
         self.changes += 1
         with self.database.begin() as connection:
-            returning = JOBS.find(connection, WITH_IDS, ids=list(supersedes)) if supersedes else []
+            returning = JOBS.find(connection, statements.WITH_IDS, ids=list(supersedes)) if supersedes else []
             again = new.again and not self._asked_before(connection, scope, new, returning)
             job.generation = self._generation(connection, scope, again=again)
             job.priority = project_priority(connection, new.inbox, new.project)
@@ -98,8 +65,8 @@ class Store:
                 if State(old.state) in NEEDS_PERSON:
                     move(connection, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")
             JOBS.add(connection, job)
-            files = (job_file(job.id, position, file, new.middle) for position, file in enumerate(new.files))
-            FILES.insert(connection, map(FILES.columns, files))
+            files = enumerate(new.files)
+            FILES.insert(connection, (file_row(job.id, number, file, new.middle) for number, file in files))
             tell(connection, job, at, " ".join(filter(None, (new.reason, *new.notes))))
         return job
 
@@ -110,7 +77,7 @@ class Store:
         try would be paid at every try."""
         if any(old.scope == scope and new.folder in (old.folder, old.filed_as) for old in returning):
             return True
-        before = JOBS.first(connection, NEWEST_OF_SCOPE, scope=scope)
+        before = JOBS.first(connection, statements.NEWEST_OF_SCOPE, scope=scope)
         return before is not None and before.state == State.WITHDRAWN
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
@@ -118,7 +85,7 @@ class Store:
         self.changes += 1
         with self.database.begin() as connection:
             job = JOBS.get_one(connection, job_id)
-            photos = FILES.find(connection, PHOTOS_OF_JOB, job_id=job_id)
+            photos = FILES.find(connection, statements.PHOTOS_OF_JOB, job_id=job_id)
             scope = scope_key(origin, [photo.sha256 for photo in photos])
             generation = self._generation(connection, scope, again=False)
             text = f"begun at {job.origin}, and anew at {origin}"
@@ -153,7 +120,7 @@ class Store:
     def files(self, job_id: str) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
         with self.database.connect() as connection:
-            return FILES.find(connection, FILES_OF_JOB, job_id=job_id)
+            return FILES.find(connection, statements.FILES_OF_JOB, job_id=job_id)
 
     def active(self) -> list[Job]:
         """Jobs with something left to do, oldest first."""
@@ -163,33 +130,37 @@ class Store:
         """Jobs in `states`, oldest first; with `newest`, only the newest so many."""
         with self.database.connect() as connection:
             if newest is None:
-                return JOBS.find(connection, IN_STATES_OLDEST, states=list(states))
-            return JOBS.find(connection, IN_STATES_NEWEST, states=list(states), most=newest)[::-1]
+                return JOBS.find(connection, statements.IN_STATES_OLDEST, states=list(states))
+            return JOBS.find(connection, statements.IN_STATES_NEWEST, states=list(states), most=newest)[::-1]
 
     def page(self, state: State, after: Job | None, most: int) -> list[Job]:
         """The first so many jobs in `state` that are younger than the job `after`; None begins with the
         oldest. For whoever goes through all there ever were: years of them take a lot of memory."""
         statement = JOBS.where(col(Job.state) == state)
         if after is not None:
-            statement = statement.where(tuple_(*OLDEST_FIRST) > tuple_(after.created_at, after.id))
+            statement = statement.where(tuple_(*statements.OLDEST_FIRST) > tuple_(after.created_at, after.id))
         with self.database.connect() as connection:
-            return JOBS.find(connection, statement.order_by(*OLDEST_FIRST).limit(most))
+            return JOBS.find(connection, statement.order_by(*statements.OLDEST_FIRST).limit(most))
 
     def needing_person(self, new: NewJob, origin: str) -> list[Job]:
         """Failed and halted jobs of the same project, or of the same photos in another one."""
         scope = scope_of(new, origin)
         with self.database.connect() as connection:
-            return JOBS.find(connection, NEEDING_PERSON, inbox=new.inbox, project=new.project, scope=scope)
+            return JOBS.find(
+                connection, statements.NEEDING_PERSON, inbox=new.inbox, project=new.project, scope=scope
+            )
 
     def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
         """The newest job whose photos lay in this folder, one that was withdrawn aside."""
         with self.database.connect() as connection:
-            return JOBS.first(connection, NEWEST_OF_FOLDER, inbox=inbox, project=project, folder=folder)
+            return JOBS.first(
+                connection, statements.NEWEST_OF_FOLDER, inbox=inbox, project=project, folder=folder
+            )
 
     def rooms(self, inbox: str, project: str) -> set[str]:
         """The rooms of a project that have or had a job, one that was withdrawn aside."""
         with self.database.connect() as connection:
-            rows = connection.execute(ROOMS_OF_PROJECT, {"inbox": inbox, "project": project})
+            rows = connection.execute(statements.ROOMS_OF_PROJECT, {"inbox": inbox, "project": project})
             return set(rows.scalars())
 
     def identity(self, at: datetime) -> str:
@@ -204,7 +175,7 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with self.database.connect() as connection:
-            rows = connection.execute(STATES)
+            rows = connection.execute(statements.STATES)
             return {row[0]: row[1] for row in rows}
 
     def advance(
@@ -263,9 +234,9 @@ class Store:
         """Names under originals/ and failed/ that jobs of these projects hold or are about to hold, whatever
         inbox they came from."""
         with self.database.connect() as connection:
-            known = connection.execute(PROJECTS).scalars()
+            known = connection.execute(statements.PROJECTS).scalars()
             projects = [project for project in known if same_project(project)]
-            names = connection.execute(FOLDERS_OF_PROJECTS, {"projects": projects}).scalars()
+            names = connection.execute(statements.FOLDERS_OF_PROJECTS, {"projects": projects}).scalars()
             return {name for name in names if name}
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
@@ -280,11 +251,11 @@ class Store:
 
     def pictures(self, job_id: str) -> list[Picture]:
         with self.database.connect() as connection:
-            return PICTURES.find(connection, PICTURES_OF_JOB, job_id=job_id)
+            return PICTURES.find(connection, statements.PICTURES_OF_JOB, job_id=job_id)
 
     def story(self, job_id: str) -> list[Moment]:
         with self.database.connect() as connection:
-            return MOMENTS.find(connection, STORY_OF_JOB, job_id=job_id)
+            return MOMENTS.find(connection, statements.STORY_OF_JOB, job_id=job_id)
 
     def post(self, name: str, content: object, at: datetime) -> None:
         """Put up a bulletin for other processes, in place of the one of that name."""

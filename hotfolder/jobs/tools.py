@@ -24,7 +24,7 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.polling import Polling
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import HOLDING, FileRole, Job, JobFile
+from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile
 from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
@@ -150,7 +150,7 @@ class Tools:
     counts: Counts = field(default_factory=Uncounted)
     claims: Claims = field(default_factory=Claims)
     locks: KeyLocks = field(default_factory=KeyLocks)
-    paying: set[asyncio.Task[None]] = field(default_factory=set)
+    paying: set[asyncio.Task[Call]] = field(default_factory=set)
     downloading: dict[str, Asking] = field(default_factory=dict)
     """Pictures on their way, and those that fail to come; by their name in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, UsageError
-from hotfolder.jobs.rows import BULLETINS, JOBS, PRIORITIES
+from hotfolder.jobs.rows import BULLETINS, PRIORITIES
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.tables import Bulletin, Call, Job, Moment, ProjectPriority, stamp
 
@@ -107,6 +107,7 @@ def project_priority(connection: Connection, inbox: str, project: str) -> int:
 
 
 UNFINISHED = col(Job.state).in_(list(ACTIVE))
+CANCELLED_BY = select(col(Job.cancelled_by)).where(col(Job.id) == bindparam("job_id"))
 CANCELLED = select(Job.id).where(UNFINISHED, Job.cancelled_by != "")
 NOT_NORMAL = select(Job.id, Job.priority).where(UNFINISHED, Job.priority != Priority.NORMAL)
 
@@ -127,13 +128,13 @@ def seen(connection: Connection) -> object:
 def refuse_cancelled(connection: Connection, call: Call) -> None:
     """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
     nothing is bought once the wish is in the store."""
-    job = JOBS.get(connection, call.job_id)
-    if job is not None and job.cancelled_by:
-        raise cancellation(job)
+    by = connection.execute(CANCELLED_BY, {"job_id": call.job_id}).scalar_one_or_none()
+    if by:
+        raise cancellation(by)
 
 
-def cancellation(job: Job) -> Cancelled:
-    return Cancelled(f"cancelled by {job.cancelled_by}", hint=HINT)
+def cancellation(by: str) -> Cancelled:
+    return Cancelled(f"cancelled by {by}", hint=HINT)
 
 
 def note(session: Session, job: Job, at: datetime, text: str) -> None:

@@ -14,7 +14,6 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.delivered import place_of_room
-from hotfolder.jobs.steps.bought import purchases
 from hotfolder.jobs.steps.carrying import Origin, carried, origin_of
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.steps.receipting import receipt_of
@@ -55,9 +54,9 @@ class Copy:
     height: int
 
 
-async def deliver(tools: Tools, job: Job) -> list[Picture]:
-    """Place what was bought so far into done/. Repeating it finds the same files there and places none."""
-    chain = await purchases(tools, job)
+async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> list[Picture]:
+    """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
+    places none."""
     photos = await tools.photos(job)
     seq = await tools.desk(place_of_room, tools.store, job)
     wanted = list(deliveries(job, chain, seq))

@@ -102,19 +102,19 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
     """The pictures of one operation: remembered, or bought now."""
     call = await tools.desk(tools.ledger.known, key)
     if call is None:
-        await buy(tools, job, operation, key, source)
-        call = await tools.desk(tools.ledger.known, key)
-    assert call is not None and call.id is not None
-    results = await tools.desk(tools.ledger.results, call.id)
-    if call.state == CallState.SUCCEEDED and await all_here(tools, results):
-        return results
+        call = await buy(tools, job, operation, key, source)
+    assert call.id is not None
+    if call.state == CallState.SUCCEEDED:
+        results = await tools.desk(tools.ledger.results, call.id)
+        if await all_here(tools, results):
+            return results
     if call.answer is None or call.state == CallState.UNKNOWN:
         await give_up(tools, call, call.note or "hotfolder was stopped before the answer arrived")
     return await bring_home(tools, call)
 
 
-async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> None:
-    """Send the picture (free) and ask for the operation (paid)."""
+async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> Call:
+    """Send the picture (free) and ask for the operation (paid); the call that holds the key then."""
     intent = Call(
         key=key,
         job_id=job.id,
@@ -132,7 +132,7 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     async with tools.slots.operations.turn(photo_rank(job)):
         intent.image_id = image.id
         try:
-            await pay(
+            return await pay(
                 tools,
                 intent,
                 lambda: operate(tools, image.id, operation),
@@ -140,6 +140,9 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
             )
         except OutcomeUnknown as error:
             logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
+    call = await tools.desk(tools.ledger.known, key)
+    assert call is not None
+    return call
 
 
 async def operate(tools: Tools, image_id: str, operation: Operation) -> Answer:

@@ -36,7 +36,7 @@ async def file_originals(tools: Tools, job: Job) -> Job:
     if any(file.let_go_at is None for file in files):
         root = await archive(tools) if rule is Originals.ARCHIVE else tools.places.done
         of_project = archived_folder if rule is Originals.ARCHIVE else originals_folder
-        moved_to = await move_files(tools, job, of_project(root, safe_name(job.project), ""))
+        moved_to = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
         folder = str(moved_to.relative_to(root))
     await tell_in_receipt(tools, job, files, folder, doubt)
     pictures = await tools.desk(tools.store.pictures, job.id)

@@ -67,22 +67,22 @@ async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Ca
         photos=" ".join(photo.sha256 for photo in photos),
     )
     try:
-        await pay(
+        call = await pay(
             tools,
             intent,
             lambda: tools.client.enhance(project_id, group_id),
             last_look=lambda: tools.look_again(job),
         )
-        call = await tools.desk(tools.ledger.known, key)
-        assert call is not None and call.answer is not None
+        assert call.answer is not None
         parse_acceptance(Answer.from_json(call.answer))
     except TooManyRequests:
         tools.slots.merges.refused()
         raise
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
-        call = await tools.desk(tools.ledger.known, key)
-        assert call is not None
+        known = await tools.desk(tools.ledger.known, key)
+        assert known is not None
+        return known
     return call
 
 

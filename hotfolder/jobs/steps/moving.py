@@ -33,8 +33,9 @@ async def reserve(tools: Tools, job: Job, parent: Path) -> Job:
         return await tools.desk(tools.store.change, job.id, filed_as=name)
 
 
-async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
-    """Move every file that the job still has into a folder of its own below `parent`; returns the folder.
+async def move_files(tools: Tools, job: Job, files: Sequence[JobFile], parent: Path) -> Path:
+    """Move each of the job's `files` that was not let go of into a folder of its own below `parent`; returns
+    the folder.
 
     The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
     file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
@@ -44,10 +45,10 @@ async def move_files(tools: Tools, job: Job, parent: Path) -> Path:
         tools.passing(Checkpoint.FOLDER_RESERVED)
     assert job.filed_as is not None
     target = parent / job.filed_as
-    files = [file for file in await tools.desk(tools.store.files, job.id) if file.let_go_at is None]
+    here = [file for file in files if file.let_go_at is None]
     enough = Event()
     try:
-        await asyncio.to_thread(move_each, tools, job, files, target, enough)
+        await asyncio.to_thread(move_each, tools, job, here, target, enough)
     finally:
         enough.set()
     return target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, ParamSpec
+from typing import NoReturn, ParamSpec, TypeVar
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
@@ -18,6 +18,7 @@ from hotfolder.stager.answers import Answer
 logger = log.get("paying")
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged when the photos aren't any more what is about to be paid for."""
@@ -32,8 +33,8 @@ NAMES = {
 
 async def pay(
     tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
-) -> None:
-    """Make one paid call. On return its answer is recorded, and the ledger holds its key.
+) -> Call:
+    """Make one paid call. What is returned has its answer, which is recorded, and the ledger holds its key.
 
     `last_look` comes once the world is fine, however long that took. Raises what it raises, and what the
     request raised, after the ledger knows of it: BadWorld and RequestRefused free the key, OutcomeUnknown
@@ -47,10 +48,10 @@ async def pay(
         task.add_done_callback(tools.paying.discard)
         # How it ended is on record by then; whoever waited may have been stopped meanwhile.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
 
 
-async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> None:
+async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Awaitable[Answer]]) -> Call:
     number = await tools.desk(tools.ledger.begin, call, tools.clock.now(), tools.budgets)
     tools.passing(Checkpoint.INTENT_RECORDED)
     tools.counts.paid(call.operation, call.project)
@@ -73,20 +74,21 @@ async def _record_call_record(tools: Tools, call: Call, request: Callable[[], Aw
         await record(tools, tools.ledger.conclude, number, CallState.UNKNOWN, error.why)
         raise
     tools.passing(Checkpoint.ANSWER_RECEIVED)
-    await record(tools, tools.ledger.answer, number, answer.as_json(), tools.clock.now())
+    answered = await record(tools, tools.ledger.answer, number, answer.as_json(), tools.clock.now())
     tools.passing(Checkpoint.ANSWER_RECORDED)
     logger.info("paid_call_answered", operation=call.operation, call=number)
+    return answered
 
 
-async def record(tools: Tools, write: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+async def record(tools: Tools, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
     for failures in itertools.count(1):
         try:
-            await tools.desk(write, *args, **kwargs)
-            return
+            return await tools.desk(write, *args, **kwargs)
         except LocalTrouble as error:
             logger.error("outcome_not_recorded_yet", reason=error.message, hint=error.hint)
             await tools.clock.sleep(backoff_seconds(min(failures, 5)))
+    raise AssertionError("count() never ends")
 
 
 async def give_up(tools: Tools, call: Call, why: str) -> NoReturn:

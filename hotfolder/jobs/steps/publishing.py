@@ -11,7 +11,8 @@ from hotfolder.jobs.tools import Tools, recipe_of
 
 async def publish(tools: Tools, job: Job) -> Job:
     """Deliver everything that was bought, with its receipt."""
-    if len(await purchases(tools, job)) < recipe_of(job).paid_calls():
+    chain = await purchases(tools, job)
+    if len(chain) < recipe_of(job).paid_calls():
         return await back_to_missing(tools, job)
-    await deliver(tools, job)
+    await deliver(tools, job, chain)
     return await tools.desk(tools.store.advance, job.id, Event.FILE, tools.clock.now())

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event, State
-from hotfolder.jobs.steps.bought import job_chain
+from hotfolder.jobs.steps.bought import job_chain, purchases
 from hotfolder.jobs.steps.delivering import deliver
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.paying import NAMES
@@ -19,11 +19,13 @@ from hotfolder.outbox.reasons import reason_text, write_reason
 
 async def set_aside(tools: Tools, job: Job) -> Job:
     """Publish what was bought, move the originals to failed/, and say there what happened."""
-    pictures = await deliver(tools, job) if await tools.photos(job) else []
-    target = await move_files(tools, job, tools.places.failed / safe_name(job.project))
+    photos = await tools.photos(job)
+    pictures = await deliver(tools, job, await purchases(tools, job)) if photos else []
+    all_files = await tools.files(job)
+    target = await move_files(tools, job, all_files, tools.places.failed / safe_name(job.project))
     links = await job_chain(tools, job)
     charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
-    names = [file.name for file in await tools.files(job)]
+    names = [file.name for file in all_files]
     files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     text = reason_text(
