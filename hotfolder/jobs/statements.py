@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import and_, bindparam, func, or_, select
 from sqlmodel import col
 
-from hotfolder.jobs.rows import CALLS, FILES, JOBS, MOMENTS, PICTURES, RESULTS
+from hotfolder.jobs.rows import BULLETINS, CALLS, FILES, JOBS, MOMENTS, PICTURES, RESULTS
 from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.jobs.tables import HOLDS_KEY, Call, FileRole, Job, JobFile, Moment, Picture, Result
+from hotfolder.jobs.tables import HOLDS_KEY, Bulletin, Call, FileRole, Job, JobFile, Moment, Picture, Result
 
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 NEWEST_FIRST = col(Job.created_at).desc()
@@ -57,6 +57,7 @@ DELIVERED = select(col(Picture.job_id)).where(col(Picture.job_id).in_(bindparam(
 PICTURES_OF_JOB = PICTURES.where(col(Picture.job_id) == bindparam("job_id"))
 STORY_OF_JOB = MOMENTS.where(col(Moment.job_id) == bindparam("job_id")).order_by(col(Moment.id))
 CALLS_OF_JOB = CALLS.where(col(Call.job_id) == bindparam("job_id")).order_by(col(Call.id))
+BULLETINS_NAMED = BULLETINS.where(col(Bulletin.name).in_(bindparam("names", expanding=True)))
 
 ALL_CALLS = CALLS.where().order_by(col(Call.id))
 HOLDER = CALLS.where(col(Call.key) == bindparam("key"), HOLDS_KEY)

@@ -280,9 +280,13 @@ class Store:
 
     def bulletin(self, name: str) -> object:
         """The bulletin of that name, None when there is none."""
+        return self.bulletins(name).get(name)
+
+    def bulletins(self, *names: str) -> dict[str, object]:
+        """Those of these names that there are."""
         with self.database.connect() as connection:
-            row = BULLETINS.get(connection, name)
-            return json.loads(row.text) if row else None
+            found = BULLETINS.find(connection, statements.BULLETINS_NAMED, names=names)
+        return {bulletin.name: json.loads(bulletin.text) for bulletin in found}
 
 
 def move(connection: Connection, job: Job, event: Event, at: datetime, text: str, **changes: object) -> None:

@@ -125,14 +125,12 @@ class Overview:
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none and its words are stale."""
-    daemon = as_mapping(store.bulletin("daemon"))
-    inboxes = as_mapping(store.bulletin("inboxes")) if pid is not None else {}
-    trouble = as_mapping(daemon.get("trouble")) if pid is not None else {}
-    missing = as_mapping(store.bulletin(FOLDERS)) if pid is not None else {}
-    settings = as_mapping(store.bulletin(SETTINGS)) if pid is not None else {}
+    told = store.bulletins("daemon", "inboxes", FOLDERS, SETTINGS) if pid is not None else {}
+    daemon, inboxes = as_mapping(told.get("daemon")), as_mapping(told.get("inboxes"))
+    missing, settings = as_mapping(told.get(FOLDERS)), as_mapping(told.get(SETTINGS))
+    trouble, waits = as_mapping(daemon.get("trouble")), as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
     lines = [*arriving(inboxes)]
-    waits = as_mapping(daemon.get("waits")) if pid is not None else {}
     lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in store.in_states(ACTIVE))
     lines += (line_of(job, "") for job in store.in_states(ENDED, newest=most_finished))
     counts = store.counts()
@@ -150,7 +148,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         pid=pid,
         paused=store.paused() or "",
         settings_error=str(settings.get("error", "")),
-        schedule=str(daemon.get("schedule") or "") if pid is not None else "",
+        schedule=str(daemon.get("schedule") or ""),
         missing={name: str(why) for name, why in missing.items()},
         restart=tuple(str(name) for name in settings.get("restart", ())),
     )
