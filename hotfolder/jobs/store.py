@@ -96,12 +96,11 @@ class Store:
     @staticmethod
     def _generation(connection: Connection, scope: str, *, again: bool) -> int:
         """The generation to buy in; `again` raises it, in the transaction that creates the job."""
-        row = GENERATIONS.get(connection, scope)
-        number = row.number if row else 0
+        row = GENERATIONS.get(connection, scope) or Generation(scope=scope, number=0)
         if again and scope:
-            number += 1
-            GENERATIONS.put(connection, Generation(scope=scope, number=number))
-        return number
+            row.number += 1
+            GENERATIONS.put(connection, row)
+        return row.number
 
     def generation(self, scope: str) -> int:
         """The generation that these photos are bought in now."""
