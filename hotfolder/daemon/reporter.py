@@ -32,6 +32,8 @@ logger = log.get("reporter")
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 1.0, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
+CALM_SECONDS, CALM_PAUSE_SECONDS = 60.0, 3.0
+"""After so long without news, so long between two looks."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
@@ -43,7 +45,7 @@ RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
 class Reporter:
-    """Looks every second whether anything has changed, and says so."""
+    """Looks every second or so whether anything has changed, and says so."""
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class Reporter:
         self._writes = Writes(tools.places.state / FILE_NAME)
         self._paused: str | None = None
         self._asked_at = float("-inf")
+        self._news_at = float("-inf")
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -85,8 +88,9 @@ class Reporter:
             except LocalTrouble as error:
                 trouble.met(error.message)
             self._beat()  # a store that answers with an error answers
-            took = self.clock.monotonic() - began
-            await self.clock.sleep(min(max(PAUSE_SECONDS, SHARE * took), LONGEST_PAUSE_SECONDS))
+            now = self.clock.monotonic()
+            pause = PAUSE_SECONDS if now - self._news_at < CALM_SECONDS else CALM_PAUSE_SECONDS
+            await self.clock.sleep(min(max(pause, SHARE * (now - began)), LONGEST_PAUSE_SECONDS))
 
     async def report(self) -> None:
         """Say what has changed since the last time, if anything has."""
@@ -112,6 +116,7 @@ class Reporter:
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
             return
+        self._news_at = self.clock.monotonic()
         self._changes = tools.store.changes
         seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
         await self.telling.see(seen, tools.desk)

@@ -8,7 +8,8 @@ from threading import Lock
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.rules.sets import FileIdentity
 
-MOST = 4096
+MOST = 256
+"""A result is looked at a few times while its set is worked on, and hardly ever later."""
 
 
 class KeptResults:

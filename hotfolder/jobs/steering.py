@@ -13,15 +13,18 @@ from hotfolder.jobs.writes import Writes
 logger = log.get("steering")
 
 PAUSE_SECONDS = 1.0
+CALM_SECONDS, CALM_PAUSE_SECONDS = 60.0, 3.0
+"""After so long without a write to the store there is hardly anything that a wish could be about."""
 
 
 class Steering:
-    """Looks every second whether somebody has wished something."""
+    """Looks every second or so whether somebody has wished something."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writes = Writes(engine.tools.places.state / FILE_NAME)
         self._done: Wishes | None = None
+        self._written_at = engine.tools.clock.monotonic()
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -33,13 +36,15 @@ class Steering:
                 trouble.over()
             except LocalTrouble as error:
                 trouble.met(error.message)
-            await tools.clock.sleep(PAUSE_SECONDS)
+            calm = tools.clock.monotonic() - self._written_at >= CALM_SECONDS
+            await tools.clock.sleep(CALM_PAUSE_SECONDS if calm else PAUSE_SECONDS)
 
     async def look(self) -> None:
         """Do what is wished, as far as it can be done at once; the rest is tried at the next look."""
         tools = self.engine.tools
         if not self._writes.since_last_time() and self._done is not None:
             return
+        self._written_at = tools.clock.monotonic()
         found = await tools.desk(read, tools.store, self._done)
         if found is None:
             return
