@@ -30,6 +30,7 @@ from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
@@ -159,11 +160,11 @@ class Tools:
     """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
     kept: KeptResults = field(default_factory=KeptResults)
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)
-    """Of the jobs under way, until their originals are filed: only then does what the store says change."""
+    """Of the jobs under way; what the store says of them changes only when originals are deleted."""
 
     async def files(self, job: Job) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
-        if job.state == State.FILING:
+        if job.state == State.FILING and recipe_of(job).delivery.originals is Originals.DELETE:
             return await self.desk(self.store.files, job.id)
         if job.id not in self.known_files:
             self.known_files[job.id] = await self.desk(self.store.files, job.id)

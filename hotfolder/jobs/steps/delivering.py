@@ -58,7 +58,8 @@ async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> list[Picture
     """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
     places none."""
     photos = await tools.photos(job)
-    seq = await tools.desk(place_of_room, tools.store, job)
+    numbered = "{seq}" in recipe_of(job).delivery.name
+    seq = await tools.desk(place_of_room, tools.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     if wanted:
         origin = await origin_of(tools, job, photos)
@@ -155,7 +156,7 @@ def words(job: Job) -> list[str]:
 
 def deliveries(job: Job, chain: Sequence[Link], seq: int) -> Iterator[Delivery]:
     """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
-    bought for is on the way only. `seq` is the room's place in its project."""
+    bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
     names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
     if chain and not chain[0].path:
         yield Delivery(chain[0].results[0], stem_of(job, Variant(name="", operations=()), seq), ())

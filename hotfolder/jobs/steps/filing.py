@@ -31,7 +31,7 @@ async def file_originals(tools: Tools, job: Job) -> Job:
     """Keep, archive or delete the set's originals. The room's folder stays in the inbox."""
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(tools, job) if rule is Originals.DELETE else ""
-    files = await tools.desk(tools.store.files, job.id)
+    files = await tools.files(job)
     folder = ""
     if any(file.let_go_at is None for file in files):
         root = await archive(tools) if rule is Originals.ARCHIVE else tools.places.done
@@ -39,7 +39,9 @@ async def file_originals(tools: Tools, job: Job) -> Job:
         moved_to = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
         folder = str(moved_to.relative_to(root))
     await tell_in_receipt(tools, job, files, folder, doubt)
-    pictures = await tools.desk(tools.store.pictures, job.id)
+    # What there is to be said of pictures is which renditions they lack.
+    renditions = recipe_of(job).delivery.renditions
+    pictures = await tools.desk(tools.store.pictures, job.id) if renditions else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *([doubt] if doubt else [])])
     job = await tools.desk(
         tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint=""
