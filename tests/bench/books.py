@@ -91,8 +91,8 @@ INSERTS = (
     " '', '', '', '{}', 'o', 0, 's' || n, '', '', '', 1,"
     " strftime('%Y-%m-%dT%H:%M:%S', 1700000000 + n, 'unixepoch'), 'x', 'x' FROM numbers",
     "INSERT INTO jobfile (job_id, name, role, position, sha256, size_bytes, mtime_ns, ctime_ns, inode,"
-    " format, is_middle, develop, shot) SELECT printf('j%07d', n), 'IMG_' || k, 'photo', k, 'abc', 4000000, 1,"
-    " 1, n, 'JPEG', 0, '', '' FROM numbers, (SELECT n AS k FROM numbers LIMIT 5)",
+    " format, is_middle, develop, shot) SELECT printf('j%07d', n), 'IMG_' || k, 'photo', k, 'abc', 4000000,"
+    " 1, 1, n, 'JPEG', 0, '', '' FROM numbers, (SELECT n AS k FROM numbers LIMIT 5)",
     "INSERT INTO moment (job_id, at, state, text) SELECT printf('j%07d', n), 'x', 'done', ''"
     " FROM numbers, (SELECT n AS k FROM numbers LIMIT 7)",
 )
