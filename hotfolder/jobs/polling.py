@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import defaultdict, deque
-from collections.abc import Hashable
+from collections.abc import Coroutine, Hashable
 
 from hotfolder.clock import Clock
 
@@ -15,15 +16,18 @@ LOOKS_PER_SECOND = 40
 SOON = 0.97
 """Of the time that earlier merges took: the first look that counts is rather a little early than late."""
 LATEST = 16
+SAME_SECONDS = 0.05
+"""Moments so close together are the same."""
 
 
-def next_look(elapsed_seconds: float, expected_seconds: float | None) -> float:
+def next_look(elapsed_seconds: float, expected_seconds: float | None, *, foremost: bool = True) -> float:
     """Seconds until a merge that has run for `elapsed_seconds` is looked at again. `expected_seconds` is what
-    the quickest of earlier ones took, None while none is known."""
+    the quickest of earlier ones took, None while none is known: then the foremost of those that run teaches
+    the others, and is looked at most often."""
     latest = max(PATIENCE_SECONDS, PATIENCE * elapsed_seconds)
     if expected_seconds is None:
         soon = 0.2 + 0.03 * elapsed_seconds
-        return soon if soon < PATIENCE_SECONDS else latest
+        return soon if foremost and soon < PATIENCE_SECONDS else latest
     likely = SOON * expected_seconds
     if elapsed_seconds < likely:
         ahead = likely - elapsed_seconds
@@ -57,13 +61,41 @@ class Polling:
         self._clock = clock
         self._timetable = Timetable()
         self._took: dict[Hashable, deque[float]] = defaultdict(lambda: deque(maxlen=LATEST))
+        self._foremost: dict[Hashable, float] = {}
+        self._learned: dict[Hashable, asyncio.Event] = {}
 
     def learn(self, kind: Hashable, seconds: float) -> None:
         """A merge of that kind was done after `seconds`."""
         self._took[kind].append(seconds)
+        self._foremost.pop(kind, None)
+        if kind in self._learned:
+            self._learned.pop(kind).set()
 
-    async def pause(self, kind: Hashable, elapsed_seconds: float, most_seconds: float) -> None:
-        """Until a merge is looked at again that has run for so long; not much longer than `most_seconds`."""
-        wanted = min(next_look(elapsed_seconds, min(self._took[kind], default=None)), most_seconds)
+    async def pause(self, kind: Hashable | None, elapsed_seconds: float, most_seconds: float) -> None:
+        """Until a merge is looked at again that has run for so long; not much longer than `most_seconds`.
+        `kind` is None where it isn't known how long it has run."""
         now = self._clock.monotonic()
-        await self._clock.sleep(self._timetable.book(now + wanted, now) - now)
+        began, until = now - elapsed_seconds, now + most_seconds
+        while True:
+            expected = min(self._took[kind], default=None) if kind is not None else None
+            # Where a merge that began later is done before the foremost, that is noticed a little late, once.
+            foremost = kind is None or began <= self._foremost.setdefault(kind, began) + SAME_SECONDS
+            wanted = min(next_look(now - began, expected, foremost=foremost), max(until - now, 0.0))
+            pause = self._clock.sleep(self._timetable.book(now + wanted, now) - now)
+            if foremost or expected is not None or kind is None:
+                await pause
+                return
+            if not await happens(self._learned.setdefault(kind, asyncio.Event()), pause):
+                return
+            now = self._clock.monotonic()
+
+
+async def happens(event: asyncio.Event, before: Coroutine[None, None, None]) -> bool:
+    """Whether it happens before the other has ended."""
+    waiting, sleeping = asyncio.create_task(event.wait()), asyncio.ensure_future(before)
+    try:
+        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+        return event.is_set()
+    finally:
+        waiting.cancel()
+        sleeping.cancel()

@@ -110,7 +110,8 @@ class StorageClient:
             raise problem
 
     async def download(self, url: SignedUrl, target: Path, *, most_bytes: int) -> Download:
-        """Fetch a result into `target`, which must not exist yet; synced to disk when this returns.
+        """Fetch a result into `target`, which must not exist yet. Its bytes are on the disk when this
+        returns; its name is the caller's to sync, who mostly gives it another one.
 
         Raises UrlRefused (another host, a redirect, more than `most_bytes`), ResultGone (4xx, or no whole
         plain file: ask for a fresh URL), Unreachable, TooManyRequests, LocalTrouble. Whatever is raised, no
@@ -223,7 +224,7 @@ async def save(response: httpx.Response, target: Path) -> Download:
                 pieces = []
         if size_bytes != declared_bytes:
             raise Lost("fewer bytes came than were announced", sent=True)
-        await asyncio.to_thread(finish, file, pieces, digest, target)
+        await asyncio.to_thread(finish, file, pieces, digest)
     except BaseException:
         with suppress(OSError):
             file.close()
@@ -251,21 +252,12 @@ def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash) -> Non
         digest.update(piece)
 
 
-def finish(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, target: Path) -> None:
+def finish(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash) -> None:
     """Write the last of it, and return once it is on the disk."""
     write(file, pieces, digest)
-    sync(file, target)
-
-
-def sync(file: BinaryIO, target: Path) -> None:
     try:
         file.flush()
         os.fsync(file.fileno())
         file.close()
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
     except OSError as problem:
         raise LocalTrouble(f"a result can't be written to disk: {problem.strerror}") from None

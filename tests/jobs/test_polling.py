@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from hotfolder.jobs.polling import Polling, Timetable, next_look
+from hotfolder.jobs.polling import LOOKS_PER_SECOND, Polling, Timetable, next_look
 from tests.support.clocks import JumpingClock
 
 
@@ -72,3 +74,50 @@ async def test_what_one_merge_took_says_when_the_next_one_is_looked_at() -> None
         await polling.pause(kind, 0.0, 100.0)
         paused.append(clock.monotonic() - began)
     assert paused[0] >= 0.9 and paused[1] < paused[0]
+
+
+async def test_the_foremost_of_the_first_merges_teaches_the_others() -> None:
+    """Twelve merges, a quarter of a second apart, before anything is known: one of them is looked at often,
+    and once it is done the others are looked at when they are likely done, not as seldom as before."""
+    clock = JumpingClock(speed=4)
+    polling = Polling(clock)
+    looks: dict[int, int] = {}
+    late: dict[int, float] = {}
+    took = 4.0
+    start = clock.monotonic() + 0.5
+
+    async def merge(number: int) -> None:
+        began = start + 0.25 * number
+        await clock.sleep(began - clock.monotonic())
+        elapsed, looks[number] = 0.0, 0
+        while elapsed < took:
+            await polling.pause(5, elapsed, 100.0)
+            elapsed = clock.monotonic() - began
+            looks[number] += 1
+        polling.learn(5, elapsed)
+        late[number] = elapsed - took
+
+    await asyncio.gather(*(merge(number) for number in range(12)))
+    assert looks[0] > 10
+    assert max(looks[number] for number in range(1, 12)) <= 8
+    assert max(late.values()) < 0.5
+
+
+async def test_a_foremost_merge_that_never_ends_holds_nobody_up() -> None:
+    """The others are looked at every two seconds while they run."""
+    clock = JumpingClock(speed=20)
+    polling = Polling(clock)
+    began = clock.monotonic()
+    await polling.pause(5, 3.0, 100.0)
+    await polling.pause(5, 0.0, 100.0)
+    assert clock.monotonic() - began < 4.0
+    assert clock.monotonic() - began >= 2.0
+
+
+async def test_no_pause_is_longer_than_it_may_be() -> None:
+    clock = JumpingClock(speed=20)
+    polling = Polling(clock)
+    polling.learn(5, 50.0)
+    began = clock.monotonic()
+    await polling.pause(5, 0.0, 0.5)
+    assert 0.5 - 1 / LOOKS_PER_SECOND <= clock.monotonic() - began < 1.9
