@@ -16,7 +16,7 @@ import httpcore
 import httpx
 
 MOST = 100
-MOST_IDLE = 20
+MOST_IDLE = 12
 IDLE_SECONDS = 2.0
 """Shorter than any server's own patience, so that none hangs up on a request just being sent."""
 READ_BYTES = 1 << 18
