@@ -272,6 +272,7 @@ class Daemon:
             work.append(self.reloading.run())
         tasks = [asyncio.create_task(one) for one in work]
         telling = asyncio.create_task(self.telling.station.run())
+        preparing = asyncio.create_task(self.decoder.prepare())
         self.telling.station.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
@@ -284,9 +285,10 @@ class Daemon:
             # Before the jobs are told to stop, since a stopped one is not stuck any more.
             self.outcome.world_bad = self._world_bad()
             self._tell_stopping()
-            for task in (*tasks, stopping, idle):
+            ending = (*tasks, preparing, stopping, idle)
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*tasks, stopping, idle, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
             if self.tools.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
             await self.early.close()

@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import OperationalError
 
@@ -26,11 +25,22 @@ class Desk:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        # A set comes here forty times: a future of the loop alone costs it half of `run_in_executor`.
         loop = asyncio.get_running_loop()
-        # The job that asks is named in what is logged meanwhile.
-        named = partial(copy_context().run, work, *args, **kwargs)
+        answer: asyncio.Future[T] = loop.create_future()
+        context = copy_context()  # the job that asks is named in what is logged meanwhile
+
+        def run() -> None:
+            try:
+                result = context.run(work, *args, **kwargs)
+            except BaseException as error:
+                loop.call_soon_threadsafe(fail, answer, error)
+            else:
+                loop.call_soon_threadsafe(succeed, answer, result)
+
+        self._thread.submit(run)
         try:
-            return await asyncio.shield(loop.run_in_executor(self._thread, named))
+            return await answer
         except OperationalError as error:
             raise LocalTrouble(
                 f"the job store can't be written: {error.orig}", hint="Check the disk that holds `state`."
@@ -44,3 +54,13 @@ class Desk:
     def close(self) -> None:
         """Finish what was begun, and stop."""
         self._thread.shutdown(wait=True)
+
+
+def succeed(answer: asyncio.Future[T], result: T) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def fail(answer: asyncio.Future[Any], error: BaseException) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -92,6 +92,14 @@ class Decoder:
             hint="Export the photo once more as JPEG at its normal size.",
         )
 
+    async def prepare(self) -> None:
+        """Start the worker now, so that the first picture needn't wait for it. Whatever stands in the way is
+        told with that picture."""
+        with suppress(LocalTrouble):
+            async with self._turn:
+                if not self._closed:
+                    await self._living_worker()
+
     async def close(self) -> None:
         """End the worker and wait for its end. Nothing can be inspected afterwards; may be called twice."""
         self._closed = True
