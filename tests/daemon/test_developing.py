@@ -151,7 +151,8 @@ async def test_a_disk_that_is_full_while_developing_is_waited_out(
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(2)}
     studio.drop(ELM, "kitchen", files)
     await studio.until_idle(shop.access())
-    assert (studio.states(), shop.bought(), tries) == (["done"], 1, 3)
+    assert (studio.states(), shop.bought()) == (["done"], 1)
+    assert tries in (3, 4)  # the other photo may have been on its way when the first one failed
 
 
 async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio: Studio, shop: Shop) -> None:
