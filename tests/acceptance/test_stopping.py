@@ -77,7 +77,11 @@ def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
 
 def test_an_embedded_sandbox_that_dies_is_started_again_under_its_old_addresses(studio: Studio) -> None:
     run = studio.start("--sandbox")
-    [sandbox] = children_of(run.process.pid)
+    [sandbox] = [
+        child
+        for child in children_of(run.process.pid)
+        if b"hotfolder.sandbox" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
     ports = (studio.state / "sandbox" / "ports.json").read_text()
     os.kill(sandbox, signal.SIGKILL)
     studio.drop(ELM, "kitchen", bracket())
@@ -99,7 +103,7 @@ def test_the_embedded_sandbox_ends_with_its_daemon(studio: Studio) -> None:
 
 
 def children_of(process: int) -> list[int]:
-    """Of Linux's tables; the sandbox is the only child before the first photo."""
+    """Of Linux's tables: the sandbox, and soon the process that decodes photos."""
     tasks = Path(f"/proc/{process}/task")
     found = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
     return [int(child) for child in found]
