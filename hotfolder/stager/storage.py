@@ -47,6 +47,8 @@ MEDIA_TYPES = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
 }
+SMALL_PIECE_BYTES, GATHER_SECONDS = 1 << 17, 0.005
+"""After a smaller piece more may gather: each costs the same, and a line brings many small ones."""
 GENERATION_MATCH = "x-goog-if-generation-match"
 
 
@@ -222,6 +224,8 @@ async def save(response: httpx.Response, target: Path) -> Download:
             if sum(map(len, pieces)) >= PIECE_BYTES:
                 await asyncio.to_thread(write, file, pieces, digest)
                 pieces = []
+            elif len(piece) < SMALL_PIECE_BYTES and size_bytes < declared_bytes:
+                await asyncio.sleep(GATHER_SECONDS)
         if size_bytes != declared_bytes:
             raise Lost("fewer bytes came than were announced", sent=True)
         await asyncio.to_thread(finish, file, pieces, digest)
