@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpcore
 import httpx
 
@@ -36,6 +38,12 @@ class Connections(httpx.AsyncHTTPTransport):
             keepalive_expiry=IDLE_SECONDS,
             network_backend=Network(),
         )
+
+
+async def prepare() -> None:
+    """Load what the first exchange needs, most of which the library leaves until then."""
+    anyio.Event()
+    await anyio.lowlevel.checkpoint()
 
 
 class Network(httpcore.AnyIOBackend):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 
 import httpx
 
@@ -63,3 +65,28 @@ async def test_what_has_come_is_taken_at_once(serve, does) -> None:
     await connections.aclose()
     assert sum(sizes) == 8 << 20
     assert 64 << 10 < max(sizes) <= READ_BYTES
+
+
+NOTHING_IS_LOADED = """
+import asyncio, sys
+import httpx
+from hotfolder.stager import connections
+
+async def main(url):
+    made = connections.Connections(httpx.create_ssl_context(trust_env=False))
+    await connections.prepare()
+    before = set(sys.modules)
+    response = await made.handle_async_request(httpx.Request("GET", url))
+    await response.aread()
+    await made.aclose()
+    print(sorted(set(sys.modules) - before))
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_the_first_exchange_loads_nothing_once_it_was_prepared_for(serve, does) -> None:
+    wire = await serve(does.answer(body=GROUP))
+    ask = [sys.executable, "-c", NOTHING_IS_LOADED, wire.origin]
+    asked = await asyncio.to_thread(subprocess.run, ask, capture_output=True, text=True)
+    assert asked.stdout == "[]\n", asked.stderr
