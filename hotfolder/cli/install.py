@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
@@ -64,12 +65,19 @@ def command(python: Path) -> tuple[str, ...]:
 
 
 def group_of(settings: Settings, user: str) -> str:
-    """The group that shares the inbox, where it is not root's; else the user's own."""
+    """The group that shares the inbox, or will once it is made; the user's own where that is root's."""
+    inbox = settings.inbox_folder()
     try:
-        number = settings.inbox_folder().stat().st_gid
+        number = inbox.stat().st_gid if inbox.exists() else inherited_group(inbox)
         return grp.getgrgid(number).gr_name if number else user
     except (OSError, KeyError):
         return user
+
+
+def inherited_group(path: Path) -> int:
+    """What a folder made at `path` gets from a setgid folder above it; 0 if there is none. Raises OSError."""
+    above = next(folder for folder in path.parents if folder.exists()).stat()
+    return above.st_gid if above.st_mode & stat.S_ISGID else 0
 
 
 def write_all(directory: Path, texts: Mapping[str, str]) -> None:

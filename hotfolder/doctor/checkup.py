@@ -33,7 +33,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield from machine(0)
         return
     yield ok("settings", f"{config}: fine, {len(settings.routes)} routes")
-    yield key(settings, environ)
+    yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
     yield from asyncio.run(remote(settings, environ))
     marker_id, found = store(settings)
     yield from folders(settings, marker_id)

@@ -6,9 +6,10 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from hotfolder.config.keys import load_key
+from hotfolder.config.keys import VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.machine import clock
@@ -18,22 +19,41 @@ from hotfolder.stager.client import Knock, StagerClient
 from hotfolder.stager.transport import Timeouts
 
 PATIENCE_SECONDS = 10.0
+AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file naming the key's file."
 NO_KEY = "hotfolder-doctor-has-no-key"
 
 
-def key(settings: Settings, environ: Mapping[str, str]) -> Finding:
-    """That there is one, and what it looks like. It is never shown, nor any part of it."""
+def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Finding:
+    """That there is one, and what it looks like. It is never shown, nor any part of it.
+
+    A service that is `running` may have been handed one that whoever asks can't see: systemd does that.
+    """
     try:
         text = load_key(settings, environ).get_secret_value()
     except ConfigurationError as error:
+        if running and out_of_sight(settings, environ):
+            return warning("key", f"not looked at; the running service has its own. {error.message}", AS_ROOT)
         return problem("key", error.message, error.hint)
-    where = (
-        "STAGER_API_KEY" if environ.get("STAGER_API_KEY", "").strip() else "the file that api.key_file names"
-    )
+    where = VARIABLE if environ.get(VARIABLE, "").strip() else "the file that api.key_file names"
     look = f"{len(text)} characters from {where}"
     if len(text) < 12 or re.fullmatch(r"(your[_-]|xxx|changeme|<).*", text, re.IGNORECASE):
         return warning("key", f"{look}, which looks like a placeholder", "Put the real key there.")
     return ok("key", look)
+
+
+def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Whether there may be a key where this user can't look."""
+    if environ.get(VARIABLE, "").strip():
+        return False
+    if settings.api.key_file is None:
+        return True
+    try:
+        Path(settings.api.key_file).open("rb").close()
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
@@ -65,7 +85,7 @@ def judged(base_url: str, answer: Knock, *, known: bool) -> Iterator[Finding]:
     asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"
     took = f"in {answer.seconds * 1000:.0f} ms"
     if not known:
-        yield warning("API", f"{asked} {took}, without a key", "Put the key in place, and ask again.")
+        yield warning("API", f"{asked} {took}, without a key", "Ask again where the key can be read.")
     elif answer.status in (401, 403):
         yield problem("API", f"{asked}: the key is refused", "Ask Stager AI for a key that is valid.")
     elif answer.status == 402:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hotfolder.config.load import load
-from hotfolder.doctor.findings import Verdict
+from hotfolder.doctor.findings import Finding, Verdict
 from hotfolder.doctor.folders import folders, how_noticed, local, room
 from hotfolder.doctor.machine import clock, open_files, sqlite, watches
-from hotfolder.doctor.remote import judged, storage
+from hotfolder.doctor.remote import judged, key, storage
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.stager.client import Knock
 
@@ -122,3 +123,39 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
     found = [one.text for one in folders(settings, "an-id") if one.what == "inbox inbox"]
     assert len([text for text in found if "can't be written" in text]) == 1
     assert not any(".hotfolder-root" in text for text in found)
+
+
+def ask_for_key(config: Path, *, running: bool) -> Finding:
+    """As somebody who may not read a file that is readable for its owner alone; root always may."""
+    key_file = config.parent / "key"
+    key_file.touch()
+    key_file.chmod(0 if os.geteuid() else 0o600)
+    settings = load(config, {})
+    root = not os.geteuid()
+    try:
+        if root:
+            os.seteuid(65534)
+        return key(settings, {}, running=running)
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("setting", ["", "api: {key_file: key}\n"])
+def test_a_key_that_only_the_running_service_is_handed_is_no_problem(tmp_path: Path, setting: str) -> None:
+    """systemd hands it over from a file of root's; without a service nobody knows whether that works."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"root: .\n{setting}")
+    found = ask_for_key(config, running=True)
+    assert found.verdict is Verdict.WARNING and "ask as root" in found.hint
+    assert ask_for_key(config, running=False).verdict is Verdict.PROBLEM
+
+
+def test_a_key_that_is_wrong_where_it_can_be_read_stays_a_problem(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("root: .\napi: {key_file: key}\n")
+    for running in (True, False):
+        assert (
+            key(load(config, {}), {"STAGER_API_KEY": "two words"}, running=running).verdict is Verdict.PROBLEM
+        )
+        assert key(load(config, {}), {}, running=running).verdict is Verdict.PROBLEM

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -117,6 +119,18 @@ def test_it_prints_both_files_and_writes_nothing(config: Path, tmp_path: Path) -
     shipped = (REPOSITORY / "systemd/hotfolder.service").read_text()
     assert shipped in printed and "# Then: systemctl daemon-reload" in printed
     assert not (tmp_path / "system").exists()
+
+
+def test_an_inbox_that_is_still_to_be_made_gets_the_group_that_it_will_inherit(config: Path) -> None:
+    """On a new machine only the root is there, and what photographers drop belongs to its group alone."""
+    mine = {os.getegid(), *os.getgroups()} if os.geteuid() else {65534, 100}
+    group = next(one for one in grp.getgrall() if one.gr_gid in mine)
+    root = config.parent / "my photos"
+    os.chown(root, -1, group.gr_gid)
+    root.chmod(0o770)
+    assert f"Group={group.gr_name}" not in install(config, "--user", "anna")
+    root.chmod(0o2770)
+    assert f"Group={group.gr_name}" in install(config, "--user", "anna")
 
 
 def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_path: Path) -> None:
