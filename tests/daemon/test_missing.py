@@ -56,6 +56,27 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
     assert shop.bought(MERGE) == 1
 
 
+@pytest.mark.parametrize("nth", [1, 3])
+async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_nothing_up(
+    studio: Studio, shop: Shop, nth: int
+) -> None:
+    """After the first of its photos went, or with none left: whoever tidies up there sees an empty folder."""
+    folder = studio.drop(ELM, "kitchen", bracket())
+    taken, moved = studio.root / "elsewhere", 0
+
+    def passing(checkpoint: Checkpoint) -> None:
+        nonlocal moved
+        moved += checkpoint is Checkpoint.ORIGINAL_MOVED
+        if moved == nth and folder.exists():
+            folder.rename(taken)
+
+    async with studio.working(shop.access(), passing=passing):
+        await studio.comes_to("done")
+    originals = studio.done / ELM / "originals" / "kitchen"
+    assert {path.name for path in (*originals.iterdir(), *taken.iterdir())} == bracket().keys()
+    assert len(list(originals.iterdir())) == nth
+
+
 async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
     stopped = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -78,4 +79,5 @@ def move_each(tools: Tools, job: Job, files: Sequence[JobFile], target: Path, en
     finally:
         with local_trouble(target):
             for folder in folders:
-                sync_folder(folder)
+                with suppress(FileNotFoundError):  # somebody takes folders away that are empty by now
+                    sync_folder(folder)
