@@ -48,7 +48,8 @@ MEDIA_TYPES = {
     ".tiff": "image/tiff",
 }
 SMALL_PIECE_BYTES, GATHER_SECONDS = 1 << 17, 0.005
-"""After a smaller piece more may gather: each costs the same, and a line brings many small ones."""
+"""After a smaller piece more may gather: each costs the same, and a line brings many small ones. Not where it
+is encrypted: there every piece is one of TLS's records, of 16 KiB at the most, however much has gathered."""
 GENERATION_MATCH = "x-goog-if-generation-match"
 
 
@@ -214,6 +215,7 @@ async def save(response: httpx.Response, target: Path) -> Download:
     declared_bytes = int(response.headers["content-length"])
     file = create(target)
     digest, size_bytes = hashlib.sha256(), 0
+    encrypted = response.extensions["network_stream"].get_extra_info("ssl_object") is not None
     try:
         pieces: list[bytes] = []
         async for piece in raw(response):
@@ -224,7 +226,7 @@ async def save(response: httpx.Response, target: Path) -> Download:
             if sum(map(len, pieces)) >= PIECE_BYTES:
                 await asyncio.to_thread(write, file, pieces, digest)
                 pieces = []
-            elif len(piece) < SMALL_PIECE_BYTES and size_bytes < declared_bytes:
+            elif not encrypted and len(piece) < SMALL_PIECE_BYTES and size_bytes < declared_bytes:
                 await asyncio.sleep(GATHER_SECONDS)
         if size_bytes != declared_bytes:
             raise Lost("fewer bytes came than were announced", sent=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 
 import httpx
 
+from hotfolder.stager import storage
 from hotfolder.stager.connections import READ_BYTES, Connections
 from hotfolder.stager.transport import exchange, raw
 
@@ -65,6 +67,38 @@ async def test_what_has_come_is_taken_at_once(serve, does) -> None:
     await connections.aclose()
     assert sum(sizes) == 8 << 20
     assert 64 << 10 < max(sizes) <= READ_BYTES
+
+
+async def test_no_time_is_lost_over_what_comes_encrypted(tmp_path, monkeypatch) -> None:
+    """Its pieces stay small, however long one waits for more."""
+    monkeypatch.setattr(storage, "GATHER_SECONDS", 3600)
+    picture = bytes(1 << 20)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(picture) + picture)
+        await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=encrypted(ssl.PROTOCOL_TLS_SERVER))
+    connections = Connections(encrypted(ssl.PROTOCOL_TLS_CLIENT))
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(60):
+        request = httpx.Request("GET", f"https://127.0.0.1:{port}/")
+        response = await connections.handle_async_request(request)
+        saved = await storage.save(response, tmp_path / "picture")
+    await response.aclose()
+    await connections.aclose()
+    server.close()
+    assert saved.size_bytes == len(picture)
+
+
+def encrypted(side: int) -> ssl.SSLContext:
+    """TLS without anybody's certificate, which would expire."""
+    context = ssl.SSLContext(side)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("aNULL:@SECLEVEL=0")
+    return context
 
 
 NOTHING_IS_LOADED = """
