@@ -220,11 +220,14 @@ def forget(store: Store, project: str, calls: Sequence[int | None], seen: Set[st
 
 
 def forget_generations(store: Store, before: datetime, now: datetime) -> None:
-    """Forget how often photos were bought anew of which no job has been remembered since `before`: all that
-    was bought of them ended earlier still."""
+    """Forget how often photos were bought anew of which no job has been remembered since `before`, nor what
+    was bought: all of that had begun before they were let go of."""
     remembered = col(Generation.scope).in_(select(Job.scope))
     with store.session() as session, session.begin():
+        begun = select(Call.started_at).where(col(Call.job_let_go_at).is_not(None))
+        oldest = session.exec(begun.order_by(col(Call.started_at)).limit(1)).first()
+        least = min(stamp(before), oldest or stamp(before))
         session.exec(update(Generation).where(remembered).values(let_go_at=None))
         unknown_since = col(Generation.let_go_at).is_(None)
         session.exec(update(Generation).where(~remembered, unknown_since).values(let_go_at=stamp(now)))
-        session.exec(delete(Generation).where(~remembered, col(Generation.let_go_at) < stamp(before)))
+        session.exec(delete(Generation).where(~remembered, col(Generation.let_go_at) < least))

@@ -159,6 +159,23 @@ async def test_how_often_photos_were_bought_anew_is_forgotten_after_what_was_bou
     assert numbers == [(2, [1]), (0, [1]), (0, [1]), (0, [])]
 
 
+async def test_photos_that_are_to_be_bought_anew_are_while_what_was_bought_of_them_is_remembered(
+    studio: Studio, shop: Shop
+) -> None:
+    """Were it forgotten that they had been before, what came of that would be taken for it."""
+    files = await done_set(studio, shop)
+    studio.drop(ELM, "kitchen__again", files)
+    await studio.until_idle(shop.access())
+    buy_others(studio)
+    keep = Keep(None, None, None, MONTH, MONTH)
+    for day in (0, 1, 40):
+        await clean(studio, keep, now=LATER + timedelta(days=day))
+    assert calls(studio)[ELM] == 2
+    studio.drop(ELM, "kitchen__again", files)
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 3
+
+
 STEPS = [TidyStep.RECORD_LET_GO, TidyStep.CALLS_FORGOTTEN, TidyStep.FILE_REPLACED]
 
 
