@@ -47,9 +47,6 @@ MEDIA_TYPES = {
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
 }
-SMALL_PIECE_BYTES, GATHER_SECONDS = 1 << 17, 0.005
-"""After a smaller piece more may gather: each costs the same, and a line brings many small ones. Not where it
-is encrypted: there every piece is one of TLS's records, of 16 KiB at the most, however much has gathered."""
 GENERATION_MATCH = "x-goog-if-generation-match"
 
 
@@ -215,7 +212,6 @@ async def save(response: httpx.Response, target: Path) -> Download:
     declared_bytes = int(response.headers["content-length"])
     file = create(target)
     digest, size_bytes = hashlib.sha256(), 0
-    encrypted = response.extensions["network_stream"].get_extra_info("ssl_object") is not None
     try:
         pieces: list[bytes] = []
         async for piece in raw(response):
@@ -226,8 +222,6 @@ async def save(response: httpx.Response, target: Path) -> Download:
             if sum(map(len, pieces)) >= PIECE_BYTES:
                 await asyncio.to_thread(write, file, pieces, digest)
                 pieces = []
-            elif not encrypted and len(piece) < SMALL_PIECE_BYTES and size_bytes < declared_bytes:
-                await asyncio.sleep(GATHER_SECONDS)
         if size_bytes != declared_bytes:
             raise Lost("fewer bytes came than were announced", sent=True)
         await asyncio.to_thread(finish, file, pieces, digest)

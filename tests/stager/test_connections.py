@@ -69,9 +69,8 @@ async def test_what_has_come_is_taken_at_once(serve, does) -> None:
     assert 64 << 10 < max(sizes) <= READ_BYTES
 
 
-async def test_no_time_is_lost_over_what_comes_encrypted(tmp_path, monkeypatch) -> None:
-    """Its pieces stay small, however long one waits for more."""
-    monkeypatch.setattr(storage, "GATHER_SECONDS", 3600)
+async def test_a_download_comes_whole_over_an_encrypted_connection(tmp_path) -> None:
+    """Its pieces are small ones, however much is there."""
     picture = bytes(1 << 20)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
