@@ -10,14 +10,17 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from hotfolder.cli.stores import books
+from hotfolder.cli.stores import Books, books
 from hotfolder.config.load import load
 from hotfolder.daemon.following import keep_of, result_limits
 from hotfolder.inbox.recheck import confirm_inbox
+from hotfolder.jobs.compaction import Passing, pass_by
 from hotfolder.jobs.desk import Desk
-from hotfolder.jobs.due import Due, Kind
+from hotfolder.jobs.due import Due, Keep, Kind
+from hotfolder.jobs.records import Household
 from hotfolder.jobs.retention import Retention
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.nearest import printable
 
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
@@ -36,20 +39,27 @@ def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
 
 async def looked_for(config: Path, *, dry_run: bool) -> list[Due]:
     settings = load(config, os.environ)
+    with books(config) as opened:
+        limits = result_limits(settings)
+        return await let_go(opened, keep_of(settings), limits, datetime.now(UTC), dry_run=dry_run)
+
+
+async def let_go(
+    opened: Books,
+    keep: Keep,
+    limits: PictureLimits,
+    now: datetime,
+    *,
+    dry_run: bool,
+    passing: Passing = pass_by,
+) -> list[Due]:
+    """Everything that is due at `now`; `limits` are those of results."""
     desk, decoder = Desk(), Decoder()
     try:
-        with books(config) as opened:
-            now = datetime.now(UTC)
-            retention = Retention(
-                opened.store,
-                opened.ledger,
-                opened.places,
-                desk,
-                decoder,
-                result_limits(settings),
-                partial(confirm_inbox, marker_id=opened.store.identity(now)),
-            )
-            return [due async for due in retention.clean(keep_of(settings), now, dry_run=dry_run)]
+        confirm = partial(confirm_inbox, marker_id=opened.store.identity(now))
+        house = Household(opened.store, opened.ledger, opened.places, desk, confirm, passing)
+        retention = Retention(house, decoder, limits)
+        return [due async for due in retention.clean(keep, now, dry_run=dry_run)]
     finally:
         await decoder.close()
         desk.close()

@@ -10,6 +10,7 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.following import keep_of
 from hotfolder.daemon.liverules import LiveRules
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.records import Household
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.outlets import Outlets
@@ -22,15 +23,8 @@ LOOK_SECONDS = 5.0
 
 async def keep_house(tools: Tools, live: LiveRules) -> None:
     """Once a day, let go of what was kept for long enough. Until cancelled."""
-    retention = Retention(
-        tools.store,
-        tools.ledger,
-        tools.places,
-        tools.desk,
-        tools.decoder,
-        tools.result_limits,
-        tools.confirm_inbox,
-    )
+    house = Household(tools.store, tools.ledger, tools.places, tools.desk, tools.confirm_inbox)
+    retention = Retention(house, tools.decoder, tools.result_limits)
     while True:
         gone: Counter[str] = Counter()
         try:

@@ -17,11 +17,10 @@ from sqlmodel import Session, col, delete, func, select, update
 from hotfolder import log
 from hotfolder.jobs.allowance import ENDED, UNKNOWN_IN_A_ROW, midnight
 from hotfolder.jobs.chain import Wish, reached
-from hotfolder.jobs.compaction import Passing, TidyStep, pass_by
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.compaction import TidyStep
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger, batches
-from hotfolder.jobs.records import in_inbox
+from hotfolder.jobs.records import Household, in_inbox
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import (
     HOLDS_KEY,
@@ -35,7 +34,7 @@ from hotfolder.jobs.tables import (
     Result,
     stamp,
 )
-from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
+from hotfolder.jobs.tools import recipe_of
 from hotfolder.outbox.names import safe_name
 
 logger = log.get("retention")
@@ -47,21 +46,8 @@ JOBS_AT_ONCE = 50
 class Purchases:
     """What is due of the paid calls: of those whose record is gone already."""
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        places: Places,
-        desk: Desk,
-        confirm_inbox: ConfirmInbox,
-        passing: Passing = pass_by,
-    ) -> None:
-        self._confirm_inbox = confirm_inbox
-        self._store = store
-        self._ledger = ledger
-        self._places = places
-        self._desk = desk
-        self._passing = passing
+    def __init__(self, house: Household) -> None:
+        self._house = house
 
     async def clean(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
         """Project by project. Nothing where `keep.purchases` is None."""
@@ -69,15 +55,15 @@ class Purchases:
             return
         # What counts for the budget of today stays, on a day of 25 hours too.
         before = min(now - keep.purchases, midnight(now))
-        projects = await self._desk(projects_due, self._ledger, before)
+        projects = await self._house.desk(projects_due, self._house.ledger, before)
         used = Used()
         if projects:
             await self._see_all_jobs(used)
         for project in projects:
-            calls = await self._desk(calls_due, self._ledger, project, before)
-            path = self._places.done / safe_name(project)
+            calls = await self._house.desk(calls_due, self._house.ledger, project, before)
+            path = self._house.places.done / safe_name(project)
             # They may be those that were paid for, and whoever looked was told so.
-            if why := await in_inbox(self._places, self._confirm_inbox, project):
+            if why := await in_inbox(self._house.places, self._house.confirm_inbox, project):
                 yield Due(Kind.PURCHASE, path, 0, why, len(calls))
                 continue
             there = await self._results_there(calls)
@@ -92,20 +78,20 @@ class Purchases:
                 if number:
                     yield Due(Kind.PURCHASE, path, 0, why, number)
         if not dry_run:
-            await self._desk(forget_generations, self._store, before, now)
+            await self._house.desk(forget_generations, self._house.store, before, now)
 
     async def _results_there(self, calls: Sequence[Call]) -> frozenset[int | None]:
         """The ids of those with a picture in state/results/."""
-        names = await self._desk(files_of, self._ledger, [call.id for call in calls])
+        names = await self._house.desk(files_of, self._house.ledger, [call.id for call in calls])
         there = await asyncio.to_thread(
-            lambda: [one for one, name in names if (self._places.results / name).exists()]
+            lambda: [one for one, name in names if (self._house.places.results / name).exists()]
         )
         return frozenset(there)
 
     async def _see_all_jobs(self, used: Used) -> None:
         last = ""
-        while jobs := await self._desk(page_of_jobs, self._store, last):
-            await self._desk(used.see, self._store, self._ledger, jobs)
+        while jobs := await self._house.desk(page_of_jobs, self._house.store, last):
+            await self._house.desk(used.see, self._house.store, self._house.ledger, jobs)
             last = jobs[-1].id
 
     async def _gone(self, project: str, calls: Sequence[Call], used: Used, *, dry_run: bool) -> list[Call]:
@@ -114,19 +100,19 @@ class Purchases:
             free = [call for call in calls if call.key not in used.keys]
             if dry_run or not free:
                 return free
-            new = await self._desk(self._forget, project, free, used.jobs)
+            new = await self._house.desk(self._forget, project, free, used.jobs)
             if not new:
                 logger.info("purchases_forgotten", project=project, paid_calls=len(free))
                 return free
-            await self._desk(used.see, self._store, self._ledger, new)
+            await self._house.desk(used.see, self._house.store, self._house.ledger, new)
 
     def _forget(self, project: str, calls: Sequence[Call], seen: Set[str]) -> list[Job]:
-        new = forget(self._store, project, [call.id for call in calls], seen)
-        if not new and self._ledger.file is not None:
+        new = forget(self._house.store, project, [call.id for call in calls], seen)
+        if not new and self._house.ledger.file is not None:
             # Where this process ends just here, the next start takes them over from the file once more.
-            self._passing(TidyStep.CALLS_FORGOTTEN)
+            self._house.passing(TidyStep.CALLS_FORGOTTEN)
             for some in batches([call.uid for call in calls]):
-                self._ledger.file.forget(some)
+                self._house.ledger.file.forget(some)
         return new
 
 

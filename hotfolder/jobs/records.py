@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -35,25 +36,24 @@ OVER = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
 """What nobody waits for any more. A set that failed waits for a person."""
 
 
+@dataclass(frozen=True, slots=True)
+class Household:
+    """What letting go works with. `passing` is called at each durable step."""
+
+    store: Store
+    ledger: Ledger
+    places: Places
+    desk: Desk
+    confirm_inbox: ConfirmInbox
+    passing: Passing = pass_by
+
+
 class Records:
     """What is due of the records, after all else that is. A record that anything else needs, so as to go
     behind a proof some day, stays."""
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        places: Places,
-        desk: Desk,
-        confirm_inbox: ConfirmInbox,
-        passing: Passing = pass_by,
-    ) -> None:
-        self._passing = passing
-        self._store = store
-        self._ledger = ledger
-        self._places = places
-        self._desk = desk
-        self._confirm_inbox = confirm_inbox
+    def __init__(self, house: Household) -> None:
+        self._house = house
 
     async def clean(
         self, keep: Keep, now: datetime, let_go: Set[Path], *, dry_run: bool
@@ -62,21 +62,21 @@ class Records:
         `keep.records` is None."""
         if keep.records is None:
             return
-        for project in await self._desk(projects_over, self._store, now - keep.records):
-            jobs = await self._desk(jobs_of, self._store, project)
-            why = await in_inbox(self._places, self._confirm_inbox, project)
+        for project in await self._house.desk(projects_over, self._house.store, now - keep.records):
+            jobs = await self._house.desk(jobs_of, self._house.store, project)
+            why = await in_inbox(self._house.places, self._house.confirm_inbox, project)
             for job in jobs:
                 why = why or await self._needed(job, keep, let_go)
-            if not why and not dry_run and not await self._desk(self._remove, jobs, now):
+            if not why and not dry_run and not await self._house.desk(self._remove, jobs, now):
                 continue  # a set of it came just now
-            yield Due(Kind.RECORD, self._places.done / safe_name(project), 0, why)
+            yield Due(Kind.RECORD, self._house.places.done / safe_name(project), 0, why)
 
     def _remove(self, jobs: Sequence[Job], now: datetime) -> bool:
-        if not remove(self._store, jobs, now):
+        if not remove(self._house.store, jobs, now):
             return False
-        self._passing(TidyStep.RECORD_LET_GO)
+        self._house.passing(TidyStep.RECORD_LET_GO)
         # The file learns it at the next start where this process ends just here.
-        self._ledger.write_down_anew(uids_of(self._ledger, jobs))
+        self._house.ledger.write_down_anew(uids_of(self._house.ledger, jobs))
         return True
 
     async def _needed(self, job: Job, keep: Keep, let_go: Set[Path]) -> str:
@@ -87,10 +87,10 @@ class Records:
         what = f"{job.shown_folder} of {job.project}"
         if keep.originals is not None and await self._originals(job) - let_go:
             return f"the originals of {what} are to go first"
-        if keep.receipts is not None and job.receipt and self._places.done / job.receipt not in let_go:
+        if keep.receipts is not None and job.receipt and self._house.places.done / job.receipt not in let_go:
             return f"the receipt of {what} is to go first"
-        bought = await self._desk(results_of, self._store, self._ledger, job)
-        results = {self._places.results / name for name in bought} - let_go
+        bought = await self._house.desk(results_of, self._house.store, self._house.ledger, job)
+        results = {self._house.places.results / name for name in bought} - let_go
         if keep.results is not None and await asyncio.to_thread(lambda: any(map(Path.is_file, results))):
             return f"what was bought for {what} is to go first"
         return ""
@@ -99,8 +99,8 @@ class Records:
         """The photos in done/ that were not let go of; an archive is none of ours to empty."""
         if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
             return frozenset()
-        folder = originals_folder(self._places.done, safe_name(job.project), job.filed_as)
-        files = await self._desk(self._store.files, job.id)
+        folder = originals_folder(self._house.places.done, safe_name(job.project), job.filed_as)
+        files = await self._house.desk(self._house.store.files, job.id)
         return frozenset(
             folder / file.name for file in files if file.role == FileRole.PHOTO and file.let_go_at is None
         )

@@ -15,17 +15,16 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.compaction import Passing, compact, pass_by
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.compaction import compact
 from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.proof import doubt_of_originals, doubt_of_pictures
 from hotfolder.jobs.purchases import Purchases
-from hotfolder.jobs.records import Records, results_of
+from hotfolder.jobs.records import Household, Records, results_of
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import FileRole, Job, JobFile
-from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
+from hotfolder.jobs.tools import recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
@@ -45,23 +44,8 @@ PAGE = 200
 class Retention:
     """What is due, and letting go of it. Safe beside a working daemon: only sets that are done count."""
 
-    def __init__(
-        self,
-        store: Store,
-        ledger: Ledger,
-        places: Places,
-        desk: Desk,
-        decoder: Decoder,
-        limits: PictureLimits,
-        confirm_inbox: ConfirmInbox,
-        passing: Passing = pass_by,
-    ) -> None:
-        self._confirm_inbox = confirm_inbox
-        self._passing = passing
-        self._store = store
-        self._ledger = ledger
-        self._places = places
-        self._desk = desk
+    def __init__(self, house: Household, decoder: Decoder, limits: PictureLimits) -> None:
+        self._house = house
         self._decoder = decoder
         self._limits = limits
 
@@ -96,24 +80,22 @@ class Retention:
     ) -> AsyncIterator[Due]:
         """What goes from the store, and at the end from the ledger's file. Purchases come first: those of a
         record that goes now are due the next time, and a dry run says what a run would do."""
-        books = self._store, self._ledger, self._places, self._desk, self._confirm_inbox, self._passing
-        records = Records(*books)
         stale = False
-        async for due in Purchases(*books).clean(keep, now, dry_run=dry_run):
+        async for due in Purchases(self._house).clean(keep, now, dry_run=dry_run):
             stale |= not due.kept_because
             yield due
-        async for due in records.clean(keep, now, let_go, dry_run=dry_run):
+        async for due in Records(self._house).clean(keep, now, let_go, dry_run=dry_run):
             stale |= not due.kept_because
             yield due
-        file = self._ledger.file
+        file = self._house.ledger.file
         if file is not None and not dry_run and (stale or file.mostly_stale):
             with local_trouble(file.path):
-                await asyncio.to_thread(compact, file, self._passing)
+                await asyncio.to_thread(compact, file, self._house.passing)
 
     async def _done(self) -> AsyncIterator[Job]:
         """All jobs that are done, oldest first; not all of them in memory at once."""
         last: Job | None = None
-        while jobs := await self._desk(self._store.page, State.DONE, last, PAGE):
+        while jobs := await self._house.desk(self._house.store.page, State.DONE, last, PAGE):
             for job in jobs:
                 yield job
             last = jobs[-1]
@@ -122,8 +104,8 @@ class Retention:
         """The photos of a job that lie in done/ still. The archive is none of ours to empty."""
         if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
             return []
-        folder = originals_folder(self._places.done, safe_name(job.project), job.filed_as)
-        files = await self._desk(self._store.files, job.id)
+        folder = originals_folder(self._house.places.done, safe_name(job.project), job.filed_as)
+        files = await self._house.desk(self._house.store.files, job.id)
         # One that was let go of and is here nevertheless was about to go when a process was killed.
         paths = [(file, folder / file.name) for file in files if file.role == FileRole.PHOTO]
         return await asyncio.to_thread(lambda: [one for one in paths if one[1].is_file()])
@@ -144,45 +126,45 @@ class Retention:
 
     async def _let_go(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
         """Delete a photo, which is written down first; or say why it stays."""
-        await self._desk(self._store.let_go, job.id, photo.name, now)
+        await self._house.desk(self._house.store.let_go, job.id, photo.name, now)
         try:
             await asyncio.to_thread(remove, path, sha256=photo.sha256)
         except (SetChanged, LocalTrouble) as error:
-            await self._desk(self._store.let_go, job.id, photo.name, None)
+            await self._house.desk(self._house.store.let_go, job.id, photo.name, None)
             return error.message
         return ""
 
     async def _doubt(self, job: Job) -> str:
         """Why the pictures are no reason to let go of what they were made of."""
-        pictures = await self._desk(self._store.pictures, job.id)
-        doubt = await doubt_of_originals(pictures, self._places, self._decoder, self._limits)
+        pictures = await self._house.desk(self._house.store.pictures, job.id)
+        doubt = await doubt_of_originals(pictures, self._house.places, self._decoder, self._limits)
         if doubt:
             return doubt
-        path = self._places.done / job.receipt
+        path = self._house.places.done / job.receipt
         unlike_recorded = await asyncio.to_thread(unlike, path, job.receipt_sha256)
         if not job.receipt or unlike_recorded:
             return "the receipt of its set is not as it was put there"
         return ""
 
     async def _tell_in_receipt(self, job: Job) -> None:
-        files = await self._desk(self._store.files, job.id)
-        path = self._places.done / job.receipt
+        files = await self._house.desk(self._house.store.files, job.id)
+        path = self._house.places.done / job.receipt
         originals = ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
             deleted=tuple(file.name for file in files if file.let_go_at is not None),
         )
-        sharing = await asyncio.to_thread(self._places.sharing, job)
+        sharing = await asyncio.to_thread(self._house.places.sharing, job)
         sha256 = await asyncio.to_thread(
             complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing
         )
         if sha256 is not None:
-            await self._desk(self._store.change, job.id, receipt_sha256=sha256)
+            await self._house.desk(self._house.store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
     async def _receipt(self, job: Job, keep: Keep, gone: Set[Path], *, dry_run: bool) -> AsyncIterator[Due]:
         """`gone` are the originals that went just now, or would have."""
-        path = self._places.done / job.receipt
+        path = self._house.places.done / job.receipt
         if not job.receipt or not await asyncio.to_thread(path.is_file):
             return
         why = await asyncio.to_thread(unlike, path, job.receipt_sha256)
@@ -193,22 +175,22 @@ class Retention:
         if not why and not dry_run:
             why = await asyncio.to_thread(removed, path, job.receipt_sha256)
             if not why:
-                await self._desk(self._store.change, job.id, receipt="", receipt_sha256="")
+                await self._house.desk(self._house.store.change, job.id, receipt="", receipt_sha256="")
         yield Due(Kind.RECEIPT, path, size_bytes, why)
 
     async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Due]:
         """The ledger still knows that they were bought: a set that needs one fetches it again."""
-        old = await asyncio.to_thread(older_files, self._places.results, oldest)
+        old = await asyncio.to_thread(older_files, self._house.places.results, oldest)
         if not old:
             return
-        needed = await self._desk(needed_results, self._store, self._ledger)
+        needed = await self._house.desk(needed_results, self._house.store, self._house.ledger)
         spared = dict.fromkeys(needed, "a set that isn't done may need it")
         spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
             if path.name in spared:
                 yield Due(Kind.RESULT, path, size_bytes, spared[path.name])
                 continue
-            known = await self._desk(self._ledger.result_named, path.name)
+            known = await self._house.desk(self._house.ledger.result_named, path.name)
             why = await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
             if not why and known and not dry_run:
                 why = await asyncio.to_thread(removed, path, known.sha256)
@@ -219,10 +201,10 @@ class Retention:
         done/ as it was delivered, with that reason: the result may be all that is left of what was paid."""
         spared: dict[str, str] = {}
         async for job in self._done():
-            used = results & await self._desk(results_of, self._store, self._ledger, job)
+            used = results & await self._house.desk(results_of, self._house.store, self._house.ledger, job)
             if used:
-                pictures = await self._desk(self._store.pictures, job.id)
-                doubt = await doubt_of_pictures(pictures, self._places, self._decoder, self._limits)
+                pictures = await self._house.desk(self._house.store.pictures, job.id)
+                doubt = await doubt_of_pictures(pictures, self._house.places, self._decoder, self._limits)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
 
