@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ Way = Callable[[Path, Path], None]
 Sync = Callable[[Path], object]
 """Makes the names in a folder durable, at once or later."""
 
+TEMPORARY_PREFIX = ".hotfolder-tmp-"
 PROCESS_STARTED_NS = time.time_ns()
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
@@ -65,23 +67,32 @@ def link_and_unlink(source: Path, target: Path) -> None:
         source.unlink()
 
 
-def reserve_and_replace(source: Path, target: Path) -> None:
-    """Take the name with an empty file of our own, then replace that. For file systems without links."""
+def reserve_and_rename(source: Path, target: Path) -> None:
+    """Take the name with an empty file beside it, and rename where it is free. For file systems without
+    links.
+
+    The name itself is not taken: tried on a Samba share mounted by rclone, whose client writes closed files
+    some seconds later. A rename over an empty file that still waited for that left only an empty file, of the
+    photo too. Whoever does not ask for reservations, and takes the name in that moment, is replaced.
+    """
+    reservation = target.with_name(
+        f"{TEMPORARY_PREFIX}name-{sha256(os.fsencode(target.name)).hexdigest()[:16]}"
+    )
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(os.open(reservation, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if not is_left_reservation(target):
+        if not is_left_reservation(reservation):
             raise
     try:
-        os.replace(source, target)  # noqa: PTH105
-    except OSError:
+        if status(target) is not None and not is_left_reservation(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        os.replace(source, target)  # noqa: PTH105 - an empty file that an older hotfolder left, at the most
+    finally:
         with suppress(OSError):
-            if os.lstat(target).st_size == 0:
-                target.unlink()
-        raise
+            reservation.unlink()
 
 
-WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_replace)
+WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_rename)
 
 
 def sync_folder(folder: Path) -> None:

@@ -12,15 +12,14 @@ from typing import BinaryIO
 
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.linking import TEMPORARY_PREFIX
 from hotfolder.outbox.sharing import Sharing
-
-PREFIX = ".hotfolder-tmp-"
 
 
 @contextmanager
 def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
     """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
-    name = f"{PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    name = f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
     # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
     place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -73,7 +72,7 @@ def clear_leftovers(folder: Path) -> None:
     """
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(PREFIX):
+            if name.startswith(TEMPORARY_PREFIX):
                 with suppress(OSError):
                     remove_if_old(Path(parent, name))
 

@@ -154,7 +154,7 @@ def test_a_file_that_may_not_be_linked_is_moved_all_the_same(tmp_path: Path) -> 
             try:
                 linking.link_and_unlink(Path("a.jpg"), Path("b.jpg"))
             except linking.Unsupported:
-                linking.WAYS = (linking.link_and_unlink, linking.reserve_and_replace)
+                linking.WAYS = (linking.link_and_unlink, linking.reserve_and_rename)
                 linking.put(Path("a.jpg"), Path("b.jpg"))
                 os._exit(0)
         finally:

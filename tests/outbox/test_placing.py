@@ -14,9 +14,10 @@ import pytest
 
 from hotfolder.outbox import linking
 from hotfolder.outbox.content import pieces_of
+from hotfolder.outbox.linking import TEMPORARY_PREFIX
 from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import PREFIX, temporary_file, write_all
+from hotfolder.outbox.temporary import temporary_file, write_all
 
 Killed = Callable[[int, Callable[[], object]], bool]
 
@@ -142,7 +143,7 @@ def test_killed_at_any_line_and_called_again(
         killed = killed_at(line, call)
         visible = list(folder.glob("*.jpg")) if folder.exists() else []
         halves = [path for path in visible if path.read_bytes() != source.read_bytes()]
-        if way is not linking.reserve_and_replace:
+        if way is not linking.reserve_and_rename:
             assert halves == []
         assert call() == folder / "room.jpg"
         clear_leftovers(memory / str(line))
@@ -166,7 +167,7 @@ def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path
 
 def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One from before this process goes, at any depth; one in the making stays, old mtime or not."""
-    old, young = tmp_path / "a" / f"{PREFIX}old", tmp_path / "a" / f"{PREFIX}young"
+    old, young = tmp_path / "a" / f"{TEMPORARY_PREFIX}old", tmp_path / "a" / f"{TEMPORARY_PREFIX}young"
     old.parent.mkdir()
     (tmp_path / "a" / "picture.jpg").write_bytes(b"")
     old.write_bytes(b"")
