@@ -1,4 +1,8 @@
-"""Folders without anything in them: rooms that were emptied stay for ever, and cost next to nothing."""
+"""Folders without anything in them: rooms that were emptied stay for ever, and cost next to nothing.
+
+For file systems of this machine alone. Tried on a Samba share mounted by rclone: its folders keep the times
+that they had when they were first seen, whatever comes into them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ SURE_SECONDS = 3.0
 """What is put into a folder at the very tick of its last change leaves its time as it was. That tick is over
 once the folder was found empty twice, so far apart, with the same time."""
 LIST_AGAIN_SECONDS = 300.0
-"""How long that is relied upon: there are shares that don't keep the times of folders."""
+"""How long that is relied upon, whatever may be wrong with the times."""
 
 
 @dataclass(frozen=True, slots=True)

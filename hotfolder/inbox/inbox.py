@@ -243,9 +243,9 @@ class Inbox:
     async def _observe(self, scope: Scope, watcher: Watcher | None = None) -> tuple[InboxEvent, ...]:
         async with self._looking:
             now = self._observed_at = self._clock.monotonic()
-            every, announced = self._settings.scan_seconds, self._noticing.sure and not self._degraded
-            self._rhythm.looked(now, every, everywhere=scope is None, announced=announced)
-            standing, snapshot = await self._looker.look(scope, now, self._take_stall)
+            every, local = self._settings.scan_seconds, self._noticing.sure and not self._degraded
+            self._rhythm.looked(now, every, everywhere=scope is None, announced=local)
+            standing, snapshot = await self._looker.look(scope, now, self._take_stall, keeps_times=local)
             if self._degraded:
                 now = self._clock.monotonic()  # what was seen may have been seen only just now
             self._take_standing(standing, now)

@@ -74,8 +74,13 @@ class Looker:
             self._root = self._root.another()
             return RootStanding(degraded=silent(self._path))
 
-    async def look(self, scope: Scope, now: float, stalled: Callable[[str], None]) -> Look:
-        """The first answer. `stalled` is told, again and again, while there is none."""
+    async def look(
+        self, scope: Scope, now: float, stalled: Callable[[str], None], *, keeps_times: bool
+    ) -> Look:
+        """The first answer. `stalled` is told, again and again, while there is none. `keeps_times`: that
+        others have put something into a folder is sure to show in its times; else every folder is listed."""
+        if not keeps_times:
+            self._bare = BareFolders()
         began = self._moved_at = time.monotonic()
         roots = {self._begun(self._root, self._bare, scope, now, self._move): (self._root, self._bare)}
         pause_seconds = PATIENCE_SECONDS
