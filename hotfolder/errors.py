@@ -103,6 +103,10 @@ class LocalTrouble(BadWorld):
     """The disk is full, a folder isn't writable, or a share is gone."""
 
 
+class OutOfReach(LocalTrouble):
+    """The inbox is gone, or doesn't answer, as its own looks have found: nothing was tried there."""
+
+
 class OutcomeUnknown(HotfolderError):
     """A paid request may have been executed and its answer is lost. Never retried by itself.
 

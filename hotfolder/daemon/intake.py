@@ -125,6 +125,7 @@ class Intake:
             return self._hold(place, TO_REVIEW)
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signal = found.path / READY_NAME
+        signalled = signal in found.companions
         found = replace(found, companions=tuple(path for path in found.companions if path != signal))
         photos = [as_grouped(photo) for photo in found.photos]
         room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
@@ -132,8 +133,9 @@ class Intake:
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.engine.submit(new)
-        # It was for these photos, and would speak for them again on their way back from failed/.
-        await asyncio.to_thread(remove_signal, signal)
+        if signalled:
+            # It was for these photos, and would speak for them again on their way back from failed/.
+            await asyncio.to_thread(remove_signal, signal)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)

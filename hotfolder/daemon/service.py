@@ -133,7 +133,6 @@ class Daemon:
             ended=self._ended,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
-            out_of_reach=self._out_of_reach,
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
@@ -197,6 +196,7 @@ class Daemon:
             budgets=budgets(self.settings),
             throttle=throttle,
             hours=self.settings.schedule.active,
+            out_of_reach=self._out_of_reach,
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
@@ -237,8 +237,8 @@ class Daemon:
             lock.close()
         self.lock.release()
 
-    def _out_of_reach(self, name: str) -> bool:
-        return name in self.inboxes and self.inboxes[name].degraded
+    def _out_of_reach(self, name: str) -> str:
+        return self.inboxes[name].degraded if name in self.inboxes else ""
 
     def _while_paying(self) -> float:
         """A sign of life while paid calls are in flight: whatever hangs, nobody is to end us before they are

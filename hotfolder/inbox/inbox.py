@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -120,7 +120,7 @@ class Inbox:
                 self._wake.clear()
                 scope = self._due(hints)
                 for event in await self._observe(scope, watcher):
-                    await deliver(event)
+                    await self._hand_over(deliver(event))
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
                     await self._inspect(watcher)
@@ -132,6 +132,22 @@ class Inbox:
                 await judging
             stopping = asyncio.create_task(asyncio.to_thread(watcher.stop))
             await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
+
+    async def _hand_over(self, delivery: Awaitable[None]) -> None:
+        """Wait for a delivery, which may wait for the inbox itself: that it hangs is to be told even then."""
+        handing = asyncio.ensure_future(delivery)
+        try:
+            while not (await asyncio.wait({handing}, timeout=PATIENCE_SECONDS))[0]:
+                async with self._looking:
+                    standing, _ = await self._looker.look(
+                        frozenset(), self._clock.monotonic(), self._take_stall, keeps_times=False
+                    )
+                    self._take_standing(standing, self._clock.monotonic())
+        except asyncio.CancelledError:
+            handing.cancel()
+            await asyncio.wait({handing})
+            raise
+        handing.result()
 
     async def _inspect(self, watcher: Watcher) -> None:
         """See to the events. On a share that doesn't answer even this may get stuck, and is left to it."""
@@ -179,9 +195,9 @@ class Inbox:
         return self._ledger.given((project, folder))
 
     @property
-    def degraded(self) -> bool:
-        """Whether the inbox can't be trusted, or reached, now."""
-        return bool(self._degraded)
+    def degraded(self) -> str:
+        """Why the inbox can't be trusted, or reached, as the last look found; "" where all is well."""
+        return self._degraded
 
     @property
     def place(self) -> tuple[int, int] | None:

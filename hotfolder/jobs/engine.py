@@ -55,8 +55,7 @@ Ended = Callable[[Job], None]
 
 class Engine:
     """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive;
-    `out_of_reach` is asked whether an inbox, by its name, is."""
+    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive."""
 
     def __init__(
         self,
@@ -66,12 +65,10 @@ class Engine:
         ended: Ended,
         free_origins: Collection[str] = (),
         beat: Callable[[], None] = lambda: None,
-        out_of_reach: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.tools = tools
         self.free_origins = free_origins
         self.beat = beat
-        self.out_of_reach = out_of_reach
         self.most_jobs = most_jobs
         self.ended = ended
         self._waiting: dict[str, Job] = {}
@@ -145,7 +142,7 @@ class Engine:
         """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
         place from the others; yet there is an end to how many may be begun and stand aside."""
         moving = sum(
-            not self.out_of_reach(self._inbox_of[job_id])
+            not self.tools.out_of_reach(self._inbox_of[job_id])
             for job_id in self._running
             if job_id not in self.standstill.aside
         )
@@ -153,7 +150,8 @@ class Engine:
 
     def _ready(self) -> list[str]:
         """The jobs that may begin. Those whose photos are out of reach don't, unless they are sent."""
-        ill = {inbox for inbox in {job.inbox for job in self._waiting.values()} if self.out_of_reach(inbox)}
+        inboxes = {job.inbox for job in self._waiting.values()}
+        ill = {inbox for inbox in inboxes if self.tools.out_of_reach(inbox)}
         waiting = self._waiting.items()
         return [job_id for job_id, job in waiting if job.inbox not in ill or job.state != State.QUEUED]
 

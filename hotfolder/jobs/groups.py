@@ -16,6 +16,7 @@ from hotfolder.errors import (
     BadJob,
     BadWorld,
     HotfolderError,
+    LocalTrouble,
     RequestRefused,
     SetChanged,
     TooManyRequests,
@@ -243,8 +244,8 @@ async def upload_photo(
                         )
                 tools.counts.bytes_up(sent.size_bytes)
                 break
-            except UrlExpired:
-                raise
+            except (UrlExpired, LocalTrouble):
+                raise  # a share that hangs must not keep the turn from the photos of others
             except BadWorld:
                 if attempt == PUT_ATTEMPTS:
                     raise

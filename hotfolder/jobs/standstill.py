@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LocalTrouble
+from hotfolder.errors import BadWorld, LocalTrouble, OutOfReach
 from hotfolder.jobs.allowance import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.states import EXPLAINED, State
@@ -17,7 +17,7 @@ from hotfolder.jobs.tools import Tools
 logger = log.get("engine")
 
 LEAVE_SECONDS = 5.0
-"""How soon a job that waits for a budget or for the end of a pause asks again."""
+"""How soon a job that waits for a budget, the end of a pause or its inbox asks again; that costs nothing."""
 
 
 class Standstill:
@@ -62,7 +62,10 @@ class Standstill:
             self._since[job.id] = -math.inf  # a budget and a pause end in hours, not in seconds
             await self._stand_aside(job, LEAVE_SECONDS, alone=isinstance(error, OwnBudgetUsedUp))
             return
-        if isinstance(error, LocalTrouble) or failures > 1:
+        if isinstance(error, OutOfReach):
+            del self._failures[job.id]  # nothing was tried
+            await self._stand_aside(job, LEAVE_SECONDS)
+        elif isinstance(error, LocalTrouble) or failures > 1:
             await self._stand_aside(job, backoff_seconds(failures))
         self._since[job.id] = since
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble, SetChanged
+from hotfolder.errors import LocalTrouble, OutOfReach, SetChanged
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.claims import Claims
@@ -48,6 +48,9 @@ unless exactly those photos are there."""
 
 ConfirmInbox = Callable[[Path], None]
 """Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
+
+WhyOutOfReach = Callable[[str], str]
+"""Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,7 @@ class Tools:
     budgets: Budgets
     throttle: Throttle
     hours: Hours = ()
+    out_of_reach: WhyOutOfReach = lambda _: ""
     counts: Counts = field(default_factory=Uncounted)
     claims: Claims = field(default_factory=Claims)
     locks: KeyLocks = field(default_factory=KeyLocks)
@@ -176,6 +180,7 @@ class Tools:
 
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""
+        self.refuse_out_of_reach(job)
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
@@ -191,8 +196,16 @@ class Tools:
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
+        self.refuse_out_of_reach(job)
         inbox = self.places.inbox(job)
         await patiently(inbox, self.confirm_inbox, inbox)
+
+    def refuse_out_of_reach(self, job: Job) -> None:
+        """Raise OutOfReach where the job's inbox is. A share that hangs keeps a thread for everything that is
+        asked of it, for as long as it hangs."""
+        why = self.out_of_reach(job.inbox)
+        if why:
+            raise OutOfReach(why.removesuffix("."), hint="It goes on by itself once the inbox is back.")
 
 
 def recipe_of(job: Job) -> Recipe:

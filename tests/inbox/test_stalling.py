@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
+from hotfolder.inbox import inbox as inbox_module
 from hotfolder.inbox import looking
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.scan import scan
+from hotfolder.inbox.scan import scan, scan_folders
 from hotfolder.patience import Threads
 
 Open = Callable[..., Inbox]
@@ -30,18 +31,23 @@ class Share:
         self.looks = 0
         self.back = threading.Event()
 
-    def scan(self, *arguments: Any) -> Any:
-        if self.hung:
-            self.looks += 1
-            self.back.wait(20)
-        return scan(*arguments)
+    def holding(self, look: Callable[..., Any]) -> Callable[..., Any]:
+        def held(*arguments: Any) -> Any:
+            if self.hung:
+                self.looks += 1
+                self.back.wait(20)
+            return look(*arguments)
+
+        return held
 
 
 @pytest.fixture
 def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
     made = Share()
-    monkeypatch.setattr(looking, "scan", made.scan)
-    monkeypatch.setattr(looking, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(looking, "scan", made.holding(scan))
+    monkeypatch.setattr(looking, "scan_folders", made.holding(scan_folders))
+    for module in (inbox_module, looking):
+        monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     yield made  # type: ignore[misc]
     made.back.set()
 
@@ -154,3 +160,28 @@ async def test_photos_are_not_read_while_the_share_hangs(
     async with running(inbox):
         await until(lambda: "broken off" in reads)
         assert inbox.degraded
+
+
+async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
+    open_inbox: Open, drop: Drop, share: Share
+) -> None:
+    handed, go_on = asyncio.Event(), asyncio.Event()
+
+    async def deliver(_: InboxEvent) -> None:
+        handed.set()
+        await go_on.wait()
+
+    asyncio.get_running_loop().set_default_executor(Threads())
+    drop("12 Elm Road/kitchen", 2)
+    inbox = quick(open_inbox)
+    running = asyncio.create_task(inbox.run(deliver))
+    await handed.wait()
+    share.hung = True
+    await until(lambda: inbox.degraded)
+    share.hung = False
+    share.back.set()
+    await until(lambda: not inbox.degraded)
+    go_on.set()
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from hotfolder.patience import Threads
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -134,3 +137,37 @@ def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
     studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
     assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+
+
+async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked again and again: each question that isn't answered keeps a thread."""
+    patience_seconds = 1.0
+    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.looking"):
+        monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", patience_seconds)
+    monkeypatch.setattr("hotfolder.patience.LATE_SECONDS", patience_seconds / 10)
+    rooms = [f"room {number}" for number in range(6)]
+    size_bytes = sum(len(content) for content in bracket().values())
+    studio = shared_studio(limits={"upload_rate": f"{size_bytes}B/s"})
+    asyncio.get_running_loop().set_default_executor(Threads())
+    async with studio.working(shop.access()):
+        for room in rooms:
+            share.drop(room)
+        await studio.comes_to_say(lambda status: any(room_is(status, room, "uploading") for room in rooms))
+        share.hangs()
+        try:
+            folder = studio.root / "local" / ELM / "hall"
+            folder.mkdir(parents=True)
+            for name, content in bracket().items():
+                (folder / name).write_bytes(content)
+            await studio.comes_to_say(lambda status: status["inboxes"]["share"]["degraded"])
+            await studio.comes_to_say(lambda status: room_is(status, "hall", "done"))
+            await asyncio.sleep(2 * patience_seconds)
+            before = threading.active_count()
+            await asyncio.sleep(8 * patience_seconds)
+            assert threading.active_count() <= before + 3, "looks at the inbox alone, ever more seldom"
+        finally:
+            share.answers()
+        await studio.comes_to_say(lambda status: all(room_is(status, room, "done") for room in rooms))
+    assert shop.bought() == len(rooms) + 1

@@ -39,6 +39,7 @@ async def upload(tools: Tools, job: Job) -> Job:
     out again; groups and uploads are free. Outside of the hours for it none is begun; one that was begun
     is finished.
     """
+    tools.refuse_out_of_reach(job)
     photos = await tools.photos(job)
     group = take_early(tools, job, photos)
     if group is None:
