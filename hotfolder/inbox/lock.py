@@ -109,7 +109,10 @@ class InboxLock:
             there = os.stat(LOCK_NAME, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return False
-        locked = os.fstat(self._descriptor)
+        try:
+            locked = os.fstat(self._descriptor)
+        except OSError:
+            return False  # its share was mounted anew, and the lock went with the old mount
         return (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino)
 
     def _open(self, folder: int) -> int:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,33 @@ class Share:
 
     back: Path
     here: Path
-    server: subprocess.Popen[bytes]
+    server: subprocess.Popen[bytes] = field(init=False)
 
     def drop(self, room: str, photos: Mapping[str, bytes] | None = None) -> None:
         folder = self.back / ELM / room
         folder.mkdir(parents=True)
         for name, content in (photos or bracket()).items():
             (folder / name).write_bytes(content)
+
+    def begin(self) -> bool:
+        """Mount it; False where that can't be done here."""
+        options = "attr_timeout=0,entry_timeout=0"
+        self.server = subprocess.Popen(
+            ["bindfs", "-f", "-o", options, self.back, self.here], stderr=subprocess.PIPE
+        )
+        end = time.monotonic() + 10
+        while not os.path.ismount(self.here):
+            if self.server.poll() is not None or time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def end(self) -> None:
+        """As when the server is killed: whoever has something open there gets errors."""
+        self.server.kill()
+        self.server.communicate()
+        with suppress(OSError, subprocess.SubprocessError):
+            subprocess.run(["umount", "-l", self.here], check=False, capture_output=True, timeout=10)
 
     def hangs(self) -> None:
         self.server.send_signal(signal.SIGSTOP)
@@ -52,22 +72,13 @@ def share(tmp_path: Path) -> Iterator[Share]:
     back, here = tmp_path / "back", tmp_path / "here"
     back.mkdir()
     here.mkdir()
-    options = "attr_timeout=0,entry_timeout=0"
-    server = subprocess.Popen(["bindfs", "-f", "-o", options, back, here], stderr=subprocess.PIPE)
-    made = Share(back, here, server)
+    made = Share(back, here)
     try:
-        end = time.monotonic() + 10
-        while not os.path.ismount(here):
-            if server.poll() is not None or time.monotonic() > end:
-                pytest.skip("bindfs can't mount here")
-            time.sleep(0.02)
+        if not made.begin():
+            pytest.skip("bindfs can't mount here")
         yield made
     finally:
-        made.answers()
-        with suppress(OSError, subprocess.SubprocessError):
-            subprocess.run(["umount", "-l", here], check=False, capture_output=True, timeout=10)
-        server.kill()
-        server.communicate()
+        made.end()
 
 
 @pytest.fixture
@@ -137,6 +148,26 @@ def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
     studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
     assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+
+
+def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted_anew(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+) -> None:
+    photos = bracket()
+    size_bytes = sum(len(content) for content in photos.values())
+    studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
+    run = studio.start(key="any-key")
+    share.drop("kitchen", photos)
+    studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
+    share.end()
+    studio.wait_until(lambda status: status["inboxes"]["share"]["degraded"])
+    assert share.begin()
+    studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
+    share.drop("hall")
+    studio.wait_until(lambda status: room_is(status, "hall", "done"))
+    assert shop.bought() == 2
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+    assert run.stop() == 0
 
 
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
