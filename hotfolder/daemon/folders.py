@@ -88,7 +88,8 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
     with local_trouble(places.state):
         for left in (*places.work.iterdir(), *places.results.glob("*.part")):
             left.unlink()
-    for folder in (places.done, places.failed, *inboxes):
+    archive = (places.archive,) if places.archive is not None else ()
+    for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
             at_once(folder, partial(clear_temporaries, folder), START_SECONDS)
     for inbox in inboxes:

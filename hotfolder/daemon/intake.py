@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +14,7 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
-from hotfolder.daemon.shoots import Shoots, jobs_of_room, remove_signal
+from hotfolder.daemon.shoots import Shoots, jobs_of_room, signal_removed
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
 from hotfolder.inbox.ignored import READY_NAME
@@ -23,6 +23,7 @@ from hotfolder.jobs.earlier import room_named
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import HOLDING, FileRole
+from hotfolder.patience import patiently
 from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
@@ -57,7 +58,8 @@ class Intake:
         self.clock = clock
         self.held: dict[Place, str] = {}
         self.shoots = Shoots(engine)
-        self.pending = 0
+        self.pending: Counter[str] = Counter()
+        """By inbox: events that no job was made of yet."""
         self._settle_rule = Memo(rule_of, clock.monotonic)
         self._orphans: list[frozenset[str]] | None = None
         self._judging: dict[Place, bool] = {}
@@ -68,13 +70,13 @@ class Intake:
 
     async def accept(self, inbox: str, event: InboxEvent) -> None:
         """Make a job of `event`, however long the store can't be written."""
-        self.pending += 1
+        self.pending[inbox] += 1
         found = event if isinstance(event, SetRefused) else event.bracket_set
         try:
             with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
                 await self._accept_patiently(inbox, event)
         finally:
-            self.pending -= 1
+            self.pending[inbox] -= 1
 
     async def _accept_patiently(self, inbox: str, event: InboxEvent) -> None:
         for failures in range(1, 1_000_000):
@@ -86,7 +88,8 @@ class Intake:
 
     async def _accept(self, inbox: str, event: InboxEvent) -> None:
         if isinstance(event, SetRefused):
-            await self.engine.submit(await asyncio.to_thread(refused_by_inbox, inbox, event))
+            where = self.engine.tools.places.inbox_named(inbox)
+            await self.engine.submit(await patiently(where, refused_by_inbox, inbox, event))
             return
         found = event.bracket_set
         place = (inbox, found.project, found.folder)
@@ -129,13 +132,13 @@ class Intake:
         found = replace(found, companions=tuple(path for path in found.companions if path != signal))
         photos = [as_grouped(photo) for photo in found.photos]
         room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
-        for new in await asyncio.to_thread(jobs_of_room, place[0], found, given, rulebook, room):
+        for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.engine.submit(new)
         if signalled:
             # It was for these photos, and would speak for them again on their way back from failed/.
-            await asyncio.to_thread(remove_signal, signal)
+            await signal_removed(signal)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)

@@ -9,6 +9,7 @@ from hotfolder.errors import RuleRefused
 from hotfolder.inbox.events import SetRefused
 from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.tables import FileRole
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.names import split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
@@ -75,11 +76,12 @@ def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
 
 
 def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
-    """The files that are still there, as they are now."""
+    """The files that are still there, as they are now. Raises LocalTrouble."""
     found = []
     for path in paths:
         try:
-            seen = path.lstat()
+            with local_trouble(path):
+                seen = path.lstat()
         except FileNotFoundError:
             continue
         identity = FileIdentity.of(seen)

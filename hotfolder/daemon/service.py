@@ -329,9 +329,12 @@ class Daemon:
             now = self.clock.monotonic()
             degraded = any(outlook.degraded for outlook in outlooks)
             degraded_since = (degraded_since or now) if degraded else None
-            waits = any(outlook.may_proceed for outlook in outlooks) or self.intake.pending > 0
-            working = self.engine.busy() and not self.engine.all_stuck(STUCK_SECONDS)
             hopes = degraded_since is not None and now - degraded_since < STUCK_SECONDS
+            waits = any(outlook.may_proceed for outlook in outlooks) or any(
+                count and (hopes or not self._out_of_reach(name))
+                for name, count in self.intake.pending.items()
+            )
+            working = self.engine.busy() and not self.engine.all_stuck(STUCK_SECONDS)
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.tables import FileRole
+from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.late import Sorted, Standing
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
@@ -96,7 +98,7 @@ class Shoots:
         if fresh:
             whys.append(await self._make(inbox, found, fresh, rulebook, back))
         if found.approved:
-            await asyncio.to_thread(remove_signal, found.path / READY_NAME)
+            await signal_removed(found.path / READY_NAME)
         return ". ".join(filter(None, whys))
 
     async def _sort(
@@ -147,7 +149,7 @@ class Shoots:
         if shoot.notices:
             names = frozenset(photo.path.name for photo in photos)
             self._told[inbox, project] = names, shoot.notices
-        for job in await asyncio.to_thread(jobs_of, inbox, found, shoot, rulebook):
+        for job in await patiently(found.path, jobs_of, inbox, found, shoot, rulebook):
             await self.engine.submit(job)
         logger.info("shoot_taken", project=project, sets=len(shoot.sets), kept_out=shoot.kept_out)
         return late
@@ -283,6 +285,12 @@ def jobs_of_room(
     notes = tuple(room.kept_out.values())
     jobs[0] = replace(jobs[0], files=jobs[0].files + rest, notes=notes)
     return jobs
+
+
+async def signal_removed(path: Path) -> None:
+    """`remove_signal` at the `path`, or on its way where the share doesn't answer."""
+    with suppress(NoAnswer):
+        await patiently(path, remove_signal, path)
 
 
 def remove_signal(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 
 from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name
@@ -39,14 +38,8 @@ _RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
 _JUNK = frozenset(
     {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "@syno", ".localized"}
 )
-_JUNK_FOLDERS = (
-    ".*",
-    "@*",
-    "#recycle",
-    "#snapshot",
-    "$recycle.bin",
-    "system volume information",
-    "lost+found",
+_JUNK_FOLDERS = frozenset(
+    {"#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}
 )
 
 
@@ -84,8 +77,7 @@ def is_junk(name: str) -> bool:
 
 def is_junk_folder(name: str) -> bool:
     """Whether a folder of this name is a system's own: hidden, a recycle bin, a NAS's thumbnails."""
-    lower = name.lower()
-    return any(fnmatch.fnmatchcase(lower, pattern) for pattern in _JUNK_FOLDERS)
+    return name.startswith((".", "@")) or name.lower() in _JUNK_FOLDERS
 
 
 def is_ours(name: str) -> bool:

@@ -143,10 +143,10 @@ class Inbox:
                         frozenset(), self._clock.monotonic(), self._take_stall, keeps_times=False
                     )
                     self._take_standing(standing, self._clock.monotonic())
-        except asyncio.CancelledError:
-            handing.cancel()
-            await asyncio.wait({handing})
-            raise
+        finally:
+            if not handing.done():
+                handing.cancel()
+                await asyncio.wait({handing})
         handing.result()
 
     async def _inspect(self, watcher: Watcher) -> None:

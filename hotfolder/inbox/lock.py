@@ -38,6 +38,8 @@ class InboxLock:
 
     def __init__(self) -> None:
         self._descriptor: int | None = None
+        self._locked: tuple[int, int] | None = None
+        self._letting_go: Thread | None = None
         self._closed = False
         self._one_at_a_time = Lock()
 
@@ -47,6 +49,8 @@ class InboxLock:
 
         Raises InboxHeld, and OSError where the file can't be made or opened. May be repeated.
         """
+        if self._holds(folder) and not self._closed:
+            return True
         with self._turn():
             if self._closed:
                 raise InboxHeld("this process has let go of it")
@@ -77,10 +81,10 @@ class InboxLock:
     def _release(self) -> None:
         if self._descriptor is not None:
             # On a share that has gone away closing, too, can wait for an answer, for ever.
-            closing = Thread(target=os.close, args=(self._descriptor,), daemon=True)
-            closing.start()
-            closing.join(_TURN_SECONDS)
-            self._descriptor = None
+            self._letting_go = Thread(target=_close, args=(self._descriptor,), daemon=True)
+            self._letting_go.start()
+            self._letting_go.join(_TURN_SECONDS)
+            self._descriptor = self._locked = None
 
     def _take(self, folder: int) -> bool:
         descriptor = self._open(folder)
@@ -90,11 +94,14 @@ class InboxLock:
             holder = _told_by(descriptor)
             os.close(descriptor)
             if error.errno in _HELD:
+                if self._letting_go is not None and self._letting_go.is_alive():
+                    raise TimeoutError(errno.ETIMEDOUT, "its lock is still being let go of") from None
                 raise InboxHeld(holder) from None
             if error.errno in _NO_LOCKS:
                 return False
             raise
-        self._descriptor = descriptor
+        facts = os.fstat(descriptor)
+        self._descriptor, self._locked = descriptor, (facts.st_dev, facts.st_ino)
         # Only for the sentence that the next one is refused with; the lock is held without it.
         with suppress(OSError):
             os.ftruncate(descriptor, 0)
@@ -102,18 +109,15 @@ class InboxLock:
         return True
 
     def _holds(self, folder: int) -> bool:
-        """Whether the file that is there is still the one that was locked."""
-        if self._descriptor is None:
+        """Whether the file that is there is still the one that was locked. That one itself is never asked:
+        its share may have been mounted anew, and the old mount gives errors, or hangs."""
+        if self._locked is None:
             return False
         try:
             there = os.stat(LOCK_NAME, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return False
-        try:
-            locked = os.fstat(self._descriptor)
-        except OSError:
-            return False  # its share was mounted anew, and the lock went with the old mount
-        return (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino)
+        return (there.st_dev, there.st_ino) == self._locked
 
     def _open(self, folder: int) -> int:
         flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -128,6 +132,11 @@ class InboxLock:
             except FileNotFoundError:
                 # The inbox is there, and nothing may be made in it: not to be taken for one that is missing.
                 raise error from None
+
+
+def _close(descriptor: int) -> None:
+    with suppress(OSError):  # that its share is gone
+        os.close(descriptor)
 
 
 def _told_by(descriptor: int) -> str:

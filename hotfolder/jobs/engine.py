@@ -73,7 +73,7 @@ class Engine:
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._inbox_of: dict[str, str] = {}
+        self._under_way: dict[str, Job] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._work = asyncio.Event()
         self._held_back = False
@@ -116,11 +116,21 @@ class Engine:
         return bool(self._waiting or self._running)
 
     def all_stuck(self, seconds: float) -> bool:
-        """Whether every job under way has met nothing but a bad world for so many seconds."""
+        """Whether every job under way has met nothing but a bad world for so many seconds, or waits for its
+        inbox, which is out of reach."""
         # Where all places are taken, those behind them can't move either.
         waiting = () if self._full() else self._ready()
         blocked = self.tools.gate.bad_seconds() >= seconds
-        return blocked or all(self.standstill.lasts(one, seconds) for one in (*waiting, *self._running))
+        return blocked or all(
+            self.standstill.lasts(one, seconds) or self._hangs(one) for one in (*waiting, *self._running)
+        )
+
+    def _hangs(self, job_id: str) -> bool:
+        """Whether the job does nothing but move files from or into an inbox that is out of reach."""
+        job = self._under_way.get(job_id)
+        return (
+            job is not None and State(job.state) not in ASKS_API and bool(self.tools.out_of_reach(job.inbox))
+        )
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
@@ -142,7 +152,7 @@ class Engine:
         """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
         place from the others; yet there is an end to how many may be begun and stand aside."""
         moving = sum(
-            not self.tools.out_of_reach(self._inbox_of[job_id])
+            not self.tools.out_of_reach(self._under_way[job_id].inbox)
             for job_id in self._running
             if job_id not in self.standstill.aside
         )
@@ -157,7 +167,7 @@ class Engine:
 
     def _start(self, job_id: str) -> None:
         job = self._waiting.pop(job_id)
-        self._inbox_of[job_id] = job.inbox
+        self._under_way[job_id] = job
         self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
 
     async def cancel(self, job_id: str) -> bool:
@@ -218,6 +228,7 @@ class Engine:
             try:
                 while State(job.state) in ACTIVE:
                     phase, began = job.state, self.tools.clock.monotonic()
+                    self._under_way[job.id] = job
                     job = await self._step(job)
                     self.tools.counts.phase(phase, self.tools.clock.monotonic() - began)
             except Exception:
@@ -227,7 +238,7 @@ class Engine:
                 await self._note_defect(job)
             finally:
                 self._running.pop(job.id, None)
-                self._inbox_of.pop(job.id, None)
+                self._under_way.pop(job.id, None)
                 self.standstill.ended(job.id)
                 self.tools.known_files.pop(job.id, None)
                 self.tools.joined.pop(job.id, None)

@@ -23,9 +23,18 @@ TROUBLES = {
     errno.EIO: ("the disk or share reports an error", SHARE),
     errno.ESTALE: ("the share has gone away", SHARE),
     errno.ENOTCONN: ("the share is not connected", SHARE),
+    errno.ECONNABORTED: (
+        "the share is not connected",
+        SHARE,
+    ),  # what was asked of a FUSE server that is killed
+    errno.ECONNRESET: ("the share is not connected", SHARE),
+    errno.ESHUTDOWN: ("the share is not connected", SHARE),
+    errno.EREMOTEIO: ("the disk or share reports an error", SHARE),
     errno.ENODEV: ("the disk has gone away", SHARE),
     errno.ENXIO: ("the disk has gone away", SHARE),
     errno.EHOSTDOWN: ("the share's server doesn't answer", SHARE),
+    errno.EHOSTUNREACH: ("the share's server doesn't answer", SHARE),
+    errno.ENETUNREACH: ("the share's server doesn't answer", SHARE),
     errno.ETIMEDOUT: ("the share's server doesn't answer", SHARE),
     errno.ENOTDIR: (
         "a file stands where a folder is needed",

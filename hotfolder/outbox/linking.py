@@ -8,7 +8,6 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +19,8 @@ Sync = Callable[[Path], object]
 
 TEMPORARY_PREFIX = ".hotfolder-tmp-"
 PROCESS_STARTED_NS = time.time_ns()
+NOT_REMOVED: set[Path] = set()
+"""Reservations that this process could not remove, since their share went away: they keep nobody off."""
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
 NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
@@ -81,15 +82,18 @@ def reserve_and_rename(source: Path, target: Path) -> None:
     try:
         os.close(os.open(reservation, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except FileExistsError:
-        if not is_left_reservation(reservation):
+        if reservation not in NOT_REMOVED and not is_left_reservation(reservation):
             raise
     try:
         if status(target) is not None and not is_left_reservation(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
         os.replace(source, target)  # noqa: PTH105 - an empty file that an older hotfolder left, at the most
     finally:
-        with suppress(OSError):
-            reservation.unlink()
+        try:
+            reservation.unlink(missing_ok=True)
+            NOT_REMOVED.discard(reservation)
+        except OSError:
+            NOT_REMOVED.add(reservation)
 
 
 WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_rename)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -163,6 +164,26 @@ def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path
         folder.rename(moved)
         path.replace(folder / "STATUS.txt")
     assert list(moved.iterdir()) == []
+
+
+def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The share goes away in between: another run would clear it, but this one may last for months."""
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(b"photo")
+
+    def gone(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOTCONN, "not connected")
+
+    with monkeypatch.context() as away, pytest.raises(OSError, match="not connected"):
+        away.setattr(os, "replace", gone)
+        away.setattr(Path, "unlink", gone)
+        linking.reserve_and_rename(source, target)
+    assert contents(tmp_path).keys() > {"source"}
+    linking.reserve_and_rename(source, target)
+    assert contents(tmp_path) == {"target": b"photo"}
+    assert not linking.NOT_REMOVED
 
 
 def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

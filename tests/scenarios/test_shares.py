@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hotfolder.daemon import service
+from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.patience import Threads
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
@@ -170,14 +173,88 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
     assert run.stop() == 0
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds after which a share counts as one that doesn't answer; thirty times as soon as usual."""
+    seconds = 1.0
+    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.looking"):
+        monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", seconds)
+    monkeypatch.setattr("hotfolder.patience.LATE_SECONDS", seconds / 10)
+    return seconds
+
+
+async def degraded(studio: Studio) -> None:
+    await studio.comes_to_say(lambda status: status["inboxes"].get("share", {}).get("degraded"))
+
+
+async def done(studio: Studio, *rooms: str) -> None:
+    await studio.comes_to_say(lambda status: all(room_is(status, room, "done") for room in rooms))
+
+
+async def test_a_share_that_hangs_and_is_mounted_anew_beside_the_old_mount_is_taken_up(
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
+) -> None:
+    studio = shared_studio()
+    asyncio.get_running_loop().set_default_executor(Threads())
+    async with studio.working(shop.access()):
+        share.drop("kitchen")
+        await done(studio, "kitchen")
+        share.hangs()
+        old = share.server
+        try:
+            await degraded(studio)
+            await asyncio.to_thread(subprocess.run, ["umount", "-l", share.here], check=True)
+            assert await asyncio.to_thread(share.begin)
+            share.drop("hall")
+            await done(studio, "hall")
+        finally:
+            old.kill()
+            await asyncio.to_thread(old.communicate)
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["its server is killed", "it answers again"])
+async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_alone(
+    shared_studio: Callable[..., Studio],
+    shop: Shop,
+    share: Share,
+    hasty: float,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    ends: bool,
+) -> None:
+    monkeypatch.setattr(service, "STUCK_SECONDS", 2 * hasty)
+    photos = bracket()
+    studio = shared_studio()
+    asyncio.get_running_loop().set_default_executor(Threads())
+    passed: set[StrEnum] = set()
+
+    def passing(checkpoint: StrEnum) -> None:
+        if checkpoint is Checkpoint.FOLDER_RESERVED and checkpoint not in passed:
+            share.hangs()
+        passed.add(checkpoint)
+
+    async with studio.working(shop.access(), passing=passing) as daemon:
+        share.drop("kitchen", photos)
+        try:
+            await degraded(studio)
+            assert Checkpoint.FOLDER_RESERVED in passed
+            async with asyncio.timeout(20):
+                await daemon._until_idle()
+        finally:
+            if ends:
+                share.end()
+                assert await asyncio.to_thread(share.begin)
+            share.answers()
+        share.drop("hall")
+        await done(studio, "kitchen", "hall")
+    assert shop.bought() == 2
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+
+
 async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns_of_others(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share, monkeypatch: pytest.MonkeyPatch
+    shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
 ) -> None:
     """It is asked again and again: each question that isn't answered keeps a thread."""
-    patience_seconds = 1.0
-    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.looking"):
-        monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", patience_seconds)
-    monkeypatch.setattr("hotfolder.patience.LATE_SECONDS", patience_seconds / 10)
     rooms = [f"room {number}" for number in range(6)]
     size_bytes = sum(len(content) for content in bracket().values())
     studio = shared_studio(limits={"upload_rate": f"{size_bytes}B/s"})
@@ -192,13 +269,13 @@ async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns
             folder.mkdir(parents=True)
             for name, content in bracket().items():
                 (folder / name).write_bytes(content)
-            await studio.comes_to_say(lambda status: status["inboxes"]["share"]["degraded"])
-            await studio.comes_to_say(lambda status: room_is(status, "hall", "done"))
-            await asyncio.sleep(2 * patience_seconds)
+            await degraded(studio)
+            await done(studio, "hall")
+            await asyncio.sleep(2 * hasty)
             before = threading.active_count()
-            await asyncio.sleep(8 * patience_seconds)
+            await asyncio.sleep(8 * hasty)
             assert threading.active_count() <= before + 3, "looks at the inbox alone, ever more seldom"
         finally:
             share.answers()
-        await studio.comes_to_say(lambda status: all(room_is(status, room, "done") for room in rooms))
+        await done(studio, *rooms)
     assert shop.bought() == len(rooms) + 1
