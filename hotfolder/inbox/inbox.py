@@ -39,7 +39,7 @@ from hotfolder.rules.sets import BracketSet, Photo
 _GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
-_MOST_AT_ONCE = 500
+_MOST_AT_ONCE = 100
 """So many sets are looked at together, at the most: those that may start wait for no crowd that arrives."""
 
 
@@ -123,11 +123,13 @@ class Inbox:
                     await self._hand_over(deliver(event))
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
-                    await self._inspect(watcher)
+                    self._inspect(watcher)
                 await self._rest(judging)
             judging.result()
         finally:
             judging.cancel()
+            if self._inspecting is not None:
+                self._inspecting.cancel()
             with suppress(asyncio.CancelledError):
                 await judging
             stopping = asyncio.create_task(asyncio.to_thread(watcher.stop))
@@ -149,13 +151,20 @@ class Inbox:
                 await asyncio.wait({handing})
         handing.result()
 
-    async def _inspect(self, watcher: Watcher) -> None:
-        """See to the events. On a share that doesn't answer even this may get stuck, and is left to it."""
-        if self._inspecting is None or self._inspecting.done():
-            now = self._clock.monotonic()
-            inspecting = asyncio.to_thread(self._noticing.inspect, watcher, self._place, now)
-            self._inspecting = asyncio.create_task(inspecting)
-            await asyncio.wait({self._inspecting}, timeout=PATIENCE_SECONDS)
+    def _inspect(self, watcher: Watcher) -> None:
+        """See to the events, beside everything else: in an inbox of thousands of folders that takes seconds,
+        and on a share that doesn't answer it may get stuck."""
+        now = self._clock.monotonic()
+        if self._inspecting is not None and not self._inspecting.done():
+            return
+        if not self._noticing.settled(watcher, self._place, now):
+            self._inspecting = asyncio.create_task(self._inspected(watcher, now))
+
+    async def _inspected(self, watcher: Watcher, now: float) -> None:
+        if await asyncio.to_thread(self._noticing.inspect, watcher, self._place, now):
+            # What came since the last look, and before the events, is announced by nothing.
+            self._rhythm.hurry()
+            self._wake.set()
 
     async def look(self) -> tuple[InboxEvent, ...]:
         """One complete look now, photos read and all. What it returns is delivered by that."""
@@ -261,13 +270,15 @@ class Inbox:
             now = self._observed_at = self._clock.monotonic()
             every, local = self._settings.scan_seconds, self._noticing.sure and not self._degraded
             self._rhythm.looked(now, every, everywhere=scope is None, announced=local)
+            inspecting = self._inspecting is not None and not self._inspecting.done()
             standing, snapshot = await self._looker.look(scope, now, self._take_stall, keeps_times=local)
             if self._degraded:
                 now = self._clock.monotonic()  # what was seen may have been seen only just now
             self._take_standing(standing, now)
             if snapshot is None:
                 return ()
-            if watcher is not None and snapshot.scope is None:
+            # What was found while events began may have come before them.
+            if watcher is not None and snapshot.scope is None and not inspecting:
                 await asyncio.to_thread(self._noticing.found, snapshot, watcher, now)
             decided = self._take(snapshot, now)
         for arriving in self._arriving(snapshot):

@@ -50,8 +50,15 @@ class Noticing:
         """Whether whatever happens is sure to be announced, but for what is lost in a burst."""
         return self._announces and not self._why
 
-    def inspect(self, watcher: Watcher, place: tuple[int, int] | None, now: float) -> None:
-        """Have events or not, for the folder that is at `place` now. Blocks; never raises."""
+    def settled(self, watcher: Watcher, place: tuple[int, int] | None, now: float) -> bool:
+        """Whether `inspect` would find nothing to do. Doesn't block."""
+        if place != self._place:
+            return False
+        return bool(self._silent_kind) or now < self._polls_until or (self._watching and watcher.alive)
+
+    def inspect(self, watcher: Watcher, place: tuple[int, int] | None, now: float) -> bool:
+        """Have events or not, for the folder that is at `place` now; whether they have just begun. Blocks;
+        never raises."""
         if place != self._place:
             mount = mount_of(self._inbox)
             self._silent_kind = mount.kind if mount is not None and mount.announces is False else ""
@@ -62,9 +69,9 @@ class Noticing:
         if self._silent_kind:
             watcher.stop()
             self._look_only(f"{self._silent_kind} does not announce what others do")
-            return
+            return False
         if now < self._polls_until or (self._watching and watcher.alive):
-            return
+            return False
         why = watcher.ensure(place)
         self._watching, self._compares = not why, False
         if why:
@@ -72,6 +79,7 @@ class Noticing:
         elif self._why:
             self._log.info("noticing_by_events", inbox=str(self._inbox))
             self._why = ""
+        return not why
 
     def hinted(self, keys: Set[SetKey], everything: bool) -> None:
         """These sets were announced; `everything`: something above the sets was."""

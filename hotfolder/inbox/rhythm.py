@@ -4,7 +4,7 @@ from __future__ import annotations
 
 CALM_SECONDS = 60.0
 """After so long without an event and without a set that is arriving nothing is expected."""
-CALM_SCAN_SECONDS = 30.0
+CALM_SCAN_SECONDS = 60.0
 
 
 class Rhythm:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy.exc import OperationalError
@@ -22,7 +24,15 @@ class Desk:
     written, as when its disk is full."""
 
     def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        # An executor would keep books of its own on each of the many things that are asked here.
+        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._thread = Thread(target=self._serve, name="store", daemon=True)
+        self._thread.start()
+        self._closed = False
+
+    def _serve(self) -> None:
+        while (run := self._asked.get()) is not None:
+            run()
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         # A set comes here forty times: a future of the loop alone costs it half of `run_in_executor`.
@@ -31,14 +41,17 @@ class Desk:
         context = copy_context()  # the job that asks is named in what is logged meanwhile
 
         def run() -> None:
-            try:
-                result = context.run(work, *args, **kwargs)
-            except BaseException as error:
-                loop.call_soon_threadsafe(fail, answer, error)
-            else:
-                loop.call_soon_threadsafe(succeed, answer, result)
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                try:
+                    result = context.run(work, *args, **kwargs)
+                except BaseException as error:
+                    loop.call_soon_threadsafe(fail, answer, error)
+                else:
+                    loop.call_soon_threadsafe(succeed, answer, result)
 
-        self._thread.submit(run)
+        if self._closed:
+            raise RuntimeError("the store is closed")
+        self._asked.put(run)
         try:
             return await answer
         except OperationalError as error:
@@ -53,7 +66,9 @@ class Desk:
 
     def close(self) -> None:
         """Finish what was begun, and stop."""
-        self._thread.shutdown(wait=True)
+        self._closed = True
+        self._asked.put(None)
+        self._thread.join()
 
 
 def succeed(answer: asyncio.Future[T], result: T) -> None:

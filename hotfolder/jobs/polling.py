@@ -10,11 +10,15 @@ from collections.abc import Coroutine, Hashable
 from hotfolder.clock import Clock
 
 PATIENCE_SECONDS, PATIENCE = 2.0, 0.08
-"""So late, or so large a part of its own time, a finished merge is noticed at the latest."""
+"""So late, or so large a part of its own time, a finished merge is noticed at the latest, where nothing is
+known of how long it takes or it takes longer than expected."""
+EARLY_SECONDS, EARLY = 5.0, 0.25
+"""The same for one that is done before all expectation, as part of what was expected."""
 LOOKS_PER_SECOND = 40
 """All merges together."""
-SOON = 0.97
-"""Of the time that earlier merges took: the first look that counts is rather a little early than late."""
+SOON, LIKELY = 0.97, 1.02
+"""Of the time that earlier merges took: the foremost is looked at rather a little early, which is how it
+shows when merges begin to take less, and the others when they are done if they take as long."""
 LATEST = 16
 SAME_SECONDS = 0.05
 """Moments so close together are the same."""
@@ -22,17 +26,18 @@ SAME_SECONDS = 0.05
 
 def next_look(elapsed_seconds: float, expected_seconds: float | None, *, foremost: bool = True) -> float:
     """Seconds until a merge that has run for `elapsed_seconds` is looked at again. `expected_seconds` is what
-    the quickest of earlier ones took, None while none is known: then the foremost of those that run teaches
-    the others, and is looked at most often."""
+    the quickest of earlier ones took, None while none is known. The foremost of those that run teaches the
+    others, and is looked at more often than they are."""
     latest = max(PATIENCE_SECONDS, PATIENCE * elapsed_seconds)
     if expected_seconds is None:
         soon = 0.2 + 0.03 * elapsed_seconds
         return soon if foremost and soon < PATIENCE_SECONDS else latest
-    likely = SOON * expected_seconds
+    likely = (SOON if foremost else LIKELY) * expected_seconds
     if elapsed_seconds < likely:
         ahead = likely - elapsed_seconds
+        early = max(EARLY_SECONDS, EARLY * expected_seconds)
         # Where one look must come before, it comes so that the last pause is neither too short nor too long.
-        return ahead if ahead <= latest else min(latest, max(0.5, ahead - latest))
+        return ahead if ahead <= early else min(early, max(0.5, ahead - early))
     shortest = max(0.1, 0.02 * expected_seconds)
     return min(latest, max(shortest, 0.3 * (elapsed_seconds - likely)))
 

@@ -27,8 +27,8 @@ def test_where_nothing_happens_full_looks_become_rare_and_the_root_is_looked_at_
     rhythm = Rhythm()
     rhythm.stir(0, 10.0)
     looks = full_looks(rhythm, 0, 200, announced=True)
-    assert looks == [0, 10, 20, 30, 40, 50, 60, 90, 120, 150, 180]
-    assert CALM_SECONDS == 60 and CALM_SCAN_SECONDS == 30
+    assert looks == [0, 10, 20, 30, 40, 50, 60, 120, 180]
+    assert CALM_SECONDS == 60 and CALM_SCAN_SECONDS == 60
     assert rhythm.root_at - 200 <= 10
 
 

@@ -53,3 +53,29 @@ async def test_a_store_that_cant_be_written_is_a_local_trouble() -> None:
     with pytest.raises(LocalTrouble, match="disk is full"):
         await desk(work)
     desk.close()
+
+
+async def test_a_desk_that_is_closed_takes_nothing_more() -> None:
+    desk = Desk()
+    assert await desk(lambda: 1) == 1
+    desk.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        await desk(lambda: 2)
+
+
+def test_what_is_left_is_done_even_where_its_loop_has_ended() -> None:
+    desk, done = Desk(), list[int]()
+
+    def work(number: int) -> None:
+        time.sleep(0.05)
+        done.append(number)
+
+    async def ask() -> None:
+        tasks = [asyncio.create_task(desk(work, number)) for number in range(3)]
+        await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(ask())
+    desk.close()
+    assert done == [0, 1, 2]

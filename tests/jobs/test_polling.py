@@ -10,21 +10,23 @@ from hotfolder.jobs.polling import LOOKS_PER_SECOND, Polling, Timetable, next_lo
 from tests.support.clocks import JumpingClock
 
 
-def looks(expected_seconds: float | None, until: float) -> list[float]:
+def looks(expected_seconds: float | None, until: float, *, foremost: bool = True) -> list[float]:
     """All moments at which a merge is looked at that goes on for so long."""
     found = [0.0]
     while found[-1] < until:
-        found.append(found[-1] + next_look(found[-1], expected_seconds))
+        found.append(found[-1] + next_look(found[-1], expected_seconds, foremost=foremost))
     return found[1:]
 
 
 @pytest.mark.parametrize("expected_seconds", [None, 0.5, 4.0, 30.0, 600.0])
 def test_no_merge_is_noticed_too_late_whatever_earlier_ones_took(expected_seconds: float | None) -> None:
-    """At most 2 s or a tenth of its own time is lost after its end."""
+    """At most 2 s or a tenth of its own time is lost after its end; 5 s or a quarter of what was expected
+    where it is done before that."""
     moments = looks(expected_seconds, 4000)
     for end in (tenth / 10 for tenth in range(1, 36000, 7)):
         noticed = next(moment for moment in moments if moment >= end)
-        assert noticed - end <= max(2.0, 0.1 * end), end
+        early = max(5.0, expected_seconds / 4) if expected_seconds and end < expected_seconds else 0.0
+        assert noticed - end <= max(2.0, 0.1 * end, early), end
 
 
 @pytest.mark.parametrize("expected_seconds", [None, 0.5, 30.0])
@@ -34,11 +36,32 @@ def test_a_merge_of_half_an_hour_is_asked_for_little_more_than_a_hundred_times(
     assert len(looks(expected_seconds, 1800)) < 160
 
 
-def test_a_merge_like_the_earlier_ones_is_looked_at_little_before_and_often_when_it_is_likely_done() -> None:
-    """Earlier ones took 4 s: one look before that, and at 4.02 s it is noticed within a tenth of a second."""
-    moments = looks(4.0, 10)
-    assert len([moment for moment in moments if moment < 3.8]) == 1
+@pytest.mark.parametrize("foremost", [True, False])
+def test_a_merge_like_the_earlier_ones_is_first_looked_at_when_it_is_likely_done(*, foremost: bool) -> None:
+    """Earlier ones took 4 s: no look before that but one of the foremost, a little before; and at 4.02 s it
+    is noticed within a tenth of a second."""
+    moments = looks(4.0, 10, foremost=foremost)
+    assert (3.8 < moments[0] < 4.0) is foremost
+    assert moments[0] > 3.8
     assert next(moment for moment in moments if moment >= 4.02) < 4.12
+
+
+def test_a_merge_that_takes_minutes_is_asked_for_a_few_times_before_it_is_likely_done() -> None:
+    assert len([moment for moment in looks(90.0, 90) if moment < 87]) == 3
+
+
+async def test_merges_that_begin_to_take_less_are_noticed_ever_sooner() -> None:
+    """Where all are looked at when they are expected to be done, none could ever be found to be quicker."""
+    clock = JumpingClock(speed=100)
+    polling = Polling(clock)
+    polling.learn(5, 8.0)
+    for _ in range(40):
+        began, elapsed = clock.monotonic(), 0.0
+        while elapsed < 4.0:
+            await polling.pause(5, elapsed, 100.0)
+            elapsed = clock.monotonic() - began
+        polling.learn(5, elapsed)
+    assert elapsed < 5.0
 
 
 def test_looks_thin_out_when_a_merge_takes_longer_than_the_earlier_ones() -> None:
@@ -63,8 +86,8 @@ def test_moments_that_are_over_are_forgotten() -> None:
 
 
 async def test_what_one_merge_took_says_when_the_next_one_is_looked_at() -> None:
-    """Merges of five photos take 3 s: the next one is first looked at after a second, and one of another kind
-    as if nothing were known."""
+    """Merges of five photos take 3 s: the next one is first looked at then, and one of another kind as if
+    nothing were known."""
     clock = JumpingClock(speed=20)
     polling = Polling(clock)
     polling.learn(5, 3.0)
@@ -73,7 +96,7 @@ async def test_what_one_merge_took_says_when_the_next_one_is_looked_at() -> None
         began = clock.monotonic()
         await polling.pause(kind, 0.0, 100.0)
         paused.append(clock.monotonic() - began)
-    assert paused[0] >= 0.9 and paused[1] < paused[0]
+    assert paused[0] >= 2.9 and paused[1] < 1.0
 
 
 async def test_the_foremost_of_the_first_merges_teaches_the_others() -> None:
