@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from hotfolder import log
-from hotfolder.clock import Clock
+from hotfolder.clock import Clock, to_next
 from hotfolder.daemon.following import keep_of
 from hotfolder.daemon.liverules import LiveRules
 from hotfolder.errors import LocalTrouble
@@ -18,7 +18,7 @@ from hotfolder.outbox.outlets import Outlets
 logger = log.get("daemon")
 
 CLEAN_SECONDS = 24 * 3600.0
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 6.0
 
 
 async def keep_house(tools: Tools, live: LiveRules) -> None:
@@ -42,5 +42,5 @@ async def keep_house(tools: Tools, live: LiveRules) -> None:
 async def keep_looking(outlets: Outlets, clock: Clock) -> None:
     """Notice that a disk of done/ or failed/ is gone, or is back. A dead share can hold it for hours."""
     while True:
-        await clock.sleep(LOOK_SECONDS)
+        await clock.sleep(to_next(LOOK_SECONDS, clock.monotonic()))
         await asyncio.to_thread(outlets.look)

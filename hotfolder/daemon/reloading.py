@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.clock import Clock
+from hotfolder.clock import Clock, to_next
 from hotfolder.config.changes import changes, followed
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
@@ -89,7 +89,7 @@ class Reloading:
 
     async def _rest(self) -> None:
         waiting = asyncio.create_task(self._asked.wait())
-        resting = asyncio.create_task(self.clock.sleep(LOOK_SECONDS))
+        resting = asyncio.create_task(self.clock.sleep(to_next(LOOK_SECONDS, self.clock.monotonic())))
         try:
             await asyncio.wait({waiting, resting}, return_when=asyncio.FIRST_COMPLETED)
         finally:

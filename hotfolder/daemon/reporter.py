@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
-from hotfolder.clock import Clock
+from hotfolder.clock import Clock, to_next
 from hotfolder.config.ruletext import rules_as_json
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
@@ -89,7 +89,8 @@ class Reporter:
                 trouble.met(error.message)
             self._beat()  # a store that answers with an error answers
             now = self.clock.monotonic()
-            pause = PAUSE_SECONDS if now - self._news_at < CALM_SECONDS else CALM_PAUSE_SECONDS
+            busy = now - self._news_at < CALM_SECONDS
+            pause = PAUSE_SECONDS if busy else to_next(CALM_PAUSE_SECONDS, now)
             await self.clock.sleep(min(max(pause, SHARE * (now - began)), LONGEST_PAUSE_SECONDS))
 
     async def report(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hotfolder import log
+from hotfolder.clock import to_next
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import FILE_NAME
 from hotfolder.jobs.engine import Engine
@@ -36,8 +37,9 @@ class Steering:
                 trouble.over()
             except LocalTrouble as error:
                 trouble.met(error.message)
-            calm = tools.clock.monotonic() - self._written_at >= CALM_SECONDS
-            await tools.clock.sleep(CALM_PAUSE_SECONDS if calm else PAUSE_SECONDS)
+            now = tools.clock.monotonic()
+            calm = now - self._written_at >= CALM_SECONDS
+            await tools.clock.sleep(to_next(CALM_PAUSE_SECONDS, now) if calm else PAUSE_SECONDS)
 
     async def look(self) -> None:
         """Do what is wished, as far as it can be done at once; the rest is tried at the next look."""
