@@ -39,7 +39,7 @@ from hotfolder.rules.sets import BracketSet, Photo
 _GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
-_MOST_AT_ONCE = 100
+_MOST_AT_ONCE = 50
 """So many sets are looked at together, at the most: those that may start wait for no crowd that arrives."""
 
 
@@ -163,7 +163,7 @@ class Inbox:
     async def _inspected(self, watcher: Watcher, now: float) -> None:
         if await asyncio.to_thread(self._noticing.inspect, watcher, self._place, now):
             # What came since the last look, and before the events, is announced by nothing.
-            self._rhythm.hurry()
+            self._rhythm.stir(self._clock.monotonic(), 0.0)
             self._wake.set()
 
     async def look(self) -> tuple[InboxEvent, ...]:
@@ -237,7 +237,7 @@ class Inbox:
         wanted = dict.fromkeys((*self._again, *self._ledger.due(now, _MOST_AT_ONCE), *self._touched))
         if wanted or everything or self._ledger.any_waits():
             self._rhythm.stir(now, self._settings.scan_seconds)
-        if everything or self._degraded or now >= self._rhythm.full_at:
+        if everything or self._degraded or now >= self._full_look_at(now):
             self._again.clear()
             self._touched.clear()
             return None
@@ -248,10 +248,14 @@ class Inbox:
             self._wake.set()
         return keys
 
+    def _full_look_at(self, now: float) -> float:
+        """When everything is looked at next, if nothing happens."""
+        return self._rhythm.full_look_at(now, self._ledger.next_look() if self._noticing.sure else None)
+
     async def _rest(self, judging: asyncio.Task[None]) -> None:
         """Until a hint, a finished photo, or the next moment at which time alone may change something."""
         now = self._clock.monotonic()
-        until = min(self._rhythm.full_at, self._rhythm.root_at, self._ledger.next_look())
+        until = min(self._full_look_at(now), self._rhythm.root_at, self._ledger.next_look())
         if self._degraded:
             until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())

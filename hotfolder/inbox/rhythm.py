@@ -5,6 +5,8 @@ from __future__ import annotations
 CALM_SECONDS = 60.0
 """After so long without an event and without a set that is arriving nothing is expected."""
 CALM_SCAN_SECONDS = 60.0
+SOON_SECONDS, STEP_BACK_SECONDS = 1.0, 5.0
+"""A full look, which may take a second, steps back behind sets that may start so soon, for so long."""
 
 
 class Rhythm:
@@ -30,6 +32,13 @@ class Rhythm:
         if everywhere:
             calm = announced and now - self._stirred_at >= CALM_SECONDS
             self.full_at = now + (max(scan_seconds, CALM_SCAN_SECONDS) if calm else scan_seconds)
+
+    def full_look_at(self, now: float, next_set_at: float | None) -> float:
+        """When the next full look is due, where the next set may start at `next_set_at`; None: whenever it
+        may, looks alone tell of new ones, and come first."""
+        if next_set_at is not None and next_set_at < now + SOON_SECONDS:
+            return self.full_at + STEP_BACK_SECONDS
+        return self.full_at
 
     def hurry(self) -> None:
         """Let everything be looked at next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotfolder.inbox.rhythm import CALM_SCAN_SECONDS, CALM_SECONDS, Rhythm
+from hotfolder.inbox.rhythm import CALM_SCAN_SECONDS, CALM_SECONDS, STEP_BACK_SECONDS, Rhythm
 
 
 def full_looks(rhythm: Rhythm, since: float, until: float, *, announced: bool) -> list[float]:
@@ -53,3 +53,13 @@ def test_a_hurry_comes_before_all() -> None:
     rhythm.looked(0, 10.0, everywhere=True, announced=True)
     rhythm.hurry()
     assert rhythm.full_at < 0
+
+
+def test_a_full_look_steps_back_behind_a_set_that_may_start_but_not_for_ever() -> None:
+    rhythm = Rhythm()
+    rhythm.looked(0, 10.0, everywhere=True, announced=False)
+    assert rhythm.full_look_at(10, 10.5) == 10 + STEP_BACK_SECONDS
+    assert rhythm.full_look_at(10, 12.5) == 10
+    assert rhythm.full_look_at(10, None) == 10
+    rhythm.hurry()
+    assert rhythm.full_look_at(10, 10.5) < 10
