@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,16 +17,32 @@ INTERRUPTED = 130
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Print an error of ours and exit with its code; a Ctrl-C exits with 130."""
+    """Print an error of ours and exit with its code; a Ctrl-C exits with 130. In systemd's journal it is a
+    line of JSON, as all others are."""
     try:
         yield
     except HotfolderError as error:
-        print(error.message, file=sys.stderr)
-        if error.hint:
-            print(error.hint, file=sys.stderr)
+        if journalled():
+            from hotfolder import log  # late: `--help` needs none
+
+            log.configure(json=True)
+            log.get("cli").error("ended_with_error", reason=error.message, hint=error.hint)
+        else:
+            print(error.message, file=sys.stderr)
+            if error.hint:
+                print(error.hint, file=sys.stderr)
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(FAILED)
+
+
+def journalled() -> bool:
+    """Whether standard error goes into systemd's journal: it says which file that is (systemd.exec)."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

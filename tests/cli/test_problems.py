@@ -1,0 +1,36 @@
+"""Where an error is said, and how."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hotfolder.cli.problems import USAGE
+from tests.support.studio import environment
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_as_text(
+    tmp_path: Path, *, journal: bool
+) -> None:
+    config, stderr = tmp_path / "config.yaml", tmp_path / "stderr"
+    config.write_text("root: .\nsettle: {quiet_seconds: -3}\n")
+    with stderr.open("wb") as stream:
+        found = os.fstat(stream.fileno())
+        named = f"{found.st_dev}:{found.st_ino if journal else found.st_ino + 1}"
+        done = subprocess.run(
+            [sys.executable, "-m", "hotfolder", "run", "--config", str(config)],
+            stderr=stream,
+            env={**environment("any-key"), "JOURNAL_STREAM": named},
+            timeout=60,
+        )
+    assert done.returncode == USAGE
+    (line,) = stderr.read_text().splitlines()[:1]
+    reason = json.loads(line)["reason"] if journal else line
+    assert "config.yaml:2:25: settle.quiet_seconds must be at least" in reason
+    assert not journal or len(stderr.read_text().splitlines()) == 1
