@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hotfolder.jobs.polling import LOOKS_PER_SECOND, Polling, Timetable, next_look
-from tests.support.clocks import JumpingClock
+from tests.support.clocks import JumpingClock, LeapingClock
 
 
 def looks(expected_seconds: float | None, until: float, *, foremost: bool = True) -> list[float]:
@@ -52,7 +52,7 @@ def test_a_merge_that_takes_minutes_is_asked_for_a_few_times_before_it_is_likely
 
 async def test_merges_that_begin_to_take_less_are_noticed_ever_sooner() -> None:
     """Where all are looked at when they are expected to be done, none could ever be found to be quicker."""
-    clock = JumpingClock(speed=100)
+    clock = LeapingClock()
     polling = Polling(clock)
     polling.learn(5, 8.0)
     for _ in range(40):

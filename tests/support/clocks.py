@@ -42,6 +42,22 @@ class JumpingClock:
         await asyncio.sleep(seconds / self.speed)
 
 
+class LeapingClock:
+    """Time that passes by being slept through, and not otherwise."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return HELD_BEGAN + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self._seconds += max(0.0, seconds)
+
+
 class HeldClock:
     """Stands still until `pass_seconds`."""
 
