@@ -43,6 +43,6 @@ def journalled() -> bool:
     """Whether standard error goes into systemd's journal: it says which file that is (systemd.exec)."""
     try:
         found = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # there is none
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

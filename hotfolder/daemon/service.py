@@ -322,15 +322,15 @@ class Daemon:
 
     async def _until_idle(self) -> None:
         quiet_looks = 0
-        degraded_since: float | None = None
+        degraded_since: dict[str, float] = {}
         while quiet_looks < IDLE_LOOKS:
             await self.clock.sleep(0.2)
-            outlooks = [inbox.outlook() for inbox in self.inboxes.values()]
+            outlooks = {name: inbox.outlook() for name, inbox in self.inboxes.items()}
             now = self.clock.monotonic()
-            degraded = any(outlook.degraded for outlook in outlooks)
-            degraded_since = (degraded_since or now) if degraded else None
-            hopes = degraded_since is not None and now - degraded_since < STUCK_SECONDS
-            waits = any(outlook.may_proceed for outlook in outlooks) or any(
+            away = [name for name, outlook in outlooks.items() if outlook.degraded]
+            degraded_since = {name: degraded_since.get(name, now) for name in away}
+            hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
+            waits = any(outlook.may_proceed for outlook in outlooks.values()) or any(
                 count and (hopes or not self._out_of_reach(name))
                 for name, count in self.intake.pending.items()
             )
@@ -339,9 +339,11 @@ class Daemon:
 
     async def close(self) -> None:
         """Let go of everything."""
-        await self.tools.client.aclose()
-        await self.tools.storage.aclose()
-        await self.decoder.close()
-        self.tools.desk.close()
-        self.store.database.dispose()
-        self._release_locks()
+        try:
+            await self.tools.client.aclose()
+            await self.tools.storage.aclose()
+            await self.decoder.close()
+        finally:
+            self.tools.desk.close()
+            self.store.database.dispose()
+            self._release_locks()

@@ -281,8 +281,13 @@ class Inbox:
             self._take_standing(standing, now)
             if snapshot is None:
                 return ()
-            # What was found while events began may have come before them.
-            if watcher is not None and snapshot.scope is None and not inspecting:
+            # What was found while events began, or are to begin, may have come before them.
+            if (
+                watcher is not None
+                and snapshot.scope is None
+                and not inspecting
+                and self._noticing.settled(watcher, self._place, now)
+            ):
                 await asyncio.to_thread(self._noticing.found, snapshot, watcher, now)
             decided = self._take(snapshot, now)
         for arriving in self._arriving(snapshot):
@@ -300,6 +305,7 @@ class Inbox:
                 self._log.warning("inbox_degraded", inbox=str(self._path), reason=standing.degraded)
             else:
                 self._log.info("inbox_recovered", inbox=str(self._path))
+                self._noticing.distrust()
         if standing.marker_made:
             self._ledger.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not standing.degraded:

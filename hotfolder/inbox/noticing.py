@@ -34,6 +34,7 @@ class Noticing:
         self._polls_until = float("-inf")
         self._pause_seconds = AGAIN_SECONDS
         self._watching = False
+        self._distrusted = False
         self._compares = False
         self._marks: dict[SetKey, tuple[int, int]] = {}
         self._hinted: set[SetKey] = set()
@@ -48,18 +49,26 @@ class Noticing:
     @property
     def sure(self) -> bool:
         """Whether whatever happens is sure to be announced, but for what is lost in a burst."""
-        return self._announces and not self._why
+        return self._announces and not self._why and not self._distrusted
+
+    def distrust(self) -> None:
+        """The inbox was away: whatever watched it may have gone with it, without a word, even where it came
+        back as the same folder."""
+        self._distrusted = True
 
     def settled(self, watcher: Watcher, place: tuple[int, int] | None, now: float) -> bool:
         """Whether `inspect` would find nothing to do. Doesn't block."""
-        if place != self._place:
+        if self._distrusted or place != self._place:
             return False
         return bool(self._silent_kind) or now < self._polls_until or (self._watching and watcher.alive)
 
     def inspect(self, watcher: Watcher, place: tuple[int, int] | None, now: float) -> bool:
         """Have events or not, for the folder that is at `place` now; whether they have just begun. Blocks;
         never raises."""
-        if place != self._place:
+        if self._distrusted or place != self._place:
+            self._distrusted = False
+            watcher.stop()
+            self._doubtful.clear()
             mount = mount_of(self._inbox)
             self._silent_kind = mount.kind if mount is not None and mount.announces is False else ""
             self._announces = mount is not None and mount.announces is True

@@ -73,7 +73,7 @@ class Engine:
         self.ended = ended
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._under_way: dict[str, Job] = {}
+        self._under_way: dict[str, tuple[Job, float]] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._work = asyncio.Event()
         self._held_back = False
@@ -122,15 +122,18 @@ class Engine:
         waiting = () if self._full() else self._ready()
         blocked = self.tools.gate.bad_seconds() >= seconds
         return blocked or all(
-            self.standstill.lasts(one, seconds) or self._hangs(one) for one in (*waiting, *self._running)
+            self.standstill.lasts(one, seconds) or self._hangs(one, seconds)
+            for one in (*waiting, *self._running)
         )
 
-    def _hangs(self, job_id: str) -> bool:
-        """Whether the job does nothing but move files from or into an inbox that is out of reach."""
-        job = self._under_way.get(job_id)
-        return (
-            job is not None and State(job.state) not in ASKS_API and bool(self.tools.out_of_reach(job.inbox))
-        )
+    def _hangs(self, job_id: str, seconds: float) -> bool:
+        """Whether the job has been at one step for so long that has nothing to do with the API, while its
+        inbox is out of reach."""
+        if job_id not in self._under_way:
+            return False
+        job, began = self._under_way[job_id]
+        lasts = self.tools.clock.monotonic() - began >= seconds
+        return lasts and State(job.state) not in ASKS_API and bool(self.tools.out_of_reach(job.inbox))
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
@@ -152,7 +155,7 @@ class Engine:
         """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
         place from the others; yet there is an end to how many may be begun and stand aside."""
         moving = sum(
-            not self.tools.out_of_reach(self._under_way[job_id].inbox)
+            not self.tools.out_of_reach(self._under_way[job_id][0].inbox)
             for job_id in self._running
             if job_id not in self.standstill.aside
         )
@@ -167,7 +170,7 @@ class Engine:
 
     def _start(self, job_id: str) -> None:
         job = self._waiting.pop(job_id)
-        self._under_way[job_id] = job
+        self._under_way[job_id] = job, self.tools.clock.monotonic()
         self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
 
     async def cancel(self, job_id: str) -> bool:
@@ -228,7 +231,7 @@ class Engine:
             try:
                 while State(job.state) in ACTIVE:
                     phase, began = job.state, self.tools.clock.monotonic()
-                    self._under_way[job.id] = job
+                    self._under_way[job.id] = job, began
                     job = await self._step(job)
                     self.tools.counts.phase(phase, self.tools.clock.monotonic() - began)
             except Exception:

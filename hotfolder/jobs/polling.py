@@ -12,8 +12,8 @@ from hotfolder.clock import Clock
 PATIENCE_SECONDS, PATIENCE = 2.0, 0.08
 """So late, or so large a part of its own time, a finished merge is noticed at the latest, where nothing is
 known of how long it takes or it takes longer than expected."""
-EARLY_SECONDS, EARLY = 5.0, 0.25
-"""The same for one that is done before all expectation, as part of what was expected."""
+EARLY_SECONDS, EARLY, MOST_EARLY_SECONDS = 5.0, 0.25, 15.0
+"""The same for one that is done before all expectation, as part of what was expected; and the most of it."""
 LOOKS_PER_SECOND = 40
 """All merges together."""
 SOON, LIKELY = 0.97, 1.02
@@ -35,7 +35,7 @@ def next_look(elapsed_seconds: float, expected_seconds: float | None, *, foremos
     likely = (SOON if foremost else LIKELY) * expected_seconds
     if elapsed_seconds < likely:
         ahead = likely - elapsed_seconds
-        early = max(EARLY_SECONDS, EARLY * expected_seconds)
+        early = min(max(EARLY_SECONDS, EARLY * expected_seconds), MOST_EARLY_SECONDS)
         # Where one look must come before, it comes so that the last pause is neither too short nor too long.
         return ahead if ahead <= early else min(early, max(0.5, ahead - early))
     shortest = max(0.1, 0.02 * expected_seconds)

@@ -84,6 +84,10 @@ def reserve_and_rename(source: Path, target: Path) -> None:
     except FileExistsError:
         if reservation not in NOT_REMOVED and not is_left_reservation(reservation):
             raise
+    except OSError:
+        NOT_REMOVED.add(reservation)  # it may have been made all the same
+        raise
+    NOT_REMOVED.discard(reservation)
     try:
         if status(target) is not None and not is_left_reservation(target):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))

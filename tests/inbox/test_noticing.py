@@ -115,3 +115,20 @@ async def test_what_was_there_before_the_observer_or_is_taken_away_needs_no_even
     (folder / "IMG_1.jpg").unlink()
     for _ in range(3):
         assert eyes.look() == ""
+
+
+async def test_an_inbox_that_was_away_is_watched_anew_even_where_it_is_the_same_folder(
+    eyes: Eyes, drop: Drop
+) -> None:
+    """Watches end with what was mounted, without a word, and the threads that wait for them live on."""
+    eyes.inspect()
+    eyes.look()
+    before = eyes.watcher._observer
+    eyes.noticing.distrust()
+    place = (eyes.root.stat().st_dev, eyes.root.stat().st_ino)
+    assert not eyes.noticing.settled(eyes.watcher, place, 0.0) and not eyes.noticing.sure
+    drop("12 Elm Road/kitchen", 2)
+    assert eyes.inspect() == ""
+    assert eyes.watcher.alive and eyes.watcher._observer is not before
+    assert eyes.noticing.settled(eyes.watcher, place, 0.0)
+    assert eyes.look() == "" and eyes.look() == ""
