@@ -31,7 +31,7 @@ from hotfolder.inbox.rhythm import Rhythm
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
 from hotfolder.inbox.verdicts import Pace, Ready, Refused
-from hotfolder.inbox.watch import Hints, Watcher
+from hotfolder.inbox.watching import Watching
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.sets import BracketSet, Photo
@@ -52,8 +52,7 @@ class Inbox:
     `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
     was when it was last met. `lock` keeps other daemons out, and is the caller's to close. `beat` is called
     while the looking goes on, or waits for a share that doesn't answer; `moved` only when the file system has
-    answered. `tell` hears of sets that still
-    arrive. The decoder stays the caller's to close.
+    answered. `tell` hears of sets that still arrive. The decoder stays the caller's to close.
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Inbox:
         root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
         self._looker = Looker(root, beat, moved)
         self._noticing = Noticing(path)
-        self._inspecting: asyncio.Task[None] | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger(path)
         self._reading = Reading(path, self._book, self._ledger, clock)
@@ -112,28 +110,26 @@ class Inbox:
 
     async def run(self, deliver: Deliver) -> None:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
-        hints = Hints(self._path, self._wake.set, asyncio.get_running_loop())
-        watcher = Watcher(self._path, hints, self._clock)
+        watching = Watching(
+            self._path, self._noticing, self._clock, wake=self._wake.set, begun=self._events_begun
+        )
         judging = asyncio.create_task(self._reading.run(self._look_again))
         try:
             while not judging.done():
                 self._wake.clear()
-                scope = self._due(hints)
-                for event in await self._observe(scope, watcher):
+                scope = self._due(*watching.take())
+                for event in await self._observe(scope, watching):
                     await self._hand_over(deliver(event))
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
-                    self._inspect(watcher)
+                    watching.see_to(self._place)
                 await self._rest(judging)
             judging.result()
         finally:
             judging.cancel()
-            if self._inspecting is not None:
-                self._inspecting.cancel()
             with suppress(asyncio.CancelledError):
                 await judging
-            stopping = asyncio.create_task(asyncio.to_thread(watcher.stop))
-            await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)
+            await watching.stop()
 
     async def _hand_over(self, delivery: Awaitable[None]) -> None:
         """Wait for a delivery, which may wait for the inbox itself: that it hangs is to be told even then."""
@@ -151,20 +147,9 @@ class Inbox:
                 await asyncio.wait({handing})
         handing.result()
 
-    def _inspect(self, watcher: Watcher) -> None:
-        """See to the events, beside everything else: in an inbox of thousands of folders that takes seconds,
-        and on a share that doesn't answer it may get stuck."""
-        now = self._clock.monotonic()
-        if self._inspecting is not None and not self._inspecting.done():
-            return
-        if not self._noticing.settled(watcher, self._place, now):
-            self._inspecting = asyncio.create_task(self._inspected(watcher, now))
-
-    async def _inspected(self, watcher: Watcher, now: float) -> None:
-        if await asyncio.to_thread(self._noticing.inspect, watcher, self._place, now):
-            # What came since the last look, and before the events, is announced by nothing.
-            self._rhythm.stir(self._clock.monotonic(), 0.0)
-            self._wake.set()
+    def _events_begun(self) -> None:
+        self._rhythm.stir(self._clock.monotonic(), 0.0)
+        self._wake.set()
 
     async def look(self) -> tuple[InboxEvent, ...]:
         """One complete look now, photos read and all. What it returns is delivered by that."""
@@ -227,11 +212,9 @@ class Inbox:
             and (busy or not self._looked or any(one.may_proceed for one in settling)),
         )
 
-    def _due(self, hints: Hints) -> frozenset[SetKey] | None:
-        """The sets to look at now; None for the whole inbox."""
+    def _due(self, touched: frozenset[SetKey], everything: bool) -> frozenset[SetKey] | None:
+        """The sets to look at now, after these were announced, and maybe more; None for the whole inbox."""
         now = self._clock.monotonic()
-        touched, everything = hints.take()
-        self._noticing.hinted(touched, everything)
         self._touched |= touched
         # In this order: what may be ready comes before what only arrives.
         wanted = dict.fromkeys((*self._again, *self._ledger.due(now, _MOST_AT_ONCE), *self._touched))
@@ -269,26 +252,21 @@ class Inbox:
             waking.cancel()
             sleeping.cancel()
 
-    async def _observe(self, scope: Scope, watcher: Watcher | None = None) -> tuple[InboxEvent, ...]:
+    async def _observe(self, scope: Scope, watching: Watching | None = None) -> tuple[InboxEvent, ...]:
         async with self._looking:
             now = self._observed_at = self._clock.monotonic()
             every, local = self._settings.scan_seconds, self._noticing.sure and not self._degraded
             self._rhythm.looked(now, every, everywhere=scope is None, announced=local)
-            inspecting = self._inspecting is not None and not self._inspecting.done()
+            # What is found while events begin may have come before them.
+            comparing = watching if watching is not None and not watching.inspecting else None
             standing, snapshot = await self._looker.look(scope, now, self._take_stall, keeps_times=local)
             if self._degraded:
                 now = self._clock.monotonic()  # what was seen may have been seen only just now
             self._take_standing(standing, now)
             if snapshot is None:
                 return ()
-            # What was found while events began, or are to begin, may have come before them.
-            if (
-                watcher is not None
-                and snapshot.scope is None
-                and not inspecting
-                and self._noticing.settled(watcher, self._place, now)
-            ):
-                await asyncio.to_thread(self._noticing.found, snapshot, watcher, now)
+            if comparing is not None and snapshot.scope is None:
+                await comparing.found(snapshot, self._place, now)
             decided = self._take(snapshot, now)
         for arriving in self._arriving(snapshot):
             await self._tell(arriving)

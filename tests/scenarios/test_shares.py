@@ -137,15 +137,22 @@ def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
     assert run.stop() == 0
 
 
+def in_mid_upload(shared_studio: Callable[..., Studio], share: Share, photos: dict[str, bytes]) -> Studio:
+    """A studio that is sending the kitchen's photos from the share, within some seconds."""
+    size_bytes = sum(len(content) for content in photos.values())
+    studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
+    studio.start(key="any-key")
+    share.drop("kitchen", photos)
+    studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
+    return studio
+
+
 def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
     shared_studio: Callable[..., Studio], shop: Shop, share: Share
 ) -> None:
     photos = bracket()
-    size_bytes = sum(len(content) for content in photos.values())
-    studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
-    run = studio.start(key="any-key")
-    share.drop("kitchen", photos)
-    studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
+    studio = in_mid_upload(shared_studio, share, photos)
+    (run,) = studio.runs
     run.stop(signal.SIGKILL)
     studio.start(key="any-key")
     studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
@@ -157,11 +164,8 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
     shared_studio: Callable[..., Studio], shop: Shop, share: Share
 ) -> None:
     photos = bracket()
-    size_bytes = sum(len(content) for content in photos.values())
-    studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
-    run = studio.start(key="any-key")
-    share.drop("kitchen", photos)
-    studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
+    studio = in_mid_upload(shared_studio, share, photos)
+    (run,) = studio.runs
     share.end()
     studio.wait_until(lambda status: status["inboxes"]["share"]["degraded"])
     assert share.begin()

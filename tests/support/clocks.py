@@ -42,22 +42,6 @@ class JumpingClock:
         await asyncio.sleep(seconds / self.speed)
 
 
-class LeapingClock:
-    """Time that passes by being slept through, and not otherwise."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-
-    def now(self) -> datetime:
-        return HELD_BEGAN + timedelta(seconds=self._seconds)
-
-    def monotonic(self) -> float:
-        return self._seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self._seconds += max(0.0, seconds)
-
-
 class HeldClock:
     """Stands still until `pass_seconds`."""
 
@@ -77,3 +61,10 @@ class HeldClock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+class LeapingClock(HeldClock):
+    """Stands still but for what is slept, which takes no time."""
+
+    async def sleep(self, seconds: float) -> None:
+        self.pass_seconds(max(0.0, seconds))
