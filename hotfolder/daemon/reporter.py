@@ -30,7 +30,7 @@ from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, Line, Overvi
 
 logger = log.get("reporter")
 
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 1.0, 10.0, 10
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 2.0, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
 CALM_SECONDS, CALM_PAUSE_SECONDS = 60.0, 3.0
 """After so long without news, so long between two looks."""
@@ -45,7 +45,7 @@ RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
 class Reporter:
-    """Looks every second or so whether anything has changed, and says so."""
+    """Looks every other second or so whether anything has changed, and says so."""
 
     def __init__(
         self,

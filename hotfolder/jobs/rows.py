@@ -6,13 +6,12 @@ and they cost several times what the statement itself does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     Select,
     Table,
     TextClause,
@@ -27,6 +26,7 @@ from sqlalchemy.orm import class_mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import SQLModel
 
+from hotfolder.jobs.prepared import Prepared
 from hotfolder.jobs.tables import (
     ApiProject,
     Bulletin,
@@ -54,23 +54,25 @@ class Rows(Generic[T]):
         self._table = mapper.local_table
         self._names = tuple(self._table.columns.keys())
         self._key = tuple(column.name for column in self._table.primary_key)
-        of_key = and_(*(self._table.columns[name] == bindparam(f"of_{name}") for name in self._key))
-        self._get = self.where(of_key)
-        self._update = update(self._table).where(of_key)
-        self._insert = insert(self._table)
+        self._of_key = and_(*(self._table.columns[name] == bindparam(f"of_{name}") for name in self._key))
+        self._get = Prepared(self.where(self._of_key))
+        self._changes: dict[tuple[str, ...], Prepared] = {}
+        self._inserts: dict[tuple[str, ...], Prepared] = {}
 
     def where(self, *conditions: ColumnElement[bool] | TextClause) -> Select[Any]:
         """Whole rows, for `find` and `first`. To be made once, with a `bindparam` for whatever differs."""
         return select(self._table).where(*conditions)
 
-    def find(self, connection: Connection, statement: Select[Any], **values: object) -> list[T]:
+    def find(self, connection: Connection, statement: Select[Any] | Prepared, **values: object) -> list[T]:
         """The rows of a statement that `where` began; `values` are its parameters."""
+        if isinstance(statement, Prepared):
+            return [self._detached(row) for row in statement.rows(connection, values)]
         return [self._detached(row) for row in connection.execute(statement, values)]
 
-    def first(self, connection: Connection, statement: Select[Any], **values: object) -> T | None:
+    def first(self, connection: Connection, statement: Prepared, **values: object) -> T | None:
         """As `find`; the first row, None where there is none."""
-        row = connection.execute(statement, values).first()
-        return None if row is None else self._detached(row)
+        rows = statement.rows(connection, values)
+        return self._detached(rows[0]) if rows else None
 
     def get(self, connection: Connection, *key: object) -> T | None:
         """The row with that key, its columns in the table's order."""
@@ -87,16 +89,15 @@ class Rows(Generic[T]):
         """Set columns, in the table and in the object that stands for the row. Raises NoResultFound where the
         row has gone."""
         key = [getattr(row, name) for name in self._key]
-        if not connection.execute(self._update, {**self._of(key), **changes}).rowcount:
+        if not self._set(connection, key, changes):
             raise NoResultFound(f"{self._table.name} has no row {key} any more")
         for name, value in changes.items():
             set_committed_value(row, name, value)
 
     def insert(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows that have the same columns."""
-        several = list(rows)
-        if several:
-            connection.execute(self._insert, several)
+        for row in rows:
+            self._insert(row).send(connection, row)
 
     def add(self, connection: Connection, row: T) -> None:
         """Add a row. The object stands for it from then on, with the number that the database gave it."""
@@ -104,7 +105,7 @@ class Rows(Generic[T]):
         numbered = [name for name in self._key if values[name] is None]
         for name in numbered:
             del values[name]
-        made = connection.execute(self._insert, values).inserted_primary_key
+        made = connection.execute(insert(self._table), values).inserted_primary_key
         for name in numbered:
             setattr(row, name, getattr(made, name))
         make_transient_to_detached(row)
@@ -112,10 +113,9 @@ class Rows(Generic[T]):
     def put(self, connection: Connection, row: T) -> None:
         """Add a row, or have it take the place of the one with the same key."""
         values = self.columns(row)
-        key = self._of([values[name] for name in self._key])
         others = {name: value for name, value in values.items() if name not in self._key}
-        if not connection.execute(self._update, {**key, **others}).rowcount:
-            connection.execute(self._insert, values)
+        if not self._set(connection, [values[name] for name in self._key], others):
+            self._insert(values).send(connection, values)
 
     def columns(self, row: T) -> dict[str, Any]:
         """All that the row has, by column."""
@@ -124,7 +124,22 @@ class Rows(Generic[T]):
     def _of(self, key: Iterable[object]) -> dict[str, object]:
         return {f"of_{name}": value for name, value in zip(self._key, key, strict=True)}
 
-    def _detached(self, row: Row[Any]) -> T:
+    def _set(self, connection: Connection, key: Iterable[object], changes: Mapping[str, object]) -> int:
+        """How many rows have that key, 0 or 1; their columns are set."""
+        names = tuple(changes)
+        if names not in self._changes:
+            to = {name: bindparam(name, type_=self._table.columns[name].type) for name in names}
+            self._changes[names] = Prepared(update(self._table).where(self._of_key).values(to))
+        return self._changes[names].send(connection, {**self._of(key), **changes})
+
+    def _insert(self, row: Mapping[str, object]) -> Prepared:
+        names = tuple(row)
+        if names not in self._inserts:
+            to = {name: bindparam(name, type_=self._table.columns[name].type) for name in names}
+            self._inserts[names] = Prepared(insert(self._table).values(to))
+        return self._inserts[names]
+
+    def _detached(self, row: Sequence[Any]) -> T:
         found: T = self._manager.new_instance()
         found.__dict__.update(zip(self._names, row, strict=True))
         make_transient_to_detached(found)

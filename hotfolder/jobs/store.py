@@ -159,8 +159,8 @@ class Store:
     def rooms(self, inbox: str, project: str) -> set[str]:
         """The rooms of a project that have or had a job, one that was withdrawn aside."""
         with self.database.connect() as connection:
-            rows = connection.execute(statements.ROOMS_OF_PROJECT, {"inbox": inbox, "project": project})
-            return set(rows.scalars())
+            rows = statements.ROOMS_OF_PROJECT.rows(connection, {"inbox": inbox, "project": project})
+            return {row[0] for row in rows}
 
     def identity(self, at: datetime) -> str:
         """The store's own id, made at the first call."""
@@ -233,8 +233,8 @@ class Store:
         """Names under originals/ and failed/ that jobs of these projects hold or are about to hold, whatever
         inbox they came from."""
         with self.database.connect() as connection:
-            known = connection.execute(statements.PROJECTS).scalars()
-            projects = [project for project in known if same_project(project)]
+            known = statements.PROJECTS.rows(connection, {})
+            projects = [row[0] for row in known if same_project(row[0])]
             names = connection.execute(statements.FOLDERS_OF_PROJECTS, {"projects": projects}).scalars()
             return {name for name in names if name}
 

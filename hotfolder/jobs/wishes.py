@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, UsageError
+from hotfolder.jobs.prepared import Prepared
 from hotfolder.jobs.rows import BULLETINS, PRIORITIES
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.tables import Bulletin, Call, Job, Moment, ProjectPriority, stamp
@@ -107,7 +108,7 @@ def project_priority(connection: Connection, inbox: str, project: str) -> int:
 
 
 UNFINISHED = col(Job.state).in_(list(ACTIVE))
-CANCELLED_BY = select(col(Job.cancelled_by)).where(col(Job.id) == bindparam("job_id"))
+CANCELLED_BY = Prepared(select(col(Job.cancelled_by)).where(col(Job.id) == bindparam("job_id")))
 CANCELLED = select(Job.id).where(UNFINISHED, Job.cancelled_by != "")
 NOT_NORMAL = select(Job.id, Job.priority).where(UNFINISHED, Job.priority != Priority.NORMAL)
 
@@ -128,9 +129,9 @@ def seen(connection: Connection) -> object:
 def refuse_cancelled(connection: Connection, call: Call) -> None:
     """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
     nothing is bought once the wish is in the store."""
-    by = connection.execute(CANCELLED_BY, {"job_id": call.job_id}).scalar_one_or_none()
-    if by:
-        raise cancellation(by)
+    for (by,) in CANCELLED_BY.rows(connection, {"job_id": call.job_id}):
+        if by:
+            raise cancellation(by)
 
 
 def cancellation(by: str) -> Cancelled:

@@ -31,6 +31,8 @@ __all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
 # other's reservation.
 NAMING = tuple(Lock() for _ in range(64))
+NUMBER = re.compile(r"( \(\d+\))?")
+"""What a name has behind its stem when others had the stem before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +52,22 @@ def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: S
     stem = safe_name(stem)
     with local_trouble(folder):
         make_folder(folder, shared)
-        present = namesakes(folder, names_in(folder), stem, extension)
-        wanted = fingerprint(content()) if present else None
-        if wanted is not None and (known := holder(present, wanted)) is not None:
-            return Placed(known, wanted.sha256.hex())
+        if linking.status(folder / next(numbered(stem, extension))) is not None:
+            wanted = fingerprint(content())
+            known = holder(namesakes(folder, names_in(folder), stem, extension), wanted)
+            if known is not None:
+                return Placed(known, wanted.sha256.hex())
         written = Fingerprint()
 
         def write(stream: BinaryIO) -> None:
             nonlocal written
             written = fingerprint(content(), stream)
 
-        with temporary_file(folder, write, shared) as temporary:
-            if digest(temporary) != written.sha256:
-                raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
-            with naming(folder):
-                names = names_in(folder)
-                known = holder(namesakes(folder, names, stem, extension), written)
-                placed = known or under_free_name(temporary, folder, names, stem, extension)
-                return Placed(placed, written.sha256.hex())
+        with temporary_file(folder, write, shared) as temporary, naming(folder):
+            names = names_in(folder)
+            known = holder(namesakes(folder, names, stem, extension), written)
+            placed = known or under_free_name(temporary, folder, names, stem, extension)
+            return Placed(placed, written.sha256.hex())
 
 
 def place_bytes(data: bytes, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
@@ -114,9 +114,14 @@ def set_aside(path: Path, stem: str) -> None:
 
 def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str) -> list[Path]:
     """Those with one of the names for `stem`, the first one first."""
-    tail = re.escape(folded(dotted(extension)))
-    pattern = re.compile(re.escape(folded(stem)) + r"( \(\d+\))?" + tail)
-    found = [name for compared, name in names if pattern.fullmatch(compared)]
+    head, tail = folded(stem), folded(dotted(extension))
+    found = [
+        name
+        for compared, name in names
+        if compared.startswith(head)
+        and compared.endswith(tail)
+        and NUMBER.fullmatch(compared, len(head), len(compared) - len(tail))
+    ]
     return [folder / name for name in sorted(found, key=lambda name: (len(name), name))]
 
 

@@ -78,7 +78,7 @@ class Links:
 
 
 class Watcher:
-    """Finds the happenings. `ended` hears of every job at its end; `look` is called every second."""
+    """Finds the happenings. `ended` hears of every job at its end; `look` is called again and again."""
 
     def __init__(self, links: Links, thresholds: Thresholds | None = None) -> None:
         self.links = links

@@ -38,8 +38,8 @@ class Teller:
         gatherer: Gatherer | None = None,
         remember: Remember = forget,
     ) -> None:
-        """`messengers` may be replaced while it runs. `facts` is asked every second; `remember` is given what
-        to keep whenever that has changed."""
+        """`messengers` may be replaced while it runs. `facts` is asked again and again, `remember` is given
+        what to keep whenever that has changed."""
         self.watcher = watcher
         self.messengers = messengers
         self.clock = clock

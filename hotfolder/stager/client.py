@@ -128,7 +128,7 @@ class StagerClient:
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> UploadedImage:
         """Upload a picture for `operate`. Raises SetChanged when the file changes on the way."""
-        async with opened_photo(photo) as opened:
+        async with opened_photo(photo, throttle=self._throttle) as opened:
             head, tail, boundary = multipart(filename, media_type)
             headers = {
                 "content-type": f"multipart/form-data; boundary={boundary}",

@@ -25,8 +25,8 @@ from hotfolder.errors import (
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.connections import Connections
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
-from hotfolder.stager.streams import PIECE_BYTES, opened_photo
-from hotfolder.stager.throttle import Throttle
+from hotfolder.stager.streams import opened_photo
+from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
 from hotfolder.stager.transport import (
     Lost,
     Reply,
@@ -90,7 +90,7 @@ class StorageClient:
         """
         target = self._hosts.check(url)
         signed = signed_headers(target, photo)
-        async with opened_photo(photo, size_bytes, still) as opened:
+        async with opened_photo(photo, size_bytes, still, self._throttle) as opened:
             request = httpx.Request(
                 "PUT",
                 target,
@@ -219,7 +219,7 @@ async def save(response: httpx.Response, target: Path) -> Download:
             size_bytes += len(piece)
             if size_bytes > declared_bytes:
                 raise Lost("more bytes came than were announced", sent=True)
-            if sum(map(len, pieces)) >= PIECE_BYTES:
+            if sum(map(len, pieces)) >= LARGEST_PIECE_BYTES:
                 await asyncio.to_thread(write, file, pieces, digest)
                 pieces = []
         if size_bytes != declared_bytes:

@@ -52,7 +52,7 @@ for name in ("httpx", "httpcore"):
 class Timeouts:
     """Seconds. `read` and `write` hold for one piece of data, `total` for an exchange as a whole.
 
-    A piece that is written is up to 1 MiB, and several uploads may share a slow line.
+    A piece that is written is up to 2 MiB, and several uploads may share a slow line.
     """
 
     connect_seconds: float = 10.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Engine
 from sqlmodel import Session
 
 from hotfolder.errors import Cancelled
@@ -125,16 +125,16 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
 
 def test_a_key_is_found_by_its_index(ledger: Ledger, database: Engine) -> None:
     """Each set looks for several, among all that were ever bought."""
-    plans: list[str] = []
-
-    def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if statement.startswith("SELECT"):
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            plans.append(rows.first()[-1])  # type: ignore[index]
-
-    event.listen(database, "before_cursor_execute", explain)
+    asked: list[str] = []
+    with database.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_trace_callback(asked.append)  # what is asked, with its parameters
     ledger.known("k")
     ledger.brought(["k", "l"])
-    assert len(plans) == 3
-    for plan in plans:
+    driver.set_trace_callback(None)
+    selects = [one for one in asked if one.startswith("SELECT")]
+    assert len(selects) == 3
+    for select in selects:
+        plan = driver.execute(f"EXPLAIN QUERY PLAN {select}").fetchone()[-1]
         assert "SEARCH call USING" in plan and "one_call_per_key (key=?)" in plan

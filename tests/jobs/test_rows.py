@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import NoResultFound
 
 from hotfolder.jobs import statements
+from hotfolder.jobs.prepared import Prepared
 from hotfolder.jobs.rows import BULLETINS, CALLS, GENERATIONS
 from hotfolder.jobs.tables import Bulletin, Call, Generation, stamp
 
@@ -58,6 +59,13 @@ def test_a_change_of_nothing_is_no_success(database: Engine) -> None:
         GENERATIONS.change(connection, Generation(scope="s", number=1), number=2)
 
 
-@pytest.mark.parametrize("name", [name for name, one in vars(statements).items() if isinstance(one, Select)])
+ALL = {
+    name: one.statement if isinstance(one, Prepared) else one
+    for name, one in vars(statements).items()
+    if isinstance(one, Select | Prepared)
+}
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_every_statement_is_one_for_postgresql_too(name: str) -> None:
-    assert str(getattr(statements, name).compile(dialect=postgresql.dialect())).startswith("SELECT")
+    assert str(ALL[name].compile(dialect=postgresql.dialect())).startswith("SELECT")

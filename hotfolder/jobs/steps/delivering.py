@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -54,7 +54,16 @@ class Copy:
     height: int
 
 
-async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> list[Picture]:
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What lies in done/ of a set. `receipt` is to be recorded with the job: columns of its row, none where
+    there is no picture."""
+
+    pictures: Sequence[Picture]
+    receipt: Mapping[str, str]
+
+
+async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> Delivered:
     """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
     places none."""
     photos = await tools.photos(job)
@@ -66,13 +75,12 @@ async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> list[Picture
         for number, delivery in enumerate(wanted):
             await deliver_one(tools, job, origin, delivery, number)
     pictures = await tools.desk(tools.store.pictures, job.id)
-    if pictures:
-        calls = await tools.desk(tools.ledger.of_job, job.id)
-        receipt = receipt_of(job, photos, chain, calls, pictures)
-        path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
-        await tools.desk(tools.store.change, job.id, receipt=path, receipt_sha256=sha256)
-        tools.passing(Checkpoint.RECEIPT_RECORDED)
-    return pictures
+    if not pictures:
+        return Delivered((), {})
+    calls = await tools.desk(tools.ledger.of_job, job.id)
+    receipt = receipt_of(job, photos, chain, calls, pictures)
+    path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
+    return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
 
 
 def put_receipt(tools: Tools, job: Job, receipt: Receipt) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hotfolder import log
@@ -38,13 +38,13 @@ async def file_originals(tools: Tools, job: Job) -> Job:
         of_project = archived_folder if rule is Originals.ARCHIVE else originals_folder
         moved_to = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
         folder = str(moved_to.relative_to(root))
-    await tell_in_receipt(tools, job, files, folder, doubt)
+    receipt = await tell_in_receipt(tools, job, files, folder, doubt)
     # What there is to be said of pictures is which renditions they lack.
     renditions = recipe_of(job).delivery.renditions
     pictures = await tools.desk(tools.store.pictures, job.id) if renditions else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *([doubt] if doubt else [])])
     job = await tools.desk(
-        tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint=""
+        tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="", **receipt
     )
     tools.passing(Checkpoint.JOB_ENDED)
     return job
@@ -127,8 +127,11 @@ def as_placed(path: Path, sha256: str) -> bool:
         return path.is_file() and sha256_of(path) == sha256
 
 
-async def tell_in_receipt(tools: Tools, job: Job, files: Sequence[JobFile], folder: str, doubt: str) -> None:
-    """Write into the receipt what became of the originals. One that somebody has changed stays as it is."""
+async def tell_in_receipt(
+    tools: Tools, job: Job, files: Sequence[JobFile], folder: str, doubt: str
+) -> Mapping[str, str]:
+    """Write into the receipt what became of the originals; what is then to be recorded with the job, columns
+    of its row. One that somebody has changed stays as it is."""
     originals = ReceiptOriginals(
         rule=recipe_of(job).delivery.originals,
         folder=folder,
@@ -145,6 +148,5 @@ async def tell_in_receipt(tools: Tools, job: Job, files: Sequence[JobFile], fold
     sha256 = await asyncio.to_thread(complete)
     if sha256 is None:
         logger.warning("receipt_left_as_it_is", receipt=job.receipt)
-    else:
-        await tools.desk(tools.store.change, job.id, receipt_sha256=sha256)
     tools.passing(Checkpoint.RECEIPT_COMPLETED)
+    return {} if sha256 is None else {"receipt_sha256": sha256}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.delivering import deliver
@@ -14,5 +15,7 @@ async def publish(tools: Tools, job: Job) -> Job:
     chain = await purchases(tools, job)
     if len(chain) < recipe_of(job).paid_calls():
         return await back_to_missing(tools, job)
-    await deliver(tools, job, chain)
-    return await tools.desk(tools.store.advance, job.id, Event.FILE, tools.clock.now())
+    delivered = await deliver(tools, job, chain)
+    job = await tools.desk(tools.store.advance, job.id, Event.FILE, tools.clock.now(), **delivered.receipt)
+    tools.passing(Checkpoint.RECEIPT_RECORDED)
+    return job

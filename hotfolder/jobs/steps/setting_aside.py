@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from hotfolder.jobs.checkpoints import Checkpoint
@@ -11,7 +12,7 @@ from hotfolder.jobs.steps.bought import job_chain, purchases
 from hotfolder.jobs.steps.delivering import deliver
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.paying import NAMES
-from hotfolder.jobs.tables import Call, CallState, Job
+from hotfolder.jobs.tables import Call, CallState, Job, Picture
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.reasons import reason_text, write_reason
@@ -20,7 +21,7 @@ from hotfolder.outbox.reasons import reason_text, write_reason
 async def set_aside(tools: Tools, job: Job) -> Job:
     """Publish what was bought, move the originals to failed/, and say there what happened."""
     photos = await tools.photos(job)
-    pictures = await deliver(tools, job, await purchases(tools, job)) if photos else []
+    pictures = await deliver_what_there_is(tools, job) if photos else ()
     all_files = await tools.files(job)
     target = await move_files(tools, job, all_files, tools.places.failed / safe_name(job.project))
     links = await job_chain(tools, job)
@@ -45,6 +46,14 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     job = await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
     tools.passing(Checkpoint.JOB_ENDED)
     return job
+
+
+async def deliver_what_there_is(tools: Tools, job: Job) -> Sequence[Picture]:
+    delivered = await deliver(tools, job, await purchases(tools, job))
+    if delivered.receipt:
+        await tools.desk(tools.store.change, job.id, **delivered.receipt)
+        tools.passing(Checkpoint.RECEIPT_RECORDED)
+    return delivered.pictures
 
 
 def ending(job: Job) -> str:
