@@ -10,8 +10,9 @@ import sys
 import httpx
 
 from hotfolder.stager import storage
-from hotfolder.stager.connections import READ_BYTES, Connections
+from hotfolder.stager.connections import Connections
 from hotfolder.stager.transport import exchange, raw
+from hotfolder.stager.wire import READ_BYTES
 
 GROUP = {"groupId": "g", "status": "processing"}
 
