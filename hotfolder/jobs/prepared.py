@@ -6,12 +6,12 @@ each time: three times the cost of what SQLite then does with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Select
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
@@ -33,29 +33,36 @@ class Prepared:
         would keep everybody else from writing. Raises what `execute` would."""
         text = self._text(connection.dialect)
         # To the last one: a statement that has more to tell keeps the database from being written.
-        return [text.read(row) for row in self._sent(connection, text, values).fetchall()]
-
-    def send(self, connection: Connection, values: Mapping[str, object]) -> int:
-        """Change rows, in the transaction that is open; how many. Raises as `rows`."""
-        assert connection.in_transaction()
-        return self._sent(connection, self._text(connection.dialect), values).rowcount
-
-    def _sent(self, connection: Connection, text: Text, values: Mapping[str, object]) -> DBAPICursor:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        cursor: DBAPICursor = driver.cursor()
-        dialect = connection.dialect
-        try:
+        with sending(connection, text) as cursor:
             cursor.execute(text.sql, text.arguments(values))
-        except dialect.loaded_dbapi.Error as error:
-            problem = DBAPIError.instance(text.sql, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
-            raise problem from error
-        return cursor
+            return [text.read(row) for row in cursor.fetchall()]
+
+    def send(self, connection: Connection, *several: Mapping[str, object]) -> int:
+        """Change rows, in the transaction that is open, with each of these values; how many. Raises as
+        `rows`."""
+        assert connection.in_transaction()
+        text = self._text(connection.dialect)
+        with sending(connection, text) as cursor:
+            cursor.executemany(text.sql, [text.arguments(values) for values in several])
+            return int(cursor.rowcount)
 
     def _text(self, dialect: Dialect) -> Text:
         if dialect.name not in self._texts:
             self._texts[dialect.name] = text_of(self.statement, dialect)
         return self._texts[dialect.name]
+
+
+@contextmanager
+def sending(connection: Connection, text: Text) -> Iterator[Any]:
+    """The driver's cursor; its errors become those of every other statement."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    dialect = connection.dialect
+    try:
+        yield driver.cursor()
+    except dialect.loaded_dbapi.Error as error:
+        problem = DBAPIError.instance(text.sql, None, error, dialect.loaded_dbapi.Error, dialect=dialect)
+        raise problem from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,9 @@ class Rows(Generic[T]):
 
     def insert(self, connection: Connection, rows: Iterable[Mapping[str, object]]) -> None:
         """Add rows that have the same columns."""
-        for row in rows:
-            self._insert(row).send(connection, row)
+        several = list(rows)
+        if several:
+            self._insert(several[0]).send(connection, *several)
 
     def add(self, connection: Connection, row: T) -> None:
         """Add a row. The object stands for it from then on, with the number that the database gave it."""

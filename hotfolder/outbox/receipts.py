@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.names import folded, safe_name
-from hotfolder.outbox.placing import names_in, place_bytes
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.placing import names_in, namesakes, place_bytes
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import sha256_of, temporary_file, write_all
 
@@ -114,7 +112,8 @@ def write_receipt(folder: Path, stem: str, receipt: Receipt, *, shared: Sharing)
     finished again after a crash has one receipt. Raises `LocalTrouble`.
     """
     with local_trouble(folder):
-        for path in receipts_for(folder, stem):
+        names = names_in(folder) if folder.is_dir() else []
+        for path in namesakes(folder, names, safe_name(stem), ".json"):
             written = read_receipt(path)
             if written is not None and same_outcome(written, receipt):
                 return path
@@ -144,12 +143,6 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
                 temporary.replace(path)
             linking.sync_folder(path.parent)
         return completed
-
-
-def receipts_for(folder: Path, stem: str) -> Iterator[Path]:
-    if folder.is_dir():
-        pattern = re.compile(re.escape(folded(safe_name(stem))) + r"( \(\d+\))?\.json")
-        yield from sorted(folder / name for compared, name in names_in(folder) if pattern.fullmatch(compared))
 
 
 def read_receipt(path: Path) -> Receipt | None:
