@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import signal
 import sys
 
-GARBAGE_THRESHOLD = 50_000
+from hotfolder import garbage
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     heed_an_early_stop()
-    collect_garbage_seldom()
+    garbage.look_seldom()
     from hotfolder.cli.app import app
 
     sys.exit(app())
@@ -28,13 +26,6 @@ def heed_an_early_stop() -> None:
     if signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
         signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-
-
-def collect_garbage_seldom() -> None:
-    """Nearly all objects are what our imports left, and they stay: to look through them again and again for
-    garbage, while they are loaded and thrice at the end, costs a stop most of its time."""
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    atexit.register(gc.freeze)
 
 
 if __name__ == "__main__":

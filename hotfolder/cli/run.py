@@ -11,7 +11,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from hotfolder import log
+from hotfolder import garbage, log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.keys import load_key
 from hotfolder.config.sections import LogFormat
@@ -33,6 +33,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
     log.configure(level=settings.log.level, json=as_json)
     share_one_heap()
+    garbage.look_as_usual()
     threads = Threads()
     with ExitStack() as stack:
         embedding = None

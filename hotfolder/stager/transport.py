@@ -29,6 +29,7 @@ NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 LOST_CONNECTION = "the connection was lost after the request was sent"
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name could not be looked up"),
+    (UnicodeError, "its name could not be looked up"),
     (ssl.SSLCertVerificationError, "its certificate is not valid"),
     (ConnectionRefusedError, "the connection was refused"),
 )

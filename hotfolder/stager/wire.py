@@ -116,7 +116,7 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
             if self._arrived:
                 return self._next_piece()
             if self._problem is not None:
-                raise self._problem
+                raise self._failure()
         return b""
 
     def _next_piece(self) -> bytes:
@@ -139,8 +139,13 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def _refuse_closed(self) -> asyncio.Transport:
         if self._transport is None or self._transport.is_closing():
-            raise self._problem or ConnectionResetError("the connection is closed")
+            raise self._failure()
         return self._transport
+
+    def _failure(self) -> Exception:
+        # Made anew: one that is kept would keep all that it was raised through, and the photo's piece there.
+        problem = self._problem
+        return type(problem)(*problem.args) if problem else ConnectionResetError("the connection is closed")
 
     async def aclose(self) -> None:
         # Without a goodbye, for which a server that hangs would be waited.
@@ -251,5 +256,6 @@ def failing_as(late: type[Exception], failed: type[Exception]) -> Iterator[None]
         yield
     except (TimeoutError, httpcore.TimeoutException) as problem:
         raise late(str(problem)) from problem
-    except (OSError, httpcore.NetworkError) as problem:  # what TLS says is an OSError
+    except (OSError, UnicodeError, httpcore.NetworkError) as problem:
+        # What TLS says is an OSError; a name that can't be one is a UnicodeError.
         raise failed(str(problem)) from problem

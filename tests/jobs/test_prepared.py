@@ -13,6 +13,7 @@ from hotfolder.jobs.rows import FILES, GENERATIONS
 from hotfolder.jobs.tables import FileRole, Generation
 
 GENERATION = Prepared(insert(Generation).values(scope=bindparam("scope"), number=bindparam("number")))
+SCOPES = Prepared(select(col(Generation.scope)))
 NUMBERS = Prepared(select(col(Generation.number)).where(col(Generation.number) > 1))
 
 
@@ -77,3 +78,13 @@ def test_another_database_takes_it_by_name() -> None:
     made = text_of(NUMBERS.statement, postgresql.dialect())
     assert made.order is None
     assert made.arguments({}) == {"number_1": 1}
+
+
+def test_an_error_while_rows_are_read_is_the_stores_too(database: Engine) -> None:
+    """SQLite finds the first row when it is asked, and the others when they are fetched."""
+    with database.begin() as connection:
+        for scope in ("a", "b"):
+            GENERATION.send(connection, {"scope": scope, "number": 2})
+        connection.execute(text("UPDATE generation SET scope = CAST(x'ff' AS TEXT) WHERE scope = 'b'"))
+        with pytest.raises(OperationalError, match="decode"):
+            SCOPES.rows(connection, {})

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import httpcore
+import httpx
 import pytest
 
+from hotfolder.stager.connections import Connections
+from hotfolder.stager.transport import Lost, exchange
 from hotfolder.stager.wire import MOST_WAITING_BYTES, READ_BYTES, Network, Sealed, Wire
 from tests.stager.conftest import reset
 from tests.stager.test_connections import encrypted
@@ -112,6 +117,28 @@ async def test_nobody_there_is_no_connection() -> None:
     with pytest.raises(httpcore.ConnectError) as met:
         await Network().connect_tcp("127.0.0.1", port, timeout=10)
     assert isinstance(met.value.__cause__, ConnectionRefusedError)
+
+
+async def test_a_connection_that_has_failed_keeps_nothing_of_what_went_over_it() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(10)
+        reset(writer)
+
+    piece = bytes(1 << 20)
+    async with wired(refuse) as wire:
+        with suppress(httpcore.WriteError):
+            while True:
+                await wire.write(piece, 10)
+        gc.collect()
+        assert sys.getrefcount(piece) == 2  # ours, and the question's
+
+
+async def test_a_name_that_can_be_none_is_told_as_one_that_is_not_found() -> None:
+    connections = Connections(encrypted(ssl.PROTOCOL_TLS_CLIENT))
+    with pytest.raises(Lost, match="its name could not be looked up") as met:
+        await exchange(connections, httpx.Request("GET", "https://a..example.com/"), total_seconds=10)
+    assert not met.value.sent
+    await connections.aclose()
 
 
 async def test_a_wait_that_is_broken_off_loses_nothing() -> None:
