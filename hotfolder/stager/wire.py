@@ -8,7 +8,6 @@ record by record, which was more than half of what a download costs.
 from __future__ import annotations
 
 import asyncio
-import select
 import ssl
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -62,7 +61,6 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._problem: Exception | None = None
         self._wanted: asyncio.Future[None] | None = None
         self._full = False
-        self._poll = select.poll()
 
     # What the event loop calls.
 
@@ -71,7 +69,6 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._transport = transport
         # Whoever writes waits until the system has all of it: only then does an answer's time begin.
         transport.set_write_buffer_limits(0)
-        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         self._arrived.append(data)
@@ -167,9 +164,10 @@ class Wire(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return sealed
 
     def get_extra_info(self, info: str) -> Any:
-        """`is_readable` says of an idle connection that the server has hung up."""
+        """`is_readable` says of an idle connection that the server has hung up, as far as the event loop has
+        heard: it always listens. All are asked before each exchange, and to ask the system costs more."""
         if info == "is_readable":
-            return self._over or bool(self._arrived) or bool(self._poll.poll(0))
+            return self._over or bool(self._arrived)
         names = {"client_addr": "sockname", "server_addr": "peername"}
         return None if self._transport is None else self._transport.get_extra_info(names.get(info, info))
 
