@@ -349,4 +349,4 @@ class Inbox:
         self._told = standing
 
     def _path_of(self, key: SetKey, file: SeenFile) -> Path:
-        return self._path / key[0] / key[1] / file.name
+        return self._path.joinpath(*key, file.name)

@@ -21,7 +21,7 @@ class Checkpoint(StrEnum):
     RESULT_KEPT = "result_kept"
     RESULTS_RECORDED = "results_recorded"
     PICTURE_PLACED = "picture_placed"
-    PICTURE_RECORDED = "picture_recorded"
+    PICTURES_RECORDED = "pictures_recorded"
     RECEIPT_WRITTEN = "receipt_written"
     RECEIPT_RECORDED = "receipt_recorded"
     RESULTS_VERIFIED = "results_verified"

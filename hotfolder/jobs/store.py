@@ -244,9 +244,11 @@ class Store:
             file = FILES.get_one(connection, job_id, name)
             FILES.change(connection, file, let_go_at=stamp(at) if at else None)
 
-    def add_picture(self, picture: Picture) -> None:
+    def add_pictures(self, pictures: Iterable[Picture]) -> None:
+        """Record what was delivered. Repeating it changes nothing."""
         with self.database.begin() as connection:
-            PICTURES.put(connection, picture)
+            for picture in pictures:
+                PICTURES.put(connection, picture)
 
     def pictures(self, job_id: str) -> list[Picture]:
         with self.database.connect() as connection:

@@ -8,6 +8,7 @@ import anyio
 import anyio.lowlevel
 import httpcore
 import httpx
+import sniffio
 
 from hotfolder.stager.wire import Network
 
@@ -33,6 +34,8 @@ class Connections(httpx.AsyncHTTPTransport):
 
 
 async def prepare() -> None:
-    """Load what the first exchange needs, most of which the library leaves until then."""
+    """Load what the first exchange needs, most of which the library leaves until then; and answer, once for
+    this thread, which kind of event loop runs here, which the library asks with every lock that it takes."""
+    sniffio.thread_local.name = "asyncio"
     anyio.Event()
     await anyio.lowlevel.checkpoint()

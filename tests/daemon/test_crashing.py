@@ -44,7 +44,7 @@ GOOD_PASSINGS = {
     Checkpoint.RESULT_KEPT: 2,
     Checkpoint.RESULTS_RECORDED: 2,
     Checkpoint.PICTURE_PLACED: 2,
-    Checkpoint.PICTURE_RECORDED: 2,
+    Checkpoint.PICTURES_RECORDED: 1,
     Checkpoint.RECEIPT_WRITTEN: 1,
     Checkpoint.RECEIPT_RECORDED: 1,
     Checkpoint.FOLDER_RESERVED: 1,

@@ -83,7 +83,7 @@ def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept
         read_store(state)
     database = open_store(state)
     store = Store(database)
-    store.add_picture(Picture(job_id=job.id, path="a.jpg", sha256="b", width=1, height=1, rendition="web"))
+    store.add_pictures([Picture(job_id=job.id, path="a.jpg", sha256="b", width=1, height=1, rendition="web")])
     assert [(one.rendition, one.variant) for one in store.pictures(job.id)] == [("web", "")]
     assert store.change(job.id, receipt="elm/receipts/kitchen.json").receipt_sha256 == ""
     assert [file.let_go_at for file in store.files(job.id)] == [None] * 4

@@ -72,8 +72,13 @@ async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> Delivered:
     wanted = list(deliveries(job, chain, seq))
     if wanted:
         origin = await origin_of(tools, job, photos)
-        for number, delivery in enumerate(wanted):
-            await deliver_one(tools, job, origin, delivery, number)
+        placed = [
+            picture
+            for number, delivery in enumerate(wanted)
+            for picture in await deliver_one(tools, job, origin, delivery, number)
+        ]
+        await tools.desk(tools.store.add_pictures, placed)
+        tools.passing(Checkpoint.PICTURES_RECORDED)
     pictures = await tools.desk(tools.store.pictures, job.id)
     if not pictures:
         return Delivered((), {})
@@ -92,35 +97,41 @@ def put_receipt(tools: Tools, job: Job, receipt: Receipt) -> tuple[str, str]:
     return str(written.relative_to(tools.places.done)), sha256_of(written)
 
 
-async def deliver_one(tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int) -> None:
-    """One picture and its renditions: each placed, and then recorded."""
+async def deliver_one(
+    tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int
+) -> list[Picture]:
+    """Place one picture and its renditions."""
     result, extension = delivery.result, EXTENSIONS[delivery.result.format]
     content = partial(carried, origin, tools.places.results / result.file, delivery.altered)
-    await put(tools, job, delivery, Copy(content, extension, result.width, result.height))
+    placed = [await put(tools, job, delivery, Copy(content, extension, result.width, result.height))]
     if recipe_of(job).delivery.renditions:
         shown = tools.places.work / f"{job.id}-{number}.{extension}"
         await asyncio.to_thread(write_working_file, content(), shown)
-        await put_renditions(tools, job, origin, delivery, shown)
+        placed += await put_renditions(tools, job, origin, delivery, shown)
         await asyncio.to_thread(shown.unlink, missing_ok=True)
+    return placed
 
 
-async def put_renditions(tools: Tools, job: Job, origin: Origin, delivery: Delivery, shown: Path) -> None:
+async def put_renditions(
+    tools: Tools, job: Job, origin: Origin, delivery: Delivery, shown: Path
+) -> list[Picture]:
     """Those of the picture `shown`."""
+    placed = []
     for name, wanted in recipe_of(job).delivery.renditions.items():
         path = shown.with_suffix(".rendition.jpg")
         copy = await rendition(tools, origin, shown, path, delivery, wanted)
         if copy is None:
             logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
         else:
-            await put(tools, job, delivery, copy, name)
+            placed.append(await put(tools, job, delivery, copy, name))
             await asyncio.to_thread(path.unlink, missing_ok=True)
+    return placed
 
 
-async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> None:
+async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> Picture:
     picture = await asyncio.to_thread(place_picture, tools, job, delivery, copy, rendition)
     tools.passing(Checkpoint.PICTURE_PLACED)
-    await tools.desk(tools.store.add_picture, picture)
-    tools.passing(Checkpoint.PICTURE_RECORDED)
+    return picture
 
 
 async def rendition(
