@@ -30,10 +30,10 @@ from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, Line, Overvi
 
 logger = log.get("reporter")
 
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 2.0, 10.0, 10
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 3.0, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
-CALM_SECONDS, CALM_PAUSE_SECONDS = 60.0, 3.0
-"""After so long without news, so long between two looks."""
+CALM_SECONDS = 60.0
+"""After so long without news the looks are made when others wake up, too."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
@@ -45,7 +45,7 @@ RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
 class Reporter:
-    """Looks every other second or so whether anything has changed, and says so."""
+    """Looks every three seconds or so whether anything has changed, and says so."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Reporter:
             self._beat()  # a store that answers with an error answers
             now = self.clock.monotonic()
             busy = now - self._news_at < CALM_SECONDS
-            pause = PAUSE_SECONDS if busy else to_next(CALM_PAUSE_SECONDS, now)
+            pause = PAUSE_SECONDS if busy else to_next(PAUSE_SECONDS, now)
             await self.clock.sleep(min(max(pause, SHARE * (now - began)), LONGEST_PAUSE_SECONDS))
 
     async def report(self) -> None:
