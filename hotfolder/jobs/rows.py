@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Select,
@@ -129,16 +130,19 @@ class Rows(Generic[T]):
         """How many rows have that key, 0 or 1; their columns are set."""
         names = tuple(changes)
         if names not in self._changes:
-            to = {name: bindparam(name, type_=self._table.columns[name].type) for name in names}
-            self._changes[names] = Prepared(update(self._table).where(self._of_key).values(to))
+            statement = update(self._table).where(self._of_key).values(self._parameters(names))
+            self._changes[names] = Prepared(statement)
         return self._changes[names].send(connection, {**self._of(key), **changes})
 
     def _insert(self, row: Mapping[str, object]) -> Prepared:
         names = tuple(row)
         if names not in self._inserts:
-            to = {name: bindparam(name, type_=self._table.columns[name].type) for name in names}
-            self._inserts[names] = Prepared(insert(self._table).values(to))
+            self._inserts[names] = Prepared(insert(self._table).values(self._parameters(names)))
         return self._inserts[names]
+
+    def _parameters(self, names: Iterable[str]) -> dict[str, BindParameter[Any]]:
+        """One for each of these columns, with its name and its type."""
+        return {name: bindparam(name, type_=self._table.columns[name].type) for name in names}
 
     def _detached(self, row: Sequence[Any]) -> T:
         found: T = self._manager.new_instance()

@@ -137,44 +137,37 @@ def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
     assert run.stop() == 0
 
 
-def in_mid_upload(shared_studio: Callable[..., Studio], share: Share, photos: dict[str, bytes]) -> Studio:
+@pytest.fixture
+def sending(shared_studio: Callable[..., Studio], share: Share) -> Studio:
     """A studio that is sending the kitchen's photos from the share, within some seconds."""
-    size_bytes = sum(len(content) for content in photos.values())
+    size_bytes = sum(map(len, bracket().values()))
     studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
     studio.start(key="any-key")
-    share.drop("kitchen", photos)
+    share.drop("kitchen", bracket())
     studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
     return studio
 
 
-def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share
-) -> None:
-    photos = bracket()
-    studio = in_mid_upload(shared_studio, share, photos)
-    (run,) = studio.runs
-    run.stop(signal.SIGKILL)
-    studio.start(key="any-key")
-    studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
+def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(sending: Studio, shop: Shop) -> None:
+    sending.runs[0].stop(signal.SIGKILL)
+    sending.start(key="any-key")
+    sending.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+    assert files_below(sending.done / ELM / "originals" / "kitchen") == bracket()
 
 
 def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted_anew(
-    shared_studio: Callable[..., Studio], shop: Shop, share: Share
+    sending: Studio, shop: Shop, share: Share
 ) -> None:
-    photos = bracket()
-    studio = in_mid_upload(shared_studio, share, photos)
-    (run,) = studio.runs
     share.end()
-    studio.wait_until(lambda status: status["inboxes"]["share"]["degraded"])
+    sending.wait_until(lambda status: status["inboxes"]["share"]["degraded"])
     assert share.begin()
-    studio.wait_until(lambda status: room_is(status, "kitchen", "done"))
+    sending.wait_until(lambda status: room_is(status, "kitchen", "done"))
     share.drop("hall")
-    studio.wait_until(lambda status: room_is(status, "hall", "done"))
+    sending.wait_until(lambda status: room_is(status, "hall", "done"))
     assert shop.bought() == 2
-    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
-    assert run.stop() == 0
+    assert files_below(sending.done / ELM / "originals" / "kitchen") == bracket()
+    assert sending.runs[0].stop() == 0
 
 
 @pytest.fixture
