@@ -138,26 +138,33 @@ def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
 
 
 @pytest.fixture
-def sending(shared_studio: Callable[..., Studio], share: Share) -> Studio:
+def photos() -> dict[str, bytes]:
+    return bracket()
+
+
+@pytest.fixture
+def sending(shared_studio: Callable[..., Studio], share: Share, photos: dict[str, bytes]) -> Studio:
     """A studio that is sending the kitchen's photos from the share, within some seconds."""
-    size_bytes = sum(map(len, bracket().values()))
+    size_bytes = sum(map(len, photos.values()))
     studio = shared_studio(limits={"upload_rate": f"{max(10_000, size_bytes // 4)}B/s"})
     studio.start(key="any-key")
-    share.drop("kitchen", bracket())
+    share.drop("kitchen", photos)
     studio.wait_until(lambda status: room_is(status, "kitchen", "uploading"))
     return studio
 
 
-def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(sending: Studio, shop: Shop) -> None:
+def test_killed_in_mid_upload_from_a_share_it_goes_on_and_pays_once(
+    sending: Studio, shop: Shop, photos: dict[str, bytes]
+) -> None:
     sending.runs[0].stop(signal.SIGKILL)
     sending.start(key="any-key")
     sending.wait_until(lambda status: room_is(status, "kitchen", "done"))
     assert shop.bought() == 1
-    assert files_below(sending.done / ELM / "originals" / "kitchen") == bracket()
+    assert files_below(sending.done / ELM / "originals" / "kitchen") == photos
 
 
 def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted_anew(
-    sending: Studio, shop: Shop, share: Share
+    sending: Studio, shop: Shop, share: Share, photos: dict[str, bytes]
 ) -> None:
     share.end()
     sending.wait_until(lambda status: status["inboxes"]["share"]["degraded"])
@@ -166,7 +173,7 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
     share.drop("hall")
     sending.wait_until(lambda status: room_is(status, "hall", "done"))
     assert shop.bought() == 2
-    assert files_below(sending.done / ELM / "originals" / "kitchen") == bracket()
+    assert files_below(sending.done / ELM / "originals" / "kitchen") == photos
     assert sending.runs[0].stop() == 0
 
 
