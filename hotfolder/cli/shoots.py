@@ -19,6 +19,7 @@ from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.earlier import earlier_sets, room_named
 from hotfolder.jobs.store import Store
+from hotfolder.newfiles import new_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
@@ -241,7 +242,7 @@ def approve(what: str, config: Path) -> int:
     ready = folder / READY_NAME
     with local_trouble(folder):
         ready.unlink(missing_ok=True)  # an older one would not speak for these photos
-        ready.touch()
+        os.close(new_file(str(ready)))
     print(f"Made {ready}: the {counted(len(seen.photos), 'photo')} there may be made as they are.")
     print("hotfolder takes the file away once their sets have been begun.")
     return 0

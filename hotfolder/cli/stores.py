@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import UsageError
@@ -17,6 +18,7 @@ from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
+from hotfolder.newfiles import own_temporaries
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def books(config: Path) -> Iterator[Books]:
     database = open_store(places.state)
     try:
         ledger = Ledger(database, LedgerFile(places.state / LEDGER_FILE))
-        yield Books(places, Store(database), ledger, tuple(settings.api.storage_hosts))
+        store = Store(database)
+        own_temporaries(store.identity(SystemClock().now()))
+        yield Books(places, store, ledger, tuple(settings.api.storage_hosts))
     finally:
         database.dispose()

@@ -10,7 +10,6 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.config.settings import Settings
 from hotfolder.errors import LocalTrouble
-from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
@@ -92,12 +91,3 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
             at_once(folder, partial(clear_temporaries, folder), START_SECONDS)
-    for inbox in inboxes:
-        with suppress(LocalTrouble):
-            at_once(inbox, partial(_clear_markers, inbox), START_SECONDS)
-
-
-def _clear_markers(inbox: Path) -> None:
-    with local_trouble(inbox):
-        for left in inbox.glob(f"{MARKER_NAME}.*.tmp"):
-            left.unlink()

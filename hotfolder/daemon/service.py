@@ -52,6 +52,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.jobs.turns import Slots
+from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager import connections
@@ -118,6 +119,7 @@ class Daemon:
         reached = make_folders(places)
         self.lock = StateLock(places.state)
         self.store = Store(open_store(places.state))
+        own_temporaries(self.store.identity(self.clock.now()))
         self.outlets = outlets_of(places, self.store, reached)
         places = replace(places, guard=self.outlets.confirm)
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))

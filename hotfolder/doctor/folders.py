@@ -13,7 +13,7 @@ from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.errors import HotfolderError
 from hotfolder.inbox.recheck import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
-from hotfolder.outbox.linking import TEMPORARY_PREFIX
+from hotfolder.newfiles import own_prefix
 
 MIB = 1024 * 1024
 LEAST_BYTES = 200 * MIB
@@ -68,7 +68,7 @@ def nearest(path: Path) -> Path:
 def writable(path: Path) -> bool:
     """By trying: what the permissions say is not what a share does."""
     try:
-        with tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, dir=path):
+        with tempfile.NamedTemporaryFile(prefix=own_prefix(), dir=path):
             return True
     except OSError:
         return False

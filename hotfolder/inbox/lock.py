@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 
 from hotfolder.inbox.ignored import LOCK_NAME
+from hotfolder.newfiles import lasting_file
 
 _HOLDER_BYTES = 400
 _ATTEMPTS = 3
@@ -87,7 +88,7 @@ class InboxLock:
             self._descriptor = self._locked = None
 
     def _take(self, folder: int) -> bool:
-        descriptor = self._open(folder)
+        descriptor = lasting_file(LOCK_NAME, folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -118,20 +119,6 @@ class InboxLock:
         except FileNotFoundError:
             return False
         return (there.st_dev, there.st_ino) == self._locked
-
-    def _open(self, folder: int) -> int:
-        flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        try:
-            return os.open(LOCK_NAME, flags | os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
-        except OSError as error:
-            # Another user's file, or a disk that is read-only just now: a lock needs no right to write.
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            try:
-                return os.open(LOCK_NAME, flags | os.O_RDONLY, dir_fd=folder)
-            except FileNotFoundError:
-                # The inbox is there, and nothing may be made in it: not to be taken for one that is missing.
-                raise error from None
 
 
 def _close(descriptor: int) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.lock import InboxHeld, InboxLock
+from hotfolder.newfiles import new_temporary, open_folder
 
 _MARKER_BYTES = 4096
 
@@ -77,7 +79,7 @@ class Root:
     def _check(self) -> RootStanding:
         if not stat.S_ISDIR(self.path.stat().st_mode):
             return RootStanding(degraded=f"The inbox {self.path} is not a folder.")
-        folder = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = open_folder(self.path)
         try:
             return self._check_folder(folder)
         finally:
@@ -94,7 +96,7 @@ class Root:
         if not (ours or missing or locked):
             return RootStanding(degraded=self._doubt(found))
         if not ours:
-            self._write()
+            self._write(folder)
         made = not ours and self._place is not None
         self._unmet = False
         self._place = place
@@ -127,10 +129,15 @@ class Root:
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
             return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() or None
 
-    def _write(self) -> None:
-        fresh = self._marker.with_name(f"{MARKER_NAME}.{os.getpid()}.tmp")
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(self._marker_id + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._marker)
+    def _write(self, folder: int) -> None:
+        name, descriptor = new_temporary(folder)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(self._marker_id + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(name, MARKER_NAME, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+            raise

@@ -26,8 +26,8 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from hotfolder.clock import Clock
-from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.snapshot import SetKey
+from hotfolder.newfiles import new_temporary, open_folder, own_prefix
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -93,16 +93,16 @@ class Hints:
 
 
 class _Handler(FileSystemEventHandler):
-    def __init__(self, hints: Hints, canary: Path) -> None:
+    def __init__(self, hints: Hints) -> None:
         self._hints = hints
-        self._canary = os.fsencode(canary)
+        self._canaries = os.fsencode(own_prefix())
         self.canary_heard = threading.Event()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would kill the thread that dispatches, silently.
         with suppress(Exception):
             for path in (event.src_path, event.dest_path):
-                if path and os.fsencode(path) == self._canary:
+                if path and os.path.basename(os.fsencode(path)).startswith(self._canaries):  # noqa: PTH119
                     self.canary_heard.set()
                 elif path:
                     self._hints.touch(Path(os.fsdecode(path)), folder=event.is_directory)
@@ -113,9 +113,7 @@ class Watcher:
 
     def __init__(self, root: Path, hints: Hints, clock: Clock) -> None:
         self._root = root
-        # A name that the scan passes over and the next start clears away.
-        self._canary = root / f"{MARKER_NAME}.{os.getpid()}.canary.tmp"
-        self._handler = _Handler(hints, self._canary)
+        self._handler = _Handler(hints)
         self._observer: BaseObserver | None = None
         self._place: tuple[int, int] | None = None
         self._refused_at: float | None = None
@@ -161,8 +159,13 @@ class Watcher:
         """Whether a file that we make is announced. True as well where none can be made: nothing is known."""
         self._handler.canary_heard.clear()
         try:
-            self._canary.touch()
-            self._canary.unlink()
+            folder = open_folder(self._root)
+            try:
+                name, descriptor = new_temporary(folder)
+                os.close(descriptor)
+                os.unlink(name, dir_fd=folder)
+            finally:
+                os.close(folder)
         except OSError:
             return True
         return self._handler.canary_heard.wait(_CANARY_SECONDS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
+from hotfolder.newfiles import make_marker, open_folder
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import sync_folder
 
@@ -29,5 +31,9 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
                 hint="Connect its disk; the work goes on by itself. If this is the right folder all the same,"
                 " put an empty file of that name into it.",
             )
-        marker.touch()
+        place = open_folder(folder)
+        try:
+            make_marker(place, MARKER)
+        finally:
+            os.close(place)
         sync_folder(folder)

@@ -13,11 +13,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from hotfolder.newfiles import TEMPORARY_PREFIX, new_file
+
 Way = Callable[[Path, Path], None]
 Sync = Callable[[Path], object]
 """Makes the names in a folder durable, at once or later."""
 
-TEMPORARY_PREFIX = ".hotfolder-tmp-"
+RESERVATION_PREFIX = f"{TEMPORARY_PREFIX}name-"
 PROCESS_STARTED_NS = time.time_ns()
 NOT_REMOVED: set[Path] = set()
 """Reservations that this process could not remove, since their share went away: they keep nobody off."""
@@ -76,11 +78,9 @@ def reserve_and_rename(source: Path, target: Path) -> None:
     some seconds later. A rename over an empty file that still waited for that left only an empty file, of the
     photo too. Whoever does not ask for reservations, and takes the name in that moment, is replaced.
     """
-    reservation = target.with_name(
-        f"{TEMPORARY_PREFIX}name-{sha256(os.fsencode(target.name)).hexdigest()[:16]}"
-    )
+    reservation = target.with_name(f"{RESERVATION_PREFIX}{sha256(os.fsencode(target.name)).hexdigest()[:16]}")
     try:
-        os.close(os.open(reservation, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        os.close(new_file(str(reservation), mode=0o600))
     except FileExistsError:
         if reservation not in NOT_REMOVED and not is_left_reservation(reservation):
             raise

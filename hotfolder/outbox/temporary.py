@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from hotfolder.newfiles import new_temporary, open_folder, own_prefix
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.linking import TEMPORARY_PREFIX
 from hotfolder.outbox.sharing import Sharing
 
 
 @contextmanager
 def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
     """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
-    name = f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
     # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
-    place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    place = open_folder(folder)
+    name = ""
     try:
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o666, dir_fd=place), "w+b") as stream:
+        name, descriptor = new_temporary(place)
+        with os.fdopen(descriptor, "w+b") as stream:
             write(stream)
             stream.flush()
             shared.apply_to_file(stream.fileno())
             os.fsync(stream.fileno())
         yield folder / name
     finally:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=place)
+        if name:
+            with suppress(OSError):
+                os.unlink(name, dir_fd=place)
         os.close(place)
 
 
@@ -68,11 +68,12 @@ def sha256_of(path: Path) -> str:
 def clear_leftovers(folder: Path) -> None:
     """Remove our temporary files from before this process, in `folder` and below. Follows no links.
 
-    What can't be read or removed is passed over: a leftover is ugly, and harmless.
+    Other daemons may put their pictures there too; their files stay. What can't be read or removed is passed
+    over: a leftover is ugly, and harmless.
     """
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.startswith(TEMPORARY_PREFIX):
+            if name.startswith((own_prefix(), linking.RESERVATION_PREFIX)):
                 with suppress(OSError):
                     remove_if_old(Path(parent, name))
 

@@ -120,3 +120,13 @@ async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
     inbox.claim()
     await inbox.look()
     assert any("no file locks" in notice.text for notice in inbox.outlook().notices)
+
+
+def test_a_lock_that_is_another_files_second_name_is_refused_and_left_alone(root: Path) -> None:
+    victim = root.with_name("jobs.sqlite")
+    victim.write_bytes(b"what was paid for")
+    os.link(victim, root / LOCK_NAME)
+    assert "remove it" in standing_at(root, "store-1", InboxLock()).check().degraded
+    assert victim.read_bytes() == b"what was paid for"
+    (root / LOCK_NAME).unlink()
+    assert standing_at(root, "store-1", InboxLock()).check().degraded == ""

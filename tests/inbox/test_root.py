@@ -135,3 +135,14 @@ def test_an_inbox_that_may_not_be_written_is_not_said_to_be_missing(
         assert f"writable for user {os.geteuid()}" in said
         inbox.chmod(0o700)
         assert checked.check().degraded == ""
+
+
+def test_making_the_marker_writes_through_nobodys_link(root: Path) -> None:
+    """The names that it was made under could be guessed, and a link there led to the job store."""
+    victim = root.with_name("jobs.sqlite")
+    victim.write_bytes(b"what was paid for")
+    for name in (f"{MARKER_NAME}.{os.getpid()}.tmp", f".hotfolder-tmp-{os.getpid()}"):
+        (root / name).symlink_to(victim)
+    assert Root(root, "store-1", first_start=True, lock=InboxLock()).check().degraded == ""
+    assert victim.read_bytes() == b"what was paid for"
+    assert (root / MARKER_NAME).read_text().strip() == "store-1"

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.newfiles import own_prefix
 from hotfolder.outbox import linking
 from hotfolder.outbox.content import pieces_of
-from hotfolder.outbox.linking import TEMPORARY_PREFIX
 from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import temporary_file, write_all
@@ -188,7 +188,7 @@ def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
 
 def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One from before this process goes, at any depth; one in the making stays, old mtime or not."""
-    old, young = tmp_path / "a" / f"{TEMPORARY_PREFIX}old", tmp_path / "a" / f"{TEMPORARY_PREFIX}young"
+    old, young = tmp_path / "a" / f"{own_prefix()}old", tmp_path / "a" / f"{own_prefix()}young"
     old.parent.mkdir()
     (tmp_path / "a" / "picture.jpg").write_bytes(b"")
     old.write_bytes(b"")

@@ -1,0 +1,73 @@
+"""New files in folders that others write to as well: never one that is there, never through a link."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import stat
+
+TEMPORARY_PREFIX = ".hotfolder-tmp-"
+_SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_owner = "0"
+
+
+def own_temporaries(identity: str) -> None:
+    """Name this process's temporary files after the store with this identity, so that they are known as its
+    own after a restart, and are never taken for another daemon's."""
+    global _owner
+    _owner = hashlib.sha256(identity.encode()).hexdigest()[:10]
+
+
+def own_prefix() -> str:
+    """What the names of all temporary files of this process's store begin with."""
+    return f"{TEMPORARY_PREFIX}{_owner}-"
+
+
+def new_temporary(folder: int) -> tuple[str, int]:
+    """A new, empty file with a name that nobody can guess, in the folder that the descriptor `folder` is of:
+    its name, and a descriptor to read and write it. Raises OSError."""
+    name = own_prefix() + secrets.token_hex(8)
+    return name, new_file(name, folder)
+
+
+def new_file(name: str, folder: int | None = None, mode: int = 0o666) -> int:
+    """A descriptor of a new, empty file. Raises FileExistsError where anything has the name, even a link to
+    nowhere, and OSError."""
+    return os.open(name, _SAFE | os.O_CREAT | os.O_EXCL | os.O_RDWR, mode, dir_fd=folder)
+
+
+def make_marker(folder: int, name: str) -> None:
+    """An empty file with this name, unless anything has the name. Raises OSError."""
+    try:
+        os.close(new_file(name, folder))
+    except FileExistsError:
+        return
+
+
+def lasting_file(name: str, folder: int) -> int:
+    """A descriptor of the one file with this name, made where it is missing: a plain file, by one name only,
+    since a link's other name may be that of a file which is not to be written. Raises OSError."""
+    try:
+        descriptor = os.open(name, _SAFE | os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
+    except OSError as error:
+        # Another user's file, or a disk that is read-only just now.
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        try:
+            descriptor = os.open(name, _SAFE | os.O_RDONLY, dir_fd=folder)
+        except FileNotFoundError:
+            # The folder is there, and nothing may be made in it: not to be taken for one that is missing.
+            raise error from None
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EPERM, f"{name} is a link, or no plain file: remove it")
+    return descriptor
+
+
+def open_folder(path: os.PathLike[str] | str) -> int:
+    """A descriptor for the calls above, and for nothing else. It stays with its folder when that is renamed.
+    Raises OSError."""
+    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
