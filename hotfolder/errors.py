@@ -21,6 +21,16 @@ HotfolderError
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+
+
+def to_install(extra: str) -> str:
+    """What to type to get the packages of an extra. No registry has this hotfolder."""
+    program = shlex.quote(str(Path(sys.prefix, "bin", "pip")))
+    return f"in the folder with hotfolder's pyproject.toml: {program} install '.[{extra}]'"
+
 
 class HotfolderError(Exception):
     """Base of all. `hint` is one sentence that says what to do; it may be empty."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from hotfolder.cli.comparing import compare
+from hotfolder.cli.shoots import counted
 from hotfolder.config.keys import load_key
 from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
 from hotfolder.config.settings import Settings
+from hotfolder.daemon.telling import notify_addresses
+from hotfolder.doctor.folders import in_sight
+from hotfolder.doctor.remote import out_of_sight
 from hotfolder.errors import ConfigurationError
+from hotfolder.service.messengers import carrier_for
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> int:
@@ -23,21 +29,33 @@ def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> 
     if against_inbox and as_json:
         print(json.dumps(compare(settings).as_dict(), indent=2))
         return 0
-    print(f"{config}: fine. {len(settings.routes)} routes, {len(settings.tags)} own tags.")
+    hidden = settings.api.key_file is not None and out_of_sight(settings, os.environ)
+    refusals = list(no_start(settings, key_hidden=hidden))
+    if refusals:
+        raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
+    rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
+    print(f"{config}: fine. {rules}.")
     for inbox in settings.all_inboxes():
         print(f"  inbox   {settings.inbox_folder(inbox)}")
     for name in ("done", "failed", "state"):
         print(f"  {name:<7} {getattr(settings, f'{name}_folder')}")
-    print(f"  key     {key_standing(settings)}")
+    print(f"  key     {'only its owner may read it; ask `hotfolder doctor` as root' if hidden else 'found'}")
+    for warning in in_sight(settings.state_folder, settings.root_folder):
+        print(f"Warning: {warning.text}.\n  {warning.hint}")
     if against_inbox:
         print("\n".join(compare(settings).lines()))
     return 0
 
 
-def key_standing(settings: Settings) -> str:
-    """Whether there is an API key. None is no error here: settings are checked on other machines, too."""
+def no_start(settings: Settings, *, key_hidden: bool) -> Iterator[str]:
+    """Why `hotfolder run` would end at once, although the file is well-formed."""
     try:
-        load_key(settings, os.environ)
+        if not key_hidden:
+            load_key(settings, os.environ)
     except ConfigurationError as error:
-        return f"{error.message} {error.hint}"
-    return "is there"
+        yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
+    try:
+        for number, address in enumerate(notify_addresses(settings), start=1):
+            carrier_for(address, number)
+    except ConfigurationError as error:
+        yield f"{error.message} {error.hint}"

@@ -15,7 +15,7 @@ from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.folders import folders
 from hotfolder.doctor.machine import machine
 from hotfolder.doctor.remote import key, remote
-from hotfolder.errors import ConfigurationError, StoreError
+from hotfolder.errors import ConfigurationError, StoreError, to_install
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
@@ -86,7 +86,7 @@ def messages(settings: Settings) -> Iterator[Finding]:
     if not settings.notify.urls and settings.notify.url_file is None:
         yield ok("messages", "nobody is told anything")
     elif find_spec("apprise") is None:
-        yield problem("messages", "apprise is not installed", "pip install 'hotfolder[notify]'")
+        yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
     else:
         yield ok("messages", "people are told; `hotfolder notify --test` tries it")
 

@@ -33,6 +33,7 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         yield from folder(name, getattr(settings, f"{name}_folder"), new=marker_id is None)
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield local("state", settings.state_folder, mount_of(settings.state_folder))
+    yield from in_sight(settings.state_folder, settings.root_folder)
     yield from rooms(settings)
 
 
@@ -55,6 +56,17 @@ def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
         yield problem(what, f"{path} can't be written", RIGHTS)
     else:
         yield ok(what, f"{path} is writable")
+
+
+def in_sight(state: Path, root: Path) -> Iterator[Finding]:
+    """That photographers can't delete, while tidying up, what is remembered."""
+    if not state.is_relative_to(root):
+        return
+    elsewhere = "set `state` to a folder outside of root, such as /var/lib/hotfolder."
+    hint = f"Before the first start, {elsewhere}"
+    if state.exists():
+        hint = f"Stop hotfolder, move the folder away, and {elsewhere} Left behind, all of it is forgotten."
+    yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
 
 
 RIGHTS = "Give the user that hotfolder runs as the right to write there."

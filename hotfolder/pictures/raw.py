@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
+from hotfolder.errors import to_install
 from hotfolder.metadata import exif, jpegfile, tifffile
 from hotfolder.metadata.exif import Damaged
 from hotfolder.metadata.tifffile import Entry
@@ -40,8 +41,7 @@ def refuse_without_developer(name: str) -> None:
         raise NeverUsable(
             f"{name} is a RAW file, and this hotfolder is installed without what develops them.",
             hint="Export JPEG (quality 90 or more) or TIFF from Lightroom or your raw developer, and drop"
-            " those files; or have whoever runs hotfolder install it with:"
-            ' pip install "hotfolder[raw]"',
+            f" those files; or have whoever runs hotfolder install it, {to_install('raw')}",
         )
 
 

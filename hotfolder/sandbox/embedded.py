@@ -6,8 +6,11 @@ import contextlib
 import importlib.util
 import json
 import selectors
+import shlex
 import subprocess
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -27,7 +30,8 @@ def missing_extra() -> None:
     if missing:
         raise SandboxError(
             f"the sandbox needs packages that are not installed ({', '.join(missing)});"
-            ' install them with: pip install "hotfolder[sandbox]"'
+            " install them, in the folder with hotfolder's pyproject.toml:"
+            f" {shlex.quote(str(Path(sys.prefix, 'bin', 'pip')))} install '.[sandbox]'"
         )
 
 

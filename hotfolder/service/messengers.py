@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import ConfigurationError
+from hotfolder.errors import ConfigurationError, to_install
 from hotfolder.service.notices import Message, Weight
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def carrier_for(address: str, number: int) -> Apprise:
     except ImportError:
         raise ConfigurationError(
             "notify: the package that sends messages is not installed",
-            hint="Install it: pip install 'hotfolder[notify]'",
+            hint=f"Install it, {to_install('notify')}",
         ) from None
     # Without a limit of its own apprise sends in the calling thread, and leaves none that an exit waits for.
     asset = AppriseAsset(app_id="hotfolder", async_mode=False, service_timeout=0, storage_mode="memory")

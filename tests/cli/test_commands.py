@@ -52,11 +52,34 @@ def test_version_is_the_packages() -> None:
     assert invoke("--version").output == f"hotfolder {__version__}\n"
 
 
-def test_check_names_the_folders(config: Path) -> None:
+def test_check_names_the_folders(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Right settings are told as such, with the folders that they come to."""
+    monkeypatch.setenv("STAGER_API_KEY", "any-key")
     result = invoke("check", "--config", config)
     assert result.exit_code == 0
-    assert str(config.parent / "inbox") in result.output and "1 routes" in result.output
+    assert str(config.parent / "inbox") in result.output and "1 route, 0 own tags" in result.output
+
+
+def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No key, and messages without the package that sends them: both are told, and nothing is "fine"."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    config.write_text("root: .\nnotify: {urls: ['json://localhost']}\n")
+    result = invoke("check", "--config", config)
+    assert result.exit_code == 2 and "fine" not in result.output
+    assert "There is no API key" in result.stderr and "install '.[notify]'" in result.stderr
+    assert invoke("run", "--config", config).exit_code == 2
+
+
+def test_check_warns_of_a_state_that_photographers_can_delete(
+    config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The default is in their folder, and stays: a moved one would hide what was paid for."""
+    monkeypatch.setenv("STAGER_API_KEY", "any-key")
+    result = invoke("check", "--config", config)
+    assert result.exit_code == 0
+    assert f"{config.parent / 'state'}, which knows what was paid for" in result.stdout
+    config.write_text(f"root: .\nstate: {tmp_path_factory.mktemp('own')}\n")
+    assert "Warning" not in invoke("check", "--config", config).stdout
 
 
 def test_check_prints_every_problem_and_exits_with_2(config: Path) -> None:

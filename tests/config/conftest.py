@@ -11,6 +11,21 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
 
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
+
+
+@pytest.fixture
+def example_in_use() -> str:
+    """config.example.yaml with the tags and routes that its notes show put to use, as the notes say."""
+    text = EXAMPLE.read_text()
+    for empty in ("tags: {}", "routes: []"):
+        name = empty.partition(" ")[0]
+        before, _, rest = text.partition(f"\n#   {name}\n")
+        notes, _, after = rest.partition(f"{empty}\n")
+        block = "\n".join(line.removeprefix("#").removeprefix("   ") for line in notes.splitlines())
+        text = f"{before}\n{name}\n{block}\n{after}"
+    return text
+
 
 @pytest.fixture
 def settings_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:

@@ -13,7 +13,6 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.ruletext import rules_as_json, rules_from_json
 from hotfolder.config.settings import Settings
 
-EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 Load = Callable[..., Settings]
 BEFORE = """
 root: .
@@ -100,10 +99,10 @@ def test_an_inbox_follows_its_own_rules_by_name(settings_of: Load) -> None:
     assert rulebook_for(followed(running, fresh), "a") == rulebook_for(fresh, "a")
 
 
-def test_the_rules_in_force_survive_being_written_down(tmp_path: Path) -> None:
+def test_the_rules_in_force_survive_being_written_down(tmp_path: Path, example_in_use: str) -> None:
     """Another process reads from the store just the rules that the daemon goes by."""
     path = tmp_path / "config.yaml"
-    path.write_text(EXAMPLE.read_text())
+    path.write_text(example_in_use)
     (tmp_path / "bare.yaml").write_text("root: .")
     settings, bare = load(path, {}), load(tmp_path / "bare.yaml", {})
     read = rules_from_json(rules_as_json(settings), bare)

@@ -23,8 +23,17 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 @pytest.fixture
 def example(tmp_path: Path) -> Settings:
+    """The example as it stands."""
     path = tmp_path / "config.yaml"
     path.write_text(EXAMPLE.read_text())
+    return load(path, {})
+
+
+@pytest.fixture
+def used(tmp_path: Path, example_in_use: str) -> Settings:
+    """The example with its notes put to use."""
+    path = tmp_path / "used.yaml"
+    path.write_text(example_in_use)
     return load(path, {})
 
 
@@ -60,27 +69,41 @@ def test_every_field_of_a_list_is_shown_somewhere(model: type[BaseModel]) -> Non
 
 
 def test_the_documented_defaults_are_the_real_ones(example: Settings, tmp_path: Path) -> None:
-    """Except for the examples of tags and routes, the file changes nothing."""
+    """The file changes nothing but where the state lies."""
     (tmp_path / "plain.yaml").write_text("root: .\n")
     plain = load(tmp_path / "plain.yaml", {})
-    without_examples = {"tags", "routes", "hdr"}
-    assert example.model_dump(exclude=without_examples) == plain.model_dump(exclude=without_examples)
-    assert rulebook_for(example).defaults == rulebook_for(plain).defaults
+    assert example.model_dump(exclude={"state", "hdr"}) == plain.model_dump(exclude={"state", "hdr"})
+    assert rulebook_for(example) == rulebook_for(plain)
     assert rulebook_for(example).defaults.hdr == HdrOptions()
 
 
-def test_the_examples_do_what_their_notes_say(example: Settings) -> None:
+@pytest.mark.parametrize("room", ["back bedroom", "front hall", "garden room", "front__sky-twilight"])
+def test_copied_as_it_is_it_buys_nothing_that_nobody_asked_for(
+    example: Settings, used: Settings, room: str
+) -> None:
+    """Whoever copies the file gets the merge and what a folder's tags say, with the examples in use too."""
+    for settings in (example, used):
+        bought = plan(rulebook_for(settings), "12 Elm Road", room, 5).recipe.operations
+        assert [one.kind for one in bought] == (["sky"] if "sky" in room else [])
+
+
+def test_the_state_is_not_where_photographers_see_it(example: Settings) -> None:
+    """What was paid for is remembered there: nobody may delete it while tidying up."""
+    assert not example.state_folder.is_relative_to(example.root_folder)
+
+
+def test_the_examples_do_what_their_notes_say(used: Settings) -> None:
     """A manager who copies a route gets what it promises."""
-    book = rulebook_for(example)
+    book = rulebook_for(used)
     assert plan(book, "12 Elm Road", "Aerial 1", 1).route == "drone"
     assert plan(book, "12 Elm Road", "Aerial 1", 1).settle.expected_photos == 1
-    cover = plan(book, "12 Elm Road Premium", "Front", 5)
+    cover = plan(book, "12 Elm Road Premium", "Cover", 5)
     assert (cover.route, cover.settle.expected_photos, len(cover.recipe.operations)) == (
         "premium cover",
         5,
         2,
     )
-    outside = plan(book, "12 Elm Road", "back garden__sky-twilight", 3)
+    outside = plan(book, "12 Elm Road", "exterior back__sky-twilight", 3)
     assert [one.kind for one in outside.recipe.operations] == ["lawn", "sky"]
     spare = plan(book, "12 Elm Road", "Room 3__stage-modern", 3).recipe.operations[0]
     assert isinstance(spare, Stage)
@@ -103,9 +126,10 @@ def valid() -> Callable[[Any], bool]:
     return lambda data: bool(validator.is_valid(data))
 
 
-def test_the_schema_accepts_the_example(valid: Callable[[Any], bool]) -> None:
+def test_the_schema_accepts_the_example(valid: Callable[[Any], bool], example_in_use: str) -> None:
     """An editor shows no red line in our own file."""
     assert valid(yaml.safe_load(EXAMPLE.read_text()))
+    assert valid(yaml.safe_load(example_in_use))
 
 
 @pytest.mark.parametrize(

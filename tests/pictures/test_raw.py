@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,7 +109,7 @@ def test_without_the_extra_a_raw_file_is_refused_with_what_to_do(
     monkeypatch.setattr(raw, "find_spec", lambda _: None)
     with pytest.raises(NeverUsable, match=f"{name} is a RAW file") as refused:
         inspect(write(name, b""), limits=LIMITS)
-    assert 'pip install "hotfolder[raw]"' in refused.value.hint
+    assert f"{sys.prefix}/bin/pip install '.[raw]'" in refused.value.hint
     assert "Export JPEG (quality 90 or more)" in refused.value.hint
 
 

@@ -194,7 +194,9 @@ def test_a_missing_extra_is_named_with_its_cure(
 ) -> None:
     """Somebody who installed the lean daemon reads what to install."""
     monkeypatch.setattr(embedded, "EXTRA_MODULES", ("fastapi", "surely_not_installed"))
-    with pytest.raises(SandboxError, match=r'surely_not_installed.*pip install "hotfolder\[sandbox\]"'):
+    with pytest.raises(
+        SandboxError, match=rf"surely_not_installed.*{sys.prefix}/bin/pip install '\.\[sandbox\]'"
+    ):
         EmbeddedSandbox(settings).start()
 
 

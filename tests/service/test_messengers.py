@@ -223,4 +223,4 @@ def test_without_the_extra_the_line_to_install_it_is_said() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", MISSING], capture_output=True, text=True, cwd=REPOSITORY, timeout=25
     )
-    assert "pip install 'hotfolder[notify]'" in ended.stdout, ended.stderr
+    assert f"{sys.prefix}/bin/pip install '.[notify]'" in ended.stdout, ended.stderr
