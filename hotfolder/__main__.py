@@ -5,13 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 
-from hotfolder import garbage
-
 
 def main() -> None:
     """Run the command line and exit with its code."""
     heed_an_early_stop()
-    garbage.look_seldom()
     from hotfolder.cli.app import app
 
     sys.exit(app())

@@ -40,6 +40,8 @@ def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> 
     for name in ("done", "failed", "state"):
         print(f"  {name:<7} {getattr(settings, f'{name}_folder')}")
     print(f"  key     {'only its owner may read it; ask `hotfolder doctor` as root' if hidden else 'found'}")
+    for retired in settings.warnings:
+        print(f"Warning: {retired}.")
     for warning in in_sight(settings.state_folder, settings.root_folder):
         print(f"Warning: {warning.text}.\n  {warning.hint}")
     if against_inbox:

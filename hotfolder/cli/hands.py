@@ -14,7 +14,6 @@ from hotfolder.cli.problems import FAILED
 from hotfolder.cli.stores import Books, books
 from hotfolder.errors import UsageError
 from hotfolder.inbox.recheck import confirm_inbox
-from hotfolder.jobs.records import remembered
 from hotfolder.jobs.resolution import (
     give_up,
     open_question,
@@ -25,6 +24,7 @@ from hotfolder.jobs.resolution import (
     waiting_for_person,
 )
 from hotfolder.jobs.states import NEEDS_PERSON, State
+from hotfolder.jobs.store import remembered
 from hotfolder.jobs.tables import Call, Job
 from hotfolder.jobs.verification import verify as disagreements
 from hotfolder.outbox.names import safe_name

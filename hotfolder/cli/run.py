@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -11,7 +10,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from hotfolder import garbage, log
+from hotfolder import log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.keys import load_key
 from hotfolder.config.sections import LogFormat
@@ -22,9 +21,6 @@ from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
 from hotfolder.patience import Threads
 
-ARENA_MAX = -8
-"""glibc's number for how many heaps there are; see `mallopt(3)`."""
-
 
 def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     """Run the daemon; returns the exit code. Raises ConfigurationError, UsageError, StoreError."""
@@ -32,8 +28,8 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     settings = file.load()
     as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
     log.configure(level=settings.log.level, json=as_json)
-    share_one_heap()
-    garbage.look_as_usual()
+    for warning in settings.warnings:
+        log.get("cli").warning("setting_has_no_effect", reason=warning)
     threads = Threads()
     with ExitStack() as stack:
         embedding = None
@@ -48,14 +44,6 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
         sys.stderr.flush()
         os._exit(code)
     return code
-
-
-def share_one_heap() -> None:
-    """Photos are read in one thread and sent in another. With a heap for each of them, as glibc has it, what
-    one frees the others don't get, and every piece is asked of the system anew."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # elsewhere than in glibc there is none
-    if mallopt is not None:
-        mallopt(ARENA_MAX, 1)
 
 
 def real_access(settings: Settings) -> ApiAccess:

@@ -24,12 +24,14 @@ __all__ = ["json_schema", "load", "load_key", "rulebook_for"]
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read the settings at `path`, with the HOTFOLDER_* variables of `environ` over them.
 
-    `root` and `api.key_file` are absolute afterwards; nothing is created. Raises ConfigurationError with all
-    problems, one a line, sorted by position.
+    `root` and `api.key_file` are absolute afterwards; nothing is created. `warnings` of what is returned name
+    what is accepted and should be changed. Raises ConfigurationError with all problems, one a line, sorted by
+    position.
     """
     document = read_document(path)
     sources = Sources(document, *read_environment(environ))
     problems = [*document.problems, *sources.problems]
+    warnings = sources.take_retired()
     settings: Settings | None = None
     # pydantic-settings would take these for options of its own.
     options = [name for name in sources.data if name.startswith("_")]
@@ -42,6 +44,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     problems += meaning_problems(sources, folder)
     if problems or settings is None:
         raise refusal(problems)
+    settings.set_warnings(warnings)
     return _with_absolute_paths(settings, folder)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from hotfolder.config.keepchecks import keep_problems
 from hotfolder.config.problems import KeyPath, Problem
 from hotfolder.config.sections import CONTROL
 from hotfolder.config.settings import InboxSettings
@@ -35,7 +34,6 @@ def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
         *_inbox_problems(sources),
         *_nested_folders(sources, folder),
         *_archive_problems(sources),
-        *keep_problems(sources),
         *own_tag_problems(sources),
         *route_tag_problems(sources),
         *_route_problems(sources),

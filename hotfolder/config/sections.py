@@ -313,13 +313,6 @@ class Keep(Frozen):
         " stories, and the hashes that `hotfolder verify` compares with; left out: for ever. Files that are"
         " to go by the settings above go first; what was paid for is remembered on.",
     )
-    purchases_days: Days | None = Field(
-        default=None,
-        description="Days after which a paid call is forgotten, once the record of its set was let go of and"
-        " nothing of it is in doubt: the same photos dropped again are a new purchase from then on; left out:"
-        " never. At least results_days and records_days, which must be set; not together with"
-        " limits.paid_calls_per_project, which counts all that a project ever bought.",
-    )
 
 
 class Deliver(Delivery):

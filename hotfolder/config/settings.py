@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotfolder.config.items import Items, OwnTagItems, Variants
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", hide_input_in_errors=True, title="hotfolder"
     )
 
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
     root: Folder = Field(
         description="The folder that holds all others; relative to this file. It must exist."
     )
@@ -111,6 +114,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         # The file and the environment are merged before, where each value's place is still known.
         return (init_settings,)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was accepted and should be changed, each with its place. Not a setting."""
+        return self._warnings
+
+    def set_warnings(self, warnings: Iterable[object]) -> None:
+        self._warnings = tuple(map(str, warnings))
 
     def all_inboxes(self) -> tuple[InboxSettings, ...]:
         """Every inbox, also when there is only the one of `inbox`."""

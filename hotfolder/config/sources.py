@@ -13,6 +13,11 @@ from hotfolder.rules.routes import HdrChoices
 
 HDR_FLAGS = {spelling for name, info in HdrChoices.model_fields.items() for spelling in (name, info.alias)}
 
+RETIRED: dict[KeyPath, str] = {
+    ("keep", "purchases_days"): "what was paid for is remembered for ever now",
+}
+"""Settings of the release before, with what to say of them. They are accepted, warned of and not used."""
+
 MISSING = object()
 
 
@@ -39,6 +44,18 @@ class Sources:
                 inner = target[str(part)] = {}
             target = inner
         target[str(override.path[-1])] = tidy(override.value, override.path)
+
+    def take_retired(self) -> list[Problem]:
+        """Leave out the settings that are no more; a warning for each that is written."""
+        warnings = []
+        for path, why in RETIRED.items():
+            section = self.at(path[:-1])
+            if isinstance(section, dict) and path[-1] in section:
+                name = ".".join(map(str, path))
+                warning = f"{name} has no effect any more, since {why}; leave it out"
+                warnings.append(Problem(self.place(path, of_key=True), warning))
+                del section[path[-1]]
+        return warnings
 
     def known_prefix(self, path: KeyPath) -> KeyPath:
         """As much of `path` as is really written."""

@@ -16,8 +16,8 @@ from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.due import Keep
 from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.retention import RetentionPolicy
 from hotfolder.jobs.turns import START
 from hotfolder.pictures.facts import PictureLimits
 
@@ -26,7 +26,7 @@ logger = log.get("rules")
 JOBS_PER_MERGE = 6
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 PLAN_ATTEMPTS = 5
-KEPT = ("originals", "receipts", "results", "records", "purchases")
+KEPT = ("originals", "receipts", "results", "records")
 
 
 def inbox_settings(settings: Settings) -> InboxSettings:
@@ -48,11 +48,11 @@ def budgets(settings: Settings) -> Budgets:
     )
 
 
-def keep_of(settings: Settings) -> Keep:
+def retention_policy(settings: Settings) -> RetentionPolicy:
     """For how long things are kept."""
     keep = settings.keep
     days = (getattr(keep, f"{kind}_days") for kind in KEPT)
-    return Keep(*(timedelta(days=each) if each is not None else None for each in days))
+    return RetentionPolicy(*(timedelta(days=each) if each is not None else None for each in days))
 
 
 def most_jobs(settings: Settings) -> int:

@@ -7,10 +7,9 @@ from collections import Counter
 
 from hotfolder import log
 from hotfolder.clock import Clock, to_next
-from hotfolder.daemon.following import keep_of
+from hotfolder.daemon.following import retention_policy
 from hotfolder.daemon.liverules import LiveRules
 from hotfolder.errors import LocalTrouble
-from hotfolder.jobs.records import Household
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.outlets import Outlets
@@ -21,17 +20,25 @@ CLEAN_SECONDS = 24 * 3600.0
 LOOK_SECONDS = 6.0
 
 
-async def keep_house(tools: Tools, live: LiveRules) -> None:
-    """Once a day, let go of what was kept for long enough. Until cancelled."""
-    house = Household(tools.store, tools.ledger, tools.places, tools.desk, tools.confirm_inbox)
-    retention = Retention(house, tools.decoder, tools.result_limits)
+async def apply_retention(tools: Tools, live: LiveRules) -> None:
+    """Once a day, delete what was kept for long enough. Until cancelled."""
+    retention = Retention(
+        tools.store,
+        tools.ledger,
+        tools.places,
+        tools.desk,
+        tools.confirm_inbox,
+        tools.decoder,
+        tools.result_limits,
+    )
     while True:
         gone: Counter[str] = Counter()
         try:
-            async for due in retention.clean(keep_of(live.settings), tools.clock.now(), dry_run=False):
-                gone[due.kind] += 0 if due.kept_because else due.number
-                if due.kept_because:
-                    logger.info("kept_although_old", path=str(due.path), reason=due.kept_because)
+            policy = retention_policy(live.settings)
+            async for one in retention.apply(policy, tools.clock.now(), dry_run=False):
+                gone[one.kind] += not one.kept_because
+                if one.kept_because:
+                    logger.info("kept_although_old", path=str(one.path), reason=one.kept_because)
         except LocalTrouble as error:
             logger.warning("not_cleaned", reason=error.message)
         if gone.total():

@@ -24,7 +24,7 @@ from hotfolder.daemon.following import (
     result_limits,
     slots,
 )
-from hotfolder.daemon.housekeeping import keep_house, keep_looking
+from hotfolder.daemon.housekeeping import apply_retention, keep_looking
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.lock import StateLock
@@ -268,7 +268,7 @@ class Daemon:
         """
         await self.engine.load()
         work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
-        work += [keep_house(self.tools, self.live), keep_looking(self.outlets, self.clock)]
+        work += [apply_retention(self.tools, self.live), keep_looking(self.outlets, self.clock)]
         work.append(Steering(self.engine).run())
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         if self.reloading is not None:

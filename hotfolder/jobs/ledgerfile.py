@@ -2,7 +2,7 @@
 
 One JSON object a line, synced before the request leaves and after every outcome; the last line of a call
 counts. It holds what the database holds of the calls, raw answers included, so it is as private as the
-database. Lines are only ever appended; `compaction` leaves out those that don't count any more.
+database. Lines are only ever appended.
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from typing import Any, BinaryIO, NamedTuple
 from hotfolder import log
 from hotfolder.errors import StoreError
 from hotfolder.jobs.tables import CallState
-from hotfolder.outbox.linking import same_file, sync_folder
+from hotfolder.outbox.linking import sync_folder
 
 FILE_NAME = "paid-calls.jsonl"
-WORTHWHILE_LINES = 1000
-"""A shorter file is not worth being written anew for its own sake."""
 
 logger = log.get("ledger")
 
@@ -47,11 +45,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one line says of a call, which begins at byte `offset`; `recorded` is None where it says that the
-    call is forgotten."""
+    """What one line says of a call; `recorded` is None where it says that the call is forgotten, as lines of
+    earlier releases may."""
 
     uid: str
-    offset: int
     recorded: Recorded | None
 
 
@@ -60,28 +57,13 @@ class LedgerFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lines = self._calls = 0
-
-    @property
-    def mostly_stale(self) -> bool:
-        """Whether more than half of many lines don't count any more, by what was read and appended here."""
-        return self._lines >= WORTHWHILE_LINES and self._lines > 2 * self._calls
-
-    def compacted(self, calls: int) -> None:
-        """The file has one line for each of so many calls now."""
-        self._lines = self._calls = calls
 
     def append(self, *recorded: Recorded) -> None:
-        """Write down how calls stand now; on the disk when this returns. Raises OSError."""
-        self._append([{"call": dict(one.call), "results": [*map(dict, one.results)]} for one in recorded])
-        self._calls += sum(one.call["state"] == CallState.STARTED for one in recorded)
+        """Write down how calls stand now; on the disk when this returns. Raises OSError.
 
-    def forget(self, uids: Sequence[str]) -> None:
-        """Write down that these calls don't count any more. As `append`."""
-        self._append([{"forgotten": list(uids)}])
-
-    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """A line that a crash cut off is closed first, so that it spoils no other."""
+        A line that a crash cut off is closed first, so that it spoils no other.
+        """
+        lines = [{"call": dict(one.call), "results": [*map(dict, one.results)]} for one in recorded]
         data = "".join(json.dumps(line) + "\n" for line in lines).encode("ascii")
         with locked(self.path) as descriptor:
             size_bytes = os.fstat(descriptor).st_size
@@ -92,7 +74,6 @@ class LedgerFile:
             os.fsync(descriptor)
             if not size_bytes:
                 sync_folder(self.path.parent)
-        self._lines += len(lines)
 
     def standings(self) -> dict[str, Standing]:
         """How each call stands by its last line, by uid, in the order in which they began. Raises StoreError
@@ -101,14 +82,11 @@ class LedgerFile:
         A line that isn't whole was cut off by a crash and tells nothing that the database doesn't.
         """
         last: dict[str, Standing] = {}
-        count = 0
         for line in self._read():
-            count += 1
             if line.recorded is None:
                 last.pop(line.uid, None)
             else:
                 last[line.uid] = standing_of(line.recorded)
-        self._lines, self._calls = count, len(last)
         return last
 
     def read(self, uids: Container[str] | None = None) -> list[Recorded]:
@@ -145,47 +123,31 @@ def standing_of(recorded: Recorded) -> Standing:
     return standing(recorded.call["state"], bool(recorded.call.get("job_let_go_at")))
 
 
-def lines_of(file: BinaryIO, size_bytes: float = float("inf")) -> Iterator[Line]:
-    """What the whole lines of a ledger file say that begin before byte `size_bytes`."""
-    offset = 0
+def lines_of(file: BinaryIO) -> Iterator[Line]:
+    """What the whole lines of a ledger file say."""
     for number, raw in enumerate(file, start=1):
-        if offset >= size_bytes:
-            return
         if raw.strip():
             try:
-                yield from _parsed(raw, offset)
+                yield from _parsed(raw)
             except (ValueError, TypeError, KeyError, RecursionError):
                 logger.warning("ledger_line_not_whole", file=str(file.name), line=number)
-        offset += len(raw)
 
 
-def _parsed(raw: bytes, offset: int) -> Iterable[Line]:
+def _parsed(raw: bytes) -> Iterable[Line]:
     found = json.loads(raw)
     if "forgotten" in found:
-        return [Line(str(uid), offset, None) for uid in found["forgotten"]]
+        return [Line(str(uid), None) for uid in found["forgotten"]]
     recorded = Recorded(found["call"], tuple(found["results"]))
     standing_of(recorded)
-    return [Line(recorded.call["uid"], offset, recorded)]
+    return [Line(recorded.call["uid"], recorded)]
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """A descriptor of the file, made where it is missing. Nobody else appends to it meanwhile, or puts
-    another in its place."""
-    while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if in_place(descriptor, path):
-                yield descriptor
-                return
-        finally:
-            os.close(descriptor)
-
-
-def in_place(descriptor: int, path: Path) -> bool:
-    """Whether the file that is open is the one that has that name now."""
+    """A descriptor of the file, made where it is missing. Nobody else appends to it meanwhile."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        return same_file(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

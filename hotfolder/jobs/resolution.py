@@ -8,9 +8,8 @@ from datetime import datetime
 from hotfolder.errors import UsageError
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.records import remembered
 from hotfolder.jobs.states import Event, State
-from hotfolder.jobs.store import Store
+from hotfolder.jobs.store import Store, remembered
 from hotfolder.jobs.tables import RESOLVED, Call, CallState, FileRole, Job
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl

@@ -1,228 +1,397 @@
-"""What is let go of after so many days: originals, receipts and bought results, each only behind a proof.
+"""Retention: deletes originals, receipts, bought results and records that are older than the `keep` settings.
 
-Before anything goes it is read again, and is what was recorded; before originals go, so are the pictures made
-of them. What somebody may still need so as not to pay twice stays, however old: the results of every set that
-isn't done, or whose pictures aren't in done/ as they were delivered, and the ledger, unless the settings say
-that purchases are forgotten.
+Before a file is deleted it is read again and must be what was recorded; before originals are deleted, the
+pictures made of them must lie in done/ as they were delivered. Purchases and the journal are never deleted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Set
-from datetime import datetime
+import os
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
+from sqlmodel import Session, col, delete, func, select, update
+
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.compaction import compact
-from hotfolder.jobs.due import Due, Keep, Kind
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.proof import doubt_of_originals, doubt_of_pictures
-from hotfolder.jobs.purchases import Purchases
-from hotfolder.jobs.records import Household, Records, results_of
+from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
+from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.ledger import Ledger, batches
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole, Job, JobFile
-from hotfolder.jobs.tools import recipe_of
+from hotfolder.jobs.tables import SETTLED, Call, FileRole, Job, JobFile, Moment, Picture, stamp
+from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.delivery import Originals
 
 logger = log.get("retention")
 
 PAGE = 200
 """So many jobs are held in memory at once."""
+FINISHED = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
+"""States in which nobody waits for a job. A failed one waits for a person."""
 
 
+class Kind(StrEnum):
+    ORIGINAL = "original"
+    RECEIPT = "receipt"
+    RESULT = "result"
+    RECORD = "record"
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionPolicy:
+    """How long each kind is kept: originals and receipts from when their job was done, results from when they
+    were fetched, records from when the last job of their project was finished. None: for ever."""
+
+    originals: timedelta | None = None
+    receipts: timedelta | None = None
+    results: timedelta | None = None
+    records: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A file, or a project's records, old enough to be deleted. `kept_because` says why it stays, and is
+    empty for what is deleted. The path of records is the project's folder in done/."""
+
+    kind: Kind
+    path: Path
+    size_bytes: int
+    kept_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Retention:
-    """What is due, and letting go of it. Safe beside a working daemon: only sets that are done count."""
+    """Applies a policy. Safe beside a working daemon: it touches only what belongs to finished jobs."""
 
-    def __init__(self, house: Household, decoder: Decoder, limits: PictureLimits) -> None:
-        self._house = house
-        self._decoder = decoder
-        self._limits = limits
+    store: Store
+    ledger: Ledger
+    places: Places
+    desk: Desk
+    confirm_inbox: ConfirmInbox
+    decoder: Decoder
+    limits: PictureLimits
 
-    async def clean(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
-        """Everything that is due, each file read again; with `dry_run` nothing is changed, else each file
-        that goes is gone when it is said. At the end the ledger's file is written anew where that is worth
-        it. Raises LocalTrouble."""
-        let_go: set[Path] = set()
-        async for due in self._files(keep, now, dry_run=dry_run):
-            let_go |= set() if due.kept_because else {due.path}
-            yield due
-        async for due in self._remembered(keep, now, let_go, dry_run=dry_run):
-            yield due
+    async def apply(self, policy: RetentionPolicy, now: datetime, *, dry_run: bool) -> AsyncIterator[Expired]:
+        """Everything that is old enough, each reported once it is deleted. With `dry_run` nothing is changed.
+        May be repeated after a crash at any step. Raises LocalTrouble."""
+        deleted: set[Path] = set()
+        async for one in self._files(policy, now, dry_run=dry_run):
+            deleted |= set() if one.kept_because else {one.path}
+            yield one
+        async for one in self._records(policy, now, deleted, dry_run=dry_run):
+            yield one
 
-    async def _files(self, keep: Keep, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
+    async def _files(
+        self, policy: RetentionPolicy, now: datetime, *, dry_run: bool
+    ) -> AsyncIterator[Expired]:
         async for job in self._done():
             done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
-            gone: set[Path] = set()
-            if keep.originals is not None and done_at + keep.originals <= now:
-                async for due in self._originals(job, now, dry_run=dry_run):
-                    gone |= set() if due.kept_because else {due.path}
-                    yield due
-            if keep.receipts is not None and done_at + keep.receipts <= now:
-                async for due in self._receipt(job, keep, gone, dry_run=dry_run):
-                    yield due
-        if keep.results is not None:
-            async for due in self._results((now - keep.results).timestamp(), dry_run=dry_run):
-                yield due
-
-    async def _remembered(
-        self, keep: Keep, now: datetime, let_go: Set[Path], *, dry_run: bool
-    ) -> AsyncIterator[Due]:
-        """What goes from the store, and at the end from the ledger's file. Purchases come first: those of a
-        record that goes now are due the next time, and a dry run says what a run would do."""
-        stale = False
-        async for due in Purchases(self._house).clean(keep, now, dry_run=dry_run):
-            stale |= not due.kept_because
-            yield due
-        async for due in Records(self._house).clean(keep, now, let_go, dry_run=dry_run):
-            stale |= not due.kept_because
-            yield due
-        file = self._house.ledger.file
-        if file is not None and not dry_run and (stale or file.mostly_stale):
-            with local_trouble(file.path):
-                await asyncio.to_thread(compact, file, self._house.passing)
+            deleted: set[Path] = set()
+            if policy.originals is not None and done_at + policy.originals <= now:
+                async for one in self._originals(job, now, dry_run=dry_run):
+                    deleted |= set() if one.kept_because else {one.path}
+                    yield one
+            if policy.receipts is not None and done_at + policy.receipts <= now:
+                async for one in self._receipt(job, policy, deleted, dry_run=dry_run):
+                    yield one
+        if policy.results is not None:
+            async for one in self._results((now - policy.results).timestamp(), dry_run=dry_run):
+                yield one
 
     async def _done(self) -> AsyncIterator[Job]:
-        """All jobs that are done, oldest first; not all of them in memory at once."""
         last: Job | None = None
-        while jobs := await self._house.desk(self._house.store.page, State.DONE, last, PAGE):
+        while jobs := await self.desk(self.store.page, State.DONE, last, PAGE):
             for job in jobs:
                 yield job
             last = jobs[-1]
 
-    async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
-        """The photos of a job that lie in done/ still. The archive is none of ours to empty."""
+    async def _photos(self, job: Job) -> list[tuple[JobFile, Path]]:
+        """The job's photos that were filed in done/, with their paths. An archive is never emptied."""
         if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
             return []
-        folder = originals_folder(self._house.places.done, safe_name(job.project), job.filed_as)
-        files = await self._house.desk(self._house.store.files, job.id)
-        # One that was let go of and is here nevertheless was about to go when a process was killed.
-        paths = [(file, folder / file.name) for file in files if file.role == FileRole.PHOTO]
-        return await asyncio.to_thread(lambda: [one for one in paths if one[1].is_file()])
+        folder = originals_folder(self.places.done, safe_name(job.project), job.filed_as)
+        files = await self.desk(self.store.files, job.id)
+        return [(file, folder / file.name) for file in files if file.role == FileRole.PHOTO]
 
-    async def _originals(self, job: Job, now: datetime, *, dry_run: bool) -> AsyncIterator[Due]:
+    async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
+        photos = await self._photos(job)
+        # One that is marked as deleted and still there was about to go when a process was killed.
+        return await asyncio.to_thread(lambda: [one for one in photos if one[1].is_file()])
+
+    async def _originals(self, job: Job, now: datetime, *, dry_run: bool) -> AsyncIterator[Expired]:
         photos = await self._photos_there(job)
         doubt = await self._doubt(job) if photos else ""
-        gone = 0
+        deleted = 0
         for photo, path in photos:
             why = doubt or await asyncio.to_thread(unlike, path, photo.sha256)
             if not why and not dry_run:
-                why = await self._let_go(job, photo, path, now)
-            gone += not why
-            yield Due(Kind.ORIGINAL, path, photo.size_bytes, why)
-        if gone and not dry_run:
+                why = await self._delete_original(job, photo, path, now)
+            deleted += not why
+            yield Expired(Kind.ORIGINAL, path, photo.size_bytes, why)
+        if deleted and not dry_run:
             await self._tell_in_receipt(job)
             await asyncio.to_thread(drop_empty_folder, photos[0][1].parent)
 
-    async def _let_go(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
-        """Delete a photo, which is written down first; or say why it stays."""
-        await self._house.desk(self._house.store.let_go, job.id, photo.name, now)
-        try:
-            await asyncio.to_thread(remove, path, sha256=photo.sha256)
-        except (SetChanged, LocalTrouble) as error:
-            await self._house.desk(self._house.store.let_go, job.id, photo.name, None)
-            return error.message
-        return ""
+    async def _delete_original(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
+        """Recorded first, so that a receipt never misses a deletion."""
+        await self.desk(self.store.let_go, job.id, photo.name, now)
+        why = await asyncio.to_thread(deleted_or_why, path, photo.sha256)
+        if why:
+            await self.desk(self.store.let_go, job.id, photo.name, None)
+        return why
 
     async def _doubt(self, job: Job) -> str:
-        """Why the pictures are no reason to let go of what they were made of."""
-        pictures = await self._house.desk(self._house.store.pictures, job.id)
-        doubt = await doubt_of_originals(pictures, self._house.places, self._decoder, self._limits)
-        if doubt:
+        pictures = await self.desk(self.store.pictures, job.id)
+        if doubt := await doubt_of_originals(pictures, self.places, self.decoder, self.limits):
             return doubt
-        path = self._house.places.done / job.receipt
-        unlike_recorded = await asyncio.to_thread(unlike, path, job.receipt_sha256)
-        if not job.receipt or unlike_recorded:
-            return "the receipt of its set is not as it was put there"
-        return ""
+        path = self.places.done / job.receipt
+        changed = await asyncio.to_thread(unlike, path, job.receipt_sha256)
+        return "the receipt of its set is not as it was put there" if changed or not job.receipt else ""
 
     async def _tell_in_receipt(self, job: Job) -> None:
-        files = await self._house.desk(self._house.store.files, job.id)
-        path = self._house.places.done / job.receipt
+        files = await self.desk(self.store.files, job.id)
         originals = ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
             deleted=tuple(file.name for file in files if file.let_go_at is not None),
         )
-        sharing = await asyncio.to_thread(self._house.places.sharing, job)
+        path, sharing = self.places.done / job.receipt, await asyncio.to_thread(self.places.sharing, job)
         sha256 = await asyncio.to_thread(
             complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing
         )
         if sha256 is not None:
-            await self._house.desk(self._house.store.change, job.id, receipt_sha256=sha256)
+            await self.desk(self.store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
-    async def _receipt(self, job: Job, keep: Keep, gone: Set[Path], *, dry_run: bool) -> AsyncIterator[Due]:
-        """`gone` are the originals that went just now, or would have."""
-        path = self._house.places.done / job.receipt
+    async def _receipt(
+        self, job: Job, policy: RetentionPolicy, deleted: Set[Path], *, dry_run: bool
+    ) -> AsyncIterator[Expired]:
+        """`deleted` are the originals that were deleted just now, or would have been."""
+        path = self.places.done / job.receipt
         if not job.receipt or not await asyncio.to_thread(path.is_file):
             return
         why = await asyncio.to_thread(unlike, path, job.receipt_sha256)
-        there = {photo for _, photo in await self._photos_there(job)} - gone
-        if not why and keep.originals is not None and there:
-            why = "its originals are here still, and are never let go of without it"
+        there = {photo for _, photo in await self._photos_there(job)} - deleted
+        if not why and policy.originals is not None and there:
+            why = "its originals are still there, and are never deleted without it"
         size_bytes = await asyncio.to_thread(lambda: path.stat().st_size)
         if not why and not dry_run:
-            why = await asyncio.to_thread(removed, path, job.receipt_sha256)
+            why = await asyncio.to_thread(deleted_or_why, path, job.receipt_sha256)
             if not why:
-                await self._house.desk(self._house.store.change, job.id, receipt="", receipt_sha256="")
-        yield Due(Kind.RECEIPT, path, size_bytes, why)
+                await self.desk(self.store.change, job.id, receipt="", receipt_sha256="")
+        yield Expired(Kind.RECEIPT, path, size_bytes, why)
 
-    async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Due]:
-        """The ledger still knows that they were bought: a set that needs one fetches it again."""
-        old = await asyncio.to_thread(older_files, self._house.places.results, oldest)
+    async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Expired]:
+        """The purchase stays: a job that needs its result fetches it again."""
+        old = await asyncio.to_thread(older_files, self.places.results, oldest)
         if not old:
             return
-        needed = await self._house.desk(needed_results, self._house.store, self._house.ledger)
+        needed = await self.desk(needed_results, self.store, self.ledger)
         spared = dict.fromkeys(needed, "a set that isn't done may need it")
         spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
-            if path.name in spared:
-                yield Due(Kind.RESULT, path, size_bytes, spared[path.name])
-                continue
-            known = await self._house.desk(self._house.ledger.result_named, path.name)
-            why = await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
-            if not why and known and not dry_run:
-                why = await asyncio.to_thread(removed, path, known.sha256)
-            yield Due(Kind.RESULT, path, size_bytes, why)
+            why = spared.get(path.name, "")
+            if not why:
+                known = await self.desk(self.ledger.result_named, path.name)
+                why = (
+                    await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
+                )
+                if known and not why and not dry_run:
+                    why = await asyncio.to_thread(deleted_or_why, path, known.sha256)
+            yield Expired(Kind.RESULT, path, size_bytes, why)
 
     async def _not_as_delivered(self, results: frozenset[str]) -> dict[str, str]:
-        """Those of these results that sets which are done were made of, where a picture of the set isn't in
-        done/ as it was delivered, with that reason: the result may be all that is left of what was paid."""
+        """Those of these results whose pictures aren't in done/ as they were delivered, and why: the result
+        may be all that is left of what was paid for."""
         spared: dict[str, str] = {}
         async for job in self._done():
-            used = results & await self._house.desk(results_of, self._house.store, self._house.ledger, job)
-            if used:
-                pictures = await self._house.desk(self._house.store.pictures, job.id)
-                doubt = await doubt_of_pictures(pictures, self._house.places, self._decoder, self._limits)
+            if used := results & await self.desk(results_of, self.store, self.ledger, job):
+                pictures = await self.desk(self.store.pictures, job.id)
+                doubt = await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
 
+    async def _records(
+        self, policy: RetentionPolicy, now: datetime, deleted: Set[Path], *, dry_run: bool
+    ) -> AsyncIterator[Expired]:
+        """Project by project: what is numbered in one keeps its number for as long as it has records."""
+        if policy.records is None:
+            return
+        for project in await self.desk(finished_projects, self.store, now - policy.records):
+            jobs = await self.desk(jobs_of, self.store, project)
+            why = await self._lies_in_inbox(project)
+            for job in jobs:
+                why = why or await self._needed(job, policy, deleted)
+            if not why and not dry_run and not await self.desk(self._delete_records, jobs, now):
+                continue  # a job of it came just now
+            yield Expired(Kind.RECORD, self.places.done / safe_name(project), 0, why)
+
+    def _delete_records(self, jobs: Sequence[Job], now: datetime) -> bool:
+        if not delete_records(self.store, jobs, now):
+            return False
+        # Where the process ends before this line is written, the next start writes it.
+        self.ledger.write_down_anew(uids_of(self.ledger, jobs))
+        return True
+
+    async def _needed(self, job: Job, policy: RetentionPolicy, deleted: Set[Path]) -> str:
+        """Which deletion still needs the job's record. The store is believed, and not what is seen of done/,
+        whose disk may be gone."""
+        if job.state != State.DONE:
+            return ""
+        what = f"{job.shown_folder} of {job.project}"
+        if policy.originals is not None:
+            photos = {path for file, path in await self._photos(job) if file.let_go_at is None}
+            if photos - deleted:
+                return f"the originals of {what} have to go first"
+        if policy.receipts is not None and job.receipt and self.places.done / job.receipt not in deleted:
+            return f"the receipt of {what} has to go first"
+        bought = await self.desk(results_of, self.store, self.ledger, job)
+        results = {self.places.results / name for name in bought} - deleted
+        if policy.results is not None and await asyncio.to_thread(lambda: any(map(Path.is_file, results))):
+            return f"what was bought for {what} has to go first"
+        return ""
+
+    async def _lies_in_inbox(self, project: str) -> str:
+        """A photo that is held since its set is paid for would become a set of its own, and be paid for, once
+        nobody remembers that set."""
+        for inbox in self.places.inboxes.values():
+            try:
+                await patiently(inbox, self.confirm_inbox, inbox)
+                if await patiently(inbox, holds_photos, inbox / project):
+                    return "photos of it lie in the inbox"
+            except LocalTrouble as error:
+                return f"what lies in the inbox can't be told: {error.message}"
+        return ""
+
+
+async def doubt_of_pictures(
+    pictures: Iterable[Picture], places: Places, decoder: Decoder, limits: PictureLimits
+) -> str:
+    """Why these pictures aren't as they were delivered; empty where each lies in done/ with the hash that was
+    recorded, and decodes to its end."""
+    for picture in pictures:
+        try:
+            facts = await decoder.inspect(places.done / picture.path, limits)
+        except UnusablePhoto:
+            return f"the picture {picture.path} can't be read where it was put"
+        if facts.sha256 != picture.sha256:
+            return f"the picture {picture.path} has changed since it was put there"
+    return ""
+
+
+async def doubt_of_originals(
+    pictures: Collection[Picture], places: Places, decoder: Decoder, limits: PictureLimits
+) -> str:
+    """Why these pictures, all that are recorded of a job, don't allow its originals to be deleted; empty
+    where they do. What shows the room as it was must never be deleted with the last of them."""
+    if not pictures:
+        return "no picture of the set is recorded"
+    if all(picture.altered or picture.rendition for picture in pictures):
+        return "every picture of the set is altered, and only the originals show the room as it was"
+    return await doubt_of_pictures(pictures, places, decoder, limits)
+
+
+def results_of(store: Store, ledger: Ledger, job: Job) -> frozenset[str]:
+    """Names of the results that a job has bought or reuses."""
+    photos = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    chain = read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
+    return frozenset(result.file for link in chain for result in link.results)
+
 
 def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
-    """Names of the results that sets have bought or reuse which are not done: also of those that failed,
-    since they may be dropped again, and nobody knows whether what they bought can still be fetched."""
+    """Results of jobs that aren't done; of failed ones too, since their photos may be dropped again."""
     names: set[str] = set()
     for job in store.in_states([*ACTIVE, State.FAILED, State.NEEDS_ATTENTION]):
         names |= results_of(store, ledger, job)
     return frozenset(names)
 
 
+def finished_projects(store: Store, before: datetime) -> list[str]:
+    """Projects whose every job was finished before that moment, with no purchase in doubt."""
+    with store.session() as session:
+        waiting = select(Job.project).where(col(Job.state).not_in(FINISHED))
+        in_doubt = select(Call.project).where(col(Call.state).not_in(SETTLED))
+        statement = (
+            select(Job.project)
+            .where(col(Job.project).not_in(waiting), col(Job.project).not_in(in_doubt))
+            .group_by(col(Job.project))
+            .having(func.max(Job.updated_at) < stamp(before))
+            .order_by(col(Job.project))
+        )
+        return list(session.exec(statement).all())
+
+
+def jobs_of(store: Store, project: str) -> list[Job]:
+    """All recorded jobs of a project, from whichever inbox."""
+    with store.session() as session:
+        return list(session.exec(select(Job).where(Job.project == project)).all())
+
+
+def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
+    """Delete these jobs, all of one project; False, with nothing changed, where by now the project has others
+    or one of them has moved. Their purchases stay, and say since when their job has no record."""
+    store.changes += 1
+    with store.session() as session, session.begin():
+        if not unchanged(session, jobs):
+            return False
+        for ids in batches([job.id for job in jobs]):
+            session.exec(update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at)))
+            for table in (JobFile, Picture, Moment):
+                session.exec(delete(table).where(col(table.job_id).in_(ids)))
+            session.exec(delete(Job).where(col(Job.id).in_(ids)))
+    return True
+
+
+def unchanged(session: Session, jobs: Sequence[Job]) -> bool:
+    """Whether these are still all jobs of their project, in the same states."""
+    projects = {job.project for job in jobs}
+    there = session.exec(select(Job.id, Job.state).where(col(Job.project).in_(projects))).all()
+    return {(job.id, job.state) for job in jobs} == set(there)
+
+
+def uids_of(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
+    """Of the purchases of these jobs."""
+    uids: list[str] = []
+    with ledger.session() as session:
+        for ids in batches([job.id for job in jobs]):
+            uids += session.exec(
+                select(Call.uid).where(col(Call.job_id).in_(ids)).order_by(col(Call.id))
+            ).all()
+    return uids
+
+
 def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
-    """The files last written before `oldest` (seconds since 1970), by name, with their sizes."""
+    """The files last written before `oldest` (seconds since 1970), by name, with their sizes in bytes."""
     with local_trouble(folder):
         facts = [(path, path.lstat()) for path in sorted(folder.iterdir()) if path.is_file()]
     return [(path, seen.st_size) for path, seen in facts if seen.st_mtime < oldest]
+
+
+def holds_photos(folder: Path) -> bool:
+    """Whether photos lie in it, at any depth; hidden ones aside. Raises LocalTrouble."""
+    with local_trouble(folder):
+        names = (name for *_, files in os.walk(folder, onerror=_unless_missing) for name in files)
+        return any(name[0] != "." and is_photo_name(name) for name in names)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def unlike(path: Path, sha256: str) -> str:
@@ -233,8 +402,8 @@ def unlike(path: Path, sha256: str) -> str:
         return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
 
 
-def removed(path: Path, sha256: str) -> str:
-    """Delete the file if it has that hash; or why it stays."""
+def deleted_or_why(path: Path, sha256: str) -> str:
+    """Delete the file if it has that hash; else why it stays."""
     try:
         remove(path, sha256=sha256)
     except (SetChanged, LocalTrouble) as error:

@@ -8,15 +8,26 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, tuple_
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
+from hotfolder.errors import UsageError
 from hotfolder.jobs import statements
 from hotfolder.jobs.allowance import pause, pause_reason, resume
 from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.newjobs import NewJob, file_row, scope_of
 from hotfolder.jobs.rows import API_PROJECTS, BULLETINS, FILES, GENERATIONS, JOBS, MOMENTS, PICTURES
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, State, advance
-from hotfolder.jobs.tables import ApiProject, Bulletin, Generation, Job, JobFile, Moment, Picture, stamp
+from hotfolder.jobs.tables import (
+    ApiProject,
+    Bulletin,
+    Call,
+    Generation,
+    Job,
+    JobFile,
+    Moment,
+    Picture,
+    stamp,
+)
 from hotfolder.jobs.wishes import project_priority
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
@@ -301,3 +312,20 @@ def tell(connection: Connection, job: Job, at: datetime, text: str) -> None:
     """One more line of the job's story."""
     line = {"job_id": job.id, "at": stamp(at), "state": job.state, "text": text}
     MOMENTS.insert(connection, [line])
+
+
+def remembered(store: Store, job_id: str) -> Job:
+    """The job of that id. Raises UsageError, which says so where retention has deleted its record."""
+    job = store.job(job_id)
+    if job is not None:
+        return job
+    with store.session() as session:
+        let_go = select(Call).where(Call.job_id == job_id, col(Call.job_let_go_at).is_not(None))
+        call = session.exec(let_go.limit(1)).first()
+    if call is None:
+        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+    raise UsageError(
+        f"the record of job {job_id}, of {call.project}, was deleted on {(call.job_let_go_at or '')[:10]}",
+        hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
+        " the same photos dropped again are not paid again.",
+    )

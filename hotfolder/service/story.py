@@ -10,10 +10,9 @@ from typing import Any
 
 from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.records import remembered
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.paying import NAMES
-from hotfolder.jobs.store import Store
+from hotfolder.jobs.store import Store, remembered
 from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile, Moment, Picture, Result
 from hotfolder.jobs.tools import recipe_of
 

@@ -3,8 +3,7 @@
 Sets arrive in waves, each a project of its own, in a world that is quick, so that the daemon works at its
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
 With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run. With
-`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over; what was paid
-for one wave later, or never with `--remember`.
+`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import linear_regression
 
-from hotfolder.jobs.due import Keep
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.retention import RetentionPolicy
 from tests.bench.bound import Shoot
 from tests.bench.contenders import ours
 from tests.bench.processes import Measured
@@ -72,7 +71,7 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
     )
 
 
-def soak(jobs: int, minutes: float, size: int, *, tidy: bool, keep: Keep | None) -> list[str]:
+def soak(jobs: int, minutes: float, size: int, *, tidy: bool, keep: RetentionPolicy | None) -> list[str]:
     """Report after each wave, until so many jobs or minutes are over; what went wrong. With `keep` two days
     are over after each."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
@@ -117,7 +116,7 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
     return there
 
 
-async def let_go(root: Path, keep: Keep) -> None:
+async def let_go(root: Path, keep: RetentionPolicy) -> None:
     """What `hotfolder clean` would do two days later."""
     for due in await tidied(root / "config.yaml", keep, datetime.now(UTC) + 2 * DAY):
         if due.kept_because:
@@ -171,7 +170,7 @@ def main() -> None:
     asked.add_argument("--let-go", action="store_true")
     asked.add_argument("--remember", action="store_true")
     given = asked.parse_args()
-    keep = Keep(DAY, DAY, DAY, DAY, None if given.remember else DAY) if given.let_go else None
+    keep = RetentionPolicy(DAY, DAY, DAY, DAY) if given.let_go else None
     print(
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | ledger MB"
         " | log bytes per job | load |"

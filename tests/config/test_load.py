@@ -227,3 +227,10 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path) -> None:
         load(tmp_path / "config.yaml", {})
     with pytest.raises(ConfigurationError, match="can't be read: Is a directory"):
         load(tmp_path, {})
+
+
+def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: Loader) -> None:
+    settings = settings_of("root: .\nkeep:\n  records_days: 40\n  purchases_days: 40\n")
+    [warning] = settings.warnings
+    assert "config.yaml:4:3: keep.purchases_days has no effect any more" in warning
+    assert settings.keep.records_days == 40

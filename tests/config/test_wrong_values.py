@@ -71,28 +71,6 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         "root: .\nlimits:\n  merges: 2.5\n",
         "config.yaml:3:11: limits.merges must be a whole number, not 2.5",
     ),
-    "purchases that are forgotten before what they were made for": (
-        "root: .\nkeep:\n  records_days: 60\n  results_days: 90\n  purchases_days: 40\n",
-        "config.yaml:5:19: keep.purchases_days must be at least keep.records_days (60), not 40; what keeps"
-        " from paying twice is forgotten last",
-        "config.yaml:5:19: keep.purchases_days must be at least keep.results_days (90), not 40; what keeps"
-        " from paying twice is forgotten last",
-    ),
-    "purchases that are forgotten before results that nobody has named": (
-        "root: .\nkeep:\n  purchases_days: 20\n  records_days: 10\n",
-        "config.yaml:3:19: keep.purchases_days must be at least keep.results_days (30), not 20; what keeps"
-        " from paying twice is forgotten last",
-    ),
-    "purchases that are forgotten, and records never": (
-        "root: .\nkeep:\n  purchases_days: 40\n",
-        "config.yaml:3:19: keep.purchases_days needs keep.records_days, since a paid call is forgotten only"
-        " once the record of its set was let go of; set records_days too, or leave purchases_days out",
-    ),
-    "purchases that are forgotten beside a budget that counts them": (
-        "root: .\nlimits:\n  paid_calls_per_project: 9\nkeep:\n  records_days: 40\n  purchases_days: 40\n",
-        "config.yaml:6:19: keep.purchases_days and limits.paid_calls_per_project can't both be set: that"
-        " budget counts all that a project ever bought, which would be forgotten; leave one of them out",
-    ),
     "section as text": (
         "root: .\napi: https://api.stagerai.com\n",
         "config.yaml:2:6: api must be a group of settings, each indented in a line of its own",

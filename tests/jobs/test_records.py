@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.due import Due, Keep, Kind
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.records import jobs_of, remove
+from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy, delete_records, jobs_of
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import CallState, Job
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
@@ -19,11 +18,11 @@ from tests.support.rolls import shoot
 from tests.support.studio import Shop, Studio
 
 MONTH = timedelta(days=30)
-ALL = Keep(MONTH, MONTH, MONTH, MONTH)
-RECORDS = Keep(None, None, None, MONTH)
+ALL = RetentionPolicy(MONTH, MONTH, MONTH, MONTH)
+RECORDS = RetentionPolicy(None, None, None, MONTH)
 
 
-def records(found: list[Due]) -> dict[str, str]:
+def records(found: list[Expired]) -> dict[str, str]:
     """By project, why its records stay."""
     return {due.path.name: due.kept_because for due in found if due.kind is Kind.RECORD}
 
@@ -73,13 +72,13 @@ async def test_who_asks_for_a_record_that_went_is_told_so(studio: Studio, shop: 
     await clean(studio, RECORDS)
     for command in (("logs",), ("retry",), ("resolve", "--give-up")):
         answer = studio.call(*command, job)
-        assert answer.returncode == 2 and f"the record of job {job}, of {ELM}, was let go of" in answer.stderr
+        assert answer.returncode == 2 and f"the record of job {job}, of {ELM}, was deleted" in answer.stderr
 
 
 async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    assert records(await clean(studio, Keep(None, None, None, timedelta(days=50)))) == {}
-    assert records(await clean(studio, Keep(None, None, None, None))) == {}
+    assert records(await clean(studio, RetentionPolicy(None, None, None, timedelta(days=50)))) == {}
+    assert records(await clean(studio, RetentionPolicy(None, None, None, None))) == {}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +142,6 @@ async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio
     store.database.dispose()
     await done_set(studio, shop, "hall", seed=1)
     store = studio.store()
-    assert remove(store, jobs, LATER) is False
+    assert delete_records(store, jobs, LATER) is False
     assert len(store.in_states([State.DONE])) == 2
     store.database.dispose()

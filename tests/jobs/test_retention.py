@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.daemon.service import Daemon
-from hotfolder.jobs.compaction import Passing, pass_by
-from hotfolder.jobs.due import Due, Keep, Kind
+from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places
@@ -23,7 +22,7 @@ from tests.support.tidying import tidied
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
 FILES = (Kind.ORIGINAL, Kind.RECEIPT, Kind.RESULT)
-ALL = Keep(timedelta(days=30), timedelta(days=30), timedelta(days=30))
+ALL = RetentionPolicy(timedelta(days=30), timedelta(days=30), timedelta(days=30))
 
 
 async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: int = 0) -> dict[str, bytes]:
@@ -37,21 +36,20 @@ async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: in
 
 async def clean(
     studio: Studio,
-    keep: Keep = ALL,
+    keep: RetentionPolicy = ALL,
     *,
     now: datetime = LATER,
     dry_run: bool = False,
-    passing: Passing = pass_by,
-) -> list[Due]:
+) -> list[Expired]:
     def make_old(places: Places) -> None:
         age = (now - timedelta(days=40)).timestamp()
         for path in places.results.iterdir():
             os.utime(path, (age, age))
 
-    return await tidied(studio.config, keep, now, dry_run=dry_run, passing=passing, before=make_old)
+    return await tidied(studio.config, keep, now, dry_run=dry_run, before=make_old)
 
 
-def kept(found: list[Due]) -> dict[Kind, set[str]]:
+def kept(found: list[Expired]) -> dict[Kind, set[str]]:
     return {kind: {due.kept_because for due in found if due.kind is kind} for kind in FILES}
 
 
@@ -84,7 +82,7 @@ async def test_a_dry_run_says_exactly_what_the_next_run_does(
 ) -> None:
     await done_set(studio, shop)
     spoil(studio.done / ELM)
-    keep = Keep(timedelta(days=days), timedelta(days=30), timedelta(days=30))
+    keep = RetentionPolicy(timedelta(days=days), timedelta(days=30), timedelta(days=30))
     told = [(due.path, due.kept_because) for due in await clean(studio, keep, dry_run=True)]
     assert told == [(due.path, due.kept_because) for due in await clean(studio, keep)]
 
@@ -104,14 +102,14 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
 
 async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    month = Keep(timedelta(days=50), timedelta(days=50), timedelta(days=50))
+    month = RetentionPolicy(timedelta(days=50), timedelta(days=50), timedelta(days=50))
     assert await clean(studio, month) == []
-    assert await clean(studio, Keep(None, None, None)) == []
+    assert await clean(studio, RetentionPolicy(None, None, None)) == []
 
 
 async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
-    await clean(studio, Keep(timedelta(days=30), None, None))
+    await clean(studio, RetentionPolicy(timedelta(days=30), None, None))
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert set(receipt["originals"]["deleted"]) == set(files)
     assert studio.call("verify").returncode == 0
@@ -198,7 +196,7 @@ async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop
 async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
     (studio.state / "results" / "mine.jpg").write_bytes(b"x")
-    found = await clean(studio, Keep(None, None, timedelta(days=30)))
+    found = await clean(studio, RetentionPolicy(None, None, timedelta(days=30)))
     assert {due.path.name for due in found if due.kept_because} == {"mine.jpg"}
 
 

@@ -2,8 +2,7 @@
 
 It is asked by a line of JSON: `config`, `url`, `storage_host`, `log`, and if wanted `kill_at` and `nth` (a
 checkpoint and the number of the passing), `kill_after_seconds`, and the `speed` of the daemon's clock. With
-`hand`, the name of a command and its arguments, that is run in the daemon's stead; with `tidy_at`, what is
-old enough at that moment is let go of, everything being kept for 30 days. It answers with the exit
+`hand`, the name of a command and its arguments, that is run in the daemon's stead. It answers with the exit
 code, negative for the signal that ended it. Forking saves importing everything each time.
 """
 
@@ -19,7 +18,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,10 +27,8 @@ from hotfolder.cli import hands
 from hotfolder.cli.problems import told
 from hotfolder.config.load import load
 from hotfolder.daemon.service import ApiAccess, Daemon
-from hotfolder.jobs.due import Keep
 from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
-from tests.support.tidying import tidied
 
 PATIENCE_SECONDS = 60.0
 REPOSITORY = Path(__file__).parents[2]
@@ -109,11 +105,6 @@ def live(request: dict[str, Any]) -> None:
         passing = killing(request.get("kill_at"), request.get("nth", 0))
         if "hand" in request:
             by_hand(request, passing)
-        elif "tidy_at" in request:
-            now = datetime.fromisoformat(request["tidy_at"])
-            asyncio.run(
-                tidied(Path(request["config"]), Keep(*[timedelta(days=30)] * 5), now, passing=passing)
-            )
         else:
             asyncio.run(work(request, passing))
 

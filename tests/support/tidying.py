@@ -6,24 +6,22 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder.cli.clean import let_go
+from hotfolder.cli.clean import apply
 from hotfolder.cli.stores import books
-from hotfolder.jobs.compaction import Passing, pass_by
-from hotfolder.jobs.due import Due, Keep
+from hotfolder.jobs.retention import Expired, RetentionPolicy
 from hotfolder.jobs.tools import Places
 from hotfolder.pictures.facts import PictureLimits
 
 
 async def tidied(
     config: Path,
-    keep: Keep,
+    policy: RetentionPolicy,
     now: datetime,
     *,
     dry_run: bool = False,
-    passing: Passing = pass_by,
     before: Callable[[Places], None] = lambda _places: None,
-) -> list[Due]:
-    """Everything that was due at `now`."""
+) -> list[Expired]:
+    """Everything that was old enough at `now`."""
     with books(config) as opened:
         before(opened.places)
-        return await let_go(opened, keep, PictureLimits(), now, dry_run=dry_run, passing=passing)
+        return await apply(opened, policy, PictureLimits(), now, dry_run=dry_run)

@@ -9,7 +9,7 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.proof import doubt_of_originals
+from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.receipting import notes_on
