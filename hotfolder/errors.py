@@ -58,7 +58,14 @@ class BadJob(HotfolderError):
 
 
 class RuleRefused(BadJob):
-    """An unknown tag, contradicting tags, too many photos, a staging without a room type."""
+    """An unknown tag, contradicting tags, too many photos, a staging without a room type.
+
+    `also` is what is worth reading once, beside the set: a list of what there is, in lines.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", also: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.also = also
 
 
 class UnusablePhoto(BadJob):

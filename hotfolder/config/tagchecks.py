@@ -98,7 +98,8 @@ def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterato
         if has_wildcard(pattern):
             if not tag_matches(names, pattern):
                 yield Problem(
-                    sources.place(here), f"no tag fits {shown(pattern)}. Allowed: {table.families()}"
+                    sources.place(here),
+                    f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}",
                 )
         elif table.find(pattern) is None:
             yield Problem(sources.place(here), unknown_tag(pattern, table))
@@ -108,7 +109,7 @@ def unknown_tag(typed: str, table: TagTable) -> str:
     """What to say about a tag that doesn't exist."""
     guess = table.nearest(typed)
     meant = f"; did you mean {shown(guess)}?" if guess else "."
-    return f"unknown tag {shown(typed)}{meant} Allowed: {table.families()}"
+    return f"unknown tag {shown(typed)}{meant} Allowed: {'; '.join(table.families())}"
 
 
 def _item_problems(sources: Sources, path: KeyPath, table: TagTable, siblings: TagTable) -> Iterator[Problem]:

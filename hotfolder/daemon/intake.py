@@ -14,10 +14,10 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
-from hotfolder.daemon.shoots import Shoots, jobs_of_room, signal_removed
+from hotfolder.daemon.shoots import Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
-from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.inbox.ignored import is_ready
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.earlier import room_named
 from hotfolder.jobs.engine import Engine
@@ -28,7 +28,7 @@ from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import BracketSet
-from hotfolder.rules.shoots import asks_review
+from hotfolder.rules.shoots import asks_review, misnamed
 
 logger = log.get("intake")
 
@@ -126,19 +126,19 @@ class Intake:
                 return self._hold(place, why)
         if not found.approved and asks_review(rulebook, found.project, found.folder):
             return self._hold(place, TO_REVIEW)
+        if earlier is None and not found.approved and (why := misnamed(rulebook, *place[1:])):
+            return self._hold(place, why)
         given = await tools.desk(tools.store.rooms, place[0], found.project)
-        signal = found.path / READY_NAME
-        signalled = signal in found.companions
-        found = replace(found, companions=tuple(path for path in found.companions if path != signal))
+        signals = [path for path in found.companions if is_ready(path.name)]
+        found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         photos = [as_grouped(photo) for photo in found.photos]
         room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
         for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
             await self.engine.submit(new)
-        if signalled:
-            # It was for these photos, and would speak for them again on their way back from failed/.
-            await signal_removed(signal)
+        # They were for these photos, and would speak for them again on their way back from failed/.
+        await signals_removed(signals)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)

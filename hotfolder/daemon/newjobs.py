@@ -20,10 +20,10 @@ NOTHING = Recipe(merge=False)
 
 
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
-    """The job that the rules make of a set; a refused one when they don't allow it. Reads file states."""
+    """The job that the rules make of a set; a refused one, under its folder's whole name, when they don't
+    allow it. Reads file states."""
     files = tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in found.photos)
     files += companions(found.companions)
-    name = split_name(found.folder)
     try:
         decided = plan(rulebook, found.project, found.folder, len(found.photos))
     except RuleRefused as error:
@@ -31,10 +31,10 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
             inbox=inbox,
             project=found.project,
             folder=found.folder,
-            room=name.name or found.folder,
+            room=found.folder,
             title=split_name(found.project).name or found.project,
             files=files,
-            recipe=NOTHING,
+            recipe=NOTHING.model_copy(update={"notes": error.also}),
             reason=error.message,
             hint=error.hint,
         )
@@ -66,7 +66,7 @@ def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
         inbox=inbox,
         project=event.project,
         folder=event.folder,
-        room=split_name(event.folder).name or event.folder,
+        room=event.folder,
         title=split_name(event.project).name or event.project,
         files=companions(event.files),
         recipe=NOTHING,

@@ -12,7 +12,7 @@ from hotfolder import log
 from hotfolder.daemon.late import latecomers
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
 from hotfolder.inbox.events import SetArriving
-from hotfolder.inbox.ignored import READY_NAME
+from hotfolder.inbox.ignored import is_ready
 from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
@@ -98,7 +98,7 @@ class Shoots:
         if fresh:
             whys.append(await self._make(inbox, found, fresh, rulebook, back))
         if found.approved:
-            await signal_removed(found.path / READY_NAME)
+            await signals_removed([path for path in found.companions if is_ready(path.name)])
         return ". ".join(filter(None, whys))
 
     async def _sort(
@@ -231,7 +231,7 @@ def told(found: BracketSet, shoot: Shoot) -> str:
 
 def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
     """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
-    left = {path.name: path for path in found.companions if path.name != READY_NAME}
+    left = {path.name: path for path in found.companions if not is_ready(path.name)}
 
     def beside(photos: Sequence[Photo]) -> tuple[Path, ...]:
         names = sharing_stem(list(left), [photo.path.name for photo in photos])
@@ -272,7 +272,7 @@ def jobs_of_room(
     room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
     parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
     if len(parts) == 1 and not room.kept_out:
-        return [replace(new_job(inbox, found, rulebook), room=parts[0].name)]
+        return [named(new_job(inbox, found, rulebook), parts[0].name)]
     left = {path.name: path for path in found.companions}
     aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
     jobs = []
@@ -280,17 +280,23 @@ def jobs_of_room(
         beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])
         paths = tuple(left.pop(name) for name in beside)
         part = replace(found, photos=each.photos, companions=paths)
-        jobs.append(replace(new_job(inbox, part, rulebook), room=each.name))
+        jobs.append(named(new_job(inbox, part, rulebook), each.name))
     rest = companions((*left.values(), *aside))
     notes = tuple(room.kept_out.values())
     jobs[0] = replace(jobs[0], files=jobs[0].files + rest, notes=notes)
     return jobs
 
 
-async def signal_removed(path: Path) -> None:
-    """`remove_signal` at the `path`, or on its way where the share doesn't answer."""
-    with suppress(NoAnswer):
-        await patiently(path, remove_signal, path)
+def named(new: NewJob, room: str) -> NewJob:
+    """Under that name; one that is refused keeps its folder's, so that it can be told from the others."""
+    return new if new.reason else replace(new, room=room)
+
+
+async def signals_removed(paths: Sequence[Path]) -> None:
+    """`remove_signal` at each of the `paths`, or on its way where the share doesn't answer."""
+    for path in paths:
+        with suppress(NoAnswer):
+            await patiently(path, remove_signal, path)
 
 
 def remove_signal(path: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from hotfolder.inbox import notices
 from hotfolder.inbox.ignored import (
-    READY_NAME,
     is_junk,
     is_junk_folder,
     is_ours,
+    is_ready,
     is_temporary,
     is_temporary_folder,
     names_photo,
@@ -102,8 +102,10 @@ class Contents:
         seen = SeenFile(entry.name, FileIdentity.of(facts))
         if is_temporary(entry.name):
             self._temporaries.append(seen)
-        elif entry.name == READY_NAME:
-            self._ready = seen
+        elif is_ready(entry.name):
+            earlier = self._ready
+            if earlier is None or earlier.identity.ctime_ns < seen.identity.ctime_ns:
+                self._ready = seen
         elif is_photo_name(entry.name):
             self._photos.append(seen)
         elif not is_ours(entry.name):

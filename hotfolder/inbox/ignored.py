@@ -9,6 +9,8 @@ from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name
 MARKER_NAME = ".hotfolder-root"
 LOCK_NAME = ".hotfolder-lock"
 READY_NAME = ".ready"
+READY_NAMES = frozenset({READY_NAME, "ready.txt", "ready.txt.txt"})
+"""In lower case. Finder refuses a name that begins with a dot, and Explorer hides an ending."""
 
 _TEMPORARY_SUFFIXES = (
     ".tmp",
@@ -82,4 +84,9 @@ def is_junk_folder(name: str) -> bool:
 
 def is_ours(name: str) -> bool:
     """Whether a file of this name inside a set means something to hotfolder, and is no companion."""
-    return name in (MARKER_NAME, LOCK_NAME, READY_NAME)
+    return name in (MARKER_NAME, LOCK_NAME) or is_ready(name)
+
+
+def is_ready(name: str) -> bool:
+    """Whether a file of this name says that the photos beside it may be made."""
+    return name.lower() in READY_NAMES

@@ -15,6 +15,14 @@ from hotfolder.outbox.texts import as_file, paragraph, plain
 
 STEM, EXTENSION = "REASON", ".txt"
 EARLIER = "REASON (earlier)"
+BACK = (
+    "Drag this whole folder back into the project's folder in the inbox. This page may stay in it. "
+    "Whatever is already paid for is used again and is not paid a second time."
+)
+MENDED_FIRST = (
+    'Do what is said under "What to do" first: as it is, the folder would come back again. Then drag it into '
+    "the project's folder in the inbox. This page may stay in it."
+)
 
 
 def reason_text(
@@ -28,11 +36,15 @@ def reason_text(
     files: Sequence[str],
     when: datetime,
     job: str,
+    as_it_is: bool = True,
+    also: Sequence[str] = (),
 ) -> str:
     """The page: what happened, what to do, what it cost, and that nothing is lost.
 
     `title` is the headline; `charged` says in a sentence what was or may have been paid, empty for nothing.
-    `when` is shown with its own time zone. The same arguments give the same text.
+    `when` is shown with its own time zone. `as_it_is`: the folder may be made as it is when it is dragged
+    back; else only once somebody has done what the `hint` says. `also` are lines to be read at the end. The
+    same arguments give the same text.
     """
     photos = "\n".join(f"    {plain(name)}" for name in files) or "    (none)"
     parts = [
@@ -57,12 +69,9 @@ def reason_text(
         photos,
         "",
         "To try again",
-        paragraph(
-            "Drag this whole folder back into the project's folder in the inbox. This page may stay in it. "
-            "Whatever is already paid for is used again and is not paid a second time.",
-            "  ",
-        ),
+        paragraph(BACK if as_it_is else MENDED_FIRST, "  "),
         "",
+        *(["The tags there are", *(paragraph(line, "  ") for line in also), ""] if also else []),
         f"(job {plain(job)})",
     ]
     return "\n".join(parts) + "\n"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-EXPORT_HINT = "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files."
+EXPORT_HINT = (
+    "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files in place of"
+    " these."
+)
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES

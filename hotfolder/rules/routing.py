@@ -153,7 +153,7 @@ def _earlier_takes_more(matching: Sequence[Route], route: Route, photo_count: in
 
 
 def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag, ...]:
-    tags = table.read(parts.tags, project)
+    tags = table.read(parts.tags, project, project=True)
     if any(tag.name == AGAIN for tag in tags):
         raise RuleRefused(
             f"The tag {shown(AGAIN)} is on the project folder {shown(project)},"
@@ -166,7 +166,8 @@ def _project_tags(table: TagTable, parts: FolderName, project: str) -> tuple[Tag
 def _too_many(photo_count: int) -> RuleRefused:
     return RuleRefused(
         f"The folder holds {photo_count} photos, and at most {MOST_PHOTOS} can become one picture.",
-        hint="Keep the exposures of one view in the folder, and give other views folders of their own.",
+        hint="Give each view a folder of its own, with its exposures alone, and drag those into the project's"
+        " folder.",
     )
 
 

@@ -17,12 +17,17 @@ from hotfolder.rules.grouping.model import (
 from hotfolder.rules.grouping.naming import NameScheme, name_sets
 from hotfolder.rules.late import EarlierSet, Sorted, sort_out
 from hotfolder.rules.names import split_name
+from hotfolder.rules.nearest import shown
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
 from hotfolder.rules.sets import Photo
 
 MOST_DOUBTS = 3
+LET_IT_GO = (
+    "put a file named READY.txt into it, or say `hotfolder approve`, and its photos are made as they are"
+)
+"""How a person lets go of what is held; the easiest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +209,19 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
         if route.group is not None and route.match.room:
             return route.group is GroupMode.REVIEW
     return False
+
+
+def misnamed(rulebook: Rulebook, project: str, folder: str) -> str:
+    """Why a person must look at the names of a room's folder and its project's first, without its full stop:
+    one ends in what looks like a tag, and is none. "" where nobody must."""
+    for raw in filter(None, (folder, project)):
+        meant = rulebook.tags.meant(raw)
+        if meant:
+            return (
+                f"Did you mean {shown(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
+                f" made without it. Rename the folder; or, if it is really called so, {LET_IT_GO}"
+            )
+    return ""
 
 
 def _asks(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:

@@ -5,15 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
+from hotfolder.rules.names import TAG_MARK, split_name
 from hotfolder.rules.nearest import nearest, normal, shown
 from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkySubType, SkyType
 
 AGAIN = "again"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+FAMILIES = {"sky": "sky-blue", "lawn": "lawn-medium", "stage": "stage-modern"}
+"""How the tags of operations begin, each with a tag to name as an example."""
+LACKING = {"sky": "which sky", "lawn": "how strong", "stage": "a style"}
+
+PEOPLES_WORDS = {
+    "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night, day-to-dusk",
+    "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement, sky-replace",
+    "lawn": "grass, green, green-grass, green-lawn",
+    "stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room",
+    "again": "redo, anew, once-more, repeat, retry",
+}
+"""What people write, by the tag or the family of tags that they mean."""
+
+JOINED = re.compile(r"[\s_\u2010-\u2015-]+")
+"""What people write in place of two underscores."""
+NEARLY = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +88,55 @@ class TagTable:
         return built_in_tags().get(wanted)
 
     def nearest(self, typed: str) -> str | None:
-        """The tag that was probably meant."""
+        """The tag that was probably meant; what names a family alone, such as `stage`, is near to none."""
+        if family_of(typed):
+            return None
+        for meant, words in PEOPLES_WORDS.items():
+            if normal(typed) in map(normal, words.split(", ")):
+                return meant
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
 
-    def families(self) -> str:
-        """Every tag there is, for people: one list that fits on a screen."""
-        return "; ".join(
-            [
-                "sky-blue",
-                "sky-twilight (or with -" + ", -".join(SkySubType) + ")",
-                ", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),
-                "stage-<style> or stage-<style>-<room type>, with the styles "
-                + ", ".join(hyphened(style) for style in RoomStyle)
-                + " and the room types "
-                + ", ".join(hyphened(room_type) for room_type in RoomType),
-                *([", ".join(self.own)] if self.own else []),
-                AGAIN,
-            ]
+    def families(self) -> tuple[str, ...]:
+        """Every tag there is, for people: a line for each family."""
+        return (
+            "sky-blue",
+            "sky-twilight (or with -" + ", -".join(SkySubType) + ")",
+            ", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),
+            "stage-<style> or stage-<style>-<room type>, with the styles "
+            + ", ".join(hyphened(style) for style in RoomStyle)
+            + " and the room types "
+            + ", ".join(hyphened(room_type) for room_type in RoomType),
+            *([", ".join(self.own)] if self.own else []),
+            AGAIN,
         )
 
-    def read(self, typed: Iterable[str], folder: str) -> tuple[Tag, ...]:
-        """The tags of one folder's name, each once, left to right.
+    def meant(self, name: str) -> str:
+        """`name` with two underscores before what looks like a tag at its end and isn't one, as in
+        `kitchen_sky-twilight` or `kitchen - sky blue`; "" where nothing looks so."""
+        found = self._cut(split_name(name).name)
+        if not found:
+            return ""
+        room, tag = found
+        head = self.meant(room) or room
+        return TAG_MARK.join((head, tag, *split_name(name).tags))
+
+    def _cut(self, name: str) -> tuple[str, str] | None:
+        """A name that ends in a tag: what is before it, and the tag. The longest such tag counts."""
+        for joint in JOINED.finditer(name):
+            room, tail = name[: joint.start()].strip(), name[joint.end() :]
+            if not room or not tail:
+                continue
+            tag = self.find(tail)
+            if tag is None and any(normal(tail).startswith(family) for family in FAMILIES):
+                guess = self.nearest(tail)
+                near = guess and SequenceMatcher(None, normal(tail), normal(guess)).ratio() >= NEARLY
+                tag = self.find(guess) if guess and near else None
+            if tag is not None and (_alters(tag, self) or "_" in joint.group()):
+                return room, tag.name
+        return None
+
+    def read(self, typed: Iterable[str], folder: str, *, project: bool = False) -> tuple[Tag, ...]:
+        """The tags of one folder's name, a room's or a project's, each once, left to right.
 
         Raises RuleRefused for a tag that doesn't exist, and for two that contradict each other.
         """
@@ -98,21 +144,48 @@ class TagTable:
         for text in typed:
             tag = self.find(text)
             if tag is None:
-                raise self._unknown(text, folder)
+                raise self._unknown(text, folder, project)
             for earlier in tags:
                 _refuse_contradiction(earlier, tag, folder)
             if not any(earlier.name == tag.name for earlier in tags):
                 tags.append(tag)
         return tuple(tags)
 
-    def _unknown(self, typed: str, folder: str) -> RuleRefused:
-        guess = self.nearest(typed)
-        meant = f"; did you mean {shown(guess)}?" if guess else "."
-        return RuleRefused(
-            f"Unknown tag {shown(typed)} in the folder name {shown(folder)}{meant}"
-            f" Allowed: {self.families()}.",
-            hint="Rename the folder so that every part after a double underscore is one of these tags.",
-        )
+    def _unknown(self, typed: str, folder: str, project: bool) -> RuleRefused:
+        guess, family = self.nearest(typed), family_of(typed)
+        unknown = f"Unknown tag {shown(typed)} in the folder name {shown(folder)}"
+        if not (guess or family):
+            hint = "Rename the folder so that every part after two underscores is a tag, then drag it back."
+            return RuleRefused(f"{unknown}.", hint=hint, also=self.families())
+        meant = f"did you mean {shown(guess or '')}?"
+        if family:
+            meant = f"add {LACKING[family]}, such as {shown(FAMILIES[family])}."
+        name = shown(renamed(folder, typed, guess or FAMILIES[family]))
+        hint = f"Rename it to {name}, then drag it back."
+        if project:
+            hint = f"Rename the project's folder in the inbox to {name}, then drag this folder back into it."
+        return RuleRefused(f"{unknown}; {meant}", hint=hint, also=self.families())
+
+
+def family_of(typed: str) -> str:
+    """The family of tags that was named without saying which of its tags; "" where it is none."""
+    wanted = normal(typed)
+    for family in FAMILIES:
+        words = PEOPLES_WORDS.get(family, "").split(", ")
+        if wanted in (family, *(normal(word) for word in words if word)):
+            return family
+    return ""
+
+
+def renamed(folder: str, typed: str, tag: str) -> str:
+    """The folder's name with `tag` in the place of what was typed."""
+    name, tags = split_name(folder).name, split_name(folder).tags
+    return TAG_MARK.join((name, *(tag if one == typed else one for one in tags)))
+
+
+def _alters(tag: Tag, table: TagTable) -> bool:
+    """Whether it is one of the tags that no room is called like."""
+    return bool(tag.operations) and tag.name not in table.own
 
 
 def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
@@ -122,7 +195,7 @@ def _refuse_contradiction(earlier: Tag, later: Tag, folder: str) -> None:
                 raise RuleRefused(
                     f"The tags {shown(earlier.name)} and {shown(later.name)} in the folder name"
                     f" {shown(folder)} contradict each other: a picture gets one {first.kind} operation.",
-                    hint="Rename the folder so that only one of the two is left.",
+                    hint="Rename the folder so that only one of the two is left, then drag it back.",
                 )
 
 

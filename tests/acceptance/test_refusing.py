@@ -30,6 +30,8 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
         reason = found.pop("REASON.txt").decode()
         assert found == files
         assert words.casefold() in " ".join(reason.split()).casefold(), reason
+        assert 'Do what is said under "What to do" first' in " ".join(reason.split())
+        assert not (studio.inbox / ELM / folder).exists()
     assert studio.states() == ["failed"] * 4
     assert shop.bought() == 0
 
@@ -41,7 +43,11 @@ def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgot
     photos = bracket()
     studio.drop(ELM, "kitchen__sky-twilihgt", photos)
     studio.start(key=KEY)
-    studio.wait_for_states("failed")
+    [job] = studio.wait_for_states("failed")["jobs"]
+    told = 'Rename it to "kitchen__sky-twilight", then drag it back.'
+    assert (job["room"], job["hint"]) == ("kitchen__sky-twilihgt", told)
+    page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
+    assert told in " ".join(page.split()) and page.count("lawn-medium") == 1 and "lawn" not in job["reason"]
     (studio.failed / ELM / "kitchen__sky-twilihgt").rename(studio.inbox / ELM / "kitchen__sky-twilight")
     studio.wait_for_states("done")
     found = files_below(studio.done / ELM / "originals" / "kitchen__sky-twilight")

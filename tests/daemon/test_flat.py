@@ -71,9 +71,9 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
     assert shop.bought() == 3
 
 
-@pytest.mark.parametrize("by_command", [False, True])
+@pytest.mark.parametrize("by", ["approve", ".ready", "READY.txt", "Ready.TXT.txt"])
 async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
-    studio: Studio, shop: Shop, tmp_path: Path, by_command: bool
+    studio: Studio, shop: Shop, tmp_path: Path, by: str
 ) -> None:
     """Nothing is paid before `.ready` or `hotfolder approve`; after it, all is made, and `.ready` is gone."""
     files = doubtful(tmp_path)
@@ -88,11 +88,11 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
         await comes_to(studio, lambda _: " 1 held." in studio.call("status").stdout)
         assert "still arriving" not in studio.call("status").stdout
         await comes_to(studio, lambda _: "(the whole shoot): held" in page.read_text())
-        if by_command:
+        if by == "approve":
             told = studio.call("approve", ELM)
             assert told.returncode == 0 and str(folder / ".ready") in told.stdout
         else:
-            (folder / ".ready").touch()
+            (folder / by).touch()
         await comes_to(studio, lambda status: "done" in studio.states() and not held(status))
         await comes_to(studio, lambda _: set(studio.states()) == {"done"})
     assert files_below(studio.inbox / ELM) == {}

@@ -98,3 +98,35 @@ async def test_another_look_at_the_same_photos_has_the_same_room_s_name(studio: 
     await studio.until_idle(shop.access())
     assert {"front.jpg", "front__sky-blue.png", "front__sky-twilight.png"} <= pictures(studio)
     assert shop.bought(MERGE) == 1
+
+
+async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
+    studio: Studio, shop: Shop
+) -> None:
+    """A room that is really called so is made once a person says so, and from then on."""
+    folder = studio.drop(ELM, "kitchen_sky-twilight", bracket())
+    studio.drop(ELM, "hall –sky-blue", bracket())
+    async with studio.working(shop.access()):
+        status = await studio.comes_to_say(
+            lambda status: [job["held"] for job in status["jobs"]] == [True] * 2
+        )
+        told = " ".join(job["reason"] for job in status["jobs"])
+        assert 'Did you mean "kitchen__sky-twilight"?' in told and 'Did you mean "hall__sky-blue"?' in told
+        assert shop.bought() == 0
+        assert studio.call("approve", f"{ELM}/kitchen_sky-twilight").returncode == 0
+        (studio.inbox / ELM / "hall –sky-blue").rename(studio.inbox / ELM / "hall__sky-blue")
+        await studio.comes_to("done", "done")
+        studio.drop(ELM, "kitchen_sky-twilight", bracket())
+        await studio.comes_to("done", "done", "done")
+    assert {"kitchen_sky-twilight.jpg", "hall.jpg", "hall__sky-blue.png"} <= pictures(studio)
+    assert files_below(folder) == {}
+
+
+async def test_a_room_that_is_misspelt_beside_a_good_one_is_shown_as_it_was_dropped(
+    studio: Studio, shop: Shop
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    studio.drop(ELM, "kitchen__sky-twiligt", bracket())
+    await studio.until_idle(shop.access())
+    assert {job["room"] for job in studio.status()["jobs"]} == {"kitchen", "kitchen__sky-twiligt"}

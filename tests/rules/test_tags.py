@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.nearest import normal
+from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, hyphened, merged_operations
 from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
 from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkySubType, SkyType
@@ -91,19 +92,82 @@ def test_an_unknown_tag_is_refused_with_the_nearest(typed: str, meant: str) -> N
     """A typo costs a rename, not a search."""
     with pytest.raises(RuleRefused) as caught:
         TABLE.read([typed], f"front__{typed}")
-    assert caught.value.message.startswith(
-        f'Unknown tag "{typed}" in the folder name "front__{typed}";'
-        f' did you mean "{meant}"? Allowed: sky-blue; '
+    assert caught.value.message == (
+        f'Unknown tag "{typed}" in the folder name "front__{typed}"; did you mean "{meant}"?'
     )
-    assert "Rename the folder" in caught.value.hint
+    assert caught.value.hint == f'Rename it to "front__{meant}", then drag it back.'
+    assert "sky-blue" in caught.value.also
+
+
+@pytest.mark.parametrize(
+    ("typed", "told", "name"),
+    [
+        ("dusk", 'did you mean "sky-twilight"?', "front__sky-twilight__lawn-light"),
+        ("Blue Sky", 'did you mean "sky-blue"?', "front__sky-blue__lawn-light"),
+        ("stage", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
+        ("staging", 'add a style, such as "stage-modern".', "front__stage-modern__lawn-light"),
+        ("grass", 'add how strong, such as "lawn-medium".', "front__lawn-medium__lawn-light"),
+    ],
+)
+def test_the_words_that_people_use_are_known(typed: str, told: str, name: str) -> None:
+    """A tag that only names what is to be done isn't taken for the first style there is."""
+    with pytest.raises(RuleRefused) as caught:
+        TABLE.read([typed, "lawn-light"], f"front__{typed}__lawn-light")
+    assert caught.value.message.endswith(f"; {told}")
+    assert f'"{name}"' in caught.value.hint
+
+
+def test_a_wrong_tag_of_a_project_is_mended_on_the_project_s_folder() -> None:
+    with pytest.raises(RuleRefused, match="did you mean") as caught:
+        plan(Rulebook(), "12 Elm Road__sky-blu", "kitchen", 3)
+    assert caught.value.hint.startswith(
+        'Rename the project\'s folder in the inbox to "12 Elm Road__sky-blue"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("kitchen_sky-twilight", "kitchen__sky-twilight"),
+        ("kitchen –sky-blue", "kitchen__sky-blue"),
+        ("kitchen - sky blue copy", "kitchen__sky-blue"),
+        ("front sky-twilght", "front__sky-twilight"),
+        ("front_sky-blue_lawn-strong", "front__sky-blue__lawn-strong"),
+        ("front_sky-blue__lawn-strong", "front__sky-blue__lawn-strong"),
+        ("kitchen_again", "kitchen__again"),
+    ],
+)
+def test_a_tag_without_its_two_underscores_is_noticed(name: str, meant: str) -> None:
+    assert TABLE.meant(name) == meant
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kitchen",
+        "front lawn",
+        "back_yard",
+        "stage left",
+        "sky lounge",
+        "sky-blue",
+        "play again",
+        "Bedroom 2",
+        "kitchen__sky-blue",
+        "lawn medium size",
+        "front_door_1",
+        "our-pool",
+    ],
+)
+def test_a_room_s_name_is_not_taken_for_a_tag(name: str) -> None:
+    assert TagTable({"pool": (Sky(sky_type=SkyType.BLUE),)}).meant(name) == ""
 
 
 def test_what_is_near_nothing_gets_the_list_alone() -> None:
     """No far-fetched guess, and a list that fits on a screen."""
     with pytest.raises(RuleRefused) as caught:
         TABLE.read(["zzzz"], "front__zzzz")
-    assert 'Unknown tag "zzzz" in the folder name "front__zzzz". Allowed: sky-blue; ' in caught.value.message
-    assert len(caught.value.message) < 700
+    assert caught.value.message == 'Unknown tag "zzzz" in the folder name "front__zzzz".'
+    assert len(" ".join(caught.value.also)) < 700
 
 
 def test_two_tags_of_one_kind_contradict_each_other() -> None:

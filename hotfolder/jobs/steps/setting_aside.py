@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.states import Event, State
@@ -13,7 +15,7 @@ from hotfolder.jobs.steps.delivering import deliver
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.tables import Call, CallState, Job, Picture
-from hotfolder.jobs.tools import Tools
+from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.reasons import reason_text, write_reason
 
@@ -29,6 +31,9 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     names = [file.name for file in all_files]
     files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
+    unmakeable = recipe_of(job).paid_calls() == 0
+    if unmakeable and job.folder:
+        await asyncio.to_thread(remove_if_empty, tools.places.folder(job))
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
@@ -39,6 +44,8 @@ async def set_aside(tools: Tools, job: Job) -> Job:
         files=files,
         when=datetime.fromisoformat(job.updated_at).astimezone(),
         job=job.id,
+        as_it_is=not unmakeable,
+        also=recipe_of(job).notes if unmakeable else (),
     )
     sharing = await asyncio.to_thread(tools.places.sharing, job)
     await asyncio.to_thread(write_reason, target, text, shared=sharing)
@@ -46,6 +53,12 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     job = await tools.desk(tools.store.advance, job.id, Event.FINISH, tools.clock.now(), charged=charged)
     tools.passing(Checkpoint.JOB_ENDED)
     return job
+
+
+def remove_if_empty(folder: Path) -> None:
+    """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 async def deliver_what_there_is(tools: Tools, job: Job) -> Sequence[Picture]:
