@@ -109,7 +109,7 @@ def next_steps(site: Site, *, written: bool) -> Iterator[str]:
         if not path.exists():
             yield f"Make the folder: install -d -o {site.user} -g {site.group} -m 2770 '{path}'"
     if site.state.parent != STATE_HOME and not site.state.exists():
-        yield f"Make the folder: install -d -o {site.user} -g {site.group} -m 750 '{site.state}'"
+        yield f"Make the folder: install -d -o {site.user} -g {site.group} -m 700 '{site.state}'"
     if not written:
         yield "To write both files: hotfolder install-service --write"
     yield "Then: systemctl daemon-reload && systemctl enable --now hotfolder"

@@ -12,7 +12,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import UsageError
-from hotfolder.jobs.database import FILE_NAME, open_store
+from hotfolder.jobs.database import FILE_NAME, open_store, refuse_strangers
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
@@ -36,6 +36,7 @@ def books(config: Path) -> Iterator[Books]:
     """Open them; safe while the daemon runs. Raises UsageError when nothing has run yet."""
     settings = load(config, os.environ)
     places = places_of(settings)
+    refuse_strangers(places.state, writing=True)
     if not (places.state / FILE_NAME).is_file():
         raise UsageError(
             f"nothing has run with {config} yet", hint="There is no store in its `state` folder."

@@ -34,7 +34,7 @@ class Embedding:
 
     def __enter__(self) -> Self:
         state = self.data.parent
-        make_our_folder(state, mode=0o750)
+        make_our_folder(state)
         # Two sandboxes on one folder would sell the same pictures under two addresses.
         StateLock(state).release()
         make_our_folder(self.data)

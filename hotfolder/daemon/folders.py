@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -13,15 +15,17 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
-from hotfolder.outbox.faults import local_trouble, make_our_folder
+from hotfolder.outbox.faults import local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.outlets import Outlet, Outlets, whereabouts_from
-from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
 
 logger = log.get("daemon")
 
 PLACE = "place of folder "
+OURS = frozenset({"results", "work", "developed", "sandbox"})
+"""The folders in `state`."""
 
 
 def places_of(settings: Settings) -> Places:
@@ -45,7 +49,7 @@ def make_folders(places: Places) -> list[Path]:
     troubles = []
     for inbox in places.inboxes.values():
         try:
-            at_once(inbox, partial(make_our_folder, inbox), START_SECONDS)
+            at_once(inbox, partial(make_inbox, inbox), START_SECONDS)
             reached.append(inbox)
         except NoAnswer as error:
             logger.warning("inbox_not_reached", inbox=str(inbox), reason=error.message)
@@ -54,10 +58,30 @@ def make_folders(places: Places) -> list[Path]:
             troubles.append(error)
     if len(troubles) == len(places.inboxes):
         raise troubles[0]
-    make_our_folder(places.state, mode=0o750)
-    for own in (places.results, places.work, places.developed):
+    for own in (places.state, places.results, places.work, places.developed):
         make_our_folder(own)
+    keep_private(places.state)
     return reached
+
+
+def make_inbox(inbox: Path) -> None:
+    """Where it is missing: group-writable, as `done` and `failed` are. Raises LocalTrouble."""
+    with made_anywhere(inbox):
+        make_folder(inbox, Sharing())
+
+
+def keep_private(state: Path) -> None:
+    """Leave `state` and all in it to its owner, whoever made it: it tells addresses, prices and results. What
+    belongs to somebody else, or lies on a disk that knows no rights, stays as it is."""
+    for folder, below, names in os.walk(state):
+        if Path(folder) == state:
+            below[:] = [name for name in below if name in OURS]  # people keep other things beside them
+        for name in (".", *names):
+            path = Path(folder, name)
+            with suppress(OSError):
+                mode = path.lstat().st_mode
+                if mode & 0o077 and not stat.S_ISLNK(mode):
+                    path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
 def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets:

@@ -17,7 +17,7 @@ class StateLock:
     def __init__(self, state: Path) -> None:
         """Take it. Raises UsageError, naming the holder, when another process has it."""
         path = state / FILE_NAME
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

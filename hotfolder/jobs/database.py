@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +64,10 @@ def open_store(state: Path) -> Engine:
     would lie on a network file system, where SQLite's locks can't be trusted.
     """
     refuse_network_folder(state)
-    state.mkdir(parents=True, exist_ok=True)
+    refuse_strangers(state, writing=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state / FILE_NAME
+    private_file(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
     tune_sqlite(engine)
     try:
@@ -90,6 +94,7 @@ def migrate(connection: Connection, path: Path, version: int) -> None:
     """Bring the store from `version` (0: empty) to ours, in the transaction that is open. One that holds
     something is copied aside before."""
     if version:
+        private_file(path.with_name(f"{path.name}.format-{version}"))
         with (
             closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(f"{path}.format-{version}")) as copy,
@@ -107,6 +112,7 @@ def read_store(state: Path) -> Engine | None:
     that its first daemon is just filling. Raises StoreError for a file that is no store, and for one of an
     older hotfolder that hasn't been brought up to date yet."""
     path = state / FILE_NAME
+    refuse_strangers(state)
     if not path.exists():
         return None
     uri = f"file:{path}?mode=ro"
@@ -127,6 +133,45 @@ def read_store(state: Path) -> Engine | None:
             hint="`hotfolder run` brings it up to date when it is started.",
         )
     return create_engine("sqlite://", creator=connect) if version else None
+
+
+def private_file(path: Path) -> None:
+    """Make the file that SQLite is to fill; its own would be readable for all. Journals get its rights."""
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def refuse_strangers(state: Path, *, writing: bool = False) -> None:
+    """Raise StoreError where this user may not read, or write, the store in `state`. One that isn't there yet
+    may be read by anybody."""
+    path = state / FILE_NAME
+    try:
+        there = path.exists()
+        wanted = os.R_OK | os.W_OK if writing else os.R_OK
+        if not there or os.access(path, wanted, effective_ids=True):
+            return
+    except PermissionError:
+        pass
+    user, owner = user_named(os.geteuid()), user_named(owner_of(state))
+    raise StoreError(
+        f"{user} may not {'write' if writing else 'read'} the job store in {state}",
+        hint=f"Run this as the user that hotfolder runs as: `sudo -u {owner} hotfolder ...`.",
+    )
+
+
+def owner_of(state: Path) -> int:
+    """Whose the folder is, or the nearest above it that can be seen."""
+    for folder in (state, *state.parents):
+        with suppress(OSError):
+            return folder.stat().st_uid
+    return 0
+
+
+def user_named(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def corrupt(path: Path, detail: str) -> StoreError:

@@ -43,12 +43,19 @@ TROUBLES = {
 }
 
 
-def make_our_folder(path: Path, *, mode: int = 0o777) -> None:
-    """Make a folder of our own, with those above it, where it is missing. Raises LocalTrouble whatever is
-    wrong with the place."""
+def make_our_folder(path: Path) -> None:
+    """Make a folder that is ours alone, with those above it, where it is missing. Raises LocalTrouble
+    whatever is wrong with the place."""
+    with made_anywhere(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def made_anywhere(path: Path) -> Iterator[None]:
+    """`local_trouble` about a folder that is being made, whatever the error."""
     try:
         with local_trouble(path):
-            path.mkdir(mode=mode, parents=True, exist_ok=True)
+            yield
     except FileExistsError:
         what, hint = TROUBLES[errno.ENOTDIR]
         raise LocalTrouble(f"{shown(path)}: {what}", hint=hint) from None

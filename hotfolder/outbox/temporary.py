@@ -16,17 +16,19 @@ from hotfolder.outbox.sharing import Sharing
 
 
 @contextmanager
-def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
-    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
+def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing | None) -> Iterator[Path]:
+    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed. Without
+    `shared` only its owner can read it."""
     # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
     place = open_folder(folder)
     name = ""
     try:
-        name, descriptor = new_temporary(place)
+        name, descriptor = new_temporary(place, mode=0o666 if shared is not None else 0o600)
         with os.fdopen(descriptor, "w+b") as stream:
             write(stream)
             stream.flush()
-            shared.apply_to_file(stream.fileno())
+            if shared is not None:
+                shared.apply_to_file(stream.fileno())
             os.fsync(stream.fileno())
         yield folder / name
     finally:
@@ -43,7 +45,7 @@ def write_working_file(content: Iterable[bytes], target: Path) -> int:
     """
     with (
         local_trouble(target),
-        temporary_file(target.parent, lambda out: out.writelines(content), Sharing()) as temporary,
+        temporary_file(target.parent, lambda out: out.writelines(content), None) as temporary,
     ):
         size_bytes = temporary.stat().st_size
         temporary.replace(target)

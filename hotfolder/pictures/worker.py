@@ -31,6 +31,7 @@ def main(parent_id: int, memory_bytes: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _die_with(parent_id)
+    os.umask(0o077)  # what it writes is for the daemon alone
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     mmap.mmap(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from hotfolder.outbox.archive import MARKER, confirm_archive
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.sharing import Sharing
+from tests.support.pictures import bracket
 from tests.support.studio import Studio
 
 
@@ -36,3 +40,66 @@ def test_an_archives_marker_is_made_through_no_link(tmp_path: Path) -> None:
     (archive / MARKER).symlink_to(elsewhere)
     confirm_archive(archive, met_before=False)
     assert not elsewhere.exists()
+
+
+def modes_below(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mode & 0o7777 for path in folder.rglob("*")}
+
+
+def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(studio: Studio) -> None:
+    """Under umask 022, and in a `state` that somebody made readable for all beforehand."""
+    studio.state.mkdir(mode=0o755)
+    (studio.state / "older").write_bytes(b"")
+    before = os.umask(0o022)
+    try:
+        assert studio.call("run", "--sandbox", "--until-idle").returncode == 0
+    finally:
+        os.umask(before)
+    shared = {
+        folder.name: oct(folder.stat().st_mode & 0o7777)
+        for folder in (studio.inbox, studio.done, studio.failed)
+    }
+    assert shared == {"inbox": "0o2775", "done": "0o2775", "failed": "0o2775"}
+    assert studio.state.stat().st_mode & 0o777 == 0o700
+    found = modes_below(studio.state)
+    assert "jobs.sqlite" in found and "daemon.lock" in found
+    assert [name for name, mode in found.items() if mode & 0o077 and not name.startswith("sandbox/")] == []
+
+
+COMMANDS = [
+    ["status"],
+    ["logs", "1"],
+    ["explain", "inbox/12 Elm Road"],
+    ["verify"],
+    ["pause"],
+    ["resume"],
+    ["retry", "1"],
+    ["resolve", "1", "--give-up"],
+    ["cancel", "1"],
+    ["priority", "1", "high"],
+    ["clean", "--dry-run"],
+    ["doctor"],
+]
+
+
+WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
+"""Root to whom rights apply: the interpreter may lie where nobody else can read it."""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or subprocess.call([*WITHOUT_RIGHTS, "true"]) != 0, reason="needs root and setpriv"
+)
+def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> None:
+    assert studio.call("run", "--sandbox", "--until-idle").returncode == 0
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.state.chmod(0o700)
+    for path in (studio.state, studio.state / "jobs.sqlite"):
+        os.chown(path, 65534, 65534)
+    owner = studio.state.owner()
+    told = {}
+    for name, *rest in COMMANDS:
+        command = [*WITHOUT_RIGHTS, *studio.command(name, *rest)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=studio.root)
+        said = done.stdout + done.stderr
+        told[name] = (done.returncode, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
+    assert told == {name: (1 if name == "doctor" else 2, False, True) for name, *_ in COMMANDS}
