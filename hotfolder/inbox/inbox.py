@@ -24,14 +24,12 @@ from hotfolder.inbox.ignored import MARKER_NAME
 from hotfolder.inbox.ledger import Ledger
 from hotfolder.inbox.lock import InboxLock
 from hotfolder.inbox.looking import Claimed, Deliver, Looker, RuleFor, Scope, Tell, tell_nobody
-from hotfolder.inbox.noticing import Noticing
 from hotfolder.inbox.photos import PhotoBook
 from hotfolder.inbox.reading import Reading
-from hotfolder.inbox.rhythm import Rhythm
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
 from hotfolder.inbox.verdicts import Pace, Ready, Refused
-from hotfolder.inbox.watching import Watching
+from hotfolder.inbox.watch import Watch
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.sets import BracketSet, Photo
@@ -80,7 +78,7 @@ class Inbox:
         self._clock = clock
         root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
         self._looker = Looker(root, beat, moved)
-        self._noticing = Noticing(path)
+        self._watch: Watch | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._ledger = Ledger(path)
         self._reading = Reading(path, self._book, self._ledger, clock)
@@ -89,7 +87,7 @@ class Inbox:
         self._again: set[SetKey] = set()
         self._touched: set[SetKey] = set()
         self._observed_at = float("-inf")
-        self._rhythm = Rhythm()
+        self._scan_at = float("-inf")
         self._looked = False
         self._undelivered = 0
         self._degraded = ""
@@ -110,26 +108,23 @@ class Inbox:
 
     async def run(self, deliver: Deliver) -> None:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
-        watching = Watching(
-            self._path, self._noticing, self._clock, wake=self._wake.set, begun=self._events_begun
-        )
+        watch = self._watch = Watch(self._path, self._clock, wake=self._wake.set, begun=self._scan_soon)
         judging = asyncio.create_task(self._reading.run(self._look_again))
         try:
             while not judging.done():
                 self._wake.clear()
-                scope = self._due(*watching.take())
-                for event in await self._observe(scope, watching):
+                for event in await self._observe(self._due(*watch.take())):
                     await self._hand_over(deliver(event))
                     self._undelivered -= 1
                 if self._settings.watch and not self._degraded:
-                    watching.see_to(self._place)
+                    watch.ensure(self._place)
                 await self._rest(judging)
             judging.result()
         finally:
             judging.cancel()
             with suppress(asyncio.CancelledError):
                 await judging
-            await watching.stop()
+            await watch.stop()
 
     async def _hand_over(self, delivery: Awaitable[None]) -> None:
         """Wait for a delivery, which may wait for the inbox itself: that it hangs is to be told even then."""
@@ -137,9 +132,7 @@ class Inbox:
         try:
             while not (await asyncio.wait({handing}, timeout=PATIENCE_SECONDS))[0]:
                 async with self._looking:
-                    standing, _ = await self._looker.look(
-                        frozenset(), self._clock.monotonic(), self._take_stall, keeps_times=False
-                    )
+                    standing, _ = await self._looker.look(frozenset(), self._take_stall)
                     self._take_standing(standing, self._clock.monotonic())
         finally:
             if not handing.done():
@@ -147,8 +140,8 @@ class Inbox:
                 await asyncio.wait({handing})
         handing.result()
 
-    def _events_begun(self) -> None:
-        self._rhythm.stir(self._clock.monotonic(), 0.0)
+    def _scan_soon(self) -> None:
+        self._scan_at = float("-inf")
         self._wake.set()
 
     async def look(self) -> tuple[InboxEvent, ...]:
@@ -174,15 +167,14 @@ class Inbox:
     def glance(self, project: str, folder: str) -> None:
         """Look at a set, or at all where `folder` is "", soon: a job has let go of what it left there."""
         if not folder:
-            self._rhythm.hurry()
+            self._scan_soon()
         self._look_again((project, folder))
 
     def follow(self, settings: InboxSettings) -> None:
         """Go by these settings from now on, and look at everything anew by them and by changed rules."""
         self._settings = settings
         self._book.limits = settings.limits
-        self._rhythm.hurry()
-        self._wake.set()
+        self._scan_soon()
 
     def delivered(self, project: str, folder: str) -> frozenset[str]:
         """Names of the files there that were delivered and have not changed since."""
@@ -206,11 +198,16 @@ class Inbox:
             settling=settling,
             notices=self._ledger.notices(),
             degraded=self._degraded or self._reading.trouble,
-            why_looking=self._noticing.why_looking if self._settings.watch else "events are switched off",
+            why_looking=self._why_looking(),
             may_proceed=not self._degraded
             and not self._reading.trouble
             and (busy or not self._looked or any(one.may_proceed for one in settling)),
         )
+
+    def _why_looking(self) -> str:
+        if not self._settings.watch:
+            return "events are switched off"
+        return self._watch.why_none if self._watch is not None else "not looked yet"
 
     def _due(self, touched: frozenset[SetKey], everything: bool) -> frozenset[SetKey] | None:
         """The sets to look at now, after these were announced, and maybe more; None for the whole inbox."""
@@ -218,9 +215,7 @@ class Inbox:
         self._touched |= touched
         # In this order: what may be ready comes before what only arrives.
         wanted = dict.fromkeys((*self._again, *self._ledger.due(now, _MOST_AT_ONCE), *self._touched))
-        if wanted or everything or self._ledger.any_waits():
-            self._rhythm.stir(now, self._settings.scan_seconds)
-        if everything or self._degraded or now >= self._full_look_at(now):
+        if everything or self._degraded or now >= self._scan_at:
             self._again.clear()
             self._touched.clear()
             return None
@@ -231,14 +226,10 @@ class Inbox:
             self._wake.set()
         return keys
 
-    def _full_look_at(self, now: float) -> float:
-        """When everything is looked at next, if nothing happens."""
-        return self._rhythm.full_look_at(now, self._ledger.next_look() if self._noticing.sure else None)
-
     async def _rest(self, judging: asyncio.Task[None]) -> None:
         """Until a hint, a finished photo, or the next moment at which time alone may change something."""
         now = self._clock.monotonic()
-        until = min(self._full_look_at(now), self._rhythm.root_at, self._ledger.next_look())
+        until = min(self._scan_at, self._ledger.next_look())
         if self._degraded:
             until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())
@@ -252,21 +243,19 @@ class Inbox:
             waking.cancel()
             sleeping.cancel()
 
-    async def _observe(self, scope: Scope, watching: Watching | None = None) -> tuple[InboxEvent, ...]:
+    async def _observe(self, scope: Scope) -> tuple[InboxEvent, ...]:
         async with self._looking:
             now = self._observed_at = self._clock.monotonic()
-            every, local = self._settings.scan_seconds, self._noticing.sure and not self._degraded
-            self._rhythm.looked(now, every, everywhere=scope is None, announced=local)
-            # What is found while events begin may have come before them.
-            comparing = watching if watching is not None and not watching.inspecting else None
-            standing, snapshot = await self._looker.look(scope, now, self._take_stall, keeps_times=local)
+            if scope is None:
+                self._scan_at = now + self._settings.scan_seconds
+            standing, snapshot = await self._looker.look(scope, self._take_stall)
+            if scope is None:  # a scan that takes long is no reason to scan all the time
+                self._scan_at += self._clock.monotonic() - now
             if self._degraded:
                 now = self._clock.monotonic()  # what was seen may have been seen only just now
             self._take_standing(standing, now)
             if snapshot is None:
                 return ()
-            if comparing is not None and snapshot.scope is None:
-                await comparing.found(snapshot, self._place, now)
             decided = self._take(snapshot, now)
         for arriving in self._arriving(snapshot):
             await self._tell(arriving)
@@ -283,7 +272,8 @@ class Inbox:
                 self._log.warning("inbox_degraded", inbox=str(self._path), reason=standing.degraded)
             else:
                 self._log.info("inbox_recovered", inbox=str(self._path))
-                self._noticing.distrust()
+                if self._watch is not None:
+                    self._watch.forget_place()
         if standing.marker_made:
             self._ledger.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
         if not standing.degraded:

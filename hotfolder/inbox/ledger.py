@@ -113,10 +113,6 @@ class Ledger:
         )
         return [key for _, key in heapq.nsmallest(most, due)]
 
-    def any_waits(self) -> bool:
-        """Whether there is a set that isn't ready."""
-        return bool(self._verdicts)
-
     def next_look(self) -> float:
         """When the next set is due; infinity if none ever is."""
         looks = (verdict.look_at for verdict in self._verdicts.values() if verdict.look_at is not None)

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
-from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.events import InboxEvent, SetArriving
 from hotfolder.inbox.root import Root, RootStanding
 from hotfolder.inbox.scan import Moved, scan, scan_folders, stay_silent
@@ -30,7 +29,7 @@ async def tell_nobody(_: SetArriving) -> None:
     """For an inbox of which nobody wants to know what still arrives."""
 
 
-def look_at(root: Root, scope: Scope, bare: BareFolders, now: float, moved: Moved = stay_silent) -> Look:
+def look_at(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:
     """Scan between two checks of the root, since a share whose server dies can list empty, with success.
     `moved` is called after every folder."""
     before = root.check()
@@ -38,10 +37,7 @@ def look_at(root: Root, scope: Scope, bare: BareFolders, now: float, moved: Move
     if before.degraded:
         return before, None
     try:
-        if scope is None:
-            snapshot = scan(root.path, bare, now, moved)
-        else:
-            snapshot = scan_folders(root.path, scope, moved)
+        snapshot = scan(root.path, moved) if scope is None else scan_folders(root.path, scope, moved)
     except OSError as error:
         return RootStanding(degraded=f"The inbox {root.path} can't be read: {error.strerror or error}."), None
     after = root.check()
@@ -61,7 +57,6 @@ class Looker:
     def __init__(self, root: Root, beat: Callable[[], None], moved: Callable[[], None]) -> None:
         self._root = root
         self._path: Path = root.path
-        self._bare = BareFolders()
         self._beat = beat
         self._tell_moved = moved
         self._moved_at = 0.0
@@ -74,15 +69,10 @@ class Looker:
             self._root = self._root.another()
             return RootStanding(degraded=silent(self._path))
 
-    async def look(
-        self, scope: Scope, now: float, stalled: Callable[[str], None], *, keeps_times: bool
-    ) -> Look:
-        """The first answer. `stalled` is told, again and again, while there is none. `keeps_times`: that
-        others have put something into a folder is sure to show in its times; else every folder is listed."""
-        if not keeps_times:
-            self._bare = BareFolders()
+    async def look(self, scope: Scope, stalled: Callable[[str], None]) -> Look:
+        """The first answer. `stalled` is told, again and again, while there is none."""
         began = self._moved_at = time.monotonic()
-        roots = {self._begun(self._root, self._bare, scope, now, self._move): (self._root, self._bare)}
+        roots = {self._begun(self._root, scope, self._move): self._root}
         pause_seconds = PATIENCE_SECONDS
         again_at = began + pause_seconds
         try:
@@ -93,9 +83,9 @@ class Looker:
                     continue  # large, or slow, but alive
                 stalled(silent(self._path))
                 if time.monotonic() >= again_at:
-                    fresh = self._root.another(), BareFolders()
+                    fresh = self._root.another()
                     # What it sees on its way proves nothing: a share can answer from its cache.
-                    roots[self._begun(*fresh, None, now, stay_silent)] = fresh
+                    roots[self._begun(fresh, None, stay_silent)] = fresh
                     pause_seconds = min(2 * pause_seconds, MOST_PAUSE_SECONDS)
                     again_at = time.monotonic() + pause_seconds
         finally:
@@ -103,17 +93,15 @@ class Looker:
                 look.cancel()
         self._beat()
         self._tell_moved()
-        self._root, self._bare = roots[done]
+        self._root = roots[done]
         return done.result()
 
     async def _answered(self, looks: set[asyncio.Future[Look]]) -> asyncio.Future[Look] | None:
         done, _ = await asyncio.wait(looks, timeout=PATIENCE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done), None)
 
-    def _begun(
-        self, root: Root, bare: BareFolders, scope: Scope, now: float, moved: Moved
-    ) -> asyncio.Future[Look]:
-        return asyncio.ensure_future(asyncio.to_thread(look_at, root, scope, bare, now, moved))
+    def _begun(self, root: Root, scope: Scope, moved: Moved) -> asyncio.Future[Look]:
+        return asyncio.ensure_future(asyncio.to_thread(look_at, root, scope, moved))
 
     def _move(self) -> None:
         self._moved_at = time.monotonic()

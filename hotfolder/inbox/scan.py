@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from hotfolder.inbox import notices
-from hotfolder.inbox.bare import BareFolders
 from hotfolder.inbox.contents import Contents, is_utf8, lstat
 from hotfolder.inbox.ignored import (
     is_junk,
@@ -34,18 +33,11 @@ def stay_silent() -> None:
     """For a pass whose progress nobody follows."""
 
 
-def scan(
-    root: Path, bare: BareFolders | None = None, now: float = 0.0, moved: Moved = stay_silent
-) -> Snapshot:
-    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed.
-
-    Folders that are known to `bare` as empty, at the monotonic time `now`, are not listed, and are left out.
-    """
-    bare = bare if bare is not None else BareFolders()
+def scan(root: Path, moved: Moved = stay_silent) -> Snapshot:
+    """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed."""
     found = _Pass(root, moved)
     with os.scandir(root) as entries:
-        found.projects(list(entries), bare, now)
-    bare.end_pass()
+        found.projects(list(entries))
     return found.snapshot(None)
 
 
@@ -79,10 +71,10 @@ class _Pass:
             unreadable=frozenset(self._unreadable),
         )
 
-    def projects(self, entries: list[os.DirEntry[str]], bare: BareFolders, now: float) -> None:
+    def projects(self, entries: list[os.DirEntry[str]]) -> None:
         """Take the entries of the inbox itself."""
         self._stray_photos(entries)
-        for name, _ in self._inner_folders(self._root, entries):
+        for name in self._inner_folders(self._root, entries):
             project = self._root / name
             try:
                 with os.scandir(project) as inner:
@@ -93,29 +85,25 @@ class _Pass:
                 self._missing(project, (name, ""), error)
                 continue
             self._moved()
-            for folder, facts in folders:
-                key = (name, folder)
-                if not bare.still(key, facts, now) and self.set_folder(*key):
-                    bare.found(key, facts, now)
+            for folder in folders:
+                self.set_folder(name, folder)
 
-    def set_folder(self, project: str, folder: str) -> bool:
-        """Take one set; whether its folder has no entry at all."""
+    def set_folder(self, project: str, folder: str) -> None:
+        """Take one set."""
         path = self._root / project / folder
-        contents, empty = Contents(path), True
+        contents = Contents(path)
         try:
             with os.scandir(path) as inner:
                 if not folder:
                     self._flat_drop(project, list(inner))
-                    return False
+                    return
                 for entry in inner:
-                    empty = False
                     contents.take(entry)
         except OSError as error:
             self._missing(path, (project, folder), error)
-            return False
+            return
         self._moved()
         self._folders[(project, folder)] = contents.as_set(project, folder)
-        return empty
 
     def _loose(self, project: str, names: list[str]) -> None:
         if names:
@@ -133,11 +121,9 @@ class _Pass:
             self._folders[found.key] = found
         return contents.loose(found)
 
-    def _inner_folders(
-        self, parent: Path, entries: list[os.DirEntry[str]]
-    ) -> list[tuple[str, os.stat_result]]:
-        """Names and facts of real folders among `entries`; a notice for what can't be taken."""
-        folders: list[tuple[str, os.stat_result]] = []
+    def _inner_folders(self, parent: Path, entries: list[os.DirEntry[str]]) -> list[str]:
+        """Names of real folders among `entries`; a notice for what can't be taken."""
+        folders: list[str] = []
         for entry in entries:
             facts = lstat(entry)
             if facts is None:
@@ -152,7 +138,7 @@ class _Pass:
                 if not is_utf8(entry.name):
                     self._notices.append(notices.bad_name(parent, entry.name, folder=True))
                 else:
-                    folders.append((entry.name, facts))
+                    folders.append(entry.name)
         return sorted(folders)
 
     def _gathering(self, parent: Path, name: str) -> None:

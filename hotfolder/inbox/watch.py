@@ -1,4 +1,4 @@
-"""Wake-ups from the file system. Hints only: every one of them may be missing, and nothing depends on any."""
+"""Wake-ups from the file system. Hints only: the scan finds everything without them, only later."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ from watchdog.events import (
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
+from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.inbox.snapshot import SetKey
-from hotfolder.newfiles import new_temporary, open_folder, own_prefix
+from hotfolder.mounts import mount_of
+from hotfolder.patience import PATIENCE_SECONDS
+
+Place = tuple[int, int] | None
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -43,13 +47,12 @@ _EVENTS: list[type[FileSystemEvent]] = [
 # watchdog tells, at length, of folders that it came across twice while they were being made. It does no harm.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")
 
-_CANARY_SECONDS = 5.0
-"""How long the event of a file that we make ourselves may take."""
 _JOIN_SECONDS = 3.0
 _PAIRING_SECONDS = 0.02
 """For what is moved out of the inbox, as our own originals are, watchdog holds all other events back so long,
 and by itself for half a second. Both halves of a move within the inbox come at once."""
 _RETRY_SECONDS = 300.0
+"""Where no observer could be started, so long until the next attempt: it walks the whole tree."""
 
 
 class Hints:
@@ -95,30 +98,29 @@ class Hints:
 class _Handler(FileSystemEventHandler):
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
-        self._canaries = os.fsencode(own_prefix())
-        self.canary_heard = threading.Event()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         # An exception here would kill the thread that dispatches, silently.
         with suppress(Exception):
             for path in (event.src_path, event.dest_path):
-                if path and os.path.basename(os.fsencode(path)).startswith(self._canaries):  # noqa: PTH119
-                    self.canary_heard.set()
-                elif path:
+                if path:
                     self._hints.touch(Path(os.fsdecode(path)), folder=event.is_directory)
 
 
-class Watcher:
-    """Keeps an observer on the inbox, if the system has one to give. Methods block: call them in a thread."""
+class Observing:
+    """An observer on the folder `root`, where the system gives one. It is begun again when one of its threads
+    has died, or when another folder is at `root`: watches end, without a word, with what was mounted.
+    """
 
     def __init__(self, root: Path, hints: Hints, clock: Clock) -> None:
+        self.why_none = "not looked yet"
+        """Why events may be missing; "" where they tell of every change."""
         self._root = root
         self._handler = _Handler(hints)
-        self._observer: BaseObserver | None = None
-        self._place: tuple[int, int] | None = None
-        self._refused_at: float | None = None
-        self._refusal = ""
         self._clock = clock
+        self._observer: BaseObserver | None = None
+        self._place: Place = None
+        self._retry_at = float("-inf")
 
     @property
     def alive(self) -> bool:
@@ -131,44 +133,34 @@ class Watcher:
             and all(emitter.is_alive() for emitter in observer.emitters)
         )
 
-    def ensure(self, place: tuple[int, int] | None) -> str:
-        """Have a living observer on the folder that is at `place` (device, inode) now, one that tells of what
-        we do there ourselves. Returns why there is none, "" when all is well."""
-        if self.alive and place == self._place:
-            return ""
-        if self._refused_at is not None and self._clock.monotonic() - self._refused_at < _RETRY_SECONDS:
-            return self._refusal
+    def fits(self, place: Place) -> bool:
+        """Whether `ensure` would find nothing to do. Doesn't block."""
+        return place == self._place and (self.alive or self._clock.monotonic() < self._retry_at)
+
+    def ensure(self, place: Place) -> bool:
+        """Observe the folder that is at `place` (device, inode) now; whether that has just begun. Blocks."""
+        if self.fits(place):
+            return False
         self.stop()
-        try:
-            self._observer = self._started()
-        except OSError as error:
-            # Most likely the limit on watches or instances; scanning alone is slower, and enough.
-            return self._refuse(f"no events to be had: {error.strerror or error}")
-        if not self._hears_canary():
-            self.stop()
-            return self._refuse("a file that was made here to see was not announced")
         self._place = place
-        self._refused_at = None
-        return ""
-
-    def _refuse(self, why: str) -> str:
-        self._refused_at, self._refusal = self._clock.monotonic(), why
-        return why
-
-    def _hears_canary(self) -> bool:
-        """Whether a file that we make is announced. True as well where none can be made: nothing is known."""
-        self._handler.canary_heard.clear()
-        try:
-            folder = open_folder(self._root)
+        mount = mount_of(self._root)
+        why = "" if mount is None or mount.announces else f"{mount.kind} may not announce what others do"
+        if mount is None or mount.announces is not False:
             try:
-                name, descriptor = new_temporary(folder)
-                os.close(descriptor)
-                os.unlink(name, dir_fd=folder)
-            finally:
-                os.close(folder)
-        except OSError:
-            return True
-        return self._handler.canary_heard.wait(_CANARY_SECONDS)
+                self._observer = self._started()
+            except OSError as error:
+                # Most likely the limit on watches or instances; scanning alone is slower, and enough.
+                why = f"no events to be had: {error.strerror or error}"
+        retry = not self.alive
+        self._retry_at = self._clock.monotonic() + _RETRY_SECONDS if retry else float("-inf")
+        if why != self.why_none:
+            log.get("inbox").info("inbox_observed", inbox=str(self._root), events_may_be_missing=why)
+        self.why_none = why
+        return self.alive
+
+    def forget_place(self) -> None:
+        """The folder was away: begin again, even where the same one has come back."""
+        self._place = None
 
     def _started(self) -> BaseObserver:
         with suppress(ImportError):  # another system, which has no such queue
@@ -185,9 +177,8 @@ class Watcher:
         return observer
 
     def stop(self) -> None:
-        """End the observer, if there is one; whoever waits for its first event meanwhile waits no longer."""
+        """End the observer, if there is one. Blocks."""
         observer, self._observer = self._observer, None
-        self._handler.canary_heard.set()
         if observer is not None:
             _end(observer)
 
@@ -199,3 +190,44 @@ def _end(observer: BaseObserver) -> None:
         observer.stop()
     if observer.ident is not None:
         observer.join(_JOIN_SECONDS)
+
+
+class Watch:
+    """The events of one inbox, begun and ended beside its scans. To be made within the event loop.
+
+    `wake` is called when something was announced; `begun` when events have begun: what came since the last
+    scan, and before them, is announced by nothing.
+    """
+
+    def __init__(
+        self, inbox: Path, clock: Clock, *, wake: Callable[[], object], begun: Callable[[], object]
+    ) -> None:
+        self._hints = Hints(inbox, wake, asyncio.get_running_loop())
+        self._observing = Observing(inbox, self._hints, clock)
+        self._begun = begun
+        self._beginning: asyncio.Task[None] | None = None
+        self.take = self._hints.take
+        self.forget_place = self._observing.forget_place
+
+    @property
+    def why_none(self) -> str:
+        """Why events may be missing; "" where they tell of every change."""
+        return self._observing.why_none
+
+    def ensure(self, place: Place) -> None:
+        """Have events of the folder that is at `place` now, beside everything else: with thousands of folders
+        that takes seconds, and on a share that doesn't answer it may get stuck."""
+        beginning = self._beginning is not None and not self._beginning.done()
+        if not beginning and not self._observing.fits(place):
+            self._beginning = asyncio.create_task(self._begin(place))
+
+    async def _begin(self, place: Place) -> None:
+        if await asyncio.to_thread(self._observing.ensure, place):
+            self._begun()
+
+    async def stop(self) -> None:
+        """End the events; wait for that only so long, since a share may hang."""
+        if self._beginning is not None:
+            self._beginning.cancel()
+        stopping = asyncio.create_task(asyncio.to_thread(self._observing.stop))
+        await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
+from hotfolder.inbox import watch
 from hotfolder.inbox.snapshot import SetKey
-from hotfolder.inbox.watch import Hints, Watcher
+from hotfolder.inbox.watch import Hints, Observing
+from hotfolder.mounts import Mount
 
 
 class Listener:
     def __init__(self, root: Path, clock: Any) -> None:
         self.woken = asyncio.Event()
         self.hints = Hints(root, self.woken.set, asyncio.get_running_loop())
-        self.watcher = Watcher(root, self.hints, clock)
+        self.observing = Observing(root, self.hints, clock)
 
     async def heard(self) -> tuple[frozenset[SetKey], bool]:
         """Everything hinted at within a while after the next wake-up."""
@@ -37,7 +39,7 @@ class Listener:
 async def listener(root: Path, clock: Any) -> AsyncIterator[Listener]:
     made = Listener(root, clock)
     yield made
-    await asyncio.to_thread(made.watcher.stop)
+    await asyncio.to_thread(made.observing.stop)
 
 
 def place(root: Path) -> tuple[int, int]:
@@ -46,13 +48,13 @@ def place(root: Path) -> tuple[int, int]:
 
 async def test_a_file_in_a_set_hints_at_that_set(listener: Listener, root: Path) -> None:
     (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
     (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
     assert await listener.heard() == ({("p", "kitchen")}, False)
 
 
 async def test_a_new_folder_hints_at_everything(listener: Listener, root: Path) -> None:
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
     (root / "p").mkdir()
     assert (await listener.heard())[1]
 
@@ -62,7 +64,7 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
     (root / "p" / "kitchen").mkdir(parents=True)
     photo = root / "p" / "kitchen" / "a.jpg"
     photo.write_bytes(b"x")
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
     photo.read_bytes()
     list(photo.parent.iterdir())
     fresh = root / ".STATUS.txt.1.tmp"
@@ -74,25 +76,25 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
 
 async def test_a_dead_observer_is_replaced(listener: Listener, root: Path) -> None:
     (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
-    observer = listener.watcher._observer
+    await asyncio.to_thread(listener.observing.ensure, place(root))
+    observer = listener.observing._observer
     assert observer is not None
     for emitter in observer.emitters:
         emitter.stop()
         await asyncio.to_thread(emitter.join)
     assert observer.is_alive()
-    assert not listener.watcher.alive
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
-    assert listener.watcher.alive
+    assert not listener.observing.alive
+    await asyncio.to_thread(listener.observing.ensure, place(root))
+    assert listener.observing.alive
     (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
     assert ("p", "kitchen") in (await listener.heard())[0]
 
 
 async def test_a_recreated_root_is_watched_anew(listener: Listener, root: Path) -> None:
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
     root.rename(root.with_name("old"))
     (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.watcher.ensure, place(root))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
     listener.hints.take()
     listener.woken.clear()
     (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
@@ -109,15 +111,15 @@ async def test_without_descriptors_to_spare_there_is_no_observer_and_no_crash(
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
     try:
         for _ in range(3):
-            listener.watcher.ensure(place(root))
-            assert not listener.watcher.alive
+            listener.observing.ensure(place(root))
+            assert not listener.observing.alive
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    listener.watcher.ensure(place(root))
-    assert not listener.watcher.alive, "a tree of folders is not walked at every look for nothing"
+    listener.observing.ensure(place(root))
+    assert not listener.observing.alive, "a tree of folders is not walked at every look for nothing"
     clock.pass_seconds(300)
-    listener.watcher.ensure(place(root))
-    assert listener.watcher.alive
+    listener.observing.ensure(place(root))
+    assert listener.observing.alive
 
 
 async def test_hints_after_the_loop_has_ended_are_dropped(root: Path) -> None:
@@ -126,12 +128,24 @@ async def test_hints_after_the_loop_has_ended_are_dropped(root: Path) -> None:
     Hints(root, lambda: None, ended).touch(root / "p" / "kitchen" / "a.jpg", folder=False)
 
 
-async def test_a_stop_ends_the_wait_for_the_first_event(listener: Listener, root: Path) -> None:
-    """Else an interrupt right after the start would wait for it, too."""
-    listener.watcher._handler.on_any_event = lambda event: None  # type: ignore[method-assign]
-    starting = asyncio.create_task(asyncio.to_thread(listener.watcher.ensure, place(root)))
-    while listener.watcher._observer is None:  # noqa: ASYNC110 - a test may poll
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)
-    await asyncio.to_thread(listener.watcher.stop)
-    await asyncio.wait_for(starting, 3)
+async def test_an_inbox_that_was_away_is_observed_anew_even_where_the_same_folder_came_back(
+    listener: Listener, root: Path
+) -> None:
+    """Watches end with what was mounted, without a word, and the threads that wait for them live on."""
+    await asyncio.to_thread(listener.observing.ensure, place(root))
+    assert not await asyncio.to_thread(listener.observing.ensure, place(root)), "it goes on"
+    listener.observing.forget_place()
+    assert not listener.observing.fits(place(root))
+    assert await asyncio.to_thread(listener.observing.ensure, place(root))
+    assert listener.observing.alive and listener.observing.fits(place(root))
+
+
+@pytest.mark.parametrize(("kind", "observed"), [("cifs", False), ("fuse.bindfs", True), ("ext4", True)])
+async def test_a_file_system_that_may_not_announce_is_named(
+    listener: Listener, root: Path, monkeypatch: pytest.MonkeyPatch, *, kind: str, observed: bool
+) -> None:
+    monkeypatch.setattr(watch, "mount_of", lambda path: Mount(path, kind))
+    await asyncio.to_thread(listener.observing.ensure, place(root))
+    assert listener.observing.alive is observed
+    expected = "" if kind == "ext4" else f"{kind} may not announce what others do"
+    assert listener.observing.why_none == expected

@@ -111,11 +111,11 @@ def test_what_comes_without_events_is_found_by_looking_and_that_is_said(
         share.drop(room)
         studio.wait_until(lambda status, room=room: room_is(status, room, "done"))
     status = studio.wait_until(lambda status: status["inboxes"]["share"]["no_events"])
-    assert "came without any event" in status["inboxes"]["share"]["no_events"]
+    assert "may not announce what others do" in status["inboxes"]["share"]["no_events"]
     assert status["inboxes"]["local"]["no_events"] == ""
     assert shop.bought() == 2
     assert run.stop() == 0
-    assert '"noticing_by_looking"' in run.text()
+    assert '"inbox_observed"' in run.text()
 
 
 def test_a_share_that_hangs_holds_up_nobody_else_and_goes_on_when_it_answers(
