@@ -96,20 +96,13 @@ def check(
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of the settings, for editors, and end.")
     ] = False,
-    against_inbox: Annotated[
-        bool,
-        typer.Option(
-            "--against-inbox",
-            help="Say which waiting sets this file would treat otherwise than the rules in force.",
-        ),
-    ] = False,
-    as_json: AsJson = False,
+    against_inbox: Annotated[bool, typer.Option("--against-inbox", "--json", hidden=True)] = False,
 ) -> None:
     """Read the settings and say what is wrong with them, with line and column. Touches nothing."""
     from hotfolder.cli.check import check as command
 
     with told():
-        raise typer.Exit(command(config, schema=schema, against_inbox=against_inbox, as_json=as_json))
+        raise typer.Exit(command(config, schema=schema, against_inbox=against_inbox))
 
 
 @app.command()

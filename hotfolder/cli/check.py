@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hotfolder.cli.comparing import compare
 from hotfolder.cli.shoots import counted
 from hotfolder.config.keys import load_key
 from hotfolder.config.load import load
@@ -20,15 +20,18 @@ from hotfolder.errors import ConfigurationError
 from hotfolder.service.messengers import carrier_for
 
 
-def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> int:
+def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
     """Print that the settings are fine, or raise ConfigurationError with everything that isn't."""
     if schema:
         print(json.dumps(json_schema(), indent=2))
         return 0
+    if against_inbox:
+        print(
+            "--against-inbox and --json have gone: `hotfolder explain PATH --config FILE` says what a file of"
+            " settings makes of a folder.",
+            file=sys.stderr,
+        )
     settings = load(config, os.environ)
-    if against_inbox and as_json:
-        print(json.dumps(compare(settings).as_dict(), indent=2))
-        return 0
     hidden = settings.api.key_file is not None and out_of_sight(settings, os.environ)
     refusals = list(no_start(settings, key_hidden=hidden))
     if refusals:
@@ -44,8 +47,6 @@ def check(config: Path, *, schema: bool, against_inbox: bool, as_json: bool) -> 
         print(f"Warning: {retired}.")
     for warning in in_sight(settings.state_folder, settings.root_folder):
         print(f"Warning: {warning.text}.\n  {warning.hint}")
-    if against_inbox:
-        print("\n".join(compare(settings).lines()))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,13 +114,15 @@ def photos_in(settings: Settings, folder: Path) -> tuple[SeenFile, ...]:
 
 
 def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
-    return shoot_answers((settings,), folder)[0]
-
-
-def shoot_answers(several: Sequence[Settings], folder: Path) -> list[ShootAnswer]:
-    """What is said of a whole shoot by each of several settings. Its photos are read once."""
-    read = read_photos(several[0], folder)
-    return [shoot_by(one, folder, read.usable, read.problems) for one in several]
+    """What is said of a whole shoot."""
+    read = read_photos(settings, folder)
+    inbox = inbox_of(settings, folder)
+    try:
+        return explain_shoot(
+            settings, inbox, rulebook_for(settings, inbox), folder, read.usable, read.problems
+        )
+    except BadJob as error:
+        return ShootAnswer(folder, None, problems=(*read.problems, sentence(error)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +147,6 @@ def read_photos(settings: Settings, folder: Path) -> ReadPhotos:
             problems.append(sentence(error))
     facts = {file.name: found for file, found in usable}
     return ReadPhotos({file.name: facts.get(file.name) for file in files}, usable, tuple(problems))
-
-
-def shoot_by(
-    settings: Settings, folder: Path, seen: list[tuple[SeenFile, PictureFacts]], problems: tuple[str, ...]
-) -> ShootAnswer:
-    inbox = inbox_of(settings, folder)
-    try:
-        return explain_shoot(settings, inbox, rulebook_for(settings, inbox), folder, seen, problems)
-    except BadJob as error:
-        return ShootAnswer(folder, None, problems=(*problems, sentence(error)))
 
 
 def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:

@@ -16,7 +16,7 @@ from hotfolder.config.keys import load_key
 from hotfolder.config.sections import LogFormat
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
-from hotfolder.daemon.reloading import SettingsFile
+from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
 from hotfolder.patience import Threads

@@ -7,8 +7,7 @@ from collections import Counter
 
 from hotfolder import log
 from hotfolder.clock import Clock, to_next
-from hotfolder.daemon.following import retention_policy
-from hotfolder.daemon.liverules import LiveRules
+from hotfolder.daemon.reload import LiveRules, retention_policy
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.tools import Tools

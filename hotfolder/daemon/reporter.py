@@ -8,11 +8,10 @@ from typing import Any
 
 from hotfolder import log
 from hotfolder.clock import Clock, to_next
-from hotfolder.config.ruletext import rules_as_json
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.liverules import LiveRules, Rules
 from hotfolder.daemon.pages import Pages
+from hotfolder.daemon.reload import LiveRules
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
@@ -39,8 +38,6 @@ MOST_SHOWN = 50
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
 WAITED_FOR = "Whatever is to be put there waits, and goes on by itself when that is mended."
-RULES = "rules"
-"""The bulletin that holds the rules in force, for whoever compares a file with them."""
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
@@ -70,7 +67,6 @@ class Reporter:
         self.pid = pid
         self.pages = Pages(tools.places.inboxes, tools.confirm_inbox)
         self._posted: dict[str, object] = {}
-        self._rules: Rules | None = None
         self._changes = -1
         self._writes = Writes(tools.places.state / FILE_NAME)
         self._paused: str | None = None
@@ -104,13 +100,8 @@ class Reporter:
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
         own["waits"] = dict(self.intake.engine.standstill.reasons)
         news = await self._post("daemon", own)
-        standing = self.live.standing
-        told_rules = {"error": standing.error, "restart": list(standing.restart)}
-        news |= await self._post(SETTINGS, told_rules)
-        rules = self.live.rules  # by the time that they are posted others may be in force
-        if self._rules is not rules:
-            await self._post(RULES, rules_as_json(rules.settings))
-            self._rules = rules
+        rules = self.live.status
+        news |= await self._post(SETTINGS, {"error": rules.error, "restart": list(rules.restart)})
         await self._note_places()
         folders = {name: outlet.trouble for name, outlet in self.outlets.by_name.items()}
         news |= await self._post(FOLDERS, folders)

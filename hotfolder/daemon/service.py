@@ -16,19 +16,21 @@ from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import clear_leftovers, make_folders, outlets_of, places_of
-from hotfolder.daemon.following import (
+from hotfolder.daemon.housekeeping import apply_retention, keep_looking
+from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.lock import StateLock
+from hotfolder.daemon.reload import (
     Following,
+    LiveRules,
+    Reloading,
+    Rules,
+    SettingsFile,
     budgets,
     inbox_settings,
     most_jobs,
     result_limits,
     slots,
 )
-from hotfolder.daemon.housekeeping import apply_retention, keep_looking
-from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.liverules import LiveRules, Rules
-from hotfolder.daemon.lock import StateLock
-from hotfolder.daemon.reloading import Reloading, SettingsFile
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import UsageError
@@ -158,7 +160,7 @@ class Daemon:
         self.reloading: Reloading | None = None
         if file is not None:
             parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telling)
-            self.reloading = Reloading(file, self.live, parts.follow, self.clock, self.telling.station)
+            self.reloading = Reloading(file, parts, self.clock, self.telling.station)
 
     @property
     def settings(self) -> Settings:
@@ -199,6 +201,7 @@ class Daemon:
             throttle=throttle,
             hours=self.settings.schedule.active,
             out_of_reach=self._out_of_reach,
+            decide=self.live.decide,
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:

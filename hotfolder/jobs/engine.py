@@ -16,7 +16,6 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.newjobs import NewJob
-from hotfolder.jobs.planning import Decide, plan_anew
 from hotfolder.jobs.standstill import Standstill
 from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
@@ -76,7 +75,6 @@ class Engine:
         self._under_way: dict[str, tuple[Job, float]] = {}
         self._steps: dict[str, asyncio.Task[Job | None]] = {}
         self._work = asyncio.Event()
-        self._held_back = False
         self.standstill = Standstill(tools, self._work.set)
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
@@ -139,7 +137,7 @@ class Engine:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
         try:
             while True:
-                while not self._held_back and not self._full() and (ready := self._ready()):
+                while not self._full() and (ready := self._ready()):
                     levels = self.tools.slots.levels
                     # Of equals the first is taken: the oldest.
                     self._start(min(ready, key=lambda job_id: levels.get(job_id, NORMAL)))
@@ -178,8 +176,6 @@ class Engine:
 
         What is free is broken off. What is paid for is waited for and kept, and nothing more is bought.
         """
-        if self._held_back:
-            return False
         await self._break_off(job_id)
         return True
 
@@ -187,7 +183,7 @@ class Engine:
         """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
         if job_id not in self._waiting and job_id not in self._running:
             return  # it is over
-        if self.tools.joined.setdefault(job_id, name) == name and not self._held_back:
+        if self.tools.joined.setdefault(job_id, name) == name:
             await self._break_off(job_id)
 
     async def _break_off(self, job_id: str) -> None:
@@ -205,21 +201,6 @@ class Engine:
         calls = await self.tools.desk(self.tools.ledger.of_job, job_id)
         open_states = (CallState.STARTED, CallState.ANSWERED, CallState.UNKNOWN)
         return any(call.state in open_states and not call.given_up for call in calls)
-
-    async def plan_anew(self, decide: Decide) -> int:
-        """Give the jobs that no work has begun on the recipe that `decide` has for each; how many changed.
-
-        None of them begins meanwhile, so that none is treated by a part of one recipe and a part of another.
-        """
-        tools = self.tools
-        self._held_back = True
-        try:
-            changed = await tools.desk(plan_anew, tools.store, list(self._waiting), decide, tools.clock.now())
-            self._waiting.update(changed)
-        finally:
-            self._held_back = False
-            self._work.set()
-        return len(changed)
 
     async def drain(self) -> None:
         """Wait for paid calls that are in flight: their answers are paid for and must be recorded."""

@@ -209,6 +209,15 @@ class Store:
             JOBS.change(connection, job, **changes)
         return job
 
+    def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
+        """Give a job that hasn't begun another recipe, by a route or by the defaults."""
+        self.changes += 1
+        with self.database.begin() as connection:
+            job = JOBS.get_one(connection, job_id)
+            JOBS.change(connection, job, recipe=recipe, route=route)
+            tell(connection, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
+        return job
+
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
         """Say why a job doesn't move, and note it in its story. On the way to failed/ it keeps its reason."""
         self.changes += 1

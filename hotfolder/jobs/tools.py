@@ -107,6 +107,20 @@ def place_of(job: Job) -> Place:
     return (job.inbox, job.project, job.folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rules make of a job: a recipe, or, with a `reason`, its refusal."""
+
+    recipe: Recipe
+    route: str | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+Decide = Callable[[Job, int], Decision | None]
+"""Takes a job and its number of photos; None leaves the job as it is."""
+
+
 class KeyLocks:
     """A lock per name, so that two jobs that want the same purchase make it once."""
 
@@ -152,6 +166,8 @@ class Tools:
     throttle: Throttle
     hours: Hours = ()
     out_of_reach: WhyOutOfReach = lambda _: ""
+    decide: Decide = lambda _, __: None
+    """The rules in force."""
     counts: Counts = field(default_factory=Uncounted)
     claims: Claims = field(default_factory=Claims)
     locks: KeyLocks = field(default_factory=KeyLocks)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from hotfolder.cli.comparing import compare
 from hotfolder.config.load import load
-from hotfolder.daemon.liverules import Rules
-from hotfolder.daemon.reporter import RULES
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.reload import taken_up
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.checkpoints import Checkpoint
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver, until
-from tests.support.studio import SKY, Shop, Studio, files_below
+from tests.support.studio import SKY, Shop, Studio
 
 ELM = "12 Elm Road"
 BLUE = [{"name": "all blue", "operations": ["sky-blue"]}]
@@ -46,6 +48,38 @@ async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, 
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
     assert shop.bought(SKY) == 1
+
+
+async def test_a_set_that_waits_for_the_hour_gets_the_rules_of_the_hour(studio: Studio, shop: Shop) -> None:
+    """However long it has waited, also over a new start: its recipe is fixed when its first photo goes up."""
+    hour = datetime.now().astimezone().hour
+    edit(studio, schedule={"active": f"{(hour + 11) % 24:02}:00-{(hour + 12) % 24:02}:00"})
+    async with studio.working(shop.access(), live=True):
+        studio.drop(ELM, "kitchen", bracket())
+        studio.drop(ELM, "bath", bracket())
+        await asyncio.to_thread(
+            studio.wait_until, lambda status: [job["reason"][:5] for job in status["jobs"]] == ["waits"] * 2
+        )
+    edit(studio, schedule={}, routes=BLUE)
+    async with studio.working(shop.access(), live=True):
+        await studio.comes_to("done", "done")
+    assert (studio.done / ELM / "kitchen__sky-blue.png").is_file()
+    assert shop.bought(SKY) == 2
+
+
+async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
+    studio: Studio, shop: Shop
+) -> None:
+    edit(studio, tags={"curb": ["sky-blue"]})
+    async with studio.working(shop.access(), live=True) as daemon:
+        daemon.engine.most_jobs = 0
+        studio.drop(ELM, "front__curb", bracket())
+        await studio.comes_to("queued")
+        edit(studio, tags={})
+        ask(daemon)
+        await studio.comes_to("failed")
+    assert 'Unknown tag "curb"' in (studio.failed / ELM / "front__curb" / "REASON.txt").read_text()
+    assert shop.bought() == 0
 
 
 async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop) -> None:
@@ -104,25 +138,6 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         assert [route.name for route in daemon.live.rulebook("inbox").routes] == ["all blue"]
 
 
-async def test_rules_that_change_while_those_before_them_are_posted_are_posted_as_well(
-    studio: Studio, shop: Shop
-) -> None:
-    async with studio.working(shop.access()) as daemon:
-        edit(studio, routes=BLUE)
-        newest = Rules.of(load(studio.config, {}))
-        edit(studio, routes=[{"name": "no sky"}])
-        post = daemon.store.post
-
-        def overtaken(name: str, content: object, at: datetime) -> None:
-            if name == RULES and "no sky" in str(content):
-                daemon.live.rules = newest
-            post(name, content, at)
-
-        daemon.store.post = overtaken  # type: ignore[method-assign]
-        daemon.live.rules = Rules.of(load(studio.config, {}))
-        await until(lambda: "all blue" in str(daemon.store.bulletin(RULES)))
-
-
 async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> None:
     """Whoever is entered at notify hears of what happens from then on."""
     receiver = Receiver()
@@ -135,33 +150,63 @@ async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> 
     receiver.shutdown()
 
 
-async def test_a_file_is_held_against_the_waiting_sets_and_touches_nothing(
-    studio: Studio, shop: Shop
-) -> None:
-    """Queued or still in the inbox: only what would really be treated otherwise is named."""
-    edit(studio, tags={"curb": ["sky-blue"]}, settle={"quiet_seconds": 60})
-    async with studio.working(shop.access(), live=True) as daemon:
-        daemon.engine.most_jobs = 0
-        studio.drop(ELM, "kitchen", {**bracket(), ".ready": b""})
-        studio.drop(ELM, "bath__lawn-light", bracket())
-        studio.drop(ELM, "front__curb", bracket())
-        await asyncio.to_thread(studio.wait_for_states, "queued", "settling", "settling")
-    edit(
-        studio,
-        tags={},
-        routes=[{"name": "kitchens", "match": {"room": "kitchen"}, "operations": ["sky-blue"]}],
-    )
-    before = files_below(studio.root)
-    found = compare(load(studio.config, {}))
-    assert files_below(studio.root) == before
-    assert found.waiting == 3
-    kitchen, front = sorted(found.different, key=lambda one: one.folder, reverse=True)
-    blue = "merge, then sky (skyType blue, skySubType middle, resolution high)"
-    assert (kitchen.folder, kitchen.now, kitchen.then) == (
-        "kitchen",
-        "defaults: merge",
-        f'route "kitchens": {blue}',
-    )
-    assert kitchen.job and not front.job
-    assert front.now == f"defaults: {blue}; starts after 60 quiet seconds"
-    assert front.then.startswith('refused: Unknown tag "curb"')
+BEFORE = """
+root: .
+settle: {quiet_seconds: 15}
+tags: {curb: [sky-blue]}
+routes: [{name: front, match: {room: front}, operations: [sky-blue]}]
+"""
+AFTER = """
+root: .
+settle: {quiet_seconds: 5, scan_seconds: 3}
+limits: {paid_calls_per_day: 20, uploads: 2}
+web: {port: 9000}
+tags: {curb: [sky-blue, lawn-light]}
+routes: [{name: back, match: {room: back}}]
+"""
+
+
+def settings_of(folder: Path, text: str) -> Settings:
+    path = folder / "config.yaml"
+    path.write_text(text)
+    return load(path, {})
+
+
+def test_what_needs_a_restart_stays_and_all_else_is_taken(tmp_path: Path) -> None:
+    """After it nothing is left to take, and the same settings still wait for the restart."""
+    running, fresh = settings_of(tmp_path, BEFORE), settings_of(tmp_path, AFTER)
+    now, restart = taken_up(running, fresh)
+    assert restart == ("settle.scan_seconds", "web.port")
+    assert (now.web.port, now.settle.scan_seconds, now.settle.quiet_seconds) == (None, 10, 5)
+    assert now.limits == fresh.limits
+    assert rulebook_for(now) == rulebook_for(fresh)
+    assert taken_up(now, fresh) == (now, restart)
+    assert taken_up(running, running)[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("edited", "restart"),
+    [
+        ("root: ..", "root"),
+        ("root: .\nstate: elsewhere", "state"),
+        ("root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}", "api.base_url"),
+        ("root: .\ninbox: letterbox", "inbox"),
+        ("root: .\ninboxes: [{path: inbox}, {path: second}]", "inboxes"),
+    ],
+)
+def test_places_and_the_shop_change_only_with_a_restart(tmp_path: Path, edited: str, restart: str) -> None:
+    running = settings_of(tmp_path, "root: .")
+    now, named = taken_up(running, settings_of(tmp_path, edited))
+    assert named == (restart,)
+    assert (now.root, now.state, now.api.base_url) == (running.root, "state", running.api.base_url)
+    assert [one.path for one in now.all_inboxes()] == ["inbox"]
+
+
+def test_an_inbox_follows_its_own_rules_by_name(tmp_path: Path) -> None:
+    """The rules of an inbox that is not watched yet wait; those of one that is are taken."""
+    text = "root: .\ninboxes:\n  - {path: a, routes: [{name: ROUTE, operations: [sky-blue]}]}\n"
+    running = settings_of(tmp_path, text.replace("ROUTE", "one"))
+    fresh = settings_of(tmp_path, text.replace("ROUTE", "two") + "  - {path: b, routes: [{name: three}]}\n")
+    now, _ = taken_up(running, fresh)
+    assert [one.title for one in now.all_inboxes()] == ["a"]
+    assert rulebook_for(now, "a") == rulebook_for(fresh, "a")

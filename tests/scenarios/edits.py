@@ -22,7 +22,6 @@ from typing import Any
 import yaml
 
 from hotfolder.cli.stores import books
-from hotfolder.daemon.reporter import RULES
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import FileRole
 from hotfolder.jobs.tools import recipe_of
@@ -67,6 +66,7 @@ class Edits:
         for version in range(1, number + 1):
             self._drop()
             wrong = version % 2 == 0
+            before = changes_told(run)
             self._write(self._wrong() if wrong else self._valid(version))
             self._drop()
             if version in quiet:
@@ -74,7 +74,7 @@ class Edits:
             else:
                 self.by_signal += 1
                 run.process.send_signal(signal.SIGHUP)
-            self._await(run, version, wrong=wrong)
+            self._await(run, before, wrong=wrong)
         self.studio.wait_until(lambda status: status["counts"] == {"done": len(self.dropped)}, 120)
         if run.stop() != 0:
             self.broken.append("the daemon did not end well")
@@ -116,12 +116,11 @@ class Edits:
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _await(self, run: Run, version: int, *, wrong: bool) -> None:
+    def _await(self, run: Run, before: int, *, wrong: bool) -> None:
         def taken(status: dict[str, Any]) -> bool:
             if wrong or status["settings"]["error"]:
                 return wrong and bool(status["settings"]["error"])
-            rules = self.studio.reading(lambda store: store.bulletin(RULES))
-            return isinstance(rules, dict) and rules["routes"][0]["name"] == f"v{version}"
+            return changes_told(run) > before
 
         self.studio.wait_until(taken)
 
@@ -142,6 +141,10 @@ class Edits:
         for room, photos in self.dropped.items():
             if files_below(self.studio.done / ELM / "originals" / room) != photos:
                 yield f"{room}: its originals are not what was dropped"
+
+
+def changes_told(run: Run) -> int:
+    return run.text().count('"settings_changed"')
 
 
 def recipe_of_version(version: int) -> Recipe:

@@ -21,7 +21,7 @@ import yaml
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
 from hotfolder.daemon.lock import holder_of
-from hotfolder.daemon.reloading import SettingsFile
+from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.database import open_store, read_store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hotfolder.errors import RuleRefused
 from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.groups import OpenGroup, sending
@@ -13,8 +14,9 @@ from hotfolder.jobs.turns import photo_rank
 
 
 async def begin(tools: Tools, job: Job) -> Job:
-    """A queued job: to the merge at once when that is remembered, or when all its photos went up while they
-    still arrived; else to uploading."""
+    """A queued job, by the rules in force: to the merge at once when that is remembered, or when all its
+    photos went up while they still arrived; else to uploading, once photos may be sent."""
+    job = await planned(tools, job)
     recipe = recipe_of(job)
     if not recipe.merge:
         drop_early(tools, job)
@@ -29,7 +31,25 @@ async def begin(tools: Tools, job: Job) -> Job:
         group = take_early(tools, job, photos)
         if group is not None:
             return await take_group(tools, job, group)
+    if early is None:
+        refuse_outside(tools.hours, tools.clock.now())
     return await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
+
+
+async def planned(tools: Tools, job: Job) -> Job:
+    """The job as the rules want it now, however long it has waited: with their recipe, or refused."""
+    before = recipe_of(job)
+    decided = tools.decide(job, len(await tools.photos(job)))
+    if decided is None:
+        return job
+    # What the photos say, and not the rules, stays.
+    recipe = decided.recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
+    now = tools.clock.now()
+    if (recipe, decided.route) != (before, job.route):
+        job = await tools.desk(tools.store.plan_anew, job.id, recipe.model_dump_json(), decided.route, now)
+    if decided.reason:
+        raise RuleRefused(decided.reason, hint=decided.hint)
+    return job
 
 
 async def upload(tools: Tools, job: Job) -> Job:
