@@ -17,7 +17,7 @@ from hotfolder.daemon.telling import notify_addresses
 from hotfolder.doctor.folders import in_sight
 from hotfolder.doctor.remote import out_of_sight
 from hotfolder.errors import ConfigurationError
-from hotfolder.service.messengers import carrier_for
+from hotfolder.service.notifier import apprise_for
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
@@ -59,6 +59,6 @@ def no_start(settings: Settings, *, key_hidden: bool) -> Iterator[str]:
         yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
     try:
         for number, address in enumerate(notify_addresses(settings), start=1):
-            carrier_for(address, number)
+            apprise_for(address, number)
     except ConfigurationError as error:
         yield f"{error.message} {error.hint}"

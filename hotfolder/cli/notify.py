@@ -11,8 +11,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon.telling import notify_addresses
 from hotfolder.errors import UsageError
-from hotfolder.service.messengers import try_out
-from hotfolder.service.notices import Message
+from hotfolder.service.notifier import Message, try_out
 
 TEST = Message("A test", "hotfolder can reach you here.")
 

@@ -17,12 +17,11 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.patience import patiently
-from hotfolder.service.messengers import Messenger, addresses_in
-from hotfolder.service.occasions import Budget, Facts, Links, Thresholds, Watcher
+from hotfolder.service.notifications import Detector, Facts, Links, Thresholds
+from hotfolder.service.notifier import Notifier, Recipient, addresses_in
 from hotfolder.service.overview import Overview, line_of
 from hotfolder.service.station import Address, Station
 from hotfolder.service.systemd import supervision
-from hotfolder.service.teller import Teller
 
 LOOK_AT_DISK_SECONDS = 60.0
 DEAD_DISK_SECONDS = 900.0
@@ -48,9 +47,9 @@ class Telling:
             paid_calls_left=self.paid_calls_left,
         )
         self._places: Places | None = None
-        self._new_teller: Callable[[], Teller] | None = None
-        self._carriers: dict[tuple[int, str], Messenger] = {}
-        self._carriers = self._messengers(settings)
+        self._new_notifier: Callable[[], Notifier] | None = None
+        self._recipients: dict[tuple[int, str], Recipient] = {}
+        self._recipients = self._recipients_of(settings)
         self._free_bytes: dict[str, int] = {}
         self._looked_at = float("-inf")
 
@@ -59,13 +58,13 @@ class Telling:
         most = self.settings.limits.paid_calls_per_day
         return None if most is None else max(0, most - self.paid_today)
 
-    def _messengers(self, settings: Settings) -> dict[tuple[int, str], Messenger]:
+    def _recipients_of(self, settings: Settings) -> dict[tuple[int, str], Recipient]:
         """One for each address, by its place and itself; those that are there already go on."""
-        found: dict[tuple[int, str], Messenger] = {}
+        found: dict[tuple[int, str], Recipient] = {}
         for number, address in enumerate(notify_addresses(settings), start=1):
-            known = self._carriers.get((number, address))
+            known = self._recipients.get((number, address))
             outcome = self.station.recorder.notice
-            found[number, address] = known or Messenger(address, number, self.clock, outcome=outcome)
+            found[number, address] = known or Recipient(address, number, self.clock, outcome=outcome)
         return found
 
     def begin(self, tools: Tools, store: Store) -> None:
@@ -77,36 +76,36 @@ class Telling:
         async def remember(memory: object) -> None:
             await tools.desk(store.post, TOLD, memory, self.clock.now())
 
-        def new_teller() -> Teller:
-            return Teller(Watcher(self._links(tools.places)), (), self.clock, facts, remember=remember)
+        def new_notifier() -> Notifier:
+            return Notifier(Detector(self._links(tools.places)), self.clock, facts, remember)
 
-        self._places, self._new_teller = tools.places, new_teller
+        self._places, self._new_notifier = tools.places, new_notifier
         self._arrange()
-        if self.station.teller is not None:
-            self.station.teller.recall(store.bulletin(TOLD))
+        if self.station.notifier is not None:
+            self.station.notifier.recall(store.bulletin(TOLD))
 
     def follow(self, settings: Settings) -> None:
         """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
-        self._carriers = self._messengers(settings)
+        self._recipients = self._recipients_of(settings)
         self.settings = settings
         self._arrange()
 
     def _arrange(self) -> None:
-        teller = self.station.teller
-        if self._new_teller is None or self._places is None or not (self._carriers or teller):
+        notifier = self.station.notifier
+        if self._new_notifier is None or self._places is None or not (self._recipients or notifier):
             return
         notify = self.settings.notify
-        teller = teller or self._new_teller()
-        teller.messengers = tuple(self._carriers.values())
-        teller.watcher.links = self._links(self._places)
-        teller.watcher.thresholds = Thresholds(
+        notifier = notifier or self._new_notifier()
+        notifier.recipients = tuple(self._recipients.values())
+        notifier.detector.links = self._links(self._places)
+        notifier.detector.thresholds = Thresholds(
             finished_quiet_seconds=notify.finished_quiet_seconds,
             unreachable_seconds=notify.unreachable_seconds,
             disk_low_bytes=notify.disk_low_bytes,
         )
-        teller.gatherer.gather_seconds = notify.gather_seconds
-        teller.gatherer.pause_seconds = notify.pause_seconds
-        self.station.employ(teller)
+        notifier.gatherer.gather_seconds = notify.gather_seconds
+        notifier.gatherer.pause_seconds = notify.pause_seconds
+        self.station.employ(notifier)
 
     def _links(self, places: Places) -> Links:
         notify = self.settings.notify
@@ -114,8 +113,8 @@ class Telling:
 
     def ended(self, job: Job) -> None:
         """A job has come to its end."""
-        if self.station.teller is not None:
-            self.station.teller.ended(line_of(job, ""))
+        if self.station.notifier is not None:
+            self.station.notifier.ended(line_of(job, ""))
 
     async def see(self, seen: Overview, desk: Desk) -> None:
         """The latest overview."""
@@ -137,15 +136,13 @@ class Telling:
         if now - self._looked_at >= LOOK_AT_DISK_SECONDS:
             self._looked_at = now
             self._free_bytes = await self._looked_at_disks(places)
-        most = self.settings.limits.paid_calls_per_day
-        seen = self.station.seen or Overview((), {})
         return Facts(
-            seen,
+            self.station.seen or Overview((), {}),
             api_bad_seconds=gate.bad_seconds(),
             api_needs_person=isinstance(gate.trouble, KeyRejected | PaymentRequired),
             free_bytes=self._free_bytes,
-            budgets=() if most is None else (Budget("today", self.paid_today, most),),
-            rules_error=seen.settings_error,
+            paid_today=self.paid_today,
+            daily_budget=self.settings.limits.paid_calls_per_day,
         )
 
 

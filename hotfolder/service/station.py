@@ -13,9 +13,9 @@ from hotfolder.service.gauges import Sources
 from hotfolder.service.health import Verdict, alive, ready
 from hotfolder.service.heartbeats import Heartbeats
 from hotfolder.service.metrics import Metrics, Recorder
+from hotfolder.service.notifier import Notifier
 from hotfolder.service.overview import Overview
 from hotfolder.service.systemd import Supervision, Watchdog, status_sentence
-from hotfolder.service.teller import Teller
 from hotfolder.service.web import Page, WebServer, json_page
 
 logger = log.get("service")
@@ -46,9 +46,9 @@ class Station:
         """Without an `address` no pages are served. `paid_calls_left` answers at once, from any thread."""
         self.clock = clock
         self.supervision = supervision
-        self.notifier = supervision.notifier
+        self.systemd = supervision.notifier
         self.heartbeats = Heartbeats(clock.monotonic)
-        self.teller: Teller | None = None
+        self.notifier: Notifier | None = None
         """Who tells people, where somebody is to be told; see `employ`."""
         self._employed = asyncio.Event()
         self.seen: Overview | None = None
@@ -66,11 +66,11 @@ class Station:
         """The latest overview: pages and metrics speak of it, and systemd's status."""
         self.seen = seen
         if self._running:
-            self.notifier.status(status_sentence(seen))
+            self.systemd.status(status_sentence(seen))
 
-    def employ(self, teller: Teller) -> None:
+    def employ(self, notifier: Notifier) -> None:
         """Let it tell people from now on. Repeating it with the same one changes nothing."""
-        self.teller = teller
+        self.notifier = notifier
         self._employed.set()
 
     def health(self) -> Verdict:
@@ -84,36 +84,36 @@ class Station:
         self._serve()
         work: list[Awaitable[object]] = [self._tell()]
         if self.supervision.watchdog_seconds is not None:
-            watchdog = Watchdog(self.notifier, self.heartbeats, self.clock, self.supervision.watchdog_seconds)
+            watchdog = Watchdog(self.systemd, self.heartbeats, self.clock, self.supervision.watchdog_seconds)
             work.append(watchdog.run())
         await asyncio.gather(*work)
 
     async def _tell(self) -> None:
         await self._employed.wait()  # settings that are edited may name somebody later
-        assert self.teller is not None
-        await self.teller.run()
+        assert self.notifier is not None
+        await self.notifier.run()
 
     def ready(self) -> None:
         """Everything is wired and the store is open; or a reload has ended, well or badly."""
         self._running = True
-        self.notifier.ready(status_sentence(self.seen) if self.seen else "started")
+        self.systemd.ready(status_sentence(self.seen) if self.seen else "started")
 
     def reloading(self) -> None:
-        self.notifier.reloading()
+        self.systemd.reloading()
 
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
         """The work has been asked to end. Parts that end with it must be retired from `heartbeats`."""
         self._running = False
         calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
         waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
-        self.notifier.stopping(f"stopping{waits}")
+        self.systemd.stopping(f"stopping{waits}")
 
     async def close(self, *, all_done: bool = False) -> None:
         """Send people's last messages, and let go of the port. `all_done`: the run ends for lack of work."""
-        if self.teller is not None:
+        if self.notifier is not None:
             if all_done and self.seen is not None:
-                self.teller.finish(self.seen)
-            await self.teller.close()
+                self.notifier.finish(self.seen)
+            await self.notifier.close()
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)
 

@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hotfolder.service.messengers import Messenger
-from hotfolder.service.notices import Gatherer, Memory
-from hotfolder.service.occasions import Facts, Links, Thresholds, Watcher
+from hotfolder.service.notifications import Detector, Facts, Links, Memory, Thresholds
+from hotfolder.service.notifier import Gatherer, Notifier, Recipient
 from hotfolder.service.overview import Line, Overview
-from hotfolder.service.teller import Teller
 from tests.support.receiver import Receiver, until
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
@@ -45,28 +43,28 @@ async def nothing_goes_on() -> Facts:
     return Facts(Overview((), {}))
 
 
-def teller_of(
+def notifier_of(
     address: str, *, facts: object = nothing_goes_on, kept: list[Memory] | None = None, **more: object
-) -> tuple[Teller, FastClock]:
+) -> tuple[Notifier, FastClock]:
     clock = FastClock()
 
     async def remember(memory: Memory) -> None:
         if kept is not None:
             kept.append(json.loads(json.dumps(memory)))
 
-    messengers = [Messenger(address, 1, clock, **more)] if address else []  # type: ignore[arg-type]
-    watcher = Watcher(LINKS, Thresholds())
-    return Teller(watcher, messengers, clock, facts, gatherer=Gatherer(), remember=remember), clock  # type: ignore[arg-type]
+    recipients = [Recipient(address, 1, clock, **more)] if address else []  # type: ignore[arg-type]
+    detector = Detector(LINKS, Thresholds())
+    return Notifier(detector, clock, facts, remember, recipients, Gatherer()), clock  # type: ignore[arg-type]
 
 
 async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> None:
     """One for the set that came back, gathered for a minute, and one when the project is finished."""
-    teller, _ = teller_of(receiver.address)
+    notifier, _ = notifier_of(receiver.address)
     for number in range(30):
-        teller.ended(line("done", f"room {number}"))
-    teller.ended(line("failed", "attic", "8 photos; at most 7."))
-    teller.ended(line("failed", "cellar", "a photo is unreadable."))
-    running = asyncio.create_task(teller.run())
+        notifier.ended(line("done", f"room {number}"))
+    notifier.ended(line("failed", "attic", "8 photos; at most 7."))
+    notifier.ended(line("failed", "cellar", "a photo is unreadable."))
+    running = asyncio.create_task(notifier.run())
     await until(lambda: len(receiver.got) == 2)
     await asyncio.sleep(0.3)
     running.cancel()
@@ -84,27 +82,27 @@ async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> N
 
 async def test_a_stop_sends_what_was_gathered(receiver: Receiver) -> None:
     """Nobody has to wait for the next start to hear of it."""
-    teller, _ = teller_of(receiver.address)
-    teller.ended(line("failed", "attic", "8 photos."))
-    await teller.close()
+    notifier, _ = notifier_of(receiver.address)
+    notifier.ended(line("failed", "attic", "8 photos."))
+    await notifier.close()
     assert [one["message"] for one in receiver.got] == ["12 Elm Road / attic: 8 photos."]
 
 
 async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(receiver: Receiver) -> None:
     """Who lets it run from time to time need not wait for a quiet time that never comes."""
-    teller, _ = teller_of(receiver.address)
-    teller.ended(line("done", "attic"))
-    teller.ended(Line("id", "inbox", "3 Oak Lane", "hall", "hall", "done"))
-    teller.finish(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
-    await teller.close()
+    notifier, _ = notifier_of(receiver.address)
+    notifier.ended(line("done", "attic"))
+    notifier.ended(Line("id", "inbox", "3 Oak Lane", "hall", "hall", "done"))
+    notifier.finish(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
+    await notifier.close()
     (got,) = receiver.got
     assert got["message"].startswith("12 Elm Road: 1 set is done.")
 
 
 async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> None:
-    """A second teller with the first one's memory says what the first one could not."""
+    """A second notifier with the first one's memory says what the first one could not."""
     kept: list[Memory] = []
-    first, clock = teller_of(receiver.address, kept=kept)
+    first, clock = notifier_of(receiver.address, kept=kept)
     first.ended(line("done", "kitchen"))
     first.ended(line("failed", "attic", "8 photos."))
     running = asyncio.create_task(first.run())
@@ -112,7 +110,7 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert len(kept) == 1 and not receiver.got  # written when it changes, not every second
-    second, _ = teller_of(receiver.address)
+    second, _ = notifier_of(receiver.address)
     second.recall(kept[-1])
     running = asyncio.create_task(second.run())
     await until(lambda: len(receiver.got) == 2)
@@ -129,13 +127,13 @@ async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.Capt
     async def no_facts() -> Facts:
         raise OSError("the store is away")
 
-    teller, clock = teller_of("json://127.0.0.1:1/x", facts=no_facts)
-    teller.ended(line("failed", "attic", "8 photos."))
-    running = asyncio.create_task(teller.run())
+    notifier, clock = notifier_of("json://127.0.0.1:1/x", facts=no_facts)
+    notifier.ended(line("failed", "attic", "8 photos."))
+    running = asyncio.create_task(notifier.run())
     await until(lambda: clock.at > 3600)
     assert not running.done()
     running.cancel()
-    await asyncio.wait_for(teller.close(), 3)
+    await asyncio.wait_for(notifier.close(), 3)
     logged = capsys.readouterr().out
     assert logged.count("facts_not_known") == 1 and logged.count("not_notified") == 1
     assert "not_delivered" in logged
@@ -146,6 +144,6 @@ async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.Capt
 )
 async def test_a_strange_memory_is_left_aside(rubbish: object) -> None:
     """An older or broken memory must not keep the daemon from starting."""
-    teller, _ = teller_of("")
-    teller.recall(rubbish)
-    await teller.close()
+    notifier, _ = notifier_of("")
+    notifier.recall(rubbish)
+    await notifier.close()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotfolder.service.notices import MOST_LINES, TITLES, Gatherer, Happening, Kind, Weight
+from hotfolder.service.notifications import TITLES, Kind, Notification, Severity
+from hotfolder.service.notifier import MOST_LINES, Gatherer
 
 FAILED, FINISHED = Kind.JOB_FAILED, Kind.PROJECT_FINISHED
 
@@ -18,10 +19,10 @@ def test_a_burst_is_one_message() -> None:
     """Two hundred failed sets in a minute are one message that counts them all and lists the first."""
     gatherer = Gatherer()
     for number in range(200):
-        gatherer.add(Happening(FAILED, f"12 Elm Road / room {number}: unreadable"), number * 0.25)
+        gatherer.add(Notification(FAILED, f"12 Elm Road / room {number}: unreadable"), number * 0.25)
         assert not gatherer.due(number * 0.25)
     (message,) = gatherer.due(60.0)
-    assert (message.title, message.count, message.weight) == ("200 sets came back", 200, Weight.WARNING)
+    assert (message.title, message.count, message.severity) == ("200 sets came back", 200, Severity.WARNING)
     assert message.body.splitlines()[0] == "12 Elm Road / room 0: unreadable"
     assert message.body.splitlines()[-1] == "… and 180 more; `hotfolder status` lists all."
     assert len(message.body.splitlines()) == MOST_LINES + 1
@@ -31,11 +32,11 @@ def test_a_burst_is_one_message() -> None:
 def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not() -> None:
     """What comes soon after a message is gathered for the next one."""
     gatherer = Gatherer()
-    gatherer.add(Happening(FAILED, "one"), 0)
+    gatherer.add(Notification(FAILED, "one"), 0)
     assert [message.body for message in gatherer.due(60)] == ["one"]
-    gatherer.add(Happening(FAILED, "two"), 61)
-    gatherer.add(Happening(FINISHED, "done"), 62)
-    gatherer.add(Happening(FAILED, "two"), 300)
+    gatherer.add(Notification(FAILED, "two"), 61)
+    gatherer.add(Notification(FINISHED, "done"), 62)
+    gatherer.add(Notification(FAILED, "two"), 300)
     assert [message.body for message in gatherer.due(130)] == ["done"]
     assert not gatherer.due(659.9)
     assert [(message.body, message.count) for message in gatherer.due(660)] == [("two (2 times)", 2)]
@@ -44,20 +45,19 @@ def test_the_next_of_a_kind_waits_for_ten_minutes_and_other_kinds_do_not() -> No
 def test_the_end_of_a_run_hurries_but_keeps_the_pause() -> None:
     """A service that starts again and again must not send at each end."""
     gatherer = Gatherer()
-    gatherer.add(Happening(FAILED, "one"), 0)
+    gatherer.add(Notification(FAILED, "one"), 0)
     assert len(gatherer.due(1, hurry=True)) == 1
-    gatherer.add(Happening(FAILED, "two"), 2)
+    gatherer.add(Notification(FAILED, "two"), 2)
     assert not gatherer.due(3, hurry=True)
-    assert gatherer.waiting == 1
 
 
 def test_an_all_clear_says_what_is_over() -> None:
     """The title alone tells whether it has begun or ended."""
     gatherer = Gatherer()
-    gatherer.add(Happening(Kind.API_UNREACHABLE, "Nothing has been asked."), 0)
-    gatherer.add(Happening(Kind.API_UNREACHABLE, "The API answers again.", over=True), 5)
+    gatherer.add(Notification(Kind.API_UNREACHABLE, "Nothing has been asked."), 0)
+    gatherer.add(Notification(Kind.API_UNREACHABLE, "The API answers again.", over=True), 5)
     (message,) = gatherer.due(60)
-    assert (message.title, message.weight) == ("Over: the API does not answer", Weight.SUCCESS)
+    assert (message.title, message.severity) == ("Over: the API does not answer", Severity.SUCCESS)
     assert message.body == "Nothing has been asked.\nThe API answers again."
 
 
@@ -67,13 +67,13 @@ def test_every_kind_has_its_words() -> None:
 
 
 HAPPENINGS = st.builds(
-    Happening, st.sampled_from(Kind), st.sampled_from(["a", "b", "c d"]) | st.text(max_size=20)
+    Notification, st.sampled_from(Kind), st.sampled_from(["a", "b", "c d"]) | st.text(max_size=20)
 )
 STORY = st.lists(st.tuples(st.floats(0, 400), st.lists(HAPPENINGS, max_size=6), st.booleans()), max_size=60)
 
 
 @given(STORY)
-def test_no_storm_and_nothing_lost(story: list[tuple[float, list[Happening], bool]]) -> None:
+def test_no_storm_and_nothing_lost(story: list[tuple[float, list[Notification], bool]]) -> None:
     """Whatever happens when, with restarts in between: at most one message of a kind in ten minutes, each
     happening in exactly one message, and none waits once its minute and its kind's pause are over."""
     gatherer, now, added, told = Gatherer(), 0.0, 0, 0
@@ -100,8 +100,6 @@ def test_no_storm_and_nothing_lost(story: list[tuple[float, list[Happening], boo
             told += message.count
         for kind, began in since.items():
             assert now - began < 60 or now - sent[kind] < 601
-        assert gatherer.waiting == added - told
-    assert gatherer.waiting == 0
 
 
 @given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=60))
@@ -109,7 +107,7 @@ def test_a_message_lists_each_text_or_counts_it(texts: list[str]) -> None:
     """The numbers in a message add up to what happened."""
     gatherer = Gatherer()
     for text in texts:
-        gatherer.add(Happening(FAILED, text), 0)
+        gatherer.add(Notification(FAILED, text), 0)
     (message,) = gatherer.due(60)
     assert message.count == len(texts)
     listed: dict[str, int] = defaultdict(int)
