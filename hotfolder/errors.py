@@ -93,11 +93,15 @@ class Cancelled(BadJob):
 
 
 class BadWorld(HotfolderError):
-    """Not the job's fault. `retry_after_seconds` is the server's wish, None where it has none."""
+    """Not the job's fault. `retry_after_seconds` is the server's wish, None where it has none. `detail` is
+    for the operator, where the message is for everybody."""
 
-    def __init__(self, message: str, *, hint: str = "", retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after_seconds: float | None = None, detail: str = ""
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_seconds = retry_after_seconds
+        self.detail = detail
 
 
 class Unreachable(BadWorld):
@@ -127,9 +131,13 @@ class OutOfReach(LocalTrouble):
 class OutcomeUnknown(HotfolderError):
     """A paid request may have been executed and its answer is lost. Never retried by itself.
 
-    `why` is the cause alone, for a sentence that already names the call.
+    `why` is the cause alone, for a sentence that already names the call. `retry_after_seconds` is the
+    server's wish for the next call, None where it has none.
     """
 
-    def __init__(self, message: str, *, hint: str = "", why: str = "") -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", why: str = "", retry_after_seconds: float | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.why = why or message
+        self.retry_after_seconds = retry_after_seconds

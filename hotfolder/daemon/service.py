@@ -57,7 +57,6 @@ from hotfolder.jobs.turns import Slots
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.stager import connections
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.throttle import Throttle
@@ -278,7 +277,7 @@ class Daemon:
             work.append(self.reloading.run())
         tasks = [asyncio.create_task(one) for one in work]
         telling = asyncio.create_task(self.telling.station.run())
-        preparing = asyncio.create_task(self._prepare())
+        preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
         self.telling.station.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
@@ -308,11 +307,6 @@ class Daemon:
         await self.telling.station.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
-
-    async def _prepare(self) -> None:
-        """What the first set would otherwise wait for."""
-        await connections.prepare()
-        await self.decoder.prepare()
 
     def _tell_stopping(self) -> None:
         """What is about to be cancelled isn't expected to show signs of life any more."""

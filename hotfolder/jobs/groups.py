@@ -29,7 +29,7 @@ from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
 from hotfolder.jobs.turns import Rank
 from hotfolder.rules.sets import FileIdentity, sent_name
-from hotfolder.stager.answers import UploadSlot
+from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.operations import HdrOptions
 from hotfolder.stager.refusals import UrlExpired
 
@@ -230,7 +230,7 @@ async def upload_photo(
     is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
     async with tools.slots.addresses.turn(rank):
-        slot = await upload_slot(tools, project_id, group_id, sent.name)
+        url = await upload_url(tools, project_id, group_id, sent.name)
     async with tools.slots.uploads.turn(rank):
         begin()
         for attempt in range(1, PUT_ATTEMPTS + 1):
@@ -240,7 +240,7 @@ async def upload_photo(
                 async with tools.gate:
                     with tools.slots.uploads.measured(kind):
                         await tools.storage.put(
-                            slot.url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
+                            url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
                         )
                 tools.counts.bytes_up(sent.size_bytes)
                 break
@@ -252,12 +252,12 @@ async def upload_photo(
         tools.passing(Checkpoint.PHOTO_UPLOADED)
 
 
-async def upload_slot(tools: Tools, project_id: str, group_id: str, name: str) -> UploadSlot:
+async def upload_url(tools: Tools, project_id: str, group_id: str, name: str) -> SignedUrl:
     """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
     while True:
         try:
             async with tools.gate:
-                return await tools.client.upload_slot(project_id, group_id, name)
+                return await tools.client.upload_url(project_id, group_id, name)
         except TooManyRequests:
             tools.slots.uploads.refused()
             continue  # the gate decides when to ask again

@@ -6,14 +6,14 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import httpx
 
 from hotfolder.errors import ConfigurationError, RequestRefused
 from hotfolder.stager.refusals import UrlRefused
 
-IDENTIFIER = re.compile(r"[A-Za-z0-9._~-]{1,200}")
-PRINTABLE = re.compile(r"[\x21-\x7e]{1,16384}")
+MOST_ID_LETTERS, MOST_URL_LETTERS = 1000, 16384
 HOST_NAME = re.compile(rb"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
@@ -21,14 +21,16 @@ DEFAULT_PORTS = {"https": 443, "http": 80}
 class SignedUrl:
     """A URL that is itself a password. `str` and `repr` show its host and its last part; `reveal()` all.
 
-    Raises ValueError, without the text, for anything but an absolute http or https URL.
+    Spaces around it are taken away, and those in it encoded. Raises ValueError, without the text, for
+    anything but an absolute http or https URL.
     """
 
     __slots__ = ("_parsed", "_text")
 
     def __init__(self, text: str) -> None:
+        text = text.strip()
         try:
-            parsed = httpx.URL(text) if PRINTABLE.fullmatch(text) else httpx.URL("")
+            parsed = httpx.URL(text if len(text) <= MOST_URL_LETTERS and text.isprintable() else "")
         except httpx.InvalidURL:
             parsed = httpx.URL("")
         if parsed.scheme not in DEFAULT_PORTS or not parsed.host or not port_is_possible(parsed.port):
@@ -110,15 +112,17 @@ def parse_base_url(text: str) -> httpx.URL:
 
 
 def path_part(identifier: str) -> str:
-    """An identifier of the API as one part of a path. Raises RequestRefused when it could leave its place."""
+    """An identifier of the API as one part of a path, percent-encoded. Raises RequestRefused when a server
+    that decodes it could leave its place."""
     if not is_identifier(identifier):
-        raise RequestRefused("an id from the API has letters that no request can hold; nothing was sent")
-    return identifier
+        raise RequestRefused("an id from the API can't be part of a request; nothing was sent")
+    return quote(identifier, safe="")
 
 
-def is_identifier(value: object) -> bool:
-    """Whether `value` is an id: unreserved letters only, so that it needs no encoding in a path."""
-    return isinstance(value, str) and bool(IDENTIFIER.fullmatch(value)) and value not in (".", "..")
+def is_identifier(value: str) -> bool:
+    """Whether `value` is an id: printable, not too long, and no path that leads elsewhere."""
+    leads_elsewhere = any(part in ("", ".", "..") for part in value.replace("\\", "/").split("/"))
+    return len(value) <= MOST_ID_LETTERS and value.isprintable() and not leads_elsewhere
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,14 @@
-"""What the API answers: kept raw first, understood second."""
+"""What the API answers: kept raw first, understood second.
+
+Strict in what is sent, generous in what is taken: of a picture only its address is needed, since decoding it
+to its end is the proof of it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,19 +16,17 @@ from hotfolder.errors import HotfolderError, OutcomeUnknown, Unreachable
 from hotfolder.stager.addresses import SignedUrl, is_identifier
 from hotfolder.stager.wording import error_text
 
-__all__ = [
-    "Answer",
-    "GroupState",
-    "ResultImage",
-    "SignedUrl",
-    "UploadSlot",
-    "UploadedImage",
-    "parse_acceptance",
-    "parse_results",
-]
+__all__ = ["Answer", "GroupState", "ResultImage", "SignedUrl", "parse_results"]
 
 STATUS_WORD = re.compile(r"[A-Za-z_-]{1,40}")
 NO_WORD = "not a word"
+DONE = frozenset({"completed", "complete", "done", "finished", "ready", "succeeded", "success"})
+FAILED = frozenset({"failed", "failure", "error", "cancelled", "canceled"})
+"""Taken to mean that the merge ended without a picture, and may have been charged."""
+ADDRESS_NAMES = ("imageUrl", "imageURL", "image_url", "url")
+PLACES = ("data", "images", "image", "results", "result", "output")
+"""Where an answer's pictures are looked for."""
+DEEPEST = 5
 
 CHARGED_HINT = (
     "Look into the account whether it was charged; `hotfolder resolve` settles it, "
@@ -56,30 +59,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ResultImage:
-    """One picture of a paid operation. Sizes in pixels."""
+    """One picture of a paid operation. `id` is "", and a size in pixels None, where the API doesn't say."""
 
-    id: str
     url: SignedUrl
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadedImage:
-    """What `POST /api/image` made of a photo. Sizes in pixels."""
-
-    id: str
-    url: SignedUrl
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSlot:
-    """Where one photo of a group is to be put."""
-
-    image_id: str
-    url: SignedUrl
+    id: str = ""
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +79,58 @@ class GroupState:
     image_url: SignedUrl | None
     said: str = ""
 
+    @property
+    def done(self) -> bool:
+        """Whether the merge has come to its end, however the API spells that."""
+        return self.status.lower() in DONE
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without a picture."""
+        return self.status.lower() in FAILED
+
 
 class Malformed(Exception):
-    """The answer isn't what the reference describes. Its text says how, and shows none of it."""
+    """The answer can't be used. Its text says why, and shows none of it."""
 
 
 def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
     """The pictures of a paid operation, at least one.
 
-    Raises OutcomeUnknown for anything that the reference doesn't describe, unknown extra fields aside: the
-    request succeeded, so it may have been charged.
+    Raises OutcomeUnknown where there is no address, or where the answer says that it failed: the request was
+    taken, so it may have been charged.
     """
     try:
-        return tuple(ResultImage(*image_fields(item)) for item in items_of(answer))
+        if not 200 <= answer.status < 300:
+            raise Malformed(f"its answer has the status {answer.status}")
+        found = json_of(answer)
+        refuse_failed(found)
+        pictures = tuple(pictures_in(found))
+        if not pictures:
+            raise Malformed("its answer names no picture")
+        return pictures
     except Malformed as problem:
         raise unknown(problem) from None
 
 
-def parse_acceptance(answer: Answer) -> None:
-    """Whether a merge was accepted: an empty body or any JSON object will do.
-
-    Raises OutcomeUnknown for anything else and for an object that says `success: false`.
-    """
-    if not answer.body.strip():
+def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
+    """The pictures that an answer names, in its order; whatever else it holds is passed over."""
+    if depth > DEEPEST:
         return
-    try:
-        succeeded(object_of(answer), required=False)
-    except Malformed as problem:
-        raise unknown(problem) from None
+    if isinstance(found, list):
+        for item in found:
+            yield from pictures_in(item, depth + 1)
+    elif isinstance(found, str):
+        if (url := address(found)) is not None:
+            yield ResultImage(url)
+    elif isinstance(found, dict):
+        url = address_in(found)
+        if url is not None:
+            width, height = pixels(found.get("width")), pixels(found.get("height"))
+            yield ResultImage(url, identifier(found.get("id")), width, height)
+            return
+        for name in PLACES:
+            yield from pictures_in(found.get(name), depth + 1)
 
 
 def unknown(problem: Malformed) -> HotfolderError:
@@ -132,120 +141,104 @@ def unknown(problem: Malformed) -> HotfolderError:
     )
 
 
-def parse_project(answer: Answer) -> str:
-    """The project's id. Raises Unreachable, like the rest of the free answers below, when it isn't there."""
-    return identifier_of(free_object(answer), "id")
-
-
-def parse_group_id(answer: Answer) -> str:
-    return identifier_of(free_object(answer), "groupId")
-
-
-def parse_slot(answer: Answer) -> UploadSlot:
-    found = free_object(answer)
-    return UploadSlot(identifier_of(found, "id"), free_url(found, "uploadUrl"))
-
-
-def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
-    """How far a merge is, with no `secret` in it. Raises Unreachable."""
-    found = free_object(answer)
-    status = found.get("status")
-    if not isinstance(status, str) or not status:
-        raise useless("the group's status is missing")
-    if not STATUS_WORD.fullmatch(status):
-        status = NO_WORD  # it will be shown to people, and might hold anything
-    said = "" if status in ("processing", "completed") else error_text(answer.body, secret)
-    named = found.get("imageUrl") not in (None, "")
-    return GroupState(status, free_url(found, "imageUrl") if named else None, said)
-
-
-def parse_uploaded(answer: Answer) -> UploadedImage:
-    try:
-        found = object_of(answer)
-        succeeded(found, required=True)
-        return UploadedImage(*image_fields(found.get("data")))
-    except Malformed as problem:
-        raise useless(str(problem)) from None
-
-
-def free_object(answer: Answer) -> dict[str, Any]:
-    try:
-        found = object_of(answer)
-        succeeded(found, required=False)
-    except Malformed as problem:
-        raise useless(str(problem)) from None
-    return found
-
-
-def identifier_of(found: dict[str, Any], name: str) -> str:
-    value = found.get(name)
-    if not isinstance(value, str) or not is_identifier(value):
+def parse_id(answer: Answer, name: str) -> str:
+    """The id of that name. Raises Unreachable, like all free answers below, when it isn't there."""
+    value = identifier(free_object(answer, name).get(name))
+    if not value:
         raise useless(f"its {name} is missing or odd")
     return value
 
 
-def free_url(found: dict[str, Any], name: str) -> SignedUrl:
+def parse_upload_url(answer: Answer) -> SignedUrl:
+    """Where a photo is to be put."""
+    url = address(free_object(answer, "uploadUrl").get("uploadUrl"))
+    if url is None:
+        raise useless("its uploadUrl is missing or not an address")
+    return url
+
+
+def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
+    """How far a merge is, with no `secret` in it. Raises Unreachable."""
+    found = within(json_of_free(answer), "status")
+    status, url = found.get("status"), address_in(found)
+    if not isinstance(status, str) or not status.strip():
+        if url is None:
+            raise useless("the group's status is missing")
+        status = "completed"
+    status = status.strip()
+    if not STATUS_WORD.fullmatch(status):
+        status = NO_WORD  # it will be shown to people, and might hold anything
+    state = GroupState(status, url)
+    if state.done:
+        said = "it names no address of a picture" if url is None else ""
+    else:
+        said = "" if status == "processing" else error_text(answer.body, secret)
+    return GroupState(status, url, said)
+
+
+def free_object(answer: Answer, name: str) -> dict[str, Any]:
+    """The part of a free answer that holds `name`."""
+    found = json_of_free(answer)
     try:
-        return url_of(found, name)
+        refuse_failed(found)
     except Malformed as problem:
         raise useless(str(problem)) from None
+    return within(found, name)
+
+
+def within(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object that holds `name`: the answer itself, or what it wraps as `data`."""
+    data = found.get("data")
+    return data if name not in found and isinstance(data, dict) else found
 
 
 def useless(why: str) -> Unreachable:
     return Unreachable(
-        f"the API answered something that hotfolder can't use: {why}",
+        f"the API sent an answer that hotfolder can't use: {why}",
         hint="If this lasts, check api.base_url, and whether the API has changed.",
     )
 
 
-def object_of(answer: Answer) -> dict[str, Any]:
+def json_of(answer: Answer) -> Any:
     try:
-        found = json.loads(answer.body.lstrip("\ufeff"))
+        return json.loads(answer.body.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         raise Malformed("its answer is not JSON") from None
+
+
+def json_of_free(answer: Answer) -> dict[str, Any]:
+    try:
+        found = json_of(answer)
+    except Malformed as problem:
+        raise useless(str(problem)) from None
     if not isinstance(found, dict):
-        raise Malformed("its answer is not a JSON object")
+        raise useless("its answer is not a JSON object")
     return found
 
 
-def succeeded(found: dict[str, Any], *, required: bool) -> None:
-    if "success" not in found and not required:
-        return
-    if found.get("success") is not True:
-        raise Malformed("its answer doesn't say success: true")
+def refuse_failed(found: object) -> None:
+    """Raise Malformed for an answer that says `success: false`; to say nothing of it is fine."""
+    if isinstance(found, dict) and found.get("success") in (False, "false"):
+        raise Malformed("its answer says success: false")
 
 
-def items_of(answer: Answer) -> list[Any]:
-    if not 200 <= answer.status < 300:
-        raise Malformed(f"its answer has the status {answer.status}")
-    found = object_of(answer)
-    succeeded(found, required=True)
-    data = found.get("data")
-    if not isinstance(data, list) or not data:
-        raise Malformed("its answer names no picture")
-    return data
+def identifier(value: object) -> str:
+    """The id as text, a number too; "" for anything that can't be one."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    return text if is_identifier(text) else ""
 
 
-def image_fields(item: object) -> tuple[str, SignedUrl, int, int]:
-    if not isinstance(item, dict):
-        raise Malformed("a picture in its answer is not an object")
-    identifier = item.get("id")
-    if not isinstance(identifier, str) or not is_identifier(identifier):
-        raise Malformed("a picture's id is missing or odd")
-    width, height = (pixels(item, name) for name in ("width", "height"))
-    return identifier, url_of(item, "imageUrl"), width, height
+def pixels(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def pixels(item: dict[str, Any], name: str) -> int:
-    value = item.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1_000_000:
-        raise Malformed(f"a picture's {name} is missing or odd")
-    return value
+def address_in(found: dict[str, Any]) -> SignedUrl | None:
+    """The address of a picture that an object names, None where it names none."""
+    return next((url for name in ADDRESS_NAMES if (url := address(found.get(name))) is not None), None)
 
 
-def url_of(found: dict[str, Any], name: str) -> SignedUrl:
-    value = found.get(name)
+def address(value: object) -> SignedUrl | None:
     try:
-        return SignedUrl(value) if isinstance(value, str) else SignedUrl("")
+        return SignedUrl(value) if isinstance(value, str) else None
     except ValueError:
-        raise Malformed(f"its {name} is missing or not an address") from None
+        return None

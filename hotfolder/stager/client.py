@@ -17,13 +17,12 @@ import httpx
 from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
-from hotfolder.stager.answers import Answer, GroupState, UploadedImage, UploadSlot
-from hotfolder.stager.connections import Connections
+from hotfolder.stager.answers import Answer, GroupState, SignedUrl
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.refusals import KeyUnusable
-from hotfolder.stager.streams import OpenPhoto, opened_photo
+from hotfolder.stager.streams import opened_photo
 from hotfolder.stager.throttle import Throttle
-from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange
+from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, open_client, trusted
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -70,36 +69,40 @@ class StagerClient:
         *,
         timeouts: Timeouts | None = None,
         throttle: Throttle | None = None,
+        proxy: str | None = None,
     ) -> None:
-        """`key` is asked at every request; `throttle` slows `upload_image` down. Raises ConfigurationError
-        for an unsafe `base_url`."""
+        """`key` is asked at every request; `throttle` slows `upload_image` down; `proxy` is an http or https
+        URL. Raises ConfigurationError for an unsafe `base_url`."""
         self._base = parse_base_url(base_url)
         self._key = key
         self._throttle = throttle
         self._timeouts = timeouts or Timeouts()
-        self._tls = httpx.create_ssl_context(trust_env=False)
-        self._connections = Connections(self._tls)
+        tls = trusted()
+        self._free_client = open_client(tls, proxy)
+        # A connection for each call: on a kept one, a closing server can't be told from an executing one.
+        self._paid_client = open_client(tls, proxy, most_idle=0)
 
     async def aclose(self) -> None:
         """Close idle connections; the client can't be used any more."""
-        await self._connections.aclose()
+        await self._free_client.aclose()
+        await self._paid_client.aclose()
 
     async def create_project(self, title: str) -> str:
         """The id of a new project. Repeating it makes another one."""
-        return answers.parse_project(await self._free("POST", "/api/projects", {"title": title}))
+        return answers.parse_id(await self._free("POST", "/api/projects", {"title": title}), "id")
 
     async def create_group(self, project_id: str, options: HdrOptions) -> str:
         """The id of a new group of up to seven photos."""
         body = {"projectId": project_id, **options.body()}
-        return answers.parse_group_id(await self._free("POST", "/api/hdr-image-group", body))
+        return answers.parse_id(await self._free("POST", "/api/hdr-image-group", body), "groupId")
 
-    async def upload_slot(self, project_id: str, group_id: str, filename: str) -> UploadSlot:
+    async def upload_url(self, project_id: str, group_id: str, filename: str) -> SignedUrl:
         """A signed URL for one photo. When this fails without an answer the group may hold a ghost image."""
         body: Json = {"projectId": project_id, "groupId": group_id, "filename": filename}
-        return answers.parse_slot(await self._free("POST", "/api/hdr-upload-url", body))
+        return answers.parse_upload_url(await self._free("POST", "/api/hdr-upload-url", body))
 
     async def enhance(self, project_id: str, group_id: str) -> Answer:
-        """PAID. Start the merge of a group; the answer is raw, see `parse_acceptance`."""
+        """PAID. Start the merge of a group. Whatever the answer says, the group's status tells more."""
         return await self._paid("/api/hdr-enhance", {"projectId": project_id, "groupId": group_id})
 
     async def group(self, group_id: str) -> GroupState:
@@ -119,27 +122,24 @@ class StagerClient:
         request, _ = self._request("GET", path, {}, b"")
         began = time.monotonic()
         try:
-            reply = await exchange(
-                self._connections, request, total_seconds=self._timeouts.free_total_seconds
-            )
+            reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=False) from None
         return Knock(reply.status, date_of(reply.headers), time.monotonic() - began)
 
-    async def upload_image(self, photo: Path, filename: str, media_type: str) -> UploadedImage:
-        """Upload a picture for `operate`. Raises SetChanged when the file changes on the way."""
-        async with opened_photo(photo, throttle=self._throttle) as opened:
-            head, tail, boundary = multipart(filename, media_type)
+    async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
+        """Upload a picture for `operate`; its id. Raises SetChanged when the file changes on the way."""
+        async with opened_photo(photo) as opened:
+            total_seconds = self._timeouts.upload_seconds(self._throttle, opened.size_bytes)
+            pieces = opened.pieces(self._throttle)
+            head, tail, form_type = around(filename, media_type)
             headers = {
-                "content-type": f"multipart/form-data; boundary={boundary}",
+                "content-type": form_type,
                 "content-length": str(len(head) + opened.size_bytes + len(tail)),
             }
-            request, secret = self._request(
-                "POST", "/api/image", headers, framed(head, opened, tail, self._throttle)
-            )
-            total_seconds = self._timeouts.upload_seconds(self._throttle, opened.size_bytes)
+            request, secret = self._request("POST", "/api/image", headers, framed(head, pieces, tail))
             reply = await self._send("POST /api/image", request, secret, total_seconds)
-        return answers.parse_uploaded(reply)
+        return answers.parse_id(reply, "id")
 
     async def operate(self, image_id: str, operation: Operation) -> Answer:
         """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`."""
@@ -154,7 +154,7 @@ class StagerClient:
 
     async def _send(self, call: str, request: httpx.Request, secret: Secret, total_seconds: float) -> Answer:
         try:
-            reply = await exchange(self._connections, request, total_seconds=total_seconds)
+            reply = await exchange(self._free_client, request, total_seconds)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=False) from None
         return accepted(call, reply, paid=False, secret=secret)
@@ -165,10 +165,8 @@ class StagerClient:
         request, secret = self._request(
             "POST", path, headers, content, read_seconds=self._timeouts.paid_read_seconds
         )
-        # A connection of its own: on a kept one, a closing server can't be told from an executing one.
-        connections = Connections(self._tls)
         try:
-            reply = await exchange(connections, request, total_seconds=self._timeouts.paid_total_seconds)
+            reply = await exchange(self._paid_client, request, self._timeouts.paid_total_seconds)
             return accepted(call, reply, paid=True, secret=secret)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=True) from None
@@ -176,9 +174,6 @@ class StagerClient:
             raise
         except Exception as problem:
             raise may_have_been_charged(call, f"an unforeseen {type(problem).__name__}") from None
-        finally:
-            with suppress(Exception):
-                await connections.aclose()
 
     def _request(
         self,
@@ -192,7 +187,7 @@ class StagerClient:
         secret = usable(self._key)
         request = httpx.Request(
             method,
-            self._base.copy_with(path=self._base.path.rstrip("/") + path),
+            self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode("ascii")),
             headers={
                 KEY_HEADER: secret,
                 "accept": "application/json",
@@ -201,7 +196,7 @@ class StagerClient:
                 **headers,
             },
             content=content,
-            extensions={"timeout": self._timeouts.extension(read_seconds=read_seconds)},
+            extensions=self._timeouts.extensions(read_seconds=read_seconds),
         )
         return request, secret
 
@@ -235,22 +230,17 @@ def encoded(body: Json | None) -> tuple[bytes, dict[str, str]]:
     return text.encode("utf-8", "replace"), {"content-type": "application/json"}
 
 
-def multipart(filename: str, media_type: str) -> tuple[bytes, bytes, str]:
-    """What comes before and after the file's bytes, and the boundary."""
-    boundary = secrets.token_hex(16)
-    quoted = filename.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    head = (
-        f"--{boundary}\r\n"
-        f'Content-Disposition: form-data; name="{UPLOAD_FIELD}"; filename="{quoted}"\r\n'
-        f"Content-Type: {media_type}\r\n\r\n"
-    )
-    return head.encode("utf-8", "replace"), f"\r\n--{boundary}--\r\n".encode(), boundary
+def around(filename: str, media_type: str) -> tuple[bytes, bytes, str]:
+    """What a form with one file holds before and after the file's bytes, and the form's own type."""
+    mark = secrets.token_bytes(16)
+    files = {UPLOAD_FIELD: (filename, mark, media_type)}
+    form = httpx.Request("POST", "https://form.invalid/", files=files)
+    head, _, tail = form.read().partition(mark)
+    return head, tail, form.headers["content-type"]
 
 
-async def framed(
-    head: bytes, photo: OpenPhoto, tail: bytes, throttle: Throttle | None
-) -> AsyncIterator[bytes]:
+async def framed(head: bytes, pieces: AsyncIterator[bytes], tail: bytes) -> AsyncIterator[bytes]:
     yield head
-    async for piece in photo.pieces(throttle):
+    async for piece in pieces:
         yield piece
     yield tail

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,22 +19,18 @@ from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
 @dataclass(frozen=True, slots=True)
 class OpenPhoto:
     """A photo that stays open while it is sent, so that a rename can't swap it. `still` is what else must
-    hold once it was read: it raises where it doesn't. `begun` holds what was read already, until it is
-    sent."""
+    hold once it was read: it raises where it doesn't."""
 
     name: str
     file: BinaryIO
     size_bytes: int
     mtime_ns: int
     still: Callable[[], None]
-    begun: list[bytes] = field(default_factory=list, repr=False)
 
     async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
         """All of it, as fast as `throttle` allows. Raises SetChanged when it is no longer what was opened,
         LocalTrouble when unreadable, and what `still` raises."""
-        left_bytes = self.size_bytes - sum(map(len, self.begun))
-        while self.begun:
-            yield self.begun.pop()
+        left_bytes = self.size_bytes
         while left_bytes:
             piece_bytes = min(throttle.piece_bytes if throttle else LARGEST_PIECE_BYTES, left_bytes)
             if throttle is not None:
@@ -68,36 +64,16 @@ class OpenPhoto:
 
 @asynccontextmanager
 async def opened_photo(
-    photo: Path,
-    size_bytes: int | None = None,
-    still: Callable[[], None] = lambda: None,
-    throttle: Throttle | None = None,
+    photo: Path, size_bytes: int | None = None, still: Callable[[], None] = lambda: None
 ) -> AsyncIterator[OpenPhoto]:
-    """As `open_photo`, off the event loop: on a share every step may wait, closing too. Its first piece is
-    read with it, unless a `throttle` says when. Raises LocalTrouble when the share doesn't answer."""
-    at_once = throttle is None or throttle.bytes_per_second is None
-    found = await patiently(photo, begin_photo if at_once else open_photo, photo, size_bytes, still)
+    """As `open_photo`, off the event loop: on a share every step may wait, closing too. Raises LocalTrouble
+    when the share doesn't answer."""
+    found = await patiently(photo, open_photo, photo, size_bytes, still)
     try:
         yield found
     finally:
         if not found.file.closed:
             await patiently(photo, found.file.close)
-
-
-def begin_photo(photo: Path, size_bytes: int | None, still: Callable[[], None]) -> OpenPhoto:
-    """As `open_photo`, with its first piece: another visit to a thread costs more than that. Raises
-    LocalTrouble also where it can't be read."""
-    found = open_photo(photo, size_bytes, still)
-    try:
-        begun = found.read(min(LARGEST_PIECE_BYTES, found.size_bytes), found.size_bytes)
-    except OSError as problem:
-        found.file.close()
-        raise unreadable(photo.name, problem) from None
-    except BaseException:
-        found.file.close()
-        raise
-    found.begun.append(begun)
-    return found
 
 
 def open_photo(

@@ -7,8 +7,7 @@ import asyncio
 from hotfolder.clock import Clock
 
 LARGEST_PIECE_BYTES = 2 << 20
-"""Measured: reads of 64 KiB cost four fifths of the speed, and so does a whole file in memory; the fewer, the
-less the processor has to do."""
+"""Measured: reads of 64 KiB cost four fifths of the speed, and so does a whole file in memory."""
 SMALLEST_PIECE_BYTES = 16 << 10
 PIECES_PER_SECOND = 8
 """So finely is a second shared out, so that several uploads get on side by side."""

@@ -6,7 +6,9 @@ Nothing raised here holds a key or a URL with its query: the library's own excep
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import re
 import socket
 import ssl
@@ -16,15 +18,27 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
 
 import httpx
 
-from hotfolder.stager.connections import Connections
+from hotfolder.errors import ConfigurationError
 from hotfolder.stager.throttle import Throttle
 
 ANSWER_BYTES = 1 << 20
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.LocalProtocolError)
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.LocalProtocolError,
+    httpx.ProxyError,  # the proxy made no tunnel
+)
+NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
+MOST_CONNECTIONS, MOST_IDLE = 100, 12
+IDLE_SECONDS = 2.0
+"""Shorter than any server's own patience, so that none hangs up on a request just being sent."""
 
 LOST_CONNECTION = "the connection was lost after the request was sent"
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
@@ -36,6 +50,7 @@ CAUSES: tuple[tuple[type[BaseException], str], ...] = (
 FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.ConnectTimeout, "no connection could be made in time"),
     (httpx.PoolTimeout, "all connections stayed busy"),
+    (httpx.ProxyError, "the proxy made no connection to it"),
     (httpx.ConnectError, "no connection could be made"),
     (httpx.LocalProtocolError, "the request could not be written"),
     (httpx.ReadTimeout, "the request was sent, and no answer came in time"),
@@ -69,27 +84,26 @@ class Timeouts:
         slower = throttle.patience_seconds(size_bytes) if throttle is not None else 0.0
         return self.transfer_total_seconds + slower
 
-    def extension(self, *, read_seconds: float | None = None) -> dict[str, float]:
-        """As the HTTP library takes them with a request."""
-        return {
-            "connect": self.connect_seconds,
-            "read": self.read_seconds if read_seconds is None else read_seconds,
-            "write": self.write_seconds,
-            "pool": self.free_total_seconds,
-        }
-
-
-class TooLong(httpx.ReadError):
-    """An answer beyond the limit."""
+    def extensions(self, *, read_seconds: float | None = None) -> dict[str, Any]:
+        """As httpx takes them with a request."""
+        timeout = httpx.Timeout(
+            connect=self.connect_seconds,
+            read=self.read_seconds if read_seconds is None else read_seconds,
+            write=self.write_seconds,
+            pool=self.free_total_seconds,
+        )
+        return {"timeout": timeout.as_dict()}
 
 
 class Lost(Exception):
-    """No answer came. `sent` is False only where the request provably never left this machine."""
+    """No answer came. `sent` is False only where the request provably never left this machine. `offline` is
+    True where this machine has no way to the internet, as far as it can tell."""
 
-    def __init__(self, why: str, *, sent: bool) -> None:
+    def __init__(self, why: str, *, sent: bool, offline: bool = False) -> None:
         super().__init__(why)
         self.why = why
         self.sent = sent
+        self.offline = offline
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,73 +115,132 @@ class Reply:
     body: bytes | None = field(repr=False)
 
 
+def trusted() -> ssl.SSLContext:
+    """TLS that trusts the authorities that SSL_CERT_FILE or SSL_CERT_DIR name, else those of certifi. Raises
+    ConfigurationError."""
+    try:
+        return httpx.create_ssl_context()
+    except OSError as problem:
+        named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+        raise ConfigurationError(
+            f"SSL_CERT_FILE or SSL_CERT_DIR: {named} can't be used: {problem.strerror or 'no certificates'}",
+            hint="Name a PEM file of certificate authorities there, or unset it.",
+        ) from None
+
+
+def open_client(tls: ssl.SSLContext, proxy: str | None, *, most_idle: int = MOST_IDLE) -> httpx.AsyncClient:
+    """A client that follows no redirects, keeps no cookies and asks no environment.
+
+    https goes through `proxy`, always by CONNECT, so that the proxy sees nothing of a request; plain http,
+    which is for this machine alone, never does.
+    """
+    chosen = None
+    if proxy is not None:
+        chosen = httpx.Proxy(proxy, ssl_context=tls if proxy.startswith("https:") else None)
+    return httpx.AsyncClient(
+        verify=tls,
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        limits=httpx.Limits(
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=most_idle,
+            keepalive_expiry=IDLE_SECONDS,
+        ),
+        proxy=chosen,
+        mounts=dict.fromkeys(("http://", "all://localhost", "all://127.0.0.1", "all://[::1]")),
+    )
+
+
 @asynccontextmanager
-async def translated(total_seconds: float) -> AsyncIterator[None]:
-    """Run a request within a deadline. Raises Lost for whatever goes wrong on the way."""
+async def answered(
+    client: httpx.AsyncClient, request: httpx.Request, total_seconds: float
+) -> AsyncIterator[httpx.Response]:
+    """The response, its body still to be read; sending and reading end by the deadline. Raises Lost for
+    whatever goes wrong on the way."""
     try:
         async with asyncio.timeout(total_seconds) as deadline:
-            yield
-    except (httpx.HTTPError, httpx.StreamError, ssl.SSLError, OSError) as problem:
+            response = await client.send(request, stream=True)
+            try:
+                yield response
+            finally:
+                # The answer is in hand: a connection that closes badly must not lose it.
+                with suppress(Exception):
+                    await response.aclose()
+    except (httpx.HTTPError, httpx.StreamError, OSError, UnicodeError) as problem:
         if isinstance(problem, TimeoutError) and deadline.expired():
             raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=True) from None
-        raise Lost(words(problem), sent=not isinstance(problem, NEVER_SENT)) from None
+        why, offline = words(problem)
+        raise Lost(why, sent=not isinstance(problem, NEVER_SENT), offline=offline) from None
 
 
-async def exchange(connections: Connections, request: httpx.Request, *, total_seconds: float) -> Reply:
+async def exchange(client: httpx.AsyncClient, request: httpx.Request, total_seconds: float) -> Reply:
     """Send and read the answer, at most 1 MiB of it. Raises Lost unless at least a status came."""
-    async with translated(total_seconds):
-        response = await connections.handle_async_request(request)
-        try:
-            body = await read_bounded(response)
-        finally:
-            # The answer is in hand: a connection that closes badly must not lose it.
-            with suppress(Exception):
-                await response.aclose()
-        return Reply(response.status_code, response.headers, body)
+    async with answered(client, request, total_seconds) as response:
+        return Reply(response.status_code, response.headers, await read_bounded(response))
 
 
 async def read_bounded(response: httpx.Response) -> bytes | None:
-    """The body, or None where an error's body can't be had; a success without its body raises."""
-    pieces = bytearray()
+    """The body, or None where an error's body can't be had; a success without its body raises Lost."""
+    body = bytearray()
     try:
-        async for piece in raw(response):
-            pieces += piece
-            if len(pieces) > ANSWER_BYTES:
-                raise TooLong("")
-    except httpx.HTTPError:
+        async for piece in response.aiter_raw():
+            body += piece
+            if len(body) > ANSWER_BYTES:
+                raise Lost("the answer was longer than any answer of this API", sent=True)
+    except (httpx.HTTPError, Lost):
         if response.status_code >= 300:
             return None
         raise
-    return unpacked(bytes(pieces), response.headers.get("content-encoding", "identity"))
+    unpack = unpacker(response, bytes(body))
+    # Never asked for, yet an answer that was paid for must not be lost to a proxy that compresses.
+    with suppress(zlib.error):
+        return unpack.decompress(body, ANSWER_BYTES) if unpack else bytes(body)
+    return bytes(body)
 
 
-def raw(response: httpx.Response) -> httpx.AsyncByteStream:
-    """The body as it comes from the network."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    return response.stream
+def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
+    """What undoes the compression of a body that begins with `head`; None where it isn't compressed."""
+    said = response.headers.get("content-encoding", "").strip().lower()
+    compressed = said in ("gzip", "x-gzip", "deflate") and head.startswith((b"\x1f\x8b", b"\x78"))
+    return zlib.decompressobj(wbits=47) if compressed else None
 
 
-def unpacked(body: bytes, encoding: str) -> bytes:
-    """Never asked for, yet an answer that was paid for must not be lost to a proxy that compresses."""
-    if encoding.strip().lower() not in ("gzip", "deflate"):
-        return body
-    try:
-        return zlib.decompressobj(wbits=47).decompress(body, ANSWER_BYTES)
-    except zlib.error:
-        return body
+async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterator[bytes]:
+    """The body without its compression, in pieces of some 100 KiB, as it comes. Raises Lost for a body that
+    can't be unpacked, and OverflowError once it has more than `most_bytes`."""
+    unpack: zlib._Decompress | None = None
+    size_bytes, begun = 0, False
+    async for raw in response.aiter_raw():
+        if not begun:
+            unpack, begun = unpacker(response, raw), True
+        while raw:
+            piece = raw
+            if unpack is not None:
+                try:
+                    piece = unpack.decompress(raw, 1 << 17)
+                except zlib.error:
+                    raise Lost("its compressed bytes are damaged", sent=True) from None
+            size_bytes += len(piece)
+            if size_bytes > most_bytes:
+                raise OverflowError
+            yield piece
+            raw = unpack.unconsumed_tail if unpack is not None else b""
 
 
-def words(problem: Exception) -> str:
-    """What happened, without anything from the request or the answer."""
-    if isinstance(problem, TooLong):
-        return "the answer was longer than any answer of this API"
+def words(problem: Exception) -> tuple[str, bool]:
+    """What happened, without anything from the request or the answer; and whether the way out is gone."""
     link: BaseException | None = problem
     while link is not None:
+        if isinstance(link, BaseExceptionGroup):  # each of a name's addresses was tried
+            link = link.exceptions[0]
+        if isinstance(link, OSError) and link.errno in NO_NETWORK:
+            return "there is no way to it", True
         for kind, text in CAUSES:
             if isinstance(link, kind):
-                return text
+                return text, kind is socket.gaierror
         link = link.__cause__ or link.__context__
-    return next((text for kind, text in FAILURES if isinstance(problem, kind)), LOST_CONNECTION)
+    return next((text for kind, text in FAILURES if isinstance(problem, kind)), LOST_CONNECTION), False
 
 
 def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> float | None:

@@ -15,16 +15,25 @@ from hotfolder.stager.answers import CHARGED_HINT
 from hotfolder.stager.transport import Lost, Reply, retry_after_seconds
 from hotfolder.stager.wording import error_text
 
+GOES_ON = "Nothing is lost; it goes on by itself."
+
 
 def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
     """The error for a call that got no answer. `call` is its method and path."""
-    if paid and lost.sent:
-        return may_have_been_charged(call, lost.why)
-    return Unreachable(f"{call} failed: {lost.why}", hint="It is tried again by itself.")
+    return may_have_been_charged(call, lost.why) if paid and lost.sent else unreachable(call, lost)
 
 
-def may_have_been_charged(call: str, why: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"{call} may have been charged: {why}", hint=CHARGED_HINT, why=why)
+def unreachable(what: str, lost: Lost) -> Unreachable:
+    """The error for `what` is free to be repeated."""
+    if lost.offline:
+        return Unreachable("the internet can't be reached", hint=GOES_ON, detail=f"{what} failed: {lost.why}")
+    return Unreachable(f"{what} failed: {lost.why}", hint=GOES_ON)
+
+
+def may_have_been_charged(call: str, why: str, wish: float | None = None) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{call} may have been charged: {why}", hint=CHARGED_HINT, why=why, retry_after_seconds=wish
+    )
 
 
 def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:
@@ -38,8 +47,9 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return KeyRejected(answered, hint="Check STAGER_API_KEY or the file named by api.key_file.")
     if status == 402:
         return PaymentRequired(answered, hint="The account has no credit: top it up.")
+    wish = retry_after_seconds(reply.headers)
     if status == 429:
-        return TooManyRequests(answered, retry_after_seconds=retry_after_seconds(reply.headers))
+        return TooManyRequests(answered, retry_after_seconds=wish)
     # A paid call is sent once: whoever redirects it may have taken it first, and would again.
     if 300 <= status < 400 and not paid:
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
@@ -47,5 +57,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
     if 400 <= status < 500 and status != 408:
         return RequestRefused(answered, status=status, why=said)
     if paid:
-        return may_have_been_charged(call, f"the API answered {status}" + (f": “{said}”" if said else ""))
-    return Unreachable(answered, retry_after_seconds=retry_after_seconds(reply.headers))
+        return may_have_been_charged(
+            call, f"the API answered {status}" + (f": “{said}”" if said else ""), wish
+        )
+    return Unreachable(answered, hint=GOES_ON, retry_after_seconds=wish)

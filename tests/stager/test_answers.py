@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hotfolder.errors import OutcomeUnknown
-from hotfolder.stager.answers import Answer, parse_acceptance, parse_results
+from hotfolder.stager.answers import Answer, SignedUrl, parse_group, parse_results
 
 RESULT = {
     "success": True,
@@ -33,6 +33,9 @@ def with_(**fields: object) -> dict:
     return {"success": True, "data": [RESULT["data"][0] | fields]}
 
 
+URL = RESULT["data"][0]["imageUrl"]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -41,23 +44,45 @@ def with_(**fields: object) -> dict:
         None,
         {"success": True},
         {"success": False, "data": RESULT["data"]},
-        {"success": "true", "data": RESULT["data"]},
-        {"data": RESULT["data"]},
         {"success": True, "data": []},
-        {"success": True, "data": RESULT["data"][0]},
         {"success": True, "data": [None]},
-        {"success": True, "data": [*RESULT["data"], {}]},
-        *(without(name) for name in ("id", "imageUrl", "width", "height")),
-        *(with_(width=value) for value in (0, -1, True, "1920", 1.5, None, 10**9)),
-        *(with_(id=value) for value in (7, "", "..", "a/b", "x" * 201)),
-        *(with_(imageUrl=value) for value in ("", "/x", "file:///etc/passwd", "https://", "https://h/ x", 7)),
+        without("imageUrl"),
+        *(with_(imageUrl=value) for value in ("", "/x", "file:///etc/passwd", "https://", "ftp://h/x", 7)),
     ],
 )
-def test_an_odd_answer_to_a_paid_call_may_have_cost(body) -> None:
-    """Nothing but what the reference describes counts as a result, and nothing of it is shown."""
+def test_an_answer_without_an_address_may_have_cost(body) -> None:
     with pytest.raises(OutcomeUnknown) as caught:
         parse_results(Answer(200, json.dumps(body)))
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": RESULT["data"]},
+        {"success": "true", "data": RESULT["data"]},
+        {"success": True, "data": RESULT["data"][0]},
+        {"success": True, "data": [*RESULT["data"], {}]},
+        {"success": True, "data": [URL]},
+        {"success": True, "data": {"images": RESULT["data"]}},
+        {"imageUrl": URL},
+        RESULT["data"],
+        *(without(name) for name in ("id", "width", "height")),
+        *(with_(width=value) for value in (0, -1, True, "1920", 1.5, None)),
+        *(with_(id=value) for value in (7, "", "..", "a/b", "res:1+2=3", "x" * 2000)),
+        with_(imageUrl=f" {URL}\n"),
+        with_(imageUrl=URL.replace("staged", "staged und fertig ü")),
+    ],
+)
+def test_the_address_of_a_picture_is_all_that_is_needed(body) -> None:
+    """What decodes to its end is the picture, whatever else the answer says or leaves out."""
+    (picture,) = parse_results(Answer(201, json.dumps(body)))
+    assert picture.url.parsed.host == "storage.googleapis.com"
+    assert picture.url.parsed.raw_path.startswith(b"/bucket/staged")
+
+
+def test_a_number_is_an_id_too() -> None:
+    assert parse_results(Answer(200, json.dumps(with_(id=7))))[0].id == "7"
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, '{"a":' * 50_000, "\ud800", "<html>"])
@@ -67,11 +92,21 @@ def test_an_answer_that_is_no_json_may_have_cost(body) -> None:
         parse_results(Answer(200, body))
 
 
-@pytest.mark.parametrize("body", ["[]", "7", "no", '{"success": false}', '{"success": null}', "[" * 100_000])
-def test_an_odd_acceptance_may_have_cost(body) -> None:
-    """A merge is taken as accepted only when the answer doesn't say otherwise."""
-    with pytest.raises(OutcomeUnknown):
-        parse_acceptance(Answer(200, body))
+@pytest.mark.parametrize(
+    "status", ["completed", "COMPLETED", "complete", "Done", "succeeded", " finished", None]
+)
+def test_a_merge_is_done_however_that_is_spelt(status) -> None:
+    said = {"imageUrl": URL} | ({"status": status} if status else {})
+    for body in (said, {"success": True, "data": said}):
+        group = parse_group(Answer(200, json.dumps(body)))
+        assert (group.done, group.failed, group.image_url) == (True, False, SignedUrl(URL))
+
+
+@pytest.mark.parametrize("status", ["processing", "FAILED", "Error", "weird", 7])
+def test_a_merge_that_is_not_done_is_not_taken_for_done(status) -> None:
+    group = parse_group(Answer(200, json.dumps({"status": status, "imageUrl": URL})))
+    assert group.done == (status == 7)  # no word at all, and an address
+    assert group.failed == (status in ("FAILED", "Error"))
 
 
 def test_unknown_fields_are_tolerated_and_order_is_kept() -> None:

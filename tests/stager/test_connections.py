@@ -1,20 +1,23 @@
-"""Connections are kept, and no more is expected of them than they can give."""
+"""How connections are made and kept: TLS, certificates, proxies, and nothing more than is wanted."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
 import subprocess
-import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-import httpx
+import pytest
 
-from hotfolder.stager import storage
-from hotfolder.stager.connections import Connections
-from hotfolder.stager.transport import exchange, raw
-from hotfolder.stager.wire import READ_BYTES
+from hotfolder.errors import ConfigurationError, KeyRejected, OutcomeUnknown, Unreachable
+from hotfolder.stager.addresses import SignedUrl
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.storage import StorageClient
+from tests.stager.conftest import KEY, Wire
 
 GROUP = {"groupId": "g", "status": "processing"}
+PICTURE = bytes(1 << 20)
 
 
 async def test_a_kept_connection_is_used_again(serve, does, client_of) -> None:
@@ -46,81 +49,143 @@ async def test_no_cookie_is_kept(serve, does, client_of) -> None:
     assert [request.header("cookie") for request in wire.requests] == [None, None]
 
 
-async def test_no_redirect_is_followed(serve, does) -> None:
-    elsewhere = await serve(does.answer(body=GROUP))
-    wire = await serve(does.answer(307, location=f"{elsewhere.origin}/"))
-    connections = Connections(httpx.create_ssl_context(trust_env=False))
-    reply = await exchange(connections, httpx.Request("GET", wire.origin), total_seconds=10)
-    await connections.aclose()
-    assert (reply.status, elsewhere.requests) == (307, [])
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate that nobody but these tests knows, and its key."""
+    folder = tmp_path_factory.mktemp("authority")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=secure.localhost -addext"
+    try:
+        subprocess.run(
+            [
+                *command.split(),
+                "subjectAltName=DNS:localhost,DNS:secure.localhost",
+                "-keyout",
+                key,
+                "-out",
+                certificate,
+            ],
+            check=True,
+            capture_output=True,
+        )
+    except FileNotFoundError:
+        pytest.skip("needs openssl")
+    return certificate, key
 
 
-async def test_what_has_come_is_taken_at_once(serve, does) -> None:
-    """The library alone asks for 64 KiB each time, however much there is."""
-    wire = await serve(does.answer(body=bytes(8 << 20)))
-    connections = Connections(httpx.create_ssl_context(trust_env=False))
-    response = await connections.handle_async_request(httpx.Request("GET", wire.origin))
-    sizes = []
-    async for piece in raw(response):
-        sizes.append(len(piece))
-        await asyncio.sleep(0.01)  # so that there is always much
-    await response.aclose()
-    await connections.aclose()
-    assert sum(sizes) == 8 << 20
-    assert 64 << 10 < max(sizes) <= READ_BYTES
+@pytest.fixture
+async def secure(authority: tuple[Path, Path], does) -> AsyncIterator[Wire]:
+    """A server behind TLS, as the API and as the storage."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority)
 
-
-async def test_a_download_comes_whole_over_an_encrypted_connection(tmp_path) -> None:
-    """Its pieces are small ones, however much is there."""
-    picture = bytes(1 << 20)
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(picture) + picture)
+    async def behave(wire, reader, writer) -> None:
+        request = await wire.receive(reader)
+        body = PICTURE if "/bucket/" in request.line else b'{"status": "processing", "id": "p"}'
+        writer.write(f"HTTP/1.1 200 X\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
         await writer.drain()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=encrypted(ssl.PROTOCOL_TLS_SERVER))
-    connections = Connections(encrypted(ssl.PROTOCOL_TLS_CLIENT))
-    port = server.sockets[0].getsockname()[1]
-    async with asyncio.timeout(60):
-        request = httpx.Request("GET", f"https://127.0.0.1:{port}/")
-        response = await connections.handle_async_request(request)
-        saved = await storage.save(response, tmp_path / "picture")
-    await response.aclose()
-    await connections.aclose()
+    wire = Wire(behave)
+    server = await asyncio.start_server(wire._serve, "127.0.0.1", 0, ssl=context)
+    wire.port = server.sockets[0].getsockname()[1]
+    yield wire
     server.close()
-    assert saved.size_bytes == len(picture)
 
 
-def encrypted(side: int) -> ssl.SSLContext:
-    """TLS without anybody's certificate, which would expire."""
-    context = ssl.SSLContext(side)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("aNULL:@SECLEVEL=0")
-    return context
+async def test_an_authority_of_the_house_is_trusted_where_the_environment_names_it(
+    secure, authority, client_of, tmp_path, monkeypatch
+) -> None:
+    origin = f"https://localhost:{secure.port}"
+    with pytest.raises(Unreachable, match="its certificate is not valid"):
+        await client_of(origin).group("g")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
+    assert (await client_of(origin).group("g")).status == "processing"
+    storage = StorageClient([f"localhost:{secure.port}"])
+    url = SignedUrl(f"{origin}/bucket/picture.jpg")
+    download = await storage.download(url, tmp_path / "picture", most_bytes=len(PICTURE))
+    await storage.aclose()
+    assert download.size_bytes == len(PICTURE)
 
 
-NOTHING_IS_LOADED = """
-import asyncio, sys
-import httpx
-from hotfolder.stager import connections
-
-async def main(url):
-    made = connections.Connections(httpx.create_ssl_context(trust_env=False))
-    await connections.prepare()
-    before = set(sys.modules)
-    response = await made.handle_async_request(httpx.Request("GET", url))
-    await response.aread()
-    await made.aclose()
-    print(sorted(set(sys.modules) - before))
-
-asyncio.run(main(sys.argv[1]))
-"""
+def test_certificates_that_cannot_be_read_are_named(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE.*missing\.pem.*No such file"):
+        StagerClient("https://127.0.0.1", lambda: KEY)
 
 
-async def test_the_first_exchange_loads_nothing_once_it_was_prepared_for(serve, does) -> None:
-    wire = await serve(does.answer(body=GROUP))
-    ask = [sys.executable, "-c", NOTHING_IS_LOADED, wire.origin]
-    asked = await asyncio.to_thread(subprocess.run, ask, capture_output=True, text=True)
-    assert asked.stdout == "[]\n", asked.stderr
+class Proxy:
+    """An HTTP proxy that opens tunnels to `port`, whatever is asked for, or answers `refusal`. It keeps all
+    that it sees."""
+
+    def __init__(self, port: int, refusal: bytes = b"") -> None:
+        self.port = port
+        self.refusal = refusal
+        self.seen = bytearray()
+        self.tunnels: list[str] = []
+
+    async def start(self) -> str:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return f"http://user:word@127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.seen += head
+        self.tunnels.append(head.split(b"\r\n")[0].decode())
+        if self.refusal:
+            writer.write(self.refusal)
+            writer.close()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(self._carry(reader, back), self._carry(there, writer), return_exceptions=True)
+
+    async def _carry(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while piece := await source.read(1 << 16):
+            self.seen += piece
+            target.write(piece)
+        target.close()
+
+
+async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_seen(
+    secure, authority, tmp_path, monkeypatch
+) -> None:
+    """The names of API and storage are looked up by the proxy alone."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority[0]))
+    proxy = Proxy(secure.port)
+    address = await proxy.start()
+    client = StagerClient("https://secure.localhost", lambda: KEY, proxy=address)
+    storage = StorageClient(["secure.localhost"], proxy=address)
+    assert await client.create_project("a") == "p"
+    assert (await client.enhance("p", "g")).status == 200
+    url = SignedUrl("https://secure.localhost/bucket/picture.jpg")
+    await storage.download(url, tmp_path / "picture", most_bytes=len(PICTURE))
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    await storage.put(url, tmp_path / "photo.jpg", size_bytes=5)
+    await client.aclose()
+    await storage.aclose()
+    assert set(proxy.tunnels) == {"CONNECT secure.localhost:443 HTTP/1.1"}
+    assert KEY.encode() not in proxy.seen and b"stager-api-key" not in proxy.seen
+    assert [request.header("stager-api-key") for request in secure.requests] == [KEY, KEY, None, None]
+    assert all(request.header("proxy-authorization") is None for request in secure.requests)
+
+
+async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(client_of, refused_port) -> None:
+    proxy = Proxy(1, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+    for address in (await proxy.start(), f"http://127.0.0.1:{refused_port}"):
+        client = StagerClient("https://stager.invalid", lambda: KEY, proxy=address)
+        for call in (client.create_project("a"), client.enhance("p", "g")):
+            with pytest.raises(Unreachable):
+                await call
+        await client.aclose()
+
+
+async def test_plain_http_never_goes_to_a_proxy(serve, does) -> None:
+    proxy = Proxy(1)
+    wire = await serve(does.answer(401))
+    client = StagerClient(wire.origin, lambda: KEY, proxy=await proxy.start())
+    with pytest.raises(KeyRejected):
+        await client.create_project("a")
+    with pytest.raises((KeyRejected, OutcomeUnknown)):
+        await client.enhance("p", "g")
+    await client.aclose()
+    assert proxy.tunnels == [] and len(wire.requests) == 2

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from hotfolder.errors import KeyRejected, RequestRefused
 from hotfolder.stager.addresses import SignedUrl
-from hotfolder.stager.answers import parse_acceptance, parse_results
+from hotfolder.stager.answers import parse_results
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
 from hotfolder.stager.refusals import ResultGone, UrlExpired
@@ -112,7 +112,6 @@ async def fetch(storage: StorageClient, url: SignedUrl, target: Path) -> tuple[i
     """Download, decode to the end, and tell the size in pixels."""
     download = await storage.download(url, target, most_bytes=MOST_BYTES)
     assert download.size_bytes == target.stat().st_size
-    assert download.media_type in ("image/jpeg", "image/png")
     with Image.open(target, formats=("JPEG", "PNG")) as picture:
         picture.load()
         return picture.size
@@ -123,10 +122,10 @@ async def test_merge_from_end_to_end(client, storage, scene, tmp_path) -> None:
     project_id = await client.create_project("12 Elm Road")
     group_id = await client.create_group(project_id, HdrOptions())
     for number in (1, 2, 3):
-        slot = await client.upload_slot(project_id, group_id, f"{number:02d}.jpg")
+        url = await client.upload_url(project_id, group_id, f"{number:02d}.jpg")
         photo = scene / f"{number}.jpg"
-        await storage.put(slot.url, photo, size_bytes=photo.stat().st_size)
-    parse_acceptance(await client.enhance(project_id, group_id))
+        await storage.put(url, photo, size_bytes=photo.stat().st_size)
+    await client.enhance(project_id, group_id)
     deadline = time.monotonic() + MERGE_SECONDS
     while (state := await client.group(group_id)).status != "completed":
         assert state.status == "processing" and time.monotonic() < deadline
@@ -147,10 +146,8 @@ async def test_merge_from_end_to_end(client, storage, scene, tmp_path) -> None:
 )
 async def test_operation_from_end_to_end(operation, client, storage, scene, tmp_path) -> None:
     """Upload an image, have it altered, fetch what came of it: Section 3 of the reference."""
-    image = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
-    assert (image.width, image.height) == (640, 480)
-    await fetch(storage, image.url, tmp_path / "uploaded")
-    results = parse_results(await client.operate(image.id, operation))
+    image_id = await client.upload_image(scene / "2.jpg", "01.jpg", "image/jpeg")
+    results = parse_results(await client.operate(image_id, operation))
     for number, result in enumerate(results):
         assert await fetch(storage, result.url, tmp_path / str(number)) == (result.width, result.height)
 
@@ -180,9 +177,9 @@ async def test_every_value_is_accepted(client, scene, tmp_path) -> None:
     """Whatever the vocabulary can say, the API takes; on a small picture, for the sake of time."""
     with Image.open(scene / "2.jpg") as picture:
         picture.resize((240, 180)).save(tmp_path / "small.jpg")
-    image = await client.upload_image(tmp_path / "small.jpg", "01.jpg", "image/jpeg")
+    image_id = await client.upload_image(tmp_path / "small.jpg", "01.jpg", "image/jpeg")
     for operation in every_value():
-        assert parse_results(await client.operate(image.id, operation))
+        assert parse_results(await client.operate(image_id, operation))
 
 
 @sandbox_only
@@ -200,15 +197,15 @@ async def test_refusals(client, storage, side, scene, tmp_path) -> None:
         assert caught.value.status == 404 and "nobody" in caught.value.message
     project_id = await client.create_project("12 Elm Road")
     group_id = await client.create_group(project_id, HdrOptions())
-    slots = [await client.upload_slot(project_id, group_id, f"{number:02d}.jpg") for number in range(1, 8)]
+    urls = [await client.upload_url(project_id, group_id, f"{number:02d}.jpg") for number in range(1, 8)]
     with pytest.raises(RequestRefused):
-        await client.upload_slot(project_id, group_id, "08.jpg")
+        await client.upload_url(project_id, group_id, "08.jpg")
     with pytest.raises(RequestRefused) as caught:
         await client.enhance(project_id, group_id)
     assert caught.value.status == 409
     photo = scene / "2.jpg"
-    for slot in slots:
-        await storage.put(slot.url, photo, size_bytes=photo.stat().st_size)
+    for url in urls:
+        await storage.put(url, photo, size_bytes=photo.stat().st_size)
     await client.enhance(project_id, group_id)
     with pytest.raises(RequestRefused) as caught:
         await client.enhance(project_id, group_id)
@@ -220,10 +217,10 @@ async def test_signed_urls_open_nothing_else(client, storage, scene, tmp_path) -
     """A URL with another signature neither takes nor gives; an upload URL can't be read from."""
     project_id = await client.create_project("12 Elm Road")
     group_id = await client.create_group(project_id, HdrOptions())
-    slot = await client.upload_slot(project_id, group_id, "01.jpg")
-    forged = SignedUrl(slot.url.reveal()[:-4] + "0000")
+    url = await client.upload_url(project_id, group_id, "01.jpg")
+    forged = SignedUrl(url.reveal()[:-4] + "0000")
     photo = scene / "2.jpg"
     with pytest.raises(UrlExpired):
         await storage.put(forged, photo, size_bytes=photo.stat().st_size)
     with pytest.raises(ResultGone):
-        await storage.download(slot.url, tmp_path / "result", most_bytes=MOST_BYTES)
+        await storage.download(url, tmp_path / "result", most_bytes=MOST_BYTES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from urllib.parse import unquote
 
 import pytest
 
@@ -25,7 +26,7 @@ SKY = Sky(sky_type=SkyType.TWILIGHT)
 FREE = [
     lambda client: client.create_project("12 Elm Road"),
     lambda client: client.group("group_1"),
-    lambda client: client.upload_slot("project_1", "group_1", "01.jpg"),
+    lambda client: client.upload_url("project_1", "group_1", "01.jpg"),
 ]
 PAID = [
     lambda client: client.enhance("project_1", "group_1"),
@@ -93,17 +94,24 @@ async def test_a_redirect_never_carries_the_key_away(serve, does, client_of) -> 
     assert elsewhere.connections == 0
 
 
-@pytest.mark.parametrize(
-    "identifier", ["https://evil/x", "//evil/x", "../../admin", "..", ".", "", "a?b", "a#b", "a%2fb", "ü"]
-)
+@pytest.mark.parametrize("identifier", ["https://evil/x", "//evil/x", "../../admin", "..", ".", "", "a\nb"])
 async def test_an_identifier_never_leaves_its_place(identifier, serve, does, client_of) -> None:
     """An id from elsewhere can't choose another path or host; nothing is sent."""
     wire = await serve(does.answer(200, {}))
     client = client_of(wire.origin, KEY)
-    for call in (client.group(identifier), client.operate(identifier, SKY)):
+    for call in (lambda: client.group(identifier), lambda: client.operate(identifier, SKY)):
         with pytest.raises(RequestRefused):
-            await call
+            await call()
     assert wire.connections == 0
+
+
+@pytest.mark.parametrize("identifier", ["a?b", "a#b", "a%2fb", "ü", "img:1/2+3=", "a b", "~a.b-c_d"])
+async def test_an_odd_identifier_is_one_part_of_the_path(identifier, serve, does, client_of) -> None:
+    wire = await serve(does.answer(200, {"status": "processing"}))
+    await client_of(wire.origin, KEY).group(identifier)
+    _, path, _ = wire.requests[0].line.split(" ")
+    prefix, _, last = path.rpartition("/")
+    assert (prefix, unquote(last)) == ("/api/hdr-image-group", identifier)
 
 
 @pytest.mark.parametrize("key", ["", KEY + "\n", "two words", "schlüssel", "nul\0"])

@@ -171,11 +171,11 @@ async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> N
 async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of, tmp_path) -> None:
     """Bytes, hash, length and type are those of the server; compression is never asked for."""
     body = bytes(range(256)) * 20_000
-    wire = await serve(does.answer(200, body, content_type="Image/JPEG; x=1"))
+    wire = await serve(does.answer(200, body))
     target = tmp_path / "result"
     download = await storage_of().download(url_on(wire), target, most_bytes=len(body))
     assert target.read_bytes() == body
-    assert (download.size_bytes, download.media_type) == (len(body), "image/jpeg")
+    assert download.size_bytes == len(body)
     assert download.sha256 == hashlib.sha256(body).hexdigest()
     assert wire.requests[0].header("accept-encoding") == "identity"
     assert wire.requests[0].header("stager-api-key") is None
@@ -200,26 +200,19 @@ DOWNLOADS = {
     "500": (lambda does: does.answer(500), Unreachable),
     "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
     "204": (lambda does: does.answer(204), ResultGone),
-    "206": (lambda does: does.answer(206, b"part"), ResultGone),
     "too large": (lambda does: does.answer(200, bytes(1001)), UrlRefused),
-    "compressed": (lambda does: does.answer(200, gzip.compress(b"x"), content_encoding="gzip"), ResultGone),
-    "no length": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\nall of it?"), ResultGone),
+    "a bomb": (
+        lambda does: does.answer(200, gzip.compress(bytes(200 << 20), 1), content_encoding="gzip"),
+        UrlRefused,
+    ),
+    "compressed badly": (
+        lambda does: does.answer(200, b"\x1f\x8b" + bytes(99), content_encoding="gzip"),
+        Unreachable,
+    ),
     "an odd length": (lambda does: does.answer(200, b"x", content_length="1, 2"), Unreachable),
-    "chunked": (
-        lambda does: does.raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
-        ResultGone,
-    ),
-    "chunked beyond its length": (
-        lambda does: does.raw(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n0\r\n\r\n"
-        ),
-        Unreachable,
-    ),
     "chunked without end": (
-        lambda does: does.endless(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"
-        ),
-        Unreachable,
+        lambda does: does.endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"),
+        UrlRefused,
     ),
     "cut": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"), Unreachable),
     "reset": (
@@ -245,13 +238,80 @@ async def test_each_failure_of_a_download(name, serve, does, storage_of, tmp_pat
     assert wire.connections == 1
 
 
+PICTURE = bytes(range(256)) * 3
+GENEROUS = {
+    "206": lambda does: does.answer(206, PICTURE, content_range=f"bytes 0-767/{len(PICTURE)}"),
+    "201": lambda does: does.answer(201, PICTURE),
+    "gzipped": lambda does: does.answer(200, gzip.compress(PICTURE), content_encoding="gzip"),
+    "said to be gzipped": lambda does: does.answer(200, PICTURE, content_encoding="gzip"),
+    "no length": lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\n" + PICTURE),
+    "chunked": lambda does: does.raw(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n300\r\n" + PICTURE + b"\r\n0\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GENEROUS)
+async def test_a_result_is_taken_however_it_is_sent(name, serve, does, storage_of, tmp_path) -> None:
+    wire = await serve(GENEROUS[name](does))
+    target = tmp_path / "result"
+    download = await storage_of().download(url_on(wire), target, most_bytes=len(PICTURE))
+    assert target.read_bytes() == PICTURE
+    assert (download.sha256, download.size_bytes) == (hashlib.sha256(PICTURE).hexdigest(), len(PICTURE))
+
+
+@pytest.mark.parametrize("wanted", ["image/jpeg", "application/octet-stream"])
+async def test_a_content_type_that_was_signed_in_silence_is_found(
+    wanted, serve, does, storage_of, photo
+) -> None:
+    """It takes a 403 or two once; what the host takes is sent first from then on."""
+
+    async def strict(wire, reader, writer) -> None:
+        request = await wire.receive(reader)
+        status = 200 if request.header("content-type") == wanted else 403
+        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode())
+
+    wire = await serve(strict)
+    client = storage_of()
+    for _ in range(3):
+        await client.put(url_on(wire), photo, size_bytes=5002)
+    types = [request.header("content-type") for request in wire.requests]
+    assert types[0] is None and types[-3:] == [wanted] * 3 and len(types) <= 5
+
+
+async def test_a_server_may_end_its_side_while_a_photo_goes_up(serve, storage_of, tmp_path) -> None:
+    """A FIN in the midst of an upload, after the answer or without one."""
+    photo = tmp_path / "photo.tif"
+    with photo.open("wb") as file:
+        file.truncate(64 << 20)
+
+    def ending(said: bytes):
+        async def behave(wire, reader, writer) -> None:
+            await asyncio.sleep(0.3)  # until nothing more can be sent, and the client waits
+            writer.write(said)
+            writer.write_eof()
+            await asyncio.sleep(0.1)
+            while await reader.read(1 << 20):
+                pass
+            writer.close()
+
+        return behave
+
+    silent = await serve(ending(b""))
+    error = await failure(storage_of().put(url_on(silent), photo, size_bytes=64 << 20))
+    assert type(error) is Unreachable
+    heard = await serve(ending(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+    await storage_of().put(url_on(heard), photo, size_bytes=64 << 20)
+
+
 async def test_a_cancelled_download_leaves_nothing(serve, does, storage_of, tmp_path) -> None:
     """Stopping the daemon in the middle of a download leaves no half a picture."""
     wire = await serve(does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"))
     client = storage_of()
     task = asyncio.create_task(client.download(url_on(wire), tmp_path / "result", most_bytes=1000))
-    await asyncio.sleep(0.1)
-    assert (tmp_path / "result").exists()
+    async with asyncio.timeout(10):
+        while not (tmp_path / "result").exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+            await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -127,15 +127,15 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     await tools.desk(tools.ledger.refuse, intent, tools.clock.now(), tools.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
     async with tools.slots.uploads.turn(PICTURE), tools.gate:
-        image = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
+        image_id = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
     tools.passing(Checkpoint.IMAGE_UPLOADED)
     async with tools.slots.operations.turn(photo_rank(job)):
-        intent.image_id = image.id
+        intent.image_id = image_id
         try:
             return await pay(
                 tools,
                 intent,
-                lambda: operate(tools, image.id, operation),
+                lambda: operate(tools, image_id, operation),
                 last_look=partial(look, tools, job),
             )
         except OutcomeUnknown as error:

@@ -23,13 +23,10 @@ from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.jobs.turns import photo_rank
-from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_acceptance, parse_group
+from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 from hotfolder.stager.refusals import ResultGone
 
 logger = log.get("merging")
-
-FAILED_STATUSES = frozenset({"failed", "error"})
-"""Not in the reference; taken to mean that the merge ended without a picture, and may have been charged."""
 
 
 async def merge(tools: Tools, job: Job) -> Job:
@@ -67,14 +64,12 @@ async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Ca
         photos=" ".join(photo.sha256 for photo in photos),
     )
     try:
-        call = await pay(
+        return await pay(
             tools,
             intent,
             lambda: tools.client.enhance(project_id, group_id),
             last_look=lambda: tools.look_again(job),
         )
-        assert call.answer is not None
-        parse_acceptance(Answer.from_json(call.answer))
     except TooManyRequests:
         tools.slots.merges.refused()
         raise
@@ -83,7 +78,6 @@ async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Ca
         known = await tools.desk(tools.ledger.known, key)
         assert known is not None
         return known
-    return call
 
 
 async def is_here(tools: Tools, call: Call) -> bool:
@@ -132,17 +126,19 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0)
     while True:
         elapsed = tools.clock.monotonic() - began - asking.world_seconds
         group = await look(tools, call, asking)
-        if group.status == "completed" and group.image_url is not None:
+        if group.done and group.image_url is not None:
             if just_begun:
                 tools.polling.learn(just_begun, elapsed)
                 tools.slots.merges.took(just_begun, elapsed)
             return group.image_url
-        if group.status in FAILED_STATUSES:
+        if group.failed:
             await give_up(tools, call, f"its group ended with the status {spelt(group)}")
-        if group.status != "processing" and group.status != strange:
+        if not group.done and group.status != "processing" and group.status != strange:
             strange = group.status
             logger.warning("merge_status_not_known", status=spelt(group))
         if elapsed >= limit_seconds:
+            if group.image_url is not None and group.status != "processing":
+                return group.image_url  # whatever the word means: it is paid for, and may be the picture
             await give_up(
                 tools, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
