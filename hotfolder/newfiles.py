@@ -25,11 +25,11 @@ def own_prefix() -> str:
     return f"{TEMPORARY_PREFIX}{_owner}-"
 
 
-def new_temporary(folder: int, mode: int = 0o666) -> tuple[str, int]:
+def new_temporary(folder: int) -> tuple[str, int]:
     """A new, empty file with a name that nobody can guess, in the folder that the descriptor `folder` is of:
     its name, and a descriptor to read and write it. Raises OSError."""
     name = own_prefix() + secrets.token_hex(8)
-    return name, new_file(name, folder, mode)
+    return name, new_file(name, folder)
 
 
 def new_file(name: str, folder: int | None = None, mode: int = 0o666) -> int:

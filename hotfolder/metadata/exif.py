@@ -24,6 +24,10 @@ class Damaged(ValueError):
     """These bytes aren't the metadata that they are said to be."""
 
 
+class TooMuch(Damaged):
+    """More of it than any program writes: made to wear out who reads it. The message says of what."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A single SHORT or LONG of a folder of tags, and where its value lies."""
@@ -129,9 +133,11 @@ class Tags:
                 self.unpack("H", entry + 2),
                 self.unpack("I", entry + 4),
             )
+            if tag not in wanted or kind != TEXT or not 0 < size <= MOST_TEXT_BYTES:
+                continue
             start = entry + 8 if size <= 4 else self.unpack("I", entry + 8)
             value = bytes(self.data[start : start + size])
-            if tag in wanted and kind == TEXT and 0 < size == len(value) <= MOST_TEXT_BYTES:
+            if len(value) == size:
                 found[tag] = value
         return found
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from hotfolder.metadata import exif as exif_block
 from hotfolder.metadata import photoshop
 from hotfolder.metadata.blocks import Blocks, Shape
-from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.exif import Damaged, TooMuch
 from hotfolder.metadata.packets import name_of
 from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES
 
@@ -20,6 +20,9 @@ APP0, APP1, APP2, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xED, 0xEE, 0xFE
 BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 MOST_SEGMENT_BYTES = 65533
+MOST_MARKERS = 10_000
+"""Before the picture. A large colour profile and a large XMP packet take some hundreds."""
+MOST_HEAD_BYTES = 64 << 20
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
@@ -59,8 +62,10 @@ def read_head(stream: BinaryIO) -> list[Segment]:
     if stream.read(2) != MAGIC[:2]:
         raise Damaged("not a JPEG")
     segments: list[Segment] = []
-    while True:
+    for _ in range(MOST_MARKERS):
         start = stream.tell()
+        if start > MOST_HEAD_BYTES:
+            raise TooMuch(f"more than {MOST_HEAD_BYTES >> 20} MB before the picture")
         marker = read_marker(stream)
         if marker == SOS:
             stream.seek(start)
@@ -69,15 +74,18 @@ def read_head(stream: BinaryIO) -> list[Segment]:
             raise Damaged("no picture in this JPEG")
         payload = b"" if marker in BARE else read_payload(stream)
         segments.append(Segment(marker, payload))
+    raise TooMuch(f"more than {MOST_MARKERS:,} JPEG markers before the picture")
 
 
 def read_marker(stream: BinaryIO) -> int:
     if stream.read(1) != b"\xff":
         raise Damaged("a JPEG marker is missing")
     byte = b"\xff"
-    while byte == b"\xff":
+    for _ in range(MOST_MARKERS):
+        if byte != b"\xff":
+            break
         byte = stream.read(1)
-    if byte in (b"", b"\0"):
+    if byte in (b"", b"\0", b"\xff"):
         raise Damaged("a JPEG marker is missing")
     return byte[0]
 

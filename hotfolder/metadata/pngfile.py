@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from hotfolder.metadata import photoshop
 from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Shape
-from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.exif import Damaged, TooMuch
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
@@ -20,6 +20,9 @@ PICTURE = frozenset({b"IDAT", b"fdAT"})
 COLOURS = frozenset({b"iCCP", b"sRGB", b"cICP", b"gAMA", b"cHRM"})
 CHANNELS = {0: 1, 2: 3, 3: 3, 4: 1, 6: 3}
 MOST_BLOCK_BYTES = 16 << 20
+MOST_CHUNKS = 100_000
+"""A picture's own among them: some programs cut it into pieces of 8 KiB."""
+MOST_BYTES = 64 << 20
 NOTES = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"})
 
 
@@ -38,6 +41,7 @@ def read_chunks(stream: BinaryIO) -> list[Chunk]:
     if stream.read(8) != MAGIC:
         raise Damaged("not a PNG")
     chunks: list[Chunk] = []
+    left = MOST_BYTES
     while not chunks or chunks[-1].kind != b"IEND":
         start = stream.tell()
         head = stream.read(8)
@@ -49,6 +53,9 @@ def read_chunks(stream: BinaryIO) -> list[Chunk]:
         data = stream.read(length) if wanted else b""
         if wanted and len(data) < length:
             raise Damaged("a PNG chunk ends early")
+        left -= len(data)
+        if left < 0 or len(chunks) == MOST_CHUNKS:
+            raise TooMuch(f"more than {MOST_CHUNKS:,} PNG chunks, or more than {MOST_BYTES >> 20} MB in them")
         stream.seek(end)
         chunks.append(Chunk(kind, start, end, data))
     return chunks

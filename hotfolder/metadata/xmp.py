@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.dom import minidom
 from xml.parsers import expat
 
-from hotfolder.metadata.exif import Damaged
+from hotfolder.metadata.exif import Damaged, TooMuch
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 META = "adobe:ns:meta/"
@@ -15,6 +15,10 @@ XMLNS = "http://www.w3.org/2000/xmlns/"
 
 MOST_FOREIGN_BYTES = 4 << 20
 MOST_DEPTH = 60
+MOST_NODES = 100_000
+"""Elements and attributes. A raw developer's brush strokes are some ten thousand."""
+MOST_DECLARED = 50_000
+"""Top-level descriptions, times namespaces: each may be told of each."""
 EMPTY = (
     f'<x:xmpmeta xmlns:x="{META}"><rdf:RDF xmlns:rdf="{RDF}"><rdf:Description rdf:about=""/>'
     "</rdf:RDF></x:xmpmeta>"
@@ -58,12 +62,12 @@ def parsed(data: bytes | None) -> minidom.Document:
     the namespaces that it is in the scope of. Raises `Damaged`, for a document type too."""
     if data is None:
         data = EMPTY
-    if len(data) > MOST_FOREIGN_BYTES:
-        raise Damaged("too large for XMP")
     data = data.strip(b"\0 \t\r\n")
     try:
         look_through(data)
         document = minidom.parseString(data)
+    except TooMuch:
+        raise
     except (expat.ExpatError, ValueError, LookupError, RecursionError) as error:
         raise Damaged("not XML") from error
     if not descriptions(document):
@@ -74,23 +78,34 @@ def parsed(data: bytes | None) -> minidom.Document:
 
 
 def look_through(data: bytes) -> None:
-    """Refuse what could expand or nest without end, before a tree is made of it."""
-    depth = 0
+    """Refuse what could expand, nest or multiply without end, before a tree is made of it. Raises `Damaged`,
+    `TooMuch`, and what expat raises."""
+    if len(data) > MOST_FOREIGN_BYTES:
+        raise TooMuch(f"more than {MOST_FOREIGN_BYTES >> 20} MB")
+    nodes = described = declared = 0
+    above: list[str] = []
 
     def refuse(*_: object) -> None:
         raise Damaged("a document type in XMP")
 
-    def deeper(*_: object) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > MOST_DEPTH:
-            raise Damaged("nested too deeply")
+    def deeper(name: str, attributes: list[str]) -> None:
+        nonlocal nodes, described, declared
+        nodes += 1 + len(attributes) // 2
+        described += name.endswith("Description") and bool(above) and above[-1].endswith("RDF")
+        above.append(name)
+        declared += sum(one.startswith("xmlns") for one in attributes[::2])
+        if len(above) > MOST_DEPTH:
+            raise TooMuch(f"elements nested more than {MOST_DEPTH} deep")
+        if nodes > MOST_NODES:
+            raise TooMuch(f"more than {MOST_NODES:,} elements and attributes")
+        if described * declared > MOST_DECLARED:
+            raise TooMuch("too many namespaces in too many descriptions")
 
     def higher(*_: object) -> None:
-        nonlocal depth
-        depth -= 1
+        above.pop()
 
     parser = expat.ParserCreate()
+    parser.ordered_attributes = True
     parser.StartDoctypeDeclHandler = refuse
     parser.StartElementHandler = deeper
     parser.EndElementHandler = higher

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from hotfolder.newfiles import new_temporary, open_folder, own_prefix
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 
 
 @contextmanager
-def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing | None) -> Iterator[Path]:
-    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed. Without
-    `shared` only its owner can read it."""
+def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
+    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
     # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
     place = open_folder(folder)
     name = ""
     try:
-        name, descriptor = new_temporary(place, mode=0o666 if shared is not None else 0o600)
+        name, descriptor = new_temporary(place)
         with os.fdopen(descriptor, "w+b") as stream:
             write(stream)
             stream.flush()
-            if shared is not None:
-                shared.apply_to_file(stream.fileno())
+            shared.apply_to_file(stream.fileno())
             os.fsync(stream.fileno())
         yield folder / name
     finally:
@@ -36,20 +33,6 @@ def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Shar
             with suppress(OSError):
                 os.unlink(name, dir_fd=place)
         os.close(place)
-
-
-def write_working_file(content: Iterable[bytes], target: Path) -> int:
-    """Write a file of our own of this content, in place of one of an earlier call; its size in bytes.
-
-    Raises `LocalTrouble`, and what `content` raises.
-    """
-    with (
-        local_trouble(target),
-        temporary_file(target.parent, lambda out: out.writelines(content), None) as temporary,
-    ):
-        size_bytes = temporary.stat().st_size
-        temporary.replace(target)
-    return size_bytes
 
 
 def write_all(data: bytes, stream: BinaryIO) -> None:

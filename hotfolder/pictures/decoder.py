@@ -7,13 +7,14 @@ import json
 import os
 import sys
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from hotfolder.capture import Capture
 from hotfolder.errors import LocalTrouble
 from hotfolder.pictures.facts import (
+    Carrying,
     Developed,
     NeverUsable,
     NotWhole,
@@ -80,6 +81,25 @@ class Decoder:
         answer = await self._answer(source, request)
         _refuse(answer)
         return Developed(**answer["developed"])
+
+    async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
+        """As `pictures.carrying.carry`, in the worker. Where two workers died of the metadata, the picture
+        goes without. Raises `LocalTrouble` where a file can't be read or written, now or in time."""
+        for plain in (False, True):
+            carrying = asdict(replace(wanted, plain=plain))
+            try:
+                answer = await self._answer(
+                    source, {"path": str(source), "target": str(target), "carrying": carrying}
+                )
+            except NotWhole as error:
+                raise LocalTrouble(error.message, hint=error.hint) from None
+            except NeverUsable:
+                if plain:
+                    raise
+                continue
+            _refuse(answer)
+            return tuple(answer["notes"])
+        raise AssertionError("a plain one was answered or refused")
 
     async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:

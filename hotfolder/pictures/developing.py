@@ -57,7 +57,9 @@ def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
     if kind == "TIFF":
         head = tiff.head_of(file, name)
-        make, said = tiff.make_of(head), tifffile.read_blocks(head)
+        make, said = tiff.make_of(head), Blocks()
+        with suppress(Damaged):
+            said = tifffile.read_blocks(head)
     else:
         said = said_in(file, kind)
         make = make_of(file, said, limits)

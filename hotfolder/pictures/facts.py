@@ -66,6 +66,19 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
+class Carrying:
+    """Which metadata a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far as
+    `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none."""
+
+    photo: str
+    sidecar: str | None
+    level: str
+    altered: tuple[str, ...]
+    software: str
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Developed:
     """The file that was made of a picture."""
 

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits, Rendering
+from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLimits, Rendering
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.pictures.protocol import GREETING
@@ -46,7 +46,7 @@ def main(parent_id: int, memory_bytes: int) -> None:
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    path, limits = Path(request["path"]), PictureLimits(**request["limits"])
+    path, limits = Path(request["path"]), PictureLimits(**request.get("limits", {}))
     try:
         # Late, as `inspect` has it.
         if "rendering" in request:
@@ -54,6 +54,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
             made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
             return {"rendered": asdict(made) if made is not None else None}
+        if "carrying" in request:
+            from hotfolder.pictures.carrying import carry
+
+            wanted = request["carrying"]
+            wanted["altered"] = tuple(wanted["altered"])
+            return {"notes": carry(path, Path(request["target"]), Carrying(**wanted))}
         if "develop_to" in request:
             from hotfolder.pictures.developing import develop
 
@@ -75,6 +81,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def doing(request: dict[str, Any]) -> str:
+    if "carrying" in request:
+        return "given its metadata"
     return "developed" if "develop_to" in request else "rendered"
 
 

@@ -95,3 +95,18 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
     assert b'Rating="4"' in told["hall"] and b"Rating" not in told["kitchen"]
     labels = [name for name in bracket() if b'Label="%s"' % name.encode() in told["hall"]]
     assert len(labels) == 1
+
+
+async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(
+    studio: Studio, shop: Shop
+) -> None:
+    described = "<r:Description/>" * 2000
+    declared = " ".join(f'xmlns:a{number}="u"' for number in range(2000))
+    rdf = f'<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" {declared}>{described}</r:RDF>'
+    payload = b"http://ns.adobe.com/xap/1.0/\0" + rdf.encode()
+    segment = b"\xff\xe1" + (len(payload) + 2).to_bytes(2, "big") + payload
+    photos = {name: photo[:2] + segment + photo[2:] for name, photo in bracket().items()}
+    studio.drop(ELM, "kitchen", photos)
+    await studio.until_idle(shop.access())
+    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert ["too many namespaces" in note for note in receipt["notes"]] == [True]

@@ -18,8 +18,7 @@ from PIL import Image, ImageCms
 
 from hotfolder.metadata.level import Level
 from hotfolder.metadata.packets import Statement
-from hotfolder.outbox.carrying import carried_over
-from hotfolder.outbox.temporary import write_working_file
+from hotfolder.pictures.carrying import carried_over
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -188,7 +187,7 @@ def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, Seen]]]:
         content = carried_over(
             photo, result, statement=Statement(("sky",), "hotfolder"), level=Level.ALL, sidecar=None
         )
-        write_working_file(content, target)
+        target.write_bytes(b"".join(content))
         purposes = {**ON_PURPOSE, **(TO_PNG if kind == "PNG" else {})}
         yield kind, compared(before, tags_of(target), purposes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -13,10 +13,9 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.metadata.level import Level
-from hotfolder.metadata.packets import Statement
-from hotfolder.outbox.carrying import carried_over
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
+from hotfolder.pictures.facts import Carrying
 from hotfolder.rules.sets import sharing_stem
 
 SOFTWARE = f"hotfolder {__version__}"
@@ -69,12 +68,7 @@ def whereabouts(tools: Tools, job: Job, file: JobFile) -> Path:
     return originals_folder(tools.places.done, safe_name(job.project), job.filed_as) / file.name
 
 
-def carried(origin: Origin, picture: Path, altered: tuple[str, ...]) -> Iterator[bytes]:
-    """A picture's bytes, with the metadata."""
-    return carried_over(
-        origin.photo,
-        picture,
-        statement=Statement(altered, SOFTWARE),
-        level=origin.level,
-        sidecar=origin.sidecar,
-    )
+def carrying(origin: Origin, altered: tuple[str, ...]) -> Carrying:
+    """What a picture is to get."""
+    sidecar = str(origin.sidecar) if origin.sidecar is not None else None
+    return Carrying(str(origin.photo), sidecar, origin.level, altered, SOFTWARE)

@@ -14,7 +14,7 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.chain import Link
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.delivered import place_of_room
-from hotfolder.jobs.steps.carrying import Origin, carried, origin_of
+from hotfolder.jobs.steps.carrying import Origin, carrying, origin_of
 from hotfolder.jobs.steps.fetching import EXTENSIONS
 from hotfolder.jobs.steps.receipting import receipt_of
 from hotfolder.jobs.tables import Job, Picture, Result
@@ -24,7 +24,7 @@ from hotfolder.outbox.layout import pictures_folder, receipts_folder
 from hotfolder.outbox.names import picture_stem, result_stem, safe_name
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import Receipt, write_receipt
-from hotfolder.outbox.temporary import sha256_of, write_working_file
+from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.facts import Rendering
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.renditions import LEAST_QUALITY, Rendition
@@ -70,20 +70,19 @@ async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> Delivered:
     numbered = "{seq}" in recipe_of(job).delivery.name
     seq = await tools.desk(place_of_room, tools.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
+    notes: list[str] = []
     if wanted:
         origin = await origin_of(tools, job, photos)
-        placed = [
-            picture
-            for number, delivery in enumerate(wanted)
-            for picture in await deliver_one(tools, job, origin, delivery, number)
-        ]
+        placed: list[Picture] = []
+        for number, delivery in enumerate(wanted):
+            placed += await deliver_one(tools, job, origin, delivery, number, notes)
         await tools.desk(tools.store.add_pictures, placed)
         tools.passing(Checkpoint.PICTURES_RECORDED)
     pictures = await tools.desk(tools.store.pictures, job.id)
     if not pictures:
         return Delivered((), {})
     calls = await tools.desk(tools.ledger.of_job, job.id)
-    receipt = receipt_of(job, photos, chain, calls, pictures)
+    receipt = receipt_of(job, photos, chain, calls, pictures, notes)
     path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
     return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
 
@@ -98,16 +97,22 @@ def put_receipt(tools: Tools, job: Job, receipt: Receipt) -> tuple[str, str]:
 
 
 async def deliver_one(
-    tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int
+    tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int, notes: list[str]
 ) -> list[Picture]:
-    """Place one picture and its renditions."""
+    """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
     result, extension = delivery.result, EXTENSIONS[delivery.result.format]
-    content = partial(carried, origin, tools.places.results / result.file, delivery.altered)
-    placed = [await put(tools, job, delivery, Copy(content, extension, result.width, result.height))]
-    if recipe_of(job).delivery.renditions:
-        shown = tools.places.work / f"{job.id}-{number}.{extension}"
-        await asyncio.to_thread(write_working_file, content(), shown)
-        placed += await put_renditions(tools, job, origin, delivery, shown)
+    shown = tools.places.work / f"{job.id}-{number}.{extension}"
+    wanted = carrying(origin, delivery.altered)
+    left_out = await tools.decoder.carry(tools.places.results / result.file, shown, wanted)
+    for note in left_out:
+        logger.warning("metadata_left_out", picture=delivery.stem, reason=note)
+    notes += [note for note in left_out if note not in notes]
+    try:
+        copy = Copy(partial(pieces_of, shown), extension, result.width, result.height)
+        placed = [await put(tools, job, delivery, copy)]
+        if recipe_of(job).delivery.renditions:
+            placed += await put_renditions(tools, job, origin, delivery, shown)
+    finally:
         await asyncio.to_thread(shown.unlink, missing_ok=True)
     return placed
 
@@ -154,9 +159,8 @@ async def rendition(
             )
             if made is None:
                 return None
-            size_bytes = await asyncio.to_thread(
-                write_working_file, carried(origin, plain, delivery.altered), path
-            )
+            await tools.decoder.carry(plain, path, carrying(origin, delivery.altered))
+            size_bytes = (await asyncio.to_thread(path.stat)).st_size
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
                 return Copy(partial(pieces_of, path), "jpg", made.width, made.height)
             most_bytes = wanted.max_bytes - (size_bytes - made.size_bytes)

@@ -19,8 +19,9 @@ def receipt_of(
     chain: Sequence[Link],
     own_calls: Sequence[Call],
     pictures: Sequence[Picture],
+    notes: Sequence[str] = (),
 ) -> Receipt:
-    """The receipt of a job; `own_calls` are those that it made itself."""
+    """The receipt of a job; `own_calls` are those that it made itself, `notes` what else is to be said."""
     own = {call.id for call in own_calls}
     recipe = recipe_of(job)
     return Receipt(
@@ -69,7 +70,7 @@ def receipt_of(
         altered=tuple(
             dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
         ),
-        notes=tuple(notes_on(recipe, pictures)),
+        notes=(*notes_on(recipe, pictures), *notes),
         hotfolder_version=__version__,
     )
 

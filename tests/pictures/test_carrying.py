@@ -22,8 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from hotfolder.metadata import exif, jpegfile, pngfile
 from hotfolder.metadata.level import Level
 from hotfolder.metadata.packets import Statement
-from hotfolder.outbox.carrying import carried_over
-from hotfolder.outbox.temporary import write_working_file
+from hotfolder.pictures.carrying import carried_over
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
@@ -113,7 +112,7 @@ def carried(
     target = result.with_stem(name)
     statement = Statement(altered, "hotfolder 0.1.0")
     content = carried_over(original, result, statement=statement, level=level, sidecar=sidecar)
-    write_working_file(content, target)
+    target.write_bytes(b"".join(content))
     return target
 
 

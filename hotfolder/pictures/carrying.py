@@ -1,0 +1,305 @@
+"""Capture metadata of an original, put into a result without touching its pixels; in the decoding process.
+
+They are foreign bytes: what they may take of time and memory is bounded, and what goes beyond is left out.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+from xml.parsers.expat import ExpatError
+
+from hotfolder.metadata import exif, iptc, jpegfile, pngfile
+from hotfolder.metadata.blocks import IPTC_RESOURCE, OWNERSHIP_RESOURCES, Blocks, Shape, profile_fits
+from hotfolder.metadata.exif import Damaged, TooMuch
+from hotfolder.metadata.level import RIGHTS_TAGS, Level
+from hotfolder.metadata.packets import Foreign, Statement, packet_for
+from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES, look_through
+from hotfolder.pictures.facts import Carrying, NeverUsable
+from hotfolder.pictures.opening import opened
+
+PIECE_BYTES = 1 << 20
+MOST_CPU_SECONDS = 20.0
+"""Of the processor's time: what only waits for a share doesn't wear anybody out."""
+MOST_MEMORY_BYTES = 512 << 20
+WHOLE_METADATA = "The metadata of the photo and of the picture are left out"
+
+
+class WornOut(Exception):
+    """The metadata took more than they may. No ValueError, since those mean that bytes are damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a delivered picture gets: the metadata of its photo and of the XMP file beside that, as far as
+    `level` goes, and what we say of it."""
+
+    photo: Blocks | None
+    sidecar: bytes | None
+    level: Level
+    statement: Statement
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Bytes that are taken from the result as they are."""
+
+    start: int
+    end: int
+
+
+def carry(result: Path, target: Path, wanted: Carrying) -> list[str]:
+    """Write `target`: the picture in `result`, bit for bit, with the metadata that are `wanted`. Sentences on
+    what was left out since it is too much. Raises OSError where a file can't be read or written."""
+    statement = Statement(wanted.altered, wanted.software)
+    if not wanted.plain:
+        for photo, sidecar in ((wanted.photo, wanted.sidecar), (None, None)):
+            notes = [] if photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]
+            try:
+                with bounded():
+                    content = carried_over(
+                        Path(photo) if photo else None,
+                        result,
+                        statement=statement,
+                        level=Level(wanted.level),
+                        sidecar=Path(sidecar) if sidecar else None,
+                        notes=notes,
+                    )
+                    write(target, content)
+                return notes
+            except (WornOut, MemoryError):
+                continue
+    with result.open("rb") as stream:
+        write(target, pieces_in(stream, Range(0, os.fstat(stream.fileno()).st_size)))
+    return [f"{WHOLE_METADATA}, and what is said of how it was made: they can't be read."]
+
+
+def write(target: Path, content: Iterable[bytes]) -> None:
+    with target.open("wb") as out:
+        out.writelines(content)
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Raises WornOut and MemoryError in the block where it takes too much. For the main thread."""
+
+    def stop(*_: object) -> None:
+        raise WornOut
+
+    before, (soft, hard) = signal.signal(signal.SIGPROF, stop), resource.getrlimit(resource.RLIMIT_AS)
+    with suppress(OSError, ValueError):
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = pages * resource.getpagesize() + MOST_MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most if soft < 0 else min(most, soft), hard))
+    signal.setitimer(signal.ITIMER_PROF, MOST_CPU_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def carried_over(
+    original: Path | None,
+    result: Path,
+    *,
+    statement: Statement,
+    level: Level,
+    sidecar: Path | None,
+    notes: list[str] | None = None,
+) -> Iterator[bytes]:
+    """The file `result`, its picture bit for bit, with the capture metadata of `original`; piece by piece.
+
+    At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else
+    from `result`, and from the XMP file `sidecar` what that XMP and IPTC don't say. Lower levels let less of
+    all of them through. A colour profile comes only where `result` doesn't describe its colours. Size and
+    orientation are made true of `result`, thumbnails go. XMP makes the `statement` at every level. Metadata
+    that can't be read is left out, as is all of it where `original` is gone. A result that is neither JPEG
+    nor PNG is copied as it is. What is left out since it is too much is told in `notes`. Without an
+    `original` the XMP of `result` is left out too.
+
+    The same input gives the same bytes. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
+    """
+    notes = notes if notes is not None else []
+    with result.open("rb") as stream:
+        blocks = original_blocks(original, notes) if original is not None else None
+        packet = sidecar_packet(sidecar, notes)
+        yield from result_pieces(stream, Carried(blocks, packet, level, statement, notes))
+
+
+def sidecar_packet(sidecar: Path | None, notes: list[str]) -> bytes | None:
+    with plain_file(sidecar) as stream:
+        if stream is None:
+            return None
+        return screened(stream.read(MOST_FOREIGN_BYTES + 1), "the XMP file beside the photo", notes)
+
+
+@contextmanager
+def plain_file(path: Path | None) -> Iterator[BinaryIO | None]:
+    """None where there is no such file: opening a pipe would wait for ever, and what was paid for is
+    delivered even if its photo is gone."""
+    with ExitStack() as stack:
+        stream = None
+        try:
+            stream = stack.enter_context(opened(path)) if path is not None else None
+        except (FileNotFoundError, NeverUsable):
+            pass
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR):  # a link, a folder
+                raise
+        yield stream
+
+
+def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None:
+    """The packet, unless it is too much: then there is a note."""
+    if packet is None:
+        return None
+    try:
+        look_through(packet.strip(b"\0 \t\r\n"))
+    except TooMuch as error:
+        notes.append(f"The metadata in {whose} are left out: {error}.")
+        return None
+    except (Damaged, ExpatError, ValueError, LookupError):
+        pass  # whoever reads it finds that too
+    return packet
+
+
+def original_blocks(original: Path, notes: list[str]) -> Blocks:
+    with plain_file(original) as stream:
+        if stream is None:
+            return Blocks()
+        magic = stream.read(8)
+        stream.seek(0)
+        try:
+            if magic.startswith(jpegfile.MAGIC):
+                return jpegfile.read_blocks(jpegfile.read_head(stream))
+            if magic == pngfile.MAGIC:
+                return pngfile.read_blocks(pngfile.read_chunks(stream))
+        except TooMuch as error:
+            notes.append(f"The photo's metadata are left out: {error}.")
+        except Damaged:
+            pass
+    return Blocks()
+
+
+def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
+    magic = stream.read(8)
+    size_bytes = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    plan: list[bytes | Range] = []
+    try:
+        if magic.startswith(jpegfile.MAGIC):
+            plan = jpeg_plan(stream, size_bytes, carried)
+        elif magic == pngfile.MAGIC:
+            plan = png_plan(stream, size_bytes, carried)
+    except TooMuch as error:
+        carried.notes.append(f"The picture has no metadata of the photo, and keeps its own: {error}.")
+    except Damaged:
+        pass
+    for part in plan or [Range(0, size_bytes)]:
+        if isinstance(part, Range):
+            yield from pieces_in(stream, part)
+        else:
+            yield part
+
+
+def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
+    segments = jpegfile.read_head(stream)
+    own, shape = jpegfile.read_blocks(segments), jpegfile.shape(segments)
+    blocks = merged(carried, own, shape, most_xmp_bytes=jpegfile.MOST_XMP_BYTES)
+    head = jpegfile.with_blocks(segments, blocks, bare=carried.level is not Level.ALL)
+    return [head, Range(stream.tell(), size_bytes)]
+
+
+def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
+    chunks = pngfile.read_chunks(stream)
+    if chunks[-1].end > size_bytes:
+        raise Damaged("a PNG chunk ends early")
+    blocks = merged(carried, pngfile.read_blocks(chunks), pngfile.shape(chunks), most_xmp_bytes=None)
+    plan: list[bytes | Range] = [pngfile.MAGIC]
+    for chunk in chunks:
+        if not pngfile.is_replaced(chunk, blocks, bare=carried.level is not Level.ALL):
+            plan.append(Range(chunk.start, chunk.end))
+        if chunk.kind == b"IHDR":
+            plan.append(pngfile.new_chunks(blocks))
+    return [*plan, Range(chunks[-1].end, size_bytes)]
+
+
+def merged(carried: Carried, own: Blocks, shape: Shape, *, most_xmp_bytes: int | None) -> Blocks:
+    """What the target gets in place of what `own` has; what is None or empty leaves that as it is."""
+    photo, level = carried.photo or Blocks(), carried.level
+    packet = packet_for(foreign(carried, own), carried.statement, level, most_bytes=most_xmp_bytes)
+    icc = photo.icc
+    if own.described or icc is None or not profile_fits(icc, shape.channels):
+        icc = None
+    return Blocks(
+        exif=exif_for(carried, own, shape),
+        xmp=packet.main,
+        xmp_extension=packet.extension,
+        resources=resources_for(photo.resources, level),
+        icc=icc,
+        comment=photo.comment if level is Level.ALL else None,
+    )
+
+
+def foreign(carried: Carried, own: Blocks) -> Foreign:
+    """All the XMP that there is for a picture, the photo's first; IPTC's older records before a sidecar."""
+    photo, notes = carried.photo, carried.notes
+    if photo is None:
+        return Foreign()
+    source, whose = (photo, "the photo") if photo.xmp is not None else (own, "the picture")
+    records = photo.resources.get(IPTC_RESOURCE)
+    said_by_iptc = iptc.as_packet(records) if records is not None else None
+    others = (screened(said_by_iptc, "the photo (IPTC)", notes), carried.sidecar)
+    return Foreign(
+        screened(source.xmp, f"{whose} (XMP)", notes),
+        screened(source.xmp_extension, f"{whose} (extended XMP)", notes),
+        tuple(one for one in others if one is not None),
+    )
+
+
+def resources_for(resources: Mapping[int, bytes], level: Level) -> Mapping[int, bytes]:
+    if level is Level.ALL:
+        return resources
+    chosen = {number: data for number, data in resources.items() if number in OWNERSHIP_RESOURCES}
+    records = iptc.limited(resources.get(IPTC_RESOURCE, b""), level)
+    if level is Level.NONE:
+        return {}
+    return {**chosen, IPTC_RESOURCE: records} if records else chosen
+
+
+def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
+    # A result's pixels are upright unless the result itself says otherwise; the original's orientation
+    # was used up when its pixels were.
+    orientation = exif.orientation_of(own.exif)
+    photo = carried.photo or Blocks()
+    if carried.level is not Level.ALL:
+        wanted = RIGHTS_TAGS if carried.level is Level.COPYRIGHT else ()
+        return exif.only_texts(photo.exif or own.exif, wanted, orientation=orientation)
+    for block in (photo.exif, own.exif):
+        if block is not None:
+            try:
+                return exif.corrected(block, width=shape.width, height=shape.height, orientation=orientation)
+            except Damaged:
+                continue
+    return None
+
+
+def pieces_in(stream: BinaryIO, part: Range) -> Iterator[bytes]:
+    stream.seek(part.start)
+    left = part.end - part.start
+    while left > 0:
+        piece = stream.read(min(left, PIECE_BYTES))
+        if not piece:
+            raise OSError(errno.EIO, "a picture became shorter while it was read")
+        yield piece
+        left -= len(piece)

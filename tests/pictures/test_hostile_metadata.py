@@ -1,0 +1,159 @@
+"""Metadata made to wear out who reads them: the picture is delivered all the same, soon, and it is said."""
+
+from __future__ import annotations
+
+import resource
+import struct
+import zlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hotfolder.metadata.level import Level
+from hotfolder.pictures import carrying
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import Carrying
+from tests.support.pictures import jpeg
+
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+
+
+def packet(inner: str, declared: str = "") -> bytes:
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/" {declared}><r:RDF xmlns:r="{RDF}">{inner}</r:RDF></x:xmpmeta>'
+    ).encode()
+
+
+DECLARED = " ".join(f'xmlns:a{number}="u"' for number in range(2000))
+NAMESPACES = packet("<r:Description/>" * 2000, DECLARED)
+"""62 kB, each of 2,000 descriptions to be told of 2,000 namespaces."""
+ELEMENTS = packet("<r:Description>" + '<d:a xmlns:d="u"/>' * 180_000 + "</r:Description>")
+
+
+def segment(marker: int, payload: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
+
+
+def in_jpeg(*segments: bytes) -> bytes:
+    plain = jpeg(1)
+    return plain[:2] + b"".join(segments) + plain[2:]
+
+
+def xmp(data: bytes) -> bytes:
+    return in_jpeg(segment(0xE1, XMP + data))
+
+
+def png(chunks: bytes) -> bytes:
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    made = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
+    written = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in made
+    ]
+    return b"\x89PNG\r\n\x1a\n" + written[0] + chunks + written[1] + written[2]
+
+
+def resources(count: int) -> bytes:
+    piece = b"8BIM\x04\x04\0\0\0\0\0\0"
+    room = 65_000 // len(piece)
+    return b"".join(segment(0xED, b"Photoshop 3.0\0" + piece * room) for _ in range(count // room))
+
+
+def texts() -> bytes:
+    """A block of EXIF with 65,000 tags that all claim the same sixteen million bytes."""
+    entry = struct.pack(">HHII", 0x9286, 2, 16_000_000, 8)
+    block = b"MM\0*\0\0\0\x08" + struct.pack(">H", 65_000) + entry * 65_000 + bytes(16_000_000 - 780_000)
+    return struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
+
+
+EMPTY_CHUNK = struct.pack(">I", 0) + b"tEXt" + struct.pack(">I", zlib.crc32(b"tEXt"))
+PHOTOS: dict[str, Callable[[], bytes]] = {
+    "namespaces": lambda: xmp(NAMESPACES),
+    "markers": lambda: in_jpeg(b"\xff\x01" * 20_000_000),
+    "fill": lambda: in_jpeg(b"\xff" * 20_000_000),
+    "resources": lambda: in_jpeg(resources(800_000)),
+    "chunks": lambda: png(EMPTY_CHUNK * 4_000_000),
+}
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    made = Decoder()
+    yield made
+    await made.close()
+
+
+def used_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+async def carried(decoder: Decoder, photo: Path, result: Path, level: Level = Level.ALL) -> tuple[str, ...]:
+    """Give `result` the metadata of `photo`; what was said. It takes less than ten seconds of a processor."""
+    before, target = used_seconds(), result.with_name("target" + result.suffix)
+    wanted = Carrying(str(photo), None, level, ("sky",), "hotfolder")
+    notes = await decoder.carry(result, target, wanted)
+    await decoder.close()  # then the system knows what its process took
+    assert used_seconds() - before < 10
+    with Image.open(target) as made, Image.open(result) as plain:
+        assert made.tobytes() == plain.tobytes()
+    return notes
+
+
+@pytest.mark.parametrize("kind", PHOTOS)
+async def test_a_hostile_photo_costs_little_and_what_was_left_out_is_said(
+    kind: str, decoder: Decoder, tmp_path: Path
+) -> None:
+    photo, result = tmp_path / "photo", tmp_path / "result.jpg"
+    photo.write_bytes(PHOTOS[kind]())
+    result.write_bytes(jpeg(2))
+    notes = await carried(decoder, photo, result)
+    assert kind == "fill" or "left out" in notes[0], notes
+    assert b"compositeWithTrained" in (tmp_path / "target.jpg").read_bytes()
+
+
+async def test_a_hostile_result_is_delivered_with_our_statement(decoder: Decoder, tmp_path: Path) -> None:
+    photo, result = tmp_path / "photo.jpg", tmp_path / "result.jpg"
+    photo.write_bytes(jpeg(1))
+    result.write_bytes(xmp(NAMESPACES))
+    (note,) = await carried(decoder, photo, result)
+    assert "The metadata in the picture (XMP) are left out: too many namespaces" in note
+    made = (tmp_path / "target.jpg").read_bytes()
+    assert b"compositeWithTrained" in made and b"xmlns:a1999" not in made
+
+
+async def test_the_texts_of_exif_are_not_copied_one_by_one(decoder: Decoder, tmp_path: Path) -> None:
+    photo, result = tmp_path / "photo.png", tmp_path / "result.jpg"
+    photo.write_bytes(png(texts()))
+    result.write_bytes(jpeg(2))
+    assert await carried(decoder, photo, result, Level.COPYRIGHT) == ()
+
+
+async def test_an_xmp_file_of_too_many_elements_is_left_out(decoder: Decoder, tmp_path: Path) -> None:
+    photo, sidecar, result = (tmp_path / name for name in ("photo.jpg", "photo.xmp", "result.jpg"))
+    photo.write_bytes(jpeg(1))
+    sidecar.write_bytes(ELEMENTS)
+    result.write_bytes(jpeg(2))
+    wanted = Carrying(str(photo), str(sidecar), Level.ALL, (), "hotfolder")
+    (note,) = await decoder.carry(result, tmp_path / "target.jpg", wanted)
+    assert "the XMP file beside the photo are left out: more than 100,000 elements" in note
+
+
+@pytest.mark.parametrize("limit", ["MOST_CPU_SECONDS", "MOST_MEMORY_BYTES"])
+def test_beyond_time_or_memory_the_statement_alone_is_made(
+    limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the bounds on elements, and too much all the same."""
+    photo, result, target = (tmp_path / name for name in ("photo.jpg", "result.jpg", "target.jpg"))
+    large = ELEMENTS.replace(b'<d:a xmlns:d="u"/>' * 140_000, b"")
+    (tmp_path / "photo.xmp").write_bytes(large)
+    photo.write_bytes(jpeg(1))
+    result.write_bytes(jpeg(2))
+    monkeypatch.setattr(carrying, limit, {"MOST_CPU_SECONDS": 0.05, "MOST_MEMORY_BYTES": 4 << 20}[limit])
+    wanted = Carrying(str(photo), str(tmp_path / "photo.xmp"), Level.ALL, ("sky",), "hotfolder")
+    (note,) = carrying.carry(result, target, wanted)
+    assert "too much time or memory" in note
+    assert b"compositeWithTrained" in target.read_bytes()
