@@ -15,8 +15,8 @@ from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import BadJob, UsageError
+from hotfolder.inbox.contents import SeenFile
 from hotfolder.inbox.scan import scan_folders
-from hotfolder.inbox.snapshot import SeenFile
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent

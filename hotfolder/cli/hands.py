@@ -13,7 +13,7 @@ from pathlib import Path
 from hotfolder.cli.problems import FAILED
 from hotfolder.cli.stores import Books, books
 from hotfolder.errors import UsageError
-from hotfolder.inbox.recheck import confirm_inbox
+from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.resolution import (
     give_up,
     open_question,

@@ -12,10 +12,9 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.daemon.shoots import as_kept, title
 from hotfolder.errors import UsageError
-from hotfolder.inbox.ignored import READY_NAME
-from hotfolder.inbox.photos import photo_of
+from hotfolder.inbox.contents import READY_NAME, SeenFile
 from hotfolder.inbox.scan import scan_folders
-from hotfolder.inbox.snapshot import SeenFile
+from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.earlier import earlier_sets, room_named
 from hotfolder.jobs.store import Store

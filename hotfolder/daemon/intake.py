@@ -16,8 +16,8 @@ from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble
+from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
-from hotfolder.inbox.ignored import is_ready
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.earlier import room_named
 from hotfolder.jobs.engine import Engine

@@ -35,9 +35,9 @@ from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import UsageError
 from hotfolder.inbox.events import SetArriving
+from hotfolder.inbox.guard import InboxLock, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.recheck import confirm_inbox, recheck
+from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import open_store

@@ -11,8 +11,8 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.daemon.late import latecomers
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
+from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.inbox.ignored import is_ready
 from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob

@@ -11,7 +11,7 @@ from pathlib import Path
 from hotfolder.config.settings import Settings
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.errors import HotfolderError
-from hotfolder.inbox.recheck import confirm_inbox
+from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 

@@ -1,26 +1,175 @@
-"""What lies in one folder of an inbox, sorted into its kinds: by lstat, no link is followed."""
+"""One folder of an inbox: what lies in it, sorted into its kinds by name and lstat. No link is followed."""
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.inbox import notices
-from hotfolder.inbox.ignored import (
-    is_junk,
-    is_junk_folder,
-    is_ours,
-    is_ready,
-    is_temporary,
-    is_temporary_folder,
-    names_photo,
-)
-from hotfolder.inbox.snapshot import Obstacle, SeenFile, SetFolder, natural_order
-from hotfolder.pictures.formats import is_photo_name, is_raw_name, is_tiff_name
+from hotfolder.inbox.notices import Notice
+from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name, is_raw_name, is_tiff_name
 from hotfolder.rules.sets import FileIdentity, sharing_stem
+
+MARKER_NAME = ".hotfolder-root"
+LOCK_NAME = ".hotfolder-lock"
+READY_NAME = ".ready"
+READY_NAMES = frozenset({READY_NAME, "ready.txt", "ready.txt.txt"})
+"""In lower case. Finder refuses a name that begins with a dot, and Explorer hides an ending."""
+
+_TEMPORARY_SUFFIXES = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".crdownload",
+    ".filepart",
+    ".download",
+    ".!sync",
+    "~",
+)
+_TEMPORARY_STARTS = (
+    "~",
+    ".::tmpname:",
+    ".syncthing.",
+    ".goutputstream-",
+    ".smbdelete",
+    ".nfs",
+    ".in.",
+    ".pureftpd-upload.",
+)
+_TEMPORARY_FOLDERS = frozenset({".rsync-partial", ".~tmp~"})
+# rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is asked for, since `.picasa.config` is no transfer.
+_RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
+
+_JUNK = frozenset(
+    {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "@syno", ".localized"}
+)
+_JUNK_FOLDERS = frozenset(
+    {"#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}
+)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether this name is what a copying program calls a file that it is still writing.
+
+    A hidden photo is one: nobody exports to a hidden name, and many upload to one.
+    """
+    lower = name.lower()
+    if is_junk(name):
+        return False
+    return (
+        lower.endswith(_TEMPORARY_SUFFIXES)
+        or lower.startswith(_TEMPORARY_STARTS)
+        or _RSYNC.fullmatch(name) is not None
+        or (name.startswith(".") and is_photo_name(name))
+    )
+
+
+def names_photo(name: str) -> bool:
+    """Whether the name of an unfinished file tells that it will be a photo."""
+    pieces = re.split(r"[.~ ]", name.lower())
+    return any(f".{piece}" in PHOTO_SUFFIXES for piece in pieces)
+
+
+def is_temporary_folder(name: str) -> bool:
+    """Whether a copying program keeps its unfinished files in a folder of this name."""
+    return name in _TEMPORARY_FOLDERS
+
+
+def is_junk(name: str) -> bool:
+    """Whether a desktop or a NAS left this file; nobody misses it and nobody meant it."""
+    return name.startswith("._") or name.lower() in _JUNK
+
+
+def is_junk_folder(name: str) -> bool:
+    """Whether a folder of this name is a system's own: hidden, a recycle bin, a NAS's thumbnails."""
+    return name.startswith((".", "@")) or name.lower() in _JUNK_FOLDERS
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of this name inside a set means something to hotfolder, and is no companion."""
+    return name in (MARKER_NAME, LOCK_NAME) or is_ready(name)
+
+
+def is_ready(name: str) -> bool:
+    """Whether a file of this name says that the photos beside it may be made."""
+    return name.lower() in READY_NAMES
+
+
+SetKey = tuple[str, str]
+"""The raw names of the project folder and of the set's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenFile:
+    """A regular file and its state."""
+
+    name: str
+    identity: FileIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """An entry of a set's folder that can't be taken. If it `blocks`, the set is incomplete without it."""
+
+    name: str
+    notice: Notice
+    blocks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetFolder:
+    """One `inbox/<project>/<folder>/`; every tuple is in natural name order.
+
+    `folder` is "" for the project's folder itself, a flat drop of a whole shoot: its companions are only the
+    files that share a photo's stem, such as the RAW file beside a JPEG.
+
+    `ready` is the `.ready` file where there is one. `temporaries` are files of a transfer under way, by their
+    path relative to the folder.
+    """
+
+    project: str
+    folder: str
+    photos: tuple[SeenFile, ...] = ()
+    companions: tuple[SeenFile, ...] = ()
+    temporaries: tuple[SeenFile, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
+    ready: SeenFile | None = None
+
+    @property
+    def key(self) -> SetKey:
+        return (self.project, self.folder)
+
+    @property
+    def flat(self) -> bool:
+        return not self.folder
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it that matters to anybody."""
+        return not (self.photos or self.companions or self.temporaries or self.obstacles or self.ready)
+
+    def signal(self) -> SeenFile | None:
+        """The `.ready` file if it was written after every photo. One copied along with them says nothing."""
+        ready = self.ready
+        if ready is None or any(file.identity.ctime_ns > ready.identity.ctime_ns for file in self.photos):
+            return None
+        return ready
+
+
+def natural_order(name: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """A sort key under which `IMG_9` comes before `IMG_10`; the raw name decides between equals."""
+    pieces = re.split(r"([0-9]+)", name.casefold())
+    numbered = tuple(
+        (1, int(piece), "") if index % 2 else (0, 0, piece) for index, piece in enumerate(pieces)
+    )
+    return numbered, name
+
 
 DEEPEST = 8
 

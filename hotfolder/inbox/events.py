@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hotfolder.inbox.snapshot import Notice
+from hotfolder.inbox.notices import Notice
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.sets import BracketSet, Photo
 

@@ -12,6 +12,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
+from hotfolder.inbox.contents import MARKER_NAME, SeenFile, SetKey
 from hotfolder.inbox.events import (
     InboxEvent,
     InboxOutlook,
@@ -20,15 +21,22 @@ from hotfolder.inbox.events import (
     SetReady,
     SetRefused,
 )
-from hotfolder.inbox.ignored import MARKER_NAME
-from hotfolder.inbox.ledger import Ledger
-from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.looking import Claimed, Deliver, Looker, RuleFor, Scope, Tell, tell_nobody
-from hotfolder.inbox.photos import PhotoBook
-from hotfolder.inbox.reading import Reading
-from hotfolder.inbox.root import Root, RootStanding
-from hotfolder.inbox.snapshot import Notice, SeenFile, SetKey, Snapshot
-from hotfolder.inbox.verdicts import Pace, Ready, Refused
+from hotfolder.inbox.guard import (
+    Claimed,
+    Deliver,
+    InboxLock,
+    Looker,
+    Root,
+    RootStatus,
+    RuleFor,
+    Scope,
+    Tell,
+    tell_nobody,
+)
+from hotfolder.inbox.notices import Notice
+from hotfolder.inbox.scan import Snapshot
+from hotfolder.inbox.settle import Pace, Ready, Refused
+from hotfolder.inbox.tracker import PhotoBook, Reading, SetTracker
 from hotfolder.inbox.watch import Watch
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
@@ -80,8 +88,8 @@ class Inbox:
         self._looker = Looker(root, beat, moved)
         self._watch: Watch | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
-        self._ledger = Ledger(path)
-        self._reading = Reading(path, self._book, self._ledger, clock)
+        self._tracker = SetTracker(path)
+        self._reading = Reading(path, self._book, self._tracker, clock)
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
         self._again: set[SetKey] = set()
@@ -98,13 +106,13 @@ class Inbox:
     def claim(self) -> None:
         """Look at the root before anything else, for a short while. Raises UsageError where another process
         works with it."""
-        standing = self._looker.check_at_once()
-        if standing.holder:
+        status = self._looker.check_at_once()
+        if status.holder:
             raise UsageError(
-                f"another hotfolder ({standing.holder}) already works with the inbox {self._path}",
+                f"another hotfolder ({status.holder}) already works with the inbox {self._path}",
                 hint="Stop that one first, or give this one an inbox of its own.",
             )
-        self._take_standing(standing, self._clock.monotonic())
+        self._take_status(status, self._clock.monotonic())
 
     async def run(self, deliver: Deliver) -> None:
         """Look, and deliver what is ready or refused, one event at a time, until cancelled."""
@@ -132,8 +140,8 @@ class Inbox:
         try:
             while not (await asyncio.wait({handing}, timeout=PATIENCE_SECONDS))[0]:
                 async with self._looking:
-                    standing, _ = await self._looker.look(frozenset(), self._take_stall)
-                    self._take_standing(standing, self._clock.monotonic())
+                    status, _ = await self._looker.look(frozenset(), self._take_stall)
+                    self._take_status(status, self._clock.monotonic())
         finally:
             if not handing.done():
                 handing.cancel()
@@ -147,7 +155,7 @@ class Inbox:
     async def look(self) -> tuple[InboxEvent, ...]:
         """One complete look now, photos read and all. What it returns is delivered by that."""
         events = list(await self._observe(None))
-        while self._ledger.waits_for_judging():
+        while self._tracker.waits_for_judging():
             judged: set[SetKey] = set()
             while (key := await self._reading.read_next()) is not None:
                 judged.add(key)
@@ -157,7 +165,7 @@ class Inbox:
 
     def forget(self, project: str, folder: str) -> None:
         """Look at a set anew, as if it had just arrived; for a set that changed after it was delivered."""
-        self._ledger.forget((project, folder))
+        self._tracker.forget((project, folder))
         self._look_again((project, folder))
 
     def _look_again(self, key: SetKey) -> None:
@@ -178,7 +186,7 @@ class Inbox:
 
     def delivered(self, project: str, folder: str) -> frozenset[str]:
         """Names of the files there that were delivered and have not changed since."""
-        return self._ledger.given((project, folder))
+        return self._tracker.given((project, folder))
 
     @property
     def degraded(self) -> str:
@@ -192,11 +200,11 @@ class Inbox:
 
     def outlook(self) -> InboxOutlook:
         """How the inbox stood at the last look."""
-        settling = self._ledger.settling(self._clock.monotonic())
+        settling = self._tracker.settling(self._clock.monotonic())
         busy = self._undelivered > 0 or self._wake.is_set() or bool(self._again)
         return InboxOutlook(
             settling=settling,
-            notices=self._ledger.notices(),
+            notices=self._tracker.notices(),
             degraded=self._degraded or self._reading.trouble,
             why_looking=self._why_looking(),
             may_proceed=not self._degraded
@@ -214,7 +222,7 @@ class Inbox:
         now = self._clock.monotonic()
         self._touched |= touched
         # In this order: what may be ready comes before what only arrives.
-        wanted = dict.fromkeys((*self._again, *self._ledger.due(now, _MOST_AT_ONCE), *self._touched))
+        wanted = dict.fromkeys((*self._again, *self._tracker.due(now, _MOST_AT_ONCE), *self._touched))
         if everything or self._degraded or now >= self._scan_at:
             self._again.clear()
             self._touched.clear()
@@ -229,7 +237,7 @@ class Inbox:
     async def _rest(self, judging: asyncio.Task[None]) -> None:
         """Until a hint, a finished photo, or the next moment at which time alone may change something."""
         now = self._clock.monotonic()
-        until = min(self._scan_at, self._ledger.next_look())
+        until = min(self._scan_at, self._tracker.next_look())
         if self._degraded:
             until = now + min(_DEGRADED_SECONDS, self._settings.scan_seconds)
         waking = asyncio.create_task(self._wake.wait())
@@ -248,12 +256,12 @@ class Inbox:
             now = self._observed_at = self._clock.monotonic()
             if scope is None:
                 self._scan_at = now + self._settings.scan_seconds
-            standing, snapshot = await self._looker.look(scope, self._take_stall)
+            status, snapshot = await self._looker.look(scope, self._take_stall)
             if scope is None:  # a scan that takes long is no reason to scan all the time
                 self._scan_at += self._clock.monotonic() - now
             if self._degraded:
                 now = self._clock.monotonic()  # what was seen may have been seen only just now
-            self._take_standing(standing, now)
+            self._take_status(status, now)
             if snapshot is None:
                 return ()
             decided = self._take(snapshot, now)
@@ -263,28 +271,28 @@ class Inbox:
 
     def _take_stall(self, reason: str) -> None:
         """Nothing is read from a share that doesn't answer: others wait for the process that reads."""
-        self._take_standing(RootStanding(degraded=reason), self._clock.monotonic())
+        self._take_status(RootStatus(degraded=reason), self._clock.monotonic())
         self._reading.break_off()
 
-    def _take_standing(self, standing: RootStanding, now: float) -> None:
-        if standing.degraded != self._degraded:
-            if standing.degraded:
-                self._log.warning("inbox_degraded", inbox=str(self._path), reason=standing.degraded)
+    def _take_status(self, status: RootStatus, now: float) -> None:
+        if status.degraded != self._degraded:
+            if status.degraded:
+                self._log.warning("inbox_degraded", inbox=str(self._path), reason=status.degraded)
             else:
                 self._log.info("inbox_recovered", inbox=str(self._path))
                 if self._watch is not None:
                     self._watch.forget_place()
-        if standing.marker_made:
-            self._ledger.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
-        if not standing.degraded:
-            self._ledger.lock_notice = None if standing.lockable else notices.no_locks(self._path)
-            if self._degraded or (self._place is not None and self._place != standing.place):
-                self._ledger.restart(now)
-            self._place = standing.place
-        self._degraded = standing.degraded
+        if status.marker_made:
+            self._tracker.marker_notice = notices.marker_made_again(self._path, MARKER_NAME)
+        if not status.degraded:
+            self._tracker.lock_notice = None if status.lockable else notices.no_locks(self._path)
+            if self._degraded or (self._place is not None and self._place != status.place):
+                self._tracker.restart(now)
+            self._place = status.place
+        self._degraded = status.degraded
 
     def _take(self, snapshot: Snapshot, now: float) -> tuple[InboxEvent, ...]:
-        decided = self._ledger.take(
+        decided = self._tracker.take(
             snapshot,
             now,
             pace_of=self._pace,
@@ -299,7 +307,7 @@ class Inbox:
             self._book.keep_only(
                 {self._path_of(key, file) for key, seen in snapshot.folders.items() for file in seen.photos}
             )
-        if self._ledger.waits_for_judging():
+        if self._tracker.waits_for_judging():
             self._reading.wake()
         self._tell_new_notices()
         self._undelivered += len(decided)
@@ -308,7 +316,7 @@ class Inbox:
     def _arriving(self, snapshot: Snapshot) -> list[SetArriving]:
         found = []
         for key in snapshot.folders:
-            verdict = self._ledger.arriving(key)
+            verdict = self._tracker.arriving(key)
             if verdict is not None:
                 photos = tuple(self._photo(key, file) for file in verdict.complete)
                 found.append(SetArriving(*key, photos, verdict.photo_count))
@@ -333,10 +341,10 @@ class Inbox:
         return SetReady(found)
 
     def _tell_new_notices(self) -> None:
-        standing = frozenset(self._ledger.notices())
-        for notice in sorted(standing - self._told, key=lambda notice: str(notice.path)):
+        current = frozenset(self._tracker.notices())
+        for notice in sorted(current - self._told, key=lambda notice: str(notice.path)):
             self._log.warning("left_alone", path=str(notice.path), kind=notice.kind.value, text=notice.text)
-        self._told = standing
+        self._told = current
 
     def _path_of(self, key: SetKey, file: SeenFile) -> Path:
         return self._path.joinpath(*key, file.name)

@@ -1,11 +1,38 @@
-"""The sentences for what is left untouched in the inbox."""
+"""What is left untouched in the inbox, and the sentences for it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from hotfolder.inbox.snapshot import Notice, NoticeKind
 from hotfolder.pictures.formats import printable_name
+
+
+class NoticeKind(StrEnum):
+    """Why something in the inbox is left as it is."""
+
+    OUTSIDE_A_SET = "outside a set"
+    TOO_DEEP = "too deep"
+    WITHOUT_A_PHOTO = "without a photo"
+    LINK = "link"
+    HARD_LINK = "hard link"
+    NOT_A_FILE = "not a file"
+    NAME = "name"
+    UNREADABLE = "unreadable"
+    MARKER = "marker"
+    LOCK = "lock"
+    GATHERING = "gathering"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is left untouched, said to whoever put it there. `path` can be printed and stored."""
+
+    path: Path
+    kind: NoticeKind
+    text: str
+
 
 _NAMED = 3
 

@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.errors import SetChanged
 from hotfolder.inbox import notices
-from hotfolder.inbox.contents import Contents, is_utf8, lstat
-from hotfolder.inbox.ignored import (
+from hotfolder.inbox.contents import (
+    Contents,
+    SetFolder,
+    SetKey,
     is_junk,
     is_junk_folder,
     is_temporary,
     is_temporary_folder,
-)
-from hotfolder.inbox.snapshot import (
-    Notice,
-    SetFolder,
-    SetKey,
-    Snapshot,
+    is_utf8,
+    lstat,
     natural_order,
 )
+from hotfolder.inbox.notices import Notice
 from hotfolder.pictures.formats import is_photo_name, printable_name
 from hotfolder.rules.names import GATHERING
+from hotfolder.rules.sets import FileIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One pass. `scope` names the sets that were looked for, None for the whole inbox.
+
+    A set in scope that is neither in `folders` nor covered by `unreadable` is not there, or known to be
+    empty. `unreadable` holds sets, and `(project, "")` for a whole project. `notices` are those of the inbox
+    and its project folders, and is empty for a pass with a scope.
+    """
+
+    folders: Mapping[SetKey, SetFolder]
+    scope: frozenset[SetKey] | None = None
+    notices: tuple[Notice, ...] = ()
+    unreadable: frozenset[SetKey] = frozenset()
+
+    def hides(self, key: SetKey) -> bool:
+        """Whether the pass could not tell if this set is there."""
+        return key in self.unreadable or (key[0], "") in self.unreadable
+
 
 Moved = Callable[[], None]
 """Called after every folder: the file system has answered."""
@@ -179,3 +201,28 @@ def _is_plain_folder(path: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def recheck(
+    inbox: Path,
+    project: str,
+    folder: str,
+    expected: Mapping[str, FileIdentity],
+    others: Collection[str] = frozenset(),
+) -> None:
+    """Raise SetChanged unless the set's folder holds exactly the `expected` photos (by name), untouched.
+
+    A photo that joined counts as a change too: it belongs into the picture that is about to be paid for. Not
+    so in the project's folder itself (`folder` is ""), where other sets lie beside this one, nor for the
+    names in `others`, which are no part of this set.
+    """
+    seen = scan_folders(inbox, [(project, folder)]).folders.get((project, folder))
+    photos = {file.name: file.identity for file in seen.photos} if seen else {}
+    for name, identity in expected.items():
+        if name not in photos:
+            raise SetChanged(f"{name} is gone")
+        if photos[name] != identity:
+            raise SetChanged(f"{name} was changed after its set had settled")
+    joined = sorted(photos.keys() - expected.keys() - set(others)) if folder else []
+    if joined:
+        raise SetChanged(f"{joined[0]} joined after its set had settled")

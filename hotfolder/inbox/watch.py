@@ -27,7 +27,7 @@ from watchdog.observers.api import BaseObserver
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.inbox.snapshot import SetKey
+from hotfolder.inbox.contents import SetKey
 from hotfolder.mounts import mount_of
 from hotfolder.patience import PATIENCE_SECONDS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotfolder.inbox.ignored import is_junk, is_junk_folder, is_temporary
+from hotfolder.inbox.contents import is_junk, is_junk_folder, is_temporary
 
 
 @pytest.mark.parametrize(

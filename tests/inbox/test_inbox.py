@@ -13,8 +13,8 @@ import pytest
 
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.scan import scan
-from hotfolder.inbox.snapshot import NoticeKind, Snapshot
+from hotfolder.inbox.notices import NoticeKind
+from hotfolder.inbox.scan import Snapshot, scan
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.rules.routing import SettleRule
@@ -314,7 +314,7 @@ async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothin
         return scan(path, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr("hotfolder.inbox.looking.scan", scan_of_a_dying_share)
+        patch.setattr("hotfolder.inbox.guard.scan", scan_of_a_dying_share)
         assert await inbox.look() == ()
     assert inbox.outlook().degraded
     assert len(inbox.outlook().settling) == 1

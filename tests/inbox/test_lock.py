@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import UsageError
-from hotfolder.inbox.ignored import LOCK_NAME, MARKER_NAME
+from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME
+from hotfolder.inbox.guard import InboxLock, Root
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.root import Root
 
 
 def standing_at(root: Path, store: str, lock: InboxLock) -> Root:
@@ -69,12 +68,11 @@ def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path)
 LOOK = """
 import sys
 from pathlib import Path
-from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.root import Root
+from hotfolder.inbox.guard import InboxLock, Root
 root = Path(sys.argv[1])
 for store in sys.argv[2:]:
-    standing = Root(root, store, first_start=True, lock=InboxLock()).check()
-    print(standing.lockable, standing.degraded)
+    status = Root(root, store, first_start=True, lock=InboxLock()).check()
+    print(status.lockable, status.degraded)
 """
 
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from hotfolder.inbox.ignored import MARKER_NAME
-from hotfolder.inbox.lock import InboxLock
-from hotfolder.inbox.root import Root
+from hotfolder.inbox.contents import MARKER_NAME
+from hotfolder.inbox.guard import InboxLock, Root
 
 
 def met(root: Path) -> Root:
@@ -20,15 +19,15 @@ def met(root: Path) -> Root:
 
 
 def test_the_first_start_makes_the_marker(root: Path) -> None:
-    standing = Root(root, "store-1", first_start=True).check()
-    assert (standing.degraded, standing.marker_made) == ("", False)
+    status = Root(root, "store-1", first_start=True).check()
+    assert (status.degraded, status.marker_made) == ("", False)
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
     assert [entry.name for entry in root.iterdir()] == [MARKER_NAME]
 
 
 def test_a_later_start_without_the_marker_is_degraded_and_writes_nothing(root: Path) -> None:
-    standing = Root(root, "store-1", first_start=False).check()
-    assert "looks like an empty mount point" in standing.degraded
+    status = Root(root, "store-1", first_start=False).check()
+    assert "looks like an empty mount point" in status.degraded
     assert list(root.iterdir()) == []
 
 
@@ -43,24 +42,24 @@ def test_a_marker_that_alone_was_deleted_is_made_again(root: Path) -> None:
     checked = met(root)
     checked.check()
     (root / MARKER_NAME).unlink()
-    standing = checked.check()
-    assert (standing.degraded, standing.marker_made) == ("", True)
+    status = checked.check()
+    assert (status.degraded, status.marker_made) == ("", True)
     assert checked.check().marker_made is False
 
 
 def test_a_marker_that_was_deleted_while_nobody_watched_is_made_again_in_the_known_place(root: Path) -> None:
     place = met(root).check().place
     (root / MARKER_NAME).unlink()
-    standing = Root(root, "store-1", first_start=False, known_place=place).check()
-    assert (standing.degraded, standing.marker_made) == ("", True)
+    status = Root(root, "store-1", first_start=False, known_place=place).check()
+    assert (status.degraded, status.marker_made) == ("", True)
 
 
 def test_another_folder_in_the_inboxs_stead_is_not_taken_for_it(root: Path) -> None:
     place = met(root).check().place
     root.rename(root.with_name("aside"))
     root.mkdir()
-    standing = Root(root, "store-1", first_start=False, known_place=place).check()
-    assert "looks like an empty mount point" in standing.degraded
+    status = Root(root, "store-1", first_start=False, known_place=place).check()
+    assert "looks like an empty mount point" in status.degraded
 
 
 def test_an_empty_marker_is_a_missing_one(root: Path) -> None:
@@ -90,15 +89,15 @@ def test_a_copy_with_the_marker_is_the_inbox_in_another_place(root: Path) -> Non
     shutil.copytree(root, root.with_name("copy"))
     root.rename(root.with_name("old"))
     root.with_name("copy").rename(root)
-    standing = checked.check()
-    assert standing.degraded == ""
-    assert standing.place != place
+    status = checked.check()
+    assert status.degraded == ""
+    assert status.place != place
 
 
 def test_another_stores_inbox_is_left_alone(root: Path) -> None:
     met(root)
-    standing = Root(root, "store-2", first_start=False).check()
-    assert "belongs to another hotfolder" in standing.degraded
+    status = Root(root, "store-2", first_start=False).check()
+    assert "belongs to another hotfolder" in status.degraded
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox import looking
+from hotfolder.inbox import guard
+from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.snapshot import SetKey, Snapshot
+from hotfolder.inbox.scan import Snapshot
 from hotfolder.rules.routing import SettleRule
 
 Drop = Callable[..., Path]
@@ -149,13 +150,13 @@ async def test_of_a_crowd_a_few_at_a_time_are_looked_at_and_none_is_forgotten(
 ) -> None:
     monkeypatch.setattr("hotfolder.inbox.inbox._MOST_AT_ONCE", 3)
     looked: list[int] = []
-    seen = looking.scan_folders
+    seen = guard.scan_folders
 
     def counted(root: Path, keys: frozenset[SetKey], moved: Callable[[], None]) -> Snapshot:
         looked.append(len(keys))
         return seen(root, keys, moved)
 
-    monkeypatch.setattr("hotfolder.inbox.looking.scan_folders", counted)
+    monkeypatch.setattr("hotfolder.inbox.guard.scan_folders", counted)
     (root / "12 Elm Road").mkdir()
     async with running(scan_seconds=600) as heard:
         for number in range(20):

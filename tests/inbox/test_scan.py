@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.inbox.scan import scan, scan_folders
-from hotfolder.inbox.snapshot import NoticeKind, SetFolder, Snapshot
+from hotfolder.inbox.contents import SetFolder
+from hotfolder.inbox.notices import NoticeKind
+from hotfolder.inbox.scan import Snapshot, scan, scan_folders
 from hotfolder.rules.sets import FileIdentity
 
 Drop = Callable[..., Path]

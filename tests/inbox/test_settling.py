@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotfolder.inbox.settling import settle
-from hotfolder.inbox.snapshot import SeenFile, SetFolder
-from hotfolder.inbox.verdicts import (
+from hotfolder.inbox.contents import SeenFile, SetFolder
+from hotfolder.inbox.settle import (
     Judgement,
     Nothing,
     Pace,
+    PhotoStatus,
     Ready,
     Refused,
     SetState,
-    Standing,
     Verdict,
     Waiting,
+    settle,
 )
 from hotfolder.rules.sets import FileIdentity
 
 QUIET, GIVE_UP = 15.0, 900.0
-WHOLE = Judgement(Standing.WHOLE)
-UNFINISHED = Judgement(Standing.UNFINISHED, reason="b.jpg is not complete.", hint="Copy it again.")
-UNUSABLE = Judgement(Standing.UNUSABLE, reason="b.tif is a TIFF.", hint="Export JPEG.")
+WHOLE = Judgement(PhotoStatus.WHOLE)
+UNFINISHED = Judgement(PhotoStatus.UNFINISHED, reason="b.jpg is not complete.", hint="Copy it again.")
+UNUSABLE = Judgement(PhotoStatus.UNUSABLE, reason="b.tif is a TIFF.", hint="Export JPEG.")
 
 
 @dataclass

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
+from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox import looking
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
@@ -44,9 +44,9 @@ class Share:
 @pytest.fixture
 def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
     made = Share()
-    monkeypatch.setattr(looking, "scan", made.holding(scan))
-    monkeypatch.setattr(looking, "scan_folders", made.holding(scan_folders))
-    for module in (inbox_module, looking):
+    monkeypatch.setattr(guard, "scan", made.holding(scan))
+    monkeypatch.setattr(guard, "scan_folders", made.holding(scan_folders))
+    for module in (inbox_module, guard):
         monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.2)
     yield made  # type: ignore[misc]
     made.back.set()

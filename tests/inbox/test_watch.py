@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hotfolder.inbox import watch
-from hotfolder.inbox.snapshot import SetKey
+from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.watch import Hints, Observing
 from hotfolder.mounts import Mount
 

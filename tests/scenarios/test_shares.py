@@ -181,7 +181,7 @@ def test_a_share_whose_server_is_killed_in_mid_upload_goes_on_once_it_is_mounted
 def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
     """Seconds after which a share counts as one that doesn't answer; thirty times as soon as usual."""
     seconds = 1.0
-    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.looking"):
+    for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.guard"):
         monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", seconds)
     monkeypatch.setattr("hotfolder.patience.LATE_SECONDS", seconds / 10)
     return seconds

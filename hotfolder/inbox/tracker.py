@@ -1,22 +1,126 @@
-"""What is known of every set in one inbox, from look to look."""
+"""What is known of every set in one inbox from scan to scan, and of its photos, read one by one."""
 
 from __future__ import annotations
 
+import asyncio
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hotfolder import log
+from hotfolder.clock import Clock
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
+from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey
 from hotfolder.inbox.events import SettlingSet
-from hotfolder.inbox.settling import left_out, restarted, settle
-from hotfolder.inbox.snapshot import Notice, SeenFile, SetFolder, SetKey, Snapshot
-from hotfolder.inbox.verdicts import Judgement, Nothing, Pace, Ready, Refused, SetState, Verdict, Waiting
+from hotfolder.inbox.notices import Notice
+from hotfolder.inbox.scan import Snapshot
+from hotfolder.inbox.settle import (
+    Judgement,
+    Nothing,
+    Pace,
+    PhotoStatus,
+    Ready,
+    Refused,
+    SetState,
+    Verdict,
+    Waiting,
+    left_out,
+    restarted,
+    settle,
+)
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
+from hotfolder.rules.sets import FileIdentity, Photo
+
+_AGAIN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    identity: FileIdentity
+    judgement: Judgement
+    judged_at: float
+
+
+class PhotoBook:
+    """Judgements by path and identity. An unfinished one is read again after a minute."""
+
+    def __init__(self, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
+        self._decoder = decoder
+        self.limits = limits
+        self._clock = clock
+        self._entries: dict[Path, _Entry] = {}
+
+    def judgement(self, path: Path, identity: FileIdentity) -> Judgement | None:
+        """What is known of this state of this file; None: nothing, or not recently enough."""
+        entry = self._entries.get(path)
+        if entry is None or entry.identity != identity:
+            return None
+        stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
+        return None if stale and entry.judgement.status is PhotoStatus.UNFINISHED else entry.judgement
+
+    def was_unfinished(self, path: Path, identity: FileIdentity) -> bool:
+        """Whether another state of this file was read and was not whole: it is growing."""
+        entry = self._entries.get(path)
+        growing = entry is not None and entry.judgement.status is PhotoStatus.UNFINISHED
+        return growing and entry is not None and entry.identity != identity
+
+    async def judge(self, path: Path, identity: FileIdentity, *, closely: bool = True) -> None:
+        """Read it, having seen it in that state; `closely` where it matters what it shows. Raises
+        LocalTrouble when nothing can be read now.
+
+        What is remembered counts only if a later scan sees that state still: a file that was replaced
+        meanwhile has another ctime, and an old one never returns.
+        """
+        judgement = await self._read(path, closely)
+        self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
+
+    def photo(self, path: Path, identity: FileIdentity) -> Photo:
+        """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
+        judgement = self.judgement(path, identity)
+        if judgement is None or judgement.facts is None:
+            raise KeyError(path)
+        return photo_of(path, identity, judgement.facts)
+
+    def keep_only(self, paths: Set[Path]) -> None:
+        """Forget every photo that isn't among `paths`."""
+        self._entries = {path: entry for path, entry in self._entries.items() if path in paths}
+
+    async def _read(self, path: Path, closely: bool) -> Judgement:
+        try:
+            facts = await self._decoder.inspect(path, self.limits, closely=closely)
+        except NotWhole as error:
+            return Judgement(PhotoStatus.UNFINISHED, reason=error.message, hint=error.hint)
+        except NeverUsable as error:
+            return Judgement(PhotoStatus.UNUSABLE, reason=error.message, hint=error.hint)
+        return Judgement(PhotoStatus.WHOLE, facts=facts)
+
+
+def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
+    """The photo at `path`, of which `facts` were read in that state."""
+    return Photo(
+        path=path,
+        identity=identity,
+        sha256=facts.sha256,
+        format=facts.format,
+        width=facts.width,
+        height=facts.height,
+        brightness=facts.brightness,
+        exposure_value=facts.exposure_value,
+        orientation=facts.orientation,
+        capture=facts.capture,
+        signature=facts.signature,
+        develop=facts.develop,
+    )
+
 
 Decided = list[tuple[SetKey, Ready | Refused]]
 
 
-class Ledger:
+class SetTracker:
     """States, verdicts and notices by set in the inbox `root`. No I/O, no clock; not for several threads."""
 
     def __init__(self, root: Path) -> None:
@@ -168,3 +272,70 @@ def _describe(verdict: Waiting, now: float) -> str:
         return verdict.reason
     quiet = max(0.0, now - verdict.quiet_from)
     return f"{verdict.reason}, quiet for {quiet:.0f} of {verdict.quiet_seconds:g} s"
+
+
+logger = log.get("inbox")
+
+_TROUBLE_SECONDS = 5.0
+
+
+class Reading:
+    """Reads what the tracker has for it into the book. `trouble` says why nothing can be read, "" when all is
+    fine."""
+
+    def __init__(self, inbox: Path, book: PhotoBook, tracker: SetTracker, clock: Clock) -> None:
+        self.trouble = ""
+        self._inbox = inbox
+        self._book = book
+        self._tracker = tracker
+        self._clock = clock
+        self._work = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Photos wait."""
+        self._work.set()
+
+    def break_off(self) -> None:
+        """Leave the photo that is being read: its share doesn't answer, and others wait for the process that
+        reads."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def run(self, read: Callable[[SetKey], None]) -> None:
+        """Read until cancelled; `read` hears of each set of which a photo was."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while (key := await self.read_next()) is not None:
+                read(key)
+
+    async def read_next(self) -> SetKey | None:
+        """Read the photo that waits longest; the set it is of, None when none waits."""
+        waiting = self._tracker.start_judging()
+        if waiting is None:
+            return None
+        key, file = waiting
+        path = self._inbox / key[0] / key[1] / file.name
+        # What a photo shows decides only where photos are yet to be sorted into sets.
+        judging = self._book.judge(path, file.identity, closely=not key[1])
+        reading = self._reading = asyncio.create_task(judging)
+        try:
+            await asyncio.wait({reading})
+            if reading.cancelled():
+                return None  # the share doesn't answer; when it does, everything is looked at anew
+            reading.result()
+            self._take_trouble("")
+        except LocalTrouble as error:
+            self._take_trouble(error.message)
+            await self._clock.sleep(_TROUBLE_SECONDS)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+            self._tracker.end_judging()
+        return key
+
+    def _take_trouble(self, reason: str) -> None:
+        if reason and reason != self.trouble:
+            logger.warning("photos_unreadable", inbox=str(self._inbox), reason=reason)
+        self.trouble = reason
