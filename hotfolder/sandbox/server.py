@@ -12,11 +12,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from hotfolder.sandbox.app import create_app
-from hotfolder.sandbox.faults.book import RuleBook
-from hotfolder.sandbox.faults.exchange import Surroundings
-from hotfolder.sandbox.faults.injector import Faults
-from hotfolder.sandbox.faults.outage import Outage
-from hotfolder.sandbox.faults.wire import OpenProtocol
+from hotfolder.sandbox.faults.exchange import OpenProtocol, Surroundings
+from hotfolder.sandbox.faults.injector import Faults, Outage
+from hotfolder.sandbox.faults.rules import RuleBook
 from hotfolder.sandbox.merging import Merging
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import Sandbox, open_sandbox

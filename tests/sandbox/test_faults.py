@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from hotfolder.sandbox.faults.endpoints import ALL
+from hotfolder.sandbox.faults.rules import ALL
 from tests.sandbox.faulty import Faulty, Seen, fire
 
 if TYPE_CHECKING:

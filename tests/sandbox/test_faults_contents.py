@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image
 
-from hotfolder.sandbox.faults.endpoints import JSON
+from hotfolder.sandbox.faults.rules import JSON
 from hotfolder.sandbox.ledger import read_ledger
 from tests.sandbox.faulty import Faulty, Seen, fire
 

@@ -2,3 +2,10 @@
 
 A rule names an endpoint, a fault, and which requests are hit. Without a file of faults nothing here is used.
 """
+
+from __future__ import annotations
+
+# Importing them makes their faults known.
+from hotfolder.sandbox.faults import connections, contents
+
+__all__ = ["connections", "contents"]

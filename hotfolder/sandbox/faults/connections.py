@@ -1,25 +1,19 @@
-"""Faults of the connection. What the client gets of the answer is true, as far as it goes."""
+"""Faults of the connection, and answers of another status. What the client gets is true, if not whole."""
 
 from __future__ import annotations
 
-from hotfolder.sandbox.faults.endpoints import ALL
-from hotfolder.sandbox.faults.exchange import Exchange
-from hotfolder.sandbox.faults.kinds import Flag, Number, Text, Values, fault
+import time
+from email.utils import formatdate
 
-BODIES = ("put", "image")
+from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, XML_TYPE, Answer, Exchange, made
+from hotfolder.sandbox.faults.rules import ALL, STATUSES, Rule, fault
 
 
-@fault(
-    "refused",
-    ALL,
-    seconds=Number(5),
-    origin=Text("both", ("api", "storage", "both")),
-    processed=Flag(True),
-)
-async def refused(exchange: Exchange, values: Values) -> None:
+@fault("refused", at=ALL, seconds=5, origin="both", processed=True)
+async def refused(exchange: Exchange, rule: Rule) -> None:
     """Nobody listens for a time. The request that begins it is answered, or reset, when that time runs."""
-    answer = await exchange.carry_out() if values["processed"] else None
-    exchange.around.outage.begin(values["origin"], values["seconds"])
+    answer = await exchange.carry_out() if rule.processed else None
+    exchange.around.outage.begin(rule.origin, rule.seconds)
     if answer is not None:
         answer.headers.append((b"connection", b"close"))
         await exchange.reply(answer)
@@ -28,23 +22,23 @@ async def refused(exchange: Exchange, values: Values) -> None:
         await exchange.reset()
 
 
-@fault("reset-before", ALL)
-async def reset_before(exchange: Exchange, values: Values) -> None:
+@fault("reset-before", at=ALL)
+async def reset_before(exchange: Exchange, rule: Rule) -> None:
     """Reset at the request's head, before its body is read. Nothing is processed."""
     exchange.note(None)
     await exchange.reset()
 
 
-@fault("reset-after", ALL)
-async def reset_after(exchange: Exchange, values: Values) -> None:
+@fault("reset-after", at=ALL)
+async def reset_after(exchange: Exchange, rule: Rule) -> None:
     """Processed, and then reset without a byte of the answer."""
     await exchange.carry_out()
     exchange.note(None)
     await exchange.reset()
 
 
-@fault("reset-mid", ALL)
-async def reset_mid(exchange: Exchange, values: Values) -> None:
+@fault("reset-mid", at=ALL)
+async def reset_mid(exchange: Exchange, rule: Rule) -> None:
     """Processed; status, headers and half of the body, and then reset."""
     answer = await exchange.carry_out()
     await exchange.begin(answer.status, answer.headers)
@@ -52,8 +46,8 @@ async def reset_mid(exchange: Exchange, values: Values) -> None:
     await exchange.reset()
 
 
-@fault("reset-halfway", BODIES)
-async def reset_halfway(exchange: Exchange, values: Values) -> None:
+@fault("reset-halfway", at=("put", "image"))
+async def reset_halfway(exchange: Exchange, rule: Rule) -> None:
     """Reset when half of the request's body has been read. Nothing is stored."""
     headers = dict(exchange.scope["headers"])
     half, taken = int(headers.get(b"content-length", b"0")) // 2, 0
@@ -66,12 +60,12 @@ async def reset_halfway(exchange: Exchange, values: Values) -> None:
     await exchange.reset()
 
 
-@fault("hang", ALL, seconds=Number(3600), processed=Flag(True))
-async def hang(exchange: Exchange, values: Values) -> None:
+@fault("hang", at=ALL, seconds=3600, processed=True)
+async def hang(exchange: Exchange, rule: Rule) -> None:
     """No answer for a time. Then it comes, if the request was processed; else the connection is reset."""
-    answer = await exchange.carry_out() if values["processed"] else None
+    answer = await exchange.carry_out() if rule.processed else None
     exchange.note(answer.status if answer else None)
-    if await exchange.gone_within(values["seconds"]):
+    if await exchange.gone_within(rule.seconds):
         return
     if answer is None:
         await exchange.reset()
@@ -80,14 +74,61 @@ async def hang(exchange: Exchange, values: Values) -> None:
         await exchange.write(answer.body, last=True)
 
 
-@fault("drip", ALL, interval_seconds=Number(1), bytes=Number(1, least=1, whole=True))
-async def drip(exchange: Exchange, values: Values) -> None:
+@fault("drip", at=ALL, interval_seconds=1, bytes=1)
+async def drip(exchange: Exchange, rule: Rule) -> None:
     """Processed; status and headers at once, and then the body byte by byte, or so many bytes at a time."""
     answer = await exchange.carry_out()
     await exchange.begin(answer.status, answer.headers)
-    size = int(values["bytes"])
-    for start in range(0, len(answer.body), size):
-        if await exchange.gone_within(values["interval_seconds"]):
+    for start in range(0, len(answer.body), rule.bytes):
+        if await exchange.gone_within(rule.interval_seconds):
             return
-        await exchange.write(answer.body[start : start + size])
+        await exchange.write(answer.body[start : start + rule.bytes])
     await exchange.write(b"", last=True)
+
+
+STORAGE_CODES = {
+    400: "InvalidArgument",
+    401: "AuthenticationRequired",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    409: "OperationAborted",
+    412: "PreconditionFailed",
+    413: "EntityTooLarge",
+    429: "SlowDown",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+}
+
+
+@fault(*map(str, STATUSES), at=ALL, processed=False, retry_after=None, retry_after_date=None)
+async def answer_status(exchange: Exchange, rule: Rule) -> None:
+    """An error in the usual words, instead of the work or after it."""
+    if rule.processed:
+        await exchange.carry_out()
+    else:
+        await exchange.take_in()
+    status, extra = int(rule.fault), {}
+    if rule.retry_after is not None:
+        extra["retry-after"] = str(rule.retry_after)
+    elif rule.retry_after_date is not None:
+        extra["retry-after"] = formatdate(time.time() + rule.retry_after_date, usegmt=True)
+    if exchange.origin == "api":
+        answer = made(status, JSON_TYPE, b'{"error": "%d: %s"}' % (status, SAID.encode()), extra)
+    else:
+        answer = storage_trouble(status, STORAGE_CODES.get(status, "Error"), extra)
+    await exchange.reply(answer)
+
+
+def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None) -> Answer:
+    """An error as the storage words it."""
+    body = (
+        f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{SAID}</Message></Error>"
+    )
+    return made(status, XML_TYPE, body.encode(), extra)
+
+
+@fault("expired", at=("put", "result-get"))
+async def expired(exchange: Exchange, rule: Rule) -> None:
+    """The signed URL's time is over: 400 ExpiredToken, and nothing is stored."""
+    await exchange.take_in()
+    await exchange.reply(storage_trouble(400, "ExpiredToken"))

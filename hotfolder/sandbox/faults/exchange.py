@@ -1,19 +1,61 @@
-"""One request that a fault hits, and all that can be done with it."""
+"""One request that a fault hits, and all that can be done with it and its connection."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import socket
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from hotfolder.sandbox.faults.answer import Answer, Headers
-from hotfolder.sandbox.faults.outage import Outage
-from hotfolder.sandbox.faults.wire import flushed, reset, transport_of
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
 from hotfolder.sandbox.intake import drain
 from hotfolder.sandbox.state import Sandbox
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from hotfolder.sandbox.faults.injector import Outage
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON_TYPE = "application/json"
+XML_TYPE = "application/xml"
+SAID = "a fault that the sandbox was told to make"
+
+
+@dataclass
+class Answer:
+    """Header names are in lower case."""
+
+    status: int = 200
+    headers: Headers = field(default_factory=list)
+    body: bytes = b""
+
+    @property
+    def fine(self) -> bool:
+        return 200 <= self.status < 300
+
+    def value(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+    def with_body(self, body: bytes) -> Answer:
+        """The same answer around another body, whose length is told honestly."""
+        kept = [(name, value) for name, value in self.headers if name not in (b"content-length", b"etag")]
+        return Answer(self.status, [*kept, (b"content-length", str(len(body)).encode())], body)
+
+    def with_value(self, value: Any) -> Answer:
+        return self.with_body(json.dumps(value).encode())
+
+
+def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = None) -> Answer:
+    """A new answer with a body of the media type `kind`."""
+    headers = {"content-type": kind, "content-length": str(len(body)), **(extra or {})}
+    return Answer(status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
 
 
 @dataclass(frozen=True)
@@ -105,3 +147,36 @@ class Exchange:
         except TimeoutError:
             return False
         return True
+
+
+TRANSPORT = "sandbox.transport"
+# On, with no time at all: closing then sends a RST and throws away what is still unsent.
+NO_LINGER = struct.pack("ii", 1, 0)
+
+
+class OpenProtocol(H11Protocol):
+    """uvicorn's own, which also tells each request the transport that it came by."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, TRANSPORT: transport}
+
+
+def transport_of(scope: Scope) -> asyncio.Transport:
+    """The connection of a request that `OpenProtocol` took in."""
+    return cast(asyncio.Transport, scope["state"][TRANSPORT])
+
+
+async def flushed(transport: asyncio.Transport) -> None:
+    """Wait until the system has taken all that was written, or the connection is gone."""
+    # A transport tells only its protocol when it has drained, and that is uvicorn's.
+    while transport.get_write_buffer_size() and not transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End the connection with a RST."""
+    connection = transport.get_extra_info("socket")
+    if not transport.is_closing():
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    transport.abort()

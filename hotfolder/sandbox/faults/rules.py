@@ -1,98 +1,318 @@
-"""Rules, and which request each of them hits: pure, so that a seed always gives the same story."""
+"""The file of faults, as a model: what its rules may say, and which request each of them hits.
+
+The file is YAML (or JSON, which is YAML too): a list of rules. It is read again whenever it has changed.
+"""
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from hotfolder.sandbox.faults.endpoints import WITH_PROJECT
-from hotfolder.sandbox.faults.kinds import Kind
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+
+from hotfolder.sandbox.ledger import route_of
+from hotfolder.sandbox.settings import SandboxError
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from hotfolder.sandbox.faults.exchange import Exchange
+
+logger = logging.getLogger(__name__)
 
 EVERYWHERE = "*"
+STATUSES = range(400, 600)
 
 
 @dataclass(frozen=True)
-class Always:
-    """Every request."""
+class Endpoint:
+    """Which origin serves a call, and under which method and routes."""
 
-    def hits(self, number: int) -> bool:
-        return True
-
-
-@dataclass(frozen=True)
-class Numbered:
-    """These requests, counted from 1."""
-
-    numbers: frozenset[int]
-
-    def hits(self, number: int) -> bool:
-        return number in self.numbers
+    origin: str
+    method: str
+    routes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """From the `first`, to the `last` if there is one, and of those each `every`th."""
+ENDPOINTS = {
+    "projects": Endpoint("api", "POST", ("/api/projects",)),
+    "group-create": Endpoint("api", "POST", ("/api/hdr-image-group",)),
+    "upload-url": Endpoint("api", "POST", ("/api/hdr-upload-url",)),
+    "put": Endpoint("storage", "PUT", ("/stager-uploads/{name}",)),
+    "enhance": Endpoint("api", "POST", ("/api/hdr-enhance",)),
+    "group-get": Endpoint("api", "GET", ("/api/hdr-image-group/{groupId}",)),
+    "image": Endpoint("api", "POST", ("/api/image",)),
+    "stage": Endpoint("api", "POST", ("/api/images/{imageId}/stage",)),
+    "lawn": Endpoint("api", "POST", ("/api/images/{imageId}/lawn-replace",)),
+    "sky": Endpoint("api", "POST", ("/api/images/{imageId}/sky-replace",)),
+    "result-get": Endpoint("storage", "GET", ("/stager-final-results/{name}", "/stager-resized/{name}")),
+}
 
-    first: int
-    last: int | None
-    every: int
-
-    def hits(self, number: int) -> bool:
-        if number < self.first or (self.last is not None and number > self.last):
-            return False
-        return (number - self.first) % self.every == 0
-
-
-@dataclass(frozen=True)
-class Chance:
-    """Each with the same probability. The same seed and number always come out the same."""
-
-    probability: float
-    seed: int
-
-    def hits(self, number: int) -> bool:
-        return random.Random(f"{self.seed}/{number}").random() < self.probability
+ALL = tuple(ENDPOINTS)
+JSON = tuple(name for name, call in ENDPOINTS.items() if call.origin == "api")
+# Nothing but an id or a URL of these leads back to a project.
+WITH_PROJECT = ("projects", "group-create", "upload-url", "put", "enhance", "group-get", "result-get")
 
 
-When = Always | Numbered | Stretch | Chance
+def endpoint_of(scope: Scope, origin: str) -> str | None:
+    """The endpoint that a request is for; None for documentation pages and what doesn't exist."""
+    route = route_of(scope["path"])
+    for name, call in ENDPOINTS.items():
+        if call.origin == origin and call.method == scope["method"] and route in call.routes:
+            return name
+    return None
+
+
+Act = Callable[["Exchange", "Rule"], Awaitable[None]]
 
 
 @dataclass(frozen=True)
-class Rule:
-    """`endpoint` is a name or `*`. `project` is a pattern for the project's title, None for any.
+class Fault:
+    """What can go wrong, and where. `options` are the rule's fields that it knows, with its defaults.
 
-    `number` is the rule's place in the file, from 1.
+    `act` answers the request, or doesn't, and writes exactly one `faulted` line into the ledger.
     """
 
-    number: int
+    endpoints: tuple[str, ...]
+    act: Act
+    options: dict[str, Any]
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(*names: str, at: tuple[str, ...], **options: Any) -> Callable[[Act], Act]:
+    """Decorator: make a function known as what the faults of these names do."""
+
+    def register(act: Act) -> Act:
+        FAULTS.update(dict.fromkeys(names, Fault(at, act, options)))
+        return act
+
+    return register
+
+
+def origin_only(text: str) -> str:
+    parts = urlsplit(text)
+    alone = not (parts.path or parts.query or parts.fragment) and text.isascii() and text.isprintable()
+    if parts.scheme not in ("http", "https") or not parts.netloc or not alone:
+        raise ValueError("it must be the first part of an address, like https://10.0.0.1")
+    return text
+
+
+def numbered(value: Any) -> Any:
+    """`2` and `[2, 3]` are short for requests of these numbers."""
+    if isinstance(value, dict | None):
+        return value
+    return {"numbers": value if isinstance(value, list) else [value]}
+
+
+Positive = Annotated[int, Field(ge=1, le=10**9)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+WholeSeconds = Annotated[int, Field(ge=0, le=10**9)]
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class When(BaseModel):
+    """Requests counted from 1: these, or each `every`th from the first to the last."""
+
+    model_config = STRICT
+    numbers: list[Positive] | None = None
+    first: Positive | None = Field(None, alias="from")
+    last: Positive | None = Field(None, alias="to")
+    every: Positive = 1
+
+    def hits(self, number: int) -> bool:
+        if self.numbers is not None:
+            return number in self.numbers
+        first = self.first or self.every
+        return first <= number <= (self.last or number) and (number - first) % self.every == 0
+
+
+class Rule(BaseModel):
+    """One entry of the file: a fault at an endpoint, and which requests it hits. The rest are options."""
+
+    model_config = STRICT
     endpoint: str
     fault: str
-    kind: Kind
-    values: Mapping[str, Any]
-    when: When = field(default_factory=Always)
-    project: str | None = None
+    when: Annotated[When | None, BeforeValidator(numbered)] = None
+    probability: Annotated[float, Field(ge=0, le=1)] | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+    match: str | None = None
+
+    seconds: Seconds = 0
+    interval_seconds: Seconds = 0
+    retry_after: WholeSeconds | None = None
+    retry_after_date: WholeSeconds | None = None
+    processed: bool = True
+    announced: bool = True
+    bytes: Positive = 1
+    size_bytes: Annotated[int, Field(ge=2, le=10**12)] = 2
+    side_pixels: Annotated[int, Field(ge=1, le=60_000)] = 1
+    origin: Literal["api", "storage", "both"] = "both"
+    text: str = ""
+    to: Annotated[str, AfterValidator(origin_only)] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def of_its_fault(cls, value: Any) -> Any:
+        """Refuse what this fault doesn't know, and put in its defaults."""
+        if not isinstance(value, dict):
+            raise ValueError("it must be a mapping, like `endpoint: enhance`")
+        for name in ("endpoint", "fault"):
+            if name not in value:
+                raise ValueError(f"{name}: it is missing")
+        endpoint, name = value["endpoint"], value["fault"]
+        must_be_known("endpoint", endpoint, (*ALL, EVERYWHERE))
+        if isinstance(name, int) and name in STATUSES:
+            name = str(name)
+        else:
+            must_be_known(
+                "fault", name, [n for n in FAULTS if not n.isdigit()], "or a status from 400 to 599"
+            )
+        known = FAULTS[name]
+        if endpoint not in (EVERYWHERE, *known.endpoints):
+            raise ValueError(
+                f"fault: {name} can't happen at {endpoint}; it can at {', '.join(known.endpoints)}"
+            )
+        for field in value:
+            must_be_known(f"{name}'s fields", field, (*SELECTING, *known.options))
+        return {**known.options, **value, "fault": name}
+
+    @model_validator(mode="after")
+    def selects_once(self) -> Self:
+        if self.probability is not None and self.when is not None:
+            raise ValueError("when: a rule has when or probability, not both")
+        if self.probability is None and "seed" in self.model_fields_set:
+            raise ValueError("seed: it means nothing without a probability")
+        if self.match is not None and self.endpoint not in (EVERYWHERE, *WITH_PROJECT):
+            at = ", ".join(WITH_PROJECT)
+            raise ValueError(
+                f"match: nothing in a request to {self.endpoint} tells its project; it works at {at}"
+            )
+        return self
+
+    @property
+    def act(self) -> Act:
+        return FAULTS[self.fault].act
 
     def fits(self, endpoint: str, title: str | None) -> bool:
         """Whether a request to `endpoint`, for the project with that title, is one that this rule counts."""
-        if endpoint not in self.kind.endpoints or self.endpoint not in (endpoint, EVERYWHERE):
+        if endpoint not in FAULTS[self.fault].endpoints or self.endpoint not in (endpoint, EVERYWHERE):
             return False
-        return self.project is None or (title is not None and fnmatchcase(title, self.project))
+        return self.match is None or (title is not None and fnmatchcase(title, self.match))
+
+    def hits(self, number: int) -> bool:
+        """Whether it hits the request of that number. The same seed and number always come out the same."""
+        if self.probability is not None:
+            return random.Random(f"{self.seed}/{number}").random() < self.probability
+        return self.when is None or self.when.hits(number)
+
+
+SELECTING = ("endpoint", "fault", "when", "probability", "seed", "match")
+
+
+def must_be_known(what: str, written: Any, known: Iterable[str], more: str = "") -> None:
+    """Raise ValueError, with what may have been meant, unless `written` is one of `known`."""
+    if isinstance(written, str) and written in known:
+        return
+    close = get_close_matches(str(written), known := list(known), n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise ValueError(
+        f"{what}: {str(written)[:60]!r} isn't known; {meant}There is {', '.join(known)} {more}".rstrip()
+    )
+
+
+class UniqueLoader(yaml.SafeLoader):
+    """Refuses a field that is written twice; the last would win silently."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        found = set()
+        for key, _ in node.value:
+            if str(key.value) in found:
+                raise yaml.constructor.ConstructorError(
+                    problem=f"{key.value!r} is written twice", problem_mark=key.start_mark
+                )
+            found.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def read_rules(path: Path) -> list[Rule]:
+    """The rules of a file, in its order; none of an empty one. Raises SandboxError with the first mistake."""
+    try:
+        written = yaml.load(path.read_bytes(), UniqueLoader)
+        return TypeAdapter(list[Rule]).validate_python(written or [])
+    except OSError as error:
+        said = f"the file of faults can't be read: {error.strerror}"
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = f"this is not valid YAML: {error.problem}" + (f", in line {mark.line + 1}" if mark else "")
+    except ValidationError as error:
+        said = told(error)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        said = f"this is not valid YAML: {error}".splitlines()[0]
+    raise SandboxError(f"{path}: {said}")
+
+
+def told(error: ValidationError) -> str:
+    """The first mistake: which rule, which field, and what would be right."""
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return "a file of faults must be a list of rules"
+    number, *field = first["loc"]
+    names = [f"{name}" for name in field if name != "numbers"]
+    place = ", ".join([f"rule {int(number) + 1}", ".".join(names)]) if names else f"rule {int(number) + 1}"
+    if first["type"] == "value_error":
+        return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+    message = first["msg"].replace("Input", "it", 1)
+    return f"{place}: {message}, not {str(first['input'])[:60]!r}"
+
+
+class RuleBook:
+    """The rules in force, with a count each of the requests that fit it.
+
+    Raises SandboxError when the file is no good at first. Later mistakes leave the old rules in force.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = identity(path)
+        self._take(read_rules(path))
+
+    def _take(self, rules: list[Rule]) -> None:
+        self.rules, self._counts = rules, [0] * len(rules)
+
+    def refresh(self) -> None:
+        """Look whether the file has changed. All rules of a new file count from one."""
+        now = identity(self._path)
+        if now == self._seen:
+            return
+        self._seen = now
+        try:
+            self._take(read_rules(self._path))
+        except SandboxError as error:
+            logger.warning("the faults stay as they were: %s", error)
 
     def wants_title(self, endpoint: str) -> bool:
-        return (
-            self.project is not None and endpoint in WITH_PROJECT and self.endpoint in (endpoint, EVERYWHERE)
+        """Whether a project's title decides about requests to `endpoint`."""
+        return endpoint in WITH_PROJECT and any(
+            rule.match is not None and rule.endpoint in (endpoint, EVERYWHERE) for rule in self.rules
         )
-
-
-class Counting:
-    """Rules with a count each, of the requests that fit it."""
-
-    def __init__(self, rules: list[Rule]) -> None:
-        self.rules = rules
-        self._counts = [0] * len(rules)
 
     def hit(self, endpoint: str, title: str | None) -> Rule | None:
         """Count a request; the first rule in the file that hits it, None when it is spared."""
@@ -100,6 +320,15 @@ class Counting:
         for place, rule in enumerate(self.rules):
             if rule.fits(endpoint, title):
                 self._counts[place] += 1
-                if found is None and rule.when.hits(self._counts[place]):
+                if found is None and rule.hits(self._counts[place]):
                     found = rule
         return found
+
+
+def identity(path: Path) -> tuple[int, int, int, int] | None:
+    """Changes with the file; None when there is none."""
+    try:
+        seen = path.stat()
+    except OSError:
+        return None
+    return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)

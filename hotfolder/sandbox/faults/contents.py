@@ -1,0 +1,276 @@
+"""Faults in what is answered: JSON that the reference doesn't show, URLs that lead elsewhere, odd pictures.
+
+Where the sandbox's own answer is a refusal, there is nothing to spoil, and it goes out as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Answer, Exchange, made
+from hotfolder.sandbox.faults.rules import ENDPOINTS, JSON, Rule, fault
+from hotfolder.sandbox.merging import result_name
+from hotfolder.sandbox.objects import RESULTS
+
+STATUS = ("group-get",)
+# The reference's answer to a merge is `{}`: there is nothing to empty.
+WITH_DATA = tuple(name for name in JSON if name != "enhance")
+
+
+async def spoilt(exchange: Exchange, spoil: Callable[[Answer], Answer]) -> None:
+    """Process, and answer what `spoil` makes of it."""
+    answer = await exchange.carry_out()
+    await exchange.reply(spoil(answer) if answer.fine else answer)
+
+
+@fault("malformed", at=JSON)
+async def malformed(exchange: Exchange, rule: Rule) -> None:
+    """JSON that breaks off. Its length is honest."""
+    await spoilt(exchange, lambda answer: answer.with_body(answer.body[:-1] + b', "'))
+
+
+@fault("success-false", at=JSON, processed=True)
+async def success_false(exchange: Exchange, rule: Rule) -> None:
+    """A 200 that says `success: false`."""
+    said = {"success": False, "error": SAID}
+    if rule.processed:
+        await spoilt(exchange, lambda answer: answer.with_value(said))
+    else:
+        await exchange.take_in()
+        await exchange.reply(made(200, JSON_TYPE, b"").with_value(said))
+
+
+@fault("empty-data", at=WITH_DATA)
+async def empty_data(exchange: Exchange, rule: Rule) -> None:
+    """`data` without anything in it; `{}` where the answer has no `data`."""
+
+    def emptied(answer: Answer) -> Answer:
+        value = answer.value()
+        if "data" not in value:
+            return answer.with_value({})
+        return answer.with_value(value | {"data": type(value["data"])()})
+
+    await spoilt(exchange, emptied)
+
+
+@fault("wrong-types", at=JSON)
+async def wrong_types(exchange: Exchange, rule: Rule) -> None:
+    """Each value is of another type than the reference's; `[]` for an empty object."""
+    await spoilt(exchange, lambda answer: answer.with_value(mistyped(answer.value()) or []))
+
+
+def mistyped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: mistyped(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return {str(place): mistyped(inner) for place, inner in enumerate(value)}
+    return 7 if isinstance(value, str) else str(value)
+
+
+@fault("unknown-status", at=STATUS, text="weird")
+async def unknown_status(exchange: Exchange, rule: Rule) -> None:
+    """A status that the reference doesn't have."""
+    await spoilt(exchange, lambda answer: answer.with_value({"status": rule.text}))
+
+
+CLAIMS = {
+    "failed": {"status": "failed", "error": SAID},
+    "never": {"status": "processing"},
+    "completed-without-url": {"status": "completed"},
+}
+
+
+@fault(*CLAIMS, at=STATUS)
+async def claimed(exchange: Exchange, rule: Rule) -> None:
+    """The merge is said to have failed, to be going on, or to be completed and no more."""
+    await spoilt(exchange, lambda answer: answer.with_value(CLAIMS[rule.fault]))
+
+
+URL_FIELDS = ("imageUrl", "uploadUrl")
+WITH_PICTURE = ("group-get", "image", "stage", "lawn", "sky")
+WITH_URL = ("upload-url", *WITH_PICTURE)
+# A name that can't exist, so that nothing is ever sent to anybody.
+ELSEWHERE = "https://results.invalid"
+
+
+@fault("url-other-host", at=WITH_URL, to=ELSEWHERE)
+@fault("url-private", at=WITH_URL, to="http://169.254.169.254")
+async def url_elsewhere(exchange: Exchange, rule: Rule) -> None:
+    """The answer's URL leads to another host, or to an address inside of somebody's network."""
+    await with_urls(exchange, lambda url: moved(url, rule.to))
+
+
+@fault("url-redirecting", at=WITH_PICTURE, to=ELSEWHERE)
+async def url_redirecting(exchange: Exchange, rule: Rule) -> None:
+    """The answer's URL is the storage's own, and whoever fetches it is sent to another host."""
+
+    def remembered(url: str) -> str:
+        exchange.around.redirects[urlsplit(url).query.encode()] = moved(url, rule.to)
+        return url
+
+    await with_urls(exchange, remembered)
+
+
+@fault("redirect", at=("result-get",), to=ELSEWHERE)
+async def redirect(exchange: Exchange, rule: Rule) -> None:
+    """302 to another host instead of the picture."""
+    path = exchange.scope["path"] + "?" + exchange.scope["query_string"].decode("ascii")
+    await lead(exchange, moved(path, rule.to))
+
+
+async def lead(exchange: Exchange, url: str) -> None:
+    """Answer that the picture is at `url`."""
+    await exchange.reply(made(302, "text/html", b"", {"location": url}))
+
+
+def redirected(exchange: Exchange) -> str | None:
+    """Where the URL of this request was made to lead, None for an ordinary one."""
+    if (exchange.endpoint, exchange.origin) != ("result-get", ENDPOINTS["result-get"].origin):
+        return None
+    return exchange.around.redirects.get(exchange.scope["query_string"])
+
+
+def moved(url: str, origin: str) -> str:
+    """The same path and query on another origin."""
+    scheme, host = urlsplit(origin)[:2]
+    return urlunsplit((scheme, host, *urlsplit(url)[2:]))
+
+
+async def with_urls(exchange: Exchange, change: Callable[[str], str]) -> None:
+    """Process, and change each URL of the answer. A merge that goes on is said to be completed."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [changed(inner) for inner in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            name: change(inner) if name in URL_FIELDS else changed(inner) for name, inner in value.items()
+        }
+
+    def spoil(answer: Answer) -> Answer:
+        value = answer.value()
+        if value.get("status") == "processing":
+            group = exchange.scope["path"].rpartition("/")[2]
+            url = exchange.around.sandbox.download_url(RESULTS, result_name(group))
+            value = {"status": "completed", "imageUrl": url}
+        return answer.with_value(changed(value))
+
+    await spoilt(exchange, spoil)
+
+
+RESULT = ("result-get",)
+START = b"\xff\xd8"
+GZIP = 16 + zlib.MAX_WBITS
+ZEROS = bytes(1024**2)
+PAGE = b"<!doctype html><title>Sign in</title><p>Please sign in to the network to go on.</p>\n"
+
+
+async def picture(exchange: Exchange) -> Answer | None:
+    """The sandbox's own answer; None if that was a refusal, which has then been sent as it is."""
+    answer = await exchange.carry_out()
+    if answer.fine:
+        return answer
+    await exchange.reply(answer)
+    return None
+
+
+@fault("truncated", at=RESULT)
+async def truncated(exchange: Exchange, rule: Rule) -> None:
+    """Half of the picture, and then the connection is closed; the length that was told is the whole one."""
+    answer = await picture(exchange)
+    if answer is not None:
+        await exchange.begin(answer.status, answer.headers)
+        await exchange.write(answer.body[: len(answer.body) // 2])
+        await exchange.hang_up()
+
+
+@fault("cut", at=RESULT)
+async def cut(exchange: Exchange, rule: Rule) -> None:
+    """Half of the picture, under an honest length: HTTP has nothing to complain of."""
+    answer = await picture(exchange)
+    if answer is not None:
+        await exchange.reply(answer.with_body(answer.body[: len(answer.body) // 2]))
+
+
+@fault("html", at=RESULT)
+async def html(exchange: Exchange, rule: Rule) -> None:
+    """200 with a page, as some networks do before one has signed in."""
+    await exchange.reply(made(200, "text/html; charset=utf-8", PAGE))
+
+
+@fault("empty", at=RESULT)
+async def empty(exchange: Exchange, rule: Rule) -> None:
+    """200 with the right type and no bytes."""
+    answer = await picture(exchange)
+    if answer is not None:
+        await exchange.reply(answer.with_body(b""))
+
+
+@fault("huge", at=RESULT, size_bytes=300_000_000, announced=True)
+async def huge(exchange: Exchange, rule: Rule) -> None:
+    """So many bytes, the first two of them a JPEG's, with or without a Content-Length."""
+    size = rule.size_bytes
+    answer = made(200, "image/jpeg", b"")
+    if rule.announced:
+        headers = [*answer.headers[:1], (b"content-length", str(size).encode())]
+    else:
+        headers = answer.headers[:1]
+    await exchange.begin(200, headers)
+    await exchange.write(START)
+    left = size - len(START)
+    while left > 0 and not await exchange.gone_within(0):
+        piece = ZEROS[:left]
+        await exchange.write(piece)
+        left -= len(piece)
+    await exchange.write(b"", last=True)
+
+
+@fault("gzip-bomb", at=RESULT, size_bytes=300_000_000)
+async def gzip_bomb_sent(exchange: Exchange, rule: Rule) -> None:
+    """Content-Encoding gzip: a thousandth of the bytes on the wire."""
+    body = await asyncio.to_thread(gzip_bomb, rule.size_bytes)
+    await exchange.reply(made(200, "image/jpeg", body, {"content-encoding": "gzip"}))
+
+
+@fault("pixel-bomb", at=RESULT, side_pixels=32_000)
+async def pixel_bomb_sent(exchange: Exchange, rule: Rule) -> None:
+    """A small, valid, square PNG of a billion pixels."""
+    body = await asyncio.to_thread(pixel_bomb, rule.side_pixels)
+    await exchange.reply(made(200, "image/png", body))
+
+
+def deflated(start: bytes, size_bytes: int, window: int) -> bytes:
+    """`start` and then zeros, `size_bytes` in all, compressed."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, window)
+    pieces = [packer.compress(start)]
+    left = size_bytes - len(start)
+    while left > 0:
+        pieces.append(packer.compress(ZEROS[:left]))
+        left -= len(ZEROS)
+    return b"".join([*pieces, packer.flush()])
+
+
+@lru_cache(maxsize=4)
+def gzip_bomb(size_bytes: int) -> bytes:
+    """A gzip stream that becomes `size_bytes` bytes."""
+    return deflated(START, size_bytes, GZIP)
+
+
+@lru_cache(maxsize=4)
+def pixel_bomb(side_pixels: int) -> bytes:
+    """A PNG of so many pixels squared, black, one bit each."""
+    header = struct.pack(">IIBBBBB", side_pixels, side_pixels, 1, 0, 0, 0, 0)
+    row_bytes = 1 + (side_pixels + 7) // 8
+    pixels = deflated(b"", row_bytes * side_pixels, zlib.MAX_WBITS)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
