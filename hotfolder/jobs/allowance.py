@@ -6,11 +6,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from sqlalchemy import Connection, bindparam
-from sqlmodel import col, delete, func, select
+from sqlmodel import Session, col, delete, func, select
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.rows import BULLETINS, CALLS
 from hotfolder.jobs.tables import Bulletin, Call, CallState, stamp
 from hotfolder.rules.hours import Hours, opens_at
 
@@ -62,9 +60,9 @@ def midnight(now: datetime) -> datetime:
     return datetime(today.year, today.month, today.day).astimezone()
 
 
-def refuse_unless_allowed(connection: Connection, call: Call, budgets: Budgets, now: datetime) -> None:
+def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
-    pause = pause_reason(connection)
+    pause = pause_reason(session)
     if pause is not None:
         raise NotAllowed(f"everything paid is paused: {pause}", hint="`hotfolder resume` goes on.")
     checks = (
@@ -80,9 +78,9 @@ def refuse_unless_allowed(connection: Connection, call: Call, budgets: Budgets, 
     for most, what, setting, condition in checks:
         if most is None:
             continue
-        made = connection.execute(
+        made = session.exec(
             select(func.count()).select_from(Call).where(Call.state != CallState.NOT_EXECUTED, condition)
-        ).scalar_one()
+        ).one()
         if made >= most:
             later = "It goes on tomorrow by itself; to go on now, " if setting == DAILY else "To go on, "
             kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
@@ -92,37 +90,32 @@ def refuse_unless_allowed(connection: Connection, call: Call, budgets: Budgets, 
             )
 
 
-def pause(connection: Connection, reason: str, now: datetime) -> None:
+def pause(session: Session, reason: str, now: datetime) -> None:
     """Let no paid call begin until the pause is taken away. The first reason stays."""
-    if BULLETINS.get(connection, PAUSE) is None:
-        BULLETINS.put(connection, Bulletin(name=PAUSE, text=json.dumps(reason), updated_at=stamp(now)))
+    if session.get(Bulletin, PAUSE) is None:
+        session.merge(Bulletin(name=PAUSE, text=json.dumps(reason), updated_at=stamp(now)))
 
 
-def pause_reason(connection: Connection) -> str | None:
+def pause_reason(session: Session) -> str | None:
     """Why everything paid is paused, None when it isn't."""
-    found = BULLETINS.get(connection, PAUSE)
+    found = session.get(Bulletin, PAUSE)
     return None if found is None else str(json.loads(found.text))
 
 
-def resume(connection: Connection, now: datetime) -> bool:
+def resume(session: Session, now: datetime) -> bool:
     """Take the pause away; whether there was one. Outcomes that led to it don't count any more."""
-    if BULLETINS.get(connection, PAUSE) is None:
+    if session.get(Bulletin, PAUSE) is None:
         return False
-    connection.execute(delete(Bulletin).where(col(Bulletin.name) == PAUSE))
-    newest = connection.execute(select(func.max(Call.id))).scalar_one()
-    BULLETINS.put(connection, Bulletin(name=RESUMED, text=json.dumps(newest or 0), updated_at=stamp(now)))
+    session.exec(delete(Bulletin).where(col(Bulletin.name) == PAUSE))
+    newest = session.exec(select(func.max(Call.id))).one()
+    session.merge(Bulletin(name=RESUMED, text=json.dumps(newest or 0), updated_at=stamp(now)))
     return True
 
 
-NEWEST_ENDED = (
-    CALLS.where(col(Call.state).in_(ENDED), col(Call.id) > bindparam("after"))
-    .order_by(col(Call.id).desc())
-    .limit(UNKNOWN_IN_A_ROW)
-)
-
-
-def unknown_in_a_row(connection: Connection) -> bool:
+def unknown_in_a_row(session: Session) -> bool:
     """Whether the newest calls were all given up without anybody knowing how they ended."""
-    resumed = BULLETINS.get(connection, RESUMED)
-    newest = CALLS.find(connection, NEWEST_ENDED, after=json.loads(resumed.text) if resumed else 0)
+    resumed = session.get(Bulletin, RESUMED)
+    since = col(Call.id) > (json.loads(resumed.text) if resumed else 0)
+    ended = select(Call).where(col(Call.state).in_(ENDED), since).order_by(col(Call.id).desc())
+    newest = session.exec(ended.limit(UNKNOWN_IN_A_ROW)).all()
     return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)

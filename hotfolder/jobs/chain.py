@@ -64,13 +64,13 @@ def read_chain(
     wish = Wish(origin, photos, recipe, generation)
     links: list[Link] = []
     sources = wish.sources()
-    with ledger.database.connect() as connection:
+    with ledger.session() as session:
         for path in wish.paths():
             key = wish.key(path, sources)
-            call = None if key is None else holder(connection, key)
+            call = None if key is None else holder(session, key)
             if call is None or call.id is None:
                 continue
-            results = tuple(bought_with(connection, call.id))
+            results = tuple(bought_with(session, call.id))
             links.append(Link(path, call, results))
             if results:
                 sources[path] = results[0].sha256

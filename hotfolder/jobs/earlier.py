@@ -7,14 +7,12 @@ from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import count
 
-from sqlalchemy import Connection
-from sqlmodel import col, select
+from sqlalchemy.orm import load_only
+from sqlmodel import Session, col, select
 
-from hotfolder.jobs.rows import FILES, JOBS
-from hotfolder.jobs.statements import DELIVERED, OLDEST_FIRST, PHOTOS_OF_JOBS, ROOMS_EVERYWHERE
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
-from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import HOLDING, Call, Job
+from hotfolder.jobs.store import OLDEST_FIRST, Store
+from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile, Picture
 from hotfolder.rules.grouping.model import GroupingPhoto
 from hotfolder.rules.late import EarlierSet, Standing, matched
 from hotfolder.rules.remembered import shot_from
@@ -33,10 +31,10 @@ def earlier_sets(
     )
     ids = select(Job.id).where(*of_drop)
     held = select(Call.job_id).where(col(Call.state).in_(HOLDING), col(Call.job_id).in_(ids))
-    with store.database.connect() as connection:
-        jobs = JOBS.find(connection, JOBS.where(*of_drop).order_by(*OLDEST_FIRST))
-        paid_for = set(connection.execute(held).scalars())
-        photos = photos_of(connection, [job.id for job in jobs])
+    with store.session() as session:
+        jobs = session.exec(select(Job).where(*of_drop).order_by(*OLDEST_FIRST)).all()
+        paid_for = set(session.exec(held).all())
+        photos = photos_of(session, [job.id for job in jobs])
     standing: dict[str, EarlierSet] = {}
     withdrawn: dict[str, EarlierSet] = {}
     for job in jobs:
@@ -65,10 +63,11 @@ def standing_of(job: Job, paid_for: Container[str]) -> Standing | None:
     return None
 
 
-def photos_of(connection: Connection, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
+def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
     """As they were, by the ids of their jobs."""
     photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
-    for file in FILES.find(connection, PHOTOS_OF_JOBS, jobs=list(jobs)):
+    files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
+    for file in session.exec(files):
         photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
     return photos
 
@@ -82,17 +81,22 @@ def room_named(
     inbox, project, folder = place
     given_up = (State.FAILED, State.WITHDRAWN, State.SUPERSEDED)
     like_it = re.compile(re.escape(wanted) + "(-[1-9][0-9]*)?", re.IGNORECASE)
-    with store.database.connect() as connection:
-        jobs = connection.execute(ROOMS_EVERYWHERE, {"project": project}).all()
+    # Not whole rows: it is asked for every set, and a project may have thousands.
+    names = ("id", "inbox", "folder", "room", "state")
+    some = load_only(*(getattr(Job, name) for name in names))
+    everywhere = select(Job).where(Job.project == project).options(some)
+    with store.session() as session:
+        jobs = session.exec(everywhere.order_by(col(Job.created_at))).all()
         alike = [job for job in jobs if like_it.fullmatch(job.room)]
         own: list[str] = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
         if own:
             return own[-1]
         if not alike:
             return wanted
-        delivered = connection.execute(DELIVERED, {"jobs": [job.id for job in alike]}).scalars()
+        pictures = select(Picture.job_id).where(col(Picture.job_id).in_([job.id for job in alike]))
+        delivered = session.exec(pictures).all()
         standing = {*delivered, *(job.id for job in alike if job.state not in given_up)}
-        of_jobs = photos_of(connection, standing)
+        of_jobs = photos_of(session, standing)
     for number in count(1):
         name = wanted if number == 1 else f"{wanted}-{number}"
         having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]

@@ -8,15 +8,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
-from hotfolder.jobs.rows import CALLS, RESULTS
-from hotfolder.jobs.statements import ALL_CALLS, CALLS_OF_JOB, HOLDER, RESULTS_OF_CALL
 from hotfolder.jobs.tables import HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
 
@@ -41,14 +39,14 @@ class Ledger:
 
     def known(self, key: str) -> Call | None:
         """The call that holds `key`, if there is one."""
-        with self.database.connect() as connection:
-            return holder(connection, key)
+        with self.session() as session:
+            return holder(session, key)
 
     def refuse(self, call: Call, at: datetime, budgets: Budgets) -> None:
         """Raise Cancelled or NotAllowed where `begin` would now, and record nothing."""
-        with self.database.connect() as connection:
-            refuse_cancelled(connection, call)
-            refuse_unless_allowed(connection, call, budgets, at)
+        with self.session() as session:
+            refuse_cancelled(session, call)
+            refuse_unless_allowed(session, call, budgets, at)
 
     def begin(self, call: Call, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed,
@@ -59,11 +57,11 @@ class Ledger:
         call.state = CallState.STARTED
         call.started_at = stamp(at)
         try:
-            with self.database.begin() as connection:
-                refuse_cancelled(connection, call)
-                refuse_unless_allowed(connection, call, budgets or Budgets(), at)
-                CALLS.add(connection, call)
-                number = call.id
+            with self.session() as session, session.begin():
+                refuse_cancelled(session, call)
+                refuse_unless_allowed(session, call, budgets or Budgets(), at)
+                session.add(call)
+            number = call.id
         except IntegrityError:
             raise AlreadyHeld(call.key) from None
         assert number is not None
@@ -97,9 +95,9 @@ class Ledger:
 
     def paid_since(self, moment: datetime) -> int:
         """How many calls were begun since then that may have been charged."""
-        with self.database.connect() as connection:
+        with self.session() as session:
             made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
-            return connection.execute(select(func.count()).select_from(Call).where(*made)).scalar_one()
+            return session.exec(select(func.count()).select_from(Call).where(*made)).one()
 
     def orphans(self) -> list[frozenset[str]]:
         """The photos (sha256 each) of every merge that may have been charged and whose job is not in the
@@ -115,27 +113,30 @@ class Ledger:
 
     def all_calls(self) -> list[Call]:
         """Every call that was ever begun, in order."""
-        with self.database.connect() as connection:
-            return CALLS.find(connection, ALL_CALLS)
+        with self.session() as session:
+            return list(session.exec(select(Call).order_by(col(Call.id))).all())
 
     def _set(self, number: int, state: CallState, **changes: str) -> Call:
-        with self.database.begin() as connection:
-            call = CALLS.get_one(connection, number)
-            CALLS.change(connection, call, state=state, **changes)
-            if state == CallState.UNKNOWN and unknown_in_a_row(connection):
+        with self.session() as session, session.begin():
+            call = session.get_one(Call, number)
+            call.state = state
+            for name, value in changes.items():
+                setattr(call, name, value)
+            session.flush()
+            if state == CallState.UNKNOWN and unknown_in_a_row(session):
                 logger.error("paid_calls_paused", reason=UNKNOWNS)
-                pause(connection, UNKNOWNS, datetime.fromisoformat(call.started_at))
+                pause(session, UNKNOWNS, datetime.fromisoformat(call.started_at))
         return call
 
     def keep(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:
         """Record the pictures that a call bought, and with the last of them that it is complete. Repeating it
         changes nothing."""
-        with self.database.begin() as connection:
+        with self.session() as session, session.begin():
             for result in results:
-                RESULTS.put(connection, result)
-            call = CALLS.get_one(connection, number)
+                session.merge(result)
+            call = session.get_one(Call, number)
             if all_of_them:
-                CALLS.change(connection, call, state=CallState.SUCCEEDED)
+                call.state = CallState.SUCCEEDED
         self._write_down(call, results)
 
     def _write_down(self, call: Call, results: Sequence[Result] = ()) -> None:
@@ -164,7 +165,7 @@ class Ledger:
                 if call is not None and RANK[CallState(call.state)] >= RANK[one.call["state"]]:
                     continue
                 fresh = Call.model_validate({**one.call, "id": call.id if call else None})
-                if call is None and fresh.state in HOLDING and holder(session.connection(), fresh.key):
+                if call is None and fresh.state in HOLDING and holder(session, fresh.key):
                     logger.error(
                         "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                     )
@@ -202,8 +203,8 @@ class Ledger:
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a call bought, in the answer's order."""
-        with self.database.connect() as connection:
-            return bought_with(connection, number)
+        with self.session() as session:
+            return bought_with(session, number)
 
     def brought(self, keys: Sequence[str]) -> dict[str, str]:
         """Of those of these keys that are held, the sha256 of the first picture; "" where there is none."""
@@ -223,8 +224,8 @@ class Ledger:
 
     def of_job(self, job_id: str) -> list[Call]:
         """All paid calls that were begun for a job, in order."""
-        with self.database.connect() as connection:
-            return CALLS.find(connection, CALLS_OF_JOB, job_id=job_id)
+        with self.session() as session:
+            return list(session.exec(select(Call).where(Call.job_id == job_id).order_by(col(Call.id))).all())
 
 
 BATCH = 500
@@ -263,11 +264,12 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + BATCH]
 
 
-def holder(connection: Connection, key: str) -> Call | None:
+def holder(session: Session, key: str) -> Call | None:
     """The call that holds `key`, if there is one. By the unique index on just that there is no second."""
-    return CALLS.first(connection, HOLDER, key=key)
+    return session.exec(select(Call).where(Call.key == key, HOLDS_KEY)).first()
 
 
-def bought_with(connection: Connection, number: int) -> list[Result]:
+def bought_with(session: Session, number: int) -> list[Result]:
     """The pictures that a call bought, in the answer's order."""
-    return RESULTS.find(connection, RESULTS_OF_CALL, call=number)
+    results = select(Result).where(Result.call_id == number).order_by(col(Result.position))
+    return list(session.exec(results).all())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.tables import FileRole
+from hotfolder.jobs.tables import FileRole, JobFile
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.remembered import shot_as_text
 from hotfolder.rules.sets import FileIdentity, Photo
@@ -48,23 +47,21 @@ def scope_of(new: NewJob, origin: str) -> str:
     return scope_key(origin, hashes) if hashes else ""
 
 
-def file_row(job_id: str, position: int, file: NewFile, middle: str) -> Mapping[str, object]:
-    """The columns of `JobFile`."""
+def file_row(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
     photo = file.photo
-    return {
-        "job_id": job_id,
-        "name": file.name,
-        "role": file.role,
-        "position": position,
-        "sha256": photo.sha256 if photo else "",
-        "size_bytes": file.identity.size_bytes,
-        "mtime_ns": file.identity.mtime_ns,
-        "ctime_ns": file.identity.ctime_ns,
-        "inode": file.identity.inode,
-        "format": photo.format if photo else "",
-        "exposure_value": photo.exposure_value if photo else None,
-        "is_middle": file.name == middle,
-        "let_go_at": None,
-        "develop": photo.develop if photo else "",
-        "shot": shot_as_text(photo) if photo else "",
-    }
+    return JobFile(
+        job_id=job_id,
+        name=file.name,
+        role=file.role,
+        position=position,
+        sha256=photo.sha256 if photo else "",
+        size_bytes=file.identity.size_bytes,
+        mtime_ns=file.identity.mtime_ns,
+        ctime_ns=file.identity.ctime_ns,
+        inode=file.identity.inode,
+        format=photo.format if photo else "",
+        exposure_value=photo.exposure_value if photo else None,
+        is_middle=file.name == middle,
+        develop=photo.develop if photo else "",
+        shot=shot_as_text(photo) if photo else "",
+    )

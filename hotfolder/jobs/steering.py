@@ -57,7 +57,7 @@ class Steering:
 
 def read(store: Store, done: Wishes | None) -> Wishes | None:
     """The wishes as they are now; None when they are those that were done."""
-    with store.database.connect() as connection:
-        if done is not None and seen(connection) == done.seen:
+    with store.session() as session:
+        if done is not None and seen(session) == done.seen:
             return None
-        return wishes(connection)
+        return wishes(session)

@@ -9,12 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
-from sqlalchemy import Connection, bindparam
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, UsageError
-from hotfolder.jobs.prepared import Prepared
-from hotfolder.jobs.rows import BULLETINS, PRIORITIES
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.tables import Bulletin, Call, Job, Moment, ProjectPriority, stamp
 
@@ -102,36 +99,34 @@ def prioritise_project(session: Session, inbox: str, project: str, level: Priori
     session.merge(ProjectPriority(inbox=inbox, project=project, level=level))
 
 
-def project_priority(connection: Connection, inbox: str, project: str) -> int:
-    row = PRIORITIES.get(connection, inbox, project)
+def project_priority(session: Session, inbox: str, project: str) -> int:
+    row = session.get(ProjectPriority, (inbox, project))
     return Priority.NORMAL if row is None else row.level
 
 
 UNFINISHED = col(Job.state).in_(list(ACTIVE))
-CANCELLED_BY = Prepared(select(col(Job.cancelled_by)).where(col(Job.id) == bindparam("job_id")))
 CANCELLED = select(Job.id).where(UNFINISHED, Job.cancelled_by != "")
 NOT_NORMAL = select(Job.id, Job.priority).where(UNFINISHED, Job.priority != Priority.NORMAL)
 
 
-def wishes(connection: Connection) -> Wishes:
+def wishes(session: Session) -> Wishes:
     """All that concern unfinished jobs."""
-    cancelled = connection.execute(CANCELLED).scalars()
-    levels = {row[0]: row[1] for row in connection.execute(NOT_NORMAL)}
-    return Wishes(seen(connection), tuple(cancelled), levels)
+    cancelled = session.exec(CANCELLED).all()
+    return Wishes(seen(session), tuple(cancelled), dict(session.exec(NOT_NORMAL).all()))
 
 
-def seen(connection: Connection) -> object:
+def seen(session: Session) -> object:
     """Differs from an earlier one when somebody has wished something since."""
-    row = BULLETINS.get(connection, WISHES)
+    row = session.get(Bulletin, WISHES)
     return None if row is None else row.text
 
 
-def refuse_cancelled(connection: Connection, call: Call) -> None:
+def refuse_cancelled(session: Session, call: Call) -> None:
     """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
     nothing is bought once the wish is in the store."""
-    for (by,) in CANCELLED_BY.rows(connection, {"job_id": call.job_id}):
-        if by:
-            raise cancellation(by)
+    by = session.exec(select(Job.cancelled_by).where(Job.id == call.job_id)).first()
+    if by:
+        raise cancellation(by)
 
 
 def cancellation(by: str) -> Cancelled:
