@@ -16,7 +16,7 @@ from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Places
 from hotfolder.outbox.faults import local_trouble, made_anywhere, make_our_folder
-from hotfolder.outbox.outlets import Outlet, Outlets, whereabouts_from
+from hotfolder.outbox.folders import OutputFolder, OutputFolders, identity_from
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
@@ -84,7 +84,7 @@ def keep_private(state: Path) -> None:
                     path.chmod(stat.S_IMODE(mode) & 0o700)
 
 
-def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets:
+def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> OutputFolders:
     """`done` and `failed`, which are shared with the group of the inbox. Made where they are missing, unless
     they were met before and their disk is gone."""
 
@@ -92,14 +92,16 @@ def outlets_of(places: Places, store: Store, reached: Sequence[Path]) -> Outlets
         return Sharing.of(next(iter(reached or places.inboxes.values())))
 
     folders = {"done": places.done, "failed": places.failed}
-    known = {name: whereabouts_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
-    outlets = Outlets((name, Outlet(path, known[name], sharing)) for name, path in folders.items())
+    known = {name: identity_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
+    outputs = OutputFolders(
+        (name, OutputFolder(path, known[name], sharing)) for name, path in folders.items()
+    )
     with suppress(NoAnswer):  # whoever puts something into them waits
-        at_once(places.done, outlets.look, START_SECONDS)
-    for name, outlet in outlets.by_name.items():
+        at_once(places.done, outputs.look, START_SECONDS)
+    for name, output in outputs.by_name.items():
         if known[name] is None:
-            outlet.confirm()  # with nothing known, trouble is for whoever starts it
-    return outlets
+            output.confirm()  # with nothing known, trouble is for whoever starts it
+    return outputs
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ from hotfolder.daemon.reload import LiveRules, retention_policy
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.tools import Tools
-from hotfolder.outbox.outlets import Outlets
+from hotfolder.outbox.folders import OutputFolders
 
 logger = log.get("daemon")
 
@@ -45,8 +45,8 @@ async def apply_retention(tools: Tools, live: LiveRules) -> None:
         await tools.clock.sleep(CLEAN_SECONDS)
 
 
-async def keep_looking(outlets: Outlets, clock: Clock) -> None:
+async def keep_looking(outputs: OutputFolders, clock: Clock) -> None:
     """Notice that a disk of done/ or failed/ is gone, or is back. A dead share can hold it for hours."""
     while True:
         await clock.sleep(to_next(LOOK_SECONDS, clock.monotonic()))
-        await asyncio.to_thread(outlets.look)
+        await asyncio.to_thread(outputs.look)

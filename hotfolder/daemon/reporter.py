@@ -21,7 +21,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.writes import Writes
-from hotfolder.outbox.outlets import Outlets
+from hotfolder.outbox.folders import OutputFolders
 from hotfolder.outbox.status import StatusLine, status_text
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
@@ -48,7 +48,7 @@ class Reporter:
         self,
         tools: Tools,
         inboxes: Mapping[str, Inbox],
-        outlets: Outlets,
+        outputs: OutputFolders,
         intake: Intake,
         telling: Telling,
         live: LiveRules,
@@ -60,7 +60,7 @@ class Reporter:
         self._beat = telling.station.heartbeats.expect("store", STORE_SECONDS)
         self.tools = tools
         self.inboxes = inboxes
-        self.outlets = outlets
+        self.outputs = outputs
         self.intake = intake
         self.live = live
         self.clock = clock
@@ -103,7 +103,7 @@ class Reporter:
         rules = self.live.status
         news |= await self._post(SETTINGS, {"error": rules.error, "restart": list(rules.restart)})
         await self._note_places()
-        folders = {name: outlet.trouble for name, outlet in self.outlets.by_name.items()}
+        folders = {name: output.trouble for name, output in self.outputs.by_name.items()}
         news |= await self._post(FOLDERS, folders)
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and self._changes == tools.store.changes:
@@ -130,8 +130,8 @@ class Reporter:
             if inbox.place is not None:
                 path = str(self.tools.places.inboxes[name])
                 await self._post(f"{PLACE}{name}", {"path": path, "place": list(inbox.place)})
-        for name, outlet in self.outlets.by_name.items():
-            place = outlet.as_content()
+        for name, output in self.outputs.by_name.items():
+            place = output.as_content()
             if place is not None:
                 await self._post(f"{FOLDER_PLACE}{name}", place)
 

@@ -15,7 +15,7 @@ from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
-from hotfolder.daemon.folders import clear_leftovers, make_folders, outlets_of, places_of
+from hotfolder.daemon.folders import clear_leftovers, make_folders, output_folders, places_of
 from hotfolder.daemon.housekeeping import apply_retention, keep_looking
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.lock import StateLock
@@ -121,8 +121,8 @@ class Daemon:
         self.lock = StateLock(places.state)
         self.store = Store(open_store(places.state))
         own_temporaries(self.store.identity(self.clock.now()))
-        self.outlets = outlets_of(places, self.store, reached)
-        places = replace(places, guard=self.outlets.confirm)
+        self.outputs = output_folders(places, self.store, reached)
+        places = replace(places, guard=self.outputs.confirm)
         self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
         with local_trouble(places.state):
             self.ledger.restore()
@@ -148,7 +148,7 @@ class Daemon:
         self.reporter = Reporter(
             self.tools,
             self.inboxes,
-            self.outlets,
+            self.outputs,
             self.intake,
             self.telling,
             self.live,
@@ -270,7 +270,7 @@ class Daemon:
         """
         await self.engine.load()
         work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
-        work += [apply_retention(self.tools, self.live), keep_looking(self.outlets, self.clock)]
+        work += [apply_retention(self.tools, self.live), keep_looking(self.outputs, self.clock)]
         work.append(Steering(self.engine).run())
         work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
         if self.reloading is not None:

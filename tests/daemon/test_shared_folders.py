@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.outbox.archive import MARKER, confirm_archive
+from hotfolder.outbox.folders import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.sharing import Sharing
 from tests.support.pictures import bracket
@@ -37,7 +37,7 @@ def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
 def test_an_archives_marker_is_made_through_no_link(tmp_path: Path) -> None:
     archive, elsewhere = tmp_path / "archive", tmp_path / "elsewhere"
     archive.mkdir()
-    (archive / MARKER).symlink_to(elsewhere)
+    (archive / ARCHIVE_MARKER).symlink_to(elsewhere)
     confirm_archive(archive, met_before=False)
     assert not elsewhere.exists()
 

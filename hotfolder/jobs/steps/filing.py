@@ -15,8 +15,8 @@ from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.receipting import notes_on
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
-from hotfolder.outbox.archive import confirm_archive
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.folders import confirm_archive
 from hotfolder.outbox.layout import archived_folder, originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt

@@ -9,38 +9,44 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.outbox.outlets import RIGHT_AFTER_ALL, Outlet, Outlets, Whereabouts, whereabouts_from
+from hotfolder.outbox.folders import (
+    RIGHT_AFTER_ALL,
+    MountIdentity,
+    OutputFolder,
+    OutputFolders,
+    identity_from,
+)
 from hotfolder.outbox.placing import move, place_bytes
 from hotfolder.outbox.sharing import Sharing
 
 
-def outlet_at(path: Path, known: Whereabouts | None = None) -> Outlet:
-    return Outlet(path, known, Sharing)
+def output_at(path: Path, known: MountIdentity | None = None) -> OutputFolder:
+    return OutputFolder(path, known, Sharing)
 
 
-def on_another_disk(path: Path) -> Whereabouts:
+def on_another_disk(path: Path) -> MountIdentity:
     """Where the folder was before its disk was taken out."""
     path.mkdir(exist_ok=True)
-    return replace(Whereabouts.of(path), device=1, inode=1, mount=str(path))
+    return replace(MountIdentity.of(path), device=1, inode=1, mount=str(path))
 
 
 def test_a_folder_that_was_never_met_is_made(tmp_path: Path) -> None:
-    outlet = outlet_at(tmp_path / "new" / "done")
-    outlet.confirm()
-    assert outlet.path.is_dir() and not list(outlet.path.iterdir())
-    assert whereabouts_from(outlet.as_content()) == Whereabouts.of(outlet.path)
+    output = output_at(tmp_path / "new" / "done")
+    output.confirm()
+    assert output.path.is_dir() and not list(output.path.iterdir())
+    assert identity_from(output.as_content()) == MountIdentity.of(output.path)
 
 
 def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path: Path) -> None:
-    outlet = outlet_at(tmp_path / "done")
-    outlet.confirm()
-    shutil.rmtree(outlet.path)
-    outlet.confirm()
-    assert outlet.path.is_dir()
-    outlet.path.rename(tmp_path / "done of last year")
-    outlet.path.mkdir()
-    outlet.confirm()
-    assert outlet.as_content() == {**(outlet.as_content() or {}), "inode": outlet.path.stat().st_ino}
+    output = output_at(tmp_path / "done")
+    output.confirm()
+    shutil.rmtree(output.path)
+    output.confirm()
+    assert output.path.is_dir()
+    output.path.rename(tmp_path / "done of last year")
+    output.path.mkdir()
+    output.confirm()
+    assert output.as_content() == {**(output.as_content() or {}), "inode": output.path.stat().st_ino}
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["bare mount point", "nothing"])
@@ -52,8 +58,8 @@ def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
     known = replace(on_another_disk(done), mount=str(done.parent))
     if not there:
         done.rmdir()
-    outlets = Outlets([("done", outlet_at(done, known))])
-    shared = Sharing(guard=outlets.confirm)
+    outputs = OutputFolders([("done", output_at(done, known))])
+    shared = Sharing(guard=outputs.confirm)
     source = tmp_path / "IMG_1.jpg"
     source.write_bytes(b"x")
     for put in (
@@ -65,30 +71,30 @@ def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
             put()
         assert RIGHT_AFTER_ALL in found.value.hint
     assert source.exists() and (not there or not list(done.iterdir()))
-    assert "not mounted" in outlets.by_name["done"].trouble
+    assert "not mounted" in outputs.by_name["done"].trouble
     place_bytes(b"x", tmp_path / "failed", "kitchen", ".jpg", shared=shared)
 
 
 def test_a_person_may_say_that_it_is_right_all_the_same(tmp_path: Path) -> None:
     done = tmp_path / "done"
-    outlet = outlet_at(done, on_another_disk(done))
+    output = output_at(done, on_another_disk(done))
     with pytest.raises(LocalTrouble):
-        outlet.confirm()
+        output.confirm()
     (done / RIGHT_AFTER_ALL).touch()
-    outlet.confirm()
+    output.confirm()
     (done / RIGHT_AFTER_ALL).unlink()
-    outlet.confirm()
-    assert outlet.trouble == ""
+    output.confirm()
+    assert output.trouble == ""
 
 
 def test_settings_that_name_another_folder_begin_anew(tmp_path: Path) -> None:
     other = tmp_path / "other"
-    outlet_at(other, on_another_disk(tmp_path / "done")).confirm()
+    output_at(other, on_another_disk(tmp_path / "done")).confirm()
     assert other.is_dir()
 
 
 @pytest.mark.parametrize(
     "content", [None, {}, {"path": "x"}, {"path": 1, "device": 1, "inode": 1, "mount": ""}]
 )
-def test_anything_else_than_whereabouts_is_none(content: object) -> None:
-    assert whereabouts_from(content) is None
+def test_anything_else_than_an_identity_is_none(content: object) -> None:
+    assert identity_from(content) is None

@@ -1,4 +1,4 @@
-"""Are done/ and failed/ where they were? A mount point without its disk takes files, and hides them later."""
+"""Are done, failed and the archive where they were? A bare mount point takes files, and hides them later."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from threading import Lock
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_of
+from hotfolder.newfiles import make_marker, open_folder
 from hotfolder.outbox.faults import local_trouble, shown
+from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.sharing import Sharing, make_folder
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
 
-logger = log.get("outlets")
+logger = log.get("folders")
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class MountIdentity:
     """Where a folder was when it was last found to be right. `mount` is its disk's mount point."""
 
     path: str
@@ -30,7 +32,7 @@ class Whereabouts:
     mount: str
 
     @classmethod
-    def of(cls, folder: Path) -> Whereabouts:
+    def of(cls, folder: Path) -> MountIdentity:
         """Raises OSError."""
         facts = folder.stat()
         return cls(str(folder), facts.st_dev, facts.st_ino, mount_point(folder))
@@ -52,21 +54,21 @@ def mount_point(folder: Path) -> str:
     return str(mount.point) if mount is not None else ""
 
 
-def whereabouts_from(content: object) -> Whereabouts | None:
+def identity_from(content: object) -> MountIdentity | None:
     """What `as_content` made; None for anything else."""
     match content:
         case {"path": str(path), "device": int(device), "inode": int(inode), "mount": str(mount)}:
-            return Whereabouts(path, device, inode, mount)
+            return MountIdentity(path, device, inode, mount)
     return None
 
 
-class Outlet:
+class OutputFolder:
     """One of the two. `known` is where it was when a daemon with this store last met it, if one ever has.
 
     `trouble` is why it can't be used, as found last; empty when all is well.
     """
 
-    def __init__(self, path: Path, known: Whereabouts | None, sharing: Callable[[], Sharing]) -> None:
+    def __init__(self, path: Path, known: MountIdentity | None, sharing: Callable[[], Sharing]) -> None:
         self.path = path
         self.trouble = ""
         self._known = known if known is not None and known.path == str(path) else None
@@ -104,7 +106,7 @@ class Outlet:
                 f" the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
             )
         make_folder(self.path, self._sharing())
-        self._known = Whereabouts.of(self.path)
+        self._known = MountIdentity.of(self.path)
 
     def _take(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -114,27 +116,56 @@ class Outlet:
         self.trouble = trouble
 
 
-class Outlets:
+class OutputFolders:
     """All of them."""
 
-    def __init__(self, outlets: Iterable[tuple[str, Outlet]]) -> None:
-        self.by_name = dict(outlets)
+    def __init__(self, outputs: Iterable[tuple[str, OutputFolder]]) -> None:
+        self.by_name = dict(outputs)
 
     def confirm(self, path: Path) -> None:
         """Raise LocalTrouble where `path` is in one of them that can't be used now."""
-        for outlet in self.by_name.values():
-            if path.is_relative_to(outlet.path):
-                outlet.confirm()
+        for output in self.by_name.values():
+            if path.is_relative_to(output.path):
+                output.confirm()
 
     def look(self) -> None:
         """Note how they stand. Blocks for as long as a share doesn't answer."""
-        for outlet in self.by_name.values():
+        for output in self.by_name.values():
             try:
-                outlet.confirm()
+                output.confirm()
             except LocalTrouble:
-                continue  # noted by the outlet itself
+                continue  # noted by the output itself
 
 
 def nearest(path: Path) -> Path:
     """The nearest folder above that is there."""
     return next(parent for parent in path.parents if os.path.lexists(parent))
+
+
+ARCHIVE_MARKER = ".hotfolder-archive"
+
+
+def confirm_archive(folder: Path, *, met_before: bool) -> None:
+    """Raise `LocalTrouble` unless the archive is there. One that is met for the first time gets a marker, so
+    that the bare folder of a disk that isn't mounted is never taken for it later."""
+    with local_trouble(folder):
+        if not folder.is_dir():
+            raise LocalTrouble(
+                f"the archive {shown(folder)} is not there",
+                hint="Connect its disk, or make the folder; the work goes on by itself.",
+            )
+        marker = folder / ARCHIVE_MARKER
+        if marker.exists():
+            return
+        if met_before:
+            raise LocalTrouble(
+                f"{shown(folder)} is not the archive that was used before: it holds no {ARCHIVE_MARKER}",
+                hint="Connect its disk; the work goes on by itself. If this is the right folder all the same,"
+                " put an empty file of that name into it.",
+            )
+        place = open_folder(folder)
+        try:
+            make_marker(place, ARCHIVE_MARKER)
+        finally:
+            os.close(place)
+        sync_folder(folder)
