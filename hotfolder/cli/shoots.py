@@ -10,7 +10,7 @@ from pathlib import Path
 from hotfolder.cli.forecast import forecast
 from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings, Settings
-from hotfolder.daemon.shoots import as_kept, title
+from hotfolder.daemon.shoots import ONLY, as_held, as_kept, held_title, names_in_signal, title
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import READY_NAME, SeenFile
 from hotfolder.inbox.scan import scan_folders
@@ -29,7 +29,7 @@ from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import Photo
-from hotfolder.rules.shoots import NamedSet, Shoot, group_folder, group_shoot, sort_shoot
+from hotfolder.rules.shoots import HeldSet, NamedSet, Shoot, group_folder, group_shoot, sort_shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class ShootAnswer:
         yield from (f"DOUBT about the whole: {doubt}" for doubt in shoot.doubts)
         if shoot.asks:
             yield f"Held: {shoot.asks}."
-            yield "Nothing is sent before `hotfolder approve` or a file named .ready in this folder."
+            what = "Nothing is" if shoot.waits_whole else "Nothing of what is held is"
+            yield f"{what} sent before a file named READY.txt lies in this folder, or `hotfolder approve`."
         else:
             yield "Held: no, it starts by itself."
 
@@ -130,6 +131,7 @@ class Aside:
     names: frozenset[str] = frozenset()
     rooms: frozenset[str] = frozenset()
     earlier: tuple[EarlierSet, ...] = ()
+    held: tuple[HeldSet, ...] = ()
 
 
 def explain_shoot(
@@ -153,7 +155,7 @@ def explain_shoot(
     waiting = tuple(back.reasons)
     if not photos:
         return ShootAnswer(folder, None, earlier=left, problems=problems, waiting=waiting)
-    shoot = group_shoot(rulebook, folder.name, photos, aside.rooms, back)
+    shoot = group_shoot(rulebook, folder.name, photos, aside.rooms, back, aside.held)
     rooms = tuple(room_of(rulebook, folder.name, each) for each in shoot.sets)
     remembered = remembered_of(settings, shoot, rooms)
     return ShootAnswer(folder, shoot, rooms, remembered, left, problems, waiting=waiting)
@@ -218,7 +220,9 @@ def left_aside(settings: Settings, inbox: InboxSettings, project: str, files: li
             if (job.inbox, job.project, job.folder) == (inbox.title, project, ""):
                 names |= {file.name for file in store.files(job.id)}
         rooms = frozenset(store.rooms(inbox.title, project))
-        return Aside(frozenset(names), rooms, tuple(earlier_sets(store, inbox.title, project)))
+        earlier = tuple(earlier_sets(store, inbox.title, project))
+        held = tuple(as_held(store.bulletin(held_title(inbox.title, project))))
+        return Aside(frozenset(names), rooms, earlier, held)
     finally:
         database.dispose()
 
@@ -227,7 +231,8 @@ def approve(what: str, config: Path) -> int:
     """Put `.ready` into a project's folder, or a room's, which lets the photos in it be made as they are.
     Raises UsageError."""
     settings = load(config, os.environ)
-    inbox, key = place_named(settings, what)
+    found = held_set_named(settings, what)
+    inbox, key, only = found or (*place_named(settings, what), "")
     folder = inbox.joinpath(*key)
     seen = scan_folders(inbox, [key]).folders.get(key)
     if seen is None or not seen.photos:
@@ -240,11 +245,32 @@ def approve(what: str, config: Path) -> int:
         )
     ready = folder / READY_NAME
     with local_trouble(folder):
+        spoken_for = names_in_signal(ready) if only else frozenset()
         ready.unlink(missing_ok=True)  # an older one would not speak for these photos
-        os.close(new_file(str(ready)))
-    print(f"Made {ready}: the {counted(len(seen.photos), 'photo')} there may be made as they are.")
-    print("hotfolder takes the file away once their sets have been begun.")
+        with os.fdopen(new_file(str(ready)), "w", encoding="utf-8") as file:
+            file.writelines(f"{ONLY}{name}\n" for name in sorted({*spoken_for, only}) if only)
+    which = f"{only}, which was held," if only else f"the {counted(len(seen.photos), 'photo')} there"
+    print(f"Made {ready}: {which} may be made as {'it is' if only else 'they are'}.")
+    print("hotfolder takes the file away once it has begun with that.")
     return 0
+
+
+def held_set_named(settings: Settings, what: str) -> tuple[Path, tuple[str, str], str] | None:
+    """The inbox, project and name of a set that is held by itself in a project's folder, if `what` is
+    `project/set`, by itself or at the end of a path."""
+    around, _, name = what.rpartition("/")
+    database = read_store(settings.state_folder) if around and name and not Path(what).is_dir() else None
+    if database is None:
+        return None
+    try:
+        for inbox in settings.all_inboxes():
+            folder, project = settings.inbox_folder(inbox), Path(around).name
+            held = as_held(Store(database).bulletin(held_title(inbox.title, project)))
+            if name in (one.name for one in held) and not (folder / project / name).is_dir():
+                return folder, (project, ""), name
+    finally:
+        database.dispose()
+    return None
 
 
 def rooms_of(project: Path) -> list[str]:

@@ -14,7 +14,7 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
-from hotfolder.daemon.shoots import Shoots, jobs_of_room, signals_removed
+from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
@@ -56,7 +56,7 @@ class Intake:
         self.look_anew = look_anew
         self.rulebook = rulebook
         self.clock = clock
-        self.held: dict[Place, str] = {}
+        self.held: dict[Place, Hold] = {}
         self.shoots = Shoots(engine)
         self.pending: Counter[str] = Counter()
         """By inbox: events that no job was made of yet."""
@@ -108,7 +108,7 @@ class Intake:
             self._orphans = await tools.desk(tools.ledger.orphans)
         why = torn(found, self._orphans)
         if why:
-            return self._hold(place, why)
+            return self._hold(place, Hold(why))
         if not found.folder:
             return await self._accept_shoot(place, found)
         await self._accept_room(place, found)
@@ -123,11 +123,11 @@ class Intake:
             paid_for = earlier.state == State.DONE or any(call.state in HOLDING for call in calls)
             why = straggler(found, earlier, [file for file in files if file.role == FileRole.PHOTO], paid_for)
             if why:
-                return self._hold(place, why)
+                return self._hold(place, Hold(why))
         if not found.approved and asks_review(rulebook, found.project, found.folder):
-            return self._hold(place, TO_REVIEW)
+            return self._hold(place, Hold(TO_REVIEW))
         if earlier is None and not found.approved and (why := misnamed(rulebook, *place[1:])):
-            return self._hold(place, why)
+            return self._hold(place, Hold(why))
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
@@ -142,9 +142,9 @@ class Intake:
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)
-        why = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
-        if why:
-            self._hold(place, why)
+        hold = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
+        if hold:
+            self._hold(place, hold)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
         """See to photos of a flat drop that hasn't settled yet: they may belong to a set that is about to be
@@ -155,21 +155,30 @@ class Intake:
     def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
         """Hold no more what somebody has moved out of the inbox: `there` answers, for project and folder,
         which of the files that were delivered are still there as they were."""
-        for place in [place for place in self.held if place[0] == inbox and not there(*place[1:])]:
-            del self.held[place]
+        for place in [place for place in self.held if place[0] == inbox]:
+            left = self.held[place].of(there(*place[1:]))
+            if left:
+                self.held[place] = left
+            else:
+                del self.held[place]
 
     def job_ended(self, place: Place) -> bool:
         """Take in that a job whose photos lay there is over; whether what is held there is to be judged anew.
         What is being judged is, too, should it be held: what was found of the job may be true no more."""
         if place in self._judging:
             self._judging[place] = True
-        return self.held.pop(place, None) is not None
+        held = self.held.get(place)
+        if held is None or not held.why:
+            return False  # what a set is held for by itself has nothing to do with any job
+        del self.held[place]
+        return True
 
-    def _hold(self, place: Place, why: str) -> None:
+    def _hold(self, place: Place, hold: Hold) -> None:
         if self._judging[place]:
             return self.look_anew(*place)
-        self.held[place] = why
-        logger.warning("set_held", folder=place[2], reason=why)
+        self.held[place] = hold
+        for reason in filter(None, (hold.why, *(why for _, why in hold.sets.values()))):
+            logger.warning("set_held", folder=place[2], reason=reason)
 
 
 def room_of(folder: str) -> str:

@@ -150,9 +150,13 @@ class Reporter:
             for one in outlook.settling
         ]
         arriving += [
-            {"project": project, "folder": folder, "room": room(folder), "reason": reason, "held": True}
-            for (inbox, project, folder), reason in self.intake.held.items()
+            {"project": project, "folder": folder, "room": called, "reason": reason, "held": True}
+            for (inbox, project, folder), hold in self.intake.held.items()
             if inbox == name
+            for called, reason in (
+                *(((room(folder), hold.why),) if hold.why else ()),
+                *((each, why) for each, (_, why) in hold.sets.items()),
+            )
         ]
         return {
             "arriving": arriving,

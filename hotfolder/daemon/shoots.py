@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hotfolder import log
 from hotfolder.daemon.late import latecomers
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
-from hotfolder.inbox.contents import is_ready
+from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.earlier import earlier_sets
 from hotfolder.jobs.engine import Engine
@@ -25,6 +26,7 @@ from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
 from hotfolder.rules.shoots import (
     MOST_DOUBTS,
+    HeldSet,
     NamedRefusal,
     NamedSet,
     Shoot,
@@ -43,6 +45,27 @@ TO_MAKE_ANEW = (
 
 Kept = dict[str, tuple[FileIdentity, str]]
 """Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
+
+ONLY = "only "
+"""Begins a line of a `.ready` file that lets go of one set, whose name follows, and not of all."""
+MOST_SIGNAL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why photos wait for a person: `why` is of all of them, each of `sets` is held by itself (then by its
+    name, with its photos). Sentences without their full stops."""
+
+    why: str = ""
+    sets: Mapping[str, tuple[frozenset[str], str]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.why or self.sets)
+
+    def of(self, there: frozenset[str]) -> Hold:
+        """What is held of the files that are still `there`."""
+        sets = {name: one for name, one in self.sets.items() if one[0] & there}
+        return Hold(self.why if there else "", sets)
 
 
 class Shoots:
@@ -85,21 +108,23 @@ class Shoots:
         if fresh:
             await self._sort(inbox, arriving.project, fresh, rulebook, open_alone=True)
 
-    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> str:
-        """Make the jobs of `fresh`, and say why some wait or a person must look first; "" where all are made.
-        Nothing of what a person must look at is made."""
+    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> Hold:
+        """Make the jobs of `fresh`, and say why some wait or a person must look first; nothing where all are
+        made. Nothing of what a person must look at is made."""
         self._glimpsed.pop((inbox, found.project), None)
         whys = []
+        sets: Mapping[str, tuple[frozenset[str], str]] = {}
         if fresh:
             back = await self._sort(inbox, found.project, fresh, rulebook)
             if back.aside and not found.approved:
                 whys.append(why_aside(back))
                 fresh = [photo for photo in fresh if photo.path.name not in back.aside]
         if fresh:
-            whys.append(await self._make(inbox, found, fresh, rulebook, back))
+            why, sets = await self._make(inbox, found, fresh, rulebook, back)
+            whys.append(why)
         if found.approved:
             await signals_removed([path for path in found.companions if is_ready(path.name)])
-        return ". ".join(filter(None, whys))
+        return Hold(". ".join(filter(None, whys)), sets)
 
     async def _sort(
         self,
@@ -125,34 +150,61 @@ class Shoots:
 
     async def _make(
         self, inbox: str, found: BracketSet, photos: Sequence[Photo], rulebook: Rulebook, back: Sorted
-    ) -> str:
-        """Make the jobs of `photos`, and say why some wait or a person must look first."""
-        project = found.project
+    ) -> tuple[str, Mapping[str, tuple[frozenset[str], str]]]:
+        """Make the jobs of `photos`, but for those that wait or that a person must look at first: why, and
+        which sets are held by themselves."""
+        tools, project = self.engine.tools, found.project
+        before = as_held(await tools.desk(tools.store.bulletin, held_title(inbox, project)))
 
         async def grouped() -> Shoot:
-            given = await self.engine.tools.desk(self.engine.tools.store.rooms, inbox, project)
-            return await asyncio.to_thread(group_shoot, rulebook, project, photos, given, back)
+            given = await tools.desk(tools.store.rooms, inbox, project)
+            return await asyncio.to_thread(group_shoot, rulebook, project, photos, given, back, before)
 
         shoot, late = await grouped(), ""
-        new = of_new_sets(shoot, back)
+        known = {one.name for one in before}
+        new = [photo for photo in of_new_sets(shoot, back) if photo not in of_sets(shoot, known)]
         if new and not found.approved:
             late = await self._latecomers(inbox, project, new)
         if late:
             photos = [photo for photo in photos if photo not in new]
             if not photos:
-                return late
+                return late, {}
             shoot = await grouped()
-        if shoot.asks and not found.approved:
-            return ". ".join(filter(None, (late, told(found, shoot))))
-        # First, so that a crash in between never makes a picture of a photo that was kept out.
+        only = (
+            await patiently(found.path, names_in_signal, found.path / READY_NAME)
+            if found.approved
+            else frozenset()
+        )
+        waiting = waiting_sets(shoot, approved=found.approved, only=only)
+        if waiting and len(waiting) == len(shoot.sets) and shoot.waits_whole and not before:
+            return ". ".join(filter(None, (late, told(found, shoot)))), {}
+        # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         await self._keep_out(inbox, found, shoot)
+        await self._hold_back(inbox, project, waiting, before)
         if shoot.notices:
             names = frozenset(photo.path.name for photo in photos)
             self._told[inbox, project] = names, shoot.notices
-        for job in await patiently(found.path, jobs_of, inbox, found, shoot, rulebook):
+        going = replace(shoot, sets=tuple(each for each in shoot.sets if each not in waiting))
+        for job in await patiently(found.path, jobs_of, inbox, found, going, rulebook):
             await self.engine.submit(job)
-        logger.info("shoot_taken", project=project, sets=len(shoot.sets), kept_out=shoot.kept_out)
-        return late
+        if going.sets or going.refused:
+            logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
+        return late, {each.name: (names_of(each), told_of_set(found, each)) for each in waiting}
+
+    async def _hold_back(
+        self, inbox: str, project: str, waiting: Sequence[NamedSet], before: Sequence[HeldSet]
+    ) -> None:
+        """Remember the sets that wait while others are made: without those nothing may be doubtful about
+        them."""
+        now = [
+            HeldSet(each.name, {photo.path.name: photo.identity for photo in each.photos}, each.doubts)
+            for each in waiting
+        ]
+        if now != list(before):
+            tools = self.engine.tools
+            await tools.desk(
+                tools.store.post, held_title(inbox, project), held_as_json(now), tools.clock.now()
+            )
 
     async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
         tools = self.engine.tools
@@ -224,9 +276,80 @@ def told(found: BracketSet, shoot: Shoot) -> str:
     """Why the drop is held, and what to do."""
     notices = "".join(f"{notice} " for notice in shoot.notices)
     return (
-        f"{shoot.asks}. {notices}`hotfolder explain` shows its sets; `hotfolder approve` or a file named"
-        f" .ready in the folder {found.project} lets them be made as they are"
+        f"{shoot.asks}. {notices}If its sets are right (`hotfolder explain` shows them), put a file named"
+        f" READY.txt into the folder {found.project}, or say `hotfolder approve`, and they are made as they"
+        " are"
     )
+
+
+def told_of_set(found: BracketSet, each: NamedSet) -> str:
+    """Why a set is held by itself, and what to do."""
+    return (
+        f"{each.told()}. If they are one picture, put a file named READY.txt into the folder {found.project},"
+        f' or say `hotfolder approve "{found.project}/{each.name}"`; else give each picture a'
+        " folder of its own"
+    )
+
+
+def waiting_sets(shoot: Shoot, *, approved: bool, only: frozenset[str]) -> list[NamedSet]:
+    """The sets that a person must look at, or has not let go of: `only` names those that were, where not all
+    were. One that waits although nothing was doubtful about it alone does for what was about the whole."""
+    if approved and not only:
+        return []
+    doubts = shoot.doubts or ((shoot.asks,) if shoot.waits_whole else ())
+    return [
+        each if each.doubts else replace(each, doubts=doubts)
+        for each in shoot.sets
+        if each.name in shoot.held and each.name not in only
+    ]
+
+
+def names_in_signal(path: Path) -> frozenset[str]:
+    """The sets that the `.ready` file at the `path` speaks of; none where it speaks of all. Whatever else is
+    written in it doesn't matter."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return frozenset()
+    with os.fdopen(descriptor, "rb") as file:
+        lines = file.read(MOST_SIGNAL_BYTES).decode("utf-8", "replace").splitlines()
+    return frozenset(line.removeprefix(ONLY) for line in lines if line.startswith(ONLY))
+
+
+def held_title(inbox: str, project: str) -> str:
+    return f"held in {inbox}/{project}"
+
+
+def held_as_json(held: Sequence[HeldSet]) -> list[object]:
+    return [
+        {"name": one.name, "doubts": list(one.doubts), "photos": as_json(with_reason(one))} for one in held
+    ]
+
+
+def with_reason(held: HeldSet) -> Kept:
+    return {name: (identity, "") for name, identity in held.photos.items()}
+
+
+def as_held(content: object) -> list[HeldSet]:
+    """The sets that were held by themselves, as they were then."""
+    if not isinstance(content, list):
+        return []
+    return [
+        HeldSet(
+            one["name"],
+            {name: identity for name, (identity, _) in as_kept(one["photos"]).items()},
+            tuple(one["doubts"]),
+        )
+        for one in content
+    ]
+
+
+def names_of(each: NamedSet) -> frozenset[str]:
+    return frozenset(photo.path.name for photo in each.photos)
+
+
+def of_sets(shoot: Shoot, names: Collection[str]) -> list[Photo]:
+    return [photo for each in shoot.sets if each.name in names for photo in each.photos]
 
 
 def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hotfolder.rules.grouping.group import group, group_room, tells
@@ -21,7 +21,7 @@ from hotfolder.rules.nearest import shown
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
-from hotfolder.rules.sets import Photo
+from hotfolder.rules.sets import FileIdentity, Photo
 
 MOST_DOUBTS = 3
 LET_IT_GO = (
@@ -50,6 +50,12 @@ class NamedSet:
     doubts: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
+    def told(self) -> str:
+        """Which photos it is of, and what is doubtful about them, without its full stop."""
+        first, last = self.photos[0].path.name, self.photos[-1].path.name
+        which = first if len(self.photos) == 1 else f"{len(self.photos)} photos, {first} to {last}"
+        return f"{which}, held for a person: {some(self.doubts)}"
+
 
 @dataclass(frozen=True)
 class NamedRefusal:
@@ -61,10 +67,25 @@ class NamedRefusal:
     hint: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldSet:
+    """A set that waits for a person, while the others of its drop were made: its photos by name, and what was
+    doubtful about it beside the others."""
+
+    name: str
+    photos: Mapping[str, FileIdentity]
+    doubts: tuple[str, ...]
+
+    def same_as(self, photos: Sequence[Photo]) -> bool:
+        """Whether a set is of just these photos, unchanged."""
+        return self.photos == {photo.path.name: photo.identity for photo in photos}
+
+
 @dataclass(frozen=True)
 class Shoot:
     """A grouped drop. `kept_out` says why, by file name. `asks` says why a person must look first, "" when
-    nobody must."""
+    nobody must. `held` are names of sets that wait for that: all, or where the others are beyond doubt, those
+    that aren't."""
 
     sets: tuple[NamedSet, ...]
     refused: tuple[NamedRefusal, ...]
@@ -72,6 +93,12 @@ class Shoot:
     notices: tuple[str, ...]
     doubts: tuple[str, ...]
     asks: str
+    held: frozenset[str] = frozenset()
+
+    @property
+    def waits_whole(self) -> bool:
+        """Whether nothing of it may be made before a person has looked."""
+        return bool(self.asks) and len(self.held) == len(self.sets)
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -106,14 +133,23 @@ def group_shoot(
     photos: Sequence[Photo],
     given: Collection[str] = (),
     back: Sorted | None = None,
+    before: Sequence[HeldSet] = (),
 ) -> Shoot:
     """Group `photos`, one or more. `given` are the names of the project's earlier sets; `back` says which of
-    the photos were in one and keep its name."""
+    the photos were in one and keep its name. A set that was held `before` stays doubtful for as long as it
+    doesn't change, since the others that it was compared with may be gone; its name it keeps in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group([as_grouped(photo) for photo in photos], rule.options)
     members = [{photo.name for photo in photos} for photos in grouping.members()]
     kept, doubts = _kept_names(members, back)
     grouping = replace(grouping, doubts=(*grouping.doubts, *doubts))
+    by_name = {photo.path.name: photo for photo in photos}
+    for place, files in enumerate(members[: len(grouping.sets)]):
+        for held in before:
+            if held.photos.keys() <= files and held.name not in kept.values():
+                kept.setdefault(place, held.name)
+            if held.same_as([by_name[file] for file in files]):
+                grouping = _doubted(grouping, place, held.doubts)
     new = replace(
         grouping,
         sets=tuple(each for place, each in enumerate(grouping.sets) if place not in kept),
@@ -121,7 +157,7 @@ def group_shoot(
             each for place, each in enumerate(grouping.refused, len(grouping.sets)) if place not in kept
         ),
     )
-    given = {*given, *kept.values()}
+    given = {*given, *kept.values(), *(one.name for one in before)}
     names = iter(name_sets(new, rule.names, split_name(project).name or project, given))
     found = _named(grouping, [kept.get(place) or next(names) for place in range(len(members))], photos)
     sets = tuple(
@@ -129,7 +165,25 @@ def group_shoot(
         for each in found.sets
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
-    return replace(found, sets=sets, asks=_asks(review, grouping, sets))
+    doubtful = {each.name for each in sets if each.doubts}
+    if doubtful and not grouping.doubts and not review and _told_apart(grouping, rule.options):
+        return replace(found, sets=sets, asks=_asks(review, grouping, sets), held=frozenset(doubtful))
+    asks = _asks(review, grouping, sets)
+    return replace(found, sets=sets, asks=asks, held=frozenset(each.name for each in sets if asks))
+
+
+def _doubted(grouping: Grouping, place: int, doubts: Sequence[str]) -> Grouping:
+    sets = list(grouping.sets)
+    sets[place] = replace(sets[place], doubts=tuple(dict.fromkeys((*sets[place].doubts, *doubts))))
+    return replace(grouping, sets=tuple(sets))
+
+
+def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
+    """Whether each set begins and ends on evidence of its own. Photos that are counted off, or sorted by what
+    they show, are all wrong where one is."""
+    return options.method is Method.AUTO and all(
+        tells(photo) for each in grouping.sets for photo in each.photos
+    )
 
 
 def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:
@@ -224,13 +278,18 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> str:
     return ""
 
 
+def some(doubts: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    told = list(doubts[:MOST_DOUBTS])
+    if len(doubts) > len(told):
+        told.append(f"and {len(doubts) - len(told)} more")
+    return "; ".join(told)
+
+
 def _asks(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
     if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
-    shown = doubts[:MOST_DOUBTS]
-    if len(doubts) > len(shown):
-        shown.append(f"and {len(doubts) - len(shown)} more")
-    why = "; ".join(shown) or "its route asks for a review"
+    why = some(doubts) or "its route asks for a review"
     number = f"{len(sets)} set{'' if len(sets) == 1 else 's'}"
     return f"{number}, held for a person: {why}"

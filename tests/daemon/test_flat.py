@@ -355,3 +355,43 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
     (folder / "view.heic").unlink()
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (3, 3)
+
+
+def held_sets(status: dict[str, Any]) -> dict[str, str]:
+    return {job["room"]: job["reason"] for job in status["jobs"] if job["held"]}
+
+
+async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """It stays doubtful when those that it was compared with are gone, and keeps its name."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
+    name = f"{ELM}-04"
+    folder = studio.drop(ELM, "", files)
+    for _ in range(2):
+        await studio.until_idle(shop.access())
+        assert shop.bought() == 6 and set(files_below(folder)) == set(sets[3])
+        page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+        assert f"{ELM} / {name}: held 6 photos, {sets[3][0]} to {sets[3][-1]}, held for a person" in page
+    async with studio.working(shop.access()):
+        await comes_to(studio, held_sets)
+        assert studio.call("approve", f"{ELM}/{name}").returncode == 0
+        await studio.comes_to(*["done"] * 7)
+    assert shop.bought() == 7 and files_below(folder) == {}
+    assert set(files_below(studio.done / ELM / "originals" / name)) == set(sets[3])
+
+
+async def test_of_several_held_sets_one_is_let_go(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=5, by_hand=(1, 3))
+    folder = studio.drop(ELM, "", files)
+    async with studio.working(shop.access()):
+        await comes_to(
+            studio, lambda status: len(held_sets(status)) == 2 and studio.states().count("done") == 3
+        )
+        assert studio.call("approve", str(folder / f"{ELM}-04")).returncode == 0
+        await comes_to(studio, lambda status: studio.states().count("done") == 4)
+        await comes_to(studio, lambda status: list(held_sets(status)) == [f"{ELM}-02"])
+        assert shop.bought() == 4 and set(files_below(folder)) == set(sets[1])
+        (folder / "READY.txt").write_text("only me\n")
+        await studio.comes_to(*["done"] * 5)
+    assert shop.bought() == 5 and files_below(folder) == {}

@@ -29,15 +29,21 @@ def shoot(
     flash: bool = False,
     seed: int = 2,
     later_seconds: float = 0,
+    by_hand: tuple[int, ...] = (),
 ) -> Roll:
-    """Contents by name, the names of each room's set, and those of frames with flash."""
+    """Contents by name, the names of each room's set, and those of frames with flash. The sets numbered
+    `by_hand`, from 0, take 13 s from frame to frame, and end with a frame that was taken twice."""
     by = Photographer(random.Random(seed), now=BEGIN + later_seconds)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for number in range(rooms):
         scene = by.room()
-        by.burst(scene, MIDDLE, stops)
         shown = list(stops)
+        if number in by_hand:
+            shown = [*stops, stops[-1]]
+            by.bracket(scene, MIDDLE, shown, (13, 13))
+        else:
+            by.burst(scene, MIDDLE, stops)
         if flash and number == 1:
             by.walk(2, 3)
             by.lit(scene, MIDDLE)

@@ -44,6 +44,8 @@ def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
         drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
     for before, after in pairwise(drafts):
         _stray_frame(before, after, options)
+    for before, after in pairwise(drafts):
+        _share_doubts(before, after)
 
 
 def pattern(photos: Sequence[GroupingPhoto]) -> Pattern:
@@ -149,6 +151,15 @@ def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
             )
             if by_hand:
                 other.doubts.append(f"{photo.name} may belong to it")
+
+
+def _share_doubts(before: Draft, after: Draft) -> None:
+    """Where the cut between two sets is doubtful, both are sound or neither is: one may have frames of the
+    other."""
+    cut = [doubt for doubt in (*before.weak, *before.mutual) if doubt in (*after.weak, *after.mutual)]
+    if cut and bool(before.doubts) != bool(after.doubts):
+        sound = after if before.doubts else before
+        sound.doubts.append(cut[0])
 
 
 def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
