@@ -1,4 +1,4 @@
-"""A very small web server for health and metrics: it only ever answers GET, and can't hold up the daemon.
+"""The pages for health checks and for Prometheus, served by uvicorn.
 
 It runs in a thread of its own and gives out what others left ready, so it answers while the daemon hangs.
 """
@@ -10,17 +10,23 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
 
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
 logger = log.get("web")
 
-MOST_CONNECTIONS = 16
+MOST_CONNECTIONS = 64
+"""Beyond these the oldest is closed, so that nobody is kept out by connections that say nothing."""
 MOST_HEADER_BYTES = 8192
 EXCHANGE_SECONDS = 5.0
 STOP_SECONDS = 2.0
@@ -61,11 +67,9 @@ class WebServer:
         self.pages = pages
         self.host = host
         self.port = port
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
+        self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
-        self._open = 0
-        self._broken: set[str] = set()
+        self._stopped = False
 
     def start(self) -> None:
         """Bind and serve; `port` is then the real one. Raises LocalTrouble when the address can't be had."""
@@ -78,93 +82,99 @@ class WebServer:
                 f"{getattr(error, 'strerror', None) or error}",
                 hint="Another program may use the port: choose another one at `web.port`.",
             ) from None
-        listener.setblocking(False)
         self.port = listener.getsockname()[1]
-        started = threading.Event()
-        work = threading.Thread(target=self._work, args=(listener, started), name="web", daemon=True)
+        work = threading.Thread(target=self._work, args=(listener,), name="web", daemon=True)
         self._thread = work
         work.start()
-        started.wait(STOP_SECONDS)
 
     def stop(self) -> None:
         """Stop serving, within two seconds. May be called twice, or without a start."""
-        if self._loop is not None and self._stop is not None:
-            with suppress(RuntimeError):  # its loop has ended already
-                self._loop.call_soon_threadsafe(self._stop.set)
+        self._stopped = True
+        if self._server is not None:
+            self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 
-    def _work(self, listener: socket.socket, started: threading.Event) -> None:
+    def _work(self, listener: socket.socket) -> None:
+        with listener:
+            try:
+                self._server = uvicorn_server(application(self.pages), self.exchange_seconds)
+                self._server.should_exit = self._stopped
+                self._server.run(sockets=[listener])
+            except Exception as error:
+                logger.error("web_server_ended", error=f"{type(error).__name__}: {error}")
+
+
+def uvicorn_server(app: Starlette, exchange_seconds: float) -> uvicorn.Server:
+    """Without a log of who asked, and without signal handlers: it has none outside of the main thread."""
+    import uvicorn  # late, here and below: most daemons serve no pages
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    connections: dict[asyncio.Protocol, asyncio.Transport] = {}
+
+    class Brief(H11Protocol):
+        """A connection that has so long for its one exchange, and is the first to go where there are many."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            connections[self] = transport
+            if len(connections) > MOST_CONNECTIONS:
+                next(iter(connections.values())).abort()
+            asyncio.get_running_loop().call_later(exchange_seconds, transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connections.pop(self, None)
+            super().connection_lost(exc)
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=Brief,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+            timeout_graceful_shutdown=1,
+        )
+    )
+
+
+def application(pages: Pages) -> Starlette:
+    """One route for each page."""
+    from starlette.applications import Starlette
+    from starlette.exceptions import HTTPException
+    from starlette.responses import Response
+    from starlette.routing import Route
+
+    broken: set[str] = set()
+
+    def answer(page: Page, headers: Mapping[str, str] | None = None) -> Response:
+        given = {**(headers or {}), "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        given |= {"Content-Type": page.content_type, "Connection": "close"}
+        return Response(page.body, page.status, given)
+
+    async def served(request: Request) -> Response:
+        path = request.url.path
         try:
-            asyncio.run(self._serve(listener, started))
+            return answer(pages[path]())
         except Exception as error:
-            logger.error("web_server_ended", error=f"{type(error).__name__}: {error}")
-        finally:
-            started.set()
-
-    async def _serve(self, listener: socket.socket, started: threading.Event) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, sock=listener, limit=MOST_HEADER_BYTES)
-        started.set()
-        await self._stop.wait()
-        server.close()
-
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
-        try:
-            async with asyncio.timeout(self.exchange_seconds):
-                if self._open > MOST_CONNECTIONS:
-                    answer, with_body = plain(HTTPStatus.SERVICE_UNAVAILABLE), True
-                else:
-                    answer, with_body = await self._answer(reader)
-                writer.write(head(answer) + (answer.body if with_body else b""))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
-        except (OSError, EOFError, TimeoutError):
-            writer.transport.abort()
-        finally:
-            self._open -= 1
-
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[Page, bool]:
-        try:
-            request = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.LimitOverrunError:
-            return plain(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE), True
-        words = request.split(b"\r\n", 1)[0].split(b" ")
-        if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
-            return plain(HTTPStatus.BAD_REQUEST), True
-        if words[0] not in (b"GET", b"HEAD"):
-            return plain(HTTPStatus.METHOD_NOT_ALLOWED), True
-        return self._page(words[1].partition(b"?")[0].decode("latin-1")), words[0] == b"GET"
-
-    def _page(self, path: str) -> Page:
-        make = self.pages.get(path)
-        if make is None:
-            return plain(HTTPStatus.NOT_FOUND, f"Here are: {' '.join(self.pages)}")
-        try:
-            return make()
-        except Exception as error:
-            if path not in self._broken:
+            if path not in broken:
                 logger.error("page_not_made", path=path, error=f"{type(error).__name__}: {error}")
-            self._broken.add(path)
-            return plain(HTTPStatus.INTERNAL_SERVER_ERROR)
+            broken.add(path)
+            return answer(plain(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        here = f"Here are: {' '.join(pages)}" if error.status_code == HTTPStatus.NOT_FOUND else ""
+        return answer(plain(HTTPStatus(error.status_code), here), error.headers)
+
+    routes = [Route(path, served, methods=["GET"]) for path in pages]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refused})
 
 
 def plain(status: HTTPStatus, text: str = "") -> Page:
     return Page(f"{status.value} {status.phrase}\n{text}{text and chr(10)}".encode(), status=status)
-
-
-def head(page: Page) -> bytes:
-    """The head of an answer. The connection is never kept, so nobody can hoard them."""
-    lines = [
-        f"HTTP/1.1 {page.status.value} {page.status.phrase}",
-        f"Content-Type: {page.content_type}",
-        f"Content-Length: {len(page.body)}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
-        "Connection: close",
-    ]
-    if page.status is HTTPStatus.METHOD_NOT_ALLOWED:
-        lines.append("Allow: GET, HEAD")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")

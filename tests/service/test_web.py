@@ -6,7 +6,6 @@ import http.client
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -41,9 +40,9 @@ def test_pages_are_served_and_connections_are_not_kept(serve: Serve) -> None:
     """A known page with any query is answered; HEAD gives the same head without a body."""
     port = serve(HELLO).port
     status, headers, body = get(port, "/hello?x=1")
-    assert (status, body, headers["Connection"]) == (200, b"hello\n", "close")
+    assert (status, body, headers["connection"]) == (200, b"hello\n", "close")
     status, headers, body = get(port, "/hello", "HEAD")
-    assert (status, body, headers["Content-Length"]) == (200, b"", "6")
+    assert (status, body, headers["content-length"]) == (200, b"", "6")
 
 
 def test_json_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
@@ -56,12 +55,12 @@ def test_json_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"GET /nothing HTTP/1.1\r\n\r\n", b"404"),
-        (b"POST /hello HTTP/1.1\r\nContent-Length: 3\r\n\r\n", b"405"),
+        (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", b"405"),
         (b"GET /hello HTTP/9\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
-        (b"GET /../../etc/passwd HTTP/1.1\r\n\r\n", b"404"),
-        (b"GET /hello HTTP/1.1\r\nX: " + b"x" * 20_000, b"431"),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"GET /hello HTTP/1.1\r\nX: " + b"x" * 20_000, b"400"),
     ],
 )
 def test_nonsense_gets_a_short_refusal(serve: Serve, request_bytes: bytes, status: bytes) -> None:
@@ -70,7 +69,7 @@ def test_nonsense_gets_a_short_refusal(serve: Serve, request_bytes: bytes, statu
     try:
         assert exchange(port, request_bytes).split()[1] == status
     except ConnectionResetError:
-        assert status == b"431"  # what had not been read yet may reset the connection
+        assert len(request_bytes) > 20_000  # what had not been read yet may reset the connection
     assert get(port, "/hello")[0] == 200
 
 
@@ -85,16 +84,22 @@ def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
     assert (status, b"secret" in body, get(port, "/hello")[0]) == (500, False, 200)
 
 
-def test_slow_and_many_callers_are_cut_off(serve: Serve) -> None:
-    """Connections that say nothing fill the house only until their time is up; meanwhile others get 503."""
+def ended(channel: socket.socket) -> bool:
+    """Whether the server lets go of a connection, within ten seconds."""
+    channel.settimeout(10)
+    try:
+        return channel.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out_and_are_cut_off(serve: Serve) -> None:
+    """Every probe is answered, however many there are."""
     port = serve(HELLO).port
-    began = time.monotonic()
-    mute = [socket.create_connection(("127.0.0.1", port)) for _ in range(MOST_CONNECTIONS)]
-    time.sleep(0.2)
-    assert get(port, "/hello")[0] == 503
-    mute[0].settimeout(10)
-    assert mute[0].recv(1) == b""
-    assert 0.9 < time.monotonic() - began < 5
+    mute = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * MOST_CONNECTIONS)]
+    for _ in range(5):
+        assert get(port, "/hello")[0] == 200
+    assert all(ended(channel) for channel in mute)
     assert get(port, "/hello")[0] == 200
     for channel in mute:
         channel.close()
