@@ -9,7 +9,7 @@ from datetime import datetime, time
 from sqlmodel import Session, col, delete, func, select
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.tables import Bulletin, Call, CallState, stamp
+from hotfolder.jobs.tables import GIVEN_UP, OWN_END, Bulletin, Call, CallState, stamp
 from hotfolder.rules.hours import Hours, opens_at
 
 PAUSE = "pause"
@@ -116,6 +116,8 @@ def unknown_in_a_row(session: Session) -> bool:
     """Whether the newest calls were all given up without anybody knowing how they ended."""
     resumed = session.get(Bulletin, RESUMED)
     since = col(Call.id) > (json.loads(resumed.text) if resumed else 0)
-    ended = select(Call).where(col(Call.state).in_(ENDED), since).order_by(col(Call.id).desc())
+    # What our own end has made unknown says nothing of the API.
+    counts = col(Call.state).in_(ENDED) & (col(Call.note) != GIVEN_UP + OWN_END)
+    ended = select(Call).where(counts, since).order_by(col(Call.id).desc())
     newest = session.exec(ended.limit(UNKNOWN_IN_A_ROW)).all()
     return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)

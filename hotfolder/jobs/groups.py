@@ -167,7 +167,7 @@ class OpenGroup:
         known = await tools.desk(tools.store.api_project, tools.origin, inbox, project)
         project_id = known or await api_project(tools, inbox, project, title)
         try:
-            async with tools.gate:
+            async with tools.gate.at("group"):
                 group_id = await tools.client.create_group(project_id, self.hdr)
         except RequestRefused as error:
             if error.status == 404 and known is not None:
@@ -210,7 +210,7 @@ async def api_project(tools: Tools, inbox: str, project: str, title: str) -> str
         known = await tools.desk(tools.store.api_project, tools.origin, inbox, project)
         if known is not None:
             return known
-        async with tools.gate:
+        async with tools.gate.at("project"):
             api_id = await tools.client.create_project(title)
         tools.passing(Checkpoint.PROJECT_CREATED)
         await tools.desk(tools.store.remember_api_project, tools.origin, inbox, project, api_id)
@@ -237,7 +237,7 @@ async def upload_photo(
             try:
                 # Photos of about the same size are compared.
                 kind = sent.size_bytes.bit_length()
-                async with tools.gate:
+                async with tools.gate.at(f"PUT {url.parsed.host}"):
                     with tools.slots.uploads.measured(kind):
                         await tools.storage.put(
                             url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
@@ -256,7 +256,7 @@ async def upload_url(tools: Tools, project_id: str, group_id: str, name: str) ->
     """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
     while True:
         try:
-            async with tools.gate:
+            async with tools.gate.at("upload address"):
                 return await tools.client.upload_url(project_id, group_id, name)
         except TooManyRequests:
             tools.slots.uploads.refused()

@@ -39,6 +39,8 @@ RESOLVED = "resolved: "
 """Begins the note of a call whose outcome a person has told."""
 GIVEN_UP = "given up: "
 """Begins the note of a call whose outcome stays unknown; one that may still be learnt has another note."""
+OWN_END = "hotfolder was stopped before the answer arrived"
+"""Why the outcome of a call is unknown that was in flight when this process ended."""
 
 
 def stamp(at: datetime) -> str:

@@ -52,12 +52,13 @@ async def settle() -> None:
 class Callers:
     """So many requests that all want through, and that end only when they are told how."""
 
-    def __init__(self, gate: Gate, number: int) -> None:
+    def __init__(self, gate: Gate, number: int, endpoint: str = "any") -> None:
+        self.endpoint = endpoint
         self.inside: list[asyncio.Future[None]] = []
         self.tasks = [asyncio.create_task(self.call(gate)) for _ in range(number)]
 
     async def call(self, gate: Gate) -> None:
-        async with gate:
+        async with gate.at(self.endpoint):
             answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.inside.append(answer)
             await answer
@@ -78,7 +79,7 @@ class Callers:
 
 async def shut(gate: Gate, error: BadWorld) -> None:
     with pytest.raises(type(error)):
-        async with gate:
+        async with gate.at("any"):
             raise error
 
 
@@ -209,16 +210,16 @@ async def ask(asking: Asking, error: BadWorld | None = None) -> None:
 async def test_a_request_that_fails_while_others_get_through_shuts_nobody_out(
     gate: Gate, clock: HeldClock
 ) -> None:
-    asking = Asking(gate)
+    asking = Asking(gate, "status")
     await ask(asking, Unreachable("500"))
     assert gate.trouble is not None and asking.alone == 0
     clock.seconds += 1.1
-    async with gate:
+    async with gate.at("any"):
         pass
     for times in (1, 2):
         await ask(asking, Unreachable("500"))
         assert (gate.trouble, asking.alone) == (None, times)
-        async with gate:
+        async with gate.at("any"):
             pass
     await ask(asking)
     assert asking.alone == 0
@@ -227,7 +228,7 @@ async def test_a_request_that_fails_while_others_get_through_shuts_nobody_out(
 async def test_a_request_that_fails_while_nothing_gets_through_waits_for_the_world(
     gate: Gate, clock: HeldClock
 ) -> None:
-    asking = Asking(gate)
+    asking = Asking(gate, "status")
     for _ in range(3):
         await ask(asking, Unreachable("500"))
         clock.seconds += 10
@@ -237,12 +238,62 @@ async def test_a_request_that_fails_while_nothing_gets_through_waits_for_the_wor
 
 
 async def test_a_rejected_key_is_never_one_request_s_own_trouble(gate: Gate, clock: HeldClock) -> None:
-    asking = Asking(gate)
+    asking = Asking(gate, "status")
     await ask(asking, Unreachable("500"))
     clock.seconds += 1.1
-    async with gate:
+    async with gate.at("any"):
         pass
     with pytest.raises(KeyRejected):
         async with asking:
             raise KeyRejected("wrong key")
     assert gate.trouble is not None and asking.alone == 0
+
+
+@pytest.mark.parametrize(
+    "error", [TooManyRequests, Unreachable, OutcomeUnknown], ids=["429", "503", "503 of a paid call"]
+)
+async def test_a_wish_is_obeyed_at_its_endpoint_while_others_get_through(
+    error: Callable[..., Exception], gate: Gate, clock: HeldClock
+) -> None:
+    puts, gets = Callers(gate, 1, "PUT"), Callers(gate, 1, "GET")
+    await settle()
+    await puts.end_one(error("busy", retry_after_seconds=30))
+    await gets.end_one()
+    late, others = Callers(gate, 2, "PUT"), Callers(gate, 2, "GET")
+    await clock.pass_seconds(29)
+    assert (len(late.inside), len(others.inside)) == (0, 2)
+    await others.end_one()
+    await clock.pass_seconds(1.1)
+    assert len(late.inside) == 2
+    for callers in (puts, gets, late, others):
+        await callers.close()
+
+
+async def test_a_request_s_own_trouble_obeys_the_wish_too(gate: Gate, clock: HeldClock) -> None:
+    asking = Asking(gate, "GET")
+    await ask(asking, Unreachable("503"))
+    clock.seconds += 1.1
+    async with gate.at("any"):
+        pass
+    await ask(asking, Unreachable("503", retry_after_seconds=20))
+    assert asking.own
+    late = Callers(gate, 1, "GET")
+    await clock.pass_seconds(19)
+    assert late.inside == []
+    await clock.pass_seconds(1.1)
+    assert len(late.inside) == 1
+    await late.close()
+
+
+async def test_429_without_a_wish_is_not_asked_again_at_once(gate: Gate, clock: HeldClock) -> None:
+    puts, gets = Callers(gate, 1, "PUT"), Callers(gate, 1, "GET")
+    await settle()
+    await puts.end_one(TooManyRequests("slowly"))
+    await gets.end_one()
+    late = Callers(gate, 1, "PUT")
+    await settle()
+    assert late.inside == []
+    await clock.pass_seconds(1.1)
+    assert len(late.inside) == 1
+    for callers in (puts, gets, late):
+        await callers.close()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from hotfolder.jobs.tables import CallState
-from tests.scenarios.bench import Bench
+from hotfolder.sandbox.ledger import Entry
+from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit
 from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
 Fault = dict[str, Any]
@@ -182,6 +185,23 @@ def test_a_merge_and_a_sky(bench: Bench, crasher: Crasher, scenario: Scenario) -
         assert re.search("charged|paid for", bench.reason_page(), re.IGNORECASE)
     if scenario.extra is not None:
         scenario.extra(bench, audit)
+
+
+def seconds(entry: Entry) -> float:
+    return datetime.fromisoformat(entry.time).timestamp()
+
+
+async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get_through(
+    bench: Bench,
+) -> None:
+    """By the daemon's clock a minute, in which the API and the other photos answer as ever."""
+    bench.shop.goes_wrong(at("put", 503, 2, retry_after=60))
+    bench.drop(files=bracket(7))
+    await bench.until_idle()
+    bench.check("done", paid=2)
+    puts = [entry for entry in bench.shop.page() if entry.method == "PUT"]
+    [met] = [entry for entry in puts if entry.fault]
+    assert seconds(puts[-1]) - seconds(met) >= 60 / SPEED - 0.1
 
 
 def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +21,7 @@ from hotfolder.sandbox.signing import Signer, secret_of
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
+from tests.support.crashing import Crasher
 from tests.support.studio import MERGE, SKY
 
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
@@ -108,6 +110,19 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     bench.drop("attic__sky-blue")
     await bench.until_idle()
     assert not bench.check(*["needs_attention"] * 4, "done", paid=9).seen.paused
+
+
+async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench, crasher: Crasher) -> None:
+    bench.shop.goes_wrong({"endpoint": "sky", "fault": "hang", "processed": False})
+    for number in range(3):
+        bench.drop(f"room-{number}__sky-blue")
+    assert bench.live(crasher, kill_at="intent_recorded", nth=6) == -signal.SIGKILL
+    bench.shop.goes_wrong()
+    bench.drop("kitchen")
+    await bench.until_idle()
+    audit = bench.check(*["needs_attention"] * 3, "done", paid=4, bound=7)
+    assert not audit.seen.paused
+    assert "hotfolder was stopped before the answer arrived" in bench.reason_page("room-0__sky-blue")
 
 
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
-from hotfolder.jobs.tables import Call, CallState, Job, Result
+from hotfolder.jobs.tables import OWN_END, Call, CallState, Job, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.jobs.turns import PICTURE, photo_rank
 from hotfolder.rules.recipes import Recipe
@@ -109,7 +109,7 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
         if await all_here(tools, results):
             return results
     if call.answer is None or call.state == CallState.UNKNOWN:
-        await give_up(tools, call, call.note or "hotfolder was stopped before the answer arrived")
+        await give_up(tools, call, call.note or OWN_END)
     return await bring_home(tools, call)
 
 
@@ -126,7 +126,7 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     # What mustn't be bought now must not be sent again and again until it may.
     await tools.desk(tools.ledger.refuse, intent, tools.clock.now(), tools.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
-    async with tools.slots.uploads.turn(PICTURE), tools.gate:
+    async with tools.slots.uploads.turn(PICTURE), tools.gate.at("image"):
         image_id = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
     tools.passing(Checkpoint.IMAGE_UPLOADED)
     async with tools.slots.operations.turn(photo_rank(job)):

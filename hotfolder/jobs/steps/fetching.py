@@ -27,6 +27,8 @@ DOWNLOAD_ATTEMPTS = 5
 PATIENCE = 20
 """How often in a row one picture fails to come, while other requests get through, until a person is told.
 With the waits between it takes an hour, in which a storage that is down for everybody should be up again."""
+STATUS = "group status"
+"""What the gate calls the endpoint that tells how far a group is."""
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
@@ -47,7 +49,7 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     part = results / f"{name}.part"
     with local_trouble(results):
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    asking = tools.downloading.setdefault(name, Asking(tools.gate))
+    asking = tools.downloading.setdefault(name, Asking(tools.gate, f"GET {url.parsed.host}"))
     try:
         # All of them bring home what is paid for: first come, first served.
         async with tools.slots.downloads.turn(PICTURE), asking:
@@ -109,7 +111,7 @@ async def verified(tools: Tools, part: Path, sha256: str) -> PictureFacts:
 async def knock(tools: Tools, met: BadWorld) -> None:
     """Ask for nothing, after a request that has `met` trouble, to tell it from an API that is down."""
     with suppress(BadWorld):
-        async with tools.gate:
+        async with tools.gate.at(STATUS):
             try:
                 await tools.client.rouse()
             except Unreachable:

@@ -18,7 +18,15 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.keys import merge_key
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch, knock
+from hotfolder.jobs.steps.fetching import (
+    DOWNLOAD_ATTEMPTS,
+    DRAG_BACK,
+    STATUS,
+    Damaged,
+    all_here,
+    fetch,
+    knock,
+)
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
@@ -119,7 +127,7 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0)
         return named
     limit_seconds = 0.0 if call.given_up else tools.merge_timeout_seconds
     began = tools.clock.monotonic()
-    asking = Asking(tools.gate)
+    asking = Asking(tools.gate, STATUS)
     strange = ""
     if just_begun:
         await tools.polling.pause(just_begun, 0.0, limit_seconds)

@@ -41,7 +41,7 @@ async def pay(
     holds it. A cancelled caller does not interrupt it: it goes on in `tools.paying`, which whoever stops
     the engine waits for, since a lost answer is a paid picture lost.
     """
-    async with tools.gate:
+    async with tools.gate.at(call.operation):
         await last_look()
         task = asyncio.create_task(_record_call_record(tools, call, request), name=call.job_id)
         tools.paying.add(task)
