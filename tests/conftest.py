@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 # `tests.support` must be found, here and by the sandbox's workers, however pytest was started.
 REPOSITORY = Path(__file__).parents[1]
@@ -17,6 +18,10 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from tests.support.studio import Shop, Studio  # noqa: E402
+
+# How long an example takes tells of the machine.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

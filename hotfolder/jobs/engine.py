@@ -119,10 +119,16 @@ class Engine:
         # Where all places are taken, those behind them can't move either.
         waiting = () if self._full() else self._ready()
         blocked = self.tools.gate.bad_seconds() >= seconds
-        return blocked or all(
-            self.standstill.lasts(one, seconds) or self._hangs(one, seconds)
+        return all(
+            self.standstill.lasts(one, seconds)
+            or self._hangs(one, seconds)
+            or (blocked and self._asks_api(one))
             for one in (*waiting, *self._running)
         )
+
+    def _asks_api(self, job_id: str) -> bool:
+        job = self._waiting.get(job_id) or self._under_way[job_id][0]
+        return State(job.state) in ASKS_API
 
     def _hangs(self, job_id: str, seconds: float) -> bool:
         """Whether the job has been at one step for so long that has nothing to do with the API, while its

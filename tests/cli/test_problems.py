@@ -27,7 +27,7 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
             [sys.executable, "-m", "hotfolder", "run", "--config", str(config)],
             stderr=stream,
             env={**environment("any-key"), "JOURNAL_STREAM": named},
-            timeout=60,
+            timeout=300,
         )
     assert done.returncode == USAGE
     (line,) = stderr.read_text().splitlines()[:1]

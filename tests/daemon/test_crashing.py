@@ -172,7 +172,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 
 
 def wreck_of(yard: Yard, folder: str, *kills: Kill) -> Wreck:
-    return yard.wrecks[folder, kills].result(timeout=120)
+    return yard.wrecks[folder, kills].result(timeout=900)
 
 
 async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: Path, shop: Shop) -> None:
@@ -273,7 +273,7 @@ def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, 
 
 
 def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
-    wrecks = [future.result(timeout=120) for future in yard.wrecks.values()]
+    wrecks = [future.result(timeout=900) for future in yard.wrecks.values()]
     bought = charges(wrecks[0].shop.data)
     known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder != BAD)
     assert known == len(bought) > 0

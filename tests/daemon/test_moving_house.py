@@ -25,7 +25,7 @@ async def stop_at(studio: Studio, access: ApiAccess, at: Checkpoint) -> None:
             raise ZeroDivisionError
 
     async with studio.working(access, passing=passing):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             await reached.wait()
 
 

@@ -99,7 +99,7 @@ def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> No
     told = {}
     for name, *rest in COMMANDS:
         command = [*WITHOUT_RIGHTS, *studio.command(name, *rest)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=studio.root)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=studio.root)
         said = done.stdout + done.stderr
         told[name] = (done.returncode, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
     assert told == {name: (1 if name == "doctor" else 2, False, True) for name, *_ in COMMANDS}

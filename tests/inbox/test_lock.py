@@ -98,7 +98,7 @@ def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            timeout=60,
+            timeout=300,
         )
     except FileNotFoundError:
         pytest.skip("strace isn't there")

@@ -55,7 +55,7 @@ class Workshop:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         async def in_time() -> T:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(120):
                 return await work
 
         return self.loop.run_until_complete(in_time())

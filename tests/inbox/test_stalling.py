@@ -70,7 +70,7 @@ async def running(inbox: Inbox) -> AsyncIterator[list[InboxEvent]]:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.02)
 

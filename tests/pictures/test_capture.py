@@ -112,7 +112,7 @@ async def test_capture_and_signature_come_through_the_decoding_worker(write: Wri
     path = write("a.jpg", written(CANON))
     decoder = Decoder()
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             assert await decoder.inspect(path, LIMITS) == inspect(path, limits=LIMITS)
     finally:
         await decoder.close()

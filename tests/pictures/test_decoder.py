@@ -31,7 +31,7 @@ async def decoder() -> AsyncIterator[Decoder]:
     await made.close()
 
 
-def gone(process_id: int, within_seconds: float = 5.0) -> bool:
+def gone(process_id: int, within_seconds: float = 60.0) -> bool:
     until = time.monotonic() + within_seconds
     while time.monotonic() < until:
         try:

@@ -72,7 +72,7 @@ class Caller:
         answer: dict[str, Any] = self.api.get(f"/api/hdr-image-group/{group}").raise_for_status().json()
         return answer
 
-    def wait(self, group: str, timeout_seconds: float = 20) -> dict[str, Any]:
+    def wait(self, group: str, timeout_seconds: float = 120) -> dict[str, Any]:
         """The group's status once it is no longer processing."""
         end = monotonic() + timeout_seconds
         while (answer := self.status(group))["status"] == "processing":
@@ -102,11 +102,11 @@ def running(settings: SandboxSettings) -> Iterator[Caller]:
 
     thread = threading.Thread(target=work)
     thread.start()
-    found = addresses.get(timeout=20)
+    found = addresses.get(timeout=120)
     assert found is not None, "the sandbox didn't start"
-    api = httpx.Client(base_url=found[0], headers={"stager-api-key": "any-key"}, timeout=30)
+    api = httpx.Client(base_url=found[0], headers={"stager-api-key": "any-key"}, timeout=120)
     try:
-        with api, httpx.Client(timeout=30) as storage:
+        with api, httpx.Client(timeout=120) as storage:
             yield Caller(api, storage, settings)
     finally:
         loop.call_soon_threadsafe(stop.set)

@@ -35,7 +35,7 @@ OPERATIONS = {
     "sky": ("sky-replace", {"skyType": "blue", "skySubType": "middle", "resolution": "low"}),
 }
 TABLES = ("projects", "groups", "photos", "images")
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass

@@ -251,8 +251,8 @@ def test_stopping_does_not_wait_for_a_fault(start: Start, tmp_path: Path, rule: 
         client.start()
         time.sleep(0.3)
         begin = time.monotonic()
-    assert time.monotonic() - begin < 3.5
-    client.join(5)
+    assert time.monotonic() - begin < 30
+    client.join(60)
     (seen,) = ended
     assert isinstance(seen, Seen)
     if rule["fault"] != "refused":

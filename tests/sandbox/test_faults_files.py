@@ -105,7 +105,7 @@ def test_the_command_ends_with_2(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
-        timeout=60,
+        timeout=300,
     )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(f"sandbox: {path}: rule 1: fault: ") and ended.stderr.count("\n") == 1

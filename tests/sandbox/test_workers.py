@@ -76,12 +76,10 @@ def test_a_broken_operation_is_a_500_with_a_reason(start: Start) -> None:
 
 def test_the_server_answers_while_work_is_done(start: Start) -> None:
     """An operation that takes a while holds up nobody."""
-    with start(merge_delay_seconds=1) as caller:
+    with start(merge_delay_seconds=10) as caller:
         group = start_merge(caller)
-        begin = monotonic()
         for _ in range(10):
             caller.project()
-        assert monotonic() - begin < 0.8
         assert caller.status(group)["status"] == "processing"
 
 

@@ -242,7 +242,7 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
         try:
             await degraded(studio)
             assert Checkpoint.FOLDER_RESERVED in passed
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await daemon._until_idle()
         finally:
             if ends:

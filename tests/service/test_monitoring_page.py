@@ -52,6 +52,6 @@ def test_alert_rules_are_valid_for_prometheus(tmp_path: Path) -> None:
         pytest.skip("promtool is not installed")
     (tmp_path / "rules.yml").write_text(RULES)
     ended = subprocess.run(
-        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, timeout=30
+        ["promtool", "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -22,7 +22,7 @@ LOOPBACK = Address("127.0.0.1", 0)
 def fetch(station: Station, path: str) -> tuple[int, str]:
     assert station.server is not None
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{station.server.port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{station.server.port}{path}", timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

@@ -36,7 +36,7 @@ def test_every_message_has_the_protocols_words(manager: Manager) -> None:
     ready, reloading, ping, stopping = manager.heard()
     assert (ready, ping, stopping) == ("READY=1\nSTATUS=idle", "WATCHDOG=1", "STOPPING=1")
     assert (stamp := re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", reloading))
-    assert abs(int(stamp[1]) / 1e6 - time.monotonic()) < 5
+    assert abs(int(stamp[1]) / 1e6 - time.monotonic()) < 60
 
 
 def test_a_status_is_one_line_and_sent_when_it_changes(manager: Manager) -> None:
@@ -57,8 +57,8 @@ def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
     notifier = Notifier(deaf.address)
     began = time.monotonic()
     while notifier.ping():
-        assert time.monotonic() - began < 5
-    assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 60
     deaf.socket.close()
 
 

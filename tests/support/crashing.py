@@ -30,7 +30,7 @@ from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
 REPOSITORY = Path(__file__).parents[2]
 
 

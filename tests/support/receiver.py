@@ -48,7 +48,7 @@ class Answering(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-async def until(condition: Callable[[], bool], seconds: float = 8) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `condition` holds. Raises TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110

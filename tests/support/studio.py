@@ -34,7 +34,7 @@ from hotfolder.service.overview import overview
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 180.0
 
 
 def digest(path: Path) -> str:
@@ -193,7 +193,11 @@ class Studio:
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one command of hotfolder to its end."""
         return subprocess.run(
-            self.command(name, *options), capture_output=True, text=True, env=environment(None), timeout=60
+            self.command(name, *options),
+            capture_output=True,
+            text=True,
+            env=environment(None),
+            timeout=PATIENCE_SECONDS,
         )
 
     def end(self) -> None:
