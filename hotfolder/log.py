@@ -37,9 +37,31 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
         ],
         wrapper_class=filtering(level),
         # Asked at every line: whoever replaces standard error afterwards means the log as well.
-        logger_factory=lambda *_: structlog.PrintLogger(stream if stream is not None else sys.stderr),
+        logger_factory=lambda *_: _Lines(stream if stream is not None else sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class _Lines:
+    """Writes one line. A log that can't be written (its disk full, its pipe closed) is no reason to end any
+    work: lines are left out and counted, and the first that gets through is followed by how many."""
+
+    lost = 0
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, message: str) -> None:
+        try:
+            print(message, file=self._stream, flush=True)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            _Lines.lost += 1
+            return
+        if lost := _Lines.lost:
+            _Lines.lost = 0
+            get("log").warning("log_lines_lost", lines=lost, reason="the log could not be written")
+
+    log = debug = info = warning = error = critical = exception = fatal = msg
 
 
 class _Library(logging.Handler):

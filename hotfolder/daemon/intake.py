@@ -23,6 +23,7 @@ from hotfolder.jobs.earlier import room_named
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import HOLDING, FileRole
+from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
@@ -82,8 +83,11 @@ class Intake:
         for failures in range(1, 1_000_000):
             try:
                 return await self._accept(inbox, event)
-            except LocalTrouble as error:
-                logger.warning("set_not_recorded_yet", reason=error.message, hint=error.hint)
+            except Exception as error:
+                trouble = trouble_of(error)
+                if trouble is None:
+                    raise
+                logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
                 await self.clock.sleep(backoff_seconds(min(failures, 5)))
 
     async def _accept(self, inbox: str, event: InboxEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -38,6 +39,7 @@ from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.guard import InboxLock, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
+from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import open_store
@@ -55,7 +57,7 @@ from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.jobs.turns import Slots
 from hotfolder.newfiles import own_temporaries
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
@@ -76,6 +78,23 @@ SCAN_SECONDS = 300.0
 """How long a part may be silent before it counts as hung; a large inbox on a slow share takes its time."""
 IDLE_LOOKS = 3
 """How many looks in a row must find nothing to do, a look being 0.2 s."""
+
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def keep_going(work: Work, clock: Clock) -> None:
+    """Do it; and again, after a while, whenever the system could not do just now what was asked of it. An
+    error of our own is raised, and ends the daemon."""
+    for failures in itertools.count(1):
+        try:
+            return await work()
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is None:
+                raise
+            logger.warning("begun_again", reason=trouble.message, hint=trouble.hint)
+            await clock.sleep(backoff_seconds(min(failures, 5)))
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,7 @@ class Daemon:
             self.tools,
             most_jobs=most_jobs(settings),
             ended=self._ended,
+            defect=self.telling.defect,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
         )
@@ -269,13 +289,17 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         await self.engine.load()
-        work: list[Coroutine[Any, Any, None]] = [self.engine.run(), self.reporter.run()]
-        work += [apply_retention(self.tools, self.live), keep_looking(self.outputs, self.clock)]
-        work.append(Steering(self.engine).run())
-        work += [inbox.run(partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()]
+        work: list[Work] = [self.engine.run, self.reporter.run, Steering(self.engine).run]
+        work += [
+            partial(apply_retention, self.tools, self.live),
+            partial(keep_looking, self.outputs, self.clock),
+        ]
+        work += [
+            partial(inbox.run, partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()
+        ]
         if self.reloading is not None:
-            work.append(self.reloading.run())
-        tasks = [asyncio.create_task(one) for one in work]
+            work.append(self.reloading.run)
+        tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]
         telling = asyncio.create_task(self.telling.station.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
         self.telling.station.ready()

@@ -17,9 +17,9 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.patience import patiently
-from hotfolder.service.notifications import Detector, Facts, Links, Thresholds
+from hotfolder.service.notifications import Detector, Facts, Kind, Links, Notification, Thresholds
 from hotfolder.service.notifier import Notifier, Recipient, addresses_in
-from hotfolder.service.overview import Overview, line_of
+from hotfolder.service.overview import Overview, line_of, with_hint
 from hotfolder.service.station import Address, Station
 from hotfolder.service.systemd import supervision
 
@@ -115,6 +115,12 @@ class Telling:
         """A job has come to its end."""
         if self.station.notifier is not None:
             self.station.notifier.ended(line_of(job, ""))
+
+    def defect(self, job: Job) -> None:
+        """An error of hotfolder's own has left a job as it was."""
+        if self.station.notifier is not None:
+            text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
+            self.station.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
     async def see(self, seen: Overview, desk: Desk) -> None:
         """The latest overview."""

@@ -10,18 +10,19 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
 from hotfolder.errors import LocalTrouble
 
 P = ParamSpec("P")
 T = TypeVar("T")
+HINT = "Check the disk that holds `state`."
 
 
 class Desk:
     """Runs store methods one after another in a thread of their own. A transaction that was begun is
     finished even when the task that asked for it is cancelled. Raises LocalTrouble when the store can't be
-    written, as when its disk is full."""
+    used, as when its disk is full."""
 
     def __init__(self) -> None:
         # An executor would keep books of its own on each of the many things that are asked here.
@@ -55,14 +56,16 @@ class Desk:
         self._asked.put(run)
         try:
             return await answer
-        except OperationalError as error:
-            raise LocalTrouble(
-                f"the job store can't be written: {error.orig}", hint="Check the disk that holds `state`."
-            ) from None
+        except (OperationalError, InternalError, MemoryError) as error:
+            told = "there is not enough memory" if isinstance(error, MemoryError) else error.orig
+            raise LocalTrouble(f"the job store can't be written: {told}", hint=HINT) from None
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise  # a wrong statement, or a broken constraint: a defect of ours
+            raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=HINT) from None
         except OSError as error:
             raise LocalTrouble(
-                f"the ledger of paid calls can't be written: {error.strerror}",
-                hint="Check the disk that holds `state`.",
+                f"the ledger of paid calls can't be written: {error.strerror or error}", hint=HINT
             ) from None
 
     def close(self) -> None:

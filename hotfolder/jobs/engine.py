@@ -23,7 +23,7 @@ from hotfolder.jobs.tables import HOLDING, CallState, Job
 from hotfolder.jobs.tools import Tools, place_of
 from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
-from hotfolder.outbox.faults import TROUBLES
+from hotfolder.outbox.faults import trouble_of
 
 logger = log.get("engine")
 
@@ -54,7 +54,8 @@ Ended = Callable[[Job], None]
 
 class Engine:
     """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive."""
+    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive, `defect` with
+    a job that an error of ours has left as it was."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class Engine:
         *,
         most_jobs: int,
         ended: Ended,
+        defect: Ended = lambda _: None,
         free_origins: Collection[str] = (),
         beat: Callable[[], None] = lambda: None,
     ) -> None:
@@ -70,6 +72,7 @@ class Engine:
         self.beat = beat
         self.most_jobs = most_jobs
         self.ended = ended
+        self.defect = defect
         self._waiting: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._under_way: dict[str, tuple[Job, float]] = {}
@@ -258,14 +261,12 @@ class Engine:
             return await self._attempt(job)
         except BadWorld as error:
             await self.standstill.wait_out(job, error)
-        except OSError as error:
+        except Exception as error:
             # A share can go away between any two steps. Not a defect: as such it would stop the job for good.
-            if error.errno not in TROUBLES:
+            trouble = trouble_of(error)
+            if trouble is None:
                 raise
-            what, hint = TROUBLES[error.errno]
-            await self.standstill.wait_out(
-                job, LocalTrouble(f"{error.filename or 'a folder'}: {what}", hint=hint)
-            )
+            await self.standstill.wait_out(job, trouble)
         return None
 
     async def _attempt(self, job: Job) -> Job:
@@ -312,9 +313,10 @@ class Engine:
         return await tools.desk(tools.store.advance, job.id, event, tools.clock.now(), **changes)
 
     async def _note_defect(self, job: Job) -> None:
-        reason = "hotfolder met an error of its own and left this set as it is"
-        hint = "It is tried again at the next start. Please report it with the log line job_crashed."
+        job.reason = "hotfolder met an error of its own and left this set as it is"
+        job.hint = "It is tried again at the next start. Please report it with the log line job_crashed."
         try:
-            await self.tools.desk(self.tools.store.change, job.id, reason=reason, hint=hint)
+            await self.tools.desk(self.tools.store.change, job.id, reason=job.reason, hint=job.hint)
         except HotfolderError:
             logger.exception("store_not_writable")
+        self.defect(job)

@@ -13,6 +13,10 @@ from hotfolder.errors import LocalTrouble
 SPACE = "Make room on that disk; the work goes on by itself."
 RIGHTS = "Give the user that hotfolder runs as the right to write there; the work goes on by itself."
 SHARE = "Check that the disk or share is connected; the work goes on by itself."
+SOON = "It is tried again by itself."
+MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
+FILES = ("too many files are open", "Check the limit on open files; it is tried again by itself.")
+BUSY = ("it is in use just now", SOON)
 
 TROUBLES = {
     errno.ENOSPC: ("the disk is full", SPACE),
@@ -36,6 +40,16 @@ TROUBLES = {
     errno.EHOSTUNREACH: ("the share's server doesn't answer", SHARE),
     errno.ENETUNREACH: ("the share's server doesn't answer", SHARE),
     errno.ETIMEDOUT: ("the share's server doesn't answer", SHARE),
+    errno.EBUSY: BUSY,
+    errno.ETXTBSY: BUSY,
+    errno.EAGAIN: BUSY,
+    errno.EINTR: BUSY,
+    errno.EDEADLK: BUSY,
+    errno.EMFILE: FILES,
+    errno.ENFILE: FILES,
+    errno.ENOMEM: MEMORY,
+    errno.ENOLCK: ("the system gives no more locks", SOON),
+    errno.EFBIG: ("a file would become larger than the disk or a limit allows", SPACE),
     errno.ENOTDIR: (
         "a file stands where a folder is needed",
         "Rename that file; the work goes on by itself.",
@@ -74,14 +88,29 @@ def shown(path: Path | str | bytes) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def trouble_of(error: Exception, path: Path | str = "") -> LocalTrouble | None:
+    """What the system could not do just now, as `LocalTrouble`; None for a defect of ours."""
+    if isinstance(error, LocalTrouble):
+        return error
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        what, hint = MEMORY
+    elif isinstance(error, OSError):
+        what, hint = TROUBLES.get(error.errno or 0, ((error.strerror or str(error)).lower(), SOON))
+    else:
+        return None
+    where = getattr(error, "filename", None)
+    if not isinstance(where, str | bytes):
+        where = path
+    return LocalTrouble(f"{shown(where)}: {what}" if where else what, hint=hint)
+
+
 @contextmanager
 def local_trouble(path: Path) -> Iterator[None]:
     """Turn what disks and shares answer into `LocalTrouble` about `path`; let every other error through."""
     try:
         yield
     except OSError as error:
-        if error.errno not in TROUBLES:
+        trouble = trouble_of(error, path)
+        if error.errno not in TROUBLES or trouble is None:
             raise
-        what, hint = TROUBLES[error.errno]
-        where = error.filename if isinstance(error.filename, str | bytes) else path
-        raise LocalTrouble(f"{shown(where)}: {what}", hint=hint) from error
+        raise trouble from error

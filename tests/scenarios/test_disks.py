@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
+from hotfolder import log
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.audit import KEY
 from tests.support.mischief import BadShop
@@ -293,6 +297,71 @@ def test_a_disk_that_fails_to_sync_never_has_anything_paid_twice(disk_bench: Ben
     if code != 0:  # it may refuse to begin on such a disk; then the next start does
         assert run_until_idle(bench) == 0
     bench.check("done", paid=2)
+
+
+@needs_strace
+@pytest.mark.parametrize(
+    ("calls", "error"),
+    [("renameat2,rename,link,linkat", "EBUSY"), ("fsync", "ENOMEM"), ("mkdir", "EMFILE")],
+)
+def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
+    disk_bench: Bench, calls: str, error: str
+) -> None:
+    """The first such call of each thread fails, once the daemon has begun."""
+    bench = disk_bench
+    run = bench.studio.start(key=KEY)
+    strace = ["strace", "-f", "-o", "/dev/null", "-p", str(run.process.pid), "-e", f"trace={calls}"]
+    failing = subprocess.Popen(
+        [*strace, "-e", f"inject={calls}:error={error}:when=1"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert failing.stderr is not None and "attached" in failing.stderr.readline()
+        bench.drop()
+        bench.studio.wait_for_states("done")
+    finally:
+        failing.terminate()
+        failing.communicate()
+    assert run.stop() == 0
+    bench.log.touch()
+    bench.check("done", paid=2)
+
+
+@pytest.mark.parametrize("reader", [False, True])
+def test_a_log_that_can_not_be_written_holds_nothing_up(disk_bench: Bench, reader: bool) -> None:
+    """Its disk is full, or whoever read its pipe has gone."""
+    bench = disk_bench
+    bench.drop()
+    if reader:
+        read, log = os.pipe()
+        os.close(read)
+    else:
+        log = os.open("/dev/full", os.O_WRONLY)
+    command = bench.studio.command("run", "--until-idle")
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(KEY))
+    os.close(log)
+    try:
+        assert process.wait(PATIENCE_SECONDS) == 0
+    finally:
+        process.kill()
+    bench.log.touch()
+    bench.check("done", paid=2)
+
+
+def test_lines_that_the_log_has_lost_are_counted_once_it_can_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log.configure(json=True)
+    full = open("/dev/full", "w")  # noqa: PTH123, SIM115 - a device, that can't be closed as a file can
+    monkeypatch.setattr(sys, "stderr", full)
+    for _ in range(3):
+        log.get("test").info("lost")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    with suppress(OSError):
+        full.close()
+    log.get("test").info("written")
+    written, counted = map(json.loads, sys.stderr.getvalue().splitlines())  # type: ignore[attr-defined]
+    assert written["event"] == "written"
+    assert (counted["event"], counted["lines"]) == ("log_lines_lost", 3)
 
 
 def run_until_idle(bench: Bench, *before: str) -> int:
