@@ -42,7 +42,7 @@ def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass
 
         def tell() -> None:
             if pay_again and job.scope:
-                opened.store.raise_generation(job.scope)  # before the daemon can see the files
+                opened.store.pay_again(job.scope, now())  # before the daemon can see the files
 
         arrive(returning, tell)
     print("Its calls are paid for anew." if pay_again else "What was paid for is used again.")

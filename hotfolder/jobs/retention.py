@@ -22,8 +22,8 @@ from hotfolder.jobs.chain import read_chain
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.ledger import Ledger, batches
 from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import SETTLED, Call, FileRole, Job, JobFile, Moment, Picture, stamp
+from hotfolder.jobs.store import Store, bought_generation
+from hotfolder.jobs.tables import SETTLED, Call, FileRole, Generation, Job, JobFile, Moment, Picture, stamp
 from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.layout import originals_folder
@@ -349,6 +349,10 @@ def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
     with store.session() as session, session.begin():
         if not unchanged(session, jobs):
             return False
+        for job in jobs:
+            if job.generation and job.scope:  # how often these photos were bought anew
+                number, _ = bought_generation(session, job.scope)
+                session.merge(Generation(scope=job.scope, number=number))
         for ids in batches([job.id for job in jobs]):
             session.exec(update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at)))
             for table in (JobFile, Picture, Moment):

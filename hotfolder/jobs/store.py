@@ -17,6 +17,7 @@ from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.newjobs import NewJob, file_row, scope_of
 from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, IllegalMove, State, advance
 from hotfolder.jobs.tables import (
+    HOLDING,
     ApiProject,
     Bulletin,
     Call,
@@ -32,6 +33,10 @@ from hotfolder.jobs.wishes import project_priority
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
 """What a job's reason outlives; with any other move it is over."""
+MADE = (State.FILING, State.REFUSING, State.HALTING)
+"""What a job enters once no more is bought for it, and before its originals are moved."""
+TICK_SECONDS = 0.05
+"""By so much a disk's clock may be behind that of the system."""
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
@@ -70,8 +75,7 @@ class Store:
         self.changes += 1
         with self.session() as session, session.begin():
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
-            again = new.again and not self._asked_before(session, scope, new, returning)
-            job.generation = self._generation(session, scope, again=again)
+            job.generation = self._generation(session, scope, new, returning)
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if State(old.state) in NEEDS_PERSON:
@@ -81,19 +85,31 @@ class Store:
             session.add_all(
                 file_row(job.id, number, file, new.middle) for number, file in enumerate(new.files)
             )
-            tell(session, job, at, " ".join(filter(None, (new.reason, *new.notes))))
+            notes = [*new.notes]
+            if new.again and job.generation == bought_generation(session, scope)[0]:
+                notes.append("Its __again was obeyed before: what was bought then is used again.")
+            tell(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
-    @staticmethod
-    def _asked_before(session: Session, scope: str, new: NewJob, returning: Iterable[Job]) -> bool:
-        """Whether these photos are back from failed/ under the name that they had there, or from an upload
-        that they changed in: their `__again` was obeyed when they came first, and one that is obeyed at every
-        try would be paid at every try."""
-        if any(old.scope == scope and new.folder in (old.folder, old.filed_as) for old in returning):
-            return True
-        of_scope = select(Job.state).where(Job.scope == scope, Job.scope != "")
-        before = session.exec(of_scope.order_by(col(Job.created_at).desc()).limit(1)).first()
-        return before == State.WITHDRAWN
+    def _generation(self, session: Session, scope: str, new: NewJob, returning: Iterable[Job]) -> int:
+        """The generation that a new job buys in: a higher one than before where `__again` or `--pay-again`
+        asks for it. That one counts for later jobs only once something was bought in it.
+
+        An `__again` is obeyed once: photos that are back from failed/ under the name that they had there stay
+        in their generation, and so do those that lay there already while the last one was being obeyed.
+        """
+        latest, last = bought_generation(session, scope)
+        asked = session.get(Bulletin, pay_again(scope))
+        if asked is not None:
+            session.delete(asked)
+            return latest + 1
+        if not new.again or not scope:
+            return latest
+        for old in returning:
+            if old.scope == scope and new.folder in (old.folder, old.filed_as):
+                return max(latest, old.generation)
+        obeyed = latest > 0 and last is not None and was_there(session, new, last)
+        return latest if obeyed else latest + 1
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""
@@ -102,30 +118,20 @@ class Store:
             job = session.get_one(Job, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
             scope = scope_key(origin, session.exec(photos).all())
-            generation = self._generation(session, scope, again=False)
+            generation, _ = bought_generation(session, scope)
             text = f"begun at {job.origin}, and anew at {origin}"
             begun = {"origin": origin, "scope": scope, "generation": generation}
             move(session, job, Event.BEGIN_ANEW, at, text, group_id=None, api_project_id=None, **begun)
         return job
 
-    @staticmethod
-    def _generation(session: Session, scope: str, *, again: bool) -> int:
-        """The generation to buy in; `again` raises it, in the transaction that creates the job."""
-        row = session.get(Generation, scope) or Generation(scope=scope, number=0)
-        if again and scope:
-            row.number += 1
-            session.add(row)
-        return row.number
-
     def generation(self, scope: str) -> int:
         """The generation that these photos are bought in now."""
         with self.session() as session:
-            return self._generation(session, scope, again=False)
+            return bought_generation(session, scope)[0]
 
-    def raise_generation(self, scope: str) -> int:
-        """Allow the photos of `scope` to be bought once more. Returns the new generation."""
-        with self.session() as session, session.begin():
-            return self._generation(session, scope, again=True)
+    def pay_again(self, scope: str, at: datetime) -> None:
+        """Let the next job of the photos of `scope` buy everything anew."""
+        self.post(pay_again(scope), True, at)
 
     def job(self, job_id: str) -> Job | None:
         with self.session() as session:
@@ -318,6 +324,34 @@ class Store:
         with self.session() as session:
             found = session.exec(select(Bulletin).where(col(Bulletin.name).in_(names))).all()
         return {bulletin.name: json.loads(bulletin.text) for bulletin in found}
+
+
+def pay_again(scope: str) -> str:
+    """The name of the bulletin that is there until the next job of these photos begins."""
+    return f"pay again {scope}"
+
+
+def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
+    """The highest generation in which anything was bought of these photos, and the newest job that did."""
+    if not scope:
+        return 0, None
+    kept = session.get(Generation, scope)
+    bought = select(Call.job_id).where(col(Call.state).in_(HOLDING))
+    jobs = select(Job).where(Job.scope == scope, col(Job.id).in_(bought))
+    newest = jobs.order_by(col(Job.generation).desc(), col(Job.created_at).desc())
+    last = session.exec(newest.limit(1)).first()
+    return max(kept.number if kept else 0, last.generation if last else 0), last
+
+
+def was_there(session: Session, new: NewJob, before: Job) -> bool:
+    """Whether all photos of a job to be lay where they are while `before` was still being made: left behind,
+    copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
+    if State(before.state) in (*ACTIVE, State.WITHDRAWN):
+        return True
+    moments = select(Moment.at).where(Moment.job_id == before.id, col(Moment.state).in_(MADE))
+    made = session.exec(moments.order_by(col(Moment.id).desc()).limit(1)).first()
+    newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
+    return made is not None and newest_ns / 1e9 < datetime.fromisoformat(made).timestamp() - TICK_SECONDS
 
 
 def in_project(inbox: str, project: str) -> ColumnElement[bool]:

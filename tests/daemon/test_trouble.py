@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.checkpoints import Checkpoint
 from tests.support.clocks import FastClock
 from tests.support.pictures import bracket, jpeg
+from tests.support.receiver import Receiver, until
 from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
@@ -35,6 +37,21 @@ async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_moves_nothing
     [job] = studio.status()["jobs"]
     # With time that flies, the minute can be over before the job has had its turn.
     assert job["state"] == "queued" or (job["state"] == "uploading" and job["reason"])
+
+
+async def test_of_a_defect_of_our_own_people_are_told(make_studio: Callable[..., Studio], shop: Shop) -> None:
+    receiver = Receiver()
+    studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
+    studio.drop(ELM, "kitchen", bracket())
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.GROUP_COMPLETE:
+            raise ZeroDivisionError
+
+    async with studio.working(shop.access(), passing=passing):
+        await until(lambda: bool(receiver.got))
+    [told] = receiver.bodies()
+    assert "12 Elm Road / kitchen: hotfolder met an error of its own" in told
 
 
 async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -321,6 +322,20 @@ def test_what_the_system_can_not_do_just_now_is_tried_again_whatever_it_says(
     finally:
         failing.terminate()
         failing.communicate()
+    assert run.stop() == 0
+    bench.log.touch()
+    bench.check("done", paid=2)
+
+
+def test_a_daemon_that_may_open_no_more_files_for_a_while_goes_on_after_that(disk_bench: Bench) -> None:
+    bench = disk_bench
+    run = bench.studio.start(key=KEY)
+    before = resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, (6, before[1]))
+    bench.drop()
+    time.sleep(3)
+    resource.prlimit(run.process.pid, resource.RLIMIT_NOFILE, before)
+    bench.studio.wait_for_states("done")
     assert run.stop() == 0
     bench.log.touch()
     bench.check("done", paid=2)

@@ -14,7 +14,7 @@ from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.receipting import notes_on
 from hotfolder.jobs.tables import Job, JobFile
-from hotfolder.jobs.tools import Tools, identity_of, recipe_of
+from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.folders import confirm_archive
 from hotfolder.outbox.layout import archived_folder, originals_folder
@@ -100,7 +100,7 @@ async def delete_photo(tools: Tools, job: Job, photo: JobFile) -> None:
     await tools.desk(tools.store.let_go, job.id, photo.name, tools.clock.now())
     tools.passing(Checkpoint.DELETION_RECORDED)
     try:
-        if not await asyncio.to_thread(remove, path, sha256=photo.sha256, expected=identity_of(photo)):
+        if not await asyncio.to_thread(remove, path, sha256=photo.sha256):
             await tools.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:

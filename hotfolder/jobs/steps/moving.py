@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +15,11 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, identity_of
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.linking import sync_folder
+from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import folded, safe_name
 from hotfolder.outbox.placing import move, reserve_folder
+from hotfolder.outbox.temporary import sha256_of
+from hotfolder.rules.sets import FileIdentity
 
 logger = log.get("moving")
 
@@ -39,7 +42,8 @@ async def move_files(tools: Tools, job: Job, files: Sequence[JobFile], parent: P
     the folder.
 
     The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
-    file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
+    photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
+    A file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
     """
     if job.filed_as is None:
         job = await reserve(tools, job, parent)
@@ -55,6 +59,21 @@ async def move_files(tools: Tools, job: Job, files: Sequence[JobFile], parent: P
     return target
 
 
+def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
+    """What identifies a file of a set now: what did when the set had settled, unless it was written since and
+    holds the same bytes."""
+    known = identity_of(file)
+    with local_trouble(path):
+        found = status(path)
+        if found is None or not file.sha256 or not stat.S_ISREG(found.st_mode):
+            return known
+        now = FileIdentity.of(found)
+        same = (now.size_bytes, now.mtime_ns, now.inode) == (known.size_bytes, known.mtime_ns, known.inode)
+        if same or now.size_bytes != known.size_bytes or sha256_of(path) != file.sha256:
+            return known
+        return now
+
+
 def move_each(tools: Tools, job: Job, files: Sequence[JobFile], target: Path, enough: Event) -> None:
     """Move the files one after the other, until it is `enough`: their folders are synced once for all."""
     sharing = tools.places.sharing(job)
@@ -64,14 +83,9 @@ def move_each(tools: Tools, job: Job, files: Sequence[JobFile], target: Path, en
             if enough.is_set():
                 return
             source, moved = tools.places.folder(job) / file.name, target / file.name
+            expected = identity_as_it_is(source, file)
             try:
-                move(
-                    source,
-                    moved,
-                    expected=identity_of(file),
-                    shared=sharing,
-                    sync=folders.setdefault,
-                )
+                move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
                 tools.confirm_inbox(tools.places.inbox(job))
                 logger.warning("original_left_in_inbox", file=file.name, reason=error.message)

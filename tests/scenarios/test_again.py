@@ -1,0 +1,170 @@
+"""`__again` and `retry --pay-again`: obeyed once, and counting only once they have bought something."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hotfolder.cli import hands, wheel
+from hotfolder.jobs.checkpoints import Checkpoint
+from tests.scenarios.bench import ELM, Bench
+
+AGAIN = "kitchen__again"
+
+
+def touch(folder: Path) -> None:
+    for photo in folder.iterdir():
+        photo.touch()
+
+
+def rewrite(folder: Path) -> None:
+    for photo in folder.iterdir():
+        photo.write_bytes(photo.read_bytes())
+
+
+def replace(folder: Path) -> None:
+    for photo in folder.iterdir():
+        fresh = photo.with_name(f".{photo.name}")
+        fresh.write_bytes(photo.read_bytes())
+        fresh.replace(photo)
+
+
+def touch_one(folder: Path) -> None:
+    os.utime(min(folder.iterdir()), (1, 1))
+
+
+def copy_beside(folder: Path) -> None:
+    shutil.copytree(folder, folder.with_name("kitchen-2__again"))
+
+
+def rename(folder: Path) -> None:
+    folder.rename(folder.with_name("kitchen-2__again"))
+
+
+def out_and_in(folder: Path) -> None:
+    outside = folder.parents[2] / "outside"
+    shutil.copytree(folder, outside)
+    shutil.rmtree(folder)
+    shutil.copytree(outside, folder)
+    shutil.rmtree(outside)
+
+
+@asynccontextmanager
+async def being_merged(bench: Bench, folder: str = AGAIN) -> AsyncIterator[Path]:
+    """The folder of a set that was made once, and whose second merge was asked for and isn't done."""
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    bench.shop.goes_wrong({"endpoint": "group-get", "fault": 503})
+    asked = asyncio.Event()
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.ANSWER_RECORDED:
+            asked.set()
+
+    bench.drop(folder, photos)
+    async with bench.working(passing=passing):
+        await asked.wait()
+        yield bench.path(ELM, folder)
+        bench.shop.goes_wrong()
+        await bench.studio.comes_to_say(
+            lambda status: status["jobs"] and all(job["state"] == "done" for job in status["jobs"])
+        )
+        await asyncio.sleep(0.5)  # ten seconds of the daemon's
+        await bench.studio.comes_to_say(lambda status: all(job["state"] == "done" for job in status["jobs"]))
+
+
+CHANGES = [touch, touch_one, rewrite, replace, copy_beside, rename, out_and_in]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda one: str(one.__name__))
+async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merge(
+    bench: Bench, change: Callable[[Path], None]
+) -> None:
+    async with being_merged(bench) as folder:
+        change(folder)
+    assert bench.shop.bought() == 2
+
+
+async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once_more(bench: Bench) -> None:
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    folder = bench.path(ELM, AGAIN)
+
+    def passing(checkpoint: Checkpoint) -> None:
+        if checkpoint is Checkpoint.PICTURES_RECORDED and folder.exists():
+            rename(folder)
+
+    bench.drop(AGAIN, photos)
+    async with bench.working(passing=passing):
+        await bench.studio.comes_to("done", "done", "done")
+    assert bench.shop.bought() == 2
+
+
+async def test_each_again_that_is_dropped_once_the_last_is_done_buys(bench: Bench) -> None:
+    photos = bench.drop("kitchen")
+    for _ in range(2):
+        await bench.until_idle()
+        bench.drop(AGAIN, photos)
+    await bench.until_idle()
+    bench.check("done", "done", "done", paid=3)
+
+
+async def test_an_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(
+    bench: Bench,
+) -> None:
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    hands.pause(bench.studio.config, reason="we think")
+    bench.drop(AGAIN, photos)
+    await bench.until_idle()
+    [again] = [job for job in bench.studio.status()["jobs"] if job["state"] != "done"]
+    wheel.cancel(again["job"], bench.studio.config, inbox="", by="me")
+    hands.resume(bench.studio.config)
+    await bench.until_idle()
+    shutil.rmtree(bench.studio.failed / ELM / AGAIN)
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 1
+    bench.drop(AGAIN, photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 2
+
+
+async def test_an_again_that_was_taken_back_before_it_paid_does_not_let_a_plain_drop_pay(
+    bench: Bench,
+) -> None:
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    hands.pause(bench.studio.config, reason="we think")
+    bench.drop(AGAIN, photos)
+    await bench.until_idle()
+    shutil.rmtree(bench.path(ELM, AGAIN))
+    hands.resume(bench.studio.config)
+    await bench.until_idle()
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert (bench.shop.bought(), bench.studio.states()) == (1, ["done", "done"])
+
+
+async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(
+    bench: Bench,
+) -> None:
+    photos = bench.drop("kitchen__lawn-medium")  # that has no lawn
+    await bench.until_idle()
+    hands.pause(bench.studio.config, reason="we think")
+    [failed] = bench.studio.status()["jobs"]
+    hands.retry(failed["job"], bench.studio.config, pay_again=True)
+    await bench.until_idle()
+    [again] = [job for job in bench.studio.status()["jobs"] if job["state"] == "merging"]
+    wheel.cancel(again["job"], bench.studio.config, inbox="", by="me")
+    hands.resume(bench.studio.config)
+    await bench.until_idle()
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 1
