@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.states import Event, IllegalMove, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole
+from hotfolder.jobs.tables import Call, FileRole
 
 ORIGIN = "https://api.stagerai.com"
 MakeJob = Callable[..., NewJob]
@@ -60,17 +61,22 @@ def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datet
     assert [job.id for job in store.active()] == [made[1], made[2], made[0]]
 
 
-def test_again_raises_the_generation_of_these_photos_at_this_api_alone(
-    store: Store, new_job: MakeJob, at: datetime
+def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_has_bought(
+    store: Store, ledger: Ledger, new_job: MakeJob, at: datetime
 ) -> None:
     made = [
         store.create(new_job("ab"), ORIGIN, at).generation,
-        store.create(new_job("ba", again=True), ORIGIN, at).generation,
+        (again := store.create(new_job("ba", again=True), ORIGIN, at)).generation,
+        store.create(new_job("ab"), ORIGIN, at).generation,
+    ]
+    assert made == [0, 1, 0]
+    ledger.begin(Call(key="k", job_id=again.id, operation="merge", parameters="{}"), at)
+    made = [
         store.create(new_job("ab"), ORIGIN, at).generation,
         store.create(new_job("abc"), ORIGIN, at).generation,
         store.create(new_job("ab"), "sandbox", at).generation,
     ]
-    assert made == [0, 1, 1, 0, 0]
+    assert made == [1, 0, 0]
 
 
 def failed(store: Store, new: NewJob, at: datetime) -> str:
