@@ -101,6 +101,13 @@ class Decoder:
             return tuple(answer["notes"])
         raise AssertionError("a plain one was answered or refused")
 
+    async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
+        """As `pictures.rendering.png_of_webp`, in the worker. Raises as `render` does."""
+        request = {"path": str(source), "png_to": str(target), "limits": asdict(limits)}
+        answer = await self._answer(source, request)
+        _refuse(answer)
+        return Developed(**answer["developed"])
+
     async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
             for _ in range(_TRIES):

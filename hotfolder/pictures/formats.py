@@ -98,13 +98,18 @@ def is_raw(head: bytes) -> bool:
     )
 
 
+def is_webp_head(head: bytes) -> bool:
+    """Whether the first `HEAD_BYTES` of a file are a WebP picture's."""
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
 def foreign_format(head: bytes) -> str | None:
     """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
     if head[:4] in (b"II+\0", b"MM\0+"):
         return "BigTIFF"
     if head[4:8] == b"ftyp":
         return _ISO_BRANDS.get(head[8:12])
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+    if is_webp_head(head):
         return "WebP picture"
     for start, name in ((b"8BPS", "Photoshop file"), (b"GIF8", "GIF picture"), (b"BM", "BMP picture")):
         if head.startswith(start):

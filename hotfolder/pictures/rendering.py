@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 import struct
 from pathlib import Path
 
 from PIL import Image, ImageCms, ImageOps
 
-from hotfolder.pictures.facts import NeverUsable, PictureLimits, Rendered, Rendering
+from hotfolder.pictures.facts import Developed, NeverUsable, PictureLimits, Rendered, Rendering
 from hotfolder.pictures.formats import printable_name
 from hotfolder.pictures.opening import pixel_limit
 
@@ -32,6 +34,29 @@ def render(source: Path, target: Path, wanted: Rendering, *, limits: PictureLimi
             target.write_bytes(encoded.getbuffer())
             return Rendered(picture.width, picture.height, quality, encoded.tell())
     return None
+
+
+def png_of_webp(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
+    """Write `target`: the WebP picture `source`, pixel for pixel, as a PNG with its colours and its EXIF.
+
+    Raises `NeverUsable` where it can't be decoded to its end, and OSError where a file can't be read or
+    written.
+    """
+    try:
+        encoded = io.BytesIO()
+        with pixel_limit(limits.pixels), Image.open(source, formats=("WEBP",)) as picture:
+            kept = {name: picture.info[name] for name in ("icc_profile", "exif") if picture.info.get(name)}
+            picture.save(encoded, "PNG", compress_level=4, **kept)
+    except (*DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise NeverUsable(f"{printable_name(source.name)} can't be decoded: {error}.", hint="") from None
+    content = encoded.getvalue()
+    with target.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return Developed(len(content), hashlib.sha256(content).hexdigest())
 
 
 def upright(source: Path, long_edge: int | None, limits: PictureLimits) -> Image.Image:

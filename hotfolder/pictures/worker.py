@@ -64,6 +64,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
             from hotfolder.pictures.developing import develop
 
             return {"developed": asdict(develop(path, Path(request["develop_to"]), limits=limits))}
+        if "png_to" in request:
+            from hotfolder.pictures.rendering import png_of_webp
+
+            return {"developed": asdict(png_of_webp(path, Path(request["png_to"]), limits=limits))}
         return {"facts": asdict(inspect(path, limits=limits, closely=request["closely"]))}
     except OSError as error:
         return {

@@ -6,10 +6,11 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits, Rendering
+from hotfolder.pictures.facts import NeverUsable, PictureLimits, Rendering
 from hotfolder.pictures.rendering import render
 from tests.support.profiles import swapped_profile
 
@@ -90,3 +91,19 @@ async def test_it_is_made_in_the_worker(tmp_path: Path) -> None:
         assert await decoder.render(source, tmp_path / "c.jpg", Rendering(80, 80, None, 10), LIMITS) is None
     finally:
         await decoder.close()
+
+
+async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path) -> None:
+    source = saved(tmp_path / "result.part", NOISE, format="WEBP", quality=80, icc_profile=swapped_profile())
+    decoder = Decoder()
+    made = await decoder.png_of_webp(source, tmp_path / "made.png", LIMITS)
+    facts = await decoder.inspect(tmp_path / "made.png", LIMITS)
+    assert (facts.sha256, facts.size_bytes, facts.format) == (made.sha256, made.size_bytes, "PNG")
+    with Image.open(source) as there, Image.open(tmp_path / "made.png") as here:
+        assert here.tobytes() == there.convert("RGB").tobytes()
+        assert here.info["icc_profile"] == swapped_profile()
+    source.write_bytes(source.read_bytes()[:-5000])
+    for limits in (LIMITS, PictureLimits(pixels=1000)):
+        with pytest.raises(NeverUsable):
+            await decoder.png_of_webp(source, tmp_path / "other.png", limits)
+    await decoder.close()

@@ -18,6 +18,7 @@ from hotfolder.jobs.turns import PICTURE
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.pictures.facts import PictureFacts
+from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
 
@@ -78,14 +79,14 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     facts = await verified(tools, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
-    await asyncio.to_thread(keep, tools, part, kept, download.sha256)
+    await asyncio.to_thread(keep, tools, part, kept, facts.sha256)
     tools.passing(Checkpoint.RESULT_KEPT)
     return Result(
         call_id=call.id,
         position=position,
         file=kept.name,
-        sha256=download.sha256,
-        size_bytes=download.size_bytes,
+        sha256=facts.sha256,
+        size_bytes=facts.size_bytes,
         format=facts.format,
         width=facts.width,
         height=facts.height,
@@ -96,6 +97,8 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
 async def verified(tools: Tools, part: Path, sha256: str) -> PictureFacts:
     """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
     try:
+        if await asyncio.to_thread(is_webp, part):
+            sha256 = await made_png(tools, part)
         # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
         facts = await tools.decoder.inspect(part, tools.result_limits, closely=False)
         if facts.sha256 != sha256:
@@ -106,6 +109,21 @@ async def verified(tools: Tools, part: Path, sha256: str) -> PictureFacts:
         await asyncio.to_thread(part.unlink, missing_ok=True)
         raise error if isinstance(error, Damaged) else Damaged(error.message) from None
     return facts
+
+
+def is_webp(file: Path) -> bool:
+    with local_trouble(file), file.open("rb") as opened:
+        return is_webp_head(opened.read(HEAD_BYTES))
+
+
+async def made_png(tools: Tools, part: Path) -> str:
+    """Put a PNG with the same pixels in the place of a WebP picture, which neither an operation nor a
+    customer's program may take; its sha256."""
+    png = part.with_suffix(".png.part")
+    made = await tools.decoder.png_of_webp(part, png, tools.result_limits)
+    with local_trouble(part):
+        await asyncio.to_thread(png.replace, part)
+    return made.sha256
 
 
 async def knock(tools: Tools, met: BadWorld) -> None:

@@ -1,0 +1,94 @@
+"""An API that means well and spells everything otherwise than its reference: every picture comes home."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from hotfolder.daemon.service import ApiAccess
+from tests.scenarios.bench import ELM, Bench
+from tests.stager.conftest import Wire
+from tests.support.audit import Audit
+from tests.support.studio import files_below
+
+GROUP = "grp:1/2+3="
+SIGNED_TYPE = "image/jpeg"
+
+
+def picture(kind: str) -> bytes:
+    content = io.BytesIO()
+    Image.effect_noise((64, 48), 90).convert("RGB").save(content, kind)
+    return content.getvalue()
+
+
+@dataclass
+class OddApi:
+    """Behaves as API and as storage."""
+
+    origin: str = ""
+    paid: list[str] = field(default_factory=list)
+    puts: list[int] = field(default_factory=list)
+
+    async def __call__(self, wire: Wire, reader, writer) -> None:
+        request = await wire.receive(reader)
+        line, kind = request.line.removesuffix(" HTTP/1.1"), request.header("content-type")
+        match line.split(" "):
+            case ["PUT", _]:
+                status = 200 if kind == SIGNED_TYPE else 403
+                self.puts.append(status)
+                await said(writer, status, b"")
+            case ["GET", "/results/merged%20picture.webp?sig=a"]:
+                await chunked(writer, 206, picture("WEBP"))
+            case ["GET", "/results/sky.jpg"]:
+                packed = gzip.compress(picture("JPEG"))
+                await said(writer, 200, packed, "Content-Encoding: gzip\r\n")
+            case [_, path]:
+                await said(writer, 201, self.answer(path))
+
+    def answer(self, path: str) -> bytes:
+        if path in ("/api/hdr-enhance", "/api/images/4711/sky-replace"):
+            self.paid.append(path)
+        if path == "/api/hdr-enhance":
+            return b"Thank you!"
+        found = {
+            "/api/projects": {"success": True, "data": {"id": 12}},
+            "/api/hdr-image-group": {"groupId": GROUP},
+            "/api/hdr-upload-url": {"uploadUrl": f"{self.origin}/uploads/a photo.jpg"},
+            "/api/hdr-image-group/grp%3A1%2F2%2B3%3D": {
+                "status": "SUCCEEDED",
+                "imageUrl": f" {self.origin}/results/merged picture.webp?sig=a",
+            },
+            "/api/image": {"data": {"id": 4711}},
+            "/api/images/4711/sky-replace": {"data": {"imageUrl": f"{self.origin}/results/sky.jpg"}},
+        }
+        return json.dumps(found[path]).encode()
+
+
+async def said(writer, status: int, body: bytes, more: str = "") -> None:
+    writer.write(f"HTTP/1.1 {status} X\r\n{more}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    await writer.drain()
+
+
+async def chunked(writer, status: int, body: bytes) -> None:
+    writer.write(f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n".encode())
+    writer.write(body + b"\r\n0\r\n\r\n")
+    await writer.drain()
+
+
+async def test_every_picture_comes_home_and_is_paid_for_once(bench: Bench) -> None:
+    api = OddApi()
+    wire = Wire(api)
+    await wire.start()
+    api.origin = wire.origin
+    bench.drop()
+    await bench.until_idle(ApiAccess(wire.origin, wire.origin, ("127.0.0.1",), lambda: "any-key"))
+    await wire.stop()
+    assert api.paid == ["/api/hdr-enhance", "/api/images/4711/sky-replace"], bench.text()
+    assert api.puts.count(200) == 3 and api.puts[-1] == 200
+    assert [job.state for job in Audit(bench.studio, ()).jobs] == ["done"], bench.text()
+    delivered = {name for name in files_below(bench.studio.done / ELM) if "/" not in name}
+    assert delivered == {"living-room.png", "living-room__sky-twilight.jpg"}
