@@ -61,6 +61,7 @@ def real_access(settings: Settings) -> ApiAccess:
         base_url=settings.api.base_url,
         storage_hosts=settings.api.storage_hosts,
         key=key,
+        proxy=settings.api.proxy_url,
     )
 
 

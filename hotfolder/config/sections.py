@@ -118,6 +118,19 @@ def _storage_host(text: str) -> str:
     return host
 
 
+def _proxy(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        url = urlsplit(text)
+        whole = url.scheme in ("http", "https") and url.hostname and url.port
+    except ValueError:
+        whole = False
+    if not whole or url.path not in ("", "/") or url.query or url.fragment or re.search(r"[\s\\]", text):
+        message = "proxy is no address of a proxy; write it like http://proxy.example:3128"
+        raise PydanticCustomError("proxy", "{message}", {"message": message})
+    return secret
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -146,6 +159,11 @@ class Api(Frozen):
         description="Hosts, with or without a port, that pictures may be sent to and fetched from;"
         " their subdomains too.",
     )
+    proxy: Annotated[SecretStr, AfterValidator(_proxy)] | None = Field(
+        default=None,
+        description="An HTTP proxy that leads to the API and to the storage, like http://proxy.example:3128;"
+        " a user and a password may stand before the host. HTTPS_PROXY is not obeyed.",
+    )
     merge_timeout_seconds: Seconds = Field(
         default=1800, description="How long a merge may take before a person has to look."
     )
@@ -158,6 +176,10 @@ class Api(Frozen):
     paid_timeout_seconds: Annotated[float, Field(strict=True, ge=1, le=86400)] = Field(
         default=600, description="How long an answer to a paid request may take; 300 or more is wise."
     )
+
+    @property
+    def proxy_url(self) -> str | None:
+        return None if self.proxy is None else self.proxy.get_secret_value()
 
 
 class Settle(Frozen):

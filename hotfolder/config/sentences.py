@@ -132,7 +132,18 @@ def _other(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
     return message if error["type"] in CUSTOM else f"{title(path, sources)}: {message}"
 
 
-CUSTOM = {"operation", "base_url", "storage_host", "folder", "template", "size", "rate", "hours", "rendition"}
+CUSTOM = {
+    "operation",
+    "base_url",
+    "storage_host",
+    "proxy",
+    "folder",
+    "template",
+    "size",
+    "rate",
+    "hours",
+    "rendition",
+}
 
 SENTENCES: dict[str, Callable[[Mapping[str, Any], KeyPath, Sources], str]] = {
     "missing": _missing,

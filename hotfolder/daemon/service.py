@@ -105,6 +105,7 @@ class ApiAccess:
     base_url: str
     storage_hosts: tuple[str, ...]
     key: Callable[[], str] = field(repr=False)
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -202,8 +203,12 @@ class Daemon:
             store=self.store,
             ledger=self.ledger,
             desk=Desk(),
-            client=StagerClient(access.base_url, access.key, timeouts=timeouts, throttle=throttle),
-            storage=StorageClient(access.storage_hosts, timeouts=timeouts, throttle=throttle),
+            client=StagerClient(
+                access.base_url, access.key, timeouts=timeouts, throttle=throttle, proxy=access.proxy
+            ),
+            storage=StorageClient(
+                access.storage_hosts, timeouts=timeouts, throttle=throttle, proxy=access.proxy
+            ),
             decoder=self.decoder,
             darkroom=Darkroom(places.developed, self.decoder),
             gate=Gate(self.clock, met=counts.api_error),

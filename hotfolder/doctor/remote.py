@@ -13,12 +13,14 @@ from hotfolder.config.keys import VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.machine import clock
-from hotfolder.errors import ConfigurationError, HotfolderError
+from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError
 from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Knock, StagerClient
+from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
 
 PATIENCE_SECONDS = 10.0
+TIMEOUTS = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
 AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file naming the key's file."
 NO_KEY = "hotfolder-doctor-has-no-key"
 
@@ -62,19 +64,41 @@ async def remote(settings: Settings, environ: Mapping[str, str]) -> list[Finding
         secret = load_key(settings, environ).get_secret_value()
     except ConfigurationError:
         secret = ""
-    found = await api(settings.api.base_url, lambda: secret or NO_KEY, known=bool(secret))
-    hosts = await asyncio.gather(*(storage(host) for host in settings.api.storage_hosts))
-    return [*found, *hosts]
+    proxy = settings.api.proxy_url
+    found = [*proxies(proxy, environ)]
+    try:
+        found += await api(settings.api.base_url, lambda: secret or NO_KEY, known=bool(secret), proxy=proxy)
+        hosts = settings.api.storage_hosts
+        found += await asyncio.gather(*(storage(host, proxy=proxy) for host in hosts))
+    except ConfigurationError as error:  # SSL_CERT_FILE
+        found.append(problem("certificates", error.message, error.hint))
+    return found
 
 
-async def api(base_url: str, secret: Callable[[], str], *, known: bool) -> list[Finding]:
-    timeouts = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
-    client = StagerClient(base_url, secret, timeouts=timeouts)
+def proxies(proxy: str | None, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Which proxy is used, and that one in the environment isn't."""
+    if proxy is not None:
+        url = urlsplit(proxy)
+        yield ok("proxy", f"the API and the storage are reached through {url.hostname}, port {url.port}")
+    named = [name for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy") if environ.get(name)]
+    if named and proxy is None:
+        yield warning(
+            "proxy",
+            f"{named[0]} is set, and hotfolder doesn't obey it",
+            "If the internet is reached through a proxy only, write its address as api.proxy.",
+        )
+
+
+async def api(
+    base_url: str, secret: Callable[[], str], *, known: bool, proxy: str | None = None
+) -> list[Finding]:
+    client = StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)
     try:
         answer = await client.knock()
     except HotfolderError as error:
         hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
-        return [problem("API", f"{base_url} can't be reached: {error.message}", hint)]
+        why = (error.detail if isinstance(error, BadWorld) else "") or error.message
+        return [problem("API", f"{base_url} can't be reached: {why}", hint)]
     finally:
         await client.aclose()
     return [*judged(base_url, answer, known=known), clock(datetime.now(UTC), answer.at)]
@@ -98,18 +122,28 @@ def judged(base_url: str, answer: Knock, *, known: bool) -> Iterator[Finding]:
         yield ok("API", f"{asked} {took}; it takes the key")
 
 
-async def storage(host: str) -> Finding:
-    """A bare connection, made and closed: nothing can be asked there without a signed address."""
+async def storage(host: str, *, proxy: str | None = None) -> Finding:
+    """A bare connection, made and closed: nothing can be asked there without a signed address. Through a
+    proxy, a request for nothing."""
     url = urlsplit(f"//{host}")
     if url.port is None and is_loopback(url.hostname or ""):
         return ok("storage", f"{host} is this machine, on whatever port the API names: nothing to try yet")
     port = url.port or 443
+    hint = "Photos are sent there. Check this machine's firewall and its way to the internet."
+    if proxy is not None and not is_loopback(url.hostname or ""):
+        client = StorageClient([host], timeouts=TIMEOUTS, proxy=proxy)
+        try:
+            await client.reach(host)
+        except BadWorld as error:
+            return problem("storage", f"{host} can't be reached: {error.detail or error.message}", hint)
+        finally:
+            await client.aclose()
+        return ok("storage", f"{host} answers through the proxy")
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             _, writer = await asyncio.open_connection(url.hostname, port)
     except (OSError, TimeoutError) as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        hint = "Photos are sent there. Check this machine's firewall and its way to the internet."
         return problem("storage", f"{url.hostname}, port {port}, can't be reached: {why}", hint)
     writer.close()
     return ok("storage", f"{url.hostname}, port {port}, takes connections")

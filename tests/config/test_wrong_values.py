@@ -109,6 +109,10 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         'config.yaml:3:13: base_url "https://api.stagerai.com/v1" must end after the host and'
         " port, without a path",
     ),
+    "a proxy that is none": (
+        "root: .\napi:\n  proxy: socks5://me:sk-secret-4711@proxy.example:1080\n",
+        "config.yaml:3:10: proxy is no address of a proxy; write it like http://proxy.example:3128",
+    ),
     "storage host as address": (
         "root: .\napi:\n  storage_hosts: [https://storage.googleapis.com/x]\n",
         'config.yaml:3:19: "https://storage.googleapis.com/x" is no storage host; write a '

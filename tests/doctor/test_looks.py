@@ -12,7 +12,7 @@ from hotfolder.config.load import load
 from hotfolder.doctor.findings import Finding, Verdict
 from hotfolder.doctor.folders import folders, how_noticed, local, room
 from hotfolder.doctor.machine import clock, open_files, sqlite, watches
-from hotfolder.doctor.remote import judged, key, storage
+from hotfolder.doctor.remote import judged, key, proxies, storage
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.stager.client import Knock
 
@@ -159,3 +159,18 @@ def test_a_key_that_is_wrong_where_it_can_be_read_stays_a_problem(tmp_path: Path
             key(load(config, {}), {"STAGER_API_KEY": "two words"}, running=running).verdict is Verdict.PROBLEM
         )
         assert key(load(config, {}), {}, running=running).verdict is Verdict.PROBLEM
+
+
+def test_a_proxy_in_the_environment_that_is_not_used_is_named() -> None:
+    [found] = proxies(None, {"HTTPS_PROXY": "http://user:word@proxy.example:3128"})
+    assert found.verdict == Verdict.WARNING and "HTTPS_PROXY is set" in found.text
+    assert "api.proxy" in found.hint and "word" not in found.text + found.hint
+    assert list(proxies(None, {})) == []
+
+
+async def test_the_storage_is_looked_for_through_the_proxy(unused_tcp_port: int) -> None:
+    address = f"http://user:word@127.0.0.1:{unused_tcp_port}"
+    [told] = proxies(address, {"HTTPS_PROXY": "http://other:1"})
+    assert told.verdict == Verdict.OK and "word" not in told.text
+    found = await storage("storage.googleapis.com", proxy=address)
+    assert found.verdict == Verdict.PROBLEM and "the connection was refused" in found.text
