@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.writes import Writes
 from hotfolder.outbox.folders import OutputFolders
-from hotfolder.outbox.status import StatusLine, status_text
+from hotfolder.outbox.status import StatusLine, clock_time, status_text
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, Line, Overview, overview
@@ -35,6 +36,9 @@ CALM_SECONDS = 60.0
 """After so long without news the looks are made when others wake up, too."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
+LATELY = timedelta(days=7)
+MOST_PROJECTS, MOST_ROOMS = 10, 1000
+"""What is told of finished work."""
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
 WAITED_FOR = "Whatever is to be put there waits, and goes on by itself when that is mended."
@@ -89,8 +93,8 @@ class Reporter:
             pause = PAUSE_SECONDS if busy else to_next(PAUSE_SECONDS, now)
             await self.clock.sleep(min(max(pause, SHARE * (now - began)), LONGEST_PAUSE_SECONDS))
 
-    async def report(self) -> None:
-        """Say what has changed since the last time, if anything has."""
+    async def report(self, *, stopped: bool = False) -> None:
+        """Say what has changed since the last time, if anything has. `stopped`: it is the last time."""
         tools = self.tools
         trouble = tools.gate.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
@@ -106,15 +110,17 @@ class Reporter:
         folders = {name: output.trouble for name, output in self.outputs.by_name.items()}
         news |= await self._post(FOLDERS, folders)
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
-        if not news and self._changes == tools.store.changes:
+        if not news and not stopped and self._changes == tools.store.changes:
             return
         self._news_at = self.clock.monotonic()
         self._changes = tools.store.changes
         seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
         await self.telling.see(seen, tools.desk)
+        now = self.clock.now().astimezone()
+        ended = await tools.desk(tools.store.rooms_finished, now - LATELY, MOST_ROOMS)
         for name in tools.places.inboxes:
             if not seen.degraded.get(name):
-                self.pages.show(name, page(seen, name))
+                self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
 
     async def _pause_reason(self) -> str | None:
         """Asked only where the answer may be another one than before, or to see that the store answers."""
@@ -184,12 +190,22 @@ def room(folder: str) -> str:
     return split_name(folder).name or folder or WHOLE_SHOOT
 
 
-def page(seen: Overview, inbox: str) -> str:
-    """STATUS.txt of one inbox."""
+def page(
+    seen: Overview,
+    inbox: str,
+    ended: Mapping[str, Mapping[str, str]],
+    now: datetime,
+    *,
+    stopped: bool = False,
+) -> str:
+    """STATUS.txt of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
+    lately, by project, with when."""
     lines = [line for line in seen.lines if line.inbox == inbox]
 
-    def shown(*states: str) -> list[StatusLine]:
-        return [status_line(line) for line in lines if line.state in states][:MOST_SHOWN]
+    def shown(*states: str, held: bool = False) -> list[StatusLine]:
+        return [status_line(line) for line in lines if line.state in states and line.held is held][
+            :MOST_SHOWN
+        ]
 
     notices = list(seen.notices)
     if seen.settings_error:
@@ -204,14 +220,31 @@ def page(seen: Overview, inbox: str) -> str:
     if seen.paused:
         notices.insert(0, f"Nothing is paid for just now: {seen.paused}.")
     return status_text(
-        attention=shown(State.NEEDS_ATTENTION, State.HALTING),
+        attention=[*shown(State.NEEDS_ATTENTION, State.HALTING), *shown(SETTLING, held=True)],
         running=shown(*RUNNING),
         waiting=shown(State.QUEUED, SETTLING),
         failed=shown(State.FAILED),
+        finished=list(finished(lines, ended, now)),
         notices=notices,
+        at=now,
+        stopped=stopped,
     )
+
+
+def finished(lines: Sequence[Line], ended: Mapping[str, Mapping[str, str]], now: datetime) -> Iterator[str]:
+    """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
+    latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
+    for project, rooms in latest[:MOST_PROJECTS]:
+        there = {line.room for line in lines if line.project == project and line.folder + line.job}
+        number, every = len(rooms), len(there | rooms.keys())
+        many = f"{number} of {every} rooms" if every > number else f"{number} room{'s' * (number > 1)}"
+        last = datetime.fromisoformat(max(rooms.values())).astimezone(now.tzinfo)
+        when = f"{last:%H:%M}" if last.date() == now.date() else clock_time(last)
+        yield f"{project}: {many}, the last at {when}"
 
 
 def status_line(line: Line) -> StatusLine:
     reason = "" if line.reason == line.words else line.reason
-    return StatusLine(line.project, line.room, line.words, reason, line.hint)
+    # What hasn't begun is called as it was dropped: two folders may come to one room.
+    called = line.folder if line.state == SETTLING and line.folder else line.room
+    return StatusLine(line.project, called, line.words, reason, line.hint)

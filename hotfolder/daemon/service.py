@@ -331,7 +331,7 @@ class Daemon:
             await asyncio.gather(telling, return_exceptions=True)
         self.outcome.needing_person += len(self.engine.crashed)
         with suppress(Exception):  # a page that can't be written must not change how the run ended
-            await self.reporter.report()
+            await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
         await self.telling.station.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)

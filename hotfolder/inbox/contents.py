@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,8 @@ _RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
 _JUNK = frozenset(
     {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "@syno", ".localized"}
 )
+_MADE_BY_NAS = frozenset({"@eadir", ".@__thumb", "#snapshot", "@recently-snapshot", ".zfs", "@tmp"})
+_ARCHIVE_SUFFIXES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".tar.gz")
 _JUNK_FOLDERS = frozenset(
     {"#recycle", "#snapshot", "$recycle.bin", "system volume information", "lost+found"}
 )
@@ -89,6 +91,16 @@ def is_junk(name: str) -> bool:
 def is_junk_folder(name: str) -> bool:
     """Whether a folder of this name is a system's own: hidden, a recycle bin, a NAS's thumbnails."""
     return name.startswith((".", "@")) or name.lower() in _JUNK_FOLDERS
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name may be many files in one."""
+    return name.lower().endswith(_ARCHIVE_SUFFIXES)
+
+
+def is_thumbnails(name: str) -> bool:
+    """Whether a NAS keeps small copies of photos, or old states of everything, in a folder of this name."""
+    return name.lower() in _MADE_BY_NAS
 
 
 def is_ours(name: str) -> bool:
@@ -296,6 +308,14 @@ def files_below(folder: Path, levels: int) -> Iterator[tuple[str, os.stat_result
             yield entry.name, facts
         elif stat.S_ISDIR(facts.st_mode) and levels > 1 and not is_junk_folder(entry.name):
             yield from files_below(Path(entry.path), levels - 1)
+
+
+def left_files(folder: Path, names: Sequence[str], say: Callable[[Path, list[str]], Notice]) -> list[Notice]:
+    """The notices for files that nobody takes: what `say` makes of them, and one for archives."""
+    packed = [name for name in names if is_archive(name)]
+    others = [name for name in names if not is_archive(name)]
+    found = [notices.archives(folder, packed)] if packed else []
+    return [*found, *([say(folder, others)] if others else [])]
 
 
 def in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:

@@ -23,6 +23,8 @@ class NoticeKind(StrEnum):
     MARKER = "marker"
     LOCK = "lock"
     GATHERING = "gathering"
+    PASSED_OVER = "passed over"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,28 @@ def outside_a_set(root: Path, names: list[str]) -> Notice:
         NoticeKind.OUTSIDE_A_SET,
         f"Left alone in the inbox itself: {_some(names)}. Put each room's photos in a folder of their own, "
         "such as 12 Elm Road/living-room, or a whole shoot's in its project's folder.",
+    )
+
+
+def passed_over(parent: Path, name: str) -> Notice:
+    """Photos lie in a folder of a system's own, or in a hidden one."""
+    return Notice(
+        parent,
+        NoticeKind.PASSED_OVER,
+        f"The folder {printable_name(name)!r} in {parent.name!r} holds photos and is left alone:"
+        " computers and NAS boxes keep their own things in folders with such a name. If these are to be made,"
+        " give it another name.",
+    )
+
+
+def archives(folder: Path, names: list[str]) -> Notice:
+    """Zip files and the like, in which nobody looks for photos."""
+    it = "it" if len(names) == 1 else "each"
+    return Notice(
+        folder,
+        NoticeKind.ARCHIVE,
+        f"Left alone in {folder.name!r}: {_some_names(names)}. hotfolder opens no archives: unpack {it},"
+        " and put each room's photos into a folder of their own.",
     )
 
 
@@ -121,8 +145,8 @@ def without_a_photo(folder: Path, names: list[str]) -> Notice:
     return Notice(
         folder,
         NoticeKind.WITHOUT_A_PHOTO,
-        f"Left alone in the room {folder.name!r}, where no photo waits: {_some_names(names)}. What came, or "
-        "was changed, after its set had been taken has to be moved to its originals by hand.",
+        f"Left alone in the room {folder.name!r}, where no photo is: {_some_names(names)}. What came, or "
+        "was changed, after its set had begun has to be moved to its originals by hand.",
     )
 
 
@@ -131,8 +155,8 @@ def loose_files(project: Path, names: list[str]) -> Notice:
     return Notice(
         project,
         NoticeKind.WITHOUT_A_PHOTO,
-        f"Left alone in the project's folder {project.name!r}, beside no photo of that name: "
-        f"{_some_names(names)}. Only what lies in a room's folder travels with its photos.",
+        f"Left alone in the project's folder {project.name!r}, since no photo there has the same name: "
+        f"{_some_names(names)}. In a room's folder every file goes where its photos go.",
     )
 
 

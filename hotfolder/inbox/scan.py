@@ -14,11 +14,15 @@ from hotfolder.inbox.contents import (
     Contents,
     SetFolder,
     SetKey,
+    files_below,
+    is_archive,
     is_junk,
     is_junk_folder,
     is_temporary,
     is_temporary_folder,
+    is_thumbnails,
     is_utf8,
+    left_files,
     lstat,
     natural_order,
 )
@@ -26,6 +30,9 @@ from hotfolder.inbox.notices import Notice
 from hotfolder.pictures.formats import is_photo_name, printable_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity
+
+_SHALLOW = 3
+"""So deep is looked for photos in folders that are passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +135,7 @@ class _Pass:
         self._folders[(project, folder)] = contents.as_set(project, folder)
 
     def _loose(self, project: str, names: list[str]) -> None:
-        if names:
-            self._notices.append(notices.loose_files(self._root / project, names))
+        self._notices += left_files(self._root / project, names, notices.loose_files)
 
     def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> list[str]:
         """Take the photos that lie in the project's folder itself, if there are any; the names of files that
@@ -151,7 +157,7 @@ class _Pass:
             if facts is None:
                 continue
             if is_junk_folder(entry.name):
-                self._gathering(parent, entry.name)
+                self._passed_over(parent, entry.name, facts)
             elif stat.S_ISLNK(facts.st_mode):
                 # In a project's folder a photo's link is an obstacle to the flat drop there.
                 if parent == self._root or not is_photo_name(entry.name):
@@ -163,14 +169,18 @@ class _Pass:
                     folders.append(entry.name)
         return sorted(folders)
 
-    def _gathering(self, parent: Path, name: str) -> None:
-        """A notice for a set that is on its way back."""
+    def _passed_over(self, parent: Path, name: str, facts: os.stat_result) -> None:
+        """A notice for a set that is on its way back, and for photos in a folder that isn't looked into."""
         if parent != self._root and name.startswith(GATHERING):
             job = name.removeprefix(GATHERING).removesuffix("-aside")
             self._notices.append(notices.on_its_way_back(parent, name, job))
+            return
+        silent = is_thumbnails(name) or is_temporary_folder(name) or not stat.S_ISDIR(facts.st_mode)
+        if not silent and any(is_photo_name(inner) for inner, _ in files_below(parent / name, _SHALLOW)):
+            self._notices.append(notices.passed_over(parent, name))
 
     def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
-        """A notice for photos in the inbox itself."""
+        """A notice for photos, and for archives, in the inbox itself."""
         stray = [
             printable_name(entry.name)
             for entry in entries
@@ -180,6 +190,9 @@ class _Pass:
         ]
         if stray:
             self._notices.append(notices.outside_a_set(self._root, sorted(stray, key=natural_order)))
+        packed = [entry.name for entry in entries if is_archive(entry.name) and not is_junk(entry.name)]
+        if packed:
+            self._notices.append(notices.archives(self._root, sorted(packed, key=natural_order)))
 
     def _missing(self, path: Path, key: SetKey, error: OSError) -> None:
         if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -13,7 +13,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
-from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey
+from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey, left_files
 from hotfolder.inbox.events import SettlingSet
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
@@ -250,7 +250,7 @@ class SetTracker:
     def _enter(self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]) -> None:
         told = [obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken]
         if isinstance(verdict, Nothing) and verdict.left and not seen.flat:
-            told.append(notices.without_a_photo(self._root.joinpath(*key), list(verdict.left)))
+            told += left_files(self._root.joinpath(*key), verdict.left, notices.without_a_photo)
         if told:
             self._obstacles[key] = tuple(told)
         else:

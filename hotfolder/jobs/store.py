@@ -197,6 +197,22 @@ class Store:
         self.post("identity", made, at)
         return made
 
+    def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, str]]]:
+        """When each room was finished last, by inbox and project: the latest so many since then."""
+        last = func.max(Job.updated_at)
+        rooms = (
+            select(Job.inbox, Job.project, Job.room, last)
+            .where(col(Job.state) == State.DONE, col(Job.updated_at) >= stamp(since))
+            .group_by(col(Job.inbox), col(Job.project), col(Job.room))
+            .order_by(last.desc())
+            .limit(most)
+        )
+        found: dict[str, dict[str, dict[str, str]]] = {}
+        with self.session() as session:
+            for inbox, project, room, at in session.exec(rooms):
+                found.setdefault(inbox, {}).setdefault(project, {})[room] = at
+        return found
+
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
         with self.session() as session:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hotfolder.outbox.texts import as_file, paragraph, plain
 
 FILE_NAME = "STATUS.txt"
 HEADLINE = "What hotfolder is doing with this folder"
+AS_OF = "As of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,30 @@ def status_text(
     running: Sequence[StatusLine] = (),
     waiting: Sequence[StatusLine] = (),
     failed: Sequence[StatusLine] = (),
+    finished: Sequence[str] = (),
     notices: Sequence[str] = (),
+    at: datetime | None = None,
+    stopped: bool = False,
 ) -> str:
-    """The page, what needs a person first. Holds no time of day, so that it changes only with its content.
+    """The page, what needs a person first.
 
     `notices` are sentences about the whole inbox: that the queue is paused and why, files in a wrong place.
+    `finished` has a line for each project of which something was finished lately. `at` is when all this was
+    so; the line that tells it is no reason to write the page anew. `stopped`: hotfolder was stopped then.
     """
     parts = [HEADLINE, "=" * len(HEADLINE), ""]
+    if at is not None and stopped:
+        parts += [
+            f"hotfolder was stopped at {clock_time(at)}. Nothing goes on until it is started again.",
+            "",
+        ]
+    elif at is not None:
+        parts += [f"{AS_OF}{clock_time(at)}", ""]
     for notice in notices:
         parts += [paragraph(f"! {notice}"), ""]
     sections = (
         ("Needs a person", attention),
-        ("Being worked on", running),
+        ("Goes on when hotfolder is started again" if stopped else "Being worked on", running),
         ("Waiting", waiting),
         ("Came back lately (see REASON.txt in failed)", failed),
     )
@@ -58,8 +72,15 @@ def status_text(
             parts += [f"{title}: {len(lines)}", *(entry(line) for line in lines), ""]
     if not any(lines for _, lines in sections):
         parts += ["Nothing is waiting. Finished pictures are in the done folder.", ""]
+    if finished:
+        parts += ["Finished lately (see the done folder)", *(f"  {plain(line)}" for line in finished), ""]
     parts.append("This page is rewritten whenever something changes; hotfolder never reads it.")
     return "\n".join(parts) + "\n"
+
+
+def clock_time(at: datetime) -> str:
+    """`17:08, 4 May 2026`, in the time zone that `at` is in."""
+    return f"{at:%H:%M}, {at.day} {at:%B %Y}"
 
 
 def entry(line: StatusLine) -> str:
@@ -77,6 +98,11 @@ def still_there(inbox: Path) -> Iterator[None]:
         raise LocalTrouble(f"{shown(inbox)}: the inbox is not there", hint=SHARE) from None
 
 
+def timeless(page: bytes) -> list[bytes]:
+    """The lines of a page without the one that says when it was written."""
+    return [line for line in page.splitlines() if not line.startswith(AS_OF.encode())]
+
+
 def write_status(inbox: Path, text: str) -> None:
     """Make STATUS.txt in `inbox` say `text`, in one step, and only if it doesn't yet.
 
@@ -89,7 +115,7 @@ def write_status(inbox: Path, text: str) -> None:
     with local_trouble(inbox), still_there(inbox):
         if linking.status(path) is not None:
             present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
-            if present == data:
+            if timeless(present) == timeless(data):
                 return
             if not present.startswith(HEADLINE.encode()):
                 set_aside(path, "STATUS (yours)")

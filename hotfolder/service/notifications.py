@@ -214,7 +214,7 @@ class Detector:
         for line in seen.lines:
             if line.held:
                 where = f"{line.project} / {line.room}" if line.room else line.project
-                subject = f"held {line.inbox}/{line.project}/{line.folder}"
+                subject = f"held {line.inbox}/{line.project}/{line.folder or line.room}"
                 yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", after_seconds=limits.held_seconds)
         if seen.paused:
             text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` continues."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -107,3 +108,24 @@ def children_of(process: int) -> list[int]:
     tasks = Path(f"/proc/{process}/task")
     found = [child for task in tasks.iterdir() for child in (task / "children").read_text().split()]
     return [int(child) for child in found]
+
+
+def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
+    shop: Shop, make_studio: Callable[..., Studio]
+) -> None:
+    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+    page = studio.inbox / "STATUS.txt"
+
+    def told() -> str:
+        return " ".join(page.read_text().split()) if page.exists() else ""
+
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    run = studio.start(key="any-key")
+    studio.wait_for_states("done")
+    studio.drop("12 Elm Road", "hall_sky-blue", bracket())
+    studio.wait_until(lambda _: "Needs a person: 1 12 Elm Road / hall_sky-blue: held" in told())
+    assert re.search(r"As of \d\d:\d\d, \d+ \w+ \d{4} ", told()) and "READY.txt" in told()
+    assert re.search(r"12 Elm Road: 1 of 2 rooms, the last at \d\d:\d\d ", told())
+    assert run.stop() == 0
+    assert re.search(r"hotfolder was stopped at \d\d:\d\d, ", told())
+    assert "As of" not in told() and "Being worked on" not in told()

@@ -89,8 +89,9 @@ def test_status_json_is_the_object_that_others_script_against(
     assert all(job.keys() >= FIELDS for job in jobs.values())
     assert (jobs["kitchen"]["project"], jobs["kitchen"]["room"]) == (ELM, "kitchen")
     assert jobs["kitchen"]["state"] == "done"
-    assert (jobs["hall__sky-twilihgt"]["room"], jobs["hall__sky-twilihgt"]["state"]) == ("hall", "failed")
-    assert "sky-twilihgt" in jobs["hall__sky-twilihgt"]["reason"]
+    hall = jobs["hall__sky-twilihgt"]
+    assert (hall["room"], hall["state"]) == ("hall__sky-twilihgt", "failed")
+    assert "sky-twilihgt" in hall["reason"]
     assert told["daemon"] == {"running": True, "pid": run.process.pid}
 
 
@@ -99,7 +100,7 @@ def test_the_page_in_the_inbox_says_what_came_back(shop: Shop, studio_at: Callab
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     assert studio.start("--until-idle", key=KEY).wait() == 1
     page = (studio.inbox / "STATUS.txt").read_text()
-    assert "12 Elm Road / hall: failed" in page
+    assert "12 Elm Road / hall__sky-twilihgt: failed" in page
     assert "sky-twilihgt" in page
 
 

@@ -18,8 +18,8 @@ async def test_files_without_a_photo_are_named_and_stay(studio: Studio, shop: Sh
     async with studio.working(shop.access()):
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "'plans'" in str(status["notices"]))
-    assert "beside no photo of that name: walkthrough.mov. " in page(studio)
-    assert "in the room 'plans', where no photo waits: floor plan.pdf. " in page(studio)
+    assert "since no photo there has the same name: walkthrough.mov. " in page(studio)
+    assert "in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
     assert files_below(studio.inbox / ELM).keys() == {"plans/floor plan.pdf", "walkthrough.mov"}
 
 
@@ -42,7 +42,7 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
 async def test_a_run_until_idle_says_it_too(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "plans", {"floor plan.pdf": b"%PDF"})
     await studio.until_idle(shop.access())
-    assert "in the room 'plans', where no photo waits: floor plan.pdf. " in page(studio)
+    assert "in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
 
 
 def page(studio: Studio) -> str:

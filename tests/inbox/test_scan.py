@@ -193,7 +193,7 @@ def test_photos_in_a_projects_folder_are_a_flat_drop_with_what_belongs_to_them(
     assert scan_folders(root, [key]).folders == {key: seen}
     assert list(scan(root).folders) == [key, KEY]
     (notice,) = scan(root).notices
-    assert "of that name: notes.txt. " in notice.text
+    assert "the same name: notes.txt. " in notice.text
 
 
 def test_a_link_to_a_photo_blocks_a_flat_drop_and_one_to_a_room_does_not(root: Path, drop: Drop) -> None:
@@ -212,7 +212,7 @@ def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
     snapshot = scan(root)
     assert snapshot.folders == {} and kinds(snapshot) == [NoticeKind.WITHOUT_A_PHOTO]
     assert (
-        "in the project's folder '12 Elm Road', beside no photo of that name: notes.txt. "
+        "in the project's folder '12 Elm Road', since no photo there has the same name: notes.txt. "
         in snapshot.notices[0].text
     )
 
@@ -227,3 +227,24 @@ def test_the_inodes_of_any_share_fit_into_a_database() -> None:
         for inode in (7, 2**64 - 1)
     ]
     assert [one.inode for one in seen] == [7, -1]
+
+
+def test_photos_in_folders_that_are_passed_over_are_said_and_what_a_nas_makes_is_not(
+    root: Path, drop: Drop
+) -> None:
+    for room in ("12 Elm Road/@kitchen", "12 Elm Road/.x", "#recycle", "lost+found/kitchen"):
+        drop(room, 1)
+    drop("12 Elm Road/@eaDir/DSC0001.jpg", 1)
+    (root / "12 Elm Road" / "@empty").mkdir()
+    snapshot = scan(root)
+    assert snapshot.folders == {} and kinds(snapshot) == [NoticeKind.PASSED_OVER] * 4
+    told = " ".join(notice.text for notice in snapshot.notices)
+    assert all(f"'{name}'" in told for name in ("@kitchen", ".x", "#recycle", "lost+found"))
+
+
+def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:
+    drop("12 Elm Road", 1)
+    for name in ("photos.zip", "12 Elm Road/more.RAR"):
+        (root / name).write_bytes(b"PK")
+    told = [notice.text for notice in scan(root).notices if notice.kind is NoticeKind.ARCHIVE]
+    assert ["photos.zip" in told[0], "more.RAR" in told[1], "unpack it" in told[0]] == [True] * 3
