@@ -57,7 +57,7 @@ def show(seen: Overview) -> None:
     counts = ", ".join(seen.count_words())
     console.print(Text(f"hotfolder is {running}. {counts or 'No sets yet'}."))
     if seen.trouble:
-        console.print(Text(f"Paused: {seen.trouble} {seen.trouble_hint}", style="yellow"))
+        console.print(Text(f"Paused: {seen.trouble_told}", style="yellow"))
     if seen.paused:
         console.print(
             Text(f"Paid calls are paused: {seen.paused}. `hotfolder resume` goes on.", style="yellow")

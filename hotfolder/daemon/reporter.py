@@ -213,7 +213,10 @@ def page(
             0, f"The settings have an error, and those before it stay in force: {seen.settings_error}"
         )
     if seen.trouble:
-        notices.insert(0, f"{seen.trouble} {seen.trouble_hint} Everything goes on by itself after that.")
+        after = (
+            "" if seen.trouble_told.endswith("goes on by itself.") else " Everything goes on by itself then."
+        )
+        notices.insert(0, seen.trouble_told + after)
     notices[:0] = [f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why]
     if seen.schedule:
         notices.insert(0, f"Whatever has still to be sent {seen.schedule}.")

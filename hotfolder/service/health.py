@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hotfolder.service.heartbeats import Beat, in_words, late
-from hotfolder.service.overview import Overview
+from hotfolder.service.overview import Overview, with_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,5 @@ def ready(seen: Overview | None, beats: Sequence[Beat], now: float) -> Verdict:
     if seen.paused:
         reasons.append(f"nothing is paid for: {seen.paused}")
     if seen.trouble:
-        reasons.append(f"the API is not asked just now: {seen.trouble} {seen.trouble_hint}".strip())
+        reasons.append(f"the API is not asked just now: {with_hint(seen.trouble, seen.trouble_hint)}")
     return Verdict(tuple(reasons), life.parts)

@@ -238,8 +238,9 @@ class Detector:
         patience = limits.refused_seconds if facts.api_needs_person else limits.unreachable_seconds
         if seen.trouble and facts.api_bad_seconds >= patience:
             minutes = max(1, round(facts.api_bad_seconds / 60))
-            text = f"Nothing has been asked of the API for {minutes} min: {seen.trouble} {seen.trouble_hint}"
-            yield Alarm(Kind.API_UNREACHABLE, "api", text.strip(), "The API answers again.")
+            why = with_hint(seen.trouble, seen.trouble_hint)
+            text = f"Nothing has been asked of the API for {minutes} min: {why}"
+            yield Alarm(Kind.API_UNREACHABLE, "api", text, "The API answers again.")
         for inbox, why in seen.degraded.items():
             if why:
                 text, over = f"The inbox {inbox}: {why}", f"The inbox {inbox} can be reached again."

@@ -91,6 +91,12 @@ class Overview:
     schedule: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def trouble_told(self) -> str:
+        """Why the API isn't asked just now, and what to do about it, as sentences."""
+        told = with_hint(self.trouble, self.trouble_hint)
+        return told[:1].upper() + told[1:]
+
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `jobs` is the list that others script against."""
         return {
@@ -194,7 +200,7 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
 
 
 def with_hint(reason: str, hint: str) -> str:
-    """Both in one line. A reason that ends in other people's words may lack its full stop."""
+    """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
     reason = reason.strip()
     if reason and hint and not reason.endswith((".", "!", "?")):
         reason += "."

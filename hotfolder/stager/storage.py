@@ -38,7 +38,7 @@ from hotfolder.stager.transport import (
     retry_after_seconds,
     trusted,
 )
-from hotfolder.stager.verdicts import unreachable
+from hotfolder.stager.verdicts import GOES_ON, unreachable
 
 __all__ = ["Download", "ResultGone", "StorageClient", "UrlExpired", "UrlRefused"]
 
@@ -136,7 +136,7 @@ class StorageClient:
                 total_seconds = self._timeouts.upload_seconds(self._throttle, size_bytes)
                 return await exchange(self._client, request, total_seconds)
             except Lost as lost:
-                raise unreachable(f"the upload to {target.host}", lost) from None
+                raise unreachable(f"the storage {target.host}", "an upload", lost) from None
 
     async def download(self, url: SignedUrl, target: Path, *, most_bytes: int) -> Download:
         """Fetch a result into `target`, which must not exist yet. Its bytes are on the disk when this
@@ -158,7 +158,7 @@ class StorageClient:
                 await raise_for_download(source.host, response)
                 return await save(response, target, most_bytes)
         except Lost as lost:
-            raise unreachable(f"the download from {source.host}", lost) from None
+            raise unreachable(f"the storage {source.host}", "a download", lost) from None
         except OverflowError:
             raise UrlRefused(
                 f"the result on {source.host} is larger than {most_bytes:,} bytes, the most that is allowed"
@@ -170,7 +170,7 @@ class StorageClient:
         try:
             return (await exchange(self._client, request, self._timeouts.free_total_seconds)).status
         except Lost as lost:
-            raise unreachable(f"a request to {host}", lost) from None
+            raise unreachable(f"the storage {host}", "a request", lost) from None
 
 
 def signed_headers(url: httpx.URL) -> dict[str, str]:
@@ -212,9 +212,17 @@ def put_verdict(host: str, reply: Reply) -> HotfolderError | None:
 
 def busy(said: str, status: int, headers: httpx.Headers) -> BadWorld | None:
     if status == 429:
-        return TooManyRequests(said, retry_after_seconds=retry_after_seconds(headers))
+        return TooManyRequests(
+            f"the storage asks for a pause: {said}",
+            hint=GOES_ON,
+            retry_after_seconds=retry_after_seconds(headers),
+        )
     if status == 408 or status >= 500:
-        return Unreachable(said, retry_after_seconds=retry_after_seconds(headers))
+        return Unreachable(
+            f"the storage has trouble of its own: {said}",
+            hint=GOES_ON,
+            retry_after_seconds=retry_after_seconds(headers),
+        )
     return None
 
 

@@ -20,14 +20,15 @@ GOES_ON = "Nothing is lost; it goes on by itself."
 
 def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
     """The error for a call that got no answer. `call` is its method and path."""
-    return may_have_been_charged(call, lost.why) if paid and lost.sent else unreachable(call, lost)
+    return may_have_been_charged(call, lost.why) if paid and lost.sent else unreachable("the API", call, lost)
 
 
-def unreachable(what: str, lost: Lost) -> Unreachable:
-    """The error for `what` is free to be repeated."""
+def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
+    """The error for a request that may be repeated: `what` was asked of `who`."""
+    message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
     if lost.offline:
-        return Unreachable("the internet can't be reached", hint=GOES_ON, detail=f"{what} failed: {lost.why}")
-    return Unreachable(f"{what} failed: {lost.why}", hint=GOES_ON)
+        message = "the internet can't be reached"
+    return Unreachable(message, hint=GOES_ON, detail=f"{what} failed: {lost.why}")
 
 
 def may_have_been_charged(call: str, why: str, wish: float | None = None) -> OutcomeUnknown:
@@ -44,12 +45,17 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
     said = error_text((reply.body or b"").decode("utf-8", "replace"), secret)
     answered = f"{call} was answered {status}" + (f": “{said}”" if said else "")
     if status == 401:
-        return KeyRejected(answered, hint="Check STAGER_API_KEY or the file named by api.key_file.")
+        return KeyRejected(
+            f"the API refuses the key: {answered}",
+            hint="Check STAGER_API_KEY, or the file that api.key_file names.",
+        )
     if status == 402:
-        return PaymentRequired(answered, hint="The account has no credit: top it up.")
+        return PaymentRequired(f"the account has no credit: {answered}", hint="Top it up.")
     wish = retry_after_seconds(reply.headers)
     if status == 429:
-        return TooManyRequests(answered, retry_after_seconds=wish)
+        return TooManyRequests(
+            f"the API asks for a pause: {answered}", hint=GOES_ON, retry_after_seconds=wish
+        )
     # A paid call is sent once: whoever redirects it may have taken it first, and would again.
     if 300 <= status < 400 and not paid:
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
@@ -60,4 +66,4 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return may_have_been_charged(
             call, f"the API answered {status}" + (f": “{said}”" if said else ""), wish
         )
-    return Unreachable(answered, hint=GOES_ON, retry_after_seconds=wish)
+    return Unreachable(f"the API has trouble of its own: {answered}", hint=GOES_ON, retry_after_seconds=wish)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hotfolder.service.health import alive, ready
 from hotfolder.service.heartbeats import Beat
 from hotfolder.service.overview import Overview
+from hotfolder.stager.verdicts import GOES_ON
 
 FINE = (Beat("scan", 95.0, 60.0), Beat("store", 99.5, 30.0))
 HUNG = (Beat("scan", 10.0, 60.0), Beat("store", 99.5, 30.0))
@@ -42,3 +43,8 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
         "nothing is paid for: by hand",
         "the API is not asked just now: the API refused the key (401). Put the new key into the key file.",
     )
+
+
+def test_why_the_api_is_not_asked_is_told_in_sentences() -> None:
+    seen = Overview((), {}, trouble="the internet can't be reached", trouble_hint=GOES_ON)
+    assert seen.trouble_told == "The internet can't be reached. Nothing is lost; it goes on by itself."
