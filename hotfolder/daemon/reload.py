@@ -294,6 +294,8 @@ class Reloading:
             )
         elif asked:
             logger.info("settings_unchanged", file=str(self.file.path))
+        for warning in fresh.warnings if changed or asked else ():
+            logger.warning("setting_has_no_effect", reason=warning)
         self.live.status = RulesStatus(restart=restart)
 
     def _refuse(self, error: str) -> None:
