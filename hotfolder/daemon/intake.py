@@ -11,7 +11,6 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.daemon.late import straggler
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
@@ -19,12 +18,11 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.earlier import room_named
+from hotfolder.jobs.earlier import latest_set, room_named
 from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import HOLDING, FileRole
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
+from hotfolder.rules.late import why_late_in_room
 from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
@@ -120,17 +118,12 @@ class Intake:
     async def _accept_room(self, place: Place, found: BracketSet) -> None:
         tools = self.engine.tools
         rulebook = self.rulebook(place[0])
-        earlier = await tools.desk(tools.store.latest_of_folder, *place)
-        if earlier is not None:
-            files = await tools.desk(tools.store.files, earlier.id)
-            calls = await tools.desk(tools.ledger.of_job, earlier.id)
-            paid_for = earlier.state == State.DONE or any(call.state in HOLDING for call in calls)
-            why = straggler(found, earlier, [file for file in files if file.role == FileRole.PHOTO], paid_for)
-            if why:
-                return self._hold(place, Hold(why))
+        latest = await tools.desk(latest_set, tools.store, *place)
+        if latest is not None and (why := why_late_in_room(found, latest)):
+            return self._hold(place, Hold(why))
         if not found.approved and asks_review(rulebook, found.project, found.folder):
             return self._hold(place, Hold(TO_REVIEW))
-        if earlier is None and not found.approved and (why := misnamed(rulebook, *place[1:])):
+        if latest is None and not found.approved and (why := misnamed(rulebook, *place[1:])):
             return self._hold(place, Hold(why))
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]

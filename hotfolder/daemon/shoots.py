@@ -10,17 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.daemon.late import latecomers
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.earlier import earlier_sets
+from hotfolder.jobs.earlier import earlier_sets, latest_set
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.newjobs import NewFile, NewJob
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.tables import FileRole
 from hotfolder.patience import NoAnswer, patiently
-from hotfolder.rules.late import Sorted, Standing
+from hotfolder.rules.late import EarlierState, Sorted, why_late_in_shoot
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
@@ -141,7 +140,7 @@ class Shoots:
         states = ASKS_API if open_alone else frozenset(State)
         earlier = await tools.desk(earlier_sets, tools.store, inbox, project, states)
         if open_alone:
-            earlier = [one for one in earlier if one.standing is Standing.OPEN]
+            earlier = [one for one in earlier if one.state is EarlierState.OPEN]
         back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
@@ -208,11 +207,8 @@ class Shoots:
 
     async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
         tools = self.engine.tools
-        latest = await tools.desk(tools.store.latest_of_folder, inbox, project, "")
-        if latest is None:
-            return ""
-        files = await tools.desk(tools.store.files, latest.id)
-        return latecomers(photos, latest, sum(file.role == FileRole.PHOTO for file in files))
+        latest = await tools.desk(latest_set, tools.store, inbox, project, "")
+        return why_late_in_shoot(photos, latest) if latest is not None else ""
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
         tools = self.engine.tools

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
+from datetime import datetime
 from itertools import count
 
 from sqlalchemy.orm import load_only
@@ -14,7 +15,7 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile, Picture
 from hotfolder.rules.grouping.model import GroupingPhoto
-from hotfolder.rules.late import EarlierSet, Standing, matched
+from hotfolder.rules.late import EarlierSet, EarlierState, LatestSet, matched
 from hotfolder.rules.remembered import shot_from
 
 
@@ -38,11 +39,11 @@ def earlier_sets(
     standing: dict[str, EarlierSet] = {}
     withdrawn: dict[str, EarlierSet] = {}
     for job in jobs:
-        how = standing_of(job, paid_for)
+        how = state_of(job, paid_for)
         if how is None or not photos[job.id]:
             continue
         one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]))
-        if how is Standing.WITHDRAWN:
+        if how is EarlierState.WITHDRAWN:
             withdrawn[job.room] = one
         else:
             standing[job.room] = one
@@ -50,17 +51,30 @@ def earlier_sets(
     return [*withdrawn.values(), *standing.values()]
 
 
-def standing_of(job: Job, paid_for: Container[str]) -> Standing | None:
+def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
     """None for one that stands for nothing any more: it failed before anything was paid for, or another has
     taken its place."""
     state = State(job.state)
     if state is State.WITHDRAWN:
-        return Standing.WITHDRAWN
+        return EarlierState.WITHDRAWN
     if state in ACTIVE:
-        return Standing.OPEN if state in ASKS_API and job.id not in paid_for else Standing.BUSY
+        return EarlierState.OPEN if state in ASKS_API and job.id not in paid_for else EarlierState.BUSY
     if state is State.DONE or (job.id in paid_for and state is not State.SUPERSEDED):
-        return Standing.MADE
+        return EarlierState.MADE
     return None
+
+
+def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet | None:
+    """The latest set of a folder; None where none was ever made of it."""
+    job = store.latest_of_folder(inbox, project, folder)
+    if job is None:
+        return None
+    of_job = select(Call.id).where(col(Call.state).in_(HOLDING), Call.job_id == job.id)
+    with store.session() as session:
+        paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
+    photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    ended = None if State(job.state) in ACTIVE else datetime.fromisoformat(job.finished_at or job.updated_at)
+    return LatestSet(photos, ended, paid_for)
 
 
 def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
@@ -100,7 +114,7 @@ def room_named(
     for number in count(1):
         name = wanted if number == 1 else f"{wanted}-{number}"
         having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]
-        sets = [EarlierSet(job.id, job.room, Standing.MADE, tuple(of_jobs[job.id])) for job in having]
+        sets = [EarlierSet(job.id, job.room, EarlierState.MADE, tuple(of_jobs[job.id])) for job in having]
         if not sets or matched(photos, sets):
             return name
     raise AssertionError("count() never ends")

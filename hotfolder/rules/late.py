@@ -1,7 +1,11 @@
-"""Photos of a flat drop that have to do with sets of its project that were there before.
+"""Photos that come after sets that they have to do with.
 
-The same content or the same capture is the same photo, whatever it is called. What else belongs to an earlier
-set is told by grouping it together with the frames of that set.
+A part of a set that is paid for, or more photos beside it, are held, and a person decides. All photos of a
+set may come again: what was paid for is used again.
+
+In a project's folder the same content or the same capture is the same photo, whatever it is called. What else
+belongs to an earlier set is told by grouping it together with the frames of that set. In a room's folder all
+photos belong to its set.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from hotfolder.rules.grouping.frames import shot, started
@@ -17,12 +22,16 @@ from hotfolder.rules.grouping.group import group, tells
 from hotfolder.rules.grouping.habits import capture_key, uncopied
 from hotfolder.rules.grouping.likeness import Likeness, likeness
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
+from hotfolder.rules.sets import BracketSet, Photo
+
+LATE = timedelta(hours=1)
+"""Photos that appear so soon after their folder's latest set was finished are taken for the rest of it."""
 
 _NEAR_PAUSES = 20
 """Frames that so many of the longest pauses in a set lie between are of different sets."""
 
 
-class Standing(Enum):
+class EarlierState(Enum):
     """OPEN: nothing of it is paid for yet, and it can still change. BUSY: it is being worked on, and can't
     change any more. MADE: paid for, and ended. WITHDRAWN: given up because it changed; its name is left."""
 
@@ -38,7 +47,7 @@ class EarlierSet:
 
     job: str
     room: str
-    standing: Standing
+    state: EarlierState
     photos: tuple[GroupingPhoto, ...]
 
 
@@ -83,13 +92,13 @@ def sort_out(
     for name, match in matches.items():
         of_job[match.job][name] = match
     whole = {one.job for one in earlier if _whole(one, of_job[one.job])}
-    beside = [one for one in earlier if one.standing is not Standing.WITHDRAWN and one.job not in whole]
+    beside = [one for one in earlier if one.state is not EarlierState.WITHDRAWN and one.job not in whole]
     joining: dict[str, set[str]] = defaultdict(set)
     for name, job in belonging([photo for photo in photos if photo.name not in matches], beside, options):
         joining[job].add(name)
     for one in earlier:
         mine = of_job[one.job]
-        if one.standing is Standing.WITHDRAWN or one.job in whole:
+        if one.state is EarlierState.WITHDRAWN or one.job in whole:
             _take_again(found, one, mine)
         elif mine or joining[one.job]:
             _put_aside(found, one, mine, sorted(joining[one.job]))
@@ -99,8 +108,8 @@ def sort_out(
 def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, Match]:
     """The photos that were there before. Of several sets that had one, the newest counts, and one that was
     withdrawn only where there is no other."""
-    withdrawn = [one for one in earlier if one.standing is Standing.WITHDRAWN]
-    standing = [one for one in earlier if one.standing is not Standing.WITHDRAWN]
+    withdrawn = [one for one in earlier if one.state is EarlierState.WITHDRAWN]
+    standing = [one for one in earlier if one.state is not EarlierState.WITHDRAWN]
     return {**_matched(photos, withdrawn), **_matched(photos, standing)}
 
 
@@ -180,13 +189,13 @@ def _key(photo: GroupingPhoto) -> Hashable:
 def _whole(one: EarlierSet, mine: Matches) -> bool:
     """Whether all photos of a set that is made came again, as they were or exported anew."""
     again = {match.of.name for match in mine.values()}
-    return one.standing is Standing.MADE and again >= {photo.name for photo in one.photos}
+    return one.state is EarlierState.MADE and again >= {photo.name for photo in one.photos}
 
 
 def _take_again(found: Sorted, one: EarlierSet, mine: Matches) -> None:
     for name in mine:
         found.rooms[name] = one.room
-    if one.standing is Standing.MADE:
+    if one.state is EarlierState.MADE:
         found.made |= mine.keys()
         anew = sum(not match.same_content for match in mine.values())
         found.notes[one.room] = (
@@ -201,10 +210,10 @@ def _put_aside(found: Sorted, one: EarlierSet, mine: Matches, joining: Sequence[
     said = [_said(name, one, mine.get(name)) for name in sorted({*mine, *joining})]
     more = f" (and {len(said) - 1} more like it)" if len(said) > 1 else ""
     new = sorted(name for name in (*joining, *mine) if name in joining or not mine[name].same_content)
-    if one.standing is Standing.OPEN and new:
+    if one.state is EarlierState.OPEN and new:
         found.joins[one.job] = new[0]
         found.reasons.append(f"{said[0]}, which is not paid for yet and will be looked at anew with it{more}")
-    elif one.standing is Standing.MADE:
+    elif one.state is EarlierState.MADE:
         found.late = True
         found.reasons.append(f"{said[0]}, which has been paid for{more}")
     else:
@@ -216,3 +225,65 @@ def _said(name: str, one: EarlierSet, match: Match | None) -> str:
         return f"{name} belongs, by what the camera recorded, to {one.room}"
     what = "has the same content as" if match.same_content else "is another export of"
     return f"{name} {what} {match.of.name} of {one.room}"
+
+
+@dataclass(frozen=True, slots=True)
+class LatestSet:
+    """The latest set that was made, or is being made, of a folder. `photos` are names and content hashes;
+    `ended_at` is None while it is being worked on. `paid_for`: it holds a purchase."""
+
+    photos: Sequence[tuple[str, str]]
+    ended_at: datetime | None
+    paid_for: bool
+
+    def too_old_for(self, photos: Sequence[Photo]) -> bool:
+        """Whether the photos came so long after its end that they don't belong to it."""
+        newest = max(photo.identity.ctime_ns for photo in photos) / 1e9
+        return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
+
+
+def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> str:
+    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; "" when they may:
+    as many as the latest set had may be a set of their own."""
+    if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
+        return ""
+    name = photos[0].path.name
+    if len(photos) == 1:
+        return (
+            f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
+            " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
+            " else move it out"
+        )
+    return (
+        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had been taken; they"
+        " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
+        " own, say so with a file named .ready or `hotfolder approve`; else move them out"
+    )
+
+
+def why_late_in_room(found: BracketSet, latest: LatestSet) -> str:
+    """Why `found` must not be paid for by itself, as the rest of its folder's latest set; "" when it may."""
+    names = ", ".join(photo.path.name for photo in found.photos[:3])
+    one = len(found.photos) == 1
+    if latest.ended_at is None:
+        waits = "it waits" if one else "they wait"
+        return f"{names} came while the rest of the set is being worked on; {waits} for that to end"
+    if found.approved or not latest.paid_for or latest.too_old_for(found.photos):
+        return ""
+    if whole_again(found, latest):
+        return ""
+    it, own = ("it", "its") if one else ("them", "their")
+    return (
+        f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
+        f" {'by itself' if one else 'by themselves'}. If {'it is' if one else 'they are'} a picture of {own}"
+        f" own, say so with `hotfolder approve`, or move {it} into a new folder; to make the set again with"
+        f" {it}, drop all its photos together"
+    )
+
+
+def whole_again(found: BracketSet, latest: LatestSet) -> bool:
+    """Whether all photos of the latest set came too, as they were or exported anew under their names."""
+    names = {photo.path.name for photo in found.photos}
+    names |= {uncopied(name) for name in names}
+    hashes = {photo.sha256 for photo in found.photos}
+    return all(name in names or sha256 in hashes for name, sha256 in latest.photos)

@@ -203,6 +203,10 @@ async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
             await asyncio.sleep(0.1)
             status = await studio.comes_to("done", "settling")
             reason = status["jobs"][0]["reason"]
-    assert "DSC0004.jpg came after the set had been paid for" in reason
-    assert (folder / "DSC0004.jpg").is_file()
-    assert shop.bought() == 1
+        assert "DSC0004.jpg came after the set had been paid for" in reason
+        assert "hotfolder approve" in reason
+        assert (folder / "DSC0004.jpg").is_file()
+        assert shop.bought() == 1
+        assert studio.call("approve", f"{ELM}/kitchen").returncode == 0
+        await studio.comes_to("done", "done")
+    assert shop.bought() == 2

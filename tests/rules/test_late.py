@@ -10,7 +10,7 @@ import pytest
 
 from hotfolder.rules.grouping.group import USUAL, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
-from hotfolder.rules.late import EarlierSet, Sorted, Standing, sort_out
+from hotfolder.rules.late import EarlierSet, EarlierState, Sorted, sort_out
 from tests.support.camera import CANON, SHUTTER, SONY, Body, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
@@ -22,7 +22,7 @@ def by() -> Photographer:
     return Photographer(random.Random(8))
 
 
-def made(by: Photographer, standing: Standing = Standing.MADE) -> list[EarlierSet]:
+def made(by: Photographer, standing: EarlierState = EarlierState.MADE) -> list[EarlierSet]:
     """The photographer's sets so far, as rooms 1, 2, ..."""
     photos = {photo.name: photo for photo in by.photos}
     return [
@@ -74,17 +74,17 @@ def test_a_part_of_a_set_is_put_aside_and_another_set_is_not(by: Photographer) -
 
 
 def test_a_late_bracket_reopens_its_set_as_long_as_nothing_is_paid(by: Photographer) -> None:
-    whole = made(shots(by), Standing.OPEN)
+    whole = made(shots(by), EarlierState.OPEN)
     late = whole[1].photos[3]
     earlier = [whole[0], replace(whole[1], photos=tuple(p for p in whole[1].photos if p is not late))]
     assert sort_out([late], earlier, USUAL).joins == {"job 2": late.name}
-    busy = [replace(one, standing=Standing.BUSY) for one in earlier]
+    busy = [replace(one, state=EarlierState.BUSY) for one in earlier]
     found = sort_out([late], busy, USUAL)
     assert found.aside == {late.name} and not found.joins and "is being worked on" in told(found)
 
 
 def test_the_name_of_a_withdrawn_set_is_kept_and_its_photos_are_free(by: Photographer) -> None:
-    earlier = made(shots(by), Standing.WITHDRAWN)
+    earlier = made(shots(by), EarlierState.WITHDRAWN)
     found = sort_out(earlier[0].photos, earlier, USUAL)
     assert set(found.rooms.values()) == {"room 1"} and not found.aside and not found.made
 
