@@ -12,11 +12,11 @@ from hotfolder.cli.problems import told
 
 app = typer.Typer(
     name="hotfolder",
-    help="A folder in, a finished picture out: exposure brackets through the Stager AI API.",
+    help="A folder of brackets in, a finished picture out.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="markdown",
 )
 
 Config = Annotated[
@@ -24,8 +24,9 @@ Config = Annotated[
     typer.Option("--config", "-c", envvar="HOTFOLDER_CONFIG", help="The YAML file with the settings."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Job = Annotated[str, typer.Argument(help="The job's id, as `hotfolder status` shows it.")]
+Job = Annotated[str, typer.Argument(help="A job's id, or project/room, as `hotfolder status` shows them.")]
 CONFIG = Path("config.yaml")
+DAILY, STEERING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
 
 
 def show_version(wanted: bool) -> None:
@@ -46,7 +47,7 @@ def main(
     log.configure_if_nobody_has(level="warning")
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def run(
     config: Config = CONFIG,
     sandbox: Annotated[
@@ -56,7 +57,7 @@ def run(
         bool, typer.Option("--until-idle", help="End once nothing can go on by itself.")
     ] = False,
 ) -> None:
-    """Watch the inbox and finish what is dropped there.
+    """Watch the inbox and finish what is dropped.
 
     Ends on SIGTERM or Ctrl-C, after paid calls in flight have been answered; a second Ctrl-C ends at once.
     Exit codes: 0 fine, 1 a set of this run failed or needs a person, 2 wrong usage or configuration,
@@ -68,7 +69,7 @@ def run(
         raise typer.Exit(command(config, sandbox=sandbox, until_idle=until_idle))
 
 
-@app.command()
+@app.command(rich_help_panel=TRYING)
 def demo(
     target: Annotated[Path, typer.Argument(help="Where the demonstration makes its workspace.")] = Path(
         "hotfolder-demo"
@@ -83,42 +84,50 @@ def demo(
         str, typer.Option("--tag", help="With --photos: a tag for all folders, such as sky-twilight.")
     ] = "",
 ) -> None:
-    """Show the whole thing with the embedded stand-in of the API: no key, no network, no cost."""
+    """Show the whole thing, offline and free.
+
+    It renders brackets of its own and has them made by a stand-in of the API.
+    """
     from hotfolder.cli.demo import demo as command
 
     with told():
         raise typer.Exit(command(target, photos, tag))
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def check(
     config: Config = CONFIG,
-    schema: Annotated[
-        bool, typer.Option("--schema", help="Print the JSON Schema of the settings, for editors, and end.")
-    ] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema for editors.")] = False,
     against_inbox: Annotated[bool, typer.Option("--against-inbox", "--json", hidden=True)] = False,
 ) -> None:
-    """Read the settings and say what is wrong with them, with line and column. Touches nothing."""
+    """Say what is wrong with the settings.
+
+    With line and column, all at once. Touches nothing.
+    """
     from hotfolder.cli.check import check as command
 
     with told():
         raise typer.Exit(command(config, schema=schema, against_inbox=against_inbox))
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def explain(
-    path: Annotated[Path, typer.Argument(help="A folder of photos, a project's, or an inbox.")],
+    path: Annotated[Path, typer.Argument(help="A room's folder, a project's, or an inbox.")],
     config: Config = CONFIG,
+    calls: Annotated[bool, typer.Option("--calls", help="Show every call to the API.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say what would happen to a folder: route, photos, calls, what is paid. Touches nothing."""
+    """Say what would happen to a folder, and what it costs.
+
+    Touches nothing. Of a project or an inbox each set is one line; of a room's folder everything is told.
+    """
     from hotfolder.cli.explain import explain as command
 
     with told():
-        raise typer.Exit(command(path, config, as_json=as_json))
+        raise typer.Exit(command(path, config, as_json=as_json, calls=calls))
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def approve(
     project: Annotated[
         str,
@@ -126,32 +135,39 @@ def approve(
     ],
     config: Config = CONFIG,
 ) -> None:
-    """Let a shoot or a room that is held be made as `explain` shows it: puts .ready into its folder."""
+    """Let a shoot or a room that is held be made.
+
+    As `explain` shows it; puts a file .ready into its folder.
+    """
     from hotfolder.cli.shoots import approve as command
 
     with told():
         raise typer.Exit(command(project, config))
 
 
-@app.command()
-def status(config: Config = CONFIG, as_json: AsJson = False) -> None:
-    """Show what is waiting, running, finished, or needs a person."""
+@app.command(rich_help_panel=DAILY)
+def status(
+    config: Config = CONFIG,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every 2 s, until Ctrl-C.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what needs a person, runs, waits, is done."""
     from hotfolder.cli.status import status as command
 
     with told():
-        raise typer.Exit(command(config, as_json=as_json))
+        raise typer.Exit(command(config, as_json=as_json, watch=watch))
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def logs(job: Job, config: Config = CONFIG, as_json: AsJson = False) -> None:
-    """Tell the whole story of one job in order: states, calls and what they cost, results, reasons."""
+    """Tell the whole story of one set, in order."""
     from hotfolder.cli.logs import logs as command
 
     with told():
         raise typer.Exit(command(job, config, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=DAILY)
 def retry(
     job: Job,
     config: Config = CONFIG,
@@ -159,14 +175,17 @@ def retry(
         bool, typer.Option("--pay-again", help="Buy its merge and operations anew, even what was bought.")
     ] = False,
 ) -> None:
-    """Put a failed set back into the inbox. What was paid for is used again, unless --pay-again."""
+    """Put a failed set back into the inbox.
+
+    What was paid for is used again, unless --pay-again.
+    """
     from hotfolder.cli.hands import retry as command
 
     with told():
         raise typer.Exit(command(job, config, pay_again=pay_again))
 
 
-@app.command()
+@app.command(rich_help_panel=STEERING)
 def resolve(
     job: Job,
     config: Config = CONFIG,
@@ -180,7 +199,7 @@ def resolve(
         bool, typer.Option("--give-up", help="Leave it at that; the originals stay in failed.")
     ] = False,
 ) -> None:
-    """Say how a paid call ended whose answer was lost, and let its set go on."""
+    """Say how a paid call ended that is in doubt."""
     from hotfolder.cli.hands import resolve as command
 
     with told():
@@ -189,16 +208,16 @@ def resolve(
         )
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def verify(config: Config = CONFIG) -> None:
-    """Compare the store, the ledger of paid calls and the folders, and report any disagreement."""
+    """Compare records, paid calls and folders."""
     from hotfolder.cli.hands import verify as command
 
     with told():
         raise typer.Exit(command(config))
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def clean(
     config: Config = CONFIG,
     dry_run: Annotated[
@@ -206,28 +225,34 @@ def clean(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let go of what is older than `keep` in the settings allows, as the daemon does once a day."""
+    """Delete what is older than `keep` allows.
+
+    As the daemon does by itself once a day.
+    """
     from hotfolder.cli.clean import clean as command
 
     with told():
         raise typer.Exit(command(config, dry_run=dry_run, as_json=as_json))
 
 
-@app.command()
+@app.command(rich_help_panel=STEERING)
 def pause(
     config: Config = CONFIG,
     reason: Annotated[
-        str, typer.Option("--reason", help="Shown to whoever asks why nothing goes on.")
+        str, typer.Option("--reason", help="Shown to whoever asks why nothing is made.")
     ] = "paused by hand",
 ) -> None:
-    """Make no more paid calls until `hotfolder resume`. Those in flight are waited for."""
+    """Make no more paid calls, until resume.
+
+    Those under way are waited for.
+    """
     from hotfolder.cli.hands import pause as command
 
     with told():
         raise typer.Exit(command(config, reason=reason))
 
 
-@app.command()
+@app.command(rich_help_panel=STEERING)
 def resume(config: Config = CONFIG) -> None:
     """Make paid calls again."""
     from hotfolder.cli.hands import resume as command
@@ -236,16 +261,19 @@ def resume(config: Config = CONFIG) -> None:
         raise typer.Exit(command(config))
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def doctor(config: Config = CONFIG, as_json: AsJson = False) -> None:
-    """Check key, API, clock, folders, disk, limits and versions, and say what to do. Costs nothing."""
+    """Check everything around it: key, API, folders.
+
+    Also clock, disks, limits and versions. Says what to do, and costs nothing.
+    """
     from hotfolder.cli.doctor import doctor as command
 
     with told():
         raise typer.Exit(command(config, as_json=as_json))
 
 
-@app.command("install-service")
+@app.command("install-service", rich_help_panel=OPERATING)
 def install_service(
     config: Config = CONFIG,
     write: Annotated[bool, typer.Option("--write", help="Write the files instead of printing them.")] = False,
@@ -257,23 +285,27 @@ def install_service(
         "/etc/systemd/system"
     ),
 ) -> None:
-    """Print the systemd unit for these folders and this user, or with --write write it. Starts nothing."""
+    """Print, or write, the systemd unit.
+
+    For the folders of these settings, with what to do next. Starts nothing.
+    """
     from hotfolder.cli.install import install_service as command
 
     with told():
         raise typer.Exit(command(config, user=user, group=group, write=write, directory=directory))
 
 
-Target = Annotated[str, typer.Argument(help="A job's id, or a project's folder: all its unfinished jobs.")]
-By = Annotated[str, typer.Option("--by", help="Who wishes it; left out: the user of this terminal.")]
+Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]
+By = Annotated[str, typer.Option("--by", help="Who wants it; left out: the user of this terminal.")]
 OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, where several have it.")]
 
 
-@app.command()
+@app.command(rich_help_panel=STEERING)
 def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> None:
-    """Take a job, or all of a project's, back: the originals go to failed, and nothing more is bought.
+    """Take back a set or a project.
 
-    A paid call in flight is waited for, and what was bought is published.
+    The originals go to failed, and nothing more is bought. A paid call under way is waited for, and what was
+    bought is delivered.
     """
     from hotfolder.cli.wheel import cancel as command
 
@@ -281,7 +313,7 @@ def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By 
         raise typer.Exit(command(target, config, inbox=inbox, by=by))
 
 
-@app.command()
+@app.command(rich_help_panel=STEERING)
 def priority(
     target: Target,
     level: Annotated[str, typer.Argument(help="high, normal or low.")],
@@ -289,19 +321,22 @@ def priority(
     inbox: OfInbox = "",
     by: By = "",
 ) -> None:
-    """Let a job, or a project with all that is still to come of it, go before others or after them."""
+    """Let a set or a project go first, or last.
+
+    A project with all that is still to come of it.
+    """
     from hotfolder.cli.wheel import priority as command
 
     with told():
         raise typer.Exit(command(target, level, config, inbox=inbox, by=by))
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATING)
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,
     config: Config = CONFIG,
 ) -> None:
-    """Show which addresses people are told at, or with --test try each of them."""
+    """Show, or with --test try, who gets messages."""
     from hotfolder.cli.notify import notify as command
 
     with told():
@@ -309,11 +344,16 @@ def notify(
 
 
 @app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+    rich_help_panel=TRYING,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def sandbox(context: typer.Context) -> None:
-    """Serve the stand-in of the API by itself; see `hotfolder sandbox --help`."""
+    """Serve the stand-in of the API by itself."""
     from hotfolder.sandbox.__main__ import main as serve
 
     with told():
         raise typer.Exit(serve(context.args))
+
+
+PANELS = (DAILY, STEERING, OPERATING, TRYING)
+app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))

@@ -37,7 +37,8 @@ def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
     if refusals:
         raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
     rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
-    print(f"{config}: fine. {rules}.")
+    fine = "fine" if config.exists() else "not there, so the HOTFOLDER_ variables alone hold; they are fine"
+    print(f"{config}: {fine}. {rules}.")
     for inbox in settings.all_inboxes():
         print(f"  inbox   {settings.inbox_folder(inbox)}")
     for name in ("done", "failed", "state"):

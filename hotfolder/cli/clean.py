@@ -58,14 +58,14 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
     going = [one for one in found if not one.kept_because and one.kind in WORDS]
     staying = [one for one in found if one.kept_because and one.kind in WORDS]
     word = "Would go" if dry_run else "Gone"
-    yield f"{word}: {files(going)}." if going else "No file is old enough to go, and can."
+    yield f"{word}: {files(going)}." if going else "Nothing is deleted."
     for kind, words in WORDS.items():
         of_kind = [one for one in going if one.kind is kind]
         if of_kind:
             yield f"  {words}: {files(of_kind)}"
             yield from (f"    {shown(one)}" for one in of_kind)
     if staying:
-        yield f"{'Would stay' if dry_run else 'Stay'} although old enough: {files(staying)}."
+        yield f"Old enough to be deleted, and kept: {files(staying)}."
         yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
     records = [one for one in found if one.kind is Kind.RECORD]
     if records:

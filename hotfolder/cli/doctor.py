@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hotfolder.cli.problems import FAILED
+from hotfolder.cli.shoots import counted
 from hotfolder.doctor.checkup import checkup
 from hotfolder.doctor.findings import Verdict
 
@@ -33,5 +34,5 @@ def doctor(config: Path, *, as_json: bool) -> int:
         print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in found]}, indent=2))
     else:
         warnings = sum(finding.verdict == Verdict.WARNING for finding in found)
-        console.print(Text(f"{problems} problems, {warnings} warnings."))
+        console.print(Text(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}."))
     return FAILED if problems else 0

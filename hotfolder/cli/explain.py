@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.cli.forecast import forecast
 from hotfolder.cli.problems import FAILED
-from hotfolder.cli.shoots import ShootAnswer, explain_shoot, room_answer
+from hotfolder.cli.shoots import Bill, ShootAnswer, counted, explain_shoot, room_answer
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
@@ -21,47 +21,65 @@ from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.nearest import printable
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.shoots import asks_review
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is said of one folder: an explanation, or why it would be refused."""
+    """What is said of one folder: an explanation, or why it would be refused. `remembered` are the paid calls
+    that were made before, by kind."""
 
     folder: Path
     explanation: Explanation | None
-    remembered: int = 0
+    remembered: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     held: bool = False
     kept_out: tuple[str, ...] = ()
 
-    def lines(self) -> Iterator[str]:
-        yield f"{self.folder}"
+    @property
+    def bills(self) -> tuple[Bill, ...]:
+        found = self.explanation
+        return () if found is None else (Bill(found.paid_kinds, self.remembered, len(found.photos)),)
+
+    def brief(self, prices: Prices) -> Iterator[str]:
+        """One line, and one for each thing that a person should know."""
+        name = printable(f"{self.folder.parent.name} / {self.folder.name}")
+        for bill in self.bills:
+            assert self.explanation is not None
+            yield f"{name}: {self.explanation.brief()}; {bill.told(prices)}"
+        if self.explanation is None:
+            yield name
+        yield from (f"    {line}" for line in self._remarks())
+
+    def lines(self, prices: Prices, *, calls: bool) -> Iterator[str]:
+        yield printable(str(self.folder))
         if self.explanation is not None:
-            yield from (f"  {line}" for line in self.explanation.lines())
-            if self.remembered:
-                left = self.explanation.paid_calls - self.remembered
-                yield f"  Bought before: {self.remembered} of the paid calls, so {left} would be paid now."
-        yield from (f"  Kept out of the merge: {reason}" for reason in self.kept_out)
+            yield from (f"  {line}" for line in self.explanation.lines(calls=calls))
+        yield from (f"  To pay   {bill.told(prices)}" for bill in self.bills)
+        yield from (f"  {line}" for line in self._remarks())
+
+    def _remarks(self) -> Iterator[str]:
+        yield from (f"Kept out of the merge: {reason}" for reason in self.kept_out)
         if self.held:
-            yield "  Held: its route asks for a review; nothing is paid for before `hotfolder approve`."
-        for problem in self.problems:
-            yield f"  Would be refused, before anything is sent: {problem}"
+            yield "HELD: its route asks for a review; nothing is paid for before `hotfolder approve`."
+        yield from (f"REFUSED before anything is sent: {problem}" for problem in self.problems)
 
     def as_dict(self) -> dict[str, object]:
         found = self.explanation.as_dict() if self.explanation else {}
         return {
             "path": str(self.folder),
             **found,
-            "remembered_calls": self.remembered,
+            "remembered_calls": len(self.remembered),
             "held": self.held,
             "kept_out": list(self.kept_out),
             "problems": list(self.problems),
         }
 
 
-def explain(path: Path, config: Path, *, as_json: bool) -> int:
+def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> int:
     """Explain a set's folder, or every set of a project or an inbox. 1 when one would be refused."""
     settings = load(config, os.environ)
     answers = [
@@ -72,8 +90,31 @@ def explain(path: Path, config: Path, *, as_json: bool) -> int:
         told = [one.as_dict() for one in answers]
         print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
     else:
-        print("\n\n".join("\n".join(one.lines()) for one in answers))
+        print("\n".join(said(answers, settings.prices, calls=calls)))
     return FAILED if any(one.problems for one in answers) else 0
+
+
+def said(answers: Sequence[Answer | ShootAnswer], prices: Prices, *, calls: bool) -> Iterator[str]:
+    """A line for each of several sets and what they come to together; all about one alone, or with its
+    `calls`."""
+    bills = [bill for one in answers for bill in one.bills]
+    alone = len(answers) == 1 and len(bills) <= 1
+    for number, one in enumerate(answers):
+        if alone or calls:
+            yield from (*([""] if number else []), *one.lines(prices, calls=calls))
+        else:
+            yield from one.brief(prices)
+    if not alone:
+        photos = sum(bill.photos for bill in bills)
+        whole = Bill(
+            tuple(kind for bill in bills for kind in bill.kinds),
+            tuple(kind for bill in bills for kind in bill.remembered),
+            photos,
+        )
+        yield ""
+        yield f"Together: {counted(len(bills), 'set')}, {counted(photos, 'photo')}, {whole.told(prices)}."
+        if not calls:
+            yield "Add --calls to see every call, or name one room's folder."
 
 
 def sets_below(settings: Settings, path: Path) -> list[Path]:
@@ -168,7 +209,7 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
         found = explanation(rulebook, folder, photos, called)
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
-    remembered = 0 if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
+    remembered = () if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
     held = asks_review(rulebook, folder.parent.name, folder.name)
     return Answer(folder, found, remembered, problems, held, kept_out)
 

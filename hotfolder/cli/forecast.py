@@ -11,15 +11,15 @@ from hotfolder.jobs.store import Store
 from hotfolder.rules.explain import Explanation
 
 
-def forecast(settings: Settings, found: Explanation, photos: list[str]) -> int:
-    """How many of the calls are bought already, at the configured API."""
+def forecast(settings: Settings, found: Explanation, photos: list[str]) -> tuple[str, ...]:
+    """What is bought already, at the configured API: merge, sky, lawn or stage, once for each call."""
     database = read_store(settings.state_folder)
     if database is None:
-        return 0
+        return ()
     try:
         origin = settings.api.base_url
         generation = Store(database).generation(scope_key(origin, photos))
         links = read_chain(Ledger(database), origin, photos, found.plan.recipe, generation)
-        return 0 if found.plan.again else len(bought(links))
+        return () if found.plan.again else tuple(link.call.operation for link in bought(links))
     finally:
         database.dispose()

@@ -135,7 +135,7 @@ def pause(config: Path, *, reason: str) -> int:
     """Let no paid call begin until `resume`; those in flight end as they would."""
     with books(config) as opened:
         opened.store.pause(reason, now())
-    print("Everything paid is paused. `hotfolder resume` goes on.")
+    print("No more paid calls are made; those under way are waited for. `hotfolder resume` continues.")
     return 0
 
 
@@ -143,7 +143,7 @@ def resume(config: Path) -> int:
     """Take the pause away."""
     with books(config) as opened:
         was_paused = opened.store.resume(now())
-    print("Paid calls go on." if was_paused else "Nothing was paused.")
+    print("Paid calls are made again." if was_paused else "There was no pause.")
     return 0
 
 
@@ -154,7 +154,10 @@ def verify(config: Path) -> int:
         for one in disagreements(opened.store, opened.ledger, opened.places):
             found += 1
             print(f"job {one.job}: {one.what}" if one.job else one.what)
-    print(f"{found} disagreements." if found else "Store, ledger and folders agree.")
+    if found:
+        print(f"{found} disagreement{'' if found == 1 else 's'}.")
+    else:
+        print("Store, ledger and folders agree.")
     return FAILED if found else 0
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shlex
 import stat
+import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.units.dropin import STATE_HOME, Site, drop_in, shared
+from hotfolder.units.dropin import STATE_HOME, Site, at_home, drop_in, shared
 
 UNIT = "hotfolder.service"
 DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
@@ -29,13 +31,15 @@ def install_service(config: Path, *, user: str, group: str | None, write: bool, 
     settings = load(config, os.environ)
     site = site_of(settings, config.absolute(), user, group or group_of(settings, user))
     texts = {UNIT: shipped(UNIT), DROP_IN: drop_in(site)}
+    again = (*site.command, "install-service", "--config", str(site.config), "--user", site.user)
+    again += ("--group", site.group, "--directory", str(directory.absolute()), "--write")
     if not write:
         for name, text in texts.items():
             print(f"# {directory / name}\n{text}")
-        print("\n".join(f"# {line}" for line in next_steps(site, written=False)))
+        print("\n".join(f"# {line}" for line in next_steps(site, again)))
         return 0
     write_all(directory, texts)
-    print("\n".join(next_steps(site, written=True)))
+    print("\n".join(next_steps(site)))
     return 0
 
 
@@ -48,6 +52,7 @@ def site_of(settings: Settings, config: Path, user: str, group: str) -> Site:
     inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
     return Site(
         command=command(Path(sys.executable)),
+        python=Path(sys.base_prefix).resolve(),
         config=config,
         root=settings.root_folder,
         folders=(*inboxes, settings.done_folder, settings.failed_folder),
@@ -96,23 +101,76 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> None:
         print(f"Wrote {target}.")
 
 
-def next_steps(site: Site, *, written: bool) -> Iterator[str]:
-    """What a person does next, in order."""
+def next_steps(site: Site, again: Sequence[str] = ()) -> Iterator[str]:
+    """What a person does next, in order. `again` is the command that writes the files, where none has."""
     if not known(site.user):
         yield f"There is no user {site.user} yet. Make it:"
         yield f"  useradd --system --no-create-home --shell /usr/sbin/nologin {site.user}"
     key = site.key_file or KEY
     if not key.exists():
-        yield f"The API key belongs alone into {key}, readable for root only:"
-        yield f"  install -D -m 600 /dev/stdin {key}"
-    for path in shared(site):
-        if not path.exists():
-            yield f"Make the folder: install -d -o {site.user} -g {site.group} -m 2770 '{path}'"
-    if site.state.parent != STATE_HOME and not site.state.exists():
-        yield f"Make the folder: install -d -o {site.user} -g {site.group} -m 700 '{site.state}'"
-    if not written:
-        yield "To write both files: hotfolder install-service --write"
-    yield "Then: systemctl daemon-reload && systemctl enable --now hotfolder"
+        yield f"The API key goes alone into {key}, readable for root only. Paste it, Enter, Ctrl-D:"
+        yield f"  install -D -m 600 /dev/stdin {shlex.quote(str(key))}"
+    yield from folders_to_mend(site)
+    yield from python_to_mend(site)
+    if again:
+        yield "Write both files, as root:"
+        yield f"  {shlex.join(again)}"
+    yield "Then start it:"
+    yield "  systemctl daemon-reload && systemctl enable --now hotfolder"
+
+
+def folders_to_mend(site: Site) -> Iterator[str]:
+    """The folders that the service can't write, each with the line that mends it."""
+    owners = f"-o {shlex.quote(site.user)} -g {shlex.quote(site.group)}"
+    wanted = dict.fromkeys((*shared(site), *site.folders), "2770")
+    if site.state.parent != STATE_HOME:  # the one there is made by systemd
+        wanted[site.state] = "700"
+    for path, mode in wanted.items():
+        outermost = path in shared(site) or path == site.state
+        if not path.exists() and outermost:
+            yield f"There is no {path} yet. Make it:"
+        elif path.exists() and not service_may(site, "-w", path):
+            yield f"The user {site.user} can't write to {path}. Let it:"
+        else:
+            continue
+        yield f"  install -d {owners} -m {mode} {shlex.quote(str(path))}"
+
+
+def python_to_mend(site: Site) -> Iterator[str]:
+    """A program that the service's user can't start: systemd would only say 203/EXEC."""
+    program = Path(sys.executable).resolve()
+    if not service_may(site, "-x", program):
+        yield f"The user {site.user} can't start {program}. Install hotfolder with a Python outside of homes:"
+        yield "  /usr/bin/python3 -m venv --clear /opt/hotfolder && /opt/hotfolder/bin/pip install ."
+
+
+def service_may(site: Site, how: str, path: Path) -> bool:
+    """Whether the service's user may do it, by `test -w` (or such) as that user. What can't be tried,
+    as where it isn't root who asks, counts as fine. A home around it, but for root's, doesn't matter:
+    the unit shows what is needed of homes without them."""
+    try:
+        user, group = pwd.getpwnam(site.user), grp.getgrnam(site.group)
+    except KeyError:  # a user that is still to be made owns nothing
+        return how != "-w" or bool(path.stat().st_mode & stat.S_IWOTH)
+    if os.geteuid() != 0:
+        return True
+    shown = at_home(path) and not path.is_relative_to("/root")
+    opened = os.open(path, os.O_PATH) if shown else None
+    try:
+        return (
+            subprocess.run(
+                ["test", how, str(path) if opened is None else f"/proc/self/fd/{opened}"],
+                user=user.pw_uid,
+                group=group.gr_gid,
+                extra_groups=os.getgrouplist(site.user, group.gr_gid),
+                pass_fds=() if opened is None else (opened,),
+                check=False,
+            ).returncode
+            == 0
+        )
+    finally:
+        if opened is not None:
+            os.close(opened)
 
 
 def known(user: str) -> bool:

@@ -40,8 +40,9 @@ def lines(told: Story, zone: tzinfo | None = None) -> Iterator[str]:
     """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
     job = told.job
     yield printable(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
-    route = f'route "{job.route}"' if job.route else "no route, the defaults"
-    yield printable(f"{len(told.photos)} photos from {job.inbox}/{job.project}/{job.folder}; {route}")
+    route = f'route "{job.route}"' if job.route else "no route, by the defaults"
+    number = "1 photo" if len(told.photos) == 1 else f"{len(told.photos)} photos"
+    yield printable(f"{number} from {job.inbox}/{job.project}/{job.folder}; {route}")
     day = ""
     for entry in told.entries:
         at = datetime.fromisoformat(entry.at).astimezone(zone)

@@ -20,11 +20,12 @@ def notify(config: Path, *, test: bool) -> int:
     """Try every address, or count them; 3 when one can't be reached. Their secrets are not printed."""
     addresses = notify_addresses(load(config, os.environ))
     if not addresses:
-        raise UsageError("nobody is told anything", hint="Set notify.url_file in the configuration.")
+        raise UsageError("the settings name no address, so no messages are sent", hint="Set notify.url_file.")
     if not test:
-        print(f"{len(addresses)} addresses. `hotfolder notify --test` sends each a message.")
+        number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
+        print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
         return 0
     outcome = asyncio.run(try_out(addresses, SystemClock(), TEST))
     for name, taken in outcome:
-        print(f"{name}: {'taken' if taken else 'NOT taken'}")
+        print(f"{name}: {'accepted' if taken else 'NOT accepted'}")
     return 0 if all(taken for _, taken in outcome) else WORLD_BAD

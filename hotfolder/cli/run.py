@@ -20,6 +20,7 @@ from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
 from hotfolder.patience import Threads
+from hotfolder.service.overview import NOTHING_BOUGHT
 
 
 def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
@@ -30,11 +31,14 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     log.configure(level=settings.log.level, json=as_json)
     for warning in settings.warnings:
         log.get("cli").warning("setting_has_no_effect", reason=warning)
+    if not config.exists():
+        log.get("cli").info("no_settings_file", file=str(config), going_by="HOTFOLDER_ variables alone")
     threads = Threads()
     with ExitStack() as stack:
         embedding = None
         if sandbox:
             embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
+            log.get("cli").warning("with_the_stand_in", meaning=NOTHING_BOUGHT)
         access = embedding.access() if embedding is not None else real_access(settings)
         code = asyncio.run(serve(settings, access, file, threads, until_idle=until_idle, embedding=embedding))
     if threads.stuck():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
 from hotfolder.rules.names import split_name
 from hotfolder.rules.nearest import printable, shown
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import Photo
@@ -33,14 +36,30 @@ from hotfolder.rules.shoots import HeldSet, NamedSet, Shoot, group_folder, group
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """What a set, or several, would cost: its paid calls by kind, and those of them that were made before."""
+
+    kinds: tuple[str, ...]
+    remembered: tuple[str, ...]
+    photos: int
+
+    def told(self, prices: Prices) -> str:
+        """What is still to be paid, and what is paid already."""
+        left = Counter(self.kinds) - Counter(self.remembered)
+        cost = prices.told(left.elements())
+        text = f"{counted(left.total(), 'paid call')}{f', {cost}' if cost else ''}"
+        return f"{text} ({len(self.remembered)} more paid already)" if self.remembered else text
+
+
+@dataclass(frozen=True, slots=True)
 class ShootAnswer:
     """What is said of the photos that lie in a project's folder itself. `rooms` go with `shoot.sets`, as does
-    `remembered`: how many of a set's paid calls are bought already."""
+    `remembered`: the paid calls of a set that were made before, by kind."""
 
     folder: Path
     shoot: Shoot | None
     rooms: tuple[Explanation, ...] = ()
-    remembered: tuple[int, ...] = ()
+    remembered: tuple[tuple[str, ...], ...] = ()
     earlier: int = 0
     problems: tuple[str, ...] = ()
     room: bool = False
@@ -50,44 +69,54 @@ class ShootAnswer:
     def paid_calls(self) -> int:
         return sum(room.paid_calls for room in self.rooms)
 
-    def lines(self) -> Iterator[str]:
-        yield f"{self.folder}"
-        if self.shoot is not None:
-            yield from (f"  {line}" for line in self._shoot_lines(self.shoot))
-        for reason in self.waiting:
-            yield f"  Waits: {reason}."
-        for problem in self.problems:
-            yield f"  Waits for somebody to mend it: {problem}"
+    @property
+    def bills(self) -> tuple[Bill, ...]:
+        return tuple(
+            Bill(room.paid_kinds, remembered, len(room.photos))
+            for room, remembered in zip(self.rooms, self.remembered, strict=True)
+        )
 
-    def _shoot_lines(self, shoot: Shoot) -> Iterator[str]:
-        what = "A room with more than one set" if self.room else "A whole shoot in one folder"
-        yield f"{what}: {counted(len(shoot.sets), 'set')}, {self.paid_calls} paid calls"
-        if sum(self.remembered):
-            left = self.paid_calls - sum(self.remembered)
-            yield f"Bought before: {sum(self.remembered)} of the paid calls, so {left} would be paid now."
+    def brief(self, prices: Prices) -> Iterator[str]:
+        """A line for each set, and one for each thing that a person should know."""
+        return self._lines(prices, calls=None)
+
+    def lines(self, prices: Prices, *, calls: bool) -> Iterator[str]:
+        return self._lines(prices, calls=calls)
+
+    def _lines(self, prices: Prices, *, calls: bool | None) -> Iterator[str]:
+        what = "a room with more than one set" if self.room else "a whole shoot in one folder"
+        name = f"{self.folder.parent.name} / {self.folder.name}" if self.room else self.folder.name
+        yield printable(f"{name}: {what}")
+        if self.shoot is not None:
+            yield from (f"  {line}" for line in self._sets(self.shoot, prices, calls))
+            yield from (f"  {line}" for line in self._remarks(self.shoot))
+        yield from (f"  Waits: {reason}." for reason in self.waiting)
+        yield from (f"  Waits for somebody to mend it: {problem}" for problem in self.problems)
+
+    def _sets(self, shoot: Shoot, prices: Prices, calls: bool | None) -> Iterator[str]:
+        for each, room, bill in zip(shoot.sets, self.rooms, self.bills, strict=True):
+            evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
+            yield f"{printable(each.name)}: {room.brief()}; {bill.told(prices)}{evidence}"
+            yield from (f"    DOUBT: {text}" for text in each.doubts)
+            if calls is not None:
+                yield from (f"    {line}" for line in room.lines(calls=calls))
+
+    def _remarks(self, shoot: Shoot) -> Iterator[str]:
         if self.earlier:
             yield f"Left aside: {counted(self.earlier, 'photo')} of sets under way or kept out before"
-        for each, room, remembered in zip(shoot.sets, self.rooms, self.remembered, strict=True):
-            yield ""
-            yield f"Set {printable(each.name)}: {counted(len(each.photos), 'photo')}"
-            yield from (f"  Evidence {text}" for text in each.evidence)
-            yield from (f"  DOUBT    {text}" for text in each.doubts)
-            yield from (f"  {line}" for line in room.lines())
-            if remembered:
-                yield f"  Bought before: {remembered} of its {room.paid_calls} paid calls."
-        yield ""
         for refused in shoot.refused:
-            yield f"Would be refused: {printable(refused.name)}: {refused.reason} {refused.hint}"
+            yield f"REFUSED: {printable(refused.name)}: {refused.reason} {refused.hint}"
         where = "Kept out of the merge" if self.room else "Left in the inbox"
         yield from (f"{where}: {reason}" for reason in shoot.kept_out.values())
         yield from (f"Note: {notice}" for notice in shoot.notices)
         yield from (f"DOUBT about the whole: {doubt}" for doubt in shoot.doubts)
-        if shoot.asks:
-            yield f"Held: {shoot.asks}."
-            what = "Nothing is" if shoot.waits_whole else "Nothing of what is held is"
-            yield f"{what} sent before a file named READY.txt lies in this folder, or `hotfolder approve`."
-        else:
-            yield "Held: no, it starts by itself."
+        if not shoot.asks:
+            yield "It starts by itself."
+            return
+        place = self.folder.relative_to(self.folder.parents[1 if self.room else 0])
+        what = "Nothing is" if shoot.waits_whole else "Nothing of what is held is"
+        yield f"HELD: {shoot.asks}."
+        yield f"{what} sent before: hotfolder approve {shlex.quote(printable(str(place)))}"
 
     def as_dict(self) -> dict[str, object]:
         shoot = self.shoot
@@ -97,7 +126,7 @@ class ShootAnswer:
                 "sets": [
                     {
                         **room.as_dict(),
-                        "remembered_calls": remembered,
+                        "remembered_calls": len(remembered),
                         "evidence": list(each.evidence),
                         "doubts": list(each.doubts),
                     }
@@ -117,7 +146,7 @@ class ShootAnswer:
                 "doubts": list(shoot.doubts),
                 "held": shoot.asks,
                 "paid_calls": self.paid_calls,
-                "remembered_calls": sum(self.remembered),
+                "remembered_calls": sum(map(len, self.remembered)),
             }
         told = {"waiting": list(self.waiting), "problems": list(self.problems)}
         return {"path": str(self.folder), **found, **told}
@@ -161,8 +190,10 @@ def explain_shoot(
     return ShootAnswer(folder, shoot, rooms, remembered, left, problems, waiting=waiting)
 
 
-def remembered_of(settings: Settings, shoot: Shoot, rooms: Sequence[Explanation]) -> tuple[int, ...]:
-    """How many of each set's paid calls are bought already."""
+def remembered_of(
+    settings: Settings, shoot: Shoot, rooms: Sequence[Explanation]
+) -> tuple[tuple[str, ...], ...]:
+    """What of each set is bought already."""
     return tuple(
         forecast(settings, room, [photo.sha256 for photo in each.photos])
         for each, room in zip(shoot.sets, rooms, strict=True)
@@ -287,9 +318,11 @@ def place_named(settings: Settings, what: str) -> tuple[Path, tuple[str, str]]:
     found = found or places_below(inboxes, [inbox / what for inbox in inboxes])
     if len(found) != 1:
         where = ", ".join(str(inbox) for inbox in inboxes)
-        why = "is in several inboxes" if found else f"is not a project's or room's folder in {where}"
+        if found:
+            raise UsageError(f"{what} is in several inboxes", hint="Give the folder's path.")
         raise UsageError(
-            f"{what} {why}", hint="Give the folder's path, or its name: a project's, or project/room."
+            f"there is no folder of a project or room {shown(what)} in {where}",
+            hint="Drop it there first, then give the folder's path, or its name: project, or project/room.",
         )
     return found[0]
 

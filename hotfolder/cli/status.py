@@ -4,99 +4,188 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
 from rich.text import Text
 
+from hotfolder.cli.shoots import counted
+from hotfolder.config.load import load
 from hotfolder.config.whereabouts import whereabouts
 from hotfolder.daemon.lock import holder_of
+from hotfolder.errors import ConfigurationError
+from hotfolder.jobs.allowance import midnight
 from hotfolder.jobs.database import read_store
+from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from hotfolder.service.overview import MOST_FINISHED, SETTLING, Overview, overview
+from hotfolder.rules.nearest import printable
+from hotfolder.rules.prices import Prices
+from hotfolder.service.overview import NOTHING_BOUGHT, SETTLING, Line, Overview, overview
 
-MOST_ROWS = 40
-COLOURS = {
-    State.DONE: "green",
+MOST_ROWS = 20
+"""Of each part."""
+WATCH_SECONDS = 2.0
+COLOURS: Mapping[str, str] = {
     State.FAILED: "red",
     State.NEEDS_ATTENTION: "bold red",
-    SETTLING: "dim",
-    State.QUEUED: "dim",
+    State.HALTING: "bold red",
 }
 
 
-def status(config: Path, *, as_json: bool) -> int:
-    """Print the overview. Only reads; whether or not the daemon runs and the settings have an error."""
+def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
+    """Print the overview, with `watch` again and again until Ctrl-C. Only reads; whether or not the daemon
+    runs and the settings have an error."""
+    if as_json:
+        print(json.dumps(look(config)[0].as_dict(), indent=2))
+        return 0
+    console = Console(highlight=False)
+    if not watch:
+        console.print(page(*look(config)))
+        return 0
+    with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
+        while True:
+            try:
+                live.update(page(*look(config)), refresh=True)
+                time.sleep(WATCH_SECONDS)
+            except KeyboardInterrupt:
+                return 0
+
+
+def look(config: Path) -> tuple[Overview, str]:
+    """How things stand, and what was paid today, in words."""
     place = whereabouts(config, os.environ)
     database = read_store(place.state)
     if database is None and place.error is not None:
         raise place.error
     pid = holder_of(place.state)
-    most = MOST_FINISHED if as_json else MOST_ROWS
     if database is None:
-        seen = Overview(lines=(), counts={}, pid=pid)
-    else:
-        seen = overview(Store(database), pid=pid, most_finished=most)
+        return Overview(lines=(), counts={}, pid=pid), ""
+    try:
+        seen = overview(Store(database), pid=pid)
+        operations = Ledger(database).paid_operations_since(midnight(datetime.now(UTC)))
+    finally:
         database.dispose()
     if place.error is not None:
         seen = replace(seen, settings_error=place.error.message)
-    if as_json:
-        print(json.dumps(seen.as_dict(), indent=2))
-    else:
-        show(seen)
-    return 0
+    cost = prices_in(config).told(operations)
+    calls = counted(len(operations), "paid call")
+    return seen, f"Today: {calls}{f', {cost}' if cost else ''}." if operations else ""
 
 
-def show(seen: Overview) -> None:
-    console = Console(highlight=False)
+def prices_in(config: Path) -> Prices:
+    """None where the settings have an error."""
+    try:
+        return load(config, os.environ).prices
+    except ConfigurationError:
+        return Prices()
+
+
+def page(seen: Overview, paid: str) -> RenderableType:
+    """The whole overview: first what concerns everything, then sets, those first that need a person."""
+    return Group(*(Text(text, style) for text, style in heading(seen, paid)), *parts(seen))
+
+
+def heading(seen: Overview, paid: str) -> Iterator[tuple[str, str]]:
+    """Sentences on the whole, with their colours."""
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
     counts = ", ".join(seen.count_words())
-    console.print(Text(f"hotfolder is {running}. {counts or 'No sets yet'}."))
+    yield f"hotfolder is {running}. {counts or 'No sets yet'}.", ""
+    if seen.sandbox:
+        yield NOTHING_BOUGHT, "bold yellow"
+    if paid:
+        yield paid, ""
     if seen.trouble:
-        console.print(Text(f"Paused: {seen.trouble_told}", style="yellow"))
+        yield f"Waiting: {seen.trouble_told}", "yellow"
     if seen.paused:
-        console.print(
-            Text(f"Paid calls are paused: {seen.paused}. `hotfolder resume` goes on.", style="yellow")
-        )
+        yield f"No paid calls are made just now: {seen.paused}. `hotfolder resume` continues.", "yellow"
     if seen.schedule:
-        console.print(Text(f"Whatever has still to be sent {seen.schedule}."))
+        yield f"Whatever has still to be sent {seen.schedule}.", ""
     if seen.settings_error:
         until = "those before it stay in force" if seen.pid is not None else "nothing starts with them"
-        console.print(Text(f"The settings have an error, and {until}:", style="yellow"))
-        console.print(Text(seen.settings_error, style="yellow"))
+        yield f"The settings have an error, and {until}:", "yellow"
+        yield seen.settings_error, "yellow"
     if seen.restart:
-        console.print(Text(f"Edited, but only from the next start on: {', '.join(seen.restart)}."))
-    for told in out_of_reach(seen):
-        console.print(Text(told, style="yellow"))
-    show_looking(seen, console)
-    for notice in seen.notices:
-        console.print(Text(notice, style="yellow"))
-    if seen.lines:
-        console.print(table(seen))
+        yield f"Edited, but only from the next start on: {', '.join(seen.restart)}.", ""
+    yield from ((why, "yellow") for why in out_of_reach(seen))
+    yield from ((notice, "yellow") for notice in seen.notices)
 
 
 def out_of_reach(seen: Overview) -> Iterator[str]:
-    yield from (f"Inbox {name}: {why}" for name, why in seen.degraded.items() if why)
+    several = len(seen.degraded) > 1
+    for name, why in seen.degraded.items():
+        inbox = f"The inbox {name}" if several else "The inbox"
+        if why:
+            yield f"{inbox}: {why}"
+        elif seen.looking.get(name):
+            yield f"{inbox}: changes are found by looking, {seen.looking[name]}."
     yield from (f"Out of reach: {why}" for why in seen.missing.values() if why)
 
 
-def show_looking(seen: Overview, console: Console) -> None:
-    for name, why in seen.looking.items():
-        if why and not seen.degraded.get(name):
-            console.print(Text(f"Inbox {name}: changes are found by looking, {why}."))
+def parts(seen: Overview) -> Iterator[RenderableType]:
+    """The sets, part by part."""
+    ended = (State.DONE, State.FAILED)
+    attention = (State.NEEDS_ATTENTION, State.HALTING)
+    needy = [line for line in seen.lines if line.held or line.state in attention]
+    failed = list(seen.in_states([State.FAILED]))
+    moving = [line for line in seen.lines if line not in needy and line.state not in ended]
+    waiting = [line for line in moving if line.state in (SETTLING, State.QUEUED)]
+    running = [line for line in moving if line not in waiting]
+    for title, lines in (
+        ("Needs a person", needy),
+        ("Came back", failed),
+        ("Being worked on", running),
+        ("Waiting", waiting),
+    ):
+        yield from part(title, lines, said=seen.trouble)
+    yield from finished(seen.in_states([State.DONE]))
 
 
-def table(seen: Overview) -> Table:
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("job", "project", "room", "state", "reason"):
-        drawn.add_column(heading, overflow="fold")
-    for line in seen.lines[-MOST_ROWS:]:
-        high_or_low = line.priority in ("high", "low")
-        words = f"{line.words} ({line.priority} priority)" if high_or_low else line.words
-        cells = (line.job or "-", line.project, line.room, words, line.told)
-        drawn.add_row(*(Text(cell) for cell in cells), style=COLOURS.get(line.state, ""))
-    return drawn
+def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:
+    """A heading, and for each set a line, with its reason on lines of its own, unless it is what was `said`
+    of them all. Newest first where they have ended, since nobody scrolls for what has just happened."""
+    if not lines:
+        return
+    yield Text(f"\n{title}: {len(lines)}", "bold")
+    ended = lines[0].state in COLOURS
+    for line in (list(reversed(lines)) if ended else lines)[:MOST_ROWS]:
+        place = f"{line.project} / {line.room}" if line.room else line.project
+        high_or_low = f", {line.priority} priority" if line.priority in ("high", "low") else ""
+        job = f" ({line.job})" if line.job else ""
+        words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
+        row = Text(f"{printable(place)}{words}{job}", COLOURS.get(line.state, ""))
+        yield Padding(row, (0, 0, 0, 2))
+        if line.told and not (said and line.reason == said):
+            yield Padding(Text(printable(line.told), "dim"), (0, 0, 0, 6))
+    if len(lines) > MOST_ROWS:
+        yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
+
+
+def finished(lines: Sequence[Line]) -> Iterator[RenderableType]:
+    """A line for each project, the one with the latest picture first."""
+    if not lines:
+        return
+    by_project = groupby(sorted(lines, key=lambda line: line.project), key=lambda line: line.project)
+    projects = [
+        (max(line.updated_at for line in group), project, len(group))
+        for project, group in ((project, list(members)) for project, members in by_project)
+    ]
+    yield Text(f"\nDone: {len(lines)}", "bold")
+    for last, project, number in sorted(projects, reverse=True)[:MOST_ROWS]:
+        row = Text(f"{printable(project)}: {counted(number, 'set')}, the last {moment(last)}", "green")
+        yield Padding(row, (0, 0, 0, 2))
+    if len(projects) > MOST_ROWS:
+        yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
+
+
+def moment(iso: str) -> str:
+    """A time of today, or a day, by this machine's clock."""
+    at = datetime.fromisoformat(iso).astimezone()
+    return f"at {at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"on {at:%Y-%m-%d}"

@@ -16,7 +16,10 @@ from hotfolder.config.schema import json_schema
 from hotfolder.config.sentences import structure_problems, unknown_name
 from hotfolder.config.settings import Settings
 from hotfolder.config.sources import Sources
-from hotfolder.config.yamlfile import read_document
+from hotfolder.config.yamlfile import Document, read_document
+
+USUAL_NAME = "config.yaml"
+ROOT_VARIABLE = "HOTFOLDER_ROOT"
 
 __all__ = ["json_schema", "load", "load_key", "rulebook_for"]
 
@@ -24,11 +27,13 @@ __all__ = ["json_schema", "load", "load_key", "rulebook_for"]
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read the settings at `path`, with the HOTFOLDER_* variables of `environ` over them.
 
-    `root` and `api.key_file` are absolute afterwards; nothing is created. `warnings` of what is returned name
-    what is accepted and should be changed. Raises ConfigurationError with all problems, one a line, sorted by
+    Where HOTFOLDER_ROOT is set, as in a container, the usual file, config.yaml, may be missing. `root` and
+    `api.key_file` are absolute afterwards; nothing is created. `warnings` of what is returned name what is
+    accepted and should be changed. Raises ConfigurationError with all problems, one a line, sorted by
     position.
     """
-    document = read_document(path)
+    without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and not path.exists()
+    document = Document(str(path)) if without_file else read_document(path)
     sources = Sources(document, *read_environment(environ))
     problems = [*document.problems, *sources.problems]
     warnings = sources.take_retired()

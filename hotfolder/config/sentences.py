@@ -14,11 +14,13 @@ from hotfolder.config.sources import Sources
 from hotfolder.rules.nearest import nearest, normal, shown
 
 KEY_MESSAGE = (
-    "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY,"
+    "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY,"
     " or alone into a file of its own and name that file with api.key_file"
 )
 NOUNS: Mapping[KeyPath, str] = {("log", "level"): "log level", ("log", "format"): "log format"}
 LONGEST_LIST = 24
+ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
+"""What an item of a list begins with."""
 
 
 def structure_problems(error: ValidationError, sources: Sources) -> list[Problem]:
@@ -53,11 +55,11 @@ def _home(name: str, path: KeyPath, model: type[BaseModel] | None) -> str:
     for section, info in names(model).items() if model else ():
         inner = model_in(info.annotation)
         if inner is not None and not is_free(info) and not is_list(info) and name in names(inner):
-            return f"into {section}"
+            return f"in {section}"
     for depth in range(len(path) - 2, -1, -1):
         outer = model_at(path[:depth])
         if isinstance(path[depth], str) and outer is not None and name in names(outer):
-            return f"beside {path[depth]}, not into it; check the indentation"
+            return f"beside {path[depth]}, not in it; check the indentation"
     return ""
 
 
@@ -102,15 +104,18 @@ def _enum(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
 def _must(what: str) -> Callable[[Mapping[str, Any], KeyPath, Sources], str]:
     def say(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
         wanted = what.format(**{key: _number(value) for key, value in error.get("ctx", {}).items()})
-        quotes = "; put it in quotes" if what == "text" and isinstance(error["input"], int | float) else ""
-        return f"{title(path, sources)} must be {wanted}, not {value_text(error['input'])}{quotes}"
+        cure = "; put it in quotes" if what == "text" and isinstance(error["input"], int | float) else ""
+        if what == "a list" and isinstance(error["input"], dict):
+            cure = f"; begin each with `- {ITEMS.get(str(path[-1]), '')}`"
+        return f"{title(path, sources)} must be {wanted}, not {value_text(error['input'])}{cure}"
 
     return say
 
 
 def _group(error: Mapping[str, Any], path: KeyPath, sources: Sources) -> str:
     # The value isn't shown: behind `api:` it may well be the key.
-    return f"{title(path, sources)} must be a group of settings, each indented in a line of its own"
+    group = f"{title(path, sources)} must be a group of settings, each indented in a line of its own"
+    return f"{group}, with a space after its colon" if isinstance(error["input"], str) else group
 
 
 def _number(value: object) -> object:
@@ -155,6 +160,9 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any], KeyPath, Sources], str]] = {
     "int_from_float": _must("a whole number"),
     "float_type": _must("a number"),
     "finite_number": _must("a number"),
+    "decimal_type": _must("a number, such as 0.80"),
+    "decimal_parsing": _must("a number, such as 0.80"),
+    "decimal_max_places": _must("a number with at most {decimal_places} digits after the point"),
     "bool_type": _must("true or false"),
     "list_type": _must("a list"),
     "tuple_type": _must("a list"),

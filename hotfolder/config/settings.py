@@ -21,6 +21,7 @@ from hotfolder.config.sections import (
     Settle,
     Web,
 )
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
 
 
@@ -85,6 +86,9 @@ class Settings(BaseSettings):
     settle: Settle = Field(default=Settle(), description="When a folder counts as completely copied.")
     limits: Limits = Field(default=Limits(), description="How much happens at once.")
     schedule: Schedule = Field(default=Schedule(), description="When photos are sent.")
+    prices: Prices = Field(
+        default=Prices(), description="What paid calls cost, so that money is shown; left out: none is."
+    )
     deliver: Deliver = Field(default=Deliver(), description="What is delivered, and under which names.")
     keep: Keep = Field(default=Keep(), description="For how many days things are kept.")
     web: Web = Field(default=Web(), description="Pages for health checks and for Prometheus.")

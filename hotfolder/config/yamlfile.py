@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +29,12 @@ DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z")
 TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 SURROGATE = re.compile(r"[\ud800-\udfff]")
 NOTHING = {"", "~", "null", "Null", "NULL"}
+NO_SPACE = re.compile(r"\s*(?:- +)?(?P<setting>[A-Za-z_]+):(?=[^\s:/])")
+"""A line such as `root:photos`. Of `https://…` the colon is no setting's."""
 
 NEIGHBOURS = "this line is indented differently from its neighbours"
+SPECIAL = "means something else in YAML; put it in quotes"
+BACKSLASH = "a backslash means something else in double quotes; write / instead, or use single quotes"
 SYNTAX = {
     "mapping values are not allowed here": (
         "a colon where none can stand; check the indentation here and in the line above,"
@@ -40,6 +45,9 @@ SYNTAX = {
     "expected <block end>, but found '-'": NEIGHBOURS,
     "expected <block end>, but found '<scalar>'": "unexpected text here; check quotes and indentation",
     "found unexpected end of stream": "a quote that was opened is never closed",
+    "found unknown escape character": BACKSLASH,
+    "expected escape sequence": BACKSLASH,
+    "found character": "a text can't begin with this sign; put the whole text in quotes",
 }
 
 
@@ -68,8 +76,9 @@ def read_document(path: Path) -> Document:
     if value is None:
         raise refusal([Problem(Place(str(path)), "the file is empty; it needs at least the line `root: .`")])
     if not isinstance(value, dict):
+        found = _no_space(str(path), text.splitlines())
         message = "the file must hold settings, like `root: .`, one a line"
-        raise refusal([Problem(document.values[()], message)])
+        raise refusal([found or Problem(document.values[()], message)])
     document.data = value
     return document
 
@@ -154,12 +163,12 @@ class Builder:
     def _value(self, event: yaml.Event, path: KeyPath) -> object:
         assert isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"an alias ({shown(f'*{event.anchor}')}); write the value out instead")
+            self._refuse(event, f"{shown(f'*{event.anchor}')} {SPECIAL}")
         if event.anchor is not None:
-            self._refuse(event, f"an anchor ({shown(f'&{event.anchor}')}); aliases are not used in settings")
+            self._refuse(event, f"{shown(f'&{event.anchor}')} {SPECIAL}")
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
         if event.tag is not None:
-            self._refuse(event, f"a type mark ({shown(event.tag)}); write the value alone")
+            self._refuse(event, f"what begins with ! {SPECIAL}")
         if len(path) > DEEPEST_LEVEL:
             self._refuse(event, f"nested deeper than {DEEPEST_LEVEL} levels")
         self.document.values[path] = self._place(event)
@@ -229,7 +238,24 @@ def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Proble
     if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
         column = indent.index("\t") if "\t" in indent else mark.column
         return Problem(Place(file, mark.line + 1, column + 1), "a tab; indent with spaces only")
-    said = error.problem or "unknown trouble"
-    return Problem(
-        Place(file, mark.line + 1, mark.column + 1), SYNTAX.get(said, f"this is not valid YAML: {said}")
-    )
+    context = error.context_mark.line if error.context_mark else mark.line
+    missing = _no_space(file, lines, max(0, min(context, mark.line) - 1), mark.line + 1)
+    if missing is not None and "colon" in _in_words(error.problem):
+        return missing
+    return Problem(Place(file, mark.line + 1, mark.column + 1), _in_words(error.problem))
+
+
+def _in_words(said: str | None) -> str:
+    """The parser's finding for people."""
+    known = next((words for start, words in SYNTAX.items() if (said or "").startswith(start)), "")
+    return known or f"this is not valid YAML: {said or 'unknown trouble'}"
+
+
+def _no_space(file: str, lines: Sequence[str], first: int = 0, behind: int = 1) -> Problem | None:
+    """A colon without a space behind it, in the lines from `first` to before `behind`."""
+    for number in range(first, min(behind, len(lines))):
+        found = NO_SPACE.match(lines[number])
+        if found is not None:
+            message = f"a space is missing after the colon: write `{found['setting']}: …`"
+            return Problem(Place(file, number + 1, found.end()), message)
+    return None

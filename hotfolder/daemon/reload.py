@@ -186,7 +186,7 @@ class Following:
         tools.budgets, tools.result_limits = budgets(settings), result_limits(settings)
         tools.merge_timeout_seconds = settings.api.merge_timeout_seconds
         tools.throttle.bytes_per_second = settings.limits.upload_rate
-        tools.hours = settings.schedule.active
+        tools.hours, tools.prices = settings.schedule.active, settings.prices
         tools.slots.resize(**slots(settings))
         self.engine.most_jobs = most_jobs(settings)
         log.set_level(settings.log.level)
@@ -235,6 +235,7 @@ class Reloading:
         self.station = station
         self._asked = asyncio.Event()
         self._known: Identity | None = None
+        self._had_file = stat_of(file.path) is not None
 
     def ask(self) -> None:
         """Read the file now, whether it looks changed or not."""
@@ -267,6 +268,9 @@ class Reloading:
 
     async def _read(self, seen: Identity, *, asked: bool) -> None:
         try:
+            if seen[0] is None and self._had_file:  # HOTFOLDER_ROOT alone would do: no rules
+                raise ConfigurationError(f"{self.file.path}: the file is gone.")
+            self._had_file = seen[0] is not None
             fresh = await asyncio.to_thread(self.file.load)
             if not asked and await asyncio.to_thread(self.file.identity, self.live.settings) != seen:
                 return  # it is being written again: the next look sees that

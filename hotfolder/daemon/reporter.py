@@ -18,6 +18,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import waits_until
 from hotfolder.jobs.database import FILE_NAME
+from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tools import Tools
@@ -26,7 +27,15 @@ from hotfolder.outbox.folders import OutputFolders
 from hotfolder.outbox.status import StatusLine, clock_time, status_text
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
-from hotfolder.service.overview import FOLDERS, SETTINGS, SETTLING, Line, Overview, overview
+from hotfolder.service.overview import (
+    FOLDERS,
+    NOTHING_BOUGHT,
+    SETTINGS,
+    SETTLING,
+    Line,
+    Overview,
+    overview,
+)
 
 logger = log.get("reporter")
 
@@ -102,6 +111,7 @@ class Reporter:
         opens = opens_at(tools.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
+        own["sandbox"] = tools.origin == SANDBOX
         own["waits"] = dict(self.intake.engine.standstill.reasons)
         news = await self._post("daemon", own)
         rules = self.live.status
@@ -222,6 +232,8 @@ def page(
         notices.insert(0, f"Whatever has still to be sent {seen.schedule}.")
     if seen.paused:
         notices.insert(0, f"Nothing is paid for just now: {seen.paused}.")
+    if seen.sandbox:
+        notices.insert(0, NOTHING_BOUGHT)
     return status_text(
         attention=[*shown(State.NEEDS_ATTENTION, State.HALTING), *shown(SETTLING, held=True)],
         running=shown(*RUNNING),

@@ -46,6 +46,7 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
@@ -66,7 +67,6 @@ from hotfolder.stager.transport import Timeouts
 
 logger = log.get("daemon")
 
-SANDBOX = "sandbox"
 """Names the embedded sandbox in content keys: whatever its port, it is one shop, and never the real one."""
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
@@ -224,6 +224,7 @@ class Daemon:
             budgets=budgets(self.settings),
             throttle=throttle,
             hours=self.settings.schedule.active,
+            prices=self.settings.prices,
             out_of_reach=self._out_of_reach,
             decide=self.live.decide,
         )

@@ -12,9 +12,10 @@ from hotfolder.errors import ConfigurationError, KeyRejected, LocalTrouble, Paym
 from hotfolder.jobs.allowance import midnight
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Gate
+from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.tables import CHARGED, Job
 from hotfolder.jobs.tools import Places, Tools
 from hotfolder.patience import patiently
 from hotfolder.service.notifications import Detector, Facts, Kind, Links, Notification, Thresholds
@@ -98,6 +99,7 @@ class Telling:
         notifier = notifier or self._new_notifier()
         notifier.recipients = tuple(self._recipients.values())
         notifier.detector.links = self._links(self._places)
+        notifier.detector.prices = self.settings.prices
         notifier.detector.thresholds = Thresholds(
             finished_quiet_seconds=notify.finished_quiet_seconds,
             unreachable_seconds=notify.unreachable_seconds,
@@ -114,7 +116,10 @@ class Telling:
     def ended(self, job: Job) -> None:
         """A job has come to its end."""
         if self.station.notifier is not None:
-            self.station.notifier.ended(line_of(job, ""))
+            priced = self.settings.prices.sum(()) is not None and job.origin != SANDBOX
+            calls = self.ledger.of_job(job.id) if priced else []
+            paid = [call.operation for call in calls if call.state in CHARGED]
+            self.station.notifier.ended(line_of(job, ""), paid)
 
     def defect(self, job: Job) -> None:
         """An error of hotfolder's own has left a job as it was."""

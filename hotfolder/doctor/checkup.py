@@ -32,7 +32,9 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
         )
         yield from machine(0)
         return
-    yield ok("settings", f"{config}: fine, {len(settings.routes)} routes")
+    yield ok(
+        "settings", f"{config}: fine, {len(settings.routes)} route{'' if len(settings.routes) == 1 else 's'}"
+    )
     yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
     yield from asyncio.run(remote(settings, environ))
     marker_id, found = store(settings)
@@ -40,6 +42,9 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from found
     yield from messages(settings)
     yield from machine(count_folders(settings))
+
+
+START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
 
 
 def store(settings: Settings) -> tuple[str | None, list[Finding]]:
@@ -51,14 +56,16 @@ def store(settings: Settings) -> tuple[str | None, list[Finding]]:
     except StoreError as error:
         return None, [problem("store", error.message, error.hint)]
     if database is None:
-        return None, [ok("service", f"{running}; nothing has run with these settings yet")]
+        text = f"{running}; nothing has run with these settings yet"
+        return None, [ok("service", text) if pid is not None else warning("service", text, START)]
     try:
         opened = Store(database)
         marker_id = opened.bulletin("identity")
         seen = overview(opened, pid=pid)
     finally:
         database.dispose()
-    found = [ok("service", running), *told_by_daemon(seen)]
+    service = ok("service", running) if pid is not None else warning("service", running, START)
+    found = [service, *told_by_daemon(seen)]
     return (marker_id if isinstance(marker_id, str) else None), found
 
 
@@ -70,7 +77,7 @@ def told_by_daemon(seen: Overview) -> Iterator[Finding]:
         if why:
             yield problem(name, why, "Connect its disk or share; the work goes on by itself.")
     if seen.paused:
-        yield warning("service", f"nothing is paid for: {seen.paused}", "`hotfolder resume` goes on.")
+        yield warning("service", f"no paid calls are made: {seen.paused}", "`hotfolder resume` continues.")
     if seen.settings_error:
         yield problem(
             "service", f"it goes by older settings: {seen.settings_error}", "Mend the file; it is taken up."
@@ -79,12 +86,13 @@ def told_by_daemon(seen: Overview) -> Iterator[Finding]:
         yield warning("service", f"edited, but not taken up: {', '.join(seen.restart)}", "Restart hotfolder.")
     needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
     if needing:
-        yield warning("sets", f"{needing} need a person", "`hotfolder status` lists them.")
+        need = "1 needs" if needing == 1 else f"{needing} need"
+        yield warning("sets", f"{need} a person", "`hotfolder status` lists them.")
 
 
 def messages(settings: Settings) -> Iterator[Finding]:
     if not settings.notify.urls and settings.notify.url_file is None:
-        yield ok("messages", "nobody is told anything")
+        yield ok("messages", "none are sent: the settings name no address")
     elif find_spec("apprise") is None:
         yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
     else:

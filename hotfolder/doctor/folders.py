@@ -24,11 +24,12 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     scan_seconds = settings.settle.scan_seconds
     for inbox in settings.all_inboxes():
         path = settings.inbox_folder(inbox)
-        yield from folder(f"inbox {inbox.title}", path, new=marker_id is None)
+        name = f"inbox {inbox.title}" if settings.inboxes else "inbox"
+        yield from folder(name, path, new=marker_id is None)
         if path.is_dir():
             if marker_id is not None and writable(path):
-                yield from confirmed(f"inbox {inbox.title}", path, marker_id)
-            yield how_noticed(f"inbox {inbox.title}", mount_of(path), scan_seconds)
+                yield from confirmed(name, path, marker_id)
+            yield how_noticed(name, mount_of(path), scan_seconds)
     for name in ("done", "failed"):
         yield from folder(name, getattr(settings, f"{name}_folder"), new=marker_id is None)
     yield from folder("state", settings.state_folder, new=marker_id is None)

@@ -64,7 +64,7 @@ def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: d
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
     pause = pause_reason(session)
     if pause is not None:
-        raise NotAllowed(f"everything paid is paused: {pause}", hint="`hotfolder resume` goes on.")
+        raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
     checks = (
         (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight(now))),
         (

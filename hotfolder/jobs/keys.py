@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from hotfolder.stager.operations import HdrOptions, Operation
 
+SANDBOX = "sandbox"
+"""The origin of what the stand-in of the API made, which costs nothing."""
+
 
 def digest(*parts: object) -> str:
     """sha256 over the canonical JSON of `parts`, as hex."""

@@ -14,6 +14,7 @@ from sqlmodel import Session, col, func, select
 
 from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
 from hotfolder.jobs.tables import HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
@@ -98,6 +99,15 @@ class Ledger:
         with self.session() as session:
             made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
             return session.exec(select(func.count()).select_from(Call).where(*made)).one()
+
+    def paid_operations_since(self, moment: datetime) -> list[str]:
+        """What was begun since then and was, or may have been, charged: merge, sky, lawn or stage each.
+        What the stand-in made is left out."""
+        with self.database.connect() as connection:
+            for_nothing = select(Job.id).where(Job.origin == SANDBOX)
+            made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
+            found = select(Call.operation).where(*made, col(Call.job_id).not_in(for_nothing))
+            return list(connection.execute(found).scalars())
 
     def orphans(self) -> list[frozenset[str]]:
         """The photos (sha256 each) of every merge that may have been charged and whose job is not in the

@@ -29,7 +29,7 @@ from hotfolder.jobs.tables import (
     Picture,
     stamp,
 )
-from hotfolder.jobs.wishes import project_priority
+from hotfolder.jobs.wishes import job_at, project_priority
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
 """What a job's reason outlives; with any other move it is over."""
@@ -397,11 +397,15 @@ def tell(session: Session, job: Job, at: datetime, text: str) -> None:
 
 
 def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id. Raises UsageError, which says so where retention has deleted its record."""
+    """The job of that id, or of that `project/room`. Raises UsageError, which says so where retention has
+    deleted its record."""
     job = store.job(job_id)
     if job is not None:
         return job
     with store.session() as session:
+        job = job_at(session, job_id)
+        if job is not None:
+            return job
         let_go = select(Call).where(Call.job_id == job_id, col(Call.job_let_go_at).is_not(None))
         call = session.exec(let_go.limit(1)).first()
     if call is None:

@@ -28,6 +28,8 @@ class CallState(StrEnum):
 
 
 HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
+CHARGED = (CallState.ANSWERED, CallState.SUCCEEDED)
+"""Those that were answered, and so were paid for without a doubt."""
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
 """Who looks for a key says this word for word, and the index `one_call_per_key` serves."""
 

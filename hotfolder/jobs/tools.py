@@ -32,6 +32,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
@@ -165,6 +166,7 @@ class Tools:
     budgets: Budgets
     throttle: Throttle
     hours: Hours = ()
+    prices: Prices = field(default_factory=Prices)
     out_of_reach: WhyOutOfReach = lambda _: ""
     decide: Decide = lambda _, __: None
     """The rules in force."""

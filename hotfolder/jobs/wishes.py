@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled, UsageError
@@ -46,21 +47,44 @@ class Aim:
     project: str = ""
 
 
-def meant(session: Session, target: str, inbox: str = "") -> Aim:
-    """The job of that id, or the project of that name. Raises UsageError where there is neither, where the
-    job is finished, or where several inboxes have such a project and none is named."""
-    job = session.get(Job, target)
+def job_at(session: Session, place: str) -> Job | None:
+    """The newest job of a `project/room`, which may also be written as the path of the room's folder."""
+    project, room = ("", *(part.strip() for part in place.rstrip("/").split("/")))[-2:]
+    named = or_(col(Job.room) == room, col(Job.folder) == room)
+    found = select(Job).where(Job.project == project, named).order_by(col(Job.created_at).desc())
+    return session.exec(found.limit(1)).first() if project else None
+
+
+def meant(
+    session: Session, target: str, inbox: str = "", dropped: Sequence[str] = (), arriving: Sequence[str] = ()
+) -> Aim:
+    """The job of that id or that `project/room`, or the project of that name, of which nothing need have
+    begun in the inboxes where it is `dropped`. Raises UsageError where there is none of them, where the job
+    is finished or the room is still `arriving` in some inbox, or where several inboxes have such a project
+    and none is named."""
+    job = session.get(Job, target) or job_at(session, target)
     if job is not None:
         if State(job.state) not in ACTIVE:
             raise UsageError(
-                f"job {target} is finished already: {job.state}", hint="Only unfinished jobs can be steered."
+                f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}",
+                hint="Only a set that isn't finished can be cancelled or go first.",
             )
         return Aim([job])
+    if arriving:
+        raise UsageError(
+            f"{target} is still arriving, and nothing of it has begun",
+            hint="Take its folder out of the inbox to keep it from being made; only its project can be given"
+            " a priority now.",
+        )
     project = target.rstrip("/").rpartition("/")[2]
     known = [Job.project == project, *([Job.inbox == inbox] if inbox else [])]
-    inboxes = session.exec(select(Job.inbox).where(*known).distinct()).all()
+    begun = session.exec(select(Job.inbox).where(*known).distinct()).all()
+    inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     if not inboxes:
-        raise UsageError(f"there is no job or project {target}", hint="`hotfolder status` lists them.")
+        raise UsageError(
+            f"nothing is known of {target}",
+            hint="Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them.",
+        )
     if len(inboxes) > 1:
         raise UsageError(
             f"several inboxes have a project {project}",

@@ -8,7 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
@@ -83,7 +91,8 @@ class Receipt(Entry):
 
     `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences
     on what was asked for and could not be delivered, and on photos that lack something. `originals` is None
-    until the originals are filed, and for a set whose originals went to failed/.
+    until the originals are filed, and for a set whose originals went to failed/. `cost` is the sum of all
+    that was paid for this job, such as "3.20 EUR"; None where the settings have no prices.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -98,11 +107,17 @@ class Receipt(Entry):
     photos: tuple[ReceiptPhoto, ...]
     recipe: dict[str, object] = Field(default_factory=dict)
     calls: tuple[ReceiptCall, ...] = ()
+    cost: str | None = None
     pictures: tuple[ReceiptPicture, ...] = ()
     altered: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     originals: ReceiptOriginals | None = None
     hotfolder_version: str
+
+    @model_serializer(mode="wrap")
+    def _without_unknown_cost(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = serialize(self)
+        return {name: value for name, value in written.items() if name != "cost" or value is not None}
 
 
 def write_receipt(folder: Path, stem: str, receipt: Receipt, *, shared: Sharing) -> Path:
@@ -154,4 +169,4 @@ def read_receipt(path: Path) -> Receipt | None:
 
 
 def same_outcome(one: Receipt, other: Receipt) -> bool:
-    return one.model_copy(update={"finished_at": other.finished_at}) == other
+    return one.model_copy(update={"finished_at": other.finished_at, "cost": other.cost}) == other

@@ -67,19 +67,38 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A plan with the calls it would make; `photos` are file names in the order they are sent."""
+    """A plan with the calls it would make; `photos` are file names in the order they are sent, and
+    `developed` says of some why a JPEG made of them goes in their place."""
 
     plan: Plan
     photos: tuple[str, ...]
     calls: tuple[PlannedCall, ...]
+    developed: Mapping[str, str]
 
     @property
     def paid_calls(self) -> int:
         """How many of the calls cost money when nothing is remembered."""
         return sum(call.paid for call in self.calls)
 
-    def lines(self) -> list[str]:
-        """The explanation for people."""
+    @property
+    def paid_kinds(self) -> tuple[str, ...]:
+        """What is paid for: merge, sky, lawn or stage, once for each paid call."""
+        operations = (path[-1].kind for path in self.plan.recipe.steps())
+        return (*(("merge",) if self.plan.recipe.merge else ()), *operations)
+
+    def brief(self) -> str:
+        """Photos, what is done and by which route, in one line."""
+        names = [printable(name) for name in self.photos]
+        which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
+        photos = f"{len(names)} photo{'' if len(names) == 1 else 's'}{which}"
+        done = [*(["merge"] if self.plan.recipe.merge else [])]
+        done += list(dict.fromkeys(operation_word(path[-1]) for path in self.plan.recipe.steps()))
+        route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
+        again = ", PAID AGAIN" if self.plan.again else ""
+        return f"{photos}, {' + '.join(done)}{route}{again}"
+
+    def lines(self, *, calls: bool = False) -> list[str]:
+        """The explanation for people, with the exact calls on demand."""
         plan = self.plan
         chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
         lines = [
@@ -92,9 +111,16 @@ class Explanation:
             outcome = "matches" if verdict.matched else "does not match"
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
         lines += [f"Starts   {self._start()}", f"Photos   {len(self.photos)}"]
-        lines += [f"  {number}. {printable(name)}" for number, name in enumerate(self.photos, 1)]
+        for number, name in enumerate(self.photos, 1):
+            why = (
+                f" (developed into a JPEG here, since {self.developed[name]})"
+                if name in self.developed
+                else ""
+            )
+            lines.append(f"  {number}. {printable(name)}{why}")
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
-        lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
+        if calls:
+            lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
         lines += self._delivered()
         if plan.again:
             lines.append("The tag again is set: what was bought before is bought once more.")
@@ -170,7 +196,8 @@ def explain(plan: Plan, photos: Mapping[str, Sent]) -> Explanation:
         calls += _merge_calls(plan, photos)
     for path in plan.recipe.steps():
         calls += _operation_calls(plan.recipe, path, photos)
-    return Explanation(plan, tuple(photos), tuple(calls))
+    developed = {name: photo.develop for name, photo in photos.items() if photo.develop}
+    return Explanation(plan, tuple(photos), tuple(calls), developed)
 
 
 def _merge_calls(plan: Plan, photos: Mapping[str, Sent]) -> list[PlannedCall]:

@@ -6,7 +6,7 @@ Pure: facts and the time are arguments.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.outbox.names import safe_name
+from hotfolder.rules.prices import Prices
 from hotfolder.service.overview import SETTLING, Line, Overview, with_hint
 
 MIB = 1024 * 1024
@@ -142,16 +143,20 @@ class Detector:
     def __init__(self, links: Links, thresholds: Thresholds | None = None) -> None:
         self.links = links
         self.thresholds = thresholds or Thresholds()
+        self.prices = Prices()
         self._ended: dict[tuple[str, str], dict[str, str]] = {}
         self._quiet_since: dict[tuple[str, str], float] = {}
+        self._paid: dict[tuple[str, str], list[str]] = {}
         self._alarm_since: dict[str, float] = {}
         self._well_since: dict[str, float] = {}
         self._told: dict[str, Alarm] = {}
 
-    def ended(self, line: Line) -> list[Notification]:
-        """A job has just ended. Those that are done are told with their project."""
+    def ended(self, line: Line, paid: Sequence[str] = ()) -> list[Notification]:
+        """A job has just ended, which paid for these operations. Those that are done are told with their
+        project."""
         if line.state not in ENDED_WORDS:
             return []
+        self._paid.setdefault((line.inbox, line.project), []).extend(paid)
         self._ended.setdefault((line.inbox, line.project), {})[line.folder] = line.state
         if line.state == State.DONE:
             return []
@@ -194,10 +199,11 @@ class Detector:
             elif now - self._quiet_since.setdefault(place, now) >= quiet_seconds:
                 del self._quiet_since[place]
                 counts = Counter(self._ended.pop(place).values())
+                paid = self._paid.pop(place, [])
                 if counts[State.DONE]:
-                    yield Notification(Kind.PROJECT_FINISHED, self._project_text(place[1], counts))
+                    yield Notification(Kind.PROJECT_FINISHED, self._project_text(place[1], counts, paid))
 
-    def _project_text(self, project: str, counts: Counter[str]) -> str:
+    def _project_text(self, project: str, counts: Counter[str], paid: Sequence[str]) -> str:
         told = [
             f"{counts[state]} {one if counts[state] == 1 else many}"
             for state, (one, many) in ENDED_WORDS.items()
@@ -206,7 +212,8 @@ class Detector:
         text = f"{project}: {', '.join(told)}.\n  Pictures: {self.links.of(self.links.done, project)}"
         if len(told) > 1:
             text += f"\n  Came back: {self.links.of(self.links.failed, project)}"
-        return text
+        cost = self.prices.told(paid)
+        return f"{text}\n  Paid: {cost}" if cost else text
 
     def _alarms(self, facts: Facts) -> Iterator[Alarm]:
         yield from self._out_of_reach(facts)
@@ -255,6 +262,7 @@ class Detector:
         """What must outlive a restart: what ended in projects under way, and the alarms that were told."""
         return {
             "projects": [[inbox, project, dict(ended)] for (inbox, project), ended in self._ended.items()],
+            "paid": [[inbox, project, list(paid)] for (inbox, project), paid in self._paid.items()],
             "told": [
                 [subject, alarm.kind, alarm.over_text, alarm.version] for subject, alarm in self._told.items()
             ],
@@ -264,6 +272,8 @@ class Detector:
         """Take up what an earlier process left. Raises KeyError, TypeError or ValueError on anything else."""
         for inbox, project, ended in memory["projects"]:
             self._ended[str(inbox), str(project)] = {str(name): str(state) for name, state in ended.items()}
+        for inbox, project, paid in memory.get("paid", ()):
+            self._paid[str(inbox), str(project)] = [str(operation) for operation in paid]
         for subject, kind, over_text, version in memory["told"]:
             self._told[str(subject)] = Alarm(
                 Kind(kind), str(subject), "", str(over_text), version=str(version)

@@ -281,9 +281,9 @@ class Notifier:
         for notification in notifications:
             self.gatherer.add(notification, self._clock.monotonic())
 
-    def ended(self, line: Line) -> None:
-        """A job has come to its end."""
-        self.tell(*self.detector.ended(line))
+    def ended(self, line: Line, paid: Sequence[str] = ()) -> None:
+        """A job has come to its end, having paid for these operations."""
+        self.tell(*self.detector.ended(line, paid))
 
     def finish(self, seen: Overview) -> None:
         """All is done, and the run ends for that: its projects are finished without a quiet time."""

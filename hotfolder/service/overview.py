@@ -34,6 +34,7 @@ WORDS: Mapping[str, str] = {
 }
 HELD_WORDS = "held"
 MOST_FINISHED = 1000
+NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
 ENDED = (State.DONE, *NEEDS_PERSON)
 
 
@@ -75,7 +76,8 @@ class Overview:
     well. `restart` names edited settings that only a new start takes up.
     `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
     `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
-    `schedule` says until when no photos are sent, empty while they are."""
+    `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
+    with the stand-in of the API."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -90,6 +92,7 @@ class Overview:
     restart: tuple[str, ...] = ()
     schedule: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
+    sandbox: bool = False
 
     @property
     def trouble_told(self) -> str:
@@ -113,6 +116,7 @@ class Overview:
             "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
             "notices": list(self.notices),
             "daemon": {"running": self.pid is not None, "pid": self.pid},
+            "sandbox": self.sandbox,
         }
 
     def count_words(self) -> Iterator[str]:
@@ -157,6 +161,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         schedule=str(daemon.get("schedule") or ""),
         missing={name: str(why) for name, why in missing.items()},
         restart=tuple(str(name) for name in settings.get("restart", ())),
+        sandbox=bool(daemon.get("sandbox")),
     )
 
 

@@ -90,6 +90,7 @@ class Story:
 def story(store: Store, ledger: Ledger, job_id: str) -> Story:
     """Raises UsageError when there is no such job."""
     job = remembered(store, job_id)
+    job_id = job.id
     photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
     moments = store.story(job_id)
     entries = [*told_moments(moments), *told_calls(ledger, job_id)]

@@ -14,9 +14,11 @@ CREDENTIAL = "stager-api-key"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One installation. All paths are absolute; `folders` are inboxes, done and failed."""
+    """One installation. All paths are absolute; `folders` are inboxes, done and failed, and `python` is
+    where the Python is installed that the command's environment was made with."""
 
     command: tuple[str, ...]
+    python: Path
     config: Path
     root: Path
     folders: tuple[Path, ...]
@@ -32,7 +34,7 @@ def drop_in(site: Site) -> str:
 
 
 def lines(site: Site) -> Iterator[str]:
-    yield "# Written by `hotfolder install-service`, which writes it anew. Changes of your own belong into"
+    yield "# Written by `hotfolder install-service`, which writes it anew. Changes of your own belong in"
     yield "# another drop-in: `systemctl edit hotfolder`."
     yield "[Unit]"
     for path in (*shared(site), site.state):
@@ -87,7 +89,9 @@ def key(site: Site) -> Iterator[str]:
 def homes(site: Site) -> Iterator[str]:
     """Only what is needed of people's homes, where something of it lies there."""
     own = [path for path in (*shared(site), site.state) if at_home(path)]
-    read = [path for path in (Path(site.command[0]).parent.parent, site.config.parent) if at_home(path)]
+    needed = (Path(site.command[0]).parent.parent, site.python, site.config.parent)
+    # Of /root nothing can be shown: whatever is put over it, only root may enter.
+    read = [path for path in needed if at_home(path) and not path.is_relative_to("/root")]
     if own or read:
         yield "ProtectHome=tmpfs"
     for path in outermost(read):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.models import CommandInfo
 from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
@@ -136,10 +137,33 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
     drop(inbox / "3 Oak Lane" / "front", 2)
     result = invoke("explain", inbox, "--config", config)
     assert result.exit_code == 0
-    assert [line for line in result.output.splitlines() if line.startswith("/")] == [
-        str(inbox / "12 Elm Road" / "kitchen"),
-        str(inbox / "3 Oak Lane" / "front"),
+    assert result.output.splitlines() == [
+        "12 Elm Road / kitchen: 1 photo (1.jpg), merge; 1 paid call",
+        '3 Oak Lane / front: 2 photos (1.jpg to 2.jpg), merge + sky-blue, by route "outside"; 2 paid calls',
+        "",
+        "Together: 2 sets, 3 photos, 3 paid calls.",
+        "Add --calls to see every call, or name one room's folder.",
     ]
+    assert "PUT <signed upload address>" in invoke("explain", inbox, "--config", config, "--calls").output
+
+
+def test_explain_says_what_is_still_to_pay_and_what_that_costs(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Money is shown where the settings have prices; what was bought before costs nothing."""
+    config.write_text("root: .\nprices: {currency: EUR, merge: 0.8, sky: 0.35}\n")
+    project = config.parent / "inbox" / "12 Elm Road"
+    drop(project / "kitchen", 2)
+    drop(project / "front__sky-blue", 3)
+    assert (
+        "Together: 2 sets, 5 photos, 3 paid calls, 1.95 EUR."
+        in invoke("explain", project, "--config", config).output
+    )
+    bought = lambda settings, found, photos: ("merge",) if len(photos) == 3 else ()  # noqa: E731
+    monkeypatch.setattr("hotfolder.cli.explain.forecast", bought)
+    said = invoke("explain", project, "--config", config).output
+    assert "2 paid calls, 1.15 EUR (1 more paid already)." in said
+    assert "front__sky-blue: 3 photos (1.jpg to 3.jpg), merge + sky-blue; 1 paid call, 0.35 EUR" in said
 
 
 @pytest.mark.parametrize("where", ["nowhere", "."])
@@ -175,7 +199,7 @@ def test_status_shows_the_work_while_the_settings_have_an_error(
     assert told.exit_code == 0, told.stderr
     assert f"{config}{where}" in json.loads(told.output)["settings"]["error"]
     said = invoke("status", "--config", config).output
-    assert "paused: by hand" in said and "nothing starts with them" in said
+    assert "just now: by hand" in said and "nothing starts with them" in said
     assert "abc" in invoke("logs", "abc", "--config", config).stderr
 
 
@@ -187,6 +211,35 @@ def test_status_does_not_guess_where_the_state_is(config: Path, text: str) -> No
     config.write_text(text)
     result = invoke("status", "--config", config)
     assert result.exit_code == 2 and "not valid YAML" in result.stderr and not result.stdout
+
+
+def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
+    """A project that still arrives can be given a priority, and can't be cancelled."""
+    state = config.parent / "state"
+    state.mkdir()
+    open_store(state).dispose()
+    drop(config.parent / "inbox" / "12 Elm Road" / "kitchen", 2)
+    first = invoke("priority", "12 Elm Road", "high", "--config", config)
+    assert first.exit_code == 0
+    assert "Every set of 12 Elm Road that is still to come gets high priority." in first.output
+    for words, answer in (
+        (("cancel", "12 Elm Road"), "nothing of 12 Elm Road is under way"),
+        (("cancel", "12 Elm Road/kitchen"), "12 Elm Road/kitchen is still arriving"),
+        (("priority", "12 Elm Road/kitchen", "low"), "12 Elm Road/kitchen is still arriving"),
+        (("cancel", "14 Elm Road"), "nothing is known of 14 Elm Road"),
+        (("approve", "14 Elm Road"), 'there is no folder of a project or room "14 Elm Road"'),
+    ):
+        refused = invoke(*words, "--config", config)
+        assert refused.exit_code == 2 and answer in refused.stderr, refused.stderr
+
+
+@pytest.mark.parametrize("command", [*app.registered_commands], ids=lambda command: command.callback.__name__)
+def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: CommandInfo) -> None:
+    """In the list of all commands none is cut at 80 columns, and each is in a group."""
+    assert command.callback is not None and command.rich_help_panel
+    sentence = (command.callback.__doc__ or "").partition("\n")[0]
+    assert sentence.endswith(".") and len(sentence) <= 80 - len("│ install-service   │")
+    assert sentence in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
 
 
 def test_retry_of_an_unknown_job_is_a_usage_error(config: Path) -> None:
@@ -235,9 +288,9 @@ def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot:
     before = everything_in(config.parent)
     result = invoke("explain", shoot, "--config", config)
     assert result.exit_code == 0
-    assert "2 sets, 2 paid calls" in result.output and "it starts by itself" in result.output
-    assert "Set 12 Elm Road-01: 5 photos" in result.output and "Evidence" in result.output
-    assert 'route "outside"' in result.output
+    assert "3 sets, 13 photos, 5 paid calls" in result.output and "It starts by itself" in result.output
+    assert "12 Elm Road-01: 5 photos" in result.output and "evidence: " in result.output
+    assert 'route "outside"' in result.output and len(result.output.splitlines()) < 10
     assert everything_in(config.parent) == before
 
 
@@ -264,7 +317,7 @@ def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
     for wrong in (room.parent, "16 Elm Road"):
         result = invoke("approve", wrong, "--config", config)
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
-        assert "is not a project's" in result.stderr or 'one by one: "14 Elm Road/kitchen"' in result.stderr
+        assert "there is no folder" in result.stderr or 'one by one: "14 Elm Road/kitchen"' in result.stderr
     assert not list(shoot.parent.rglob(".ready"))
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from hotfolder.config.fields import all_variables
+from hotfolder.config.load import load
 from hotfolder.config.sections import LogLevel
 from hotfolder.config.settings import Settings
+from hotfolder.errors import ConfigurationError
 
 Loader = Callable[..., Settings]
 
@@ -111,3 +114,12 @@ def test_every_setting_has_a_variable_and_an_empty_one_counts_as_unset(settings_
         variables
     )
     assert len(variables) > 35
+
+
+def test_the_usual_file_may_be_missing_where_the_root_is_a_variable(tmp_path: Path) -> None:
+    """A container starts from variables alone; a mistyped name is missed all the same."""
+    settings = load(tmp_path / "config.yaml", {"HOTFOLDER_ROOT": str(tmp_path)})
+    assert settings.root_folder == tmp_path and not settings.routes
+    for path, environ in ((tmp_path / "confg.yaml", {"HOTFOLDER_ROOT": "."}), (tmp_path / "config.yaml", {})):
+        with pytest.raises(ConfigurationError, match="there is no such file"):
+            load(path, environ)

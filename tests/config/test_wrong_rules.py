@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, keep,"
-    " web, notify, log, hdr, single_photo, tags, routes"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, prices, deliver,"
+    " keep, web, notify, log, hdr, single_photo, tags, routes"
 )
 KEY = (
-    "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"
+    "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY, or"
     " alone into a file of its own and name that file with api.key_file"
 )
 STYLES = (
@@ -48,11 +48,11 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     ),
     "match left out": (
         "root: .\nroutes:\n  - name: a\n    room: kitchen\n",
-        'config.yaml:4:5: unknown setting "room"; it belongs into match',
+        'config.yaml:4:5: unknown setting "room"; it belongs in match',
     ),
     "quiet time in match": (
         "root: .\nroutes:\n  - name: a\n    match: {quiet_seconds: 5}\n",
-        'config.yaml:4:13: unknown setting "quiet_seconds"; it belongs beside match, not into it;'
+        'config.yaml:4:13: unknown setting "quiet_seconds"; it belongs beside match, not in it;'
         " check the indentation",
     ),
     "sky type in a route": (
@@ -102,7 +102,7 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         "root: .\nroutes:\n  - name: a\n    deliver: {metadata: copyrigth}\n    metadata: none\n",
         'config.yaml:4:25: unknown metadata "copyrigth"; did you mean "copyright"? Allowed: all, copyright,'
         " none",
-        'config.yaml:5:5: unknown setting "metadata"; it belongs into deliver',
+        'config.yaml:5:5: unknown setting "metadata"; it belongs in deliver',
     ),
     "renditions": (
         "root: .\n"

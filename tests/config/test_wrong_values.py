@@ -10,19 +10,19 @@ from collections.abc import Callable
 import pytest
 
 SETTINGS = (
-    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, deliver, keep,"
-    " web, notify, log, hdr, single_photo, tags, routes"
+    "root, inbox, inboxes, done, failed, archive, state, api, settle, limits, schedule, prices, deliver,"
+    " keep, web, notify, log, hdr, single_photo, tags, routes"
 )
 KEY = (
-    "the API key doesn't belong into this file; put it into the environment variable STAGER_API_KEY, or"
+    "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY, or"
     " alone into a file of its own and name that file with api.key_file"
 )
 
 WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     "settings in the wrong place": (
         "root: .\nquiet_seconds: 5\nsettle:\n  scan_seconds: 5\n  routes:\n    - name: a\n",
-        'config.yaml:2:1: unknown setting "quiet_seconds"; it belongs into settle',
-        'config.yaml:5:3: unknown setting "routes"; it belongs beside settle, not into it;'
+        'config.yaml:2:1: unknown setting "quiet_seconds"; it belongs in settle',
+        'config.yaml:5:3: unknown setting "routes"; it belongs beside settle, not in it;'
         " check the indentation",
     ),
     "typo in an empty section": (
@@ -73,7 +73,8 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     ),
     "section as text": (
         "root: .\napi: https://api.stagerai.com\n",
-        "config.yaml:2:6: api must be a group of settings, each indented in a line of its own",
+        "config.yaml:2:6: api must be a group of settings, each indented in a line of its own,"
+        " with a space after its colon",
     ),
     "folder as number": (
         "root: .\ninbox: 2024\n",

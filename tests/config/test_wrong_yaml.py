@@ -69,16 +69,40 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
     ),
     "alias bomb": (
         BOMB,
-        'config.yaml:2:4: an anchor ("&a"); aliases are not used in settings',
+        'config.yaml:2:4: "&a" means something else in YAML; put it in quotes',
     ),
     "an alias alone": (
         "root: .\ndone: *somewhere\n",
-        'config.yaml:2:7: an alias ("*somewhere"); write the value out instead',
+        'config.yaml:2:7: "*somewhere" means something else in YAML; put it in quotes',
     ),
     "type mark": (
         "root: !!python/object/apply:os.getcwd []\n",
-        'config.yaml:1:7: a type mark ("tag:yaml.org,2002:python/object/apply:os.getcwd"); '
-        "write the value alone",
+        "config.yaml:1:7: what begins with ! means something else in YAML; put it in quotes",
+    ),
+    "a pattern without quotes": (
+        "root: .\nroutes:\n  - {name: a, match: {room: *aerial}}\n",
+        'config.yaml:3:29: "*aerial" means something else in YAML; put it in quotes',
+    ),
+    "a path of Windows": (
+        'root: "C:\\Users\\anna"\n',
+        "config.yaml:1:12: a backslash means something else in double quotes;"
+        " write / instead, or use single quotes",
+    ),
+    "no space, alone": (
+        "root:photos\n",
+        "config.yaml:1:5: a space is missing after the colon: write `root: …`",
+    ),
+    "no space, first": (
+        "root:photos\ninbox: a\n",
+        "config.yaml:1:5: a space is missing after the colon: write `root: …`",
+    ),
+    "no space, last": (
+        "inbox: a\nroot:photos\n",
+        "config.yaml:2:5: a space is missing after the colon: write `root: …`",
+    ),
+    "routes that are no list": (
+        "root: .\nroutes:\n  drone:\n    match: {room: x}\n",
+        "config.yaml:3:3: routes must be a list, not a mapping; begin each with `- name:`",
     ),
     "two documents": (
         "root: .\n---\nroot: .\n",

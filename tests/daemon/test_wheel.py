@@ -238,7 +238,7 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: 
 async def test_a_projects_priority_holds_for_what_is_still_to_come(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen", bracket())
     await studio.until_idle(shop.access())
-    assert "whatever is still to come" in await ask(studio, "priority", ELM, "high")
+    assert "that is still to come gets high priority" in await ask(studio, "priority", ELM, "high")
     studio.drop(ELM, "bath", bracket())
     studio.drop("14 Elm Road", "bath", bracket())
     await studio.until_idle(shop.access())

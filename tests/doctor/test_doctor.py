@@ -85,8 +85,8 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
     studio.inbox.mkdir()
     code, found = await asyncio.to_thread(ask, studio.config)
     assert code == 1
-    assert any(".hotfolder-root" in one["text"] for one in found["inbox inbox"])
-    assert "not running" in found["service"][0]["text"]
+    assert any(".hotfolder-root" in one["text"] for one in found["inbox"])
+    assert "not running" in found["service"][0]["text"] and found["service"][0]["verdict"] == "warning"
     assert files_below(studio.inbox) == {}
 
 

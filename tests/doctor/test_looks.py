@@ -120,7 +120,7 @@ def test_of_an_inbox_that_cant_be_written_only_that_is_said(
     settings = load(config, {})
     settings.inbox_folder(settings.all_inboxes()[0]).mkdir()
     monkeypatch.setattr("hotfolder.doctor.folders.writable", lambda path: False)
-    found = [one.text for one in folders(settings, "an-id") if one.what == "inbox inbox"]
+    found = [one.text for one in folders(settings, "an-id") if one.what == "inbox"]
     assert len([text for text in found if "can't be written" in text]) == 1
     assert not any(".hotfolder-root" in text for text in found)
 

@@ -51,7 +51,9 @@ def test_a_single_photo_is_not_merged() -> None:
 
 def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
     """The lines hold all that `explain PATH` has to answer."""
-    lines = explain(plan(RULES, "12 Elm Road", "front", 2), {"a.jpg": Sent(), "b.jpg": Sent()}).lines()
+    lines = explain(plan(RULES, "12 Elm Road", "front", 2), {"a.jpg": Sent(), "b.jpg": Sent()}).lines(
+        calls=True
+    )
     assert lines[:8] == [
         "Project  12 Elm Road",
         "Room     front",
@@ -64,6 +66,13 @@ def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
     ]
     assert "Calls    9, of which 1 paid" in lines
     assert any(line.endswith("(PAID)") for line in lines)
+
+
+def test_a_photo_that_is_developed_first_says_why() -> None:
+    """Without the calls it would be nowhere."""
+    made = explain(plan(RULES, "p", "kitchen", 2), {"a.tif": Sent("TIFF", "it is a TIFF"), "b.jpg": Sent()})
+    assert "  1. a.tif (developed into a JPEG here, since it is a TIFF)" in made.lines()
+    assert "  2. b.jpg" in made.lines()
 
 
 def test_programs_read_the_same_as_json() -> None:
@@ -80,4 +89,4 @@ def test_programs_read_the_same_as_json() -> None:
 def test_names_from_outside_cannot_steer_the_terminal() -> None:
     """Escapes, direction marks and half characters are shown as a replacement sign."""
     made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": Sent()})
-    assert all(line.isprintable() for line in made.lines())
+    assert all(line.isprintable() for line in (*made.lines(calls=True), made.brief()))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.scenarios.edits import Edits
 from tests.support.manager import Manager
-from tests.support.studio import Shop, Studio
+from tests.support.studio import Shop, Studio, environment
 
 
 def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
@@ -47,3 +47,19 @@ def test_systemd_is_told_of_a_reload_from_its_begin_to_its_end(
     assert '"settings_invalid"' in run.text()
     assert run.stop() == 0
     manager.socket.close()
+
+
+def test_a_file_that_vanishes_is_no_order_to_work_without_rules(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With HOTFOLDER_ROOT it could start without a file; one that it began with is missed."""
+    around = {"HOTFOLDER_ROOT": str(studio.root)}
+    monkeypatch.setattr("tests.support.studio.environment", lambda key: {**environment(key), **around})
+    run = studio.start(key="any-key")
+    studio.config.unlink()
+    run.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 20
+    while "the file is gone" not in run.text():
+        assert time.monotonic() < end, run.text()
+        time.sleep(0.05)
+    assert run.stop() == 0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from hotfolder.rules.prices import Prices
 from hotfolder.service.notifications import MIB, Detector, Facts, Kind, Links, Notification, Thresholds
 from hotfolder.service.overview import SETTLING, Line, Overview
 
@@ -48,6 +50,20 @@ def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
         )
     ]
     assert not detector.look(facts(), 9999)
+
+
+def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
+    """All that was paid for its sets, also before a restart; nothing where no price is set."""
+    detector = Detector(LINKS)
+    detector.ended(line("done", "a"), ["merge", "sky"])
+    again = Detector(LINKS)
+    again.recall(json.loads(json.dumps(detector.memory())))
+    again.prices = Prices(currency="EUR", merge=Decimal("0.8"), sky=Decimal("0.35"))
+    again.ended(line("done", "b"), ["merge"])
+    [told] = again.finish(Overview((), {}), 0)
+    assert told.text.endswith("\n  Paid: 1.95 EUR")
+    [told] = detector.finish(Overview((), {}), 0)
+    assert "Paid" not in told.text
 
 
 def test_new_work_starts_the_quiet_time_anew() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import grp
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ MOST_EXPOSED = 15  # tenths; systemd calls it 1.5
 
 usual: dict[str, Any] = {
     "command": ("/opt/hotfolder/bin/hotfolder",),
+    "python": Path("/usr"),
     "config": Path("/etc/hotfolder/config.yaml"),
     "root": Path("/srv/photos"),
     "folders": tuple(Path(f"/srv/photos/{name}") for name in ("inbox", "done", "failed")),
@@ -93,6 +96,23 @@ def test_of_a_home_only_what_is_needed_is_shown() -> None:
     ]
 
 
+def test_a_python_in_a_home_is_shown_to_the_service_but_for_roots() -> None:
+    """An environment in /opt that was made with it could not be started; into /root nobody else may go."""
+    python = Path("/home/anna/.pyenv/versions/3.12")
+    assert said(python=python)[-2:] == ["ProtectHome=tmpfs", f"BindReadOnlyPaths={python}"]
+    assert said(python=Path("/root/.pyenv/versions/3.12")) == said()
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not Path(sys.executable).resolve().is_relative_to("/root"),
+    reason="this Python is not in root's home",
+)
+def test_a_python_that_the_services_user_can_not_start_is_named(config: Path) -> None:
+    """systemd says no more than 203/EXEC."""
+    said = install(config, "--user", "daemon", "--group", "daemon")
+    assert f"The user daemon can't start {Path(sys.executable).resolve()}" in said
+
+
 def test_names_with_spaces_and_signs_mean_themselves() -> None:
     assert quoted("/srv/100% photos") == '"/srv/100%% photos"'
     assert quoted('a"b\\c $x', shell=True) == '"a\\"b\\\\c $$x"'
@@ -117,7 +137,7 @@ def install(config: Path, *options: str) -> str:
 def test_it_prints_both_files_and_writes_nothing(config: Path, tmp_path: Path) -> None:
     printed = install(config, "--directory", str(tmp_path / "system"))
     shipped = (REPOSITORY / "systemd/hotfolder.service").read_text()
-    assert shipped in printed and "# Then: systemctl daemon-reload" in printed
+    assert shipped in printed and "systemctl daemon-reload" in printed and "Documentation" not in printed
     assert not (tmp_path / "system").exists()
 
 
@@ -153,3 +173,29 @@ def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_pat
         text=True,
     )
     assert judged.returncode == 0, judged.stdout[-400:] + judged.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can try what another user may")
+def test_a_folder_that_the_service_can_not_write_is_named_with_the_line_that_mends_it(config: Path) -> None:
+    """`mkdir /srv/photos` as root is what everybody types first."""
+    root = config.parent / "my photos"
+    for above in (root, *root.parents):  # pytest's own folders are for their owner alone
+        if above.stat().st_mode & 0o005 != 0o005:
+            above.chmod(0o755)
+    asked = ("--user", "daemon", "--group", "daemon")
+    said = install(config, *asked)
+    assert f"The user daemon can't write to {root}" in said
+    mending = next(line for line in said.splitlines() if "install -d" in line).removeprefix("#")
+    subprocess.run(mending, shell=True, check=True)
+    assert "can't write" not in install(config, *asked)
+    assert f"The user still-to-come can't write to {root}" in install(config, "--user", "still-to-come")
+
+
+def test_the_printed_command_writes_the_printed_files(config: Path, tmp_path: Path) -> None:
+    """The hint can be pasted: with the settings, the user and the place that were asked for."""
+    system = tmp_path / "system"
+    printed = install(config, "--user", "daemon", "--group", "daemon", "--directory", str(system))
+    line = next(line for line in printed.splitlines() if "--write" in line).removeprefix("#").strip()
+    words = shlex.split(line)
+    subprocess.run([sys.executable, "-m", "hotfolder", *words[words.index("install-service") :]], check=True)
+    assert (system / "hotfolder.service.d/10-hotfolder.conf").read_text() in printed

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from hotfolder import __version__
 from hotfolder.jobs.chain import Link
-from hotfolder.jobs.tables import Call, Job, JobFile, Picture
+from hotfolder.jobs.keys import SANDBOX
+from hotfolder.jobs.tables import CHARGED, Call, Job, JobFile, Picture
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe
 
 
@@ -19,10 +21,12 @@ def receipt_of(
     chain: Sequence[Link],
     own_calls: Sequence[Call],
     pictures: Sequence[Picture],
+    prices: Prices,
     notes: Sequence[str] = (),
 ) -> Receipt:
     """The receipt of a job; `own_calls` are those that it made itself, `notes` what else is to be said."""
     own = {call.id for call in own_calls}
+    paid = [call.operation for call in own_calls if call.state in CHARGED]
     recipe = recipe_of(job)
     return Receipt(
         job_id=job.id,
@@ -55,6 +59,7 @@ def receipt_of(
             )
             for purchase in chain
         ),
+        cost=prices.told(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(
             ReceiptPicture(
                 file=picture.path,

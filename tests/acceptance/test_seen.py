@@ -1,0 +1,61 @@
+"""What people see of a run: what needs them first, what was paid, and whether anything was paid at all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, environment
+
+ELM = "12 Elm Road"
+
+
+def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
+    shown = subprocess.run(
+        studio.command(words[0], *words[1:]),
+        capture_output=True,
+        text=True,
+        env={**environment(None), "COLUMNS": str(columns)},
+        timeout=300,
+    )
+    assert shown.returncode == 0, shown.stderr
+    return [line.rstrip() for line in shown.stdout.splitlines()]
+
+
+def test_what_people_see_of_a_run(make_studio: Callable[..., Studio], shop: Shop) -> None:
+    """Whatever needs a person comes first, its id in one piece; what is done is a line for each project;
+    money is shown, since there are prices; and a set is named by project and room wherever a job is."""
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    studio = make_studio(api=api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    studio.drop(ELM, "kitchen__sky-blue", bracket(3))
+    studio.drop(ELM, "bath__skyblu", bracket(2))
+    assert studio.start("--until-idle", key="any-key").wait(150) == 1
+    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen__sky-blue.json").read_text())
+    assert receipt["cost"] == "1.15 EUR"
+    [failed] = [job["job"] for job in studio.status()["jobs"] if job["state"] == "failed"]
+    for columns in (40, 80):
+        lines = on_screen(studio, columns, "status")
+        assert all(len(line) <= columns for line in lines)
+        assert any(failed in line for line in lines)
+        assert any(line.startswith("      ") for line in lines)  # the reason, on lines of its own
+        text = " ".join(lines)
+        assert text.index("Came back: 1") < text.index("Done: 1") < text.index(f"{ELM}: 1 set, the last")
+        assert "Today: 2 paid calls, 1.15 EUR." in text
+    assert on_screen(studio, 80, "logs", f"{ELM}/kitchen")[0].startswith(f"{ELM} / kitchen (job ")
+    assert "kitchen" in on_screen(studio, 80, "logs", f"{ELM} / kitchen")[0]  # as `status` shows it
+    assert "files are back" in on_screen(studio, 80, "retry", f"{ELM}/bath__skyblu")[0]
+
+
+def test_with_the_stand_in_it_is_said_that_nothing_is_bought(make_studio: Callable[..., Studio]) -> None:
+    """In the terminal, in STATUS.txt and in `status`; and no receipt says that it cost something."""
+    studio = make_studio(prices={"merge": 0.8})
+    studio.drop(ELM, "kitchen", bracket(2))
+    run = studio.start("--sandbox")
+    studio.wait_for_states("done", within_seconds=150)
+    assert "SANDBOX: nothing is bought" in " ".join(on_screen(studio, 80, "status"))
+    assert "SANDBOX: nothing is bought" in run.text()
+    assert "SANDBOX: nothing is bought" in (studio.inbox / "STATUS.txt").read_text()
+    assert "cost" not in json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert run.stop() == 0
