@@ -225,7 +225,7 @@ def clean(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete what is older than `keep` allows.
+    """Delete what is older than the settings allow.
 
     As the daemon does by itself once a day.
     """
