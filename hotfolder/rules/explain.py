@@ -91,6 +91,7 @@ class Explanation:
         names = [printable(name) for name in self.photos]
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
         photos = f"{len(names)} photo{'' if len(names) == 1 else 's'}{which}"
+        photos += f", {len(self.developed)} developed into JPEGs here" if self.developed else ""
         done = [*(["merge"] if self.plan.recipe.merge else [])]
         done += list(dict.fromkeys(operation_word(path[-1]) for path in self.plan.recipe.steps()))
         route = f", by route {shown(self.plan.route)}" if self.plan.route else ""

@@ -19,7 +19,7 @@ async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     studio.drop(ELM, "kitchen", files)
     explained = studio.call("explain", str(studio.inbox / ELM / "kitchen")).stdout
-    assert "A room with more than one set: 2 sets, 2 paid calls" in explained
+    assert "kitchen: a room with more than one set" in explained and "2 sets, 10 photos, 2 paid" in explained
     await studio.until_idle(shop.access())
     assert {"kitchen-01.jpg", "kitchen-02.jpg"} <= files_below(studio.done / ELM).keys()
     assert shop.bought(MERGE) == 2
