@@ -143,8 +143,9 @@ class StorageClient:
         returns; its name is the caller's to sync, who mostly gives it another one. Whether it is whole, only
         decoding it to its end can tell.
 
-        Raises UrlRefused (another host, a redirect, more than `most_bytes`), ResultGone (4xx: ask for a fresh
-        URL), Unreachable, TooManyRequests, LocalTrouble. Whatever is raised, no `target` is left behind.
+        Raises UrlRefused (another host, a redirect, more than `most_bytes` announced), ResultGone (4xx, or
+        more than that unannounced: ask for a fresh URL), Unreachable, TooManyRequests, LocalTrouble. Whatever
+        is raised, no `target` is left behind.
         """
         source = self._hosts.check(url)
         request = httpx.Request(
@@ -155,13 +156,13 @@ class StorageClient:
         )
         try:
             async with answered(self._client, request, self._timeouts.transfer_total_seconds) as response:
-                await raise_for_download(source.host, response)
+                await raise_for_download(source.host, response, most_bytes)
                 return await save(response, target, most_bytes)
         except Lost as lost:
             raise unreachable(f"the storage {source.host}", "a download", lost) from None
         except OverflowError:
-            raise UrlRefused(
-                f"the result on {source.host} is larger than {most_bytes:,} bytes, the most that is allowed"
+            raise ResultGone(
+                f"the result on {source.host} is longer than {most_bytes:,} bytes, the most that is allowed"
             ) from None
 
     async def reach(self, host: str) -> int:
@@ -226,7 +227,7 @@ def busy(said: str, status: int, headers: httpx.Headers) -> BadWorld | None:
     return None
 
 
-async def raise_for_download(host: str, response: httpx.Response) -> None:
+async def raise_for_download(host: str, response: httpx.Response, most_bytes: int) -> None:
     """Raises unless the answer brings a file."""
     status, headers = response.status_code, response.headers
     said = f"the download from {host} was answered {status}"
@@ -240,6 +241,11 @@ async def raise_for_download(host: str, response: httpx.Response) -> None:
         raise ResultGone(said + (f" ({code})" if code else ""))
     if not 200 <= status < 300 or status == 204:
         raise ResultGone(f"{said}, which brings no file")
+    length = headers.get("content-length", "")
+    if re.fullmatch(r"[0-9]{1,15}", length) and int(length) > most_bytes:
+        raise UrlRefused(
+            f"the result on {host} is {int(length):,} bytes long, and at most {most_bytes:,} are allowed"
+        )
 
 
 async def save(response: httpx.Response, target: Path, most_bytes: int) -> Download:

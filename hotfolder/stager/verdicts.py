@@ -50,7 +50,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
             hint="Check STAGER_API_KEY, or the file that api.key_file names.",
         )
     if status == 402:
-        return PaymentRequired(f"the account has no credit: {answered}", hint="Top it up.")
+        return PaymentRequired(f"the account has no credit: {answered}", hint="Buy new credit for it.")
     wish = retry_after_seconds(reply.headers)
     if status == 429:
         return TooManyRequests(
