@@ -14,7 +14,7 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.memo import Memo
 from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
 from hotfolder.jobs.backoff import backoff_seconds
@@ -22,11 +22,12 @@ from hotfolder.jobs.earlier import latest_set, room_named
 from hotfolder.jobs.engine import Engine
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
+from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.late import why_late_in_room
 from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
-from hotfolder.rules.sets import BracketSet
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
 from hotfolder.rules.shoots import asks_review, misnamed
 
 logger = log.get("intake")
@@ -128,6 +129,8 @@ class Intake:
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
+        if len(found.photos) > MOST_PHOTOS:
+            found = replace(found, photos=await self._looked_at(found.photos))
         photos = [as_grouped(photo) for photo in found.photos]
         room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
         for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
@@ -136,6 +139,19 @@ class Intake:
             await self.engine.submit(new)
         # They were for these photos, and would speak for them again on their way back from failed/.
         await signals_removed(signals)
+
+    async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
+        """The photos with what they show, which is of no use to a room of one picture and wasn't looked at;
+        as they are where one can't be read now."""
+        seen = []
+        with suppress(UnusablePhoto, LocalTrouble):
+            for photo in photos:
+                facts = await self.engine.tools.decoder.inspect(photo.path, PictureLimits())
+                same = facts.sha256 == photo.sha256
+                seen.append(
+                    replace(photo, signature=facts.signature, brightness=facts.brightness) if same else photo
+                )
+        return tuple(seen) if len(seen) == len(photos) else tuple(photos)
 
     async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)

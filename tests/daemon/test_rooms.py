@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket, jpeg
-from tests.support.rolls import shoot
+from tests.support.rolls import shoot, stripped
 from tests.support.studio import MERGE, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
@@ -26,6 +26,29 @@ async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
     filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
     assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
     assert studio.states() == ["done", "done"]
+
+
+@pytest.mark.parametrize("told_by_camera", [True, False])
+async def test_nine_photos_of_three_views_in_a_room_are_three_pictures(
+    studio: Studio, shop: Shop, tmp_path: Path, told_by_camera: bool
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", rooms=3, stops=[0, -2, 2])
+    photos = files if told_by_camera else {name: stripped(content) for name, content in files.items()}
+    studio.drop(ELM, "living-room", photos)
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought(MERGE)) == (["done"] * 3, 3)
+    assert {f"living-room-0{number}.jpg" for number in (1, 2, 3)} <= files_below(studio.done / ELM).keys()
+    filed = [set(files_below(place)) for place in (studio.done / ELM / "originals").iterdir()]
+    assert sorted(map(sorted, filed)) == sorted(map(sorted, sets))
+
+
+async def test_more_than_seven_of_one_view_in_a_room_are_refused(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+    studio.drop(ELM, "living-room", files)
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["failed"], 0)
 
 
 async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with_its_set(

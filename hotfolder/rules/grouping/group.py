@@ -57,8 +57,9 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
 
 
 def group_room(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
-    """Group a room's folder: one set, unless its capture data prove that it holds more."""
-    proved = prove_more_than_one(photos, options)
+    """Group a room's folder: one set, unless its capture data prove that it holds more, or it has too many
+    photos for one and they are told apart beyond doubt."""
+    proved = prove_more_than_one(photos, options) or _several_views(photos, options)
     if proved is not None:
         return proved
     own, kept_out = _own_photos(photos)
@@ -81,6 +82,15 @@ def prove_more_than_one(photos: Sequence[GroupingPhoto], options: GroupingOption
     if any(len(each.photos) < 2 for each in found.sets):
         return None
     return found if all(_apart(*pair, options) for pair in pairwise(found.sets)) else None
+
+
+def _several_views(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> Grouping | None:
+    """The grouping, as of a shoot, of more photos than one set can have, if it is sure of itself."""
+    if len(photos) <= MOST_PHOTOS or options.over_seven is not OverSeven.REFUSE:
+        return None
+    found = group(photos, replace(options, method=Method.AUTO))
+    several = len(found.sets) > 1 and all(len(each.photos) > 1 for each in found.sets)
+    return found if several and found.sure and not found.refused else None
 
 
 def _apart(before: GroupedSet, after: GroupedSet, options: GroupingOptions) -> bool:
