@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import stat
+from collections.abc import Iterable
 
 TEMPORARY_PREFIX = ".hotfolder-tmp-"
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -65,6 +66,19 @@ def lasting_file(name: str, folder: int) -> int:
         os.close(descriptor)
         raise OSError(errno.EPERM, f"{name} is a link, or no plain file: remove it")
     return descriptor
+
+
+def open_folder_beneath(root: os.PathLike[str] | str, names: Iterable[str]) -> int:
+    """A descriptor for listing the folder that is reached from `root` by these names, none of them a link:
+    whoever exchanges one for a link meanwhile leads nobody elsewhere. Raises OSError."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for name in names:
+        above = folder
+        try:
+            folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+        finally:
+            os.close(above)
+    return folder
 
 
 def open_folder(path: os.PathLike[str] | str) -> int:

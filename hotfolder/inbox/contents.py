@@ -287,10 +287,11 @@ class Contents:
 
     def _take_folder(self, entry: os.DirEntry[str]) -> None:
         if is_temporary_folder(entry.name):
-            for name, facts in files_below(Path(entry.path), 1):
+            for name, facts in files_below(self._path / entry.name, 1):
                 self._temporaries.append(SeenFile(f"{entry.name}/{name}", FileIdentity.of(facts)))
         elif not is_junk_folder(entry.name):
-            deeper = [name for name, _ in files_below(Path(entry.path), DEEPEST) if is_photo_name(name)]
+            below = files_below(self._path / entry.name, DEEPEST)
+            deeper = [name for name, _ in below if is_photo_name(name)]
             if deeper:
                 notice = notices.too_deep(self._path, entry.name, len(deeper))
                 self._obstacles.append(Obstacle(entry.name, notice, blocks=False))

@@ -67,6 +67,7 @@ class Root:
         self._unmet = first_start
         self._place = known_place
         self._lock = lock
+        self._alone = False
 
     def another(self) -> Root:
         """One that knows as much, for another thread."""
@@ -79,7 +80,7 @@ class Root:
         try:
             return self._check()
         except InboxHeld as held:
-            return RootStatus(degraded=self._in_use(held.holder), holder=held.holder)
+            return RootStatus(degraded=self._in_use(held), holder=held.holder)
         except FileNotFoundError:
             return RootStatus(degraded=f"The inbox {self.path} is not there. Is its disk or share mounted?")
         except PermissionError as error:
@@ -107,6 +108,9 @@ class Root:
         if not (ours or self._unmet or (missing and place == self._place)):
             return RootStatus(degraded=self._doubt(found))
         locked = self._lock is not None and self._lock.hold(folder)
+        if self._lock is not None and not self._alone:
+            refuse_neighbours(self.path, self._marker_id)
+            self._alone = True
         if not (ours or missing or locked):
             return RootStatus(degraded=self._doubt(found))
         if not ours:
@@ -116,10 +120,11 @@ class Root:
         self._place = place
         return RootStatus(place=place, marker_made=made, lockable=locked or self._lock is None)
 
-    def _in_use(self, holder: str) -> str:
+    def _in_use(self, held: InboxHeld) -> str:
+        lies = f", which {held.lies} {self.path}" if held.lies else " already"
         return (
-            f"Another hotfolder ({holder}) works with the inbox {self.path} already. Two at once would pay "
-            "for everything twice: stop one of them, or give it an inbox of its own."
+            f"Another hotfolder ({held.holder}) works with the inbox {held.inbox or self.path}{lies}. Two at "
+            "once would pay for everything twice: stop one of them, or give it an inbox of its own."
         )
 
     def _doubt(self, found: str | None) -> str:
@@ -167,11 +172,56 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSU
 
 
 class InboxHeld(Exception):
-    """Another process has the lock. `holder` says which one, in words that can be printed."""
+    """Another process has the lock. `holder` says which one, in words that can be printed. Where it is the
+    lock of another inbox, `inbox` says of which one, and `lies` how it lies: "contains", or "lies in"."""
 
-    def __init__(self, holder: str) -> None:
+    def __init__(self, holder: str, inbox: Path | None = None, lies: str = "") -> None:
         super().__init__(holder)
         self.holder = holder
+        self.inbox = inbox
+        self.lies = lies
+
+
+def refuse_neighbours(inbox: Path, marker_id: str) -> None:
+    """Raise InboxHeld where another hotfolder works with an inbox that this one lies in, or that lies in this
+    one: the same photos would be projects to one and rooms to the other, and paid for by both."""
+    here = Path(os.path.realpath(inbox))
+    for place in (*here.parents, *folders_in(here, 2)):
+        holder = worked_with_by(place, marker_id)
+        if holder:
+            raise InboxHeld(holder, place, "contains" if here.is_relative_to(place) else "lies in")
+
+
+def folders_in(folder: Path, levels: int) -> Iterator[Path]:
+    """Those in it, no deeper than sets lie; what can't be listed is left out."""
+    below: list[Path] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        below = [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for one in below:
+        yield one
+        if levels > 1:
+            yield from folders_in(one, levels - 1)
+
+
+def worked_with_by(folder: Path, marker_id: str) -> str:
+    """Which process of another store has a marker and the lock in `folder` now; "" where none has. A marker
+    alone is what one has left behind that doesn't run, and that finds our lock when it does."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        found = os.open(folder / MARKER_NAME, flags)
+        with os.fdopen(found, "rb") as file:
+            if file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() == marker_id:
+                return ""
+        lock = os.open(folder / LOCK_NAME, flags)
+    except OSError:
+        return ""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _told_by(lock)
+    finally:
+        os.close(lock)
+    return ""
 
 
 class InboxLock:

@@ -108,10 +108,7 @@ class Inbox:
         works with it."""
         status = self._looker.check_at_once()
         if status.holder:
-            raise UsageError(
-                f"another hotfolder ({status.holder}) already works with the inbox {self._path}",
-                hint="Stop that one first, or give this one an inbox of its own.",
-            )
+            raise UsageError(status.degraded)
         self._take_status(status, self._clock.monotonic())
 
     async def run(self, deliver: Deliver) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from hotfolder.inbox.contents import (
     natural_order,
 )
 from hotfolder.inbox.notices import Notice
+from hotfolder.newfiles import open_folder_beneath
 from hotfolder.pictures.formats import is_photo_name, printable_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity
@@ -65,7 +67,7 @@ def stay_silent() -> None:
 def scan(root: Path, moved: Moved = stay_silent) -> Snapshot:
     """Look at everything. What vanishes meanwhile is not seen. Raises OSError if `root` can't be listed."""
     found = _Pass(root, moved)
-    with os.scandir(root) as entries:
+    with listed(root) as entries:
         found.projects(list(entries))
     return found.snapshot(None)
 
@@ -79,6 +81,18 @@ def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent)
         if projects[project] and _is_plain_folder(root / project / folder):
             found.set_folder(project, folder)
     return found.snapshot(scope)
+
+
+@contextmanager
+def listed(root: Path, *names: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The entries of a folder beneath `root`, no link followed on the way to it. Their facts are to be asked
+    in the block, their paths not at all. Raises OSError."""
+    folder = open_folder_beneath(root, names)
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    finally:
+        os.close(folder)
 
 
 class _Pass:
@@ -106,7 +120,7 @@ class _Pass:
         for name in self._inner_folders(self._root, entries):
             project = self._root / name
             try:
-                with os.scandir(project) as inner:
+                with listed(self._root, name) as inner:
                     found = list(inner)
                     folders = self._inner_folders(project, found)
                     self._loose(name, self._flat_drop(name, found))
@@ -122,7 +136,7 @@ class _Pass:
         path = self._root / project / folder
         contents = Contents(path)
         try:
-            with os.scandir(path) as inner:
+            with listed(self._root, project, *filter(None, [folder])) as inner:
                 if not folder:
                     self._flat_drop(project, list(inner))
                     return

@@ -33,7 +33,8 @@ from hotfolder.inbox.settle import (
 )
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.rules.sets import FileIdentity, Photo
+from hotfolder.pictures.formats import printable_name
+from hotfolder.rules.sets import FileIdentity, Photo, signed
 
 _AGAIN_SECONDS = 60.0
 
@@ -76,6 +77,11 @@ class PhotoBook:
         meanwhile has another ctime, and an old one never returns.
         """
         judgement = await self._read(path, closely)
+        if judgement.facts is not None and signed(judgement.facts.inode) != identity.inode:
+            # By a link, or by another file that had its name for a moment. A look sees what is there now.
+            judgement = Judgement(
+                PhotoStatus.UNFINISHED, reason=f"{printable_name(path.name)} was exchanged."
+            )
         self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
 
     def photo(self, path: Path, identity: FileIdentity) -> Photo:

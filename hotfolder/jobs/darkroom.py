@@ -17,7 +17,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.sets import FileIdentity, signed
 
 logger = log.get("darkroom")
 
@@ -49,9 +49,11 @@ class Darkroom:
             if not await asyncio.to_thread(target.is_file):
                 if expected is not None:
                     await patiently(source, refuse_changed, source, expected)
-                await self._decoder.develop(source, target, LIMITS)
+                made = await self._decoder.develop(source, target, LIMITS)
                 try:
                     if expected is not None:
+                        if signed(made.inode) != expected.inode:
+                            raise SetChanged(f"{source.name} was exchanged while it was being developed")
                         await patiently(source, refuse_changed, source, expected)
                 except SetChanged:
                     target.unlink(missing_ok=True)  # it may be of other bytes

@@ -7,6 +7,7 @@ exactly the photos that were sent into it, or for none: then it is abandoned, an
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +66,12 @@ class Sent:
     original: Path
     identity: FileIdentity
 
-    def refuse_changed(self) -> None:
-        """Raise SetChanged when the original is gone or is not the one that is meant."""
+    def refuse_changed(self, opened: int) -> None:
+        """Raise SetChanged when the original is gone or is not the one that is meant. Nor may `opened`, a
+        descriptor of what goes up, be of another file: the path may have led elsewhere for a moment."""
         refuse_changed(self.original, self.identity)
+        if self.path == self.original and FileIdentity.of(os.fstat(opened)) != self.identity:
+            raise SetChanged(f"{self.name} was exchanged while it was being sent")
 
 
 class OpenGroup:

@@ -127,6 +127,7 @@ class OutputFolders:
         for output in self.by_name.values():
             if path.is_relative_to(output.path):
                 output.confirm()
+                refuse_links(output.path, path)
 
     def look(self) -> None:
         """Note how they stand. Blocks for as long as a share doesn't answer."""
@@ -135,6 +136,17 @@ class OutputFolders:
                 output.confirm()
             except LocalTrouble:
                 continue  # noted by the output itself
+
+
+def refuse_links(folder: Path, path: Path) -> None:
+    """Raise LocalTrouble where what lies between `folder` and `path` is a link: it may lead anywhere."""
+    between = [path, *path.parents]
+    for one in between[: between.index(folder)]:
+        if one.is_symlink():
+            raise LocalTrouble(
+                f"{shown(one)} is a link, and nothing is put where a link leads",
+                hint="Put a folder in its place, or remove the link; the work goes on by itself.",
+            )
 
 
 def nearest(path: Path) -> Path:

@@ -37,7 +37,7 @@ def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
     """
     name = printable_name(source.name)
     with opened(source) as file:
-        kind = kind_of(file, name)
+        kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
         picture, said = raw_picture(file, name) if kind == "RAW" else picture_of(file, name, kind, limits)
     content = with_metadata(picture, said)
     part = target.with_suffix(".part")
@@ -51,7 +51,7 @@ def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
         os.fsync(folder)
     finally:
         os.close(folder)
-    return Developed(len(content), hashlib.sha256(content).hexdigest())
+    return Developed(len(content), hashlib.sha256(content).hexdigest(), inode)
 
 
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:

@@ -27,7 +27,8 @@ class PictureFacts:
     where EXIF lacks one of the three. `taken_at` is EXIF's text ("2026:05:04 17:20:31"), or None.
     `capture` is all that EXIF says of the shot, None where it says neither when nor how. `signature`
     tells what the picture shows, whatever its exposure; empty where nobody looked. `develop` says why it
-    can't be sent as it is, such as "it is a TIFF"; empty where it can.
+    can't be sent as it is, such as "it is a TIFF"; empty where it can. `inode` is that of the file that was
+    opened, whatever its path led to before and after.
     """
 
     format: str
@@ -42,6 +43,7 @@ class PictureFacts:
     capture: Capture | None = None
     signature: str = ""
     develop: str = ""
+    inode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,11 @@ class Carrying:
 
 @dataclass(frozen=True, slots=True)
 class Developed:
-    """The file that was made of a picture."""
+    """The file that was made of a picture, and the inode of the file that this was read from."""
 
     size_bytes: int
     sha256: str
+    inode: int
 
 
 class NotWhole(UnusablePhoto):

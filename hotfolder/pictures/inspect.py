@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -60,13 +61,15 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
         refuse_without_developer(name)
     try:
         with opened(path) as file:
-            if os.fstat(file.fileno()).st_size > limits.size_bytes:
+            found = os.fstat(file.fileno())
+            if found.st_size > limits.size_bytes:
                 raise too_large(name, limits)
             kind = kind_of(file, name)
             if kind not in SENT_KINDS:
                 from hotfolder.pictures.large import inspect_large
 
-                return inspect_large(file, name, kind, limits, closely=closely)
+                facts = inspect_large(file, name, kind, limits, closely=closely)
+                return replace(facts, inode=found.st_ino)
             content = _content(file, os.fstat(file.fileno()).st_size, limits)
     except OSError as error:
         raise unreadable(name, error) from error
@@ -77,7 +80,8 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
         raise NotWhole(
             f"{name} is not complete: the file breaks off before the picture's end.", hint=COPY_HINT
         )
-    return _decode(name, kind, content, hashlib.sha256(content).hexdigest(), limits, closely)
+    facts = _decode(name, kind, content, hashlib.sha256(content).hexdigest(), limits, closely)
+    return replace(facts, inode=found.st_ino)
 
 
 def _content(file: io.FileIO, size_bytes: int, limits: PictureLimits) -> bytes | None:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from hotfolder.errors import (
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
-from hotfolder.stager.streams import opened_photo
+from hotfolder.stager.streams import Still, anything, opened_photo
 from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
 from hotfolder.stager.transport import (
     Lost,
@@ -88,9 +88,7 @@ class StorageClient:
         """Close idle connections; the client can't be used any more."""
         await self._client.aclose()
 
-    async def put(
-        self, url: SignedUrl, photo: Path, *, size_bytes: int, still: Callable[[], None] = lambda: None
-    ) -> None:
+    async def put(self, url: SignedUrl, photo: Path, *, size_bytes: int, still: Still = anything) -> None:
         """Upload one photo, `size_bytes` long. May be repeated under the same URL. `still` is called in a
         thread before the first byte is read and after the last one, and raises where it must not go up.
 
@@ -121,7 +119,7 @@ class StorageClient:
         target: httpx.URL,
         photo: Path,
         size_bytes: int,
-        still: Callable[[], None],
+        still: Still,
         headers: dict[str, str],
     ) -> Reply:
         async with opened_photo(photo, size_bytes, still) as opened:

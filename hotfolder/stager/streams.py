@@ -15,6 +15,14 @@ from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.patience import patiently
 from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
 
+Still = Callable[[int], None]
+"""Takes the descriptor of what was opened. Raises where it isn't what is meant, or another condition has
+ceased to hold."""
+
+
+def anything(_descriptor: int) -> None:
+    """For what is sent whatever it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenPhoto:
@@ -25,7 +33,7 @@ class OpenPhoto:
     file: BinaryIO
     size_bytes: int
     mtime_ns: int
-    still: Callable[[], None]
+    still: Still
 
     async def pieces(self, throttle: Throttle | None = None) -> AsyncIterator[bytes]:
         """All of it, as fast as `throttle` allows. Raises SetChanged when it is no longer what was opened,
@@ -59,12 +67,12 @@ class OpenPhoto:
         now = os.fstat(self.file.fileno())
         if (now.st_size, now.st_mtime_ns) != (self.size_bytes, self.mtime_ns):
             raise changed(self.name)
-        self.still()
+        self.still(self.file.fileno())
 
 
 @asynccontextmanager
 async def opened_photo(
-    photo: Path, size_bytes: int | None = None, still: Callable[[], None] = lambda: None
+    photo: Path, size_bytes: int | None = None, still: Still = anything
 ) -> AsyncIterator[OpenPhoto]:
     """As `open_photo`, off the event loop: on a share every step may wait, closing too. Raises LocalTrouble
     when the share doesn't answer."""
@@ -76,12 +84,9 @@ async def opened_photo(
             await patiently(photo, found.file.close)
 
 
-def open_photo(
-    photo: Path, size_bytes: int | None = None, still: Callable[[], None] = lambda: None
-) -> OpenPhoto:
+def open_photo(photo: Path, size_bytes: int | None = None, still: Still = anything) -> OpenPhoto:
     """Open a regular file, no symlink. Raises SetChanged when it is gone or not `size_bytes` long, and what
     `still` raises, which is asked now and once all is read."""
-    still()
     try:
         # O_NONBLOCK: opening a FIFO would otherwise hang for good.
         descriptor = os.open(photo, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -95,6 +100,11 @@ def open_photo(
     if not stat.S_ISREG(found.st_mode) or size_bytes not in (None, found.st_size):
         os.close(descriptor)
         raise changed(photo.name)
+    try:
+        still(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return OpenPhoto(photo.name, os.fdopen(descriptor, "rb"), found.st_size, found.st_mtime_ns, still)
 
 

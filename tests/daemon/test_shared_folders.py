@@ -13,7 +13,7 @@ from hotfolder.outbox.folders import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.sharing import Sharing
 from tests.support.pictures import bracket
-from tests.support.studio import Studio
+from tests.support.studio import Shop, Studio
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
@@ -103,3 +103,38 @@ def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> No
         said = done.stdout + done.stderr
         told[name] = (done.returncode, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
     assert told == {name: (1 if name == "doctor" else 2, False, True) for name, *_ in COMMANDS}
+
+
+@pytest.mark.parametrize("outer_first", [True, False])
+def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
+    make_studio: Callable[..., Studio], outer_first: bool
+) -> None:
+    """A project's folder of one would be the whole inbox of the other: its photos would be paid for twice."""
+    outer = make_studio()
+    inner = make_studio(inbox=str(outer.inbox / "12 Elm Road"))
+    inner.inbox = outer.inbox / "12 Elm Road"
+    inner.inbox.mkdir(parents=True)
+    first, second = (outer, inner) if outer_first else (inner, outer)
+    running = first.start("--sandbox")
+    refused = second.call("run", "--sandbox", "--until-idle")
+    assert refused.returncode == 2
+    how = "contains" if outer_first else "lies in"
+    assert f"(process {running.process.pid} on " in refused.stderr
+    assert f"works with the inbox {first.inbox}, which {how} {second.inbox}" in refused.stderr
+    running.stop()
+    assert second.call("run", "--sandbox", "--until-idle").returncode == 0
+
+
+async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, shop: Shop, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    studio.done.mkdir()
+    (studio.done / "12 Elm Road").symlink_to(elsewhere)
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    async with studio.working(shop.access()):
+        told = await studio.comes_to_say(lambda status: "is a link" in str(status["jobs"]))
+        assert "12 Elm Road is a link" in str(told) and "failed" not in studio.states()
+        assert list(elsewhere.iterdir()) == []
+        (studio.done / "12 Elm Road").unlink()
+        await studio.comes_to("done")
+    assert (studio.done / "12 Elm Road" / "kitchen.jpg").is_file()

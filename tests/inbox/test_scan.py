@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import time
 import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -248,3 +251,34 @@ def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:
         (root / name).write_bytes(b"PK")
     told = [notice.text for notice in scan(root).notices if notice.kind is NoticeKind.ARCHIVE]
     assert ["photos.zip" in told[0], "more.RAR" in told[1], "unpack it" in told[0]] == [True] * 3
+
+
+EXCHANGE = """
+import os, sys
+room, aside, elsewhere = sys.argv[1:]
+while True:
+    os.rename(room, aside)
+    os.symlink(elsewhere, room)
+    os.unlink(room)
+    os.rename(aside, room)
+"""
+
+
+def test_a_room_that_is_exchanged_for_a_link_leads_no_look_elsewhere(root: Path, tmp_path: Path) -> None:
+    """It is exchanged all the time, and looked at all the time."""
+    room, aside, elsewhere = root / "elm" / "kitchen", root.with_name("aside"), tmp_path / "elsewhere"
+    room.mkdir(parents=True)
+    elsewhere.mkdir()
+    (room / "own.jpg").write_bytes(b"own")
+    (elsewhere / "private.jpg").write_bytes(b"private")
+    exchanging = subprocess.Popen([sys.executable, "-c", EXCHANGE, str(room), str(aside), str(elsewhere)])
+    seen: set[str] = set()
+    try:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            for found in (scan(root), *(scan_folders(root, [("elm", "kitchen")]) for _ in range(9))):
+                seen |= {photo.name for folder in found.folders.values() for photo in folder.photos}
+    finally:
+        exchanging.kill()
+        exchanging.wait()
+    assert seen == {"own.jpg"}

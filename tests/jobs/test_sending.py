@@ -1,0 +1,24 @@
+"""What goes up is the very file that was looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hotfolder.errors import SetChanged
+from hotfolder.jobs.groups import Sent
+from hotfolder.rules.sets import FileIdentity
+from hotfolder.stager.streams import open_photo
+
+
+def test_another_file_that_the_path_led_to_for_a_moment_is_not_sent(tmp_path: Path) -> None:
+    """As when the room's folder is exchanged for a link between two looks at the path."""
+    photo, other = tmp_path / "a.jpg", tmp_path / "elsewhere.jpg"
+    photo.write_bytes(b"a kitchen")
+    other.write_bytes(b"a private")
+    sent = Sent("01.jpg", photo, 9, photo, FileIdentity.of(photo.lstat()))
+    with open_photo(photo, 9, sent.refuse_changed).file as opened:
+        assert opened.read() == b"a kitchen"
+    with pytest.raises(SetChanged, match=r"01\.jpg was exchanged"):
+        open_photo(other, 9, sent.refuse_changed)
