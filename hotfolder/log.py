@@ -11,6 +11,8 @@ from typing import TextIO
 
 import structlog
 
+from hotfolder.display import visible_lines
+
 
 def configure(*, stream: TextIO | None = None, level: str = "info", json: bool | None = None) -> None:
     """Set up logging for the whole process. `json=None` decides by whether `stream` is a terminal."""
@@ -33,6 +35,7 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *(() if as_json else (show_visibly,)),
             renderer,
         ],
         wrapper_class=filtering(level),
@@ -62,6 +65,13 @@ class _Lines:
             get("log").warning("log_lines_lost", lines=lost, reason="the log could not be written")
 
     log = debug = info = warning = error = critical = exception = fatal = msg
+
+
+def show_visibly(
+    _logger: object, _method: str, fields: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """For a terminal: JSON escapes by itself."""
+    return {name: visible_lines(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 
 class _Library(logging.Handler):

@@ -14,6 +14,7 @@ from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.telling import notify_addresses
+from hotfolder.display import say as print
 from hotfolder.doctor.folders import in_sight
 from hotfolder.doctor.remote import out_of_sight
 from hotfolder.errors import ConfigurationError

@@ -13,6 +13,7 @@ from pathlib import Path
 from hotfolder.cli.stores import Books, books
 from hotfolder.config.load import load
 from hotfolder.daemon.reload import result_limits, retention_policy
+from hotfolder.display import say as print
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.retention import Expired, Kind, Retention, RetentionPolicy

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from hotfolder.cli.problems import FAILED
 from hotfolder.cli.shoots import counted
+from hotfolder.cli.text import Text
+from hotfolder.display import say as print
 from hotfolder.doctor.checkup import checkup
 from hotfolder.doctor.findings import Verdict
 

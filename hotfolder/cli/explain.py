@@ -14,6 +14,7 @@ from hotfolder.cli.shoots import Bill, ShootAnswer, counted, explain_shoot, room
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.display import say as print
 from hotfolder.errors import BadJob, UsageError
 from hotfolder.inbox.contents import SeenFile
 from hotfolder.inbox.scan import scan_folders

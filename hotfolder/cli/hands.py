@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hotfolder.cli.problems import FAILED
 from hotfolder.cli.stores import Books, books
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.resolution import (

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.units.dropin import STATE_HOME, Site, at_home, drop_in, shared

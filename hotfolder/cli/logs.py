@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 
 from hotfolder.config.whereabouts import whereabouts
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.ledger import Ledger

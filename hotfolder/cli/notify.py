@@ -10,6 +10,7 @@ from hotfolder.cli.problems import WORLD_BAD
 from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon.telling import notify_addresses
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.service.notifier import Message, try_out
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hotfolder.display import say as print
 from hotfolder.errors import BadWorld, HotfolderError
 
 WORLD_BAD = 3

@@ -13,6 +13,7 @@ from hotfolder.cli.forecast import forecast
 from hotfolder.config.load import load
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.daemon.shoots import ONLY, as_held, as_kept, held_title, names_in_signal, title
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import READY_NAME, SeenFile
 from hotfolder.inbox.scan import scan_folders

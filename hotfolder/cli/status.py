@@ -14,12 +14,13 @@ from pathlib import Path
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
-from rich.text import Text
 
 from hotfolder.cli.shoots import counted
+from hotfolder.cli.text import Text
 from hotfolder.config.load import load
 from hotfolder.config.whereabouts import whereabouts
 from hotfolder.daemon.lock import holder_of
+from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError
 from hotfolder.jobs.allowance import midnight
 from hotfolder.jobs.database import read_store

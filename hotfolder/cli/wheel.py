@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hotfolder.cli.stores import Books, books
 from hotfolder.daemon.lock import holder_of
+from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.jobs import wishes
 from hotfolder.jobs.wishes import Priority

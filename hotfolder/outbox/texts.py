@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-import unicodedata
+
+from hotfolder.display import visible
 
 WIDTH = 76
 
 
 def plain(text: str) -> str:
     """`text` on one line and without anything that could disturb the page around it."""
-    printable = (
-        " "
-        if character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Zl", "Zp")
-        else character
-        for character in text
-    )
-    return " ".join("".join(printable).split())
+    return " ".join(visible(text).split())
 
 
 def paragraph(text: str, indent: str = "") -> str:

@@ -86,7 +86,7 @@ class Developed:
 
     size_bytes: int
     sha256: str
-    inode: int
+    inode: int = 0
 
 
 class NotWhole(UnusablePhoto):

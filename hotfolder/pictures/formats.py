@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from hotfolder.display import visible
+
 EXPORT_HINT = (
     "Export JPEG (quality 90 or more) from Lightroom or your raw developer, and drop those files in place of"
     " these."
@@ -64,8 +66,7 @@ HEAD_BYTES = 16
 
 def printable_name(name: str) -> str:
     """`name` for a message: whatever is not UTF-8, or can't be printed, is escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    return visible(name)
 
 
 def suffix_of(name: str) -> str:

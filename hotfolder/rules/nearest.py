@@ -6,6 +6,8 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+from hotfolder.display import visible
+
 LONGEST_SHOWN = 80
 SEPARATORS = {"Pd", "Pc", "Zs", "Cf"}  # dashes, underscores, spaces, invisible formatting
 
@@ -35,4 +37,4 @@ def shown(text: str) -> str:
 
 def printable(text: str) -> str:
     """`text` with a replacement sign for every letter that can't be shown, or would change what is."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return visible(text)

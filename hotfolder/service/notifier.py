@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.display import visible, visible_lines
 from hotfolder.errors import ConfigurationError, to_install
 from hotfolder.service.notifications import TITLES, Detector, Facts, Kind, Memory, Notification, Severity
 from hotfolder.service.overview import Line, Overview
@@ -227,8 +228,8 @@ class Recipient:
         with suppress(Exception):
             return bool(
                 self._apprise.notify(
-                    title=f"hotfolder: {message.title}",
-                    body=message.body,
+                    title=f"hotfolder: {visible(message.title)}",
+                    body=visible_lines(message.body),
                     notify_type=NotifyType(message.severity.value),
                     body_format=NotifyFormat.TEXT,
                 )

@@ -1,0 +1,47 @@
+"""How text from outside is shown, wherever a person meets it: in a terminal, a message, a page or the log."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TextIO
+
+_SPACES = frozenset({"Zs", "Zl", "Zp"})
+_REFUSED = frozenset({"Cc", "Cf", "Cs"})
+_UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+"""Letters and marks that show nothing: two names that look the same would not be."""
+_JOINER = "\u200d"
+SIGN = "�"
+
+
+def visible(text: str) -> str:
+    """`text` on one line, with nothing in it that a terminal obeys, that turns or hides what is beside it, or
+    that can't be written: control and formatting characters, direction marks, what is not UTF-8."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    before = ""
+    for letter in text:
+        shown.append(_shown(letter, before))
+        before = letter
+    return "".join(shown)
+
+
+def _shown(letter: str, before: str) -> str:
+    kind = unicodedata.category(letter)
+    if kind in _SPACES or letter in "\n\r\t":
+        return " "
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    if letter == _JOINER and before and unicodedata.category(before) in ("So", "Sk", "Mn"):
+        return letter  # of an emoji
+    return SIGN if kind in _REFUSED or letter in _UNSEEN else letter
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines, such as a message of ours that quotes names."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def say(*values: object, file: TextIO | None = None) -> None:
+    """As `print`, for text that may hold what came from outside."""
+    print(*(visible_lines(str(value)) for value in values), file=file)
