@@ -30,6 +30,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python3", "/usr
 # With `--user 0` it becomes PUID:PGID first; with any other user it stays who it is.
 # The kernel drops a SIGTERM for process 1 until that has a handler; blocked, it is kept until then.
 ENTRYPOINT ["env", "--block-signal=TERM", "/usr/local/bin/hotfolder"]
+# Without that file HOTFOLDER_ROOT and a key are enough.
 CMD ["run", "--config", "/data/config.yaml"]
 
 FROM base AS sandbox

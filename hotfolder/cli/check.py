@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hotfolder.cli.shoots import counted
 from hotfolder.config.keys import load_key
-from hotfolder.config.load import load
+from hotfolder.config.load import is_missing, load
 from hotfolder.config.schema import json_schema
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.telling import notify_addresses
@@ -38,7 +38,7 @@ def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
     if refusals:
         raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
     rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
-    fine = "fine" if config.exists() else "not there, so the HOTFOLDER_ variables alone hold; they are fine"
+    fine = "not there; the HOTFOLDER_ variables alone are fine" if is_missing(config) else "fine"
     print(f"{config}: {fine}. {rules}.")
     for inbox in settings.all_inboxes():
         print(f"  inbox   {settings.inbox_folder(inbox)}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.keys import load_key
+from hotfolder.config.load import is_missing
 from hotfolder.config.sections import LogFormat
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.embedding import Embedding
@@ -31,7 +32,7 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
     log.configure(level=settings.log.level, json=as_json)
     for warning in settings.warnings:
         log.get("cli").warning("setting_has_no_effect", reason=warning)
-    if not config.exists():
+    if is_missing(config):
         log.get("cli").info("no_settings_file", file=str(config), going_by="HOTFOLDER_ variables alone")
     threads = Threads()
     with ExitStack() as stack:

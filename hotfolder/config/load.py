@@ -32,7 +32,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     accepted and should be changed. Raises ConfigurationError with all problems, one a line, sorted by
     position.
     """
-    without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and not path.exists()
+    without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
     document = Document(str(path)) if without_file else read_document(path)
     sources = Sources(document, *read_environment(environ))
     problems = [*document.problems, *sources.problems]
@@ -51,6 +51,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         raise refusal(problems)
     settings.set_warnings(warnings)
     return _with_absolute_paths(settings, folder)
+
+
+def is_missing(path: Path) -> bool:
+    """Whether there is no such file, beyond doubt: one that can't be reached may be there."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
