@@ -16,6 +16,7 @@ from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
 from hotfolder.jobs.newjobs import NewJob
+from hotfolder.jobs.reconcile import ask_receipts
 from hotfolder.jobs.standstill import Standstill
 from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
@@ -281,6 +282,7 @@ class Engine:
             )
         try:
             if State(job.state) in ASKS_API:
+                await ask_receipts(self.tools)
                 await self.tools.refuse_joined(job)
             left = await STEPS[State(job.state)](self.tools, job)
         except SetChanged as error:

@@ -69,7 +69,7 @@ class Ledger:
         try:
             self._write_down(call)
         except OSError:
-            concluded = self._set(number, CallState.NOT_EXECUTED, note="its intent could not be written down")
+            concluded = self._set(number, CallState.NOT_EXECUTED, note=NOT_WRITTEN)
             with suppress(OSError):  # the line may be there, and only its sync have failed
                 self._write_down(concluded)
             raise
@@ -93,6 +93,19 @@ class Ledger:
         """Record an answer that a person has found for a call whose outcome was unknown."""
         changed = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at), note=note)
         self._write_down(changed)
+
+    def adopt(self, call: Call) -> None:
+        """Record a purchase that only its receipt knew of. Repeating it changes nothing."""
+        with self.session() as session, session.begin():
+            if holder(session, call.key) is not None:
+                return
+            session.add(call)
+        self._write_down(call)
+
+    def newest(self) -> str | None:
+        """When the newest purchase was begun; None where there is none."""
+        with self.session() as session:
+            return session.exec(select(func.max(Call.started_at))).one()
 
     def paid_since(self, moment: datetime) -> int:
         """How many calls were begun since then that may have been charged."""
@@ -240,6 +253,8 @@ class Ledger:
 
 BATCH = 500
 """So many rows are held in memory, or named in one statement, at once."""
+NOT_WRITTEN = "its intent could not be written down"
+"""The note of a call that never left for that."""
 UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
 RANK = {
     CallState.STARTED: 0,

@@ -129,6 +129,12 @@ class Store:
         with self.session() as session:
             return bought_generation(session, scope)[0]
 
+    def remember_generation(self, scope: str, number: int) -> None:
+        """These photos were bought in that generation."""
+        with self.session() as session, session.begin():
+            if bought_generation(session, scope)[0] < number:
+                session.merge(Generation(scope=scope, number=number))
+
     def pay_again(self, scope: str, at: datetime) -> None:
         """Let the next job of the photos of `scope` buy everything anew."""
         self.post(pay_again(scope), True, at)

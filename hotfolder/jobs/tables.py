@@ -6,7 +6,7 @@ import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlmodel import Field, SQLModel
 
 from hotfolder.jobs.states import State
@@ -97,10 +97,10 @@ class JobFile(SQLModel, table=True):
     role: str
     position: int
     sha256: str = ""
-    size_bytes: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
+    size_bytes: int = Field(sa_type=BigInteger)
+    mtime_ns: int = Field(sa_type=BigInteger)
+    ctime_ns: int = Field(sa_type=BigInteger)
+    inode: int = Field(sa_type=BigInteger)
     format: str = ""
     exposure_value: float | None = None
     is_middle: bool = False
@@ -159,7 +159,7 @@ class Result(SQLModel, table=True):
     position: int = Field(primary_key=True)
     file: str
     sha256: str
-    size_bytes: int
+    size_bytes: int = Field(sa_type=BigInteger)
     format: str
     width: int
     height: int

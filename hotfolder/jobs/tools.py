@@ -180,6 +180,8 @@ class Tools:
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
     joined: dict[str, str] = field(default_factory=dict)
     """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
+    receipts_asked: bool = False
+    """Whether the receipts in done/ were compared with the ledger."""
     kept: KeptResults = field(default_factory=KeptResults)
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)
     """Of the jobs under way; what the store says of them changes only when originals are deleted."""

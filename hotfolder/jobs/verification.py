@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
+from hotfolder.jobs.reconcile import receipts_in, unknown_to
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import CallState, FileRole, Job, JobFile
@@ -31,6 +32,7 @@ class Disagreement:
 def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     """Every disagreement. Reads each original and each picture once."""
     yield from verify_ledger(ledger, places)
+    yield from verify_receipts(store, ledger, places)
     for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
         yield from (Disagreement(job.id, what) for what in verify_originals(store, places, job))
         yield from (Disagreement(job.id, what) for what in verify_pictures(store, places, job))
@@ -91,11 +93,24 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
             yield f"the picture {path} has changed since it was delivered"
 
 
+def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """What the receipts of this store say was paid for, against the ledger."""
+    store_id = store.bulletin("identity")
+    for path, receipt in receipts_in(places.done):
+        for call in unknown_to(ledger, receipt) if receipt.store == store_id else ():
+            yield Disagreement(
+                receipt.job_id,
+                f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
+            )
+
+
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     """Database and file against each other, and both against state/results/."""
     rows = {call.uid: call for call in ledger.all_calls()}
     written = {one.call["uid"]: one.call for one in ledger.file.read()} if ledger.file else {}
     for uid, call in rows.items():
+        if call.state == CallState.NOT_EXECUTED and call.note == NOT_WRITTEN:
+            continue  # it never left, and the file need not know
         if uid not in written:
             yield Disagreement(call.job_id, f"a paid call ({call.operation}) is missing in the ledger's file")
         elif written[uid]["state"] != call.state:

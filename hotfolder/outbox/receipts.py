@@ -93,9 +93,12 @@ class Receipt(Entry):
     on what was asked for and could not be delivered, and on photos that lack something. `originals` is None
     until the originals are filed, and for a set whose originals went to failed/. `cost` is the sum of all
     that was paid for this job, such as "3.20 EUR"; None where the settings have no prices.
+    `store` is the id of the job store that it comes from, `generation` how often its photos had been bought anew
+    by then.
     """
 
     schema_version: int = SCHEMA_VERSION
+    store: str = ""
     job_id: str
     project: Name
     room: Name
@@ -104,6 +107,7 @@ class Receipt(Entry):
     api_origin: str
     api_project_id: str | None = None
     group_id: str | None = None
+    generation: int = 0
     photos: tuple[ReceiptPhoto, ...]
     recipe: dict[str, object] = Field(default_factory=dict)
     calls: tuple[ReceiptCall, ...] = ()

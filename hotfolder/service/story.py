@@ -50,6 +50,9 @@ ENTERED: Mapping[str, str] = {
     State.SUPERSEDED: "A later job speaks for its photos.",
 }
 
+MERGED = "Its merge is here, and nothing more is to be bought."
+"""In place of what is told of the operations, where there are none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -74,9 +77,11 @@ class Story:
     def as_dict(self) -> dict[str, Any]:
         """One JSON object; `entries` is in order."""
         job = self.job
-        told = ("id", "inbox", "project", "room", "state", "route", "reason", "hint", "charged", "origin")
+        told = ("inbox", "project", "room", "state", "route", "reason", "hint", "charged", "origin")
         return {
-            "job": {**{name: getattr(job, name) for name in told}, "folder": job.shown_folder},
+            "job": job.id,
+            **{name: getattr(job, name) for name in told},
+            "folder": job.shown_folder,
             "recipe": json.loads(job.recipe),
             "photos": [
                 {"name": photo.name, "sha256": photo.sha256, "size_bytes": photo.size_bytes}
@@ -93,7 +98,8 @@ def story(store: Store, ledger: Ledger, job_id: str) -> Story:
     job_id = job.id
     photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
     moments = store.story(job_id)
-    entries = [*told_moments(moments), *told_calls(ledger, job_id)]
+    alone = not recipe_of(job).steps()
+    entries = [*told_moments(moments, alone), *told_calls(ledger, job_id, moments)]
     entries += reused(ledger, job, photos, moments)
     # A call begins after the move that led to it, even within one millisecond: the sort keeps that order.
     return Story(
@@ -101,19 +107,22 @@ def story(store: Store, ledger: Ledger, job_id: str) -> Story:
     )
 
 
-def told_moments(moments: Sequence[Moment]) -> Iterator[Entry]:
-    """A moment in the state of the one before is a note, such as why the job waits."""
+def told_moments(moments: Sequence[Moment], alone: bool) -> Iterator[Entry]:
+    """A moment in the state of the one before is a note, such as why the job waits. `alone`: after the merge
+    there is nothing more to buy."""
     before = ""
     for moment in moments:
         text = sentence(moment.text)
         if moment.state == before:
             yield Entry(moment.at, "note", text)
         else:
-            yield Entry(moment.at, "state", f"{ENTERED[moment.state]} {text}".strip())
+            entered = MERGED if alone and moment.state == State.EDITING else ENTERED[moment.state]
+            yield Entry(moment.at, "state", f"{entered} {text}".strip())
         before = moment.state
 
 
-def told_calls(ledger: Ledger, job_id: str) -> Iterator[Entry]:
+def told_calls(ledger: Ledger, job_id: str, moments: Sequence[Moment]) -> Iterator[Entry]:
+    """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
         state = CallState(call.state)
@@ -125,17 +134,30 @@ def told_calls(ledger: Ledger, job_id: str) -> Iterator[Entry]:
         }.get(state)
         text = sentence(f"{asked}; {end}" if end else asked)
         yield Entry(call.started_at, "call", text, PAID[state], call.id)
+        results = ledger.results(call.id)
+        here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
+        later = here[0] if here and call.operation == "merge" and results else None
         if call.answered_at is not None:
-            yield Entry(call.answered_at, "answer", answered(call, ledger.results(call.id)), call=call.id)
+            text = answered(call, results, later=later is not None)
+            yield Entry(call.answered_at, "answer", text, call=call.id)
+        if later is not None:
+            name = sentence(NAMES[call.operation], end="")
+            yield Entry(later, "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
 
 
-def answered(call: Call, results: Sequence[Result]) -> str:
-    """What came of a call."""
-    told = f"{sentence(NAMES[call.operation], end='')} was accepted"
-    sizes = ", ".join(
+def sizes_of(results: Sequence[Result]) -> str:
+    return ", ".join(
         f"{one.width} × {one.height} {one.format}, {one.size_bytes / 1e6:.1f} MB" for one in results
     )
+
+
+def answered(call: Call, results: Sequence[Result], *, later: bool) -> str:
+    """What came of a call; `later` where its pictures came at another time, which is told there."""
+    told = f"{sentence(NAMES[call.operation], end='')} was accepted"
+    sizes = sizes_of(results)
     note = f" ({call.note})" if call.note else ""
+    if later:
+        return f"{told}{note}."
     return f"{told}{note}; it brought {sizes}." if sizes else f"{told}{note}; its picture is not here yet."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from hotfolder import log
 from hotfolder.cli.app import app
+from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio
 
@@ -47,7 +49,9 @@ async def test_a_jobs_story_is_in_order_and_marks_what_was_paid(studio: Studio, 
     # Whose photos all went up while they arrived has nothing left to upload.
     begun = kinds.index("call")
     assert kinds[:begun] in (["state"] * 2, ["state"] * 3)
-    assert kinds[begun:] == ["call", "answer", "state"] * 2 + ["state"] * 2
+    merge, sky = ["call", "answer", "answer", "state"], ["call", "answer", "state"]
+    assert sorted(kinds[begun:][:4]) == sorted(merge) and kinds[begun + 4 :] == [*sky, "state", "state"]
+    assert told["job"] == job_id(studio)
     assert len(told["pictures"]) == 2 and len(told["photos"]) == 3
 
 
@@ -62,6 +66,22 @@ async def test_the_story_for_people_has_each_paid_call_and_where_the_pictures_ar
     assert sum("  PAID  " in line for line in lines) == 2
     assert f"In done: {ELM}/front.jpg" in lines
     assert "It is done." in lines[-4]
+
+
+async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where_there_are_none(
+    studio: Studio, tmp_path: Path
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    with BadShop(tmp_path / "shop") as shop:
+        shop.goes_wrong({"endpoint": "group-get", "fault": 503, "when": {"from": 1, "to": 2}})
+        await studio.until_idle(shop.access())
+    told = logs(studio.config, job_id(studio))
+    accepted, brought = (entry for entry in told["entries"] if entry["what"] == "answer")
+    assert accepted["text"] == "The HDR merge was accepted."
+    assert brought["text"].startswith("The HDR merge brought ")
+    between = datetime.fromisoformat(brought["at"]) - datetime.fromisoformat(accepted["at"])
+    assert between.total_seconds() > 0.5
+    assert not [entry for entry in told["entries"] if "operations" in entry["text"]]
 
 
 async def test_what_an_earlier_job_had_bought_is_told_as_used_again(studio: Studio, shop: Shop) -> None:

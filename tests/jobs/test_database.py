@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -10,6 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+from sqlmodel import SQLModel
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
@@ -202,3 +206,12 @@ def test_writers_from_several_processes_wait_for_each_other(
     jobs = Store(database).active()
     database.dispose()
     assert len(jobs) == 40
+
+
+def test_file_sizes_times_and_inodes_have_64_bits_in_every_database() -> None:
+    """PostgreSQL's INTEGER has 32, and takes no time in nanoseconds."""
+    made = str(CreateTable(SQLModel.metadata.tables["jobfile"]).compile(dialect=postgresql.dialect()))
+    wide = re.findall(r"(\w+) BIGINT", made)
+    assert wide == ["size_bytes", "mtime_ns", "ctime_ns", "inode"]
+    made = str(CreateTable(SQLModel.metadata.tables["result"]).compile(dialect=postgresql.dialect()))
+    assert re.findall(r"(\w+) BIGINT", made) == ["size_bytes"]

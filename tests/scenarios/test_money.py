@@ -285,6 +285,47 @@ async def test_a_store_that_was_lost_pays_nothing_again(bench: Bench) -> None:
     assert bench.studio.states() == ["done"]
 
 
+async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(bench: Bench) -> None:
+    """Whatever the receipts in done/ say was paid for is fetched again, or told to lie there."""
+    bench.drop("hall")
+    await bench.until_idle()
+    yesterday = bench.studio.root / "yesterday"
+    shutil.copytree(bench.studio.state, yesterday)
+    photos, kitchen = dict(bench.drop()), bench.drop("kitchen")
+    bench.drop("kitchen__again", kitchen)
+    await bench.until_idle()
+    paid = bench.shop.bought()
+    shutil.rmtree(bench.studio.state)
+    yesterday.rename(bench.studio.state)
+    for path in bench.studio.inbox.glob("*/*"):
+        path.rmdir()
+    assert "is in the receipt" in " ".join(Audit(bench.studio, ()).disagreements)
+    bench.drop(ROOM, photos)
+    bench.drop("kitchen", kitchen)
+    await bench.until_idle()
+    assert bench.shop.bought() == paid
+    [sky] = [job for job in bench.studio.status()["jobs"] if job["state"] == "needs_attention"]
+    assert f"receipts/{ROOM}.json in the done folder says" in sky["reason"]
+    assert Audit(bench.studio, ()).disagreements == []
+
+
+async def test_a_journal_that_cant_be_written_before_a_merge_is_waited_for_and_verify_agrees(
+    bench: Bench,
+) -> None:
+    journal = bench.studio.state / "paid-calls.jsonl"
+    bench.drop("kitchen")
+    async with bench.working():
+        await bench.studio.comes_to("done")
+        journal.rename(journal.with_suffix(".away"))
+        journal.mkdir()
+        bench.drop("hall")
+        await waits_for(bench, "ledger of paid calls can't be written")
+        journal.rmdir()
+        journal.with_suffix(".away").rename(journal)
+        await bench.studio.comes_to("done", "done")
+    bench.check("done", "done", paid=2)
+
+
 async def test_a_store_that_was_lost_while_originals_were_filed_pays_nothing_for_the_rest(
     bench: Bench,
 ) -> None:

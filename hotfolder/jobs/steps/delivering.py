@@ -82,7 +82,8 @@ async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> Delivered:
     if not pictures:
         return Delivered((), {})
     calls = await tools.desk(tools.ledger.of_job, job.id)
-    receipt = receipt_of(job, photos, chain, calls, pictures, tools.prices, notes)
+    store_id = await tools.desk(tools.store.identity, tools.clock.now())
+    receipt = receipt_of(job, photos, chain, calls, pictures, tools.prices, notes, store_id=store_id)
     path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
     return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
 

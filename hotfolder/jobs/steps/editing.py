@@ -11,6 +11,7 @@ from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
+from hotfolder.jobs.reconcile import BY_RECEIPT
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
@@ -108,6 +109,12 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
         results = await tools.desk(tools.ledger.results, call.id)
         if await all_here(tools, results):
             return results
+    if call.note.startswith(BY_RECEIPT) and call.answer is None:
+        raise OutcomeUnknown(
+            f"{NAMES[call.operation]} was paid for, as {call.note.removeprefix(BY_RECEIPT)} in the done"
+            " folder says, but the state folder was restored from before that and doesn't have its picture",
+            hint="The picture lies in the done folder, as it was delivered.",
+        )
     if call.answer is None or call.state == CallState.UNKNOWN:
         await give_up(tools, call, call.note or OWN_END)
     return await bring_home(tools, call)

@@ -23,12 +23,15 @@ def receipt_of(
     pictures: Sequence[Picture],
     prices: Prices,
     notes: Sequence[str] = (),
+    *,
+    store_id: str,
 ) -> Receipt:
     """The receipt of a job; `own_calls` are those that it made itself, `notes` what else is to be said."""
     own = {call.id for call in own_calls}
     paid = [call.operation for call in own_calls if call.state in CHARGED]
     recipe = recipe_of(job)
     return Receipt(
+        store=store_id,
         job_id=job.id,
         project=job.project,
         room=job.room,
@@ -37,6 +40,7 @@ def receipt_of(
         api_origin=job.origin,
         api_project_id=job.api_project_id,
         group_id=job.group_id,
+        generation=job.generation,
         photos=tuple(
             ReceiptPhoto(
                 name=photo.name,
