@@ -93,8 +93,8 @@ class Receipt(Entry):
     on what was asked for and could not be delivered, and on photos that lack something. `originals` is None
     until the originals are filed, and for a set whose originals went to failed/. `cost` is the sum of all
     that was paid for this job, such as "3.20 EUR"; None where the settings have no prices.
-    `store` is the id of the job store that it comes from, `generation` how often its photos had been bought anew
-    by then.
+    `store` is the id of the job store that it comes from, `generation` how often its photos had been bought
+    anew by then.
     """
 
     schema_version: int = SCHEMA_VERSION
