@@ -186,7 +186,7 @@ class Settle(Frozen):
     """When a folder counts as completely copied."""
 
     quiet_seconds: Annotated[float, Field(strict=True, ge=0.2, le=86400)] = Field(
-        default=15, description="Seconds without any change in a folder before its photos are taken."
+        default=15, description="Seconds without any change in a folder before its photos are looked at."
     )
     give_up_seconds: Seconds = Field(
         default=900, description="Seconds after which a photo that stays unreadable is refused."
@@ -228,7 +228,7 @@ class Limits(Frozen):
         " left out: no limit.",
     )
     photo_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
-        default=200 * MIB, description="The largest photo that is taken, in bytes."
+        default=200 * MIB, description="The largest photo that is accepted, in bytes."
     )
     result_bytes: Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)] = Field(
         default=200 * MIB, description="The largest result that is fetched, in bytes."

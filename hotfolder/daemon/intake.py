@@ -33,8 +33,8 @@ from hotfolder.rules.shoots import asks_review, misnamed
 logger = log.get("intake")
 
 TO_REVIEW = (
-    "its route asks for a review. `hotfolder explain` shows what would be made; `hotfolder approve` with its"
-    " folder, or a file named .ready in it, lets it be made"
+    "its route asks for a review. `hotfolder explain` shows what would be made; a file named READY.txt in its"
+    " folder, or `hotfolder approve` with its folder, lets it be made"
 )
 
 Place = tuple[str, str, str]

@@ -38,8 +38,8 @@ logger = log.get("shoots")
 
 TO_MAKE_ANEW = (
     "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
-    " photos together; else move these out, or let them be made as they are with `hotfolder approve` or a"
-    " file named .ready"
+    " photos together; else move these out, or let them be made as they are with a file named"
+    " READY.txt beside them, or `hotfolder approve`"
 )
 
 Kept = dict[str, tuple[FileIdentity, str]]

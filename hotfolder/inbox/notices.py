@@ -166,7 +166,7 @@ def on_its_way_back(project: Path, name: str, job: str) -> Notice:
         project / name,
         NoticeKind.GATHERING,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "
-        f"Say the same again to go on (`hotfolder retry {job}`).",
+        f"To finish it, run `hotfolder retry {job}` again.",
     )
 
 

@@ -72,19 +72,19 @@ def refuse_by_name(name: str) -> None:
 
 def wrong_format(name: str, what: str) -> NeverUsable:
     article = "an" if what[0] in "AEIO" else "a"
-    return NeverUsable(f"{name} is {article} {what}, which is not taken.", hint=EXPORT_HINT)
+    return NeverUsable(f"{name} is {article} {what}, which is not accepted.", hint=EXPORT_HINT)
 
 
 def too_large(name: str, limits: PictureLimits) -> NeverUsable:
     return NeverUsable(
-        f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is taken.",
+        f"{name} is larger than {limits.size_bytes // (1024 * 1024)} MB, the most that is accepted.",
         hint="Export the photo as JPEG at its normal size.",
     )
 
 
 def too_many_pixels(name: str, limits: PictureLimits) -> NeverUsable:
     return NeverUsable(
-        f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is taken.",
+        f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is accepted.",
         hint="Export the photo as JPEG at its normal size.",
     )
 

@@ -52,7 +52,7 @@ def look(file: BinaryIO, name: str, limits: PictureLimits, *, closely: bool) -> 
         sizes = raw.sizes
         if sizes.width * sizes.height > limits.pixels:
             raise NeverUsable(
-                f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is taken.",
+                f"{name} has more than {limits.pixels // 1_000_000} megapixels, the most that is accepted.",
                 hint=HINT,
             )
         _ = raw.raw_image_visible  # unpacks

@@ -40,7 +40,7 @@ def head_of(file: BinaryIO, name: str) -> TiffHead:
         ) from None
     what = refusal(head)
     if what:
-        raise NeverUsable(f"{name} is a TIFF {what}, which is not taken.", hint=HINT)
+        raise NeverUsable(f"{name} is a TIFF {what}, which is not accepted.", hint=HINT)
     return head
 
 

@@ -250,14 +250,14 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> str:
     name = photos[0].path.name
     if len(photos) == 1:
         return (
-            f"{name} came alone, after the other photos of its shoot had been taken, and is not paid for by"
-            " itself. If it is a picture of its own, say so with a file named .ready or `hotfolder approve`;"
-            " else move it out"
+            f"{name} came alone, after the other photos of its shoot had begun, and is not paid for by"
+            " itself. If it is a picture of its own, say so with a file named READY.txt beside it or"
+            " `hotfolder approve`; else move it out"
         )
     return (
-        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had been taken; they"
+        f"{name} and {len(photos) - 1} more came after the other photos of their shoot had begun; they"
         " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
-        " own, say so with a file named .ready or `hotfolder approve`; else move them out"
+        " own, say so with a file named READY.txt beside them or `hotfolder approve`; else move them out"
     )
 
 

@@ -159,7 +159,7 @@ class RouteBase(Frozen):
     group: GroupMode | None = Field(
         default=None,
         description="Photos that lie in the project's folder itself: auto makes the sets that are beyond"
-        " doubt, review waits for `hotfolder approve` or a .ready file in any case; in a route with room,"
+        " doubt, review waits for `hotfolder approve` or a READY.txt file in any case; in a route with room,"
         " review holds those rooms as well.",
     )
     over_seven: OverSeven | None = Field(

@@ -49,7 +49,7 @@ def ready(seen: Overview | None, beats: Sequence[Beat], now: float) -> Verdict:
     if seen is None:
         reasons.append("the job store has not been read yet")
         return Verdict(tuple(reasons), life.parts)
-    reasons += (f"the inbox {name} is out of reach: {why}" for name, why in seen.degraded.items() if why)
+    reasons += (f"an inbox is out of reach ({name}): {why}" for name, why in seen.degraded.items() if why)
     reasons += (f"nothing can be put into {name}: {why}" for name, why in seen.missing.items() if why)
     if seen.paused:
         reasons.append(f"nothing is paid for: {seen.paused}")

@@ -250,7 +250,7 @@ class Detector:
             yield Alarm(Kind.API_UNREACHABLE, "api", text, "The API answers again.")
         for inbox, why in seen.degraded.items():
             if why:
-                text, over = f"The inbox {inbox}: {why}", f"The inbox {inbox} can be reached again."
+                text, over = why, f"The inbox {inbox} can be reached again."
                 yield Alarm(Kind.INBOX_UNREACHABLE, f"inbox {inbox}", text, over, limits.unreachable_seconds)
         for name, why in seen.missing.items():
             if why:

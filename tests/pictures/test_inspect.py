@@ -157,7 +157,7 @@ def test_a_format_that_is_not_taken_is_told_by_its_suffix(write: Write, name: st
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP"])
 def test_a_format_that_is_not_taken_is_told_by_its_content(encode: Encode, write: Write, kind: str) -> None:
-    with pytest.raises(NeverUsable, match="which is not taken"):
+    with pytest.raises(NeverUsable, match="which is not accepted"):
         inspect(write("a.jpg", encode(kind)), limits=LIMITS)
 
 

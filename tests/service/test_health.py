@@ -39,7 +39,7 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
     )
     assert ready(seen, HUNG, 100.0).reasons == (
         "the scan has not moved for 90 seconds",
-        "the inbox second is out of reach: it is not mounted",
+        "an inbox is out of reach (second): it is not mounted",
         "nothing is paid for: by hand",
         "the API is not asked just now: the API refused the key (401). Put the new key into the key file.",
     )

@@ -138,11 +138,11 @@ def test_a_refused_key_is_told_after_a_minute() -> None:
 def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     """A share that is away for a moment is nobody's business."""
     detector = Detector(LINKS)
-    gone = Facts(Overview((), {}, degraded={"inbox": "the share is gone.", "other": ""}))
+    gone = Facts(Overview((), {}, degraded={"inbox": "The inbox /srv/in is not there.", "other": ""}))
     assert not detector.look(gone, 0) and not detector.look(facts(), 800) and not detector.look(gone, 850)
     assert not detector.look(gone, 1749)
     (told,) = detector.look(gone, 1750)
-    assert (told.kind, told.text) == (Kind.INBOX_UNREACHABLE, "The inbox inbox: the share is gone.")
+    assert (told.kind, told.text) == (Kind.INBOX_UNREACHABLE, "The inbox /srv/in is not there.")
 
 
 def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:

@@ -44,7 +44,7 @@ async def test_the_pages_follow_what_goes_on() -> None:
     station.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
     status, body = await get(station, "/readyz")
     assert status == 503
-    assert json.loads(body)["reasons"] == ["the inbox inbox is out of reach: it is not mounted"]
+    assert json.loads(body)["reasons"] == ["an inbox is out of reach (inbox): it is not mounted"]
     assert (await get(station, "/healthz"))[0] == 200
     station.recorder.paid("merge", "12 Elm Road")
     assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(station, "/metrics"))[1]

@@ -44,7 +44,7 @@ def checked(port: int, **environment: str) -> tuple[int, str]:
 def test_it_is_healthy_while_it_is_ready_and_else_says_why_not(port: int, reasons: list[str]) -> None:
     """What it says is kept by Docker: `docker inspect` shows it."""
     assert checked(port) == (0, "")
-    reasons.append("the inbox inbox is out of reach: it is not there")
+    reasons.append("an inbox is out of reach (inbox): it is not there")
     assert checked(port) == (1, reasons[0])
 
 
