@@ -61,7 +61,7 @@ def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderErr
         return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
     # 408 is a 4xx that says nothing about what was done.
     if 400 <= status < 500 and status != 408:
-        return RequestRefused(answered, status=status, why=said)
+        return RequestRefused(f"the API refused a request: {answered}", status=status, why=said or answered)
     if paid:
         return may_have_been_charged(
             call, f"the API answered {status}" + (f": “{said}”" if said else ""), wish
