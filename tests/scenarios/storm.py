@@ -98,6 +98,7 @@ def drag_back(bench: Bench) -> bool:
     for job in failed:
         source = bench.studio.failed / job.project / str(job.filed_as)
         target = bench.studio.inbox / job.project / job.folder
+        target.mkdir(exist_ok=True)  # an empty one is tidied away
         for path in source.iterdir():
             if path.name == "REASON.txt":
                 path.unlink()
