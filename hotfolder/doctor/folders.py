@@ -108,7 +108,7 @@ def local(what: str, path: Path, mount: Mount | None) -> Finding:
     if mount is None:
         return warning(
             what,
-            f"nobody can tell here on which file system {path} lies",
+            f"this system doesn't say on which file system {path} lies",
             "Make sure that it is a local disk.",
         )
     if mount.network:

@@ -54,10 +54,10 @@ def user(number: int) -> Finding:
     if number == 0:
         return warning(
             "user",
-            "everything here was looked at as root, who may do more than the service",
+            "asked as root, who may do more than the service",
             "Ask as the service's user: `sudo -u hotfolder hotfolder doctor --config …`.",
         )
-    return ok("user", f"looked at as {name}")
+    return ok("user", f"asked as {name}")
 
 
 def open_files(limit: int) -> Finding:
