@@ -33,7 +33,7 @@ class SandboxSettings:
     required_key: str | None = field(default=None, repr=False)
     faults: Path | None = None
     engine: str = IMAGING_ENGINE
-    long_edge: int = 3000
+    long_edge: int = 8192
     operation_format: OperationFormat = "png"
     put_expiry_seconds: float = 900
     get_expiry_seconds: float = 3600

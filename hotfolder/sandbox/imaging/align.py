@@ -27,7 +27,10 @@ LEAST_INLIERS = 24
 
 @dataclass(frozen=True)
 class Aligned:
-    """Frames over each other; `coverage` says for each where it has pixels (None: everywhere)."""
+    """Frames over each other; `coverage` says for each, at a smaller size, where it has pixels.
+
+    None is everywhere.
+    """
 
     frames: list[Picture]
     coverage: list[Plane | None]
@@ -48,11 +51,10 @@ def align(frames: Sequence[Picture], reference: int) -> Aligned:
     coverage: list[Plane | None] = []
     for index, frame in enumerate(frames):
         motion = full_size(motions[index], looks[index])
-        moved, cover = (frame, None) if motion is None else warp(frame, motion)
-        aligned.append(moved)
-        coverage.append(cover)
+        aligned.append(frame if motion is None else warp(frame, motion))
+        coverage.append(None if motion is None else covered(looks[index], motions[index]))
     moved_count = sum(cover is not None for cover in coverage)
-    return Aligned(*crop(aligned, coverage), moved_count)
+    return Aligned(aligned, coverage, moved_count)
 
 
 def outwards(start: int, count: int) -> list[int]:
@@ -182,50 +184,29 @@ def relief(gray: npt.ArrayLike) -> Plane:
     return np.asarray(values / spread, np.float32)
 
 
-def warp(frame: Picture, motion: Motion) -> tuple[Picture, Plane]:
-    """The moved frame, its border continued by reflection, and where it has pixels of its own (feathered)."""
+def warp(frame: Picture, motion: Motion) -> Picture:
+    """The moved frame, its border continued by reflection."""
     height, width = frame.shape[:2]
     moved = cv2.warpPerspective(
         frame, motion, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
-    inside = cv2.warpPerspective(np.full((height, width), 255, np.uint8), motion, (width, height))
-    return np.asarray(moved, np.uint8), np.asarray(inside, np.float32) / np.float32(255)
+    return np.asarray(moved, np.uint8)
 
 
-def crop(frames: list[Picture], coverage: list[Plane | None]) -> tuple[list[Picture], list[Plane | None]]:
-    """Cut a thin rim that not every frame covers.
+def covered(look: Look, motion: Motion) -> Plane:
+    """Where the moved frame has pixels of its own, feathered, at the size of its look."""
+    height, width = look.gray.shape
+    whole = np.full((height, width), 255, np.uint8)
+    return feather(np.asarray(cv2.warpPerspective(whole, motion, (width, height))) > 250)
 
-    Keep the picture whole where that would cost more than 8 %.
+
+def feather(inside: npt.NDArray[np.bool_]) -> Plane:
+    """1 inside, falling off smoothly towards the edge, so that the edge leaves no line in the blend.
+
+    The picture's own border is no edge, unless `inside` ends there.
     """
-    covers = [cover for cover in coverage if cover is not None]
-    if not covers:
-        return frames, coverage
-    shared = np.minimum.reduce(covers) > 0.99
-    top, bottom, left, right = inner_rectangle(shared)
-    if (bottom - top) * (right - left) >= 0.92 * shared.size:
-        return [frame[top:bottom, left:right] for frame in frames], [None] * len(frames)
-    return frames, [None if cover is None else feather(cover) for cover in coverage]
-
-
-def inner_rectangle(mask: npt.NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    """Top, bottom, left and right of a rectangle inside `mask`, found by shaving off the worst side."""
-    top, left = 0, 0
-    bottom, right = mask.shape
-    while bottom - top > 1 and right - left > 1:
-        part = mask[top:bottom, left:right]
-        sides = [part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean()]
-        worst = int(np.argmin(sides))
-        if sides[worst] >= 1:
-            break
-        top, bottom = top + (worst == 0), bottom - (worst == 1)
-        left, right = left + (worst == 2), right - (worst == 3)
-    return top, bottom, left, right
-
-
-def feather(cover: Plane) -> Plane:
-    """`cover` falling off smoothly towards its edge, so that the edge leaves no line in the blend."""
-    reach = max(4.0, 0.03 * max(cover.shape))
-    inside = cv2.copyMakeBorder((cover > 0.99).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    distance = cv2.distanceTransform(inside, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    reach = max(4.0, 0.03 * max(inside.shape))
+    framed = cv2.copyMakeBorder(inside.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, 3)[1:-1, 1:-1]
     ramp = np.clip(distance / reach, 0, 1)
     return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)

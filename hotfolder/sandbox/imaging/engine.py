@@ -9,12 +9,11 @@ import cv2
 
 from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.band import add_band
-from hotfolder.sandbox.imaging.files import Photo, Unsuitable, load, luma, save, shrink
+from hotfolder.sandbox.imaging.files import Photo, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
-from hotfolder.sandbox.imaging.pull import pull_windows
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
 from hotfolder.sandbox.imaging.tone import finish
@@ -50,17 +49,24 @@ def merge(
     same_size(frames)
     frames.sort(key=lambda frame: float(frame.pixels.mean()))
     reference = best_exposed(frames)
-    aligned = align([frame.pixels for frame in frames], reference)
-    coverage = lay_ghosts(aligned.frames, aligned.coverage, reference)
-    coverage = pull_windows(aligned.frames, coverage, reference)
-    picture = fuse(aligned.frames, coverage)
-    if len(frames) > 1:
-        picture = finish(picture)
+    exif, icc_profile = frames[reference].exif, frames[reference].icc_profile
+    pixels = [frame.pixels for frame in frames]
+    frames.clear()
+    picture = pixels[0] if len(pixels) == 1 else blend(pixels, reference)
     if lens_correction:
-        picture = correct_lens(picture, frames[reference].exif)
+        picture = correct_lens(picture, exif)
     if perspective_correction:
-        picture = straighten(picture)
-    save(picture, target, icc_profile=frames[reference].icc_profile)
+        picture = straighten(picture, exif)
+    save(picture, target, icc_profile=icc_profile)
+
+
+def blend(pixels: list[Picture], reference: int) -> Picture:
+    """Frames of one scene, from dark to bright, as one picture of their size. Empties the list."""
+    aligned = align(pixels, reference)
+    pixels.clear()
+    fused = fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference))
+    del aligned
+    return finish(fused)
 
 
 def same_size(frames: Sequence[Photo]) -> None:

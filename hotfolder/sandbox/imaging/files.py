@@ -15,6 +15,8 @@ Picture = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
 SEARCH_EDGE = 1024
+# Rec. 601, as a transform of one row for cv2.transform.
+LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 

@@ -1,7 +1,8 @@
-"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), one frame at a time.
+"""Exposure fusion after Mertens, Kautz and Van Reeth (2007), one frame at a time, with its range compressed.
 
 Frames enter the accumulated pyramid one by one, so that memory grows with one frame's pyramid and not
-with their number.
+with their number. The pyramid goes down to a pixel or two: one that ends earlier normalises its base
+locally, and leaves grey bruises on plain walls and halos round houses.
 """
 
 from __future__ import annotations
@@ -12,39 +13,57 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import Picture, Plane, to_bytes
+from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, resize
 
-# Brighter than the paper's 0.5, which makes rooms dim and skies stormy.
-WANTED_EXPOSURE = 0.65
+WANTED_EXPOSURE = 0.5
 EXPOSURE_SIGMA = 0.25
-LEAST_WEIGHT = 1e-6
+# So little that it decides only where every frame is burnt out or black.
+LEAST_WEIGHT = 1e-12
+# From this value to white a channel loses its say: what is nearly burnt has no structure left.
+NEARLY_BURNT = 240
+# The coarse bands, from this share of the long edge on, are compressed where together they exceed so much.
+COARSE = 0.012
+MOST_ACTIVITY = 0.3
+# Rows that are blended at once: what doesn't fit into the processor's cache takes memory and time.
+STRIP = 64
 
 Channel = npt.NDArray[np.uint8]
+Weight = npt.NDArray[np.uint16]
 
 # By the value of a byte: as 0 to 1, how well exposed a channel is, a difference's share in the variance.
 UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 EXPOSURE = np.exp(-((UNIT - np.float32(WANTED_EXPOSURE)) ** 2) / np.float32(2 * EXPOSURE_SIGMA**2))
 NINTH_OF_SQUARE = UNIT * UNIT / np.float32(9)
+UNBURNT = np.clip((255 - np.arange(256, dtype=np.float32)) / np.float32(255 - NEARLY_BURNT), 1e-4, 1)
 
 
-def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = None) -> Picture:
-    """Blend `frames` (all of one shape) by contrast, saturation and exposure.
+def fuse(frames: Sequence[Picture], coverage: Sequence[Plane | None] | None = None) -> Plane:
+    """Blend `frames` (two or more, of one shape) by contrast, saturation and exposure, to about 0 to 1.
 
-    `coverage` holds for each frame how far each pixel may be used, 0 to 1, or None for everywhere.
+    `coverage` holds for each frame how far each pixel may be used, 0 to 1, at any size, or None for
+    everywhere.
     """
-    if len(frames) == 1:
-        return frames[0]
     allowed = coverage or [None] * len(frames)
-    weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
-    total = np.add.reduce(weights)
-    for weight in weights:
-        np.divide(weight, total, out=weight)
-    levels = depth(frames[0])
+    parts = shares(frames, allowed)
     blended: list[Plane] = []
-    for index, frame in enumerate(frames):
-        add_frame(blended, frame, weights[index], levels)
-        weights[index] = np.empty((0, 0), np.float32)
-    return to_bytes(collapse(blended))
+    for frame in frames:
+        add_frame(blended, frame, parts.pop(0))
+    return collapse(blended)
+
+
+def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[Weight]:
+    """Each frame's share in each pixel, 0 to 65535, in half the memory that floats would take."""
+    weights = [weigh(frame, cover) for frame, cover in zip(frames, allowed, strict=True)]
+    total = weights[0].copy()
+    for weight in weights[1:]:
+        total += weight
+    normalised: list[Weight] = []
+    while weights:
+        weight = weights.pop(0)
+        np.divide(weight, total, out=weight)
+        weight *= np.float32(65535)
+        normalised.append(weight.astype(np.uint16))
+    return normalised
 
 
 def weigh(frame: Picture, cover: Plane | None) -> Plane:
@@ -56,8 +75,12 @@ def weigh(frame: Picture, cover: Plane | None) -> Plane:
     weight *= saturation(*channels) + np.float32(0.05)
     for channel in channels:
         weight *= cv2.LUT(channel, EXPOSURE)
+    weight *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
     weight += np.float32(LEAST_WEIGHT)
-    return np.asarray(weight if cover is None else weight * cover + np.float32(1e-12), np.float32)
+    if cover is not None:
+        weight *= resize(cover, (weight.shape[0], weight.shape[1]))
+        weight += np.float32(LEAST_WEIGHT**2)
+    return np.asarray(weight, np.float32)
 
 
 def saturation(red: Channel, green: Channel, blue: Channel) -> Plane:
@@ -68,31 +91,58 @@ def saturation(red: Channel, green: Channel, blue: Channel) -> Plane:
     return np.asarray(cv2.sqrt(variance), np.float32)
 
 
-def depth(frame: Picture) -> int:
-    """Pyramid levels: the smallest level keeps about eight pixels on its short side."""
-    return max(1, int(np.log2(min(frame.shape[:2]))) - 3)
-
-
-def add_frame(blended: list[Plane], frame: Picture, weight: Plane, levels: int) -> None:
-    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `weight`, into `blended`."""
+def add_frame(blended: list[Plane], frame: Picture, share: Weight) -> None:
+    """Add the frame's Laplacian pyramid, weighted by the Gaussian pyramid of `share`, into `blended`."""
     colour = np.asarray(cv2.LUT(frame, UNIT), np.float32)
+    weight = share.astype(np.float32)
+    weight /= np.float32(65535)
+    levels = max(1, int(np.log2(min(frame.shape[:2]))))
     for level in range(levels + 1):
         if level == levels:
             band = colour
         else:
             smaller = np.asarray(cv2.pyrDown(colour), np.float32)
             wider = cv2.pyrUp(smaller, dstsize=(colour.shape[1], colour.shape[0]))
-            band = np.asarray(cv2.subtract(colour, wider, dst=wider), np.float32)
+            band = np.asarray(cv2.subtract(colour, wider, dst=colour), np.float32)
             colour = smaller
+            del wider
         if level == len(blended):
             blended.append(np.zeros_like(band))
-        cv2.accumulateProduct(band, cv2.merge((weight, weight, weight)), blended[level])
+        for top in range(0, band.shape[0], STRIP):
+            rows = slice(top, top + STRIP)
+            part = weight[rows]
+            cv2.accumulateProduct(band[rows], cv2.merge((part, part, part)), blended[level][rows])
         weight = np.asarray(cv2.pyrDown(weight), np.float32)
 
 
 def collapse(pyramid: list[Plane]) -> Plane:
-    """The picture, 0 to 1, that a Laplacian pyramid describes."""
-    picture = pyramid[-1]
-    for band in reversed(pyramid[:-1]):
-        picture = band + cv2.pyrUp(picture, dstsize=(band.shape[1], band.shape[0]))
+    """The picture that a Laplacian pyramid describes; takes the pyramid apart.
+
+    Where the coarse bands are strong, as between a room and its windows, they are weakened together: what
+    would run out of range stays within it, and details keep their contrast (the gain control of Li, Sharan
+    and Adelson 2005).
+    """
+    first = max(0, int(np.ceil(np.log2(COARSE * max(pyramid[0].shape)))))
+    gains = activity_gains(pyramid, min(first, len(pyramid) - 1))
+    picture = pyramid.pop()
+    while pyramid:
+        band = pyramid.pop()
+        if len(pyramid) >= first:
+            band *= gains[len(pyramid) - first][:, :, None]
+        wider = cv2.pyrUp(picture, dstsize=(band.shape[1], band.shape[0]))
+        picture = np.asarray(cv2.add(band, wider, dst=wider), np.float32)
     return picture
+
+
+def activity_gains(pyramid: Sequence[Plane], first: int) -> list[Plane]:
+    """What the bands from level `first` on are multiplied by, 0 to 1, finest first."""
+    last = len(pyramid) - 1
+    activity = np.zeros(pyramid[last].shape[:2], np.float32)
+    for band in reversed(pyramid[first:last]):
+        strength = np.abs(cv2.transform(band, LUMA))
+        activity = np.asarray(cv2.pyrUp(activity, dstsize=strength.shape[::-1]) + strength, np.float32)
+    activity = np.asarray(cv2.GaussianBlur(activity, (0, 0), 2.0), np.float32)
+    gains = [np.sqrt(np.minimum(1, MOST_ACTIVITY / np.maximum(activity, np.float32(1e-6))))]
+    for _ in range(first + 1, last):
+        gains.append(np.asarray(cv2.pyrDown(gains[-1]), np.float32))
+    return gains

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.align import Look, relief
-from hotfolder.sandbox.imaging.files import Picture, Plane, resize
+from hotfolder.sandbox.imaging.files import Picture, Plane
 
 # Local correlation with the reference: below the first a frame is not believed, above the second wholly.
 DOUBT, BELIEF = 0.15, 0.45
@@ -20,7 +20,6 @@ def lay_ghosts(
 ) -> list[Plane | None]:
     """`coverage` with each frame held back where both it and the reference have structure, and it differs."""
     anchor = Look(frames[reference])
-    shape = (frames[0].shape[0], frames[0].shape[1])
     laid = list(coverage)
     for index, frame in enumerate(frames):
         if index == reference:
@@ -28,8 +27,7 @@ def lay_ghosts(
         trust = trusted(Look(frame), anchor)
         if trust.min() < 1:
             cover = laid[index]
-            full = resize(trust, shape)
-            laid[index] = full if cover is None else np.asarray(cover * full, np.float32)
+            laid[index] = trust if cover is None else np.asarray(cover * trust, np.float32)
     return laid
 
 

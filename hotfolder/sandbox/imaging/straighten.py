@@ -5,13 +5,16 @@ The camera's tilt is read off the lines that ought to be upright, and taken out.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import SEARCH_EDGE, Picture, at_search_size
+from hotfolder.sandbox.imaging.lens import find_optics, number
 from hotfolder.sandbox.imaging.lines import Segments, find_segments, leans, lengths
 
 Floats = npt.NDArray[np.float64]
@@ -23,7 +26,10 @@ LEAST_SEGMENTS = 12
 LEAST_LENGTH = 1.2
 # Of the length of all steep lines, so much must agree with one tilt.
 LEAST_SUPPORT = 0.5
+# Of the longer side; 27 mm on film, where the EXIF doesn't say.
 FOCAL_SHARE = 0.75
+FOCAL_LENGTH_35MM = 0xA405
+FILM_WIDTH_MM = 36.0
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,13 @@ class Tilt:
     pitch: float
 
 
-def straighten(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Picture:
+def straighten(pixels: Picture, exif: Mapping[int, Any] | None = None) -> Picture:
     """The picture with upright verticals, scaled to fill its frame, or the very same array.
 
-    `focal_share` is the focal length as a share of the longer side. Tilts above about 8° and pictures
-    with few upright lines are left alone.
+    The focal length is taken from `exif`, which must be that of an uncropped photo. Tilts above about 8° and
+    pictures with few upright lines are left alone.
     """
+    focal_share = focal_share_of(exif or {})
     tilt = find_tilt(pixels, focal_share=focal_share)
     if tilt is None or max(abs(tilt.roll), abs(tilt.pitch)) < LEAST_DEGREES:
         return pixels
@@ -52,6 +59,16 @@ def straighten(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Picture:
         pixels, window @ turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.uint8)
+
+
+def focal_share_of(exif: Mapping[int, Any]) -> float:
+    """The focal length as a share of the picture's longer side: what the camera says, or a usual one."""
+    on_film = number(exif.get(FOCAL_LENGTH_35MM))
+    if on_film is None:
+        optics = find_optics(exif)
+        on_film = None if optics is None else optics.focal_mm * optics.crop
+    share = FOCAL_SHARE if on_film is None else on_film / FILM_WIDTH_MM
+    return share if 0.3 < share < 6 else FOCAL_SHARE
 
 
 def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | None:

@@ -83,3 +83,26 @@ def room_radiance() -> tuple[npt.NDArray[np.float64], Bits]:
 def photographed(light: npt.NDArray[np.float64], stops: float) -> Picture:
     """What a camera makes of linear light."""
     return np.asarray(np.clip((light * 2.0**stops) ** (1 / 2.2), 0, 1) * 255 + 0.5, np.uint8)
+
+
+def wall_beside_window() -> tuple[npt.NDArray[np.float64], Bits]:
+    """The hardest scene for fusion, as linear light: a plain wall, evenly lit from the window beside it.
+
+    What the window shows is burnt out in all but the darkest of the exposures that suit the wall.
+    """
+    height, width = 400, 600
+    random = np.random.default_rng(0)
+    rows, columns = np.mgrid[0:height, 0:width].astype(float)
+    falloff = 1 / (1 + ((columns - 420) / 300) ** 2 + ((rows - 180) / 360) ** 2)
+    light = np.stack([0.24 * (0.35 + falloff), 0.228 * (0.35 + falloff), 0.208 * (0.35 + falloff)], axis=-1)
+    light[320:] *= (0.6, 0.45, 0.3)
+    light[58:266, 364:536] = 0.5
+    leaves = cv2.resize(random.random((24, 20)), (156, 192), interpolation=cv2.INTER_CUBIC)
+    view = np.array([6.0, 9.0, 4.0]) * (0.45 + np.clip(leaves, 0, 1))[:, :, None]
+    view[:66] = np.array([24, 26, 29]) * (0.8 + 0.2 * np.clip(leaves[:66], 0, 1))[:, :, None]
+    light[66:258, 372:528] = view
+    light[66:258, 447:453] = 0.5
+    light[156:161, 372:528] = 0.5
+    window = np.zeros((height, width), bool)
+    window[66:258, 372:528] = True
+    return light * (1 + 0.01 * random.standard_normal((height, width, 1))), window

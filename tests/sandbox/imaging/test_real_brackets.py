@@ -15,7 +15,8 @@ from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.files import load
 from hotfolder.sandbox.imaging.fusion import fuse
-from tests.sandbox.imaging.mefssim import mef_ssim
+from hotfolder.sandbox.imaging.tone import finish
+from tests.bench.measures import mef_ssim
 from tests.sandbox.imaging.scenes import Picture
 
 BRACKETS = os.environ.get("HOTFOLDER_BRACKETS", "")
@@ -76,7 +77,7 @@ def test_alignment_pays_on_hand_held_frames() -> None:
     )
     aligned = align(frames, 3)
     assert aligned.moved >= 5
-    together, apart = fuse(aligned.frames, aligned.coverage), fuse(frames)
+    together, apart = finish(fuse(aligned.frames, aligned.coverage)), finish(fuse(frames))
     assert mef_ssim(aligned.frames, together) > mef_ssim(frames, apart)
     assert mef_ssim(aligned.frames, together) > mef_ssim(aligned.frames, apart)
     assert together.max(axis=2)[::8, [0, -1]].min() > 3

@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from hotfolder.sandbox.imaging.straighten import FOCAL_SHARE, Tilt, find_tilt, straighten, untilt
+from hotfolder.sandbox.imaging.straighten import (
+    FOCAL_SHARE,
+    Tilt,
+    find_tilt,
+    focal_share_of,
+    straighten,
+    untilt,
+)
 from tests.sandbox.imaging.scenes import Picture, facade
 
 
@@ -59,3 +66,14 @@ def test_without_lines_nothing_is_guessed() -> None:
     cloudy = np.asarray(cv2.GaussianBlur(noise, (0, 0), 9), np.uint8)
     assert find_tilt(cloudy) is None
     assert straighten(cloudy) is cloudy
+
+
+def test_the_focal_length_that_the_camera_wrote_down_is_used() -> None:
+    """The same lines through a longer lens mean a greater tilt."""
+    picture = tilted(facade(), Tilt(0, 2))
+    assert focal_share_of({0xA405: 72}) == 2
+    assert focal_share_of({0xA405: 0}) == focal_share_of({}) == FOCAL_SHARE
+    wide, long = find_tilt(picture), find_tilt(picture, focal_share=2)
+    assert wide is not None and long is not None
+    assert abs(long.pitch) > 2 * abs(wide.pitch)
+    assert not np.array_equal(straighten(picture), straighten(picture, {0xA405: 72}))

@@ -1,15 +1,13 @@
-"""Windows: what is burnt out behind them is pulled back, and nothing else is."""
+"""Windows: where they are, and what of a room changes with the sky that they show."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import at_search_size
-from hotfolder.sandbox.imaging.fusion import fuse
-from hotfolder.sandbox.imaging.pull import pull_windows
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
-from tests.sandbox.imaging.scenes import exposed, facade, photographed, room_radiance
+from tests.sandbox.imaging.scenes import photographed, room_radiance
 
 
 def test_a_pane_is_found_where_the_window_is() -> None:
@@ -21,25 +19,6 @@ def test_a_pane_is_found_where_the_window_is() -> None:
         bits = fill([pane], truth.shape)
         shares.append((bits & truth).sum() / (bits | truth).sum())
     assert max(shares) > 0.85
-
-
-def test_the_burnt_frames_are_held_back_in_the_window_and_not_on_the_glare() -> None:
-    light, window = room_radiance()
-    frames = [photographed(light, stops) for stops in (-3, 0, 2)]
-    pulled = pull_windows(frames, [None, None, None], 1)
-    assert pulled[0] is None
-    brightest = pulled[2]
-    assert brightest is not None
-    assert brightest[window].mean() < 0.3
-    assert brightest[340:].min() > 0.99
-    after, before = fuse(frames, pulled), fuse(frames)
-    assert after[window].std() > 0.95 * before[window].std()
-    assert after[window].mean() < before[window].mean()
-
-
-def test_without_burnt_windows_nothing_is_held_back() -> None:
-    frames = [exposed(facade(), stops) for stops in (-1, 0, 1)]
-    assert pull_windows(frames, [None, None, None], 1) == [None, None, None]
 
 
 def test_dusk_seen_from_a_room_leaves_the_room_alone() -> None:

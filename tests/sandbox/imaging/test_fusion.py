@@ -1,0 +1,83 @@
+"""Fusion, judged by what its exposures show: structure kept, nothing reversed, windows whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hotfolder.sandbox.imaging.fusion import fuse
+from hotfolder.sandbox.imaging.tone import finish
+from tests.bench import measures
+from tests.sandbox.imaging.scenes import (
+    Picture,
+    exposed,
+    facade,
+    garden,
+    photographed,
+    room_radiance,
+    wall_beside_window,
+)
+
+
+def brackets() -> dict[str, list[Picture]]:
+    wall, room = wall_beside_window()[0], room_radiance()[0]
+    shaded = np.clip(facade() * np.linspace(0.25, 1.1, 900)[None, :, None], 0, 255).astype(np.uint8)
+    return {
+        "a wall beside a window": [photographed(wall, stops) for stops in (-5.3, -2.6, 0, 1.6)],
+        "the same, of three": [photographed(wall, stops) for stops in (-5.3, -0.6, 1.4)],
+        "a room": [photographed(room, stops) for stops in (-2.5, 0, 2)],
+        "a room, of seven": [photographed(room, stops) for stops in (-3, -2, -1, 0, 1, 2, 3)],
+        "a facade, of two": [exposed(shaded, stops) for stops in (-1.5, 1.5)],
+        "a garden": [exposed(garden()[0], stops) for stops in (-2, 0, 2)],
+    }
+
+
+@pytest.fixture(scope="module")
+def sets() -> dict[str, tuple[list[Picture], Picture]]:
+    return {name: (frames, finish(fuse(frames))) for name, frames in brackets().items()}
+
+
+def test_structure_is_kept_and_nothing_runs_the_wrong_way(
+    sets: dict[str, tuple[list[Picture], Picture]],
+) -> None:
+    scores = {name: measures.mef_ssim(frames, picture) for name, (frames, picture) in sets.items()}
+    assert min(scores.values()) > 0.95, scores
+    assert np.mean(list(scores.values())) >= 0.97, scores
+    for name, (frames, picture) in sets.items():
+        assert measures.reversed_share(frames, picture, measures.WIDE) <= 0.005, name
+        assert measures.reversed_share(frames, picture, measures.MID) <= 0.015, name
+
+
+def test_a_plain_wall_beside_a_window_has_no_bruise(sets: dict[str, tuple[list[Picture], Picture]]) -> None:
+    """The wall gets brighter towards the window in every exposure, and so it does in the merge."""
+    _, picture = sets["a wall beside a window"]
+    wall = measures.to_gray(picture)[100:240, 20:350].mean(axis=0)
+    steps = np.diff(wall.reshape(-1, 30).mean(axis=1))
+    assert steps.min() > -2, steps
+
+
+def test_windows_are_not_burnt_and_keep_what_they_show(
+    sets: dict[str, tuple[list[Picture], Picture]],
+) -> None:
+    for name in ("a wall beside a window", "the same, of three", "a room", "a room, of seven"):
+        frames, picture = sets[name]
+        window = measures.window_area(frames)
+        assert measures.clipped_share(picture, window) <= 0.08, name
+        assert measures.window_detail(frames, picture, window) >= 0.6, name
+
+
+def test_the_merge_is_bright(sets: dict[str, tuple[list[Picture], Picture]]) -> None:
+    for name, (_, picture) in sets.items():
+        assert 125 <= np.median(measures.to_gray(picture)) <= 170, name
+
+
+def test_the_same_at_another_size() -> None:
+    """Sizes are shares of the picture, so that a small copy's merge looks like the merge's small copy."""
+    wall = wall_beside_window()[0]
+    large = np.kron(wall, np.ones((2, 2, 1)))
+    merges = [
+        finish(fuse([photographed(light, stops) for stops in (-5.3, -2.6, 0, 1.6)]))
+        for light in (wall, large)
+    ]
+    difference = np.abs(merges[0].astype(int) - merges[1][::2, ::2])
+    assert np.median(difference) <= 6
