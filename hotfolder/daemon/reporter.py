@@ -20,7 +20,9 @@ from hotfolder.jobs.allowance import waits_until
 from hotfolder.jobs.database import FILE_NAME
 from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.steps.moving import REMOVED
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.tables import stamp
 from hotfolder.jobs.tools import Tools
 from hotfolder.jobs.writes import Writes
 from hotfolder.outbox.folders import OutputFolders
@@ -217,7 +219,15 @@ def page(
             :MOST_SHOWN
         ]
 
-    notices = list(seen.notices)
+    lately = stamp(now - LATELY)
+    notices = [
+        *seen.notices,
+        *(
+            f"{line.project} / {line.room}: {line.reason}"
+            for line in lines
+            if line.state == State.DONE and REMOVED in line.reason and line.updated_at > lately
+        ),
+    ]
     if seen.settings_error:
         notices.insert(
             0, f"The settings have an error, and those before it stay in force: {seen.settings_error}"

@@ -78,12 +78,15 @@ class ReceiptPicture(Entry):
 class ReceiptOriginals(Entry):
     """What became of the originals once the pictures were delivered, and by which rule (keep, archive,
     delete). `folder` is where those lie that are left, relative to done/ or to the archive; the photos in
-    `deleted` are gone for good; `kept_because` says why none is although the rule asks for it."""
+    `deleted` are gone for good; `kept_because` says why none is although the rule asks for it. Those in
+    `removed` somebody had taken away before they could be filed, which `note` says in a sentence."""
 
     rule: str
     folder: Name = ""
     deleted: tuple[Name, ...] = ()
     kept_because: Name = ""
+    removed: tuple[Name, ...] = ()
+    note: str = ""
 
 
 class Receipt(Entry):

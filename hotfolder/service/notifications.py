@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.steps.moving import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.prices import Prices
 from hotfolder.service.overview import SETTLING, Line, Overview, with_hint
@@ -159,7 +160,10 @@ class Detector:
         self._paid.setdefault((line.inbox, line.project), []).extend(paid)
         self._ended.setdefault((line.inbox, line.project), {})[line.folder] = line.state
         if line.state == State.DONE:
-            return []
+            where = f"{line.project} / {line.room}"
+            return (
+                [Notification(Kind.NEEDS_PERSON, f"{where}: {line.reason}")] if REMOVED in line.reason else []
+            )
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
         return [Notification(kind, f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}")]
 

@@ -140,9 +140,17 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     missing, settings = as_mapping(told.get(FOLDERS)), as_mapping(told.get(SETTINGS))
     trouble, waits = as_mapping(daemon.get("trouble")), as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
-    lines = [*arriving(inboxes)]
-    lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in store.in_states(ACTIVE))
-    lines += (line_of(job, "") for job in store.in_states(ENDED, newest=most_finished))
+    active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
+    over = {job.id for job in ended}  # some have come to their end between these two looks
+    # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
+    begun = {(job.inbox, job.project, job.folder) for job in active if job.folder}
+    lines = [
+        line
+        for line in arriving(inboxes)
+        if line.held or (line.inbox, line.project, line.folder) not in begun
+    ]
+    lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in active if job.id not in over)
+    lines += (line_of(job, "") for job in ended)
     counts = store.counts()
     counts[SETTLING] = sum(line.state == SETTLING for line in lines)
     return Overview(

@@ -40,7 +40,7 @@ ENTERED: Mapping[str, str] = {
     State.MERGING: "Its photos are with the API; next is the merge.",
     State.EDITING: "Next are its operations.",
     State.PUBLISHING: "Its pictures are placed in done.",
-    State.FILING: "Its originals are filed.",
+    State.FILING: "Next are its originals.",
     State.DONE: "It is done.",
     State.REFUSING: "It goes to failed.",
     State.FAILED: "It has failed; its originals are in the failed folder.",

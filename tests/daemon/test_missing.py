@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from hotfolder.jobs.checkpoints import Checkpoint
 from tests.support.pictures import bracket
+from tests.support.receiver import Receiver, until
 from tests.support.studio import MERGE, SKY, Shop, Studio
 
 ELM = "12 Elm Road"
@@ -75,6 +79,37 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
     originals = studio.done / ELM / "originals" / "kitchen"
     assert {path.name for path in (*originals.iterdir(), *taken.iterdir())} == bracket().keys()
     assert len(list(originals.iterdir())) == nth
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+async def test_originals_that_are_removed_before_they_are_filed_are_told_of_everywhere(
+    make_studio: Callable[..., Studio], shop: Shop, nth: int
+) -> None:
+    """All of them during the merge, or those that are left when the first was filed."""
+    receiver = Receiver()
+    studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
+    folder, moved = studio.drop(ELM, "kitchen", bracket()), 0
+
+    def passing(checkpoint: Checkpoint) -> None:
+        nonlocal moved
+        moved += checkpoint is Checkpoint.ORIGINAL_MOVED
+        if (checkpoint is Checkpoint.ANSWER_RECORDED or moved) and moved == nth and folder.exists():
+            shutil.rmtree(folder)
+
+    words = "The 3 originals were removed" if nth == 0 else "2 of the 3 originals were removed"
+    async with studio.working(shop.access(), passing=passing):
+        [job] = (await studio.comes_to("done"))["jobs"]
+        await until(lambda: any(words in body for body in receiver.bodies()))
+        await until(lambda: words in " ".join((studio.inbox / "STATUS.txt").read_text().split()))
+    assert job["reason"].startswith(words)
+    assert (studio.done / ELM / "kitchen.jpg").is_file()
+    told = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())["originals"]
+    assert told["note"].startswith(words) and len(told["removed"]) == 3 - nth
+    assert told["folder"] == (f"{ELM}/originals/kitchen" if nth else "")
+    assert (studio.done / ELM / "originals" / "kitchen").exists() == bool(nth)
+    history = studio.call("logs", job["job"]).stdout
+    assert words in history and "are filed" not in history
+    assert studio.call("verify").returncode == 0
 
 
 async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:

@@ -26,7 +26,9 @@ def at(checkpoint: Checkpoint, act: Callable[[], object]) -> Passing:
 
 
 def told(studio: Studio, name: str = "kitchen") -> Any:
-    return json.loads((studio.done / ELM / "receipts" / f"{name}.json").read_bytes())["originals"]
+    told = json.loads((studio.done / ELM / "receipts" / f"{name}.json").read_bytes())["originals"]
+    assert (told.pop("removed"), told.pop("note")) == ([], "")
+    return told
 
 
 def in_originals(studio: Studio) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from datetime import datetime
@@ -138,3 +139,13 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
         line["event"] for line in jobs
     }
     assert not [line for line in jobs if not {"job", "project", "room"} <= line.keys()]
+
+
+async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(settle={"quiet_seconds": 4})
+    studio.drop(ELM, "kitchen", bracket())
+    async with studio.working(shop.access()):
+        while "done" not in studio.states():
+            folders = [job["folder"] for job in studio.status()["jobs"]]
+            assert folders in ([], ["kitchen"])
+            await asyncio.sleep(0.02)

@@ -11,9 +11,9 @@ from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.moving import move_files
+from hotfolder.jobs.steps.moving import move_files, removed_words
 from hotfolder.jobs.steps.receipting import notes_on
-from hotfolder.jobs.tables import Job, JobFile
+from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.folders import confirm_archive
@@ -32,17 +32,20 @@ async def file_originals(tools: Tools, job: Job) -> Job:
     rule = recipe_of(job).delivery.originals
     doubt = await delete_photos(tools, job) if rule is Originals.DELETE else ""
     files = await tools.files(job)
-    folder = ""
+    folder, gone = "", [file for file in files if file.let_go_at and rule is not Originals.DELETE]
     if any(file.let_go_at is None for file in files):
         root = await archive(tools) if rule is Originals.ARCHIVE else tools.places.done
         of_project = archived_folder if rule is Originals.ARCHIVE else originals_folder
-        moved_to = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
-        folder = str(moved_to.relative_to(root))
-    receipt = await tell_in_receipt(tools, job, files, folder, doubt)
+        moved_to, removed = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
+        gone += removed
+        folder = str(moved_to.relative_to(root)) if await asyncio.to_thread(moved_to.is_dir) else ""
+    photos = [file for file in files if file.role == FileRole.PHOTO]
+    note = removed_words(sum(file in gone for file in photos), len(photos))
+    receipt = await tell_in_receipt(tools, job, files, folder, doubt, gone, note)
     # What there is to be said of pictures is which renditions they lack.
     renditions = recipe_of(job).delivery.renditions
     pictures = await tools.desk(tools.store.pictures, job.id) if renditions else []
-    reason = " ".join([*notes_on(recipe_of(job), pictures), *([doubt] if doubt else [])])
+    reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await tools.desk(
         tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="", **receipt
     )
@@ -128,15 +131,23 @@ def as_placed(path: Path, sha256: str) -> bool:
 
 
 async def tell_in_receipt(
-    tools: Tools, job: Job, files: Sequence[JobFile], folder: str, doubt: str
+    tools: Tools,
+    job: Job,
+    files: Sequence[JobFile],
+    folder: str,
+    doubt: str,
+    gone: Sequence[JobFile],
+    note: str,
 ) -> Mapping[str, str]:
     """Write into the receipt what became of the originals; what is then to be recorded with the job, columns
     of its row. One that somebody has changed stays as it is."""
     originals = ReceiptOriginals(
         rule=recipe_of(job).delivery.originals,
         folder=folder,
-        deleted=tuple(file.name for file in files if file.let_go_at is not None),
+        deleted=tuple(file.name for file in files if file.let_go_at is not None and file not in gone),
         kept_because=doubt,
+        removed=tuple(file.name for file in gone),
+        note=note,
     )
     receipt = tools.places.done / job.receipt
 

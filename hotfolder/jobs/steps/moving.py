@@ -23,6 +23,9 @@ from hotfolder.rules.sets import FileIdentity
 
 logger = log.get("moving")
 
+REMOVED = "removed before"
+"""In what is said of originals that somebody has taken away."""
+
 
 async def reserve(tools: Tools, job: Job, parent: Path) -> Job:
     """Record a folder name that no other job has. Projects and folders that are spelt differently, or lie in
@@ -37,9 +40,11 @@ async def reserve(tools: Tools, job: Job, parent: Path) -> Job:
         return await tools.desk(tools.store.change, job.id, filed_as=name)
 
 
-async def move_files(tools: Tools, job: Job, files: Sequence[JobFile], parent: Path) -> Path:
+async def move_files(
+    tools: Tools, job: Job, files: Sequence[JobFile], parent: Path
+) -> tuple[Path, list[JobFile]]:
     """Move each of the job's `files` that was not let go of into a folder of its own below `parent`; returns
-    the folder.
+    the folder, and those that somebody has removed before that: the store knows then that they are gone.
 
     The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
     photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
@@ -56,7 +61,33 @@ async def move_files(tools: Tools, job: Job, files: Sequence[JobFile], parent: P
         await asyncio.to_thread(move_each, tools, job, here, target, enough)
     finally:
         enough.set()
-    return target
+    gone = await asyncio.to_thread(removed, tools, job, here, target)
+    for file in gone:
+        await tools.desk(tools.store.let_go, job.id, file.name, tools.clock.now())
+    return target, gone
+
+
+def removed(tools: Tools, job: Job, files: Sequence[JobFile], target: Path) -> list[JobFile]:
+    """Those that are neither where they were dropped nor in the folder `target`, though both can be seen."""
+    with local_trouble(target):
+        tools.places.guard(target)
+        folder = tools.places.folder(job)
+        gone = [file for file in files if not status(target / file.name) and not status(folder / file.name)]
+    if gone:
+        tools.confirm_inbox(tools.places.inbox(job))
+    return gone
+
+
+def removed_words(gone: int, total: int) -> str:
+    """A sentence on originals that somebody has removed; "" where none were."""
+    if not gone:
+        return ""
+    which = f"The {total} originals" if total > 1 else "The original"
+    if gone < total:
+        which = f"{gone} of the {total} originals"
+    return (
+        f"{which} {'was' if gone == 1 else 'were'} {REMOVED} {'it' if gone == 1 else 'they'} could be filed."
+    )
 
 
 def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:

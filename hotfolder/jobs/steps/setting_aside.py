@@ -25,7 +25,7 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     photos = await tools.photos(job)
     pictures = await deliver_what_there_is(tools, job) if photos else ()
     all_files = await tools.files(job)
-    target = await move_files(tools, job, all_files, tools.places.failed / safe_name(job.project))
+    target, _ = await move_files(tools, job, all_files, tools.places.failed / safe_name(job.project))
     links = await job_chain(tools, job)
     charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
