@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from hotfolder.sandbox.launch import python_command
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 
 LOG_NAME = "sandbox.log"
@@ -33,6 +32,12 @@ def missing_extra() -> None:
             " install them, in the folder with hotfolder's pyproject.toml:"
             f" {shlex.quote(str(Path(sys.prefix, 'bin', 'pip')))} install '.[sandbox]'"
         )
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """A command line that runs `module`'s `main()` under this interpreter and this process's module path."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *arguments]
 
 
 class EmbeddedSandbox:

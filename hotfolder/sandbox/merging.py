@@ -6,10 +6,10 @@ import asyncio
 import logging
 import sqlite3
 
-from hotfolder.sandbox.lane import TaskFailed, TaskRefused
 from hotfolder.sandbox.objects import RESULTS, UPLOADS
 from hotfolder.sandbox.records import Group
 from hotfolder.sandbox.state import Sandbox
+from hotfolder.sandbox.worker import TaskFailed, TaskRefused
 
 logger = logging.getLogger(__name__)
 
@@ -63,9 +63,9 @@ class Merging:
         try:
             await sandbox.merge_lane.run(
                 "merge",
-                at_least_seconds=settings.merge_delay_seconds,
-                photos=[str(objects.path(UPLOADS, photo.object)) for photo in photos],
-                target=str(part),
+                settings.merge_delay_seconds,
+                photos=[objects.path(UPLOADS, photo.object) for photo in photos],
+                target=part,
                 lens_correction=group.lens,
                 perspective_correction=group.perspective,
                 photographer_removal=group.photographer,

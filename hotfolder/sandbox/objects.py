@@ -1,10 +1,20 @@
-"""The bytes on the storage origin: photos put, images posted, pictures made."""
+"""The bytes on the storage origin, whether they are pictures, and the signed URLs that lead to them."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import os
 import re
 import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlencode
+
+from PIL import Image, UnidentifiedImageError
 
 UPLOADS = "stager-uploads"
 RESIZED = "stager-resized"
@@ -47,3 +57,99 @@ class Objects:
 
 def url_path(bucket: str, name: str) -> str:
     return f"/{bucket}/{name}"
+
+
+EXPIRES = "X-Sandbox-Expires"
+SIGNATURE = "X-Sandbox-Signature"
+
+
+class BadSignature(Exception):
+    """The URL was not signed by this sandbox, or for something else."""
+
+
+class ExpiredSignature(Exception):
+    """The URL was signed by this sandbox, and its time is over."""
+
+
+class Signer:
+    """Signs and checks. Signatures stay good over restarts, since the secret lies in the data folder."""
+
+    def __init__(self, secret: bytes, base_url: str) -> None:
+        self._secret = secret
+        self._base_url = base_url
+
+    def url(self, method: str, path: str, expiry_seconds: float) -> str:
+        """The absolute URL that allows `method` on `path` for `expiry_seconds` from now."""
+        expires = f"{time.time() + expiry_seconds:.3f}"
+        query = urlencode({EXPIRES: expires, SIGNATURE: self._signature(method, path, expires)})
+        return f"{self._base_url}{path}?{query}"
+
+    def check(self, method: str, path: str, query: Mapping[str, str]) -> None:
+        """Raise BadSignature or ExpiredSignature unless `query` allows `method` on `path` now."""
+        expires, given = query.get(EXPIRES, ""), query.get(SIGNATURE, "")
+        expected = self._signature("GET" if method == "HEAD" else method, path, expires)
+        if not hmac.compare_digest(expected.encode(), given.encode()):
+            raise BadSignature
+        if float(expires) < time.time():
+            raise ExpiredSignature
+
+    def _signature(self, method: str, path: str, expires: str) -> str:
+        text = f"{method}\n{path}\n{expires}".encode()
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+
+
+def secret_of(folder: Path) -> bytes:
+    """The secret kept in `folder`, made at the first call. One process at a time."""
+    path = folder / "signing-secret"
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    return path.read_bytes()
+
+
+ORIENTATION = 0x0112
+QUARTER_TURNS = (5, 6, 7, 8)
+
+SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
+
+
+class NotAPicture(Exception):
+    """The message says why, for the caller."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Width and height in pixels as seen, that is after EXIF orientation."""
+
+    suffix: str
+    width: int
+    height: int
+
+
+def seen_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height after EXIF orientation, from the header alone."""
+    turned = picture.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+    return (picture.height, picture.width) if turned else picture.size
+
+
+def inspect(source: Path | BinaryIO, pixel_limit: int) -> Facts:
+    """Decode `source` whole. Raises NotAPicture unless it is a sound JPEG or PNG of at most `pixel_limit`."""
+    try:
+        with Image.open(source, formats=tuple(SUFFIXES)) as picture:
+            if picture.width * picture.height > pixel_limit:
+                raise NotAPicture(
+                    f"the picture has {picture.width} x {picture.height} pixels; at most {pixel_limit} in all"
+                )
+            suffix = SUFFIXES[str(picture.format)]
+            picture.load()
+            width, height = seen_size(picture)
+    except UnidentifiedImageError:
+        raise NotAPicture("it is neither a JPEG nor a PNG") from None
+    except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError) as error:
+        raise NotAPicture(f"it can't be read to its end ({str(error)[:100]})") from None
+    return Facts(suffix, width, height)

@@ -8,8 +8,9 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from hotfolder.sandbox.vocabulary import GroupStatus
+from hotfolder.sandbox.schema import GroupStatus
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS projects (id TEXT PRIMARY KEY, title TEXT NOT NULL);
@@ -75,7 +76,7 @@ class Records:
         with self._lock:
             return self._connection.execute(statement, values).rowcount
 
-    def _rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
@@ -98,7 +99,7 @@ class Records:
         )
         return str(rows[0][0]) if rows else None
 
-    def add_group(self, project: str, *, lens: bool, perspective: bool, photographer: bool) -> str:
+    def add_group(self, project: str, lens: bool, perspective: bool, photographer: bool) -> str:
         identifier = str(uuid.uuid4())
         self._run(
             "INSERT INTO groups (id, project, lens, perspective, photographer, status)"
@@ -108,20 +109,19 @@ class Records:
         return identifier
 
     def group(self, identifier: str) -> Group | None:
-        rows = self._rows(
-            "SELECT id, project, lens, perspective, photographer, status, error FROM groups WHERE id = ?",
-            identifier,
-        )
-        return _group(rows[0]) if rows else None
+        return self._group("id = ?", identifier)
 
     def next_to_merge(self) -> Group | None:
         """The group that has waited longest for its merge."""
-        rows = self._rows(
-            "SELECT id, project, lens, perspective, photographer, status, error FROM groups"
-            " WHERE status = ? ORDER BY asked_at LIMIT 1",
-            GroupStatus.processing.value,
-        )
-        return _group(rows[0]) if rows else None
+        return self._group("status = ? ORDER BY asked_at LIMIT 1", GroupStatus.processing.value)
+
+    def _group(self, which: str, value: str) -> Group | None:
+        columns = "id, project, lens, perspective, photographer, status, error"
+        for row in self._rows(f"SELECT {columns} FROM groups WHERE {which}", value):
+            identifier, project, lens, perspective, photographer, status, error = row
+            options = (bool(lens), bool(perspective), bool(photographer))
+            return Group(identifier, project, *options, GroupStatus(status), error)
+        return None
 
     def ask_merge(self, group: str) -> bool:
         """Move a group from created to processing; False when somebody else already has."""
@@ -161,7 +161,7 @@ class Records:
         rows = self._rows(
             "SELECT id, filename, object, url_expires_at FROM photos WHERE owner = ? ORDER BY number", group
         )
-        return [Photo(*row) for row in rows]  # type: ignore[arg-type]
+        return [Photo(*row) for row in rows]
 
     def add_image(self, image: Image) -> None:
         self._run(
@@ -171,17 +171,4 @@ class Records:
 
     def image(self, identifier: str) -> Image | None:
         rows = self._rows("SELECT id, bucket, object, width, height FROM images WHERE id = ?", identifier)
-        return Image(*rows[0]) if rows else None  # type: ignore[arg-type]
-
-
-def _group(row: tuple[object, ...]) -> Group:
-    identifier, project, lens, perspective, photographer, status, error = row
-    return Group(
-        str(identifier),
-        str(project),
-        bool(lens),
-        bool(perspective),
-        bool(photographer),
-        GroupStatus(str(status)),
-        None if error is None else str(error),
-    )
+        return Image(*rows[0]) if rows else None

@@ -11,7 +11,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from hotfolder.sandbox.app import create_app
+from hotfolder.sandbox.api import create_app
 from hotfolder.sandbox.faults.exchange import OpenProtocol, Surroundings
 from hotfolder.sandbox.faults.injector import Faults, Outage
 from hotfolder.sandbox.faults.rules import RuleBook
@@ -103,7 +103,7 @@ async def serve(
                     api.should_exit = storage.should_exit = True
                     # Operations get a moment to finish, and then answer that they couldn't.
                     await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
-                    await sandbox.operation_lane.stop()
+                    sandbox.operation_lane.stop()
 
 
 @asynccontextmanager
@@ -117,8 +117,8 @@ async def working(sandbox: Sandbox) -> AsyncIterator[Merging]:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await sandbox.merge_lane.stop()
-        await sandbox.operation_lane.stop()
+        sandbox.merge_lane.stop()
+        sandbox.operation_lane.stop()
 
 
 def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:

@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotfolder.sandbox.lane import Lane
 from hotfolder.sandbox.ledger import Ledger
-from hotfolder.sandbox.objects import Objects, url_path
+from hotfolder.sandbox.objects import Objects, Signer, secret_of, url_path
 from hotfolder.sandbox.records import Records
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-from hotfolder.sandbox.signing import Signer, secret_of
+from hotfolder.sandbox.worker import Lane
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from hotfolder.sandbox.faults.injector import Faults, Injector
-from hotfolder.sandbox.intake import drain
 from hotfolder.sandbox.ledger import Recorder, note
-from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS
-from hotfolder.sandbox.signing import BadSignature, ExpiredSignature
+from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS, BadSignature, ExpiredSignature
 from hotfolder.sandbox.state import Sandbox
+from hotfolder.sandbox.strict import drain
 
 PIECE_BYTES = 1024**2
 

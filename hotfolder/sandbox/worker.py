@@ -1,28 +1,29 @@
-"""The worker process: reads one task a line from its standard input, does it, and answers one line.
-
-A task is `{"task": "merge", "arguments": {...}}` with paths as strings; an answer is
-`{"width": ..., "height": ...}` or `{"refused": "why"}` or `{"failed": "why"}`.
-"""
+"""Imaging work in worker processes, bounded in memory and time, one task at a time a lane."""
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import contextlib
 import ctypes
-import json
+import importlib
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
+import anyio
+import anyio.to_process
+from anyio import BrokenWorkerProcess
 from PIL import Image
 
-from hotfolder.sandbox.engine import Engine, load_engine
-from hotfolder.sandbox.inspection import seen_size
+from hotfolder.sandbox.objects import seen_size
+from hotfolder.sandbox.settings import SandboxSettings
 
-TASKS = ("merge", "replace_sky", "replace_lawn", "stage")
+STOPPED = "the sandbox was stopped"
 PR_SET_PDEATHSIG = 1
 # How C++ libraries say it.
 OUT_OF_MEMORY = ("bad_alloc", "Insufficient memory")
@@ -43,50 +44,145 @@ def bound_memory(size_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size_bytes, size_bytes))
 
 
-def as_paths(arguments: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no paths: `source`, `target` and `photos` become some again."""
-    paths: dict[str, Any] = {
-        name: Path(arguments[name]) for name in ("source", "target") if name in arguments
-    }
-    if "photos" in arguments:
-        paths["photos"] = [Path(photo) for photo in arguments["photos"]]
-    return arguments | paths
+class Engine(Protocol):
+    """A module or an object. Each function writes `target` whole, in the format of its suffix, or raises.
+
+    A picture that can't be edited honestly raises `Unsuitable`, whose message goes to the caller.
+    """
+
+    Unsuitable: type[Exception]
+
+    def merge(
+        self,
+        photos: Sequence[Path],
+        target: Path,
+        *,
+        lens_correction: bool,
+        perspective_correction: bool,
+        photographer_removal: bool,
+        long_edge: int,
+    ) -> None:
+        """Merge 1 to 7 exposures into a picture whose long edge is at most `long_edge` pixels."""
+        ...
+
+    def replace_sky(
+        self, source: Path, target: Path, *, sky_type: str, sky_sub_type: str, resolution: str
+    ) -> None: ...
+
+    def replace_lawn(
+        self, source: Path, target: Path, *, lawn_type: str, resolution: str, extra_instructions: str | None
+    ) -> None: ...
+
+    def stage(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        room_type: str,
+        room_style: str,
+        action_type: str,
+        resolution: str,
+        color_types: Sequence[str],
+        remove_furniture: bool,
+        extra_instructions: str | None,
+    ) -> None: ...
 
 
-def perform(engine: Engine, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Do one task and say how it went. Raises nothing but what ends a process."""
+@lru_cache(maxsize=1)
+def load_engine(name: str) -> Engine:
+    """The engine that `name` (`package.module` or `package.module:object`) stands for. Raises ImportError."""
+    module_name, _, attribute = name.partition(":")
+    module = importlib.import_module(module_name)
+    return cast(Engine, getattr(module, attribute) if attribute else module)
+
+
+def perform(
+    parent: int, memory_bytes: int, engine_name: str, task: str, arguments: dict[str, Any]
+) -> tuple[int, int] | tuple[str, str]:
+    """In the worker process: do one task. Returns width and height, or `refused` or `failed` and why."""
+    settle_in(parent, memory_bytes)
     try:
-        if task not in TASKS:
-            return {"failed": f"unknown task {task}"}
-        getattr(engine, task)(**as_paths(arguments))
+        engine = load_engine(engine_name)
+    except ImportError as error:
+        return "failed", f"the engine {engine_name} can't be loaded: {error}"
+    try:
+        getattr(engine, task)(**arguments)
         with Image.open(arguments["target"]) as picture:
-            width, height = seen_size(picture)
-        descriptor = os.open(arguments["target"], os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
-        return {"width": width, "height": height}
+            size = seen_size(picture)
+        with arguments["target"].open("rb") as file:
+            os.fsync(file.fileno())
+        return size
     except engine.Unsuitable as error:
-        return {"refused": str(error)}
+        return "refused", str(error)
     except Exception as error:
         if isinstance(error, MemoryError) or any(words in str(error) for words in OUT_OF_MEMORY):
-            return {"failed": "the sandbox's memory doesn't suffice for pictures of this size"}
+            return "failed", "the sandbox's memory doesn't suffice for pictures of this size"
         traceback.print_exc()
-        return {"failed": f"{type(error).__name__}: {error}"[:500]}
+        return "failed", f"{type(error).__name__}: {error}"[:500]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--engine", required=True)
-    parser.add_argument("--memory-bytes", type=int, required=True)
-    settings = parser.parse_args()
-    die_with_parent(settings.parent)
-    bound_memory(settings.memory_bytes)
-    # A library that prints must not be able to garble the answers.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    engine = load_engine(settings.engine)
-    for line in sys.stdin:
-        request = json.loads(line)
-        answers.write(json.dumps(perform(engine, request["task"], request["arguments"])) + "\n")
-        answers.flush()
+@lru_cache(maxsize=1)
+def settle_in(parent: int, memory_bytes: int) -> None:
+    """Once a process: its bounds, before anything large is imported."""
+    # A Ctrl-C is for the sandbox, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One thread of each numeric library: their arenas count against the memory bound.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    die_with_parent(parent)
+    bound_memory(memory_bytes)
+
+
+class TaskRefused(Exception):
+    """The engine can't do this honestly with this picture. The message is for the caller."""
+
+
+class TaskFailed(Exception):
+    """The work broke or its process died. The message says how."""
+
+
+class Lane:
+    """One task at a time, in the order in which they were asked for. Belongs to one event loop."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self._settings = settings
+        self._turn = asyncio.Lock()
+        self._limiter = anyio.CapacityLimiter(1)
+        self._scope: anyio.CancelScope | None = None
+        self._stopped = False
+
+    async def run(self, task: str, at_least_seconds: float = 0, **arguments: Any) -> tuple[int, int]:
+        """Do `task`; width and height of the picture it made. Raises TaskRefused or TaskFailed."""
+        async with self._turn:
+            if self._stopped:
+                raise TaskFailed(STOPPED)
+            with anyio.CancelScope() as self._scope:
+                return await self._perform(task, at_least_seconds, arguments)
+        raise TaskFailed(STOPPED)
+
+    def stop(self) -> None:
+        """Fail the task at work and those that wait, now, and take no more."""
+        self._stopped = True
+        if self._scope is not None:
+            self._scope.cancel()
+
+    async def _perform(
+        self, task: str, at_least_seconds: float, arguments: dict[str, Any]
+    ) -> tuple[int, int]:
+        settings, end = self._settings, anyio.current_time() + at_least_seconds
+        order = (os.getpid(), settings.worker_memory_bytes, settings.engine, task, arguments)
+        try:
+            with anyio.fail_after(settings.task_timeout_seconds):
+                answer = await anyio.to_process.run_sync(
+                    perform, *order, cancellable=True, limiter=self._limiter
+                )
+        except TimeoutError:
+            raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None
+        except BrokenWorkerProcess:
+            raise TaskFailed("the worker process died") from None
+        await anyio.sleep_until(end)
+        match answer:
+            case ("refused", str(why)):
+                raise TaskRefused(why)
+            case (_, str(why)):
+                raise TaskFailed(why)
+        return answer

@@ -89,16 +89,17 @@ class Caller:
 def running(settings: SandboxSettings) -> Iterator[Caller]:
     """The sandbox on a thread of its own, until the block ends."""
     addresses: queue.Queue[tuple[str, str] | None] = queue.Queue()
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
+    stop, loops = asyncio.Event(), []
+
+    async def served() -> None:
+        loops.append(asyncio.get_running_loop())
+        await serve(settings, announce=lambda api, storage: addresses.put((api, storage)), stop=stop)
 
     def work() -> None:
         try:
-            loop.run_until_complete(
-                serve(settings, announce=lambda api, storage: addresses.put((api, storage)), stop=stop)
-            )
+            asyncio.run(served())
         finally:
             addresses.put(None)
-            loop.close()
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -109,7 +110,7 @@ def running(settings: SandboxSettings) -> Iterator[Caller]:
         with api, httpx.Client(timeout=120) as storage:
             yield Caller(api, storage, settings)
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loops[0].call_soon_threadsafe(stop.set)
         thread.join(10)
         assert not thread.is_alive(), "the sandbox didn't stop"
 

@@ -18,8 +18,7 @@ import httpx
 import pytest
 
 from hotfolder.sandbox import embedded
-from hotfolder.sandbox.embedded import EmbeddedSandbox
-from hotfolder.sandbox.launch import python_command
+from hotfolder.sandbox.embedded import EmbeddedSandbox, python_command
 from hotfolder.sandbox.ledger import read_ledger
 from hotfolder.sandbox.server import serve
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings

@@ -17,7 +17,7 @@ from hotfolder.cli import hands
 from hotfolder.cli.stores import books
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
-from hotfolder.sandbox.signing import Signer, secret_of
+from hotfolder.sandbox.objects import Signer, secret_of
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit

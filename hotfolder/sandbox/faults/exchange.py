@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from hotfolder.sandbox.intake import drain
 from hotfolder.sandbox.state import Sandbox
+from hotfolder.sandbox.strict import drain
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -1,0 +1,357 @@
+"""The API origin, as one FastAPI application: the calls of the reference's sections 2 and 3."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+import uuid
+from pathlib import PurePosixPath
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi.openapi.utils import get_openapi
+from fastapi.security import APIKeyHeader
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
+
+from hotfolder.sandbox.faults.injector import Faults, Injector
+from hotfolder.sandbox.ledger import Recorder, note, route_of
+from hotfolder.sandbox.merging import Merging, result_name
+from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, url_path
+from hotfolder.sandbox.records import Group, Image, Photo
+from hotfolder.sandbox.schema import (
+    PHOTOS_PER_GROUP,
+    EmptyAnswer,
+    EnhanceBody,
+    ErrorAnswer,
+    GroupAnswer,
+    GroupBody,
+    GroupStatus,
+    ImageAnswer,
+    LawnBody,
+    OperationAnswer,
+    Picture,
+    ProjectAnswer,
+    ProjectBody,
+    SkyBody,
+    StageBody,
+    StatusAnswer,
+    UploadUrlAnswer,
+    UploadUrlBody,
+)
+from hotfolder.sandbox.state import Sandbox
+from hotfolder.sandbox.strict import KEY_HEADER, Gate, Refusal, StrictRoute, install, shown
+from hotfolder.sandbox.worker import TaskFailed, TaskRefused
+
+DESCRIPTION = """An offline stand-in of the Stager AI API, v1. It costs nothing; any printable key opens it.
+
+Every refusal is a 4xx with `{"error": "..."}`. The images behind `uploadUrl` and `imageUrl` live on a second
+origin, under signed URLs that expire.
+"""
+
+
+def create_app(sandbox: Sandbox, merging: Merging, faults: Faults | None = None) -> FastAPI:
+    """The application of the API origin. `merging` is told of each merge that is asked for.
+
+    `faults` stand before the gate, as what goes wrong on a network does.
+    """
+    # The gate has the last word on the key; this only tells OpenAPI about it.
+    key = APIKeyHeader(name=KEY_HEADER, auto_error=False)
+    app = FastAPI(
+        title="Stager AI API, sandbox",
+        version="1",
+        description=DESCRIPTION,
+        dependencies=[Security(key)],
+        redoc_url=None,
+    )
+    app.include_router(hdr_router(sandbox, merging))
+    app.include_router(images_router(sandbox))
+    app.add_middleware(Gate, settings=sandbox.settings)
+    if faults is not None:
+        app.add_middleware(Injector, origin="api", faults=faults)
+    app.add_middleware(Recorder, ledger=sandbox.ledger, origin="api")
+    install(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's OpenAPI without the 422 that it promises by itself and this application never answers."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        for path in schema["paths"].values():
+            for call in path.values():
+                content = call["responses"].get("422", {}).get("content", {}).get("application/json", {})
+                if content.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
+                    del call["responses"]["422"]
+        for name in ("HTTPValidationError", "ValidationError"):
+            schema["components"]["schemas"].pop(name, None)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def refusing(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI is told that a call may answer `{"error": ...}` with these statuses."""
+    return {status: {"model": ErrorAnswer} for status in statuses}
+
+
+def hdr_router(sandbox: Sandbox, merging: Merging) -> APIRouter:
+    router = APIRouter(tags=["HDR merge"], route_class=StrictRoute)
+    records = sandbox.records
+
+    @router.post("/api/projects", responses=refusing(400, 401, 413, 415))
+    def create_project(body: ProjectBody, request: Request) -> ProjectAnswer:
+        """Create a project."""
+        identifier = records.add_project(body.title)
+        note(request.scope, project=identifier)
+        return ProjectAnswer(id=identifier, title=body.title)
+
+    @router.post("/api/hdr-image-group", responses=refusing(400, 401, 404, 413, 415))
+    def create_group(body: GroupBody, request: Request) -> GroupAnswer:
+        """Create a group for the photos that are to become one picture."""
+        known_project(sandbox, body.projectId, request)
+        options = (body.lensCorrection, body.perspectiveCorrection, body.photographerRemoval)
+        identifier = records.add_group(body.projectId, *options)
+        note(request.scope, group=identifier)
+        return GroupAnswer(groupId=identifier)
+
+    @router.post("/api/hdr-upload-url", responses=refusing(400, 401, 404, 409, 413, 415))
+    def create_upload_url(body: UploadUrlBody, request: Request) -> UploadUrlAnswer:
+        """Register a photo (at most seven a group) and get the signed URL that takes its bytes."""
+        group = open_group(sandbox, body.projectId, body.groupId, request)
+        for photo in lapsed(sandbox, group.id):
+            records.forget_photo(photo.id)
+        expiry_seconds = sandbox.settings.put_expiry_seconds
+        suffix = ".png" if PurePosixPath(body.filename).suffix.lower() == ".png" else ".jpg"
+        expires_at = time.time() + expiry_seconds
+        added = records.add_photo(group.id, body.filename, suffix, expires_at, PHOTOS_PER_GROUP)
+        if added is None:
+            full = f"{shown(group.id)} already has {PHOTOS_PER_GROUP} photos; more are not allowed"
+            raise Refusal(400, f"groupId: {full}")
+        note(request.scope, photo=added.id)
+        url = sandbox.signer.url("PUT", url_path(UPLOADS, added.object), expiry_seconds)
+        return UploadUrlAnswer(id=added.id, uploadUrl=url)
+
+    @router.post("/api/hdr-enhance", responses=refusing(400, 401, 404, 409, 413, 415))
+    def enhance(body: EnhanceBody, request: Request) -> EmptyAnswer:
+        """Start the merge of a group. **Paid.** Once a group; answers at once."""
+        group = open_group(sandbox, body.projectId, body.groupId, request)
+        must_be_uploaded(sandbox, group.id)
+        if not records.ask_merge(group.id):
+            raise asked_before(group.id)
+        sandbox.ledger.charge("/api/hdr-enhance", project=group.project, group=group.id)
+        merging.wake()
+        return EmptyAnswer()
+
+    @router.get(
+        "/api/hdr-image-group/{groupId}", responses=refusing(401, 404), response_model_exclude_none=True
+    )
+    def group_status(groupId: str, request: Request) -> StatusAnswer:
+        """How the merge stands. Each answer of a completed group carries a freshly signed `imageUrl`."""
+        group = known_group(sandbox, groupId, request)
+        url = None
+        if group.status is GroupStatus.completed:
+            url = sandbox.download_url(RESULTS, result_name(group.id))
+        return StatusAnswer(status=group.status, imageUrl=url, error=group.error)
+
+    return router
+
+
+def known_project(sandbox: Sandbox, identifier: str, request: Request) -> None:
+    if not sandbox.records.has_project(identifier):
+        raise Refusal(404, f"projectId: there is no project {shown(identifier)}")
+    note(request.scope, project=identifier)
+
+
+def known_group(sandbox: Sandbox, identifier: str, request: Request) -> Group:
+    group = sandbox.records.group(identifier)
+    if group is None:
+        raise Refusal(404, f"groupId: there is no group {shown(identifier)}")
+    note(request.scope, project=group.project, group=group.id)
+    return group
+
+
+def open_group(sandbox: Sandbox, project: str, identifier: str, request: Request) -> Group:
+    """The project's group, whose merge must not have been asked for."""
+    known_project(sandbox, project, request)
+    group = known_group(sandbox, identifier, request)
+    if group.project != project:
+        raise Refusal(404, f"groupId: group {shown(identifier)} is not in project {shown(project)}")
+    if group.status is not GroupStatus.created:
+        raise asked_before(group.id)
+    return group
+
+
+def must_be_uploaded(sandbox: Sandbox, group: str) -> None:
+    """Every registered file name must have come; a fresh URL is had by registering a name again."""
+    gone = lapsed(sandbox, group)
+    photos = [photo for photo in sandbox.records.photos(group) if photo not in gone]
+    here = {photo.filename for photo in photos if sandbox.objects.exists(UPLOADS, photo.object)}
+    if not here:
+        raise Refusal(409, f"groupId: no photo of group {shown(group)} has been uploaded yet")
+    waiting = sorted({photo.filename for photo in photos} - here)
+    if waiting:
+        names = ", ".join(shown(name) for name in waiting)
+        raise Refusal(409, f"groupId: group {shown(group)} still waits for the upload of {names}")
+
+
+def lapsed(sandbox: Sandbox, group: str) -> list[Photo]:
+    """Photos that never came and can't come any more."""
+    late = [photo for photo in sandbox.records.photos(group) if photo.url_expires_at < time.time()]
+    return [photo for photo in late if not sandbox.objects.exists(UPLOADS, photo.object)]
+
+
+def asked_before(group: str) -> Refusal:
+    return Refusal(409, f"groupId: the merge of group {shown(group)} has already been asked for")
+
+
+FILE_FIELDS = ("file", "File")
+FILE_FIELD = {
+    "type": "string",
+    "format": "binary",
+    "description": "A JPEG or PNG. The reference's spelling `File` is taken as well.",
+}
+FORM_SCHEMA = {
+    "type": "object",
+    "required": ["file"],
+    "additionalProperties": False,
+    "properties": {"file": FILE_FIELD},
+}
+FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM_SCHEMA}}}}
+OPERATION_REFUSALS = refusing(400, 401, 404, 413, 415, 422, 500)
+
+
+def images_router(sandbox: Sandbox) -> APIRouter:
+    router = APIRouter(tags=["Staging and environment"], route_class=StrictRoute)
+    decoding = asyncio.Semaphore(2)
+
+    @router.post("/api/image", responses=refusing(400, 401, 413, 415), openapi_extra=FORM)
+    async def upload_image(request: Request) -> ImageAnswer:
+        """Upload the image that is to be altered."""
+        async with request.form(max_files=2, max_fields=8) as form:
+            file = the_file(form)
+            async with decoding:
+                image = await run_in_threadpool(store_image, sandbox, file)
+        note(request.scope, image=image.id)
+        return ImageAnswer(data=described(sandbox, image))
+
+    @router.post("/api/images/{imageId}/stage", responses=OPERATION_REFUSALS)
+    async def stage(imageId: str, body: StageBody, request: Request) -> OperationAnswer:
+        """Virtual staging. **Paid.** The sandbox returns the photo with a band that says it isn't staged."""
+        return await operate(
+            sandbox,
+            request,
+            imageId,
+            "stage",
+            room_type=body.roomType,
+            room_style=body.roomStyle,
+            action_type=body.actionType,
+            resolution=body.resolution,
+            color_types=body.colorTypes,
+            remove_furniture=body.removeFurniture,
+            extra_instructions=body.extraInstructions or None,
+        )
+
+    @router.post("/api/images/{imageId}/lawn-replace", responses=OPERATION_REFUSALS)
+    async def replace_lawn(imageId: str, body: LawnBody, request: Request) -> OperationAnswer:
+        """Lawn replacement. **Paid.** 422 when there is no lawn to be found."""
+        return await operate(
+            sandbox,
+            request,
+            imageId,
+            "replace_lawn",
+            lawn_type=body.lawnType,
+            resolution=body.resolution,
+            extra_instructions=body.extraInstructions or None,
+        )
+
+    @router.post("/api/images/{imageId}/sky-replace", responses=OPERATION_REFUSALS)
+    async def replace_sky(imageId: str, body: SkyBody, request: Request) -> OperationAnswer:
+        """Sky replacement. **Paid.** 422 when there is no sky to be found."""
+        options = {"sky_type": body.skyType, "sky_sub_type": body.skySubType, "resolution": body.resolution}
+        return await operate(sandbox, request, imageId, "replace_sky", **options)
+
+    return router
+
+
+async def operate(
+    sandbox: Sandbox, request: Request, identifier: str, task: str, **arguments: Any
+) -> OperationAnswer:
+    """Do paid work on an image, and answer the picture. What is refused as unsuitable is not paid."""
+    source = await run_in_threadpool(sandbox.records.image, identifier)
+    if source is None:
+        raise Refusal(404, f"imageId: there is no image {shown(identifier)}")
+    if source.bucket != RESIZED:
+        raise Refusal(404, f"imageId: {shown(identifier)} is a result; upload it by POST /api/image first")
+    note(request.scope, image=source.id)
+    route = route_of(request.scope["path"])
+    sandbox.ledger.charge(route, image=source.id)
+    try:
+        result = await perform(sandbox, source, task, arguments)
+    except TaskRefused as error:
+        sandbox.ledger.refund(route, image=source.id)
+        raise Refusal(422, str(error)) from None
+    except TaskFailed as error:
+        raise Refusal(500, f"the sandbox couldn't finish this: {error}") from None
+    note(request.scope, result=result.id)
+    return OperationAnswer(data=[described(sandbox, result)])
+
+
+async def perform(sandbox: Sandbox, source: Image, task: str, arguments: dict[str, Any]) -> Image:
+    objects, settings = sandbox.objects, sandbox.settings
+    suffix = ".png" if settings.operation_format == "png" else ".jpg"
+    identifier, part = f"res_{uuid.uuid4().hex}", objects.part(suffix)
+    arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
+    try:
+        done = await sandbox.operation_lane.run(task, settings.operation_delay_seconds, **arguments)
+        objects.place(part, RESULTS, f"{identifier}{suffix}")
+    finally:
+        part.unlink(missing_ok=True)
+    result = Image(identifier, RESULTS, f"{identifier}{suffix}", *done)
+    await run_in_threadpool(sandbox.records.add_image, result)
+    return result
+
+
+def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
+    """Keep a posted image. Raises Refusal unless it is a picture that is taken."""
+    limit = sandbox.settings.upload_limit_bytes
+    if file.size is not None and file.size > limit:
+        raise Refusal(413, f"file: it has {file.size} bytes; at most {limit} are taken")
+    try:
+        facts = inspect(file.file, sandbox.settings.pixel_limit)
+    except NotAPicture as error:
+        raise Refusal(400, f"file: not a picture that is taken: {error}") from None
+    identifier = f"img_{uuid.uuid4().hex}"
+    image = Image(identifier, RESIZED, f"{identifier}{facts.suffix}", facts.width, facts.height)
+    part = sandbox.objects.part(facts.suffix)
+    file.file.seek(0)
+    try:
+        with part.open("wb") as target:
+            shutil.copyfileobj(file.file, target, 1024**2)
+        sandbox.objects.place(part, RESIZED, image.object)
+    finally:
+        part.unlink(missing_ok=True)
+    sandbox.records.add_image(image)
+    return image
+
+
+def described(sandbox: Sandbox, image: Image) -> Picture:
+    url = sandbox.download_url(image.bucket, image.object)
+    return Picture(id=image.id, imageUrl=url, width=image.width, height=image.height)
+
+
+def the_file(form: FormData) -> UploadFile:
+    """The one file of a form. Raises Refusal for anything else in it."""
+    items = form.multi_items()
+    unknown = sorted({name for name, _ in items if name not in FILE_FIELDS})
+    if unknown:
+        raise Refusal(400, f"unknown form field {', '.join(map(shown, unknown))}; this call knows file")
+    if len(items) != 1:
+        raise Refusal(400, f"file: the form must have exactly one, not {len(items)}")
+    value = items[0][1]
+    if not isinstance(value, UploadFile):
+        raise Refusal(400, "file: it must be a file part, with a filename, and not a text field")
+    return value

@@ -1,0 +1,210 @@
+"""Strictness: what is looked at before a call is carried out, and how the API says no."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+from hotfolder.sandbox.settings import SandboxSettings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SHOWN_CHARACTERS = 80
+SHOWN_PROBLEMS = 10
+
+
+class Refusal(HTTPException):
+    """A request that is understood and refused. `message` goes to the caller as it is."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(status_code=status, detail=message)
+
+
+def shown(value: Any) -> str:
+    """A value as an error message may show it: one short line of ASCII, however odd the value is."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    text = json.dumps(value if isinstance(value, str | int | float | bool | None) else str(value))
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+
+
+def problem(error: dict[str, Any]) -> str:
+    """One of pydantic's errors as a sentence that names the field, the value and what is allowed."""
+    kind, value, context = error["type"], error.get("input"), error.get("ctx") or {}
+    place = [str(part) for part in error["loc"] if part != "body"]
+    if kind == "json_invalid":
+        return f"the body isn't JSON: {context.get('error', 'it ends too soon')}"
+    if not place:
+        if kind == "unknown_field":
+            return str(error["msg"])
+        return (
+            "the body is missing; it must be a JSON object"
+            if value is None
+            else "the body must be a JSON object"
+        )
+    name = ".".join(place)
+    if kind == "missing":
+        return f"{name} is missing"
+    if kind == "literal_error":
+        allowed = str(context["expected"]).replace(" or ", ", ")
+        return f"{name}: {shown(value)} isn't allowed; allowed: {allowed}"
+    if kind == "bool_type":
+        return f"{name}: {shown(value)} isn't allowed; it must be true or false"
+    message = str(error["msg"])
+    return f"{name}: {shown(value)} isn't allowed; {message[:1].lower()}{message[1:]}"
+
+
+def problems(errors: Sequence[Any]) -> str:
+    """All problems of a request in one line."""
+    sentences = [problem(error) for error in errors[:SHOWN_PROBLEMS]]
+    more = len(errors) - len(sentences)
+    return "; ".join(sentences) + (f"; and {more} more" if more > 0 else "")
+
+
+def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every refusal in the one documented shape."""
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(400, problems(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        return answer(500, f"the sandbox itself failed ({type(error).__name__}); its log says more")
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """`receive` that refuses a body, announced or not, once it grows over `limit` bytes."""
+    total = 0
+
+    async def counting() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            raise Refusal(413, f"the body is too large; at most {limit} bytes are taken")
+        return message
+
+    return counting
+
+
+async def drain(receive: Receive, limit: int) -> None:
+    """Read on for up to `limit` bytes: closing on a client that still sends would lose it the answer."""
+    total = 0
+    while total <= limit:
+        message = await receive()
+        total += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            return
+
+
+KEY_HEADER = "stager-api-key"
+PRINTABLE = re.compile(r"[\x21-\x7e]+")
+MULTIPART_PATHS = ("/api/image",)
+# Room for boundaries and part headers around a file of the largest allowed size.
+MULTIPART_MARGIN_BYTES = 64 * 1024
+
+
+class Gate:
+    """ASGI middleware. Everything under /api/ passes here; the documentation pages don't need a key."""
+
+    def __init__(self, app: ASGIApp, settings: SandboxSettings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith("/api/"):
+            await self._app(scope, receive, send)
+            return
+        multipart = scope["path"] in MULTIPART_PATHS
+        limit = self._settings.json_limit_bytes
+        if multipart:
+            limit = self._settings.upload_limit_bytes + MULTIPART_MARGIN_BYTES
+        try:
+            self._check(scope["method"], Headers(scope=scope), multipart, limit)
+        except Refusal as refusal:
+            await drain(receive, self._settings.upload_limit_bytes)
+            await answer(refusal.status_code, refusal.detail)(scope, receive, send)
+            return
+        await self._app(scope, bounded(receive, limit), send)
+
+    def _check(self, method: str, headers: Headers, multipart: bool, limit: int) -> None:
+        self._check_key(headers.get(KEY_HEADER, ""))
+        if method != "POST":
+            return
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        wanted = "multipart/form-data" if multipart else "application/json"
+        if kind != wanted:
+            raise Refusal(415, f"content-type: the body must be {wanted}")
+        length = headers.get("content-length", "0")
+        if int(length) > limit:
+            raise Refusal(413, f"the body has {length} bytes; at most {limit} are taken")
+
+    def _check_key(self, given: str) -> None:
+        if not PRINTABLE.fullmatch(given):
+            raise Refusal(401, f"the header {KEY_HEADER} is missing or blank; every call needs an API key")
+        required = self._settings.required_key
+        if required is not None and not hmac.compare_digest(given.encode(), required.encode()):
+            raise Refusal(401, f"the key in the header {KEY_HEADER} is not valid")
+
+
+def strict_json(body: bytes) -> Any:
+    """The value of `body`. Raises json.JSONDecodeError for anything that isn't sound JSON in UTF-8."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields = dict(pairs)
+        if len(fields) < len(pairs):
+            raise json.JSONDecodeError("a field is there twice", "", 0)
+        return fields
+
+    def no_constant(name: str) -> NoReturn:
+        raise json.JSONDecodeError(f"{name} is no JSON", "", 0)
+
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=once, parse_constant=no_constant)
+    except UnicodeDecodeError:
+        raise json.JSONDecodeError("it is not in UTF-8", "", 0) from None
+    except RecursionError:
+        raise json.JSONDecodeError("it is nested too deeply", "", 0) from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        raise json.JSONDecodeError("a number is too long", "", 0) from None
+
+
+class StrictRequest(Request):
+    async def json(self) -> Any:
+        return strict_json(await self.body())
+
+
+class StrictRoute(APIRoute):
+    """A route whose JSON body is read by `strict_json`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(StrictRequest(request.scope, request.receive))
+
+        return strictly
