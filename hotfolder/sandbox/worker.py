@@ -177,7 +177,7 @@ class Lane:
                 )
         except TimeoutError:
             raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None
-        except BrokenWorkerProcess:
+        except (BrokenWorkerProcess, ProcessLookupError):
             raise TaskFailed("the worker process died") from None
         await anyio.sleep_until(end)
         match answer:
