@@ -1,4 +1,4 @@
-"""An engine that never ends its work."""
+"""An engine that begins its work, and never ends it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Any, target: Any, **options: Any) -> None:
+    target.touch()
     time.sleep(300)
 
 

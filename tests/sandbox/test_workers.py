@@ -108,7 +108,8 @@ async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings
     lane = Lane(replace(settings, engine="slow_engine"))
     others = set(workers_of(os.getpid()))
     task = asyncio.create_task(lane.run("merge", photos=[], target=tmp_path / "a.jpg"))
-    mine = await soon(lambda: set(workers_of(os.getpid())) - others)
+    assert await soon((tmp_path / "a.jpg").exists)
+    mine = set(workers_of(os.getpid())) - others
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
