@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,16 @@ from hotfolder.cli.problems import FAILED
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome
-from hotfolder.demo.workspace import OwnSet, Workspace, drop_own_photos, make_workspace, sets_in
+from hotfolder.demo.captions import dark_to_bright
+from hotfolder.demo.contact_sheet import SheetRow, contact_sheet
+from hotfolder.demo.workspace import (
+    OwnSet,
+    Workspace,
+    drop_own_photos,
+    drop_pictures,
+    make_workspace,
+    sets_in,
+)
 from hotfolder.errors import UsageError
 from hotfolder.jobs.states import State
 from hotfolder.jobs.tables import FileRole
@@ -54,28 +62,19 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
 
 
 def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console) -> None:
-    """Put brackets into the inbox: the user's own, or rendered ones."""
+    """Put brackets into the inbox: the user's own, or the package's."""
     if own:
         drop_own_photos(own, tag, workspace.inbox)
         plural = "s" if len(own) != 1 else ""
         console.print(f"Dropped {len(own)} folder{plural} of your photos into the inbox.")
         return
-    from hotfolder.demo.scenes import render_scenes
-
-    with tempfile.TemporaryDirectory(dir=workspace.folder, prefix=".rendering-") as staging:
-        with console.status("Rendering brackets …") as shown:
-            scenes = render_scenes(Path(staging), progress=lambda text: shown.update(f"Rendering {text} …"))
-        for project in Path(staging).iterdir():
-            shutil.move(project, workspace.inbox / project.name)
-    console.print(f"Dropped {len(scenes)} folders of rendered brackets into the inbox.")
-
-
-Row = tuple[str, list[Path], list[tuple[str, Path]]]
+    folders = drop_pictures(workspace.inbox)
+    console.print(f"Dropped {folders} folders of example brackets into the inbox.")
 
 
 async def work(
     workspace: Workspace, embedding: Embedding, console: Console
-) -> tuple[Outcome, Sequence[Line], list[Row]]:
+) -> tuple[Outcome, Sequence[Line], list[SheetRow]]:
     """Run the daemon until it is idle, showing how far each set is."""
     daemon = Daemon(load(workspace.config, {}), embedding.access())
     running = asyncio.create_task(daemon.run(stop=asyncio.Event(), until_idle=True))
@@ -106,23 +105,32 @@ def progress(lines: Sequence[Line]) -> Table:
     return drawn
 
 
-def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[Row]:
-    """Per finished set: its title, its originals, and its pictures with captions."""
-    rows: list[Row] = []
-    for line in lines:
+def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> list[SheetRow]:
+    """Per set its title, its photos, its pictures with captions, and why there are no more of them."""
+    rows: list[SheetRow] = []
+    for line in sorted(lines, key=lambda line: (natural(line.project), natural(line.folder))):
         job = daemon.store.job(line.job)
-        if job is None or job.state != State.DONE or job.filed_as is None:
+        if job is None or job.filed_as is None:
             continue
-        originals = originals_folder(workspace.done, safe_name(job.project), job.filed_as)
-        photos = [file for file in daemon.store.files(job.id) if file.role == FileRole.PHOTO]
+        project = safe_name(job.project)
+        done = job.state == State.DONE
+        kept = originals_folder(workspace.done, project, job.filed_as)
+        kept = kept if done else workspace.failed / project / job.filed_as
+        names = [file.name for file in daemon.store.files(job.id) if file.role == FileRole.PHOTO]
+        photos = dark_to_bright([kept / name for name in names if (kept / name).is_file()])
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
         paths = [workspace.done / picture.path for picture in pictures]
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
-        title = f"{job.project} / {job.room}"
-        rows.append(
-            (title, [originals / photo.name for photo in photos], list(zip(captions, paths, strict=True)))
-        )
+        refused = "" if done else f"Not made: {line.reason or line.words}."
+        if photos:
+            title = f"{job.project} / {job.room}"
+            rows.append(SheetRow(title, photos, list(zip(captions, paths, strict=True)), refused))
     return rows
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Sorts room-2 before room-10."""
+    return [(int(part), "") if part.isdigit() else (-1, part.casefold()) for part in re.split(r"(\d+)", text)]
 
 
 def tell(
@@ -130,30 +138,25 @@ def tell(
     console: Console,
     outcome: Outcome,
     lines: Sequence[Line],
-    rows: Sequence[Row],
+    rows: Sequence[SheetRow],
     seconds: float,
 ) -> int:
     """Draw the contact sheet and print where everything is; returns the exit code."""
     if rows:
-        from hotfolder.demo.contact_sheet import SheetRow, contact_sheet
-
         with console.status("Drawing the contact sheet …"):
-            sheet = [
-                SheetRow(title=title, brackets=brackets, results=results) for title, brackets, results in rows
-            ]
-            contact_sheet(sheet, workspace.contact_sheet)
+            contact_sheet(rows, workspace.contact_sheet)
     for line in lines:
         if line.state == State.DONE:
             console.print(Text(f"✓ {line.project} / {line.folder}", style="green"))
         else:
             console.print(Text(f"✗ {line.project} / {line.folder}: {line.told}", style="red"))
     console.print(f"\nFinished in {seconds:.0f} s:")
-    for _, _, results in rows:
-        for _, path in results:
+    for row in rows:
+        for _, path in row.results:
             console.print(Text(f"  {path}"))
     if rows:
         console.print(Text(f"\nBefore and after, on one sheet:\n  {workspace.contact_sheet}", style="bold"))
-    if outcome.needing_person or len(rows) < len(lines):
+    if outcome.needing_person or any(line.state != State.DONE for line in lines):
         console.print(Text(f"What failed is in {workspace.failed}; the log is {workspace.log}", style="red"))
         return FAILED
     return 0

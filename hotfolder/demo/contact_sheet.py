@@ -2,31 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
-from hotfolder.demo.captions import labels, shortened
+from hotfolder.demo.captions import labels, lines
 from hotfolder.errors import UnusablePhoto, UsageError
 
 HEADER = "hotfolder demo · before and after"
-PAPER, INK, FAINT, RULE = (248, 247, 244), (28, 30, 33), (112, 114, 116), (214, 211, 205)
-MARGIN_SHARE = 0.028
-GAP_SHARE = 0.009
-LONE_RESULT_SHARE = 0.82
-LONE_RESULT_HEIGHT_SHARE = 0.50
+PAPER, INK, FAINT, RULE, REFUSED = (
+    (248, 247, 244),
+    (28, 30, 33),
+    (112, 114, 116),
+    (214, 211, 205),
+    (150, 52, 36),
+)
 PHOTOS_IN_ONE_COLUMN = 5
-STRIP_HEIGHT_SHARE = 0.085
-RESULT_HEIGHT_SHARE = 0.45
+LANDSCAPE = 1.5
+COLUMN_SHARE = 0.26
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One room: its title, its photos in the order to show them, and its results, each with a caption."""
+    """One room: its title, its photos, its results with a caption each, and why there is no more of them."""
 
     title: str
     brackets: Sequence[Path]
     results: Sequence[tuple[str, Path]]
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,175 +39,129 @@ class Layout:
 
     width: int
 
+    def share(self, of_width: float, least: int = 1) -> int:
+        return max(least, round(self.width * of_width))
+
     @property
     def margin(self) -> int:
-        return round(self.width * MARGIN_SHARE)
+        return self.share(0.028)
 
     @property
     def gap(self) -> int:
-        return max(4, round(self.width * GAP_SHARE))
+        return self.share(0.009, 4)
 
     @property
     def content(self) -> int:
         return self.width - 2 * self.margin
 
-    def font(self, share: float) -> ImageFont.FreeTypeFont:
-        font = ImageFont.load_default(max(9, self.width * share))
-        if not isinstance(font, ImageFont.FreeTypeFont):
-            raise UsageError(
-                "Pillow was built without FreeType, so the contact sheet's captions can't be set",
-                hint="Install Pillow from its wheel: pip install --force-reinstall pillow",
-            )
-        return font
+    @property
+    def small(self) -> int:
+        return self.share(0.0088, 9)
 
-
-@dataclass(frozen=True)
-class Card:
-    """A picture with its caption below it."""
-
-    picture: Image.Image
-    caption: str
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A card and where its upper left corner goes within its row."""
-
-    card: Card
-    left: int
-    top: int
-    strong: bool
+    @property
+    def strong(self) -> int:
+        return self.share(0.0115, 9)
 
 
 def contact_sheet(rows: Sequence[SheetRow], target: Path, *, width: int = 1800) -> None:
     """Write a PNG, `width` pixels wide and as high as its rows need, replacing `target`.
 
-    Pictures are shown no larger than they are. Raises UsageError without rows, or for a row without photos or
+    Each room is a band from margin to margin: its photos in a column, its results as high as that beside it.
+    Raises UsageError without rows, or for a row without photos or
     results, UnusablePhoto naming the file when a picture is missing or unreadable, and OSError when `target`
     can't be written.
     """
     if not rows:
-        raise UsageError(
-            "a contact sheet needs at least one room", hint="Give the finished pictures of a room."
-        )
+        raise UsageError("a contact sheet needs at least one room", hint="Give the pictures of a room.")
     layout = Layout(width)
-    drawn = [draw_row(row, layout) for row in rows]
-    header = layout.font(0.024)
-    top = layout.margin + round(header.size * 1.9)
-    height = top + sum(picture.height + layout.margin for picture in drawn)
-    sheet = Image.new("RGB", (width, height), PAPER)
-    ImageDraw.Draw(sheet).text((layout.margin, layout.margin * 0.8), HEADER, INK, header)
-    for picture in drawn:
+    bands = [band(row, layout) for row in rows]
+    size = layout.share(0.024, 12)
+    top = layout.margin + round(size * 1.9)
+    sheet = Image.new("RGB", (width, top + sum(b.height + layout.margin for b in bands)), PAPER)
+    write(sheet, HEADER, (layout.margin, round(layout.margin * 0.8)), size, layout.content, INK)
+    for picture in bands:
         sheet.paste(picture, (layout.margin, top))
         top += picture.height + layout.margin
     sheet.save(target, format="PNG")
 
 
-def draw_row(row: SheetRow, layout: Layout) -> Image.Image:
-    """A room's band of the sheet: a rule, its title, its photos and its results."""
-    if not row.brackets or not row.results:
+def band(row: SheetRow, layout: Layout) -> Image.Image:
+    """A room: a rule, its title, its photos in a column (or two) and its results beside them."""
+    if not row.brackets or not (row.results or row.refused):
         missing = "photos" if not row.brackets else "finished pictures"
-        raise UsageError(
-            f"{row.title}: there are no {missing} to show", hint="Show only rooms that are finished."
-        )
-    title = layout.font(0.0165)
-    top = round(title.size * 2.1)
-    placed = beside(row, layout, top) if len(row.results) == 1 else stacked(row, layout, top)
-    line = caption_font(layout, strong=True)
-    bottom = max(p.top + p.card.picture.height for p in placed) + round(line.size * 1.7)
-    band = Image.new("RGB", (layout.content, bottom), PAPER)
-    pen = ImageDraw.Draw(band)
-    pen.line((0, 0, layout.content, 0), RULE, max(1, layout.width // 900))
-    pen.text((0, title.size * 0.55), shortened(row.title, title, layout.content), INK, title)
-    for place in placed:
-        font = caption_font(layout, strong=place.strong)
-        picture = place.card.picture
-        band.paste(picture, (place.left, place.top))
-        words = shortened(place.card.caption, font, picture.width)
-        pen.text(
-            (place.left, place.top + picture.height + font.size * 0.35),
-            words,
-            INK if place.strong else FAINT,
-            font,
-        )
-    return band
-
-
-def stacked(row: SheetRow, layout: Layout, top: int) -> list[Placed]:
-    """The photos in a strip, the results side by side below it."""
-    photos = [thumbnail(p, round(layout.width * STRIP_HEIGHT_SHARE)) for p in row.brackets]
-    photos = narrowed(photos, layout.content, layout.gap)
-    small = caption_font(layout, strong=False)
-    placed = in_line(
-        [Card(p, c) for p, c in zip(photos, labels(row.brackets), strict=True)], 0, top, layout, strong=False
+        raise UsageError(f"{row.title}: there are no {missing} to show", hint="Show rooms that are finished.")
+    photos = [opened(path) for path in row.brackets]
+    results = [(caption, opened(path)) for caption, path in row.results]
+    columns = 1 if len(photos) <= PHOTOS_IN_ONE_COLUMN else 2
+    down = ceil(len(photos) / columns)
+    step = round(layout.small * 1.9)
+    wide = max(photo.width / photo.height for photo in photos)
+    shapes = [picture.width / picture.height for _, picture in results]
+    shapes += [LANDSCAPE] * bool(row.refused)
+    # As high as makes photos, results and gaps fill the width together.
+    free = (
+        layout.content - layout.gap * (columns - 1 + len(shapes)) + columns * wide * step * (down - 1) / down
     )
-    top += max(p.height for p in photos) + round(small.size * 2.4)
-    limit = round(layout.width * RESULT_HEIGHT_SHARE)
-    results = narrowed([thumbnail(path, limit) for _, path in row.results], layout.content, layout.gap)
-    cards = [Card(picture, caption) for picture, (caption, _) in zip(results, row.results, strict=True)]
-    return placed + in_line(cards, 0, top, layout, strong=True)
+    height = free / (columns * wide / down + sum(shapes))
+    most = min(height * 0.8, layout.content * COLUMN_SHARE / columns / wide)
+    tall = max(8.0, min((height - (down - 1) * step) / down, most))
+    left_over = layout.content - columns * (wide * tall + layout.gap) - layout.gap * (len(shapes) - 1)
+    height = min(left_over / sum(shapes), layout.width * 0.56)
+    title = layout.share(0.0165, 10)
+    top = round(title * 2.1)
+    drawn = Image.new("RGB", (layout.content, round(top + height + layout.strong * 1.9)), PAPER)
+    ImageDraw.Draw(drawn).line((0, 0, layout.content, 0), RULE, layout.share(1 / 900))
+    write(drawn, row.title, (0, round(title * 0.55)), title, layout.content, INK)
+    for k, (photo, words) in enumerate(zip(photos, labels(row.brackets), strict=True)):
+        place = (round(k % columns * (wide * tall + layout.gap)), round(top + k // columns * (tall + step)))
+        small = fitted(photo, wide * tall, tall)
+        drawn.paste(small, place)
+        write(drawn, words, (place[0], place[1] + small.height), layout.small, wide * tall, FAINT)
+    right = float(layout.content)
+    if row.refused:
+        right -= LANDSCAPE * height
+        notice(drawn, row.refused, (round(right), top), (round(LANDSCAPE * height), round(height)), layout)
+        right -= layout.gap
+    for caption, picture in reversed(results):
+        large = fitted(picture, layout.content, height)
+        left = round(right) - large.width
+        drawn.paste(large, (left, top))
+        write(drawn, caption, (left, top + large.height), layout.strong, large.width, INK)
+        right = left - layout.gap
+    return drawn
 
 
-def beside(row: SheetRow, layout: Layout, top: int) -> list[Placed]:
-    """The photos in a column or two at the left, the single result large beside them."""
-    caption, path = row.results[0]
-    room = round(layout.content * LONE_RESULT_SHARE)
-    result = narrowed([thumbnail(path, round(layout.width * LONE_RESULT_HEIGHT_SHARE))], room, 0)[0]
-    columns = 1 if len(row.brackets) <= PHOTOS_IN_ONE_COLUMN else 2
-    lines = -(-len(row.brackets) // columns)
-    small = caption_font(layout, strong=False)
-    step = round(small.size * 1.9)
-    tall = max(24, (result.height - (lines - 1) * step) // lines)
-    wide = (layout.content - result.width - columns * layout.gap) // columns
-    photos = [fitted(opened(p), wide, tall) for p in row.brackets]
-    column_width = max(p.width for p in photos)
-    line_height = max(p.height for p in photos) + step
-    placed = [
-        Placed(
-            Card(photo, words),
-            (k % columns) * (column_width + layout.gap),
-            top + k // columns * line_height,
-            False,
-        )
-        for k, (photo, words) in enumerate(zip(photos, labels(row.brackets), strict=True))
-    ]
-    left = columns * (column_width + layout.gap) + layout.gap
-    return [*placed, Placed(Card(result, caption), left, top, True)]
+def notice(
+    drawn: Image.Image, words: str, place: tuple[int, int], size: tuple[int, int], layout: Layout
+) -> None:
+    """A box with words where a picture would be."""
+    left, top = place
+    width, height = size
+    ImageDraw.Draw(drawn).rectangle((left, top, left + width - 1, top + height - 1), outline=RULE, width=2)
+    inset, letters = layout.gap * 2, layout.strong
+    most = max(1, int((height - 2 * inset) / (letters * 1.4)))
+    text, font = lines(words, letters, width - 2 * inset, most)
+    for k, line in enumerate(text):
+        at = (left + inset, top + inset + k * letters * 1.4)
+        ImageDraw.Draw(drawn).text(at, line, REFUSED, font)
 
 
-def in_line(cards: Sequence[Card], left: int, top: int, layout: Layout, *, strong: bool) -> list[Placed]:
-    placed = []
-    for card in cards:
-        placed.append(Placed(card, left, top, strong))
-        left += card.picture.width + layout.gap
-    return placed
+def write(
+    drawn: Image.Image,
+    words: str,
+    place: tuple[int, int],
+    size: int,
+    room: float,
+    colour: tuple[int, int, int],
+) -> None:
+    """One line of text, a little below `place`."""
+    text, font = lines(words, size, room)
+    ImageDraw.Draw(drawn).text((place[0], place[1] + size * 0.35), text[0] if text else "", colour, font)
 
 
-def caption_font(layout: Layout, *, strong: bool) -> ImageFont.FreeTypeFont:
-    return layout.font(0.0115 if strong else 0.0088)
-
-
-def narrowed(pictures: list[Image.Image], room: int, gap: int) -> list[Image.Image]:
-    """The pictures, all made smaller by one factor when they are wider than `room` together."""
-    free = room - gap * (len(pictures) - 1)
-    total = sum(p.width for p in pictures)
-    if total <= free:
-        return pictures
-    return [
-        p.resize(
-            (max(1, p.width * free // total), max(1, p.height * free // total)), Image.Resampling.LANCZOS
-        )
-        for p in pictures
-    ]
-
-
-def thumbnail(path: Path, height: int) -> Image.Image:
-    return fitted(opened(path), 10 * height, height)
-
-
-def fitted(picture: Image.Image, width: int, height: int) -> Image.Image:
-    """The picture, made smaller where it has to be, to fit a box."""
-    factor = min(width / picture.width, height / picture.height, 1.0)
+def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """The picture in the largest size that fits a box."""
+    factor = min(width / picture.width, height / picture.height)
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return picture.resize(size, Image.Resampling.LANCZOS)
 

@@ -11,6 +11,8 @@ from hotfolder.errors import UsageError
 
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 PROJECT = "my photos"
+PICTURES = Path(__file__).parent / "photos"
+"""Brackets of three rooms; `docs/render_demo.py` made them."""
 
 SETTINGS = """\
 # The demonstration's settings. `hotfolder run --sandbox --config THIS-FILE` goes on with them:
@@ -93,6 +95,12 @@ def drop_own_photos(sets: Sequence[OwnSet], tag: str, inbox: Path) -> None:
         target.mkdir(parents=True)
         for photo in photos:
             shutil.copy2(photo, target / photo.name)
+
+
+def drop_pictures(inbox: Path) -> int:
+    """Copy the package's own brackets into the inbox; returns how many folders they are."""
+    shutil.copytree(PICTURES, inbox, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    return sum(1 for _ in PICTURES.glob("*/*/"))
 
 
 def photos_in(folder: Path) -> Sequence[Path]:

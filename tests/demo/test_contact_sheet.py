@@ -8,8 +8,9 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from hotfolder.demo.captions import labels, legible
-from hotfolder.demo.contact_sheet import PAPER, SheetRow, contact_sheet
+from hotfolder.demo import captions
+from hotfolder.demo.captions import dark_to_bright, labels, lines
+from hotfolder.demo.contact_sheet import PAPER, REFUSED, SheetRow, contact_sheet
 from hotfolder.errors import UnusablePhoto, UsageError
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 170, 40), (30, 60, 210)
@@ -83,14 +84,58 @@ def test_portraits_stay_upright(tmp_path: Path) -> None:
         assert tall / wide == pytest.approx(1.5, abs=0.05)
 
 
-def test_long_and_foreign_titles_stay_inside(tmp_path: Path) -> None:
-    """A title longer than the sheet is cut, and one in letters that the font lacks is respelt."""
+@pytest.mark.parametrize("photos", range(1, 8))
+@pytest.mark.parametrize("results", [1, 2, 3])
+def test_every_room_reaches_from_margin_to_margin(tmp_path: Path, photos: int, results: int) -> None:
+    """Photos begin at the left margin, the last result ends at the right one, all down to the same line."""
+    brackets = [picture(tmp_path / f"b{k}.png", RED) for k in range(photos)]
+    done = [(f"r{k}", picture(tmp_path / f"r{k}.png", GREEN)) for k in range(results)]
+    contact_sheet([SheetRow("a", brackets, done)], tmp_path / "sheet.png", width=900)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet, int)
+    red, green = (np.nonzero(np.abs(pixels - c).max(axis=2) < 14) for c in (RED, GREEN))
+    assert red[1].min() == 25
+    assert green[1].max() == 874
+    assert abs(int(red[0].min()) - int(green[0].min())) <= 1
+    if photos in (3, 4, 5):
+        assert abs(int(red[0].max()) - int(green[0].max())) <= 3
+
+
+def test_a_refusal_is_shown_in_words(tmp_path: Path) -> None:
+    """In place of the picture that isn't there, beside the one that is, or alone."""
+    brackets = [picture(tmp_path / f"b{k}.png", RED) for k in range(3)]
+    merged = [("merged", picture(tmp_path / "m.png", GREEN))]
+    for results in (merged, []):
+        row = SheetRow("12 Elm Road", brackets, results, "Not made: no lawn was found in this picture.")
+        contact_sheet([row], tmp_path / "sheet.png", width=900)
+        assert share(tmp_path / "sheet.png", REFUSED) > 0.0002
+        assert (share(tmp_path / "sheet.png", GREEN) > 0.01) is bool(results)
+
+
+@pytest.mark.parametrize("fonts", [captions.FONTS, ()], ids=["the system's fonts", "no font but Pillow's"])
+def test_titles_stay_inside_and_can_be_read(
+    tmp_path: Path, fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One longer than the sheet is cut; letters are drawn or respelt, pictographs are left out."""
+    monkeypatch.setattr(captions, "FONTS", fonts)
     title = "Große Straße – " * 40
     row = SheetRow(title, [picture(tmp_path / "a.png", RED)], [(title, picture(tmp_path / "m.png", GREEN))])
     contact_sheet([row], tmp_path / "sheet.png", width=700)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert (np.asarray(sheet)[:, -12:] == PAPER).all()
-    assert legible("Café Müßig – 3½ · 家…") == "Cafe Mussig - 31/2 · ?…"
+    set_text = lines("Küche 🏠", 20, 500)[0]
+    assert set_text in (["Küche"], ["Kueche"]) and (fonts or set_text == ["Kueche"])
+    if not fonts:
+        assert lines("Café Müßig – 3½ · 家…", 20, 500)[0] == ["Cafe Muessig - 31/2 · _…"]
+
+
+def test_photos_go_from_dark_to_bright(tmp_path: Path) -> None:
+    """Whatever their names are; without EXIF by name."""
+    bright = shot(tmp_path / "a.jpg", Fraction(1, 15))
+    dark = shot(tmp_path / "b.jpg", Fraction(1, 250))
+    assert dark_to_bright([bright, dark]) == [dark, bright]
+    unknown = picture(tmp_path / "c.png", RED)
+    assert dark_to_bright([unknown, dark, bright]) == [bright, dark, unknown]
 
 
 def test_labels_count_from_the_middle_exposure(tmp_path: Path) -> None:

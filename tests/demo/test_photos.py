@@ -1,0 +1,126 @@
+"""The demonstration's photographs look like a photographer's brackets, and come with the package."""
+
+from __future__ import annotations
+
+import tomllib
+from fractions import Fraction
+from itertools import pairwise
+from math import log2
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+from typer.testing import CliRunner
+
+from hotfolder.cli.app import app
+from hotfolder.demo.workspace import PICTURES, drop_pictures
+
+ROOM, FRONT, GARDEN = "living-room", "front__sky-twilight", "garden__lawn-medium__sky-blue"
+FOLDERS = {ROOM: 5, FRONT: 3, GARDEN: 3}
+
+
+def photos(folder: str) -> list[Path]:
+    return sorted((PICTURES / "12 Elm Road" / folder).iterdir())
+
+
+def pixels(path: Path) -> NDArray[np.float64]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"), np.float64) / 255
+
+
+def details(path: Path) -> dict[int, object]:
+    with Image.open(path) as picture:
+        return dict(picture.getexif().get_ifd(ExifTags.IFD.Exif))
+
+
+def test_they_are_data_of_the_package() -> None:
+    """Every one of them is named by the build's settings, and together they are small."""
+    package = PICTURES.parents[1]
+    settings = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    named = settings["tool"]["setuptools"]["package-data"]["hotfolder"]
+    there = {path for path in PICTURES.rglob("*") if path.is_file()}
+    assert there == {path for pattern in named for path in package.glob(pattern)} & there
+    assert len(there) == sum(FOLDERS.values())
+    assert sum(path.stat().st_size for path in there) <= 3_000_000
+
+
+def test_they_are_dropped_as_a_photographer_drops_them(tmp_path: Path) -> None:
+    """project/folder/IMG_….jpg, byte for byte, at once."""
+    assert drop_pictures(tmp_path) == 3
+    for folder, count in FOLDERS.items():
+        dropped = sorted((tmp_path / "12 Elm Road" / folder).iterdir())
+        assert [path.read_bytes() for path in dropped] == [path.read_bytes() for path in photos(folder)]
+        assert len(dropped) == count
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_brackets_bracket(folder: str) -> None:
+    """Sound JPEGs of one size, three to two; shutters two stops apart, pixels ever brighter, and no more."""
+    shots = photos(folder)
+    sizes, means = set(), []
+    for photo in shots:
+        with Image.open(photo) as picture:
+            assert (picture.format, picture.mode) == ("JPEG", "RGB")
+            sizes.add(picture.size)
+        means.append(pixels(photo).mean())
+    ((width, height),) = sizes
+    assert width >= 1500 and abs(width / height - 1.5) < 0.01
+    assert all(after > before + 0.05 for before, after in pairwise(means))
+    times = [float(Fraction(str(details(p)[ExifTags.Base.ExposureTime]))) for p in shots]
+    assert all(abs(log2(after / before) - 2) < 0.12 for before, after in pairwise(times))
+
+
+def test_exif_is_true() -> None:
+    """Manual mode, no compensation, no camera or lens that exists, and frames one after the other."""
+    stamps = []
+    for folder in FOLDERS:
+        for photo in photos(folder):
+            with Image.open(photo) as picture:
+                exif = picture.getexif()
+            assert exif[ExifTags.Base.Make] == "hotfolder"
+            assert exif[ExifTags.Base.Copyright] == "hotfolder demo"
+            shot = details(photo)
+            assert shot[ExifTags.Base.ExposureBiasValue] == 0 and ExifTags.Base.LensModel not in shot
+            assert (shot[ExifTags.Base.FNumber], shot[ExifTags.Base.ISOSpeedRatings]) == (8, 100)
+            time = (shot[ExifTags.Base.DateTimeOriginal], shot[ExifTags.Base.SubsecTimeOriginal])
+            stamps.append((folder != ROOM, folder != FRONT, *time))
+    assert len(set(stamps)) == len(stamps)
+
+
+def test_the_room_needs_a_merge() -> None:
+    """The darkest frame holds the window, the brightest the corners, the middle one neither."""
+    frames = [pixels(p) for p in photos(ROOM)]
+    clipped = [(f.min(axis=2) > 0.985).mean() for f in frames]
+    sunk = [(f.max(axis=2) < 0.20).mean() for f in frames]
+    assert clipped[0] < 0.001 < 0.002 < clipped[2] < 0.1 < clipped[4]
+    assert sunk[0] > 0.4 and sunk[2] > 0.05 and sunk[4] < 0.03
+
+
+@pytest.mark.parametrize("folder", [FRONT, GARDEN])
+def test_the_sky_is_pale_and_calm_and_the_lawn_is_tired(folder: str) -> None:
+    """What is worth replacing: a bright, colourless sky without clouds, and grass that is half straw."""
+    dark, middle, _ = (pixels(p) for p in photos(folder))
+    height, width = dark.shape[:2]
+    sky = dark[: height // 12, width // 4 : -width // 4].reshape(-1, 3)
+    assert sky.mean() > 0.5 and np.ptp(sky.mean(axis=0)) < 0.06 and sky.std(axis=0).max() < 0.05
+    grass = middle[-height // 8 :, : width // 2].reshape(-1, 3).mean(axis=0)
+    assert grass[1] > grass[0] > grass[2] + 0.1
+
+
+def test_what_was_refused_is_on_the_sheet(tmp_path: Path) -> None:
+    """A picture without a lawn: the merge is made and shown, the command ends with 1, the sheet is there."""
+    room = tmp_path / "Küche 🏠"
+    room.mkdir()
+    for number, photo in enumerate(photos(ROOM)):
+        with Image.open(photo) as picture:
+            # The wall and the sofa: no window through which there is grass.
+            wall = picture.crop((picture.width * 4 // 5, 0, picture.width, picture.height * 2 // 5))
+            wall.resize((300, 200)).save(room / f"{number}.jpg", exif=picture.getexif())
+    target = tmp_path / "demo"
+    ended = CliRunner().invoke(app, ["demo", str(target), "--photos", str(room), "--tag", "lawn-medium"])
+    assert ended.exit_code == 1, ended.output
+    assert (target / "done" / "my photos" / "Küche 🏠.jpg").is_file()
+    with Image.open(target / "contact-sheet.png") as sheet:
+        assert sheet.width == 1800
