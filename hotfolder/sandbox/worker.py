@@ -124,6 +124,8 @@ def perform(
 @lru_cache(maxsize=1)
 def settle_in(parent: int, memory_bytes: int) -> None:
     """Once a process: its bounds, before anything large is imported."""
+    # anyio takes it away, and a traceback belongs into the sandbox's log.
+    sys.stderr = sys.__stderr__
     # A Ctrl-C is for the sandbox, which ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # One thread of each numeric library: their arenas count against the memory bound.
