@@ -72,24 +72,19 @@ def tiles():
 
 def planks(colour, size=(1.08, 6.0), piece=(0.18, 2.0), seed=5):
     tint, gap, _ = laid(size, round(size[1] / piece[1]), piece, 0.0028, seed, spread=0.13, bond=0.37)
-    height, width = tint.shape
-    grain = noise(height, width, (54, 5), seed + 1) * 0.06 + noise(height, width, (130, 12), seed + 2) * 0.035
+    grain = noise(*tint.shape, (54, 5), seed + 1) * 0.06 + noise(*tint.shape, (130, 12), seed + 2) * 0.035
     return painted(colour, np.where(gap, 0.35, tint + grain))
 
 def paving():
     tint, gap, _ = laid((2.4, 2.4), 4, (0.4, 0.6), 0.012, 9, spread=0.07)
     return painted((0.40, 0.37, 0.33), np.where(gap, 0.5, tint * (1 + 0.06 * noise(*tint.shape, (24, 24), 10))))
 
-def plaster(colour, strength=0.012):
-    return painted(colour, 1 + strength * noise(700, 700, (60, 60), 11))
+def plaster(colour, strength=0.012, size=700, cells=60, seed=11):
+    return painted(colour, 1 + strength * noise(size, size, (cells, cells), seed))
 
 def cloth(colour):
     y, x = np.mgrid[0:400, 0:400]
-    weave = 1 + 0.07 * np.sin(y * np.pi / 2) * np.sin(x * np.pi / 2)
-    return painted(colour, weave + 0.05 * noise(400, 400, (40, 40), 13))
-
-def soil():
-    return painted((0.20, 0.17, 0.075), 1 + 0.16 * noise(1000, 1000, (30, 30), 15))
+    return painted(colour, 1 + 0.07 * np.sin(y * np.pi / 2) * np.sin(x * np.pi / 2) + 0.05 * noise(400, 400, (40, 40), 13))
 
 def rug():
     y, x = np.mgrid[-1:1:920j, -1:1:1080j]
@@ -118,13 +113,17 @@ class Model:
     def __init__(self):
         self.parts = {}
 
-    def add(self, material, points, normals, uv, faces):
-        self.parts.setdefault(material, []).append((points, normals, uv, faces))
+    def add(self, material, *part):
+        self.parts.setdefault(material, []).append(part)
+
+    def blocks(self, *rows):
+        for row in rows:
+            self.block(*row)
 
     def block(self, x, y, z, material, rounding=0.0, turn=(0.0, 0.0, 0.0), puff=False):
         """A box over three spans; `turn` is (degrees, x, y) about an upright axis."""
-        spans = np.array([x, y, z], float)
-        centre, half = spans.mean(1), (spans[:, 1] - spans[:, 0]) / 2
+        low, high = np.array([x, y, z], float).T
+        centre, half = (low + high) / 2, (high - low) / 2
         soft = min(rounding, half.min() * 0.98)
         bend = soft * np.tan(np.linspace(0, np.pi / 4, 5)) if soft else np.zeros(1)
         steps = [np.concatenate([-(h - soft) - bend[::-1], np.linspace(-1, 1, 9)[1:-1] * (h - soft), h - soft + bend])
@@ -132,53 +131,43 @@ class Model:
         degrees, ax, ay = turn
         c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
         rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-        for axis in range(3):
+        for axis, side in ((a, s) for a in range(3) for s in (-1.0, 1.0)):
             first, second = (a for a in range(3) if a != axis)
             v, w = np.meshgrid(steps[first], steps[second], indexing="ij")
-            for side in (-1.0, 1.0):
-                p = np.zeros((v.size, 3))
-                p[:, axis], p[:, first], p[:, second] = side * half[axis], v.ravel(), w.ravel()
-                if soft:
-                    inner = np.clip(p, -(half - soft), half - soft)
-                    normal = (p - inner) / np.linalg.norm(p - inner, axis=1, keepdims=True)
-                    p = inner + soft * normal
-                else:
-                    normal = np.zeros_like(p)
-                    normal[:, axis] = side
-                uv = (p + centre)[:, [first, second]]
-                if puff:
-                    thin, others = int(half.argmin()), [a for a in range(3) if a != int(half.argmin())]
-                    rim = np.prod([1 - np.abs(p[:, a] / half[a]) ** 3 for a in others], axis=0)
-                    p[:, thin] *= 0.30 + 0.85 * np.sqrt(np.clip(rim, 0, 1))
-                    normal = None
-                faces = grid_faces(*v.shape)
-                if normal is None:
-                    normal = smooth(p, faces)
-                    normal *= np.sign((normal * p).sum(1, keepdims=True) + 1e-12)
-                moved = (p + centre - [ax, ay, 0]) @ rotation.T + [ax, ay, 0]
-                self.add(material, moved, normal @ rotation.T, uv, faces)
+            p, faces = np.zeros((v.size, 3)), grid_faces(*v.shape)
+            p[:, axis], p[:, first], p[:, second] = side * half[axis], v.ravel(), w.ravel()
+            inner = np.clip(p, -(half - soft), half - soft)
+            normal = np.eye(3)[[axis] * len(p)] * side
+            if soft:
+                normal = (p - inner) / np.linalg.norm(p - inner, axis=1, keepdims=True)
+                p = inner + soft * normal
+            uv = (p + centre)[:, [first, second]]
+            if puff:
+                thin = int(half.argmin())
+                rim = np.prod([1 - np.abs(p[:, a] / half[a]) ** 3 for a in range(3) if a != thin], axis=0)
+                p[:, thin] *= 0.30 + 0.85 * np.sqrt(np.clip(rim, 0, 1))
+                normal = smooth(p, faces)
+                normal *= np.sign((normal * p).sum(1, keepdims=True) + 1e-12)
+            moved = (p + centre - [ax, ay, 0]) @ rotation.T + [ax, ay, 0]
+            self.add(material, moved, normal @ rotation.T, uv, faces)
 
     def prism(self, outline, axis, low, high, material):
         """An outline in the two other axes (x before y before z), drawn out along `axis`."""
-        others = [a for a in range(3) if a != axis]
-        outline = np.array(outline, float)
+        outline, others = np.array(outline, float), [a for a in range(3) if a != axis]
 
         def placed(flat, along):
             points = np.zeros((len(flat), 3))
             points[:, others], points[:, axis] = flat, along
             return points
 
-        middle = outline.mean(0)
         for along, facing in ((low, -1.0), (high, 1.0)):
-            normal = np.zeros((len(outline), 3))
-            normal[:, axis] = facing
-            fan = [(0, k, k + 1) for k in range(1, len(outline) - 1)]
-            self.add(material, placed(outline, along), normal, outline, np.array(fan))
+            normal = placed(outline * 0, facing)
+            fan = np.array([(0, k, k + 1) for k in range(1, len(outline) - 1)])
+            self.add(material, placed(outline, along), normal, outline, fan)
         for a, b in zip(outline, np.roll(outline, -1, 0), strict=True):
-            points = np.concatenate([placed([a, b], low), placed([a, b], high)])
-            flat = np.array([b[1] - a[1], a[0] - b[0]]) / np.linalg.norm(b - a)
-            flat *= np.sign(flat @ ((a + b) / 2 - middle))
-            length = np.linalg.norm(b - a)
+            length, points = np.linalg.norm(b - a), np.concatenate([placed([a, b], low), placed([a, b], high)])
+            flat = np.array([b[1] - a[1], a[0] - b[0]]) / length
+            flat *= np.sign(flat @ ((a + b) / 2 - outline.mean(0)))
             uv = np.array([[low, 0], [low, length], [high, 0], [high, length]])
             self.add(material, points, np.repeat(placed([flat], 0.0), 4, 0), uv, np.array([[0, 1, 3], [0, 3, 2]]))
 
@@ -255,7 +244,7 @@ LEAF = {
 }  # fmt: skip
 PATTERN = {  # picture, metres that it covers (across, down), roughness
     "brick": (brick, (1.8, 1.2), 0.85), "tiles": (tiles, (2.4, 2.0), 0.6), "paving": (paving, (2.4, 2.4), 0.8),
-    "render": (lambda: plaster((0.70, 0.67, 0.60), 0.02), (2.0, 2.0), 0.9), "soil": (soil, (6.0, 6.0), 1.0),
+    "render": (lambda: plaster((0.70, 0.67, 0.60), 0.02), (2.0, 2.0), 0.9), "soil": (lambda: plaster((0.20, 0.17, 0.075), 0.16, 1000, 30, 15), (6.0, 6.0), 1.0),
     "stone": (lambda: plaster((0.50, 0.47, 0.42), 0.05), (1.0, 1.0), 0.8),
     "fence": (lambda: planks((0.34, 0.24, 0.155), (1.08, 6.0), (0.12, 6.0), 21), (6.0, 1.08), 0.9),
     "wall": (lambda: plaster((0.71, 0.69, 0.65)), (2.0, 2.0), 0.9),
@@ -369,27 +358,21 @@ def body(model, x, y, eaves, rise, ridge, wall):
 
 def window(model, x, z, y, lights=2, curtains=0.18, bar=True):
     """A white window in a front at `y`, dark behind, between two curtains."""
-    width = x[1] - x[0]
+    (left, right), (low, high), width = x, z, x[1] - x[0]
     model.block(x, (y - 0.01, y + 0.01), z, "dim")
-    for left in (x[0], x[1] - width * curtains):
-        if curtains:
-            for k in range(6):
-                fold = left + k * width * curtains / 6
-                model.lathe([(width * curtains / 9, z[0]), (width * curtains / 9, z[1])], fold + 0.03, y, "drape")
+    for k in range(12 if curtains else 0):
+        fold = (left if k < 6 else right - width * curtains) + k % 6 * width * curtains / 6 + 0.03
+        model.lathe([(width * curtains / 9, low), (width * curtains / 9, high)], fold, y, "drape")
     model.block(x, (y - 0.034, y - 0.030), z, "pane")
-    third = width / lights
-    uprights = [(x[0], x[0] + 0.075), (x[1] - 0.075, x[1])]
-    uprights += [(x[0] + k * third - 0.045, x[0] + k * third + 0.045) for k in range(1, lights)]
-    rails = [(z[0], z[0] + 0.08), (z[1] - 0.075, z[1])]
-    if bar:
-        level = z[0] + (z[1] - z[0]) * 0.68
-        rails.append((level - 0.025, level + 0.025))
-    for upright in uprights:
+    level, third = low + (high - low) * 0.68, width / lights
+    rails = [(low, low + 0.08), (high - 0.075, high), (level - 0.025, level + 0.025)]
+    uprights = [(left + k * third - 0.045, left + k * third + 0.045) for k in range(1, lights)]
+    for upright in [(left, left + 0.075), (right - 0.075, right), *uprights]:
         model.block(upright, (y - 0.075, y), z, "white", 0.008)
-    for rail in rails:
+    for rail in rails if bar else rails[:2]:
         model.block(x, (y - 0.07, y), rail, "white", 0.008)
-    model.block((x[0] - 0.12, x[1] + 0.12), (y - 0.16, y), (z[0] - 0.11, z[0]), "stone", 0.01)
-    model.block((x[0] - 0.12, x[1] + 0.12), (y - 0.03, y), (z[1], z[1] + 0.2), "stone", 0.01)
+    model.block((left - 0.12, right + 0.12), (y - 0.16, y), (low - 0.11, low), "stone", 0.01)
+    model.block((left - 0.12, right + 0.12), (y - 0.03, y), (high, high + 0.2), "stone", 0.01)
 
 def chimney(model, x, y, z):
     model.block((x - 0.4, x + 0.4), (y - 0.3, y + 0.3), (z - 1.6, z + 0.9), "brick")
@@ -406,71 +389,63 @@ def gutter(model, x, y, z):
 
 def front(model):
     lawn(model, (-26, 26), (-13, 40), 900000, 61, bare=[(-0.3, 4.7, -2.6, 0), (4.6, 8.4, -14, 1)])
-    model.block((4.6, 8.4), (-14, 0.6), (-0.2, 0.015), "paving")
-    model.block((-0.3, 4.7), (-2.6, -1.2), (-0.2, 0.015), "paving")
-    body(model, (-5, 4.6), (0, 8), 5.0, 2.6, 0, "brick")
-    roof(model, (-5, 4.6), (0, 8), 5.0, 2.6, 0)
-    body(model, (-5.3, -1.5), (-1.3, 4), 5.0, 2.0, 1, "render")
-    roof(model, (-5.3, -1.5), (-1.3, 4), 5.0, 2.0, 1)
-    body(model, (4.6, 8.6), (0.6, 6.5), 2.55, 1.5, 1, "brick")
-    roof(model, (4.6, 8.6), (0.6, 6.5), 2.55, 1.5, 1)
+    for x, y, eaves, rise, ridge, wall in (
+        ((-5, 4.6), (0, 8), 5.0, 2.6, 0, "brick"), ((-5.3, -1.5), (-1.3, 4), 5.0, 2.0, 1, "render"),
+        ((4.6, 8.6), (0.6, 6.5), 2.55, 1.5, 1, "brick"),
+    ):
+        body(model, x, y, eaves, rise, ridge, wall)
+        roof(model, x, y, eaves, rise, ridge)
     chimney(model, 3.2, 4.2, 7.8)
     gutter(model, (-1.4, 4.9), 0.0, 5.0)
-    window(model, (-4.4, -2.4), (0.9, 2.3), -1.3, 3)
-    window(model, (-4.2, -2.6), (3.3, 4.5), -1.3)
-    window(model, (2.0, 3.9), (0.9, 2.3), 0.0, 3)
-    window(model, (1.9, 3.9), (3.3, 4.5), 0.0, 2)
-    window(model, (-0.9, -0.1), (3.3, 4.5), 0.0, 1)
-    window(model, (-1.15, -0.35), (0.9, 2.3), 0.0, 1, curtains=0.0)
-    model.block((0.15, 1.35), (-0.06, 0), (0, 2.75), "white", 0.01)
-    model.block((0.25, 1.25), (-0.09, 0), (0.12, 2.12), "door", 0.01)
-    for x in (0.38, 0.82):
-        for z in ((0.35, 0.95), (1.12, 1.9)):
-            model.block((x, x + 0.3), (-0.10, 0), z, "door", 0.012)
-    window(model, (0.25, 1.25), (2.22, 2.65), -0.02, 1, 0.0, bar=False)
-    model.block((0.32, 0.36), (-0.15, 0), (1.0, 1.18), "brass", 0.015)
-    model.block((-0.25, 1.75), (-1.2, 0), (0, 0.13), "stone", 0.02)
-    model.block((-0.3, 1.8), (-1.15, 0), (2.95, 3.08), "white", 0.02)
-    for x in (-0.2, 1.6):
-        model.block((x, x + 0.1), (-1.05, -0.95), (0.13, 2.95), "white", 0.01)
-    model.block((5.2, 8.0), (0.52, 0.6), (0, 2.25), "white")
-    for k in range(5):
-        model.block((5.3, 7.9), (0.48, 0.55), (0.02 + k * 0.43, 0.44 + k * 0.43), "garage", 0.02)
+    for place in (
+        ((-4.4, -2.4), (0.9, 2.3), -1.3, 3), ((-4.2, -2.6), (3.3, 4.5), -1.3), ((2.0, 3.9), (0.9, 2.3), 0.0, 3),
+        ((1.9, 3.9), (3.3, 4.5), 0.0), ((-0.9, -0.1), (3.3, 4.5), 0.0, 1), ((-1.15, -0.35), (0.9, 2.3), 0.0, 1, 0.0),
+        ((0.25, 1.25), (2.22, 2.65), -0.02, 1, 0.0, False),
+    ):
+        window(model, *place)
+    model.blocks(
+        ((4.6, 8.4), (-14, 0.6), (-0.2, 0.015), "paving"), ((-0.3, 4.7), (-2.6, -1.2), (-0.2, 0.015), "paving"),
+        ((0.15, 1.35), (-0.06, 0), (0, 2.75), "white", 0.01), ((0.25, 1.25), (-0.09, 0), (0.12, 2.12), "door", 0.01),
+        *(((x, x + 0.3), (-0.10, 0), z, "door", 0.012) for x in (0.38, 0.82) for z in ((0.35, 0.95), (1.12, 1.9))),
+        ((0.32, 0.36), (-0.15, 0), (1.0, 1.18), "brass", 0.015), ((-0.25, 1.75), (-1.2, 0), (0, 0.13), "stone", 0.02),
+        ((-0.3, 1.8), (-1.15, 0), (2.95, 3.08), "white", 0.02), ((5.2, 8.0), (0.52, 0.6), (0, 2.25), "white"),
+        *(((x, x + 0.1), (-1.05, -0.95), (0.13, 2.95), "white", 0.01) for x in (-0.2, 1.6)),
+        *(((5.3, 7.9), (0.48, 0.55), (0.02 + k * 0.43, 0.44 + k * 0.43), "garage", 0.02) for k in range(5)),
+    )
     for k, x in enumerate((-4.9, -4.1, -3.2, -2.3, 2.1, 2.9, 3.8)):
         bush(model, x, -1.75 if x < 0 else -0.55, 0.36 + 0.05 * (k % 3), 200 + k)
     hedge(model, (-20, -5.6), (3.2, 3.2), 1.7, 71)
     hedge(model, (9.2, 20), (3.6, 3.2), 1.6, 72)
-    tree(model, -9.6, 5.5, 5.8, 2.5, 81)
-    tree(model, 11.5, 9.0, 6.2, 2.6, 82)
-    tree(model, 16.5, 12.0, 5.6, 2.4, 84)
+    for place in ((-9.6, 5.5, 5.8, 2.5, 81), (11.5, 9.0, 6.2, 2.6, 82), (16.5, 12.0, 5.6, 2.4, 84)):
+        tree(model, *place)
     for k in range(9):
         tree(model, -34 + 9 * k, 45 + 5 * (k % 3), 5.5 + (k % 4), 4.5, 90 + k, 14000, 0.4)
     return {"at": (0.9, -13.6, 1.62), "yaw": 0.0, "focal": 24, "shift": -0.12, "sky": "grey"}
 
 def garden(model):
     lawn(model, (-24, 24), (-14, 30), 1100000, 62, bare=[(-3.2, 5.4, -2.6, 0)])
-    model.block((-3.0, 5.2), (-2.5, 0), (-0.2, 0.04), "paving", 0.01)
     body(model, (-2.6, 5.0), (0, 7), 5.0, 2.3, 0, "render")
     roof(model, (-2.6, 5.0), (0, 7), 5.0, 2.3, 0)
     chimney(model, -1.5, 3.6, 7.4)
     gutter(model, (-2.9, 5.3), 0.0, 5.0)
-    window(model, (-1.8, 1.9), (0.1, 2.25), 0.0, 4, 0.06, bar=False)
-    window(model, (2.9, 4.3), (0.95, 2.2), 0.0)
-    window(model, (-1.9, -0.3), (3.3, 4.5), 0.0)
-    window(model, (0.8, 1.7), (3.3, 4.5), 0.0, 1)
-    window(model, (2.8, 4.4), (3.3, 4.5), 0.0)
+    for place in (
+        ((-1.8, 1.9), (0.1, 2.25), 0.0, 4, 0.06, False), ((2.9, 4.3), (0.95, 2.2), 0.0), ((-1.9, -0.3), (3.3, 4.5), 0.0),
+        ((0.8, 1.7), (3.3, 4.5), 0.0, 1), ((2.8, 4.4), (3.3, 4.5), 0.0),
+    ):
+        window(model, *place)
     for x in (-2.3, 2.35):
-        model.lathe([(0.0, 0.04), (0.17, 0.04), (0.22, 0.5), (0.19, 0.5), (0.17, 0.42), (0, 0.42)], x, -0.5, "pot")
+        model.lathe([(0, 0.04), (0.17, 0.04), (0.22, 0.5), (0.19, 0.5), (0.17, 0.42), (0, 0.42)], x, -0.5, "pot")
         foliage(model, [(x, -0.5, 0.75, 0.32)], 5000, 0.06, ["hedge-a", "hedge-b"], int(x * 10) + 300)
     model.lathe([(0.0, 0.72), (0.55, 0.72), (0.55, 0.75), (0.0, 0.75)], 4.0, -1.4, "oak")
     model.lathe([(0.04, 0.04), (0.04, 0.72)], 4.0, -1.4, "gutter")
-    for x in (3.2, 4.8):
-        back = x - 0.2 if x < 4 else x + 0.2
-        model.block((x - 0.22, x + 0.22), (-1.65, -1.2), (0.42, 0.47), "oak", 0.015)
-        model.block((back - 0.025, back + 0.025), (-1.65, -1.2), (0.5, 0.9), "oak", 0.015)
-        for dx in (-0.19, 0.19):
-            for y in (-1.62, -1.23):
-                model.block((x + dx - 0.02, x + dx + 0.02), (y - 0.02, y + 0.02), (0.04, 0.44), "oak")
+    for x, back in ((3.2, 3.0), (4.8, 5.0)):
+        legs = [(x + dx, y) for dx in (-0.19, 0.19) for y in (-1.62, -1.23)]
+        model.blocks(
+            ((x - 0.22, x + 0.22), (-1.65, -1.2), (0.42, 0.47), "oak", 0.015),
+            ((back - 0.025, back + 0.025), (-1.65, -1.2), (0.5, 0.9), "oak", 0.015),
+            *(((a - 0.02, a + 0.02), (b - 0.02, b + 0.02), (0.04, 0.44), "oak") for a, b in legs),
+        )
+    model.block((-3.0, 5.2), (-2.5, 0), (-0.2, 0.04), "paving", 0.01)
     for k in range(8):
         model.block((5.6 + 1.9 * k, 7.42 + 1.9 * k), (4.0, 4.04), (0.05, 1.7), "fence")
         model.block((5.5 + 1.9 * k, 5.6 + 1.9 * k), (3.96, 4.08), (0, 1.8), "fence", 0.01)
@@ -478,10 +453,8 @@ def garden(model):
         bush(model, x, 3.0, 0.55 + 0.1 * (k % 2), 230 + k)
     bush(model, -3.4, 0.6, 0.6, 240)
     hedge(model, (-18, -3.6), (2.6, 3.4), 2.3, 73)
-    tree(model, -7.2, -0.6, 6.0, 2.3, 85, 60000)
-    tree(model, -11.5, 6.5, 7.2, 3.0, 86)
-    tree(model, -4.9, 9.5, 6.6, 2.4, 88)
-    tree(model, 8.3, 8.5, 5.6, 2.3, 87)
+    for place in ((-7.2, -0.6, 6.0, 2.3, 85, 60000), (-11.5, 6.5, 7.2, 3.0, 86), (-4.9, 9.5, 6.6, 2.4, 88), (8.3, 8.5, 5.6, 2.3, 87)):
+        tree(model, *place)
     for k in range(9):
         tree(model, -34 + 9 * k, 48 + 5 * (k % 3), 5.5 + (k % 4), 4.5, 110 + k, 14000, 0.4)
     return {"at": (-0.6, -13.9, 1.6), "yaw": 2.0, "focal": 26, "shift": -0.10, "sky": "grey"}
@@ -508,71 +481,61 @@ def shell(model):
         ((-2.9, -2.882), (-1.2, 6.3), (0, 0.13), "trim"), ((-1.81, 0.81), (6.21, 6.5), (0.385, 0.42), "trim"),
         ((-3.1, -2.81), (1.44, 4.36), (0.385, 0.42), "trim"),
     ]  # fmt: skip
-    for x, y, z, material in walls:
-        model.block(x, y, z, material)
+    model.blocks(*walls)
     casement(model, 6.4, (-1.75, 0.75), (0.42, 2.25), 1)
     casement(model, -3.06, (1.5, 4.3), (0.42, 2.25), 0)
 
 def seating(model):
-    for k in range(3):
-        y = (2.35 + k * 0.735, 2.35 + (k + 1) * 0.735)
-        model.block((1.72, 2.62), y, (0.25, 0.47), "sofa", 0.07)
-        model.block((2.38, 2.66), y, (0.42, 0.84), "sofa", 0.10)
-    model.block((1.74, 2.82), (2.15, 4.75), (0.09, 0.30), "sofa", 0.03)
-    model.block((2.60, 2.84), (2.15, 4.75), (0.10, 0.78), "sofa", 0.07)
-    for y in (2.15, 4.54):
-        model.block((1.73, 2.83), (y, y + 0.21), (0.10, 0.62), "sofa", 0.08)
-    model.block((2.16, 2.40), (2.40, 2.84), (0.44, 0.86), "mustard", 0.05, (14, 2.3, 2.6), puff=True)
-    model.block((2.18, 2.42), (4.05, 4.49), (0.44, 0.86), "linen", 0.05, (-14, 2.3, 4.3), puff=True)
-    turn, x, y = (38.0, -1.75, 4.55), -1.75, 4.55
-    for dx in (-0.36, 0.36):
-        for dy in (-0.3, 0.36):
-            model.block((x + dx - 0.02, x + dx + 0.02), (y + dy - 0.02, y + dy + 0.02), (0, 0.18), "walnut", 0.01, turn)
-    for (x0, x1), (y0, y1), z, soft in (
-        ((-0.40, 0.40), (-0.37, 0.43), (0.17, 0.35), 0.03), ((-0.31, 0.31), (-0.40, 0.36), (0.32, 0.50), 0.06),
-        ((-0.36, 0.36), (0.26, 0.46), (0.20, 0.92), 0.09), ((-0.46, -0.30), (-0.38, 0.42), (0.14, 0.62), 0.07),
-        ((0.30, 0.46), (-0.38, 0.42), (0.14, 0.62), 0.07),
-    ):  # fmt: skip
-        model.block((x + x0, x + x1), (y + y0, y + y1), z, "linen", soft, turn)
-    model.block((x - 0.18, x + 0.2), (y + 0.04, y + 0.25), (0.48, 0.84), "mustard", 0.05, turn, puff=True)
+    model.blocks(
+        *(((1.72, 2.62), (2.35 + k * 0.735, 3.085 + k * 0.735), (0.25, 0.47), "sofa", 0.07) for k in range(3)),
+        *(((2.38, 2.66), (2.35 + k * 0.735, 3.085 + k * 0.735), (0.42, 0.84), "sofa", 0.10) for k in range(3)),
+        ((1.74, 2.82), (2.15, 4.75), (0.09, 0.30), "sofa", 0.03), ((2.60, 2.84), (2.15, 4.75), (0.10, 0.78), "sofa", 0.07),
+        *(((1.73, 2.83), (y, y + 0.21), (0.10, 0.62), "sofa", 0.08) for y in (2.15, 4.54)),
+        ((2.16, 2.40), (2.40, 2.84), (0.44, 0.86), "mustard", 0.05, (14, 2.3, 2.6), True),
+        ((2.18, 2.42), (4.05, 4.49), (0.44, 0.86), "linen", 0.05, (-14, 2.3, 4.3), True),
+    )
+    x, y = -1.75, 4.55
+    for x0, x1, y0, y1, low, high, material, *soft in (
+        *((dx - 0.02, dx + 0.02, dy - 0.02, dy + 0.02, 0, 0.18, "walnut", 0.01) for dx in (-0.36, 0.36) for dy in (-0.3, 0.36)),
+        (-0.40, 0.40, -0.37, 0.43, 0.17, 0.35, "linen", 0.03), (-0.31, 0.31, -0.40, 0.36, 0.32, 0.50, "linen", 0.06),
+        (-0.36, 0.36, 0.26, 0.46, 0.20, 0.92, "linen", 0.09), (-0.46, -0.30, -0.38, 0.42, 0.14, 0.62, "linen", 0.07),
+        (0.30, 0.46, -0.38, 0.42, 0.14, 0.62, "linen", 0.07), (-0.18, 0.2, 0.04, 0.25, 0.48, 0.84, "mustard", 0.05, True),
+    ):
+        model.block((x + x0, x + x1), (y + y0, y + y1), (low, high), material, soft[0], (38.0, x, y), *soft[1:])
 
 def furniture(model):
-    model.block((-0.2, 0.8), (2.8, 4.0), (0.36, 0.40), "oak", 0.012)
-    for x in (-0.16, 0.72):
-        for y in (2.85, 3.9):
-            model.block((x, x + 0.045), (y, y + 0.045), (0, 0.36), "oak", 0.005)
-    model.block((-0.03, 0.27), (3.01, 3.23), (0.4, 0.432), "book", 0.004, (12, 0.12, 3.12))
-    model.block((0.0, 0.26), (3.02, 3.21), (0.432, 0.458), "paper", 0.004, (-6, 0.12, 3.12))
-    model.lathe([(0.0, 0.405), (0.06, 0.405), (0.15, 0.50), (0.14, 0.50), (0.05, 0.42), (0, 0.42)], 0.42, 3.62, "ceramic")
-    model.block((1.2, 2.5), (5.84, 6.28), (0.17, 0.75), "walnut", 0.008)
-    for x in (1.634, 2.066):
-        model.block((x - 0.002, x + 0.002), (5.83, 5.85), (0.19, 0.73), "black")
-    for x in (1.25, 2.4):
-        model.block((x, x + 0.04), (5.88, 5.92), (0, 0.18), "black")
-    model.lathe([(0, 0.75), (0.06, 0.75), (0.10, 0.86), (0.06, 1.0), (0.035, 1.08), (0.05, 1.12)], 1.45, 6.05, "ceramic")
-    model.block((1.75, 2.02), (5.95, 6.15), (0.75, 0.785), "terracotta", 0.004)
-    model.block((1.77, 2.0), (5.96, 6.14), (0.785, 0.815), "paper", 0.004)
-    model.lathe([(0.08, 0.75), (0.08, 0.77), (0.015, 0.78), (0.015, 1.05)], 2.3, 6.05, "black")
-    model.lathe([(0.01, 2.65), (0.01, 2.16), (0.05, 2.15), (0.17, 2.08), (0.25, 1.96), (0.27, 1.84)], 0.3, 3.4, "black")
-    for y, art in ((2.95, "print-a"), (3.95, "print-b")):
-        model.block((2.868, 2.9), (y - 0.4, y + 0.4), (1.22, 2.02), "black", 0.004)
-        model.block((2.866, 2.88), (y - 0.37, y + 0.37), (1.25, 1.99), art)
-    model.block((-1.0, 1.7), (2.35, 4.65), (0, 0.016), "rug", 0.006)
+    model.blocks(
+        ((-0.2, 0.8), (2.8, 4.0), (0.36, 0.40), "oak", 0.012),
+        *(((x, x + 0.045), (y, y + 0.045), (0, 0.36), "oak", 0.005) for x in (-0.16, 0.72) for y in (2.85, 3.9)),
+        ((-0.03, 0.27), (3.01, 3.23), (0.4, 0.432), "book", 0.004, (12, 0.12, 3.12)),
+        ((0.0, 0.26), (3.02, 3.21), (0.432, 0.458), "paper", 0.004, (-6, 0.12, 3.12)),
+        ((1.2, 2.5), (5.84, 6.28), (0.17, 0.75), "walnut", 0.008),
+        *(((x - 0.002, x + 0.002), (5.83, 5.85), (0.19, 0.73), "black") for x in (1.634, 2.066)),
+        *(((x, x + 0.04), (5.88, 5.92), (0, 0.18), "black") for x in (1.25, 2.4)),
+        ((1.75, 2.02), (5.95, 6.15), (0.75, 0.785), "terracotta", 0.004), ((1.77, 2.0), (5.96, 6.14), (0.785, 0.815), "paper", 0.004),
+        *(((2.868, 2.9), (y - 0.4, y + 0.4), (1.22, 2.02), "black", 0.004) for y in (2.95, 3.95)),
+        ((2.866, 2.88), (2.58, 3.32), (1.25, 1.99), "print-a"), ((2.866, 2.88), (3.58, 4.32), (1.25, 1.99), "print-b"),
+        ((-1.0, 1.7), (2.35, 4.65), (0, 0.016), "rug", 0.006), ((-2.4, 1.4), (6.15, 6.17), (2.42, 2.44), "black"),
+    )
+    for x, y, material, profile in (
+        (0.42, 3.62, "ceramic", [(0.0, 0.405), (0.06, 0.405), (0.15, 0.50), (0.14, 0.50), (0.05, 0.42), (0, 0.42)]),
+        (1.45, 6.05, "ceramic", [(0, 0.75), (0.06, 0.75), (0.10, 0.86), (0.06, 1.0), (0.035, 1.08), (0.05, 1.12)]),
+        (2.3, 6.05, "black", [(0.08, 0.75), (0.08, 0.77), (0.015, 0.78), (0.015, 1.05)]),
+        (0.3, 3.4, "black", [(0.01, 2.65), (0.01, 2.16), (0.05, 2.15), (0.17, 2.08), (0.25, 1.96), (0.27, 1.84)]),
+        (-2.32, 5.62, "terracotta", [(0, 0), (0.15, 0), (0.20, 0.38), (0.18, 0.38), (0.16, 0.33), (0, 0.33)]),
+        (-2.32, 5.62, "bark", [(0.015, 0.3), (0.01, 1.5)]),
+    ):
+        model.lathe(profile, x, y, material)
+    t = np.linspace(0, 1, 60)
     for left in (-2.22, 0.80):
-        t = np.linspace(0, 1, 60)
-        fold = 6.16 + 0.045 * np.sin(t * 44)
-        front_edge = np.stack([left + 0.42 * t, fold], 1)
-        for a, b in zip(front_edge[:-1], front_edge[1:], strict=True):
+        edge = np.stack([left + 0.42 * t, 6.16 + 0.045 * np.sin(t * 44)], 1)
+        for a, b in zip(edge[:-1], edge[1:], strict=True):
             model.prism([a, b, b + [0, 0.006], a + [0, 0.006]], 2, 0.02, 2.42, "curtain")
-    model.block((-2.4, 1.4), (6.15, 6.17), (2.42, 2.44), "black")
-    model.lathe([(0, 0), (0.15, 0), (0.20, 0.38), (0.18, 0.38), (0.16, 0.33), (0, 0.33)], -2.32, 5.62, "terracotta")
-    generator = np.random.default_rng(14)
+    generator, share = np.random.default_rng(14), np.arange(60) / 60
     angle = np.arange(60) * 2.4 + generator.uniform(-0.2, 0.2, 60)
-    share = np.arange(60) / 60
     outward = np.stack([np.cos(angle), np.sin(angle), 0.9 * share - 0.1], 1)
     roots = [-2.32, 5.62, 0.45] + outward * 0.03 + np.outer(1.05 * share, UP)
     model.leaves(roots, outward * generator.uniform(0.26, 0.4, (60, 1)), 0.06, UP + 0 * outward, ["rubber"], 15)
-    model.lathe([(0.015, 0.3), (0.01, 1.5)], -2.32, 5.62, "bark")
 
 def living_room(model):
     shell(model)

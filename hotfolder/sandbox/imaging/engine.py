@@ -131,7 +131,7 @@ def stage(
     room = room_type.replace("_", " ").lower()
     style = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in room_style)
     save(
-        add_band(photo.pixels, f"SANDBOX – not staged ({room}, {style})"),
+        add_band(photo.pixels, f"SANDBOX - not staged ({room}, {style})"),
         target,
         icc_profile=photo.icc_profile,
     )

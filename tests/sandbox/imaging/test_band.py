@@ -1,0 +1,34 @@
+"""What staging offline writes below the picture can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageFont
+
+from hotfolder.sandbox.imaging import engine
+
+
+def test_the_band_is_set_in_letters_that_the_font_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No box in place of a dash."""
+    said: list[str] = []
+    monkeypatch.setattr(engine, "add_band", lambda pixels, text: (said.append(text), pixels)[1])
+    Image.new("RGB", (300, 200), (90, 120, 150)).save(tmp_path / "a.jpg")
+    engine.stage(
+        tmp_path / "a.jpg",
+        tmp_path / "b.png",
+        room_type="KIDS_ROOM",
+        room_style="midCentury",
+        action_type="subtleStaging",
+        resolution="low",
+        color_types=[],
+        remove_furniture=False,
+        extra_instructions=None,
+    )
+    assert said == ["SANDBOX - not staged (kids room, mid century)"]
+    font = ImageFont.load_default(40)
+    box = bytes(font.getmask("\uffff"))
+    assert all(bytes(font.getmask(letter)) != box for letter in said[0].replace(" ", ""))
