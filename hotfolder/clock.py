@@ -35,13 +35,3 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-def to_next(seconds: float, now: float) -> float:
-    """Seconds from `now`, monotonic, to the next multiple of `seconds` that is at least half of that away.
-
-    What is done now and then is best done together: while nothing happens, being woken costs more than what
-    it is for.
-    """
-    half = seconds / 2
-    return half + seconds - (now + half) % seconds

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 
 from hotfolder import log
-from hotfolder.clock import Clock, to_next
+from hotfolder.clock import Clock
 from hotfolder.daemon.reload import LiveRules, retention_policy
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.retention import Retention
@@ -48,5 +48,5 @@ async def apply_retention(tools: Tools, live: LiveRules) -> None:
 async def keep_looking(outputs: OutputFolders, clock: Clock) -> None:
     """Notice that a disk of done/ or failed/ is gone, or is back. A dead share can hold it for hours."""
     while True:
-        await clock.sleep(to_next(LOOK_SECONDS, clock.monotonic()))
+        await clock.sleep(LOOK_SECONDS)
         await asyncio.to_thread(outputs.look)

@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.clock import Clock, to_next
+from hotfolder.clock import Clock
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings as InboxSection
@@ -23,10 +23,10 @@ from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import Budgets
 from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.limits import START
 from hotfolder.jobs.retention import RetentionPolicy
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Decision
-from hotfolder.jobs.turns import START
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.service.station import Station
@@ -159,7 +159,7 @@ def most_jobs(settings: Settings) -> int:
     return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
 
 
-def slots(settings: Settings) -> dict[str, int | None]:
+def concurrency(settings: Settings) -> dict[str, int | None]:
     return {name: getattr(settings.limits, name) for name in ("uploads", "merges", "operations", "downloads")}
 
 
@@ -187,7 +187,7 @@ class Following:
         tools.merge_timeout_seconds = settings.api.merge_timeout_seconds
         tools.throttle.bytes_per_second = settings.limits.upload_rate
         tools.hours, tools.prices = settings.schedule.active, settings.prices
-        tools.slots.resize(**slots(settings))
+        tools.limits.configure(**concurrency(settings))
         self.engine.most_jobs = most_jobs(settings)
         log.set_level(settings.log.level)
         for inbox in self.inboxes.values():
@@ -259,7 +259,7 @@ class Reloading:
 
     async def _rest(self) -> None:
         waiting = asyncio.create_task(self._asked.wait())
-        resting = asyncio.create_task(self.clock.sleep(to_next(LOOK_SECONDS, self.clock.monotonic())))
+        resting = asyncio.create_task(self.clock.sleep(LOOK_SECONDS))
         try:
             await asyncio.wait({waiting, resting}, return_when=asyncio.FIRST_COMPLETED)
         finally:

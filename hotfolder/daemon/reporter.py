@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
-from hotfolder.clock import Clock, to_next
+from hotfolder.clock import Clock
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.pages import Pages
@@ -17,14 +17,12 @@ from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.allowance import waits_until
-from hotfolder.jobs.database import FILE_NAME
 from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.moving import REMOVED
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import stamp
 from hotfolder.jobs.tools import Tools
-from hotfolder.jobs.writes import Writes
 from hotfolder.outbox.folders import OutputFolders
 from hotfolder.outbox.status import StatusLine, clock_time, status_text
 from hotfolder.rules.hours import opens_at
@@ -43,8 +41,6 @@ logger = log.get("reporter")
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 3.0, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
-CALM_SECONDS = 60.0
-"""After so long without news the looks are made when others wake up, too."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 LATELY = timedelta(days=7)
@@ -83,10 +79,6 @@ class Reporter:
         self.pages = Pages(tools.places.inboxes, tools.confirm_inbox)
         self._posted: dict[str, object] = {}
         self._changes = -1
-        self._writes = Writes(tools.places.state / FILE_NAME)
-        self._paused: str | None = None
-        self._asked_at = float("-inf")
-        self._news_at = float("-inf")
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -99,17 +91,15 @@ class Reporter:
             except LocalTrouble as error:
                 trouble.met(error.message)
             self._beat()  # a store that answers with an error answers
-            now = self.clock.monotonic()
-            busy = now - self._news_at < CALM_SECONDS
-            pause = PAUSE_SECONDS if busy else to_next(PAUSE_SECONDS, now)
-            await self.clock.sleep(min(max(pause, SHARE * (now - began)), LONGEST_PAUSE_SECONDS))
+            took = self.clock.monotonic() - began
+            await self.clock.sleep(min(max(PAUSE_SECONDS, SHARE * took), LONGEST_PAUSE_SECONDS))
 
     async def report(self, *, stopped: bool = False) -> None:
         """Say what has changed since the last time, if anything has. `stopped`: it is the last time."""
         tools = self.tools
         trouble = tools.gate.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        paused = await self._pause_reason()
+        paused = await tools.desk(tools.store.paused)
         opens = opens_at(tools.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
@@ -124,7 +114,6 @@ class Reporter:
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and not stopped and self._changes == tools.store.changes:
             return
-        self._news_at = self.clock.monotonic()
         self._changes = tools.store.changes
         seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
         await self.telling.see(seen, tools.desk)
@@ -133,14 +122,6 @@ class Reporter:
         for name in tools.places.inboxes:
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
-
-    async def _pause_reason(self) -> str | None:
-        """Asked only where the answer may be another one than before, or to see that the store answers."""
-        now = self.clock.monotonic()
-        if self._writes.since_last_time() or now - self._asked_at >= STORE_SECONDS / 2:
-            self._paused = await self.tools.desk(self.tools.store.paused)
-            self._asked_at = now
-        return self._paused
 
     async def _note_places(self) -> None:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""

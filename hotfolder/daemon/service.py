@@ -27,10 +27,10 @@ from hotfolder.daemon.reload import (
     Rules,
     SettingsFile,
     budgets,
+    concurrency,
     inbox_settings,
     most_jobs,
     result_limits,
-    slots,
 )
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.daemon.telling import Telling
@@ -50,13 +50,12 @@ from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledgerfile import LedgerFile
-from hotfolder.jobs.polling import Polling
+from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.steering import Steering
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import Job
 from hotfolder.jobs.tools import Places, Tools
-from hotfolder.jobs.turns import Slots
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.pictures.decoder import Decoder
@@ -213,8 +212,7 @@ class Daemon:
             darkroom=Darkroom(places.developed, self.decoder),
             gate=Gate(self.clock, met=counts.api_error),
             clock=self.clock,
-            slots=Slots(**slots(self.settings), monotonic=self.clock.monotonic),
-            polling=Polling(self.clock),
+            limits=ConcurrencyLimits(**concurrency(self.settings)),
             recheck=recheck,
             confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             passing=passing,

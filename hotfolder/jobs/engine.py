@@ -15,6 +15,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.dragged import dragged_back
 from hotfolder.jobs.endings import end, ended
+from hotfolder.jobs.limits import NORMAL
 from hotfolder.jobs.newjobs import NewJob
 from hotfolder.jobs.reconcile import ask_receipts
 from hotfolder.jobs.standstill import Standstill
@@ -22,7 +23,6 @@ from hotfolder.jobs.states import ACTIVE, ASKS_API, Event, State
 from hotfolder.jobs.steps import editing, filing, merging, publishing, setting_aside, uploading
 from hotfolder.jobs.tables import HOLDING, CallState, Job
 from hotfolder.jobs.tools import Tools, place_of
-from hotfolder.jobs.turns import NORMAL
 from hotfolder.jobs.wishes import cancellation
 from hotfolder.outbox.faults import trouble_of
 
@@ -148,7 +148,7 @@ class Engine:
         try:
             while True:
                 while not self._full() and (ready := self._ready()):
-                    levels = self.tools.slots.levels
+                    levels = self.tools.limits.priorities
                     # Of equals the first is taken: the oldest.
                     self._start(min(ready, key=lambda job_id: levels.get(job_id, NORMAL)))
                 self._work.clear()

@@ -26,9 +26,9 @@ from hotfolder.errors import (
 from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.darkroom import refuse_changed
+from hotfolder.jobs.limits import Rank
 from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
-from hotfolder.jobs.turns import Rank
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.operations import HdrOptions
@@ -233,16 +233,14 @@ async def upload_photo(
     """Put one photo into the group, once, and in the state that it is said to have. `begin`
     is called when its turn has come, and raises where it must not go up now."""
     # The address is asked for outside of the turn: the line must not idle for its round trip.
-    async with tools.slots.addresses.turn(rank):
+    async with tools.limits.addresses.hold(rank):
         url = await upload_url(tools, project_id, group_id, sent.name)
-    async with tools.slots.uploads.turn(rank):
+    async with tools.limits.uploads.hold(rank):
         begin()
         for attempt in range(1, PUT_ATTEMPTS + 1):
             try:
-                # Photos of about the same size are compared.
-                kind = sent.size_bytes.bit_length()
                 async with tools.gate.at(f"PUT {url.parsed.host}"):
-                    with tools.slots.uploads.measured(kind):
+                    with tools.limits.uploads.feedback():
                         await tools.storage.put(
                             url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
                         )
@@ -263,7 +261,7 @@ async def upload_url(tools: Tools, project_id: str, group_id: str, name: str) ->
             async with tools.gate.at("upload address"):
                 return await tools.client.upload_url(project_id, group_id, name)
         except TooManyRequests:
-            tools.slots.uploads.refused()
+            tools.limits.uploads.refused()
             continue  # the gate decides when to ask again
 
 

@@ -1,90 +1,177 @@
-"""How many at once? Found out from how things go. Pure: it asks no clock.
-
-Whoever has too much at once in the works finds each thing taking longer, in proportion: what is over the
-other side's capacity only stands in line there. So from the time that one takes when there is no line, and
-the time that it takes now, follows how many stand in line; a few of them keep the other side busy, and more
-are of no use. (TCP Vegas does so with packets.)
-"""
+"""How much goes on at once, over all jobs together: semaphores with priorities, which adapt to the API."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from statistics import fmean
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
-FEW_IN_LINE, MANY_IN_LINE = 2.0, 4.0
-"""With fewer there may be one more at once; with more there is one less."""
-FORGETTING, FORGETTING_WHEN_IDLE = 1.0001, 1.05
-"""The quickest time grows by so much with each thing that took longer, since the world may be slower now.
-While nobody waits there is no line of our own making, and the time that things take can be believed."""
-MOST_KINDS = 64
-CAUTIOUS_ROUNDS = 8
-"""After so many rounds at the number below the last one that was refused, that one is tried once more."""
+from hotfolder.errors import TooManyRequests
+from hotfolder.jobs.tables import Job
+
+Rank = tuple[int, str, str]
+PICTURE: Rank = (0, "", "")
+"""A merged picture on its way to an operation: it unblocks work that is paid for already."""
+NORMAL = 1
+START = {"uploads": 6, "merges": 12, "operations": 8, "downloads": 6}
+MOST = {"uploads": 10, "merges": 32, "operations": 16, "downloads": 16}
+"""Where an adaptive limit begins, and how far it may go. Rather a few too many than a line or a cluster that
+idles: what is over its capacity queues there, and is no later for that."""
 
 
-class Finding:
-    """`number` things at once, of `start` at first and `most` at the most.
+def photo_rank(job: Job) -> Rank:
+    """Oldest set first, among those of the same priority."""
+    return (1, job.created_at, job.id)
 
-    A round is as many results as there may be things at once. After a round in which more was wanted the
-    number grows by one, as long as few stand in line, and shrinks by one, down to `start`, when many do. When
-    the other side says that it is too much, it is halved, down to one.
-    """
 
-    def __init__(self, start: int, most: int) -> None:
-        self.number = start
-        self._start = start
-        self._most = most
-        self._quickest: dict[Hashable, float] = {}
-        self._in_line: list[float] = []
-        self._wanted = False
-        self._refused_at: int | None = None
-        self._careful_rounds = 0
-        self._deaf = 0
+class PrioritySemaphore:
+    """At most `number` holders at once; among those that wait, the lowest rank goes first, then the first to
+    come. `priorities` are the present ones of jobs, by id; a job that isn't in it has the normal one."""
 
-    def took(self, kind: Hashable, seconds: float, *, wanted: bool) -> None:
-        """One thing has gone well; only things of a kind are compared. `wanted`: another one waited here."""
-        if self._still_of_the_refused():
+    def __init__(self, number: int, priorities: Mapping[str, int] | None = None) -> None:
+        self.number = number
+        self.priorities: Mapping[str, int] = priorities or {}
+        self._held = 0
+        self._came = itertools.count()
+        self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def hold(self, rank: Rank) -> AsyncIterator[None]:
+        await self._acquire(rank)
+        try:
+            yield
+        finally:
+            self._release()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody waits."""
+        return any(not one[2].done() for one in self._waiting)
+
+    def resize(self, number: int) -> None:
+        """Let so many hold it from now on; whoever is over that finishes first."""
+        self.number = number
+        self._wake()
+
+    async def _acquire(self, rank: Rank) -> None:
+        if self._held < self.number and not self.wanted:
+            self._held += 1
             return
-        forgetting = FORGETTING if wanted else FORGETTING_WHEN_IDLE
-        quickest = min(self._quickest.pop(kind, seconds) * forgetting, seconds)
-        self._quickest[kind] = quickest
-        if len(self._quickest) > MOST_KINDS:
-            self._quickest.pop(next(iter(self._quickest)))
-        self._in_line.append(self.number * (1 - quickest / seconds) if seconds > 0 else 0.0)
-        self._wanted = self._wanted or wanted
-        if len(self._in_line) >= self.number:
-            self._end_round()
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((rank, next(self._came), woken))
+        try:
+            await woken
+        except asyncio.CancelledError:
+            if woken.done() and not woken.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        self._held -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._waiting = [one for one in self._waiting if not one[2].done()]
+        while self._waiting and self._held < self.number:
+            # Looked for only now, since a priority may change while somebody waits.
+            first = min(self._waiting, key=self._order)
+            self._waiting.remove(first)
+            self._held += 1
+            first[2].set_result(None)
+
+    def _order(self, one: tuple[Rank, int, asyncio.Future[None]]) -> tuple[int, int, str, str, int]:
+        (kind, created_at, job_id), came, _ = one
+        return (kind, self.priorities.get(job_id, NORMAL), created_at, job_id, came)
+
+
+class AdaptiveLimit(PrioritySemaphore):
+    """A semaphore whose number grows by one after as many successes as it has, while somebody waits, and is
+    halved when the API answers 429 (additive increase, multiplicative decrease). With `most` None it is
+    fixed. `changed` hears of each new number."""
+
+    def __init__(
+        self, number: int, most: int | None = None, *, changed: Callable[[int], None] = lambda _: None
+    ) -> None:
+        super().__init__(number)
+        self._most = most
+        self._changed = changed
+        self._successes = 0
+        self._stale = 0
+
+    @property
+    def adaptive(self) -> bool:
+        return self._most is not None
+
+    def limit(self, number: int, most: int | None) -> None:
+        """Begin anew with this number."""
+        self._most, self._successes, self._stale = most, 0, 0
+        self._set(number)
+
+    @contextmanager
+    def feedback(self) -> Iterator[None]:
+        """Around a request: its success, or its 429, adapts the number."""
+        try:
+            yield
+        except TooManyRequests:
+            self.refused()
+            raise
+        self.succeeded()
+
+    def succeeded(self) -> None:
+        if self._most is None or self._is_stale():
+            return
+        self._successes += self.wanted
+        if self._successes >= self.number:
+            self._successes = 0
+            self._set(min(self.number + 1, self._most))
 
     def refused(self) -> None:
-        """The other side has said that it is too much. Said of several at once, it counts once."""
-        if self._still_of_the_refused():
+        """The API has said that it is too much. Said of several requests at once, it counts once."""
+        if self._most is None or self._is_stale():
             return
-        self._refused_at = self.number
-        self._deaf = self.number - 1
-        self._careful_rounds = 0
-        self.number = max(1, self.number // 2)
-        self._in_line.clear()
+        self._stale, self._successes = self.number - 1, 0
+        self._set(max(1, self.number // 2))
 
-    def _still_of_the_refused(self) -> bool:
-        """Whether this one was begun before the number was halved, and so says nothing of the new one."""
-        self._deaf -= 1
-        return self._deaf >= 0
+    def _is_stale(self) -> bool:
+        """Whether the request was begun before the number was halved, and so says nothing of the new one."""
+        self._stale -= 1
+        return self._stale >= 0
 
-    def _end_round(self) -> None:
-        in_line, wanted = fmean(self._in_line), self._wanted
-        self._in_line.clear()
-        self._wanted = False
-        if in_line > MANY_IN_LINE:
-            self.number = max(self.number - 1, min(self.number, self._start))
-        elif wanted and in_line < FEW_IN_LINE and self.number < self._most and self._dares():
-            self.number += 1
+    def _set(self, number: int) -> None:
+        if number != self.number:
+            self.resize(number)
+            self._changed(number)
 
-    def _dares(self) -> bool:
-        """Whether one more isn't the number that was refused, or not lately."""
-        if self._refused_at is None or self.number + 1 < self._refused_at:
-            return True
-        self._careful_rounds += 1
-        if self._careful_rounds < CAUTIOUS_ROUNDS:
-            return False
-        self._careful_rounds = 0
-        self._refused_at = None
-        return True
+
+class ConcurrencyLimits:
+    """The limit of each kind of work. A number that the settings leave out (None) is adaptive."""
+
+    def __init__(
+        self, *, uploads: int | None, merges: int | None, operations: int | None, downloads: int | None
+    ) -> None:
+        self.priorities: Mapping[str, int] = {}
+        self.addresses = PrioritySemaphore(2)
+        self.uploads = AdaptiveLimit(1, changed=lambda number: self.addresses.resize(2 * number))
+        self.merges = AdaptiveLimit(1)
+        self.operations = AdaptiveLimit(1)
+        self.downloads = AdaptiveLimit(1)
+        self.configure(uploads=uploads, merges=merges, operations=operations, downloads=downloads)
+
+    def prioritise(self, priorities: Mapping[str, int]) -> None:
+        """Let jobs go by these priorities from now on, also those that wait already."""
+        self.priorities = priorities
+        for semaphore in (self.uploads, self.addresses, self.merges, self.operations):
+            semaphore.priorities = priorities
+
+    def configure(
+        self, *, uploads: int | None, merges: int | None, operations: int | None, downloads: int | None
+    ) -> None:
+        """Other numbers from now on; what goes on already is not interrupted, and what was learnt stays."""
+        wanted = {"uploads": uploads, "merges": merges, "operations": operations, "downloads": downloads}
+        for name, number in wanted.items():
+            limit: AdaptiveLimit = getattr(self, name)
+            if number is not None:
+                limit.limit(number, None)
+            elif not limit.adaptive:
+                limit.limit(START[name], MOST[name])

@@ -19,13 +19,11 @@ from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.desk import Desk
 from hotfolder.jobs.gate import Asking, Gate
-from hotfolder.jobs.kept import KeptResults
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.polling import Polling
+from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.tables import HOLDING, Call, FileRole, Job, JobFile
-from hotfolder.jobs.turns import Slots
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
@@ -156,8 +154,7 @@ class Tools:
     darkroom: Darkroom
     gate: Gate
     clock: Clock
-    slots: Slots
-    polling: Polling
+    limits: ConcurrencyLimits
     recheck: Recheck
     confirm_inbox: ConfirmInbox
     passing: Passing
@@ -182,7 +179,6 @@ class Tools:
     """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
     receipts_asked: bool = False
     """Whether the receipts in done/ were compared with the ledger."""
-    kept: KeptResults = field(default_factory=KeptResults)
     known_files: dict[str, list[JobFile]] = field(default_factory=dict)
     """Of the jobs under way; what the store says of them changes only when originals are deleted."""
 

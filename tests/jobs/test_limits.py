@@ -1,166 +1,157 @@
-"""How many at once: found out, against a model of what is on the other side."""
+"""How much goes on at once, who comes next, and how the API's answers change it."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 
 import pytest
 
 from hotfolder.errors import TooManyRequests
-from hotfolder.jobs.limits import Finding
-from hotfolder.jobs.turns import MOST, START, Slots, Turns
+from hotfolder.jobs.limits import (
+    MOST,
+    PICTURE,
+    START,
+    AdaptiveLimit,
+    ConcurrencyLimits,
+    PrioritySemaphore,
+    Rank,
+)
+
+OLD: Rank = (1, "2026-01-01", "a")
+NEW: Rank = (1, "2026-01-02", "b")
 
 
-def cluster(finding: Finding, *, slots: int, seconds: float, things: int, spread: float = 0.0) -> list[int]:
-    """So many things go through a cluster that works on `slots` at once, as many in the works as `finding`
-    says; the number after each."""
-    now, left, numbers = 0.0, things, []
-    free_at = [0.0] * slots
-    running: list[tuple[float, float]] = []
-    while left or running:
-        while left and len(running) < finding.number:
-            left -= 1
-            takes = seconds * (1 + spread * (left % 3) / 2)
-            done_at = max(now, heapq.heappop(free_at)) + takes
-            heapq.heappush(free_at, done_at)
-            heapq.heappush(running, (done_at, now))
-        now, began = heapq.heappop(running)
-        finding.took("merge", now - began, wanted=left > 0)
-        numbers.append(finding.number)
-    return numbers
+async def order_of(
+    semaphore: PrioritySemaphore, ranks: dict[str, Rank], priorities: dict[str, int]
+) -> list[str]:
+    """In which order they come to hold it, when all wait for one that holds it."""
+    order: list[str] = []
+
+    async def take(name: str, rank: Rank) -> None:
+        async with semaphore.hold(rank):
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async with semaphore.hold(PICTURE):
+        waiting = [asyncio.create_task(take(name, rank)) for name, rank in ranks.items()]
+        await asyncio.sleep(0)
+        semaphore.priorities = priorities
+    await asyncio.gather(*waiting)
+    return order
 
 
-def line(finding: Finding, *, rate: float, per_connection: float, things: int) -> float:
-    """So many photos of 1 go over a line; the rate that was reached. All that are under way share it."""
-    now, left, sent = 0.0, things, 0.0
-    running: list[list[float]] = []  # what is left of each, and when it began
-    while left or running:
-        while left and len(running) < finding.number:
-            left -= 1
-            running.append([1.0 + 0.01 * (left % 7), now])
-        each = min(per_connection, rate / len(running))
-        first = min(running)
-        through = first[0]
-        now += through / each
-        for one in running:
-            one[0] -= through
-        running.remove(first)
-        sent += 1
-        finding.took("photo", now - first[1], wanted=left > 0)
-    return sent / now
+async def test_a_picture_goes_before_photos_and_the_oldest_set_before_younger_ones() -> None:
+    ranks = {"new": NEW, "old 1": OLD, "picture": PICTURE, "old 2": OLD}
+    assert await order_of(PrioritySemaphore(1), ranks, {}) == ["picture", "old 1", "old 2", "new"]
 
 
-@pytest.mark.parametrize("slots", [6, 10, 20])
-def test_a_cluster_is_kept_busy_with_a_few_in_line_and_no_more(slots: int) -> None:
-    """From 4 at once up to the cluster's own number and a little more."""
-    numbers = cluster(Finding(4, 32), slots=slots, seconds=4.0, things=800)
-    assert slots <= numbers[-1] <= slots + 5
-    assert max(numbers) <= slots + 6
+async def test_a_priority_that_changes_while_somebody_waits_counts() -> None:
+    """High before normal before low, whatever came first; a picture still goes before all of them."""
+    ranks = {"old": OLD, "new": NEW, "third": (1, "2026-01-03", "c"), "picture": PICTURE}
+    order = await order_of(PrioritySemaphore(1), ranks, {"a": 2, "c": 0})
+    assert order == ["picture", "third", "new", "old"]
 
 
-def test_a_line_is_filled_and_not_crowded() -> None:
-    """Four connections of 5 in a line of 40 use half of it; eight fill it."""
-    finding = Finding(4, 16)
-    assert line(finding, rate=40, per_connection=5, things=600) > 35
-    assert 8 <= finding.number <= 13
+@pytest.mark.parametrize("number", [1, 3])
+async def test_no_more_than_so_many_hold_it_at_once(number: int) -> None:
+    semaphore, inside, most = PrioritySemaphore(number), 0, 0
+
+    async def take() -> None:
+        nonlocal inside, most
+        async with semaphore.hold(OLD):
+            inside += 1
+            most = max(most, inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+    await asyncio.gather(*(take() for _ in range(10)))
+    assert (inside, most) == (0, number)
 
 
-def test_a_line_that_is_full_already_gets_no_more_at_once() -> None:
-    finding = Finding(4, 16)
-    assert line(finding, rate=10, per_connection=10, things=600) > 9
-    assert finding.number <= 7
+@pytest.mark.parametrize("woken_first", [False, True])
+async def test_who_is_cancelled_while_waiting_takes_no_place_along(woken_first: bool) -> None:
+    """Cancelled before or just when it was woken: the next one comes."""
+    semaphore, entered = PrioritySemaphore(1), asyncio.Event()
+
+    async def take() -> None:
+        async with semaphore.hold(OLD):
+            entered.set()
+
+    holder = semaphore.hold(OLD)
+    await holder.__aenter__()
+    impatient = asyncio.create_task(take())
+    await asyncio.sleep(0)
+    if woken_first:
+        await holder.__aexit__(None, None, None)
+        impatient.cancel()
+    else:
+        impatient.cancel()
+        await asyncio.sleep(0)
+        await holder.__aexit__(None, None, None)
+    await asyncio.gather(impatient, return_exceptions=True)
+    assert not entered.is_set()
+    await asyncio.wait_for(take(), 60)
+    assert entered.is_set()
 
 
-def test_where_nobody_waits_nothing_grows() -> None:
-    finding = Finding(4, 16)
-    for _ in range(100):
-        finding.took("photo", 1.0, wanted=False)
-    assert finding.number == 4
-
-
-def test_it_goes_back_when_things_take_longer_and_not_below_where_it_began() -> None:
-    finding = Finding(4, 16)
-    for _ in range(200):
-        finding.took("photo", 1.0, wanted=True)
-    assert finding.number == 16
-    for _ in range(300):
-        finding.took("photo", 5.0, wanted=True)
-    assert 4 <= finding.number <= 7
-
-
-def test_a_refusal_halves_it_and_several_of_the_same_moment_count_once() -> None:
-    """Eight were under way, and each is refused."""
-    finding = Finding(8, 16)
-    for _ in range(8):
-        finding.refused()
-    assert finding.number == 4
-    finding.refused()
-    assert finding.number == 2
-    for _ in range(8):
-        finding.refused()
-    assert finding.number == 1
-
-
-def test_what_was_refused_is_not_tried_again_at_once() -> None:
-    """More than 6 at once are refused: after the first time that is met seldom."""
-    finding, refusals = Finding(4, 16), 0
-    for _ in range(1000):
-        if finding.number > 6:
-            finding.refused()
-            refusals += 1
-        else:
-            finding.took("photo", 1.0, wanted=True)
-    assert 1 <= refusals < 20
-
-
-def test_only_things_of_a_kind_are_compared() -> None:
-    """A staging takes ten times as long as a sky, which says nothing of how busy anybody is."""
-    finding = Finding(4, 16)
-    for number in range(200):
-        finding.took("stage" if number % 2 else "sky", 20.0 if number % 2 else 2.0, wanted=True)
-    assert finding.number == 16
-
-
-async def test_a_turn_that_is_refused_lets_fewer_in_from_then_on() -> None:
-    """Six at once; a 429 leaves three."""
-    slots = Slots(uploads=None, merges=8, operations=4, downloads=4)
-    assert (slots.uploads.number, slots.addresses.number) == (START["uploads"], 2 * START["uploads"])
-    async with slots.uploads.turn((1, "", "")):
-        with pytest.raises(TooManyRequests), slots.uploads.measured("photo"):
-            raise TooManyRequests("slow down")
-    assert (slots.uploads.number, slots.addresses.number) == (3, 6)
-
-
-async def test_a_number_that_is_set_stays() -> None:
-    """Whatever is met, and until the setting is left out again."""
-    slots = Slots(uploads=3, merges=8, operations=4, downloads=4)
-    slots.uploads.refused()
-    assert slots.uploads.number == 3
-    slots.resize(uploads=None, merges=8, operations=4, downloads=4)
-    slots.uploads.refused()
-    assert slots.uploads.number == START["uploads"] // 2
-    slots.resize(uploads=None, merges=8, operations=4, downloads=4)
-    assert slots.uploads.number == START["uploads"] // 2
-
-
-async def test_whoever_waits_is_called_in_as_soon_as_there_may_be_more() -> None:
-    """Ten come while six may be in; six good results let one more in."""
-    turns = Turns(START["uploads"], finding=Finding(START["uploads"], MOST["uploads"]))
-    inside, let_go = 0, asyncio.Event()
+async def test_a_smaller_number_waits_for_those_who_hold_it_and_a_larger_one_wakes() -> None:
+    semaphore, inside, over = PrioritySemaphore(2), 0, asyncio.Event()
 
     async def take() -> None:
         nonlocal inside
-        async with turns.turn((1, "", "")):
+        async with semaphore.hold(OLD):
             inside += 1
-            await let_go.wait()
+            await over.wait()
+            inside -= 1
 
-    tasks = [asyncio.create_task(take()) for _ in range(10)]
+    tasks = [asyncio.create_task(take()) for _ in range(6)]
     await asyncio.sleep(0)
-    assert inside == 6
-    for _ in range(6):
-        turns.took("photo", 1.0)
+    semaphore.resize(1)
+    assert inside == 2
+    semaphore.resize(5)
     await asyncio.sleep(0)
-    assert inside == 7
-    let_go.set()
+    assert inside == 5
+    over.set()
     await asyncio.gather(*tasks)
+
+
+async def test_a_limit_grows_by_one_while_more_is_wanted_and_halves_once_for_a_burst_of_refusals() -> None:
+    limit, numbers = AdaptiveLimit(4, 6, changed=lambda number: numbers.append(number)), []
+    for _ in range(40):
+        limit.succeeded()  # nobody waits: there is no reason for more
+    assert limit.number == 4
+    over = asyncio.Event()
+
+    async def take() -> None:
+        async with limit.hold(OLD):
+            await over.wait()
+
+    tasks = [asyncio.create_task(take()) for _ in range(20)]
+    await asyncio.sleep(0)
+    for _ in range(40):
+        limit.succeeded()
+    assert numbers == [5, 6]
+    for _ in range(6):  # all that were under way
+        limit.refused()
+    assert numbers == [5, 6, 3]
+    limit.refused()
+    assert limit.number == 1
+    limit.refused()
+    assert limit.number == 1
+    over.set()
+    limit.resize(20)
+    await asyncio.gather(*tasks)
+
+
+async def test_the_limits_of_the_settings_are_fixed_and_others_adapt() -> None:
+    limits = ConcurrencyLimits(uploads=3, merges=8, operations=4, downloads=4)
+    limits.uploads.refused()
+    assert (limits.uploads.number, limits.addresses.number) == (3, 6)
+    limits.configure(uploads=None, merges=8, operations=4, downloads=4)
+    with pytest.raises(TooManyRequests), limits.uploads.feedback():
+        raise TooManyRequests("too many")
+    halved = START["uploads"] // 2
+    assert (limits.uploads.number, limits.addresses.number) == (halved, 2 * halved)
+    limits.configure(uploads=None, merges=8, operations=4, downloads=4)
+    assert limits.uploads.number == halved  # an edited file of settings forgets nothing
+    assert all(START[kind] <= MOST[kind] for kind in START)

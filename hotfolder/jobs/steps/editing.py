@@ -11,6 +11,7 @@ from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
+from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.reconcile import BY_RECEIPT
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
@@ -18,7 +19,6 @@ from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged,
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.jobs.tables import OWN_END, Call, CallState, Job, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
-from hotfolder.jobs.turns import PICTURE, photo_rank
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import Operation
@@ -133,10 +133,10 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
     # What mustn't be bought now must not be sent again and again until it may.
     await tools.desk(tools.ledger.refuse, intent, tools.clock.now(), tools.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
-    async with tools.slots.uploads.turn(PICTURE), tools.gate.at("image"):
+    async with tools.limits.uploads.hold(PICTURE), tools.gate.at("image"):
         image_id = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
     tools.passing(Checkpoint.IMAGE_UPLOADED)
-    async with tools.slots.operations.turn(photo_rank(job)):
+    async with tools.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
         try:
             return await pay(
@@ -153,7 +153,7 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
 
 
 async def operate(tools: Tools, image_id: str, operation: Operation) -> Answer:
-    with tools.slots.operations.measured(operation.kind):
+    with tools.limits.operations.feedback():
         return await tools.client.operate(image_id, operation)
 
 

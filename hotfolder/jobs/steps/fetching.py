@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.gate import Asking
+from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.tables import Call, Result
 from hotfolder.jobs.tools import Tools
-from hotfolder.jobs.turns import PICTURE
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
+from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
+from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.refusals import UrlRefused
 
@@ -53,9 +56,9 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     asking = tools.downloading.setdefault(name, Asking(tools.gate, f"GET {url.parsed.host}"))
     try:
         # All of them bring home what is paid for: first come, first served.
-        async with tools.slots.downloads.turn(PICTURE), asking:
+        async with tools.limits.downloads.hold(PICTURE), asking:
             most_bytes = tools.result_limits.size_bytes
-            with tools.slots.downloads.measured(call.operation):
+            with tools.limits.downloads.feedback():
                 download = await tools.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
         del tools.downloading[name]
@@ -79,7 +82,7 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     tools.passing(Checkpoint.RESULT_DOWNLOADED)
     facts = await verified(tools, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
-    await asyncio.to_thread(keep, tools, part, kept, facts.sha256)
+    await asyncio.to_thread(keep, part, kept)
     tools.passing(Checkpoint.RESULT_KEPT)
     return Result(
         call_id=call.id,
@@ -156,7 +159,7 @@ def is_as_it_came(tools: Tools, result: Result) -> bool:
     """Whether the file has the bytes that were bought; puts it aside when it has others."""
     path = tools.places.results / result.file
     try:
-        as_it_came = tools.kept.as_it_came(path, result.sha256)
+        as_it_came = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
     except FileNotFoundError:
         return False
     if not as_it_came:
@@ -166,9 +169,14 @@ def is_as_it_came(tools: Tools, result: Result) -> bool:
     return as_it_came
 
 
-def keep(tools: Tools, part: Path, kept: Path, sha256: str) -> None:
+def keep(part: Path, kept: Path) -> None:
     """Give a verified download its name, durably."""
     with local_trouble(kept):
         part.replace(kept)
         sync_folder(kept.parent)
-        tools.kept.learn(kept, sha256)
+
+
+@lru_cache(maxsize=256)
+def hash_of(path: Path, _identity: FileIdentity) -> str:
+    """The file's sha256; it is read again only where its identity has changed."""
+    return sha256_of(path)

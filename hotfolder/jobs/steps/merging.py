@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 from hotfolder import log
@@ -17,6 +18,7 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.gate import Asking
 from hotfolder.jobs.keys import merge_key
+from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.fetching import (
     DOWNLOAD_ATTEMPTS,
@@ -30,11 +32,13 @@ from hotfolder.jobs.steps.fetching import (
 from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
-from hotfolder.jobs.turns import photo_rank
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 from hotfolder.stager.refusals import ResultGone
 
 logger = log.get("merging")
+
+SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
+"""Between two polls of a group: a tenth of the time that its merge has taken so far, within these bounds."""
 
 
 async def merge(tools: Tools, job: Job) -> Job:
@@ -48,8 +52,8 @@ async def merge(tools: Tools, job: Job) -> Job:
             return await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
         if call is None or not await is_here(tools, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
-            async with tools.slots.merges.turn(photo_rank(job)):
-                just_begun = len(photos) if call is None else 0
+            async with tools.limits.merges.hold(photo_rank(job)):
+                just_begun = call is None
                 call = call or await buy(tools, job, key, photos)
                 url = await wait_until_completed(tools, call, just_begun=just_begun)
             await bring_home(tools, call, url)
@@ -79,7 +83,7 @@ async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Ca
             last_look=lambda: tools.look_again(job),
         )
     except TooManyRequests:
-        tools.slots.merges.refused()
+        tools.limits.merges.refused()
         raise
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
@@ -114,13 +118,11 @@ async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
     )
 
 
-async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0) -> SignedUrl:
+async def wait_until_completed(tools: Tools, call: Call, *, just_begun: bool = False) -> SignedUrl:
     """Poll the group until it is completed. The last word on a merge whose answer was lost.
 
-    `just_begun` is the number of photos of a merge that was asked for a moment ago: from how long it takes
-    the next ones learn. A call that was given up before gets one look; a result that a person has named is
-    taken. Raises OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in
-    time.
+    A call that was given up before gets one look; a result that a person has named is taken. Raises
+    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time.
     """
     named = named_by_person(call)
     if named is not None:
@@ -130,14 +132,12 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0)
     asking = Asking(tools.gate, STATUS)
     strange = ""
     if just_begun:
-        await tools.polling.pause(just_begun, 0.0, limit_seconds)
+        await tools.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
         elapsed = tools.clock.monotonic() - began - asking.world_seconds
         group = await look(tools, call, asking)
         if group.done and group.image_url is not None:
-            if just_begun:
-                tools.polling.learn(just_begun, elapsed)
-                tools.slots.merges.took(just_begun, elapsed)
+            tools.limits.merges.succeeded()
             return group.image_url
         if group.failed:
             await give_up(tools, call, f"its group ended with the status {spelt(group)}")
@@ -150,7 +150,8 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: int = 0)
             await give_up(
                 tools, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
-        await tools.polling.pause(just_begun or None, elapsed, limit_seconds - elapsed)
+        pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
+        await tools.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
 
 
 def named_by_person(call: Call) -> SignedUrl | None:

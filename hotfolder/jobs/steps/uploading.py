@@ -7,10 +7,10 @@ from hotfolder.jobs.allowance import refuse_outside
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.groups import OpenGroup, sending
 from hotfolder.jobs.keys import merge_key
+from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.tables import Job, JobFile
 from hotfolder.jobs.tools import Tools, place_of, recipe_of
-from hotfolder.jobs.turns import photo_rank
 
 
 async def begin(tools: Tools, job: Job) -> Job:
