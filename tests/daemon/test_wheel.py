@@ -33,7 +33,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def slow_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     data = tmp_path_factory.mktemp("slow-shop")
-    with Shop(data, merge_delay_seconds=3.0, operation_delay_seconds=3.0) as shop:
+    with Shop(data, merge_delay_seconds=8.0, operation_delay_seconds=8.0) as shop:
         yield shop
 
 
@@ -48,7 +48,7 @@ async def ask(studio: Studio, *words: str) -> str:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < end
         await asyncio.sleep(0.05)
