@@ -18,6 +18,11 @@ AGAIN = "again"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 FAMILIES = {"sky": "sky-blue", "lawn": "lawn-medium", "stage": "stage-modern"}
 """How the tags of operations begin, each with a tag to name as an example."""
+CHOICES = {
+    "sky": "sky-blue or sky-twilight",
+    "lawn": "lawn-light, lawn-medium or lawn-strong",
+    "stage": "a style that there is, such as stage-modern",
+}
 LACKING = {"sky": "which sky", "lawn": "how strong", "stage": "a style"}
 
 PEOPLES_WORDS = {
@@ -156,6 +161,9 @@ class TagTable:
         unknown = f"Unknown tag {shown(typed)} in the folder name {shown(folder)}"
         if not (guess or family):
             hint = "Rename the folder so that every part after two underscores is a tag, then drag it back."
+            for begins, choice in CHOICES.items():
+                if normal(typed).startswith(begins):
+                    hint = f"Rename the folder, with {choice}, then drag it back."
             return RuleRefused(f"{unknown}.", hint=hint, also=self.families())
         meant = f"did you mean {shown(guess or '')}?"
         if family:
