@@ -15,7 +15,7 @@ from hotfolder.config.load import load
 from hotfolder.daemon.reload import result_limits, retention_policy
 from hotfolder.display import say as print
 from hotfolder.inbox.guard import confirm_inbox
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.retention import Expired, Kind, Retention, RetentionPolicy
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -45,7 +45,7 @@ async def apply(
     opened: Books, policy: RetentionPolicy, limits: PictureLimits, now: datetime, *, dry_run: bool
 ) -> list[Expired]:
     """Everything that is old enough at `now`; `limits` are those of results."""
-    desk, decoder = Desk(), Decoder()
+    desk, decoder = StoreThread(), Decoder()
     try:
         confirm = partial(confirm_inbox, marker_id=opened.store.identity(now))
         retention = Retention(opened.store, opened.ledger, opened.places, desk, confirm, decoder, limits)

@@ -42,8 +42,7 @@ from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Passing, pass_by
 from hotfolder.jobs.darkroom import Darkroom
-from hotfolder.jobs.database import open_store
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.database import StoreThread, open_store
 from hotfolder.jobs.engine import Engine
 from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.keys import SANDBOX
@@ -201,7 +200,7 @@ class Daemon:
             places=places,
             store=self.store,
             ledger=self.ledger,
-            desk=Desk(),
+            desk=StoreThread(),
             client=StagerClient(
                 access.base_url, access.key, timeouts=timeouts, throttle=throttle, proxy=access.proxy
             ),

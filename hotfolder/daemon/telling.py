@@ -10,7 +10,7 @@ from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError, KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.allowance import midnight
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.gate import Gate
 from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledger import Ledger
@@ -127,7 +127,7 @@ class Telling:
             text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
             self.station.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
-    async def see(self, seen: Overview, desk: Desk) -> None:
+    async def see(self, seen: Overview, desk: StoreThread) -> None:
         """The latest overview."""
         if self.settings.limits.paid_calls_per_day is not None:
             self.paid_today = await desk(self.ledger.paid_since, midnight(self.clock.now()))
@@ -141,7 +141,7 @@ class Telling:
             self._looked_at += DEAD_DISK_SECONDS
             return self._free_bytes
 
-    async def facts(self, gate: Gate, desk: Desk, places: Places) -> Facts:
+    async def facts(self, gate: Gate, desk: StoreThread, places: Places) -> Facts:
         """How things stand. A disk is looked at once a minute, since a dead share can hang that."""
         now = self.clock.monotonic()
         if now - self._looked_at >= LOOK_AT_DISK_SECONDS:

@@ -1,21 +1,31 @@
-"""Opening the store. Everything that only SQLite needs lives in `tune_sqlite`."""
+"""The store's database: opening it, and the one thread that works on it.
+
+Everything that only SQLite needs lives in `tune_sqlite`.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
-from hotfolder.errors import StoreError
+from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.tables import Job
 from hotfolder.mounts import MOUNTS, mount_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MIGRATIONS: Mapping[int, Sequence[str]] = {
     2: (
@@ -52,6 +62,7 @@ SCHEMA_VERSION = max(MIGRATIONS)
 BEGIN = "BEGIN IMMEDIATE"
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
+CHECK_DISK = "Check the disk that holds `state`."
 CACHE_KIB = 512
 """Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
 2 MB would fill as the store grows, and the daemon's memory with it."""
@@ -221,3 +232,36 @@ def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:
             " there",
             hint="Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
         )
+
+
+class StoreThread:
+    """Runs functions of the store one after another in a thread of their own. What was asked for is done even
+    when the task that asked is cancelled. Raises LocalTrouble when the store can't be used, as when its disk
+    is full."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        # The job that asks is named in what is logged meanwhile.
+        run = partial(copy_context().run, work, *args, **kwargs)
+        answer = asyncio.get_running_loop().run_in_executor(self._executor, run)
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            return await asyncio.shield(answer)
+        except (OperationalError, InternalError, MemoryError) as error:
+            told = "there is not enough memory" if isinstance(error, MemoryError) else error.orig
+            raise LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK) from None
+        except DatabaseError as error:
+            if type(error) is not DatabaseError:
+                raise  # a wrong statement, or a broken constraint: a defect of ours
+            raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
+        except OSError as error:
+            told = error.strerror or error
+            raise LocalTrouble(
+                f"the journal of paid calls can't be written: {told}", hint=CHECK_DISK
+            ) from None
+
+    def close(self) -> None:
+        """Finish what was asked for, and stop."""
+        self._executor.shutdown()

@@ -19,7 +19,7 @@ from sqlmodel import Session, col, delete, func, select, update
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
 from hotfolder.jobs.chain import read_chain
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, batches
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store, bought_generation
@@ -81,7 +81,7 @@ class Retention:
     store: Store
     ledger: Ledger
     places: Places
-    desk: Desk
+    desk: StoreThread
     confirm_inbox: ConfirmInbox
     decoder: Decoder
     limits: PictureLimits

@@ -17,7 +17,7 @@ from hotfolder.jobs.checkpoints import Passing
 from hotfolder.jobs.claims import Claims
 from hotfolder.jobs.counting import Counts, Uncounted
 from hotfolder.jobs.darkroom import Darkroom
-from hotfolder.jobs.desk import Desk
+from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.gate import Asking, Gate
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
@@ -147,7 +147,7 @@ class Tools:
     places: Places
     store: Store
     ledger: Ledger
-    desk: Desk
+    desk: StoreThread
     client: StagerClient
     storage: StorageClient
     decoder: Decoder

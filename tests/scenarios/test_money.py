@@ -319,7 +319,7 @@ async def test_a_journal_that_cant_be_written_before_a_merge_is_waited_for_and_v
         journal.rename(journal.with_suffix(".away"))
         journal.mkdir()
         bench.drop("hall")
-        await waits_for(bench, "ledger of paid calls can't be written")
+        await waits_for(bench, "journal of paid calls can't be written")
         journal.rmdir()
         journal.with_suffix(".away").rename(journal)
         await bench.studio.comes_to("done", "done")
