@@ -11,7 +11,6 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_searc
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
-    edge_contrast,
     grow,
     local_spread,
     refine,
@@ -19,6 +18,14 @@ from hotfolder.sandbox.imaging.masks import (
     to_lab,
 )
 from hotfolder.sandbox.imaging.view import find_view
+
+# Median b* from which a sky is blue. A blue one gets brighter towards the horizon; a wall doesn't.
+LEAST_BLUE, SURELY_BLUE = -5.0, -10.0
+LEAST_BRIGHTENING = 2.0
+# Of what isn't sky so much may be as bright: under a gray sky nothing is, in a room the windows are.
+MOST_BRIGHTER, MOST_BRIGHTER_BLUE = 0.06, 0.03
+LEAST_GRAY = 0.05
+NARROW = 4
 
 
 @dataclass(frozen=True)
@@ -34,18 +41,18 @@ class Sky:
 
 
 def find_sky(pixels: Picture) -> Sky:
-    """The sky of a picture. Raises Unsuitable when less than 3 % of the picture is sky.
+    """The sky of a picture. Raises Unsuitable, saying what was found instead, unless it surely is one.
 
-    In a room all that the windows show counts towards the 3 %, since all of it takes the new sky's light.
+    In a room all that the windows show counts towards the least share, since it takes the new sky's light.
     """
     small = at_search_size(pixels)
-    found = open_sky(small, skylike(small))
+    found, doubt = open_sky(small)
     walls = np.zeros_like(found)
     outdoors = None
     radius = max(2, round(max(pixels.shape[:2]) * 0.004))
     if found.any():
         patches, walls = pale_surfaces(small, found)
-        found |= patches
+        found = filled(found | patches, small)
     else:
         view = find_view(small)
         found = view.sky
@@ -56,34 +63,99 @@ def find_sky(pixels: Picture) -> Sky:
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
     if share < LEAST_SHARE or not found.any():
         raise Unsuitable(
-            f"no sky was found in this picture (what looks like sky is {share:.1%} of it; 3% is the least)"
+            f"no sky was found in this picture: {doubt}, and windows show the outside on {share:.1%} of it"
+            " (3% is the least)"
         )
     return Sky(mask, outdoors)
+
+
+def open_sky(small: Picture) -> tuple[Bits, str]:
+    """Sky that reaches the top of the frame, or nothing and why what looked like it may be something else."""
+    candidates = skylike(small)
+    lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
+    spread = local_spread(lightness, 7)
+    blue = np.ascontiguousarray(to_lab(small)[:, :, 2]) < LEAST_BLUE
+    # Apart where they hang together by a thread only, so that a sky doesn't run down a gap into the street.
+    calm = grow(candidates & (spread < np.where(blue, 7, 4)), -NARROW)
+    core = np.zeros_like(calm)
+    for region in regions(calm, 0.002 * calm.size):
+        if region.bits[: 2 * NARROW].any(axis=0).mean() > 0.04:
+            core |= region.bits
+    core = grow(core, NARROW)
+    doubt = doubts(small, core)
+    if doubt:
+        return np.zeros_like(core), doubt
+    found = cut_out(small, core, candidates)
+    # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
+    return (found if found.sum() < 1.6 * core.sum() else core), ""
+
+
+def doubts(small: Picture, core: Bits) -> str:
+    """Why the calm region at the top may not be sky; empty where it surely is."""
+    height = core.shape[0]
+    share = float(core.mean())
+    if share < LEAST_SHARE / 2:
+        return f"what is calm, blue or pale and reaches the top edge is {share:.1%} of it"
+    lab = to_lab(small)
+    lightness, blueness = lab[:, :, 0], float(np.median(lab[:, :, 2][core]))
+    width_at_top = float(core[: max(1, height // 100)].any(axis=0).mean())
+    typical = float(np.median(lightness[core]))
+    rest = ~grow(core, 8)
+    brighter = float((lightness[rest] > typical - 2).mean()) if rest.any() else 1.0
+    seen = f"the calm region of {share:.1%} at the top edge"
+    at_the_foot = float(core[-max(1, height // 50) :].any(axis=0).mean())
+    if at_the_foot > (0.5 if blueness < SURELY_BLUE else 0.15):
+        return f"{seen} reaches down to the floor, like a wall"
+    if blueness < LEAST_BLUE:
+        falling = lightness_slope(lightness, core)
+        if falling < LEAST_BRIGHTENING and brighter > MOST_BRIGHTER_BLUE:
+            return f"{seen} is blue but gets no brighter downwards, like a painted wall"
+        return "" if width_at_top > 0.1 else f"{seen} touches only {width_at_top:.0%} of that edge"
+    if width_at_top < 0.4 or share < LEAST_GRAY:
+        return f"{seen} is gray and touches only {width_at_top:.0%} of that edge, like a wall or a lamp"
+    if brighter > MOST_BRIGHTER:
+        return f"{seen} is gray and {brighter:.0%} of the rest is as bright: maybe a ceiling or a wall"
+    return ""
+
+
+def lightness_slope(lightness: Plane, core: Bits) -> float:
+    """How much lighter the region gets, from its highest rows to its lowest, in L*."""
+    rows = np.nonzero(core.any(axis=1))[0]
+    low, high = rows[len(rows) // 5], rows[-1 - len(rows) // 5]
+    upper, lower = core.copy(), core.copy()
+    upper[low:] = False
+    lower[:high] = False
+    if not upper.any() or not lower.any():
+        return 0.0
+    return float(np.median(lightness[lower]) - np.median(lightness[upper]))
+
+
+def filled(found: Bits, small: Picture) -> Bits:
+    """The sky with its clouds, sun and birds: whatever it goes all around and isn't both dark and large."""
+    lightness = to_lab(small)[:, :, 0]
+    dimmest = float(np.percentile(lightness[found], 25)) - 12
+    whole = found.copy()
+    for hole in regions(~found, 1):
+        rows, columns = found.shape
+        inside = (
+            hole.left > 0
+            and hole.left + hole.width < columns
+            and hole.top + hole.height < rows
+            and hole.middle_row < np.nonzero(found)[0].max()
+        )
+        small_enough = hole.area < 0.0004 * found.size
+        if inside and (small_enough or np.median(lightness[hole.bits]) > dimmest):
+            whole |= hole.bits
+    return whole
 
 
 def skylike(small: Picture) -> Bits:
     """Pixels that could be sky by colour alone: pale and not warm, or blue."""
     lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
     chroma = np.hypot(green_red, blue_yellow)
-    pale = (lightness > 55) & (chroma < 10) & (blue_yellow < 5)
-    blue = (blue_yellow < -6) & (lightness > 45) & (green_red < 12) & (green_red > -18)
+    pale = (lightness > 55) & (chroma < 12) & (blue_yellow < 8)
+    blue = (blue_yellow < -4) & (lightness > 25) & (green_red < 22) & (green_red > -22)
     return np.asarray(pale | blue)
-
-
-def open_sky(small: Picture, candidates: Bits) -> Bits:
-    """Sky that reaches the top of the frame; empty where there is none."""
-    height = candidates.shape[0]
-    lightness = to_lab(small)[:, :, 0]
-    calm = candidates & (local_spread(lightness, 7) < 7)
-    top_row = max(1, height // 100)
-    core = np.zeros_like(calm)
-    for region in regions(calm, 0.004 * calm.size):
-        touching = region.bits[:top_row].any(axis=0).mean()
-        if touching > 0.05 and edge_contrast(lightness, grow(region.bits, 3), 3) > 12:
-            core |= region.bits
-    if core.mean() < LEAST_SHARE / 2:
-        return np.zeros_like(core)
-    return cut_out(small, core, candidates)
 
 
 def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:

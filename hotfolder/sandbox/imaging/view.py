@@ -13,6 +13,8 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # A pane is believed to show the outside when this much of it is as bright and neutral as sky.
 LEAST_SKY_IN_PANE = 0.025
+# Of what is just below a sky so much has structure.
+LEAST_LIFE_BELOW = 0.4
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,17 @@ def find_view(small: Picture) -> View:
     """The outside as seen through the windows of `small`; all empty where it shows none."""
     lightness, _, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
     bright = (lightness > 86) & (blue_yellow < 4)
+    lively = local_spread(np.asarray(lightness, np.float32), 7) > 3
     clear = np.zeros_like(bright)
     for region in regions(bright, 0.0008 * bright.size):
-        if is_sky_in_window(region, lightness):
+        if is_sky_in_window(region, lightness) and stands_over(region, lively & ~bright):
             clear |= region.bits
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32))
-    alive = (local_spread(np.asarray(lightness, np.float32), 7) > 3) | clear
+    alive = lively | clear
     bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
     panes = [pane for pane in find_panes(small) if shows_outside(pane, bright, clear, alive)]
-    inside = grow(fill(panes, bright.shape), -2) if panes else np.zeros_like(bright)
+    inside = grow(fill(panes, bright.shape), -2)
     gaps = bright & inside & ~long_and_thin(bright & ~clear)
     sky = clear | gaps
     lively = cv2.morphologyEx(alive.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((17, 17), np.uint8)) > 0
@@ -57,6 +60,23 @@ def is_sky_in_window(region: Region, lightness: Plane) -> bool:
     thick = grow(region.bits, -3).sum() > 0.1 * region.area and hole_area(region) < region.area
     high = region.middle_row < 0.55 * height
     return bool(wide and thick and high) and edge_contrast(lightness, region.bits, 2) > 15
+
+
+def stands_over(region: Region, lively: Bits) -> bool:
+    """Whether something with structure is right below: trees or houses, as under a sky, and no smooth wall.
+
+    Under a lamp, a white door or a picture on the wall there is none.
+    """
+    rows = max(4, lively.shape[0] // 25)
+    gap = max(2, rows // 6)
+    shifted = np.zeros_like(region.bits)
+    below = np.zeros_like(region.bits)
+    for row in range(gap, rows):
+        shifted[row:] = region.bits[:-row]
+        below |= shifted
+        shifted[:] = False
+    below &= ~grow(region.bits, gap)
+    return bool(below.any()) and float(lively[below].mean()) > LEAST_LIFE_BELOW
 
 
 def hole_area(region: Region) -> int:

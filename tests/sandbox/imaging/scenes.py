@@ -106,3 +106,31 @@ def wall_beside_window() -> tuple[npt.NDArray[np.float64], Bits]:
     window = np.zeros((height, width), bool)
     window[66:258, 372:528] = True
     return light * (1 + 0.01 * random.standard_normal((height, width, 1))), window
+
+
+def plain_room(wall: tuple[int, int, int]) -> Picture:
+    """A room's corner: a smooth wall up to the top edge, darker below, a white door, a carpet."""
+    height, width = 480, 720
+    random = np.random.default_rng(5)
+    fall = np.linspace(1.0, 0.9, height)[:, None, None]
+    picture = np.ones((height, width, 3)) * wall * fall
+    picture[350:] = (176, 150, 104)
+    picture[350:] += random.normal(0, 5, (130, width, 1))
+    picture[150:350, 500:620] = (246, 245, 241)
+    picture[60:200, 90:240] = (250, 249, 246)
+    picture[300:420, 120:380] = (70, 52, 40)
+    return np.clip(picture + random.normal(0, 1, picture.shape), 0, 255).astype(np.uint8)
+
+
+def clouded(picture: Picture, sky: Bits) -> Picture:
+    """The picture with its sky blue, brighter towards the horizon, and white clouds and a bird in it."""
+    height, width = sky.shape
+    rows = np.linspace(0, 1, height)[:, None]
+    blue = np.stack([70 + 150 * rows, 120 + 120 * rows, 195 + 60 * rows], axis=-1) * np.ones((1, width, 1))
+    clouds = np.zeros((height, width), np.uint8)
+    for x, y in ((150, 60), (240, 75), (560, 50)):
+        cv2.ellipse(clouds, (x, y), (70, 22), 0, 0, 360, 255, -1)
+    soft = cv2.GaussianBlur(clouds, (0, 0), 5)[:, :, None] / 255
+    heaven = blue * (1 - soft) + 250 * soft
+    heaven[40:43, 330:338] = 30
+    return np.where(sky[:, :, None], np.clip(heaven, 0, 255), picture).astype(np.uint8)

@@ -11,7 +11,7 @@ from PIL import Image
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
-from tests.sandbox.imaging.scenes import Picture, facade, garden, overlap
+from tests.sandbox.imaging.scenes import Picture, clouded, exposed, facade, garden, overlap, plain_room
 
 
 def written(picture: Picture, path: Path) -> Path:
@@ -33,6 +33,36 @@ def test_the_sky_is_found_along_the_roof() -> None:
 def test_the_lawn_is_found() -> None:
     picture, _, lawn = garden()
     assert overlap(find_lawn(picture), lawn) > 0.95
+
+
+def test_old_clouds_and_birds_go_with_their_sky() -> None:
+    picture, sky, _ = garden()
+    assert overlap(find_sky(clouded(picture, sky)).mask, sky) > 0.95
+
+
+@pytest.mark.parametrize("stops", [-1.2, -0.6, 0.4])
+def test_the_sky_is_found_in_dim_and_bright_pictures(stops: float) -> None:
+    picture, sky, _ = garden()
+    assert overlap(find_sky(exposed(clouded(picture, sky), stops)).mask, sky) > 0.95
+
+
+@pytest.mark.parametrize("wall", [(188, 188, 186), (214, 206, 190), (96, 132, 178), (120, 150, 196)])
+def test_a_wall_is_no_sky_and_a_carpet_no_lawn(wall: tuple[int, int, int]) -> None:
+    """And the refusal says what was found instead."""
+    room = plain_room(wall)
+    with pytest.raises(engine.Unsuitable, match=r"no sky was found in this picture: .*(wall|top edge)"):
+        find_sky(room)
+    with pytest.raises(engine.Unsuitable, match=r"no lawn .* may be a floor, a wall or a hedge"):
+        find_lawn(room)
+
+
+def test_yellow_marks_on_a_road_are_no_lawn() -> None:
+    picture, _, lawn = garden()
+    road = picture.copy()
+    road[lawn] = (120, 118, 116)
+    road[400:470, 40:680] = (196, 176, 84)
+    with pytest.raises(engine.Unsuitable, match="no lawn was found"):
+        find_lawn(road)
 
 
 @pytest.mark.parametrize("sub_type", ["subtle", "middle", "dramatic"])
