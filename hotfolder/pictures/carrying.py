@@ -23,7 +23,7 @@ from hotfolder.metadata.level import RIGHTS_TAGS, Level
 from hotfolder.metadata.packets import Foreign, Statement, packet_for
 from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES, look_through
 from hotfolder.pictures.facts import Carrying, NeverUsable
-from hotfolder.pictures.opening import opened
+from hotfolder.pictures.formats import opened
 
 PIECE_BYTES = 1 << 20
 MOST_CPU_SECONDS = 20.0
@@ -59,7 +59,7 @@ class Range:
 def carry(result: Path, target: Path, wanted: Carrying) -> list[str]:
     """Write `target`: the picture in `result`, bit for bit, with the metadata that are `wanted`. Sentences on
     what was left out since it is too much. Raises OSError where a file can't be read or written."""
-    statement = Statement(wanted.altered, wanted.software)
+    statement = Statement(tuple(wanted.altered), wanted.software)
     if not wanted.plain:
         for photo, sidecar in ((wanted.photo, wanted.sidecar), (None, None)):
             notes = [] if photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]

@@ -1,4 +1,4 @@
-"""Which colours a picture's numbers stand for, and whether whoever takes them for sRGB is right."""
+"""Colour profiles: whether a picture can be taken for sRGB, conversion to sRGB, and the profiles added."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ STEPS = (0, 48, 96, 144, 192, 224, 255)
 ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 ADOBE_RGB_GAMMA = 563 / 256
 WHITE = (0.9642, 1.0, 0.8249)
+PROFILE_DATE = slice(24, 36)
 
 
 def why_developed(image: Image.Image, exposure: Exposure) -> str:
@@ -44,19 +45,37 @@ def unlike_srgb(profile: bytes, mode: str) -> bool:
     else:
         colours = bytes(value for colour in product(STEPS, repeat=3) for value in colour)
         grid = Image.frombytes("RGB", (len(colours) // 3, 1), colours)
+    seen = converted(grid, profile)
+    if seen is None:
+        return False
+    pairs = zip(grid.convert("RGB").tobytes(), seen.tobytes(), strict=True)
+    return any(abs(one - other) > MOST_DIFFERENCE for one, other in pairs)
+
+
+def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The same colours in sRGB; what has no profile that fits is taken to be in it."""
+    if profile is not None:
+        seen = converted(picture, profile, ImageCms.Flags.BLACKPOINTCOMPENSATION)
+        if seen is not None:
+            return seen
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def converted(
+    picture: Image.Image, profile: bytes, flags: ImageCms.Flags = ImageCms.Flags.NONE
+) -> Image.Image | None:
+    """The picture that `profile` describes, in sRGB; None for a profile that can't be read or doesn't fit."""
     try:
-        seen = ImageCms.profileToProfile(
-            grid,
+        return ImageCms.profileToProfile(
+            picture,
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             outputMode="RGB",
+            flags=flags,
         )
     except (ImageCms.PyCMSError, OSError, ValueError):
-        return False
-    assert seen is not None
-    pairs = zip(grid.convert("RGB").tobytes(), seen.tobytes(), strict=True)
-    return any(abs(one - other) > MOST_DIFFERENCE for one, other in pairs)
+        return None
 
 
 def readable(profile: bytes) -> bool:
@@ -66,6 +85,13 @@ def readable(profile: bytes) -> bool:
     except (ImageCms.PyCMSError, OSError, ValueError):
         return False
     return True
+
+
+def srgb_profile() -> bytes:
+    """The profile that describes sRGB, the same at any time of day."""
+    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    made[PROFILE_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(made)
 
 
 def adobe_rgb_profile() -> bytes:

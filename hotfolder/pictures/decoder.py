@@ -24,7 +24,7 @@ from hotfolder.pictures.facts import (
     Rendering,
 )
 from hotfolder.pictures.formats import printable_name
-from hotfolder.pictures.protocol import GREETING
+from hotfolder.pictures.worker import GREETING
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -61,26 +61,27 @@ class Decoder:
         A worker that dies is replaced and the picture tried once more, since something else may have taken
         the memory; a picture that takes two workers with it is `NeverUsable`.
         """
-        return _facts(
-            await self._answer(path, {"path": str(path), "limits": asdict(limits), "closely": closely})
-        )
+        facts = await self._made("inspect", path, limits=asdict(limits), closely=closely)
+        capture = facts.pop("capture")
+        return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)
 
     async def render(
         self, source: Path, target: Path, wanted: Rendering, limits: PictureLimits
     ) -> Rendered | None:
         """As `pictures.rendering.render`, in the worker. Raises `NotWhole`, `NeverUsable`, and `LocalTrouble`
         also where a file can't be read or written."""
-        request = {"path": str(source), "target": str(target), "limits": asdict(limits)}
-        answer = await self._answer(source, {**request, "rendering": asdict(wanted)})
-        _refuse(answer)
-        return Rendered(**answer["rendered"]) if answer["rendered"] is not None else None
+        made = await self._made(
+            "render", source, target=str(target), wanted=asdict(wanted), limits=asdict(limits)
+        )
+        return Rendered(**made) if made is not None else None
 
     async def develop(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
         """As `pictures.developing.develop`, in the worker. Raises as `render` does."""
-        request = {"path": str(source), "develop_to": str(target), "limits": asdict(limits)}
-        answer = await self._answer(source, request)
-        _refuse(answer)
-        return Developed(**answer["developed"])
+        return Developed(**await self._made("develop", source, target=str(target), limits=asdict(limits)))
+
+    async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
+        """As `pictures.rendering.png_of_webp`, in the worker. Raises as `render` does."""
+        return Developed(**await self._made("png_of_webp", source, target=str(target), limits=asdict(limits)))
 
     async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
         """As `pictures.carrying.carry`, in the worker. Where two workers died of the metadata, the picture
@@ -88,25 +89,25 @@ class Decoder:
         for plain in (False, True):
             carrying = asdict(replace(wanted, plain=plain))
             try:
-                answer = await self._answer(
-                    source, {"path": str(source), "target": str(target), "carrying": carrying}
-                )
+                return tuple(await self._made("carry", source, target=str(target), wanted=carrying))
             except NotWhole as error:
                 raise LocalTrouble(error.message, hint=error.hint) from None
             except NeverUsable:
                 if plain:
                     raise
-                continue
-            _refuse(answer)
-            return tuple(answer["notes"])
         raise AssertionError("a plain one was answered or refused")
 
-    async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
-        """As `pictures.rendering.png_of_webp`, in the worker. Raises as `render` does."""
-        request = {"path": str(source), "png_to": str(target), "limits": asdict(limits)}
-        answer = await self._answer(source, request)
-        _refuse(answer)
-        return Developed(**answer["developed"])
+    async def _made(self, task: str, path: Path, **request: Any) -> Any:
+        answer = await self._answer(path, {"task": task, "path": str(path), **request})
+        if "trouble" in answer:
+            raise LocalTrouble(
+                answer["trouble"], hint="Check the disk that holds `state`, and that it isn't full."
+            )
+        if "not_whole" in answer:
+            raise NotWhole(answer["not_whole"], hint=answer["hint"])
+        if "never" in answer:
+            raise NeverUsable(answer["never"], hint=answer["hint"])
+        return answer["made"]
 
     async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
@@ -226,21 +227,3 @@ def _plain_environment() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("STAGER_", "HOTFOLDER_"))
     }
-
-
-def _refuse(answer: dict[str, Any]) -> None:
-    if "trouble" in answer:
-        raise LocalTrouble(
-            answer["trouble"], hint="Check the disk that holds `state`, and that it isn't full."
-        )
-    if "not_whole" in answer:
-        raise NotWhole(answer["not_whole"], hint=answer["hint"])
-    if "never" in answer:
-        raise NeverUsable(answer["never"], hint=answer["hint"])
-
-
-def _facts(answer: dict[str, Any]) -> PictureFacts:
-    _refuse(answer)
-    facts = answer["facts"]
-    capture = facts.pop("capture")
-    return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)

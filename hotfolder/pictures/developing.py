@@ -1,14 +1,16 @@
-"""Developing: a JPEG of a picture that can't be sent as it is, in the process that decodes."""
+"""Developing: a JPEG of a picture that can't be sent as it is (TIFF, RAW, CMYK, other colours, not upright).
+
+libvips reads large pictures strip by strip, in all of their bits. Only the decoding process loads this.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 
@@ -16,16 +18,43 @@ from hotfolder.metadata import exif, jpegfile, pngfile, tifffile
 from hotfolder.metadata.blocks import Blocks, profile_fits
 from hotfolder.metadata.exif import Damaged
 from hotfolder.metadata.packets import fitting
-from hotfolder.pictures import raw, tiff, vips
-from hotfolder.pictures.colours import adobe_rgb_profile, readable
+from hotfolder.metadata.tifffile import TiffHead
+from hotfolder.pictures import raw
+from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import printable_name
-from hotfolder.pictures.opening import kind_of, opened, pixel_limit
-from hotfolder.pictures.rendering import srgb_profile
-from hotfolder.pictures.vips import JPEG_QUALITY, Make
+from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit, printable_name
+from hotfolder.pictures.rendering import write_durably
 
-CHANNELS = {"L": 1, "1": 1, "I;16": 1, "LA": 1, "CMYK": 4}
-CMYK_CHANNELS = 4
+# Read when the library is loaded: one thread, since the memory of more is the point, and no remarks.
+os.environ.setdefault("VIPS_CONCURRENCY", "1")
+os.environ.setdefault("VIPS_WARNING", "0")
+
+import pyvips
+
+pyvips.cache_set_max(0)
+
+JPEG_QUALITY = 95
+SMALL_PIXELS = 256
+TIFF_HINT = "Export the photo as TIFF with 8 or 16 bits in sRGB or another RGB profile, or as JPEG."
+COLOURS_OF_MODE = {"L": 1, "1": 1, "I;16": 1, "LA": 1, "CMYK": 4}
+COLOURS_OF_PHOTOMETRIC = {0: 1, 1: 1, 2: 3, 3: 3, 5: 4, 6: 3}
+CMYK_COLOURS = 4
+WHOLE_NUMBERS = 1
+RAW_PHOTOMETRICS = frozenset({32803, 34892})
+TRANSPARENCY = {1: True, 2: False}
+"""What `ExtraSamples` calls transparency, and whether the colours are darkened by it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """How a file's channels are to be understood. `colours` are 1 (gray), 3 (RGB) or 4 (CMYK); with `alpha`
+    the next one is its transparency, which `premultiplied` colours are darkened by already. Further channels
+    are no part of the picture. `profile` describes the colours; None: they are sRGB's, or its gray."""
+
+    colours: int
+    alpha: bool = False
+    premultiplied: bool = False
+    profile: bytes | None = None
 
 
 def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
@@ -39,43 +68,7 @@ def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
     with opened(source) as file:
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
         picture, said = raw_picture(file, name) if kind == "RAW" else picture_of(file, name, kind, limits)
-    content = with_metadata(picture, said)
-    part = target.with_suffix(".part")
-    with part.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return Developed(len(content), hashlib.sha256(content).hexdigest(), inode)
-
-
-def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
-    if kind == "TIFF":
-        head = tiff.head_of(file, name)
-        make, said = tiff.make_of(head), Blocks()
-        with suppress(Damaged):
-            said = tifffile.read_blocks(head)
-    else:
-        said = said_in(file, kind)
-        make = make_of(file, said, limits)
-        if make.colours == CMYK_CHANNELS and make.profile is None:
-            raise NeverUsable(
-                f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
-                hint="Export the photo as sRGB.",
-            )
-        said = replace(said, exif=upright_srgb(said.exif))
-    try:
-        return vips.jpeg(file.fileno(), make), said
-    except vips.VipsError as error:
-        tiff.refuse_unreadable(file)
-        raise NotWhole(
-            f"{name} is damaged and can't be developed.", hint="Copy or export it once more."
-        ) from error
+    return write_durably(target, with_metadata(picture, said), inode)
 
 
 def raw_picture(file: BinaryIO, name: str) -> tuple[bytes, Blocks]:
@@ -84,6 +77,30 @@ def raw_picture(file: BinaryIO, name: str) -> tuple[bytes, Blocks]:
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
     return encoded.getvalue(), Blocks(exif=block)
+
+
+def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
+    if kind == "TIFF":
+        head = tiff_head(file, name)
+        channels, said = tiff_channels(head), Blocks()
+        with suppress(Damaged):
+            said = tifffile.read_blocks(head)
+    else:
+        said = said_in(file, kind)
+        channels = channels_of(file, said, limits)
+        if channels.colours == CMYK_COLOURS and channels.profile is None:
+            raise NeverUsable(
+                f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
+                hint="Export the photo as sRGB.",
+            )
+        said = replace(said, exif=upright_srgb(said.exif))
+    try:
+        return srgb_jpeg(file.fileno(), channels), said
+    except pyvips.Error as error:
+        refuse_unreadable(file)
+        raise NotWhole(
+            f"{name} is damaged and can't be developed.", hint="Copy or export it once more."
+        ) from error
 
 
 def said_in(file: BinaryIO, kind: str) -> Blocks:
@@ -95,15 +112,20 @@ def said_in(file: BinaryIO, kind: str) -> Blocks:
     return Blocks()
 
 
-def make_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Make:
+def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels:
+    """The channels of a JPEG or PNG."""
     file.seek(0)
     with pixel_limit(limits.pixels), Image.open(file, formats=("JPEG", "PNG")) as image:
-        colours = CHANNELS.get(image.mode, 3)
+        colours = COLOURS_OF_MODE.get(image.mode, 3)
         alpha = image.mode in ("LA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
-    profile = said.icc if said.icc and profile_fits(said.icc, colours) and readable(said.icc) else None
+    profile = usable_profile(said.icc, colours)
     if profile is None and exif.says_adobe_rgb(said.exif) and not said.described:
         profile = adobe_rgb_profile()
-    return Make(colours, alpha, profile=profile)
+    return Channels(colours, alpha, profile=profile)
+
+
+def usable_profile(profile: bytes | None, colours: int) -> bytes | None:
+    return profile if profile and profile_fits(profile, colours) and readable(profile) else None
 
 
 def upright_srgb(block: bytes | None) -> bytes | None:
@@ -132,3 +154,103 @@ def with_metadata(picture: bytes, said: Blocks) -> bytes:
             xmp_extension=packet.extension if packet is not None else None,
         )
     return jpegfile.with_blocks(segments, described, bare=True) + stream.read()
+
+
+def tiff_head(file: BinaryIO, name: str) -> TiffHead:
+    """The TIFF's tags. Raises `NotWhole`, and `NeverUsable` for a kind that can't be developed."""
+    file.seek(0)
+    try:
+        head = tifffile.read_head(file)
+    except Damaged:
+        raise NotWhole(
+            f"{name} is not complete: the TIFF's own list of contents isn't there.", hint=COPY_HINT
+        ) from None
+    what = tiff_refusal(head)
+    if what:
+        raise NeverUsable(f"{name} is a TIFF {what}, which is not accepted.", hint=TIFF_HINT)
+    return head
+
+
+def tiff_refusal(head: TiffHead) -> str:
+    """Why such a TIFF isn't taken; "" when it is."""
+    photometric = head.number(tifffile.PHOTOMETRIC, 1)
+    if photometric in RAW_PHOTOMETRICS:
+        return "with a camera's raw data"
+    if photometric not in COLOURS_OF_PHOTOMETRIC:
+        return "that stores its colours in an unusual way (neither gray, RGB nor CMYK)"
+    if set(head.numbers(tifffile.SAMPLE_FORMAT)) - {WHOLE_NUMBERS}:
+        return "with floating-point numbers"
+    bits = set(head.numbers(tifffile.BITS)) or {1}
+    if bits not in ({8}, {16}):
+        return f"with {'/'.join(map(str, sorted(bits)))} bits a channel"
+    channels = tiff_channels(head)
+    if channels.colours == CMYK_COLOURS and channels.profile is None:
+        return "in CMYK without a colour profile, so that nobody can tell its colours"
+    return ""
+
+
+def tiff_channels(head: TiffHead) -> Channels:
+    """Its channels. Those that Photoshop has added, such as saved selections, are no transparency."""
+    colours = COLOURS_OF_PHOTOMETRIC[head.number(tifffile.PHOTOMETRIC, 1)]
+    kind = next(iter(head.numbers(tifffile.EXTRA_CHANNELS)), 0)
+    profile = usable_profile(tifffile.value_of(head, tifffile.ICC), colours)
+    return Channels(colours, kind in TRANSPARENCY, TRANSPARENCY.get(kind, False), profile)
+
+
+def small_tiff(file: BinaryIO, name: str, head: TiffHead) -> Image.Image:
+    """A copy for looking at, in 8 bits of gray or RGB, not turned. Every strip is decoded to its end. Raises
+    `NotWhole`."""
+    colours = tiff_channels(head).colours
+    try:
+        picture = first_bands(vips_image(file.fileno()), colours)
+        shrink = max(1, min(picture.width, picture.height) // SMALL_PIXELS)
+        plain = picture.shrink(shrink, shrink).colourspace("srgb" if colours > 1 else "b-w").cast("uchar")
+        pixels = plain.write_to_memory()
+    except pyvips.Error as error:
+        refuse_unreadable(file)
+        raise NotWhole(f"{name} is damaged or not complete, and can't be decoded.", hint=COPY_HINT) from error
+    return Image.frombytes("RGB" if plain.bands == 3 else "L", (plain.width, plain.height), pixels)
+
+
+def refuse_unreadable(file: BinaryIO) -> None:
+    """Raise OSError where it was the disk, and not the picture, that failed."""
+    os.lseek(file.fileno(), 0, os.SEEK_SET)
+    while os.read(file.fileno(), io.DEFAULT_BUFFER_SIZE * 128):
+        pass
+
+
+def srgb_jpeg(descriptor: int, channels: Channels) -> bytes:
+    """The picture as a JPEG in sRGB, upright, without metadata."""
+    picture = first_bands(vips_image(descriptor), channels.colours + channels.alpha)
+    if channels.alpha:
+        picture = on_white(picture, channels)
+    if channels.profile is not None:
+        described = picture.copy()
+        described.set_type(pyvips.GValue.blob_type, "icc-profile-data", channels.profile)
+        picture = described.icc_transform(
+            "srgb", embedded=True, intent="relative", black_point_compensation=True, depth=8
+        )
+    else:
+        picture = picture.colourspace("srgb")
+    if "orientation" in picture.get_fields() and picture.get("orientation") > 1:
+        picture = picture.copy_memory().autorot()
+    # Better Huffman tables would need all coefficients in memory at once.
+    saved: bytes = picture.jpegsave_buffer(Q=JPEG_QUALITY, subsample_mode="off", keep="none")
+    return saved
+
+
+def vips_image(descriptor: int) -> Any:
+    # Through the descriptor, so that it is the file that was looked at, whatever its name leads to by now.
+    return pyvips.Image.new_from_file(f"/dev/fd/{descriptor}", access="sequential", fail_on="error")
+
+
+def first_bands(picture: Any, number: int) -> Any:
+    return picture.extract_band(0, n=number) if picture.bands > number else picture
+
+
+def on_white(picture: Any, channels: Channels) -> Any:
+    most = 65535 if picture.format == "ushort" else 255
+    if channels.premultiplied:
+        picture = picture.unpremultiply(max_alpha=most).cast(picture.format)
+    paper = [0] * 4 if channels.colours == CMYK_COLOURS else [most] * channels.colours
+    return picture.flatten(background=paper, max_alpha=most)

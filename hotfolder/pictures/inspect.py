@@ -1,31 +1,34 @@
-"""Looking at one picture: opened safely, read once, hashed, walked to its end and decoded."""
+"""Inspecting one picture: opened safely, read once, hashed, walked to its end and decoded."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 
+from hotfolder.metadata.jpegfile import BARE, EOI, FRAMES, SOI, SOS
 from hotfolder.pictures.colours import why_developed
-from hotfolder.pictures.exposure import Exposure, read_exposure
+from hotfolder.pictures.exposure import Exposure, exposure_in, read_exposure
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.pictures.formats import is_raw_name, printable_name
-from hotfolder.pictures.opening import (
+from hotfolder.pictures.formats import (
     COPY_HINT,
+    is_raw_name,
     kind_of,
     opened,
     pixel_limit,
+    printable_name,
     refuse_by_name,
     too_large,
     too_many_pixels,
     unreadable,
 )
 from hotfolder.pictures.signature import read_brightness, read_signature
-from hotfolder.pictures.whole import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 
 SENT_KINDS = frozenset({"JPEG", "PNG"})
 """What the API takes; anything else is developed first."""
@@ -38,6 +41,10 @@ GLANCE_LINES = 64
 """How much of a JPEG's picture data is decoded, at the most, where nobody needs to know what it shows: enough
 to find that its tables fit its data."""
 _METADATA = frozenset({"exif", "xmp", "photoshop"})
+
+# In a scan's data, FF 00 is a stuffed byte, FF D0-D7 restarts, FF FF is fill: anything else ends the scan.
+_SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> PictureFacts:
@@ -66,39 +73,31 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
                 raise too_large(name, limits)
             kind = kind_of(file, name)
             if kind not in SENT_KINDS:
-                from hotfolder.pictures.large import inspect_large
-
-                facts = inspect_large(file, name, kind, limits, closely=closely)
+                facts = _inspect_large(file, name, kind, limits, closely)
                 return replace(facts, inode=found.st_ino)
-            content = _content(file, os.fstat(file.fileno()).st_size, limits)
+            content = _content(file, name, found.st_size, limits)
     except OSError as error:
         raise unreadable(name, error) from error
-    if content is None:
-        raise too_large(name, limits)
     whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)
     if not whole:
         raise NotWhole(
             f"{name} is not complete: the file breaks off before the picture's end.", hint=COPY_HINT
         )
-    facts = _decode(name, kind, content, hashlib.sha256(content).hexdigest(), limits, closely)
-    return replace(facts, inode=found.st_ino)
+    return replace(_decode(name, kind, content, limits, closely), inode=found.st_ino)
 
 
-def _content(file: io.FileIO, size_bytes: int, limits: PictureLimits) -> bytes | None:
-    """All of it, in one piece where it isn't growing; None when it is too large."""
-    if size_bytes > limits.size_bytes:
-        return None
+def _content(file: io.FileIO, name: str, size_bytes: int, limits: PictureLimits) -> bytes:
+    """All of it, in one piece where it isn't growing. Raises `NeverUsable` when it is too large."""
     content = file.read(size_bytes + 1)
-    while piece := file.read(_READ_BYTES):
+    while len(content) <= limits.size_bytes and (piece := file.read(_READ_BYTES)):
         content += piece
-        if len(content) > limits.size_bytes:
-            return None
-    return content if len(content) <= limits.size_bytes else None
+    if len(content) > limits.size_bytes:
+        raise too_large(name, limits)
+    return content
 
 
-def _decode(
-    name: str, kind: str, content: bytes, digest: str, limits: PictureLimits, closely: bool
-) -> PictureFacts:
+def _decode(name: str, kind: str, content: bytes, limits: PictureLimits, closely: bool) -> PictureFacts:
+    digest = hashlib.sha256(content).hexdigest()
     try:
         with pixel_limit(limits.pixels):
             if kind == "PNG":
@@ -107,28 +106,15 @@ def _decode(
             with Image.open(io.BytesIO(content), formats=(kind,)) as image:
                 if image.width * image.height > limits.pixels:
                     raise too_many_pixels(name, limits)
-                width, height = image.size
-                exposure = read_exposure(image)
+                size, exposure = image.size, read_exposure(image)
                 develop = why_developed(image, exposure)
                 glance = kind == "JPEG" and not closely and _tells_its_place(image, exposure)
                 if glance:
                     _load_beginning(content)
                 else:
                     _load(image)
-                return PictureFacts(
-                    format=kind,
-                    width=width,
-                    height=height,
-                    orientation=exposure.orientation,
-                    sha256=digest,
-                    size_bytes=len(content),
-                    brightness=None if glance else read_brightness(image),
-                    exposure_value=exposure.exposure_value,
-                    taken_at=exposure.taken_at,
-                    capture=exposure.capture,
-                    signature="" if glance else read_signature(image, exposure.orientation),
-                    develop=develop,
-                )
+                shown = None if glance else image
+                return _facts(kind, size, digest, len(content), exposure, develop, shown)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise too_many_pixels(name, limits) from error
     except MemoryError as error:
@@ -155,3 +141,128 @@ def _load_beginning(content: bytes) -> None:
 def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
     """Whether its place among a set's exposures is known, or of no use: it has no metadata to carry over."""
     return exposure.exposure_value is not None or not _METADATA & image.info.keys()
+
+
+def _inspect_large(
+    file: io.FileIO, name: str, kind: str, limits: PictureLimits, closely: bool
+) -> PictureFacts:
+    """A TIFF or RAW file, which may be too large to be held in memory as a whole: hashed and then decoded, to
+    its end, in two passes. Whoever sees that the file hasn't changed meanwhile knows that both are of the
+    same bytes."""
+    from hotfolder.metadata import tifffile
+    from hotfolder.pictures import developing, raw
+
+    size_bytes, digest = _hashed(file, name, limits)
+    if kind == "RAW":
+        raw.refuse_without_developer(name)
+        found = raw.look(file, name, limits, closely=closely)
+        exposure = exposure_in(found.exif, found.orientation)
+        size = (found.width, found.height)
+        return _facts(kind, size, digest, size_bytes, exposure, "it is a RAW file", found.small, turn=1)
+    head = developing.tiff_head(file, name)
+    size = head.number(tifffile.WIDTH, 0), head.number(tifffile.HEIGHT, 0)
+    if size[0] * size[1] > limits.pixels:
+        raise too_many_pixels(name, limits)
+    small = developing.small_tiff(file, name, head)
+    exposure = exposure_in(tifffile.exif_block(head), head.orientation)
+    return _facts(kind, size, digest, size_bytes, exposure, "it is a TIFF", small)
+
+
+def _hashed(file: io.FileIO, name: str, limits: PictureLimits) -> tuple[int, str]:
+    """How many bytes it has, and their hash. Raises `NeverUsable` when they are too many."""
+    digest, size_bytes = hashlib.sha256(), 0
+    file.seek(0)
+    while piece := file.read(_READ_BYTES):
+        size_bytes += len(piece)
+        if size_bytes > limits.size_bytes:
+            raise too_large(name, limits)
+        digest.update(piece)
+    return size_bytes, digest.hexdigest()
+
+
+def _facts(
+    kind: str,
+    size: tuple[int, int],
+    digest: str,
+    size_bytes: int,
+    exposure: Exposure,
+    develop: str,
+    shown: Image.Image | None,
+    *,
+    turn: int | None = None,
+) -> PictureFacts:
+    """`shown` is a copy to look at, None where nobody does; `turn` is its orientation, where that isn't the
+    picture's own."""
+    return PictureFacts(
+        format=kind,
+        width=size[0],
+        height=size[1],
+        orientation=exposure.orientation,
+        sha256=digest,
+        size_bytes=size_bytes,
+        brightness=read_brightness(shown) if shown is not None else None,
+        exposure_value=exposure.exposure_value,
+        taken_at=exposure.taken_at,
+        capture=exposure.capture,
+        signature=read_signature(shown, turn or exposure.orientation) if shown is not None else "",
+        develop=develop,
+    )
+
+
+def jpeg_reaches_its_end(content: bytes) -> bool:
+    """Whether the markers lead, through at least one scan, to an end-of-image marker. Pillow alone accepts a
+    zero-filled tail.
+
+    What follows that marker is not looked at: cameras and phones append previews and notes of their own.
+    """
+    seen = {marker for marker, _, _ in _markers(content)}
+    return {SOS, EOI} <= seen
+
+
+def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
+    """A JPEG of the first `scan_bytes` of a JPEG's picture data, behind all that comes before them. It says
+    that it is no higher than `most_lines`, since a decoder fills up what is missing."""
+    height = data = 0
+    for marker, start, end in _markers(content):
+        if marker in FRAMES:
+            height = start + 3
+        if marker == SOS:
+            data = end
+            break
+    beginning = bytearray(content[: data + scan_bytes])
+    stated = beginning[height : height + 2]
+    if height and len(stated) == 2 and int.from_bytes(stated, "big") > most_lines:
+        beginning[height : height + 2] = most_lines.to_bytes(2, "big")
+    return bytes(beginning) + b"\xff\xd9"
+
+
+def png_reaches_its_end(content: bytes) -> bool:
+    """Whether the closing chunk is there. Its content and checksums are the decoder's to judge."""
+    return PNG_END in content
+
+
+def _markers(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """The markers of a JPEG with a segment each, where that begins and ends, and the one that ends the image;
+    as far as they can be followed."""
+    position = 2 if content[:2] == b"\xff\xd8" else len(content)
+    while position + 2 <= len(content) and content[position] == 0xFF:
+        marker, start = content[position + 1], position + 2
+        if marker == 0xFF:
+            position += 1
+        elif marker in (0x00, SOI):
+            return
+        elif marker == EOI:
+            yield marker, start, start
+            return
+        elif marker in BARE:
+            position = start
+        else:
+            stated = int.from_bytes(content[start : start + 2], "big")
+            # Past the end of a file that is cut short.
+            position = start + (stated if stated >= 2 else len(content))
+            yield marker, start, position
+            if marker == SOS:
+                found = _SCAN_END.search(content, position)
+                if found is None:
+                    return
+                position = found.start()

@@ -1,21 +1,21 @@
-"""Making a smaller or plainer JPEG of a picture, in the process that decodes."""
+"""Rendering: smaller or plainer JPEGs, and PNGs of WebP pictures, in the process that decodes."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
+from hotfolder.pictures.colours import in_srgb, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, PictureLimits, Rendered, Rendering
-from hotfolder.pictures.formats import printable_name
-from hotfolder.pictures.opening import pixel_limit
+from hotfolder.pictures.formats import pixel_limit, printable_name
 
 QUALITY_STEP = 5
-PROFILE_DATE = slice(24, 36)
 DAMAGED = (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 PLAIN_MODES = ("RGB", "L", "CMYK")
 
@@ -42,39 +42,54 @@ def png_of_webp(source: Path, target: Path, *, limits: PictureLimits) -> Develop
     Raises `NeverUsable` where it can't be decoded to its end, and OSError where a file can't be read or
     written.
     """
+    encoded = io.BytesIO()
+    with decoding(source, ("WEBP",), "decoded", limits) as picture:
+        kept = {name: picture.info[name] for name in ("icc_profile", "exif") if picture.info.get(name)}
+        picture.save(encoded, "PNG", compress_level=4, **kept)
+    return write_durably(target, encoded.getvalue())
+
+
+def write_durably(target: Path, content: bytes, inode: int = 0) -> Developed:
+    """Write a file that appears at once and whole, and is on the disk then."""
+    part = target.with_suffix(".part")
+    with part.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        encoded = io.BytesIO()
-        with pixel_limit(limits.pixels), Image.open(source, formats=("WEBP",)) as picture:
-            kept = {name: picture.info[name] for name in ("icc_profile", "exif") if picture.info.get(name)}
-            picture.save(encoded, "PNG", compress_level=4, **kept)
-    except (*DAMAGED, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise NeverUsable(f"{printable_name(source.name)} can't be decoded: {error}.", hint="") from None
-    content = encoded.getvalue()
-    with target.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return Developed(len(content), hashlib.sha256(content).hexdigest())
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return Developed(len(content), hashlib.sha256(content).hexdigest(), inode)
 
 
 def upright(source: Path, long_edge: int | None, limits: PictureLimits) -> Image.Image:
     """The picture as it is to be seen, in sRGB and not larger than asked."""
+    with decoding(source, ("JPEG", "PNG"), "rendered", limits) as opened:
+        profile = opened.info.get("icc_profile")
+        picture = opened if opened.mode in PLAIN_MODES else plain(opened)
+        if long_edge is not None:
+            # Of a JPEG no more is decoded than this needs.
+            picture.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
+        picture.load()
+        ImageOps.exif_transpose(picture, in_place=True)
+        return in_srgb(picture, profile)
+
+
+@contextmanager
+def decoding(
+    source: Path, formats: tuple[str, ...], done: str, limits: PictureLimits
+) -> Iterator[Image.Image]:
+    """The opened picture. Raises `NeverUsable` for what is damaged or too large, "can't be `done`"."""
     try:
-        with pixel_limit(limits.pixels), Image.open(source, formats=("JPEG", "PNG")) as opened:
-            profile = opened.info.get("icc_profile")
-            picture: Image.Image = opened if opened.mode in PLAIN_MODES else plain(opened)
-            if long_edge is not None:
-                # Of a JPEG no more is decoded than this needs.
-                picture.thumbnail((long_edge, long_edge), Image.Resampling.LANCZOS)
-            picture.load()
-            ImageOps.exif_transpose(picture, in_place=True)
-            return in_srgb(picture, profile)
+        with pixel_limit(limits.pixels), Image.open(source, formats=formats) as picture:
+            yield picture
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise NeverUsable(f"{printable_name(source.name)} can't be rendered: {error}.", hint="") from None
+        raise NeverUsable(f"{printable_name(source.name)} can't be {done}: {error}.", hint="") from None
 
 
 def plain(picture: Image.Image) -> Image.Image:
@@ -86,30 +101,3 @@ def plain(picture: Image.Image) -> Image.Image:
     flat.paste(layered, mask=layered.getchannel("A"))
     flat.info = dict(picture.info)
     return flat
-
-
-def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """The same colours in sRGB; what has no profile that fits is taken to be in it."""
-    if profile is not None:
-        try:
-            own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(
-                picture,
-                own,
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            pass
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-def srgb_profile() -> bytes:
-    """The profile that describes sRGB, the same at any time of day."""
-    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    made[PROFILE_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-    return bytes(made)

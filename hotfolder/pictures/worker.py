@@ -1,4 +1,4 @@
-"""The process that decodes: one request a line on stdin, one answer a line on stdout, both JSON.
+"""The decoding process: one request a line on stdin, one answer a line on stdout, both JSON.
 
 It keeps the daemon small, and what a hostile picture does to it (memory, a crash) stays in it.
 """
@@ -12,17 +12,18 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLimits, Rendering
 from hotfolder.pictures.formats import printable_name
-from hotfolder.pictures.inspect import inspect
-from hotfolder.pictures.protocol import GREETING
 
+GREETING = b"ready\n"
+"""The first line, once requests can be taken: before it, a death says nothing of a picture."""
 _PR_SET_PDEATHSIG = 1
 _LEAST_BYTES = 64 * 1024 * 1024
+_DOING = {"carry": "given its metadata", "develop": "developed"}
 
 
 def main(parent_id: int, memory_bytes: int) -> None:
@@ -34,60 +35,59 @@ def main(parent_id: int, memory_bytes: int) -> None:
     os.umask(0o077)  # what it writes is for the daemon alone
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    mmap.mmap(
-        -1, _LEAST_BYTES
-    ).close()  # a limit too low for any picture is to show here, and not as a picture's fault
+    # A limit too low for any picture is to show here, and not as a picture's fault.
+    mmap.mmap(-1, _LEAST_BYTES).close()
+    import hotfolder.pictures.inspect  # noqa: F401  (now, so that the first picture needn't wait for it)
+
     sys.stdout.write(GREETING.decode())
     sys.stdout.flush()
     for line in sys.stdin.buffer:
-        request = json.loads(line)
-        sys.stdout.write(json.dumps(_answer(request)) + "\n")
+        sys.stdout.write(json.dumps(_answer(json.loads(line))) + "\n")
         sys.stdout.flush()
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    path, limits = Path(request["path"]), PictureLimits(**request.get("limits", {}))
+    path = Path(request["path"])
+    name = printable_name(path.name)
     try:
-        # Late, as `inspect` has it.
-        if "rendering" in request:
-            from hotfolder.pictures.rendering import render
-
-            made = render(path, Path(request["target"]), Rendering(**request["rendering"]), limits=limits)
-            return {"rendered": asdict(made) if made is not None else None}
-        if "carrying" in request:
-            from hotfolder.pictures.carrying import carry
-
-            wanted = request["carrying"]
-            wanted["altered"] = tuple(wanted["altered"])
-            return {"notes": carry(path, Path(request["target"]), Carrying(**wanted))}
-        if "develop_to" in request:
-            from hotfolder.pictures.developing import develop
-
-            return {"developed": asdict(develop(path, Path(request["develop_to"]), limits=limits))}
-        if "png_to" in request:
-            from hotfolder.pictures.rendering import png_of_webp
-
-            return {"developed": asdict(png_of_webp(path, Path(request["png_to"]), limits=limits))}
-        return {"facts": asdict(inspect(path, limits=limits, closely=request["closely"]))}
+        made = _made(request, path)
+        return {"made": asdict(made) if is_dataclass(made) and not isinstance(made, type) else made}
     except OSError as error:
-        return {
-            "trouble": f"{printable_name(path.name)} can't be {doing(request)}: {error.strerror or error}"
-        }
+        doing = _DOING.get(request["task"], "rendered")
+        return {"trouble": f"{name} can't be {doing}: {error.strerror or error}"}
     except NotWhole as error:
         return {"not_whole": error.message, "hint": error.hint}
     except NeverUsable as error:
         return {"never": error.message, "hint": error.hint}
     except MemoryError:
-        return {
-            "never": f"{printable_name(path.name)} needs more memory to open than is allowed.",
-            "hint": "",
-        }
+        return {"never": f"{name} needs more memory to open than is allowed.", "hint": ""}
 
 
-def doing(request: dict[str, Any]) -> str:
-    if "carrying" in request:
-        return "given its metadata"
-    return "developed" if "develop_to" in request else "rendered"
+def _made(request: dict[str, Any], path: Path) -> object:
+    """What the task makes. Its code is imported late: the daemon imports this module, and developing is
+    large."""
+    limits, target = PictureLimits(**request.get("limits", {})), Path(request.get("target", ""))
+    match request["task"]:
+        case "render":
+            from hotfolder.pictures.rendering import render
+
+            return render(path, target, Rendering(**request["wanted"]), limits=limits)
+        case "png_of_webp":
+            from hotfolder.pictures.rendering import png_of_webp
+
+            return png_of_webp(path, target, limits=limits)
+        case "develop":
+            from hotfolder.pictures.developing import develop
+
+            return develop(path, target, limits=limits)
+        case "carry":
+            from hotfolder.pictures.carrying import carry
+
+            return carry(path, target, Carrying(**request["wanted"]))
+        case _:
+            from hotfolder.pictures.inspect import inspect
+
+            return inspect(path, limits=limits, closely=request["closely"])
 
 
 def _die_with(parent_id: int) -> None:

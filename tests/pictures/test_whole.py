@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from hotfolder.pictures.whole import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
+from hotfolder.pictures.inspect import jpeg_beginning, jpeg_reaches_its_end, png_reaches_its_end
 
 Encode = Callable[..., bytes]
 
