@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,18 +28,19 @@ from hotfolder.stager.throttle import Throttle
 
 ANSWER_BYTES = 1 << 20
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
-NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.LocalProtocolError,
-    httpx.ProxyError,  # the proxy made no tunnel
+ON_THE_WIRE = (
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.RemoteProtocolError,
 )
 NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 MOST_CONNECTIONS, MOST_IDLE = 100, 12
 IDLE_SECONDS = 2.0
 """Shorter than any server's own patience, so that none hangs up on a request just being sent."""
 
+NO_TUNNEL = "the proxy made no connection to it"
 LOST_CONNECTION = "the connection was lost after the request was sent"
 CAUSES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name could not be looked up"),
@@ -50,7 +51,7 @@ CAUSES: tuple[tuple[type[BaseException], str], ...] = (
 FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.ConnectTimeout, "no connection could be made in time"),
     (httpx.PoolTimeout, "all connections stayed busy"),
-    (httpx.ProxyError, "the proxy made no connection to it"),
+    (httpx.ProxyError, NO_TUNNEL),
     (httpx.ConnectError, "no connection could be made"),
     (httpx.LocalProtocolError, "the request could not be written"),
     (httpx.ReadTimeout, "the request was sent, and no answer came in time"),
@@ -158,6 +159,16 @@ async def answered(
 ) -> AsyncIterator[httpx.Response]:
     """The response, its body still to be read; sending and reading end by the deadline. Raises Lost for
     whatever goes wrong on the way."""
+    sent = False
+
+    async def watch(event: str, facts: Mapping[str, Any]) -> None:
+        nonlocal sent
+        # A proxy is asked for its tunnel first, which sends nothing of the request.
+        sent = sent or (
+            event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT"
+        )
+
+    request.extensions["trace"] = watch
     try:
         async with asyncio.timeout(total_seconds) as deadline:
             response = await client.send(request, stream=True)
@@ -169,9 +180,11 @@ async def answered(
                     await response.aclose()
     except (httpx.HTTPError, httpx.StreamError, OSError, UnicodeError) as problem:
         if isinstance(problem, TimeoutError) and deadline.expired():
-            raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=True) from None
-        why, offline = words(problem)
-        raise Lost(why, sent=not isinstance(problem, NEVER_SENT), offline=offline) from None
+            raise Lost(f"no complete answer came within {total_seconds:g} seconds", sent=sent) from None
+        why, offline = words(problem) if sent or not isinstance(problem, ON_THE_WIRE) else (NO_TUNNEL, False)
+        raise Lost(
+            why, sent=sent and not isinstance(problem, httpx.LocalProtocolError), offline=offline
+        ) from None
 
 
 async def exchange(client: httpx.AsyncClient, request: httpx.Request, total_seconds: float) -> Reply:

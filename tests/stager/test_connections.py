@@ -114,10 +114,10 @@ def test_certificates_that_cannot_be_read_are_named(monkeypatch, tmp_path) -> No
 
 
 class Proxy:
-    """An HTTP proxy that opens tunnels to `port`, whatever is asked for, or answers `refusal`. It keeps all
-    that it sees."""
+    """An HTTP proxy that opens tunnels to `port`, whatever is asked for, or answers `refusal`, which may be
+    nothing. It keeps all that it sees."""
 
-    def __init__(self, port: int, refusal: bytes = b"") -> None:
+    def __init__(self, port: int, refusal: bytes | None = None) -> None:
         self.port = port
         self.refusal = refusal
         self.seen = bytearray()
@@ -131,7 +131,7 @@ class Proxy:
         head = await reader.readuntil(b"\r\n\r\n")
         self.seen += head
         self.tunnels.append(head.split(b"\r\n")[0].decode())
-        if self.refusal:
+        if self.refusal is not None:
             writer.write(self.refusal)
             writer.close()
             return
@@ -169,12 +169,15 @@ async def test_through_a_proxy_everything_goes_by_connect_and_the_key_is_never_s
     assert all(request.header("proxy-authorization") is None for request in secure.requests)
 
 
-async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(client_of, refused_port) -> None:
-    proxy = Proxy(1, b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+@pytest.mark.parametrize(
+    "refusal", [b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", b"", b"HTTP/1.1 2", b"no"]
+)
+async def test_a_proxy_that_opens_no_tunnel_has_not_sent_anything(client_of, refused_port, refusal) -> None:
+    proxy = Proxy(1, refusal)
     for address in (await proxy.start(), f"http://127.0.0.1:{refused_port}"):
         client = StagerClient("https://stager.invalid", lambda: KEY, proxy=address)
         for call in (client.create_project("a"), client.enhance("p", "g")):
-            with pytest.raises(Unreachable):
+            with pytest.raises(Unreachable, match=r"proxy made no connection|connection was refused"):
                 await call
         await client.aclose()
 
