@@ -25,19 +25,21 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.nearest import printable
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.shoots import asks_review
+from hotfolder.rules.shoots import asks_review, misnamed
+
+REVIEWED = "its route asks for a review, which `hotfolder approve` gives"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What is said of one folder: an explanation, or why it would be refused. `remembered` are the paid calls
-    that were made before, by kind."""
+    that were made before, by kind; `held` is why a person must look first, without its full stop."""
 
     folder: Path
     explanation: Explanation | None
     remembered: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    held: bool = False
+    held: str = ""
     kept_out: tuple[str, ...] = ()
 
     @property
@@ -65,7 +67,7 @@ class Answer:
     def _remarks(self) -> Iterator[str]:
         yield from (f"Kept out of the merge: {reason}" for reason in self.kept_out)
         if self.held:
-            yield "HELD: its route asks for a review; nothing is paid for before `hotfolder approve`."
+            yield f"HELD: {self.held}. Nothing is paid before that."
         yield from (f"REFUSED before anything is sent: {problem}" for problem in self.problems)
 
     def as_dict(self) -> dict[str, object]:
@@ -74,7 +76,7 @@ class Answer:
             "path": str(self.folder),
             **found,
             "remembered_calls": len(self.remembered),
-            "held": self.held,
+            "held": bool(self.held),
             "kept_out": list(self.kept_out),
             "problems": list(self.problems),
         }
@@ -211,7 +213,8 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = () if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
-    held = asks_review(rulebook, folder.parent.name, folder.name)
+    names = folder.parent.name, folder.name
+    held = REVIEWED if asks_review(rulebook, *names) else misnamed(rulebook, *names)
     return Answer(folder, found, remembered, problems, held, kept_out)
 
 

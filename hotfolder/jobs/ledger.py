@@ -16,7 +16,7 @@ from hotfolder import log
 from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
-from hotfolder.jobs.tables import HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
+from hotfolder.jobs.tables import BY_RECEIPT, HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
 from hotfolder.jobs.wishes import refuse_cancelled
 
 logger = log.get("ledger")
@@ -103,9 +103,10 @@ class Ledger:
         self._write_down(call)
 
     def newest(self) -> str | None:
-        """When the newest purchase was begun; None where there is none."""
+        """When the newest purchase of this store was begun, adopted ones left out; None where there is none."""
         with self.session() as session:
-            return session.exec(select(func.max(Call.started_at))).one()
+            own = ~col(Call.note).startswith(BY_RECEIPT)
+            return session.exec(select(func.max(Call.started_at)).where(own)).one()
 
     def paid_since(self, moment: datetime) -> int:
         """How many calls were begun since then that may have been charged."""

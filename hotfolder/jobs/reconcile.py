@@ -12,50 +12,42 @@ from hotfolder import log
 from hotfolder.jobs.keys import scope_key
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Call, CallState, stamp
+from hotfolder.jobs.tables import BY_RECEIPT, Call, CallState, stamp
 from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
 
 logger = log.get("ledger")
 
-BY_RECEIPT = "known by its receipt: "
-"""Begins the note of a purchase that was taken over from a receipt; its answer is lost."""
 MARGIN = timedelta(days=1)
 """By so much the clocks of the disk and of this computer may differ."""
 
 
 async def ask_receipts(tools: Tools) -> None:
     """Take over what the receipts know and the ledger doesn't, once in the life of a process and before it
-    buys anything. Only receipts that are younger than the newest purchase are read. Raises LocalTrouble."""
+    buys anything. Only receipts that are younger than the newest purchase are read; all, and those of other
+    stores too, by a store that has bought nothing yet: `state` may have been lost. Raises LocalTrouble."""
     async with tools.locks.hold("receipts"):
         if tools.receipts_asked:
             return
         newest = await tools.desk(tools.ledger.newest)
         since = datetime.fromisoformat(newest) - MARGIN if newest else None
-        store_id = await tools.desk(tools.store.identity, tools.clock.now())
-        found = await asyncio.to_thread(lambda: list(receipts_of(tools, store_id, since)))
+        own = await tools.desk(tools.store.identity, tools.clock.now()) if newest else ""
+        tools.places.guard(tools.places.done)
+        found = await asyncio.to_thread(lambda: list(receipts_in(tools.places.done, own, since)))
         for path, receipt in found:
             await tools.desk(take_over, tools.store, tools.ledger, path, receipt)
         tools.receipts_asked = True
 
 
-def receipts_of(tools: Tools, store_id: str, since: datetime | None) -> Iterator[tuple[str, Receipt]]:
-    """Those of this store, and those of before receipts named one, by their paths in done/."""
-    done = tools.places.done
-    tools.places.guard(done)
-    for path, receipt in receipts_in(done, since):
-        if receipt.store in (store_id, ""):
-            yield path, receipt
-
-
-def receipts_in(done: Path, since: datetime | None = None) -> Iterator[tuple[str, Receipt]]:
-    """Each receipt that was written since, with its path in done/. Raises LocalTrouble."""
+def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt]]:
+    """Each receipt that was written since, with its path in done/: those of the store `own`, and of before
+    receipts named one; with "" those of all stores. Raises LocalTrouble."""
     with local_trouble(done):
         for path in sorted(done.glob("*/receipts/*.json")):
             if since is None or path.stat().st_mtime >= since.timestamp():
                 receipt = read_receipt(path)
-                if receipt is not None:
+                if receipt is not None and (not own or receipt.store in (own, "")):
                     yield str(path.relative_to(done)), receipt
 
 

@@ -39,6 +39,8 @@ SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
 
 RESOLVED = "resolved: "
 """Begins the note of a call whose outcome a person has told."""
+BY_RECEIPT = "known by its receipt: "
+"""Begins the note of a purchase that was taken over from a receipt; its answer is lost."""
 GIVEN_UP = "given up: "
 """Begins the note of a call whose outcome stays unknown; one that may still be learnt has another note."""
 OWN_END = "hotfolder was stopped before the answer arrived"

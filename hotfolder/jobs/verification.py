@@ -94,10 +94,11 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
 
 
 def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
-    """What the receipts of this store say was paid for, against the ledger."""
-    store_id = store.bulletin("identity")
-    for path, receipt in receipts_in(places.done):
-        for call in unknown_to(ledger, receipt) if receipt.store == store_id else ():
+    """What the receipts of this store say was paid for, against the ledger; those of all stores where this
+    one has bought nothing yet."""
+    own = str(store.bulletin("identity") or "-") if ledger.newest() else ""
+    for path, receipt in receipts_in(places.done, own):
+        for call in unknown_to(ledger, receipt) if receipt.store or not own else ():
             yield Disagreement(
                 receipt.job_id,
                 f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",

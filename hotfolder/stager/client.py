@@ -26,6 +26,7 @@ from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange,
 from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 KEY_HEADER = "stager-api-key"
 KEY_HINT = "Put the key alone into STAGER_API_KEY, or into the file named by api.key_file."
 # The reference doesn't name the multipart field.
@@ -88,8 +89,10 @@ class StagerClient:
         await self._paid_client.aclose()
 
     async def create_project(self, title: str) -> str:
-        """The id of a new project. Repeating it makes another one."""
-        return answers.parse_id(await self._free("POST", "/api/projects", {"title": title}), "id")
+        """The id of a new project. Repeating it makes another one. A line break or another control character
+        in the title is sent as a space."""
+        said = " ".join(CONTROLS.sub(" ", title).split()) or "unnamed"
+        return answers.parse_id(await self._free("POST", "/api/projects", {"title": said}), "id")
 
     async def create_group(self, project_id: str, options: HdrOptions) -> str:
         """The id of a new group of up to seven photos."""

@@ -303,6 +303,15 @@ def test_explain_tells_programs_of_a_shoot(config: Path, shoot: Path) -> None:
     assert "asks for a review" in told["held"]
 
 
+def test_explain_says_of_what_looks_like_a_tag_that_it_will_be_held(config: Path) -> None:
+    folder = drop(config.parent / "inbox" / "12 Elm Road" / "kitchen_sky-twilight", 2)
+    for told in (
+        invoke("explain", folder, "--config", config),
+        invoke("explain", folder.parent, "--config", config),
+    ):
+        assert 'HELD: Did you mean "kitchen__sky-twilight"?' in told.output
+
+
 @pytest.mark.parametrize("by_path", [False, True])
 def test_approve_makes_the_ready_file_and_says_so(config: Path, shoot: Path, by_path: bool) -> None:
     """A project is named by its folder or by its name."""

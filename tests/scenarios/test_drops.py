@@ -139,6 +139,16 @@ async def test_folders_of_any_name_become_pictures_or_are_refused_clearly(bench:
     assert "\x1b" not in bench.text() + (bench.studio.inbox / "STATUS.txt").read_text()
 
 
+async def test_projects_of_any_name_are_made(bench: Bench) -> None:
+    names = ("li\nne", "es\x1b[31mcape ", "del\x7f", "__ok", "READY.txt")
+    for name in names:
+        bench.drop("hall", project=name)
+    await bench.until_idle()
+    assert bench.studio.states().count("done") == 4, bench.text()
+    [refused] = [job for job in bench.studio.status()["jobs"] if job["state"] == "failed"]
+    assert refused["project"] == "__ok" and "no project name" in refused["reason"]
+
+
 async def test_photos_of_any_name_go_up_and_come_back_under_their_own(bench: Bench) -> None:
     names = ("li\nne.jpg", "es\x1bc.jpg", "x" * 251 + ".jpg", "Ä.jpg", unicodedata.normalize("NFD", "ä.jpg"))
     photos = {name: jpeg() for name in names}

@@ -309,6 +309,19 @@ async def test_a_whole_state_restored_from_before_a_purchase_pays_nothing_again(
     assert Audit(bench.studio, ()).disagreements == []
 
 
+async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Bench) -> None:
+    """It is another store then, and takes over what the receipts of the lost one say."""
+    photos = bench.drop("kitchen")
+    await bench.until_idle()
+    shutil.rmtree(bench.studio.state)
+    bench.path(ELM, "kitchen").rmdir()
+    assert "is in the receipt" in " ".join(Audit(bench.studio, ()).disagreements)
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert (bench.studio.states(), bench.shop.bought()) == (["done"], 1)
+    assert Audit(bench.studio, ()).disagreements == []
+
+
 async def test_a_journal_that_cant_be_written_before_a_merge_is_waited_for_and_verify_agrees(
     bench: Bench,
 ) -> None:

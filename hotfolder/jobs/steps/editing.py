@@ -12,12 +12,11 @@ from hotfolder.jobs.backoff import backoff_seconds
 from hotfolder.jobs.checkpoints import Checkpoint
 from hotfolder.jobs.keys import operation_key
 from hotfolder.jobs.limits import PICTURE, photo_rank
-from hotfolder.jobs.reconcile import BY_RECEIPT
 from hotfolder.jobs.states import Event
 from hotfolder.jobs.steps.bought import back_to_missing, purchases
 from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
-from hotfolder.jobs.tables import OWN_END, Call, CallState, Job, Result
+from hotfolder.jobs.tables import BY_RECEIPT, OWN_END, Call, CallState, Job, Result
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
