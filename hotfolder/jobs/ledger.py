@@ -103,7 +103,7 @@ class Ledger:
         self._write_down(call)
 
     def newest(self) -> str | None:
-        """When the newest purchase of this store was begun, adopted ones left out; None where there is none."""
+        """When the newest purchase was begun that was not adopted; None where there is none."""
         with self.session() as session:
             own = ~col(Call.note).startswith(BY_RECEIPT)
             return session.exec(select(func.max(Call.started_at)).where(own)).one()
