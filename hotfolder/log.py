@@ -20,7 +20,7 @@ def configure(*, stream: TextIO | None = None, level: str = "info", json: bool |
     as_json = json if json is not None else not target.isatty()
     # A library's INFO line can hold a whole signed URL, so foreign loggers are held to warnings.
     logging.basicConfig(handlers=[_Library()], level=logging.WARNING, force=True)
-    for noisy in ("httpx", "httpcore", "PIL"):
+    for noisy in ("httpx", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
     # It reports as an error that it was stopped; what it misses, the scan finds.
     logging.getLogger("watchdog").setLevel(logging.CRITICAL)

@@ -60,7 +60,7 @@ from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
-from hotfolder.stager.throttle import Throttle
+from hotfolder.stager.streams import Throttle
 from hotfolder.stager.transport import Timeouts
 
 logger = log.get("daemon")

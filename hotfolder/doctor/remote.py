@@ -15,7 +15,7 @@ from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.machine import clock
 from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError
 from hotfolder.stager.addresses import is_loopback
-from hotfolder.stager.client import Knock, StagerClient
+from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
 
@@ -94,7 +94,7 @@ async def api(
 ) -> list[Finding]:
     client = StagerClient(base_url, secret, timeouts=TIMEOUTS, proxy=proxy)
     try:
-        answer = await client.knock()
+        answer = await client.probe()
     except HotfolderError as error:
         hint = "Check api.base_url, this machine's name server, its firewall and its way to the internet."
         why = (error.detail if isinstance(error, BadWorld) else "") or error.message
@@ -104,7 +104,7 @@ async def api(
     return [*judged(base_url, answer, known=known), clock(datetime.now(UTC), answer.at)]
 
 
-def judged(base_url: str, answer: Knock, *, known: bool) -> Iterator[Finding]:
+def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
     """What the answer to a free request for a group that isn't there says."""
     asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"
     took = f"in {answer.seconds * 1000:.0f} ms"

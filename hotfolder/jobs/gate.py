@@ -21,7 +21,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.allowance import NotAllowed
 from hotfolder.jobs.backoff import FIRST_SECONDS, backoff_seconds
-from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
+from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
 
 logger = log.get("gate")
 

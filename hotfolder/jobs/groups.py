@@ -31,8 +31,8 @@ from hotfolder.jobs.tables import JobFile
 from hotfolder.jobs.tools import Place, Tools, identity_of
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import SignedUrl
+from hotfolder.stager.failures import UrlExpired
 from hotfolder.stager.operations import HdrOptions
-from hotfolder.stager.refusals import UrlExpired
 
 T = TypeVar("T")
 

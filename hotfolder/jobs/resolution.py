@@ -14,7 +14,7 @@ from hotfolder.jobs.tables import RESOLVED, Call, CallState, FileRole, Job
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
-from hotfolder.stager.refusals import UrlRefused
+from hotfolder.stager.failures import UrlRefused
 
 
 def waiting_for_person(store: Store, job_id: str) -> Job:

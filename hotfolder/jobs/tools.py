@@ -35,7 +35,7 @@ from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
-from hotfolder.stager.throttle import Throttle
+from hotfolder.stager.streams import Throttle
 
 if TYPE_CHECKING:
     from hotfolder.jobs.groups import OpenGroup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from hotfolder.stager.vocabulary import RoomType
+from hotfolder.stager.operations import RoomType
 
 SYNONYMS: dict[RoomType, str] = {
     RoomType.LIVING_ROOM: (

@@ -26,8 +26,7 @@ from hotfolder.rules.grouping.naming import NameScheme
 from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.stager.operations import HdrOptions, Operation, Parameters
-from hotfolder.stager.vocabulary import RoomType
+from hotfolder.stager.operations import HdrOptions, Operation, Parameters, RoomType
 
 WILDCARDS = re.compile(r"[*?\[]")
 GAPS = re.compile(r"[-_\s]+")

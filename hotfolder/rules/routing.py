@@ -16,8 +16,7 @@ from hotfolder.rules.rooms import room_type_of
 from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations
-from hotfolder.stager.operations import HdrOptions, Operation, Stage
-from hotfolder.stager.vocabulary import RoomType
+from hotfolder.stager.operations import HdrOptions, Operation, RoomType, Stage
 
 
 class Defaults(Frozen):

@@ -11,8 +11,17 @@ from functools import cache
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.names import TAG_MARK, split_name
 from hotfolder.rules.nearest import nearest, normal, shown
-from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
-from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkySubType, SkyType
+from hotfolder.stager.operations import (
+    Lawn,
+    LawnType,
+    Operation,
+    RoomStyle,
+    RoomType,
+    Sky,
+    SkySubType,
+    SkyType,
+    Stage,
+)
 
 AGAIN = "again"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")

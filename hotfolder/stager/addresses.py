@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from hotfolder.errors import ConfigurationError, RequestRefused
-from hotfolder.stager.refusals import UrlRefused
+from hotfolder.stager.failures import UrlRefused
 
 MOST_ID_LETTERS, MOST_URL_LETTERS = 1000, 16384
 HOST_NAME = re.compile(rb"[a-z0-9_]([a-z0-9._-]*[a-z0-9])?")

@@ -14,7 +14,7 @@ from typing import Any
 
 from hotfolder.errors import HotfolderError, OutcomeUnknown, Unreachable
 from hotfolder.stager.addresses import SignedUrl, is_identifier
-from hotfolder.stager.wording import error_text
+from hotfolder.stager.failures import CHARGED_HINT, error_text
 
 __all__ = ["Answer", "GroupState", "ResultImage", "SignedUrl", "parse_results"]
 
@@ -27,11 +27,6 @@ ADDRESS_NAMES = ("imageUrl", "imageURL", "image_url", "url")
 PLACES = ("data", "images", "image", "results", "result", "output")
 """Where an answer's pictures are looked for."""
 DEEPEST = 5
-
-CHARGED_HINT = (
-    "Look into the account whether it was charged; `hotfolder resolve` settles it, "
-    "`hotfolder retry --pay-again` buys it again."
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,10 @@ from hotfolder.errors import ConfigurationError, HotfolderError, RequestRefused
 from hotfolder.stager import answers
 from hotfolder.stager.addresses import parse_base_url, path_part
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl
+from hotfolder.stager.failures import KeyUnusable, lost_verdict, may_have_been_charged, verdict
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
-from hotfolder.stager.refusals import KeyUnusable
-from hotfolder.stager.streams import opened_photo
-from hotfolder.stager.throttle import Throttle
+from hotfolder.stager.streams import Throttle, opened_photo
 from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, open_client, trusted
-from hotfolder.stager.verdicts import lost_verdict, may_have_been_charged, verdict
 
 KEY = re.compile(r"[\x21-\x7e]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -44,7 +42,7 @@ class Secret(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
+class Probe:
     """How the API answered a request that changes nothing: its status, its own clock, how long it took."""
 
     status: int
@@ -57,10 +55,9 @@ class StagerClient:
 
     Nothing is retried here. Free calls raise Unreachable (no answer, 5xx, 408, a redirect, an answer that
     makes no sense), KeyRejected, PaymentRequired, TooManyRequests, or RequestRefused with its `status`. Paid
-    calls (`enhance`, `operate`) raise the same where the request was certainly not executed: no
-    connection, 401, 402, 429, a redirect that repeats the request elsewhere (301, 307, 308), any other 4xx
-    but 408. Everything else, and anything unforeseen, is OutcomeUnknown. KeyUnusable comes before anything
-    is sent.
+    calls (`enhance`, `operate`) raise the same where the request was certainly not executed: no connection,
+    401, 402, 429, any other 4xx but 408. Everything else, and anything unforeseen, is OutcomeUnknown.
+    KeyUnusable comes before anything is sent.
     """
 
     def __init__(
@@ -113,12 +110,12 @@ class StagerClient:
         answer = await self._free("GET", f"/api/hdr-image-group/{path_part(group_id)}")
         return answers.parse_group(answer, secret=usable(self._key))
 
-    async def rouse(self) -> None:
+    async def ping(self) -> None:
         """Ask, for free, for a group that can't exist: does nothing, or raises BadWorld."""
         with suppress(RequestRefused):
             await self._free("GET", f"/api/hdr-image-group/{NOBODYS_GROUP}")
 
-    async def knock(self) -> Knock:
+    async def probe(self) -> Probe:
         """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
         Unreachable when there is none, KeyUnusable."""
         call, path = "GET /api/hdr-image-group", f"/api/hdr-image-group/{NOBODYS_GROUP}"
@@ -128,7 +125,7 @@ class StagerClient:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=False) from None
-        return Knock(reply.status, date_of(reply.headers), time.monotonic() - began)
+        return Probe(reply.status, date_of(reply.headers), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
         """Upload a picture for `operate`; its id. Raises SetChanged when the file changes on the way."""

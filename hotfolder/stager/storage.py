@@ -15,17 +15,13 @@ from typing import BinaryIO
 import httpx
 
 from hotfolder.errors import (
-    BadWorld,
     HotfolderError,
     LocalTrouble,
     RequestRefused,
-    TooManyRequests,
-    Unreachable,
 )
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
-from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
-from hotfolder.stager.streams import Still, anything, opened_photo
-from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
+from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused, busy, unreachable
+from hotfolder.stager.streams import LARGEST_PIECE_BYTES, Still, Throttle, anything, opened_photo
 from hotfolder.stager.transport import (
     Lost,
     Reply,
@@ -35,12 +31,8 @@ from hotfolder.stager.transport import (
     open_client,
     plain_pieces,
     read_bounded,
-    retry_after_seconds,
     trusted,
 )
-from hotfolder.stager.verdicts import GOES_ON, unreachable
-
-__all__ = ["Download", "ResultGone", "StorageClient", "UrlExpired", "UrlRefused"]
 
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -206,23 +198,13 @@ def put_verdict(host: str, reply: Reply) -> HotfolderError | None:
         return UrlRefused(f"{said}, a redirect, which is never followed")
     if status == 403 or (status == 400 and code == "ExpiredToken"):
         return UrlExpired(said)
-    return busy(said, status, reply.headers) or RequestRefused(said, status=status)
+    if is_busy(status):
+        return busy("the storage", said, status, reply.headers)
+    return RequestRefused(said, status=status)
 
 
-def busy(said: str, status: int, headers: httpx.Headers) -> BadWorld | None:
-    if status == 429:
-        return TooManyRequests(
-            f"the storage asks for a pause: {said}",
-            hint=GOES_ON,
-            retry_after_seconds=retry_after_seconds(headers),
-        )
-    if status == 408 or status >= 500:
-        return Unreachable(
-            f"the storage has trouble of its own: {said}",
-            hint=GOES_ON,
-            retry_after_seconds=retry_after_seconds(headers),
-        )
-    return None
+def is_busy(status: int) -> bool:
+    return status in (408, 429) or status >= 500
 
 
 async def raise_for_download(host: str, response: httpx.Response, most_bytes: int) -> None:
@@ -231,9 +213,8 @@ async def raise_for_download(host: str, response: httpx.Response, most_bytes: in
     said = f"the download from {host} was answered {status}"
     if 300 <= status < 400:
         raise UrlRefused(f"{said}, a redirect, which is never followed")
-    problem = busy(said, status, headers)
-    if problem is not None:
-        raise problem
+    if is_busy(status):
+        raise busy("the storage", said, status, headers)
     if status >= 400:
         code = storage_code(Reply(status, headers, await read_bounded(response)))
         raise ResultGone(said + (f" ({code})" if code else ""))
@@ -257,7 +238,7 @@ async def save(response: httpx.Response, target: Path, most_bytes: int) -> Downl
             if sum(map(len, pieces)) >= LARGEST_PIECE_BYTES:
                 await asyncio.to_thread(write, file, pieces, digest)
                 pieces = []
-        await asyncio.to_thread(finish, file, pieces, digest)
+        await asyncio.to_thread(write, file, pieces, digest, last=True)
     except BaseException:
         with suppress(OSError):
             file.close()
@@ -274,21 +255,15 @@ def create(target: Path) -> BinaryIO:
         raise LocalTrouble(f"{target} can't be written: {problem.strerror}") from None
 
 
-def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash) -> None:
+def write(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash, *, last: bool = False) -> None:
+    """Write and hash; with the `last` of it, return once all is on the disk."""
     try:
         file.writelines(pieces)
+        if last:
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()
     except OSError as problem:
         raise LocalTrouble(f"a result can't be written to disk: {problem.strerror}") from None
     for piece in pieces:
         digest.update(piece)
-
-
-def finish(file: BinaryIO, pieces: Sequence[bytes], digest: hashlib._Hash) -> None:
-    """Write the last of it, and return once it is on the disk."""
-    write(file, pieces, digest)
-    try:
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
-    except OSError as problem:
-        raise LocalTrouble(f"a result can't be written to disk: {problem.strerror}") from None

@@ -24,7 +24,7 @@ from typing import Any
 import httpx
 
 from hotfolder.errors import ConfigurationError
-from hotfolder.stager.throttle import Throttle
+from hotfolder.stager.streams import Throttle
 
 ANSWER_BYTES = 1 << 20
 LONGEST_RETRY_AFTER_SECONDS = 3600.0

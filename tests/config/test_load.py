@@ -15,16 +15,19 @@ from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.routing import plan
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
-from hotfolder.stager.vocabulary import (
+from hotfolder.stager.operations import (
     ActionType,
     ColorType,
+    HdrOptions,
+    Lawn,
     LawnType,
     Resolution,
     RoomStyle,
     RoomType,
+    Sky,
     SkySubType,
     SkyType,
+    Stage,
 )
 
 Loader = Callable[..., Settings]

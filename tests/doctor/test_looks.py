@@ -14,7 +14,7 @@ from hotfolder.doctor.folders import folders, how_noticed, local, room
 from hotfolder.doctor.machine import clock, open_files, sqlite, watches
 from hotfolder.doctor.remote import judged, key, proxies, storage
 from hotfolder.mounts import Mount, mount_of
-from hotfolder.stager.client import Knock
+from hotfolder.stager.client import Probe
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -46,7 +46,7 @@ def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Verdict, wor
     ],
 )
 def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Verdict) -> None:
-    [found] = judged("https://api.stagerai.com", Knock(status, NOW, 0.1), known=known)
+    [found] = judged("https://api.stagerai.com", Probe(status, NOW, 0.1), known=known)
     assert found.verdict == verdict and str(status) in found.text
 
 

@@ -11,8 +11,7 @@ from hotfolder.jobs.chain import Wish, reached, read_chain
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.tables import Call, CallState, Result
 from hotfolder.rules.recipes import Recipe, Variant
-from hotfolder.stager.operations import Lawn, Sky
-from hotfolder.stager.vocabulary import LawnType, SkyType
+from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 
 LAWN = Lawn(lawn_type=LawnType.MEDIUM)
 BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)

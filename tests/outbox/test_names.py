@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hotfolder.outbox.names import RESERVED, folded, numbered, picture_stem, result_stem, safe_name
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.tags import operation_word
-from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
-from hotfolder.stager.vocabulary import LawnType, RoomStyle, SkySubType, SkyType
+from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkySubType, SkyType, Stage
 
 TRICKY = st.text(
     alphabet=st.sampled_from('CONnulaux123com0¹.  ./\\:*?"<>|\u202e\u200f\ufeffé\u0301\n\t\0ß字')

@@ -11,8 +11,17 @@ from hotfolder.rules.explain import Sent, explain
 from hotfolder.rules.routes import HdrChoices, Match, PhotoRange, Route, SinglePhoto
 from hotfolder.rules.routing import Defaults, Plan, Rulebook, plan, settle_rule
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
-from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkyType
+from hotfolder.stager.operations import (
+    HdrOptions,
+    Lawn,
+    LawnType,
+    Operation,
+    RoomStyle,
+    RoomType,
+    Sky,
+    SkyType,
+    Stage,
+)
 
 BLUE = Sky(sky_type=SkyType.BLUE)
 TWILIGHT = Sky(sky_type=SkyType.TWILIGHT)

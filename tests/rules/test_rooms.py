@@ -6,7 +6,7 @@ import pytest
 
 from hotfolder.rules.rooms import SYNONYMS, room_type_of
 from hotfolder.rules.tags import hyphened
-from hotfolder.stager.vocabulary import RoomType
+from hotfolder.stager.operations import RoomType
 
 
 @pytest.mark.parametrize(

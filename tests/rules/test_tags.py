@@ -13,8 +13,17 @@ from hotfolder.errors import RuleRefused
 from hotfolder.rules.nearest import normal
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, built_in_tags, hyphened, merged_operations
-from hotfolder.stager.operations import Lawn, Operation, Sky, Stage
-from hotfolder.stager.vocabulary import LawnType, RoomStyle, RoomType, SkySubType, SkyType
+from hotfolder.stager.operations import (
+    Lawn,
+    LawnType,
+    Operation,
+    RoomStyle,
+    RoomType,
+    Sky,
+    SkySubType,
+    SkyType,
+    Stage,
+)
 
 TABLE = TagTable()
 

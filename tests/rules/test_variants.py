@@ -8,8 +8,7 @@ from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Plan, Rulebook, plan
 from hotfolder.rules.tags import operation_word
-from hotfolder.stager.operations import Lawn, Operation, Sky
-from hotfolder.stager.vocabulary import LawnType, SkyType
+from hotfolder.stager.operations import Lawn, LawnType, Operation, Sky, SkyType
 
 BLUE, TWILIGHT = Sky(sky_type=SkyType.BLUE), Sky(sky_type=SkyType.TWILIGHT)
 LIGHT, STRONG = Lawn(lawn_type=LawnType.LIGHT), Lawn(lawn_type=LawnType.STRONG)

@@ -27,8 +27,7 @@ from hotfolder.jobs.tables import FileRole
 from hotfolder.jobs.tools import recipe_of
 from hotfolder.jobs.verification import verify
 from hotfolder.rules.recipes import Recipe
-from hotfolder.stager.operations import HdrOptions, Sky, Stage
-from hotfolder.stager.vocabulary import RoomStyle, RoomType, SkyType
+from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
 from tests.support.pictures import bracket
 from tests.support.studio import Run, Shop, Studio, files_below
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hotfolder.service.health import alive, ready
 from hotfolder.service.heartbeats import Beat
 from hotfolder.service.overview import Overview
-from hotfolder.stager.verdicts import GOES_ON
+from hotfolder.stager.failures import GOES_ON
 
 FINE = (Beat("scan", 95.0, 60.0), Beat("store", 99.5, 30.0))
 HUNG = (Beat("scan", 10.0, 60.0), Beat("store", 99.5, 30.0))

@@ -6,7 +6,7 @@ import pytest
 
 from hotfolder.errors import ConfigurationError
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
-from hotfolder.stager.refusals import UrlRefused
+from hotfolder.stager.failures import UrlRefused
 from hotfolder.stager.storage import StorageClient
 
 GOOGLE = ["storage.googleapis.com"]

@@ -21,19 +21,23 @@ from hotfolder.errors import KeyRejected, RequestRefused
 from hotfolder.stager.addresses import SignedUrl
 from hotfolder.stager.answers import parse_results
 from hotfolder.stager.client import StagerClient
-from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
-from hotfolder.stager.refusals import ResultGone, UrlExpired
-from hotfolder.stager.storage import StorageClient
-from hotfolder.stager.vocabulary import (
+from hotfolder.stager.failures import ResultGone, UrlExpired
+from hotfolder.stager.operations import (
     ActionType,
     ColorType,
+    HdrOptions,
+    Lawn,
     LawnType,
+    Operation,
     Resolution,
     RoomStyle,
     RoomType,
+    Sky,
     SkySubType,
     SkyType,
+    Stage,
 )
+from hotfolder.stager.storage import StorageClient
 
 MOST_BYTES = 200 << 20
 MERGE_SECONDS = 600

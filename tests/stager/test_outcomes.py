@@ -21,9 +21,8 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.stager.client import StagerClient
-from hotfolder.stager.operations import Sky
+from hotfolder.stager.operations import Sky, SkyType
 from hotfolder.stager.transport import Timeouts
-from hotfolder.stager.vocabulary import SkyType
 
 KEY = "sk_live_5e3r7VeryMuchSecret"
 # For servers that say nothing or never end; all others get the time that a busy machine needs.

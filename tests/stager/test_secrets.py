@@ -16,9 +16,8 @@ from hotfolder.errors import (
     RequestRefused,
 )
 from hotfolder.stager.client import StagerClient
-from hotfolder.stager.operations import Sky
+from hotfolder.stager.operations import Sky, SkyType
 from hotfolder.stager.transport import Timeouts
-from hotfolder.stager.vocabulary import SkyType
 
 KEY = "sk_live_5e3r7VeryMuchSecret"
 SKY = Sky(sky_type=SkyType.TWILIGHT)

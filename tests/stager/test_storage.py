@@ -23,7 +23,7 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.stager.addresses import SignedUrl
-from hotfolder.stager.refusals import ResultGone, UrlExpired, UrlRefused
+from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.transport import Timeouts
 

@@ -6,8 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hotfolder.stager.streams import open_photo
-from hotfolder.stager.throttle import LARGEST_PIECE_BYTES, Throttle
+from hotfolder.stager.streams import LARGEST_PIECE_BYTES, Throttle, open_photo
 
 RATE = 1_000_000.0
 

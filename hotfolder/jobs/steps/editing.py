@@ -20,8 +20,8 @@ from hotfolder.jobs.tables import BY_RECEIPT, OWN_END, Call, CallState, Job, Res
 from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
+from hotfolder.stager.failures import ResultGone
 from hotfolder.stager.operations import Operation
-from hotfolder.stager.refusals import ResultGone
 
 logger = log.get("editing")
 

@@ -23,7 +23,7 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
-from hotfolder.stager.refusals import UrlRefused
+from hotfolder.stager.failures import UrlRefused
 
 logger = log.get("fetching")
 
@@ -134,7 +134,7 @@ async def knock(tools: Tools, met: BadWorld) -> None:
     with suppress(BadWorld):
         async with tools.gate.at(STATUS):
             try:
-                await tools.client.rouse()
+                await tools.client.ping()
             except Unreachable:
                 raise met from None  # in the same words, so that nobody is told of it twice
 

@@ -33,7 +33,7 @@ from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
-from hotfolder.stager.refusals import ResultGone
+from hotfolder.stager.failures import ResultGone
 
 logger = log.get("merging")
 

@@ -1,0 +1,133 @@
+"""What a failed request means: the errors of the API and of its storage, and the API's own words in them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import httpx
+
+from hotfolder.errors import (
+    BadWorld,
+    ConfigurationError,
+    HotfolderError,
+    KeyRejected,
+    OutcomeUnknown,
+    PaymentRequired,
+    RequestRefused,
+    TooManyRequests,
+    Unreachable,
+)
+from hotfolder.stager.transport import Lost, Reply, retry_after_seconds
+
+GOES_ON = "Nothing is lost; it goes on by itself."
+CHARGED_HINT = (
+    "Look into the account whether it was charged; `hotfolder resolve` settles it, "
+    "`hotfolder retry --pay-again` buys it again."
+)
+SENTENCE_LETTERS = 300
+
+
+class UrlExpired(BadWorld):
+    """A signed upload URL isn't valid any more: ask for one fresh URL and put the photo there."""
+
+
+class ResultGone(BadWorld):
+    """A result can't be had under this URL: expired, withdrawn or deleted. Ask for a fresh one."""
+
+
+class UrlRefused(BadWorld):
+    """A URL that is never followed, or content that is never kept: another host, a redirect, too large."""
+
+
+class KeyUnusable(KeyRejected, ConfigurationError):
+    """No request can carry this key, or there is none. Nothing was sent; the key is asked for again."""
+
+
+def lost_verdict(call: str, lost: Lost, *, paid: bool) -> HotfolderError:
+    """The error for a call that got no answer. `call` is its method and path."""
+    return may_have_been_charged(call, lost.why) if paid and lost.sent else unreachable("the API", call, lost)
+
+
+def unreachable(who: str, what: str, lost: Lost) -> Unreachable:
+    """The error for a request that may be repeated: `what` was asked of `who`."""
+    message = f"{who} gave no answer: {lost.why}" if lost.sent else f"{who} can't be reached: {lost.why}"
+    if lost.offline:
+        message = "the internet can't be reached"
+    return Unreachable(message, hint=GOES_ON, detail=f"{what} failed: {lost.why}")
+
+
+def may_have_been_charged(call: str, why: str, wish: float | None = None) -> OutcomeUnknown:
+    """The error for a paid call of which nobody knows whether it was executed."""
+    return OutcomeUnknown(
+        f"{call} may have been charged: {why}", hint=CHARGED_HINT, why=why, retry_after_seconds=wish
+    )
+
+
+def verdict(call: str, reply: Reply, *, paid: bool, secret: str) -> HotfolderError | None:
+    """The error that `reply` amounts to, None for a success. `secret` is kept out of its message."""
+    status = reply.status
+    if 200 <= status < 300:
+        return None
+    said = error_text((reply.body or b"").decode("utf-8", "replace"), secret)
+    answered = f"{call} was answered {status}" + (f": “{said}”" if said else "")
+    if status == 401:
+        return KeyRejected(
+            f"the API refuses the key: {answered}",
+            hint="Check STAGER_API_KEY, or the file that api.key_file names.",
+        )
+    if status == 402:
+        return PaymentRequired(f"the account has no credit: {answered}", hint="Buy new credit for it.")
+    # A paid call is sent once: whoever redirects it may have taken it first, and would again.
+    if 300 <= status < 400 and not paid:
+        return Unreachable(f"{answered}, a redirect, which is never followed", hint="Check api.base_url.")
+    # 408 is a 4xx that says nothing about what was done.
+    if 400 <= status < 500 and status not in (408, 429):
+        return RequestRefused(f"the API refused a request: {answered}", status=status, why=said or answered)
+    if paid and status != 429:
+        why = f"the API answered {status}" + (f": “{said}”" if said else "")
+        return may_have_been_charged(call, why, retry_after_seconds(reply.headers))
+    return busy("the API", answered, status, reply.headers)
+
+
+def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWorld:
+    """The error for a status that says that `who` can't do anything now, 429 or another."""
+    wish = retry_after_seconds(headers)
+    if status == 429:
+        return TooManyRequests(f"{who} asks for a pause: {answered}", hint=GOES_ON, retry_after_seconds=wish)
+    return Unreachable(f"{who} has trouble of its own: {answered}", hint=GOES_ON, retry_after_seconds=wish)
+
+
+def error_text(text: str, secret: str = "") -> str:
+    """What the body `text` of an answer says, as one short line that is safe to show.
+
+    No control characters, no `secret`, of a URL no more than its host. Empty where it says nothing.
+    """
+    try:
+        text = message_in(json.loads(text)) or ""
+    except (ValueError, RecursionError):
+        text = "" if text.lstrip().startswith("<") else text
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if secret:
+        text = text.replace(secret, "[key]")
+    text = re.sub(r"(https?://[^/\s\"'?#]*)[^\s\"']*", r"\1/…", text)
+    return text if len(text) <= SENTENCE_LETTERS else text[: SENTENCE_LETTERS - 1] + "…"
+
+
+def message_in(found: object) -> str | None:
+    """The first sentence in the usual places: message, error, detail, errors; a list of them is joined."""
+    match found:
+        case str():
+            return found
+        case {"loc": list(place), "msg": str(problem)}:
+            return f"{'.'.join(str(part) for part in place)}: {problem}"
+        case dict():
+            options = (
+                message_in(found[name])
+                for name in ("message", "error", "detail", "errors", "msg")
+                if name in found
+            )
+            return next((option for option in options if option), None)
+        case list():
+            return "; ".join(text for item in found[:5] if (text := message_in(item)))
+    return None
