@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
-from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, local_spread, refine, regions, to_lab
+from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, refine, regions, to_lab
 from hotfolder.sandbox.imaging.sky import open_sky
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
@@ -103,7 +103,9 @@ def grows(small: Picture, bits: Bits, outdoors: bool) -> bool:
     deep = float((lab[:, :, 1][bits] < -8).mean())
     if outdoors:
         needed = LEAST_ROUGHNESS if deep > 0.2 else 2 * LEAST_ROUGHNESS
-        return bool(green.mean() > LEAST_GREEN_OUTDOORS and rough > needed)
+        # What is but yellowish must at least lie there in one piece, which walls between windows don't.
+        whole = deep > 0.1 or grow(bits, -12).sum() > 0.6 * bits.sum()
+        return bool(green.mean() > LEAST_GREEN_OUTDOORS and rough > needed and whole)
     return deep > LEAST_GREEN_ELSEWHERE and rough > 2 * LEAST_ROUGHNESS
 
 

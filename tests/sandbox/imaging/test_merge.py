@@ -93,6 +93,25 @@ def test_what_stood_in_one_frame_alone_leaves_no_ghost(tmp_path: Path) -> None:
     assert abs(likeness(merged(bracket(tmp_path, frames), tmp_path / "out.jpg"))) < 0.2
 
 
+def test_who_walks_through_is_shown_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A walker who is elsewhere in each frame: each of his places is one frame's alone, and none is torn."""
+    scene = facade()
+    frames = [exposed(scene, stops) for stops in (-1.5, 0, 1.5)]
+    shirt = np.random.default_rng(8).integers(20, 70, (4, 1, 3)).astype(np.uint8)
+    walker = np.kron(shirt, np.ones((48, 72, 1), np.uint8))
+    places = (120, 420, 700)
+    for frame, stops, left in zip(frames, (-1.5, 0, 1.5), places, strict=True):
+        frame[300:492, left : left + 72] = exposed(walker, stops)
+    result = merged(bracket(tmp_path, frames), tmp_path / "out.jpg")
+    for left in places:
+        seen = result[306:486, left + 6 : left + 66]
+        likeness = [
+            float(np.corrcoef(seen.ravel(), frame[306:486, left + 6 : left + 66].ravel())[0, 1])
+            for frame in frames
+        ]
+        assert max(likeness) > 0.9, (left, likeness)
+
+
 def test_frames_of_different_sizes_are_refused_by_name(tmp_path: Path) -> None:
     photos = bracket(tmp_path, [facade(), facade(600, 400)])
     with pytest.raises(engine.Unsuitable, match=r"one size.*0\.jpg 900×600.*1\.jpg 600×400"):
