@@ -10,24 +10,25 @@ from pathlib import Path
 
 from hotfolder.cli.forecast import forecast
 from hotfolder.cli.problems import FAILED
-from hotfolder.cli.shoots import Bill, ShootAnswer, counted, explain_shoot, room_answer
+from hotfolder.cli.shoots import Bill, ShootAnswer, approved, counted, explain_shoot, room_answer
 from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.display import say as print
 from hotfolder.errors import BadJob, UsageError
-from hotfolder.inbox.contents import SeenFile
+from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.scan import scan_folders
+from hotfolder.jobs.database import read_store
+from hotfolder.jobs.store import Store
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.names import without_ok
 from hotfolder.rules.nearest import printable
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.shoots import asks_review, misnamed
-
-REVIEWED = "its route asks for a review, which `hotfolder approve` gives"
+from hotfolder.rules.shoots import why_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +150,16 @@ def is_project(settings: Settings, folder: Path) -> bool:
 
 def photos_in(settings: Settings, folder: Path) -> tuple[SeenFile, ...]:
     """The photos of a folder in their order, as the inbox sees them."""
+    seen = set_seen(settings, folder)
+    return seen.photos if seen else ()
+
+
+def set_seen(settings: Settings, folder: Path) -> SetFolder | None:
     if is_project(settings, folder):
         root, key = folder.parent, (folder.name, "")
     else:
         root, key = folder.parent.parent, (folder.parent.name, folder.name)
-    seen = scan_folders(root, [key]).folders.get(key)
-    return seen.photos if seen else ()
+    return scan_folders(root, [key]).folders.get(key)
 
 
 def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
@@ -162,9 +167,10 @@ def shoot_answer(settings: Settings, folder: Path) -> ShootAnswer:
     read = read_photos(settings, folder)
     inbox = inbox_of(settings, folder)
     try:
-        return explain_shoot(
+        told = explain_shoot(
             settings, inbox, rulebook_for(settings, inbox), folder, read.usable, read.problems
         )
+        return told.waiting_for("") if approved(set_seen(settings, folder)) else told
     except BadJob as error:
         return ShootAnswer(folder, None, problems=(*read.problems, sentence(error)))
 
@@ -201,11 +207,12 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
     photos, problems = read.facts, read.problems
     kept_out: tuple[str, ...] = ()
     called = ""
+    held = told_to_wait(settings, inbox, rulebook, folder)
     try:
         if not problems:
             several, room = room_answer(settings, inbox, rulebook, folder, read.usable)
             if several is not None:
-                return several
+                return several.waiting_for(held)
             called = next((each.name for each in room.sets), "")
             kept_out = tuple(room.kept_out.values())
             photos = {name: facts for name, facts in photos.items() if name not in room.kept_out}
@@ -213,9 +220,21 @@ def answer(settings: Settings, folder: Path) -> Answer | ShootAnswer:
     except BadJob as error:
         return Answer(folder, None, problems=(*problems, sentence(error)))
     remembered = () if problems else forecast(settings, found, [one.sha256 for one in photos.values() if one])
-    names = folder.parent.name, folder.name
-    held = REVIEWED if asks_review(rulebook, *names) else misnamed(rulebook, *names)
     return Answer(folder, found, remembered, problems, held, kept_out)
+
+
+def told_to_wait(settings: Settings, inbox: InboxSettings, rulebook: Rulebook, folder: Path) -> str:
+    """Why a person must look at the room first, as the daemon would say it; "" where nobody must."""
+    if approved(set_seen(settings, folder)):
+        return ""
+    place = (inbox.title, *map(without_ok, (folder.parent.name, folder.name)))
+    database = read_store(settings.state_folder)
+    try:
+        known = database is not None and Store(database).latest_of_folder(*place) is not None
+    finally:
+        if database is not None:
+            database.dispose()
+    return why_held(rulebook, *place[1:], known=known)
 
 
 def explanation(

@@ -15,7 +15,7 @@ from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.daemon.shoots import ONLY, as_held, as_kept, held_title, names_in_signal, title
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
-from hotfolder.inbox.contents import READY_NAME, SeenFile
+from hotfolder.inbox.contents import READY_NAME, SeenFile, SetFolder
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.database import read_store
@@ -27,7 +27,7 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
-from hotfolder.rules.names import split_name
+from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.nearest import printable, shown
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.remembered import as_grouped
@@ -65,6 +65,13 @@ class ShootAnswer:
     problems: tuple[str, ...] = ()
     room: bool = False
     waiting: tuple[str, ...] = ()
+
+    def waiting_for(self, reason: str) -> ShootAnswer:
+        """The same where a person must look at all of it first, for that reason; without one at nothing."""
+        if self.shoot is None:
+            return self
+        held = frozenset(each.name for each in self.shoot.sets if reason)
+        return replace(self, shoot=replace(self.shoot, asks=reason, held=held))
 
     @property
     def paid_calls(self) -> int:
@@ -164,6 +171,13 @@ class Aside:
     held: tuple[HeldSet, ...] = ()
 
 
+def approved(seen: SetFolder | None) -> bool:
+    """Whether a person has said, of all that lies in the folder, that it may be made."""
+    if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
+        return seen is not None
+    return seen.signal() is not None
+
+
 def explain_shoot(
     settings: Settings,
     inbox: InboxSettings,
@@ -173,7 +187,7 @@ def explain_shoot(
     problems: tuple[str, ...],
 ) -> ShootAnswer:
     """Group the photos that could be read; raises RuleRefused where the project's name doesn't allow it."""
-    aside = left_aside(settings, inbox, folder.name, [file for file, _ in seen])
+    aside = left_aside(settings, inbox, without_ok(folder.name), [file for file, _ in seen])
     photos = [
         photo_of(folder / file.name, file.identity, facts)
         for file, facts in seen
@@ -225,7 +239,7 @@ def called(settings: Settings, inbox: InboxSettings, folder: Path, photos: Seque
     if database is None:
         return ""
     try:
-        place = (inbox.title, folder.parent.name, folder.name)
+        place = (inbox.title, without_ok(folder.parent.name), without_ok(folder.name))
         wanted = split_name(folder.name).name or folder.name
         return room_named(Store(database), place, wanted, [as_grouped(photo) for photo in photos])
     finally:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hotfolder.config.items import MODELS
 from hotfolder.config.problems import KeyPath, Problem
 from hotfolder.config.sources import Sources
+from hotfolder.rules.names import OK
 from hotfolder.rules.nearest import normal, shown
 from hotfolder.rules.routes import has_wildcard, tag_matches
 from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
@@ -23,6 +24,9 @@ def _tag_mappings(sources: Sources) -> Iterator[tuple[KeyPath, dict[str, object]
         tags = sources.at(path)
         if isinstance(tags, dict):
             yield path, tags
+
+
+FOR_FOLDERS = f"{shown(OK)} is for folder names alone: it lets go of what is held for a person"
 
 
 def known_tags(sources: Sources, *paths: KeyPath) -> TagTable:
@@ -91,7 +95,7 @@ def _listed(sources: Sources, path: KeyPath) -> Iterator[tuple[KeyPath, object]]
 
 
 def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterator[Problem]:
-    names = [*table.own, *(tag.name for tag in built_in_tags().values())]
+    names = [*table.own, *(tag.name for tag in built_in_tags().values() if tag.name != OK)]
     for here, pattern in _listed(sources, path):
         if not isinstance(pattern, str) or not pattern.strip():
             continue
@@ -103,6 +107,8 @@ def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterato
                 )
         elif table.find(pattern) is None:
             yield Problem(sources.place(here), unknown_tag(pattern, table))
+        elif normal(pattern) == OK:
+            yield Problem(sources.place(here), FOR_FOLDERS)
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
@@ -126,6 +132,8 @@ def _item_problems(sources: Sources, path: KeyPath, table: TagTable, siblings: T
             if tag.name == AGAIN:
                 message = f"{shown(AGAIN)} is for folder names alone; it would pay for everything again"
                 yield Problem(sources.place(here), message)
+            if tag.name == OK:
+                yield Problem(sources.place(here), FOR_FOLDERS)
             kinds = {operation.kind for operation in tag.operations} or _own_kinds(sources, tag.name)
         elif isinstance(item, dict):
             kinds = {str(name) for name in item if name in MODELS}

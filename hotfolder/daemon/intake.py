@@ -28,14 +28,9 @@ from hotfolder.rules.names import split_name
 from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
-from hotfolder.rules.shoots import asks_review, misnamed
+from hotfolder.rules.shoots import why_held
 
 logger = log.get("intake")
-
-TO_REVIEW = (
-    "its route asks for a review. `hotfolder explain` shows what would be made; a file named READY.txt in its"
-    " folder, or `hotfolder approve` with its folder, lets it be made"
-)
 
 Place = tuple[str, str, str]
 """Inbox name, project folder, set folder."""
@@ -122,9 +117,7 @@ class Intake:
         latest = await tools.desk(latest_set, tools.store, *place)
         if latest is not None and (why := why_late_in_room(found, latest)):
             return self._hold(place, Hold(why))
-        if not found.approved and asks_review(rulebook, found.project, found.folder):
-            return self._hold(place, Hold(TO_REVIEW))
-        if latest is None and not found.approved and (why := misnamed(rulebook, *place[1:])):
+        if not found.approved and (why := why_held(rulebook, *place[1:], known=latest is not None)):
             return self._hold(place, Hold(why))
         given = await tools.desk(tools.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]

@@ -38,8 +38,8 @@ logger = log.get("shoots")
 
 TO_MAKE_ANEW = (
     "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
-    " photos together; else move these out, or let them be made as they are with a file named"
-    " READY.txt beside them, or `hotfolder approve`"
+    " photos together; else move these out, or let them be made as they are: add __ok to the folder's name,"
+    " put a file named READY.txt beside them, or say `hotfolder approve`"
 )
 
 Kept = dict[str, tuple[FileIdentity, str]]
@@ -272,16 +272,17 @@ def told(found: BracketSet, shoot: Shoot) -> str:
     """Why the drop is held, and what to do."""
     notices = "".join(f"{notice} " for notice in shoot.notices)
     return (
-        f"{shoot.asks}. {notices}If its sets are right (`hotfolder explain` shows them), put a file named"
-        f" READY.txt into the folder {found.project}, or say `hotfolder approve`, and they are made as they"
-        " are"
+        f"{shoot.asks}. {notices}If its sets are right (`hotfolder explain` shows them), rename the folder to"
+        f" {found.project}__ok, put a file named READY.txt into it, or say `hotfolder approve`, and they are"
+        " made as they are"
     )
 
 
 def told_of_set(found: BracketSet, each: NamedSet) -> str:
     """Why a set is held by itself, and what to do."""
     return (
-        f"{each.told()}. If they are one picture, put a file named READY.txt into the folder {found.project},"
+        f"{each.told()}. If they are one picture, rename the folder {found.project} to {found.project}__ok,"
+        " put a file named READY.txt into it,"
         f' or say `hotfolder approve "{found.project}/{each.name}"`; else give each picture a'
         " folder of its own"
     )

@@ -12,6 +12,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import UsageError
 from hotfolder.inbox import notices
+from hotfolder.inbox.approvals import Approvals, marked_folder
 from hotfolder.inbox.contents import MARKER_NAME, SeenFile, SetKey
 from hotfolder.inbox.events import (
     InboxEvent,
@@ -89,6 +90,7 @@ class Inbox:
         self._watch: Watch | None = None
         self._book = PhotoBook(decoder, settings.limits, clock)
         self._tracker = SetTracker(path)
+        self._approvals = Approvals(path, claimed)
         self._reading = Reading(path, self._book, self._tracker, clock)
         self._looking = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -262,6 +264,11 @@ class Inbox:
             if snapshot is None:
                 return ()
             decided = self._take(snapshot, now)
+            unsettled = {one.project for one in self._tracker.settling(now) if one.may_proceed}
+            if await self._approvals.apply(snapshot, unsettled):
+                self._scan_soon()
+            self._tracker.approval_notices = tuple(self._approvals.notices.values())
+            self._tell_new_notices()
         for arriving in self._arriving(snapshot):
             await self._tell(arriving)
         return decided
@@ -306,7 +313,8 @@ class Inbox:
             )
         if self._tracker.waits_for_judging():
             self._reading.wake()
-        self._tell_new_notices()
+        self._approvals.settled(key for key, _ in decided)
+        decided = [(key, verdict) for key, verdict in decided if marked_folder(key) is None]
         self._undelivered += len(decided)
         return tuple(self._event(key, verdict) for key, verdict in decided)
 
@@ -314,7 +322,7 @@ class Inbox:
         found = []
         for key in snapshot.folders:
             verdict = self._tracker.arriving(key)
-            if verdict is not None:
+            if verdict is not None and marked_folder(key) is None:
                 photos = tuple(self._photo(key, file) for file in verdict.complete)
                 found.append(SetArriving(*key, photos, verdict.photo_count))
         return found

@@ -25,6 +25,7 @@ class NoticeKind(StrEnum):
     GATHERING = "gathering"
     PASSED_OVER = "passed over"
     ARCHIVE = "archive"
+    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,18 @@ def on_its_way_back(project: Path, name: str, job: str) -> Notice:
         NoticeKind.GATHERING,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "
         f"To finish it, run `hotfolder retry {job}` again.",
+    )
+
+
+def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
+    """A folder whose name says that it may be made, and can't be changed."""
+    why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return Notice(
+        folder,
+        NoticeKind.APPROVAL,
+        f"hotfolder could not rename {folder.name!r} to {printable_name(name)!r} ({why}), and tries it"
+        " again; what was held there waits for it. You can also rename it yourself and put a file named"
+        " READY.txt beside its photos.",
     )
 
 

@@ -133,6 +133,7 @@ class SetTracker:
         self._root = root
         self.marker_notice: Notice | None = None
         self.lock_notice: Notice | None = None
+        self.approval_notices: tuple[Notice, ...] = ()
         self._states: dict[SetKey, SetState] = {}
         self._verdicts: dict[SetKey, Waiting] = {}
         self._obstacles: dict[SetKey, tuple[Notice, ...]] = {}
@@ -237,7 +238,7 @@ class SetTracker:
         """What is left alone, and why."""
         own = tuple(notice for notice in (self.marker_notice, self.lock_notice) if notice is not None)
         inner = tuple(notice for _, found in sorted(self._obstacles.items()) for notice in found)
-        return (*own, *self._above, *inner)
+        return (*own, *self.approval_notices, *self._above, *inner)
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are not ready, in order, each with what it waits for."""

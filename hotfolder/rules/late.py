@@ -251,13 +251,14 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> str:
     if len(photos) == 1:
         return (
             f"{name} came alone, after the other photos of its shoot had begun, and is not paid for by"
-            " itself. If it is a picture of its own, say so with a file named READY.txt beside it or"
-            " `hotfolder approve`; else move it out"
+            " itself. If it is a picture of its own, add __ok to the folder's name, put a file"
+            " named READY.txt beside it, or say `hotfolder approve`; else move it out"
         )
     return (
         f"{name} and {len(photos) - 1} more came after the other photos of their shoot had begun; they"
         " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
-        " own, say so with a file named READY.txt beside them or `hotfolder approve`; else move them out"
+        " own, add __ok to the folder's name, put a file named READY.txt beside them, or say"
+        " `hotfolder approve`; else move them out"
     )
 
 

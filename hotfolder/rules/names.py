@@ -16,9 +16,11 @@ import unicodedata
 from dataclasses import dataclass
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.nearest import shown
+from hotfolder.rules.nearest import normal, shown
 
 TAG_MARK = "__"
+OK = "ok"
+"""The tag by which a person says that what is held in a folder may be made. It is part of no name."""
 GATHERING = ".hotfolder-back-"
 """Begins the name of the hidden folder in which the files of a set gather on their way back into the inbox;
 the job's number ends it."""
@@ -29,7 +31,8 @@ ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")
 
 @dataclass(frozen=True, slots=True)
 class FolderName:
-    """A folder's name, taken apart, in NFC and without additions. `tags` are as typed, left to right."""
+    """A folder's name, taken apart, in NFC and without additions. `tags` are as typed, left to right, but for
+    OK."""
 
     name: str
     tags: tuple[str, ...] = ()
@@ -39,7 +42,14 @@ def split_name(raw: str) -> FolderName:
     """Take a folder's name apart. Never raises; `name` may be empty."""
     first, *rest = without_additions(raw).split(TAG_MARK)
     tags = (part.strip(" _") for part in rest)
-    return FolderName(name=first.strip(), tags=tuple(tag for tag in tags if tag))
+    return FolderName(name=first.strip(), tags=tuple(tag for tag in tags if tag and normal(tag) != OK))
+
+
+def without_ok(raw: str) -> str:
+    """The folder's raw name without the tag OK, otherwise as it is; unchanged where nothing else is left."""
+    first, *rest = raw.split(TAG_MARK)
+    kept = [part for part in rest if normal(without_additions(f"x{TAG_MARK}{part}")[1:]) != OK]
+    return raw if len(kept) == len(rest) or not first.strip() else TAG_MARK.join((first.rstrip(), *kept))
 
 
 def without_additions(raw: str) -> str:

@@ -158,8 +158,8 @@ class RouteBase(Frozen):
     group: GroupMode | None = Field(
         default=None,
         description="Photos that lie in the project's folder itself: auto makes the sets that are beyond"
-        " doubt, review waits for `hotfolder approve` or a READY.txt file in any case; in a route with room,"
-        " review holds those rooms as well.",
+        " doubt, review waits for a person (__ok at the folder's name, a file READY.txt in it, or"
+        " `hotfolder approve`) in any case; in a route with room, review holds those rooms as well.",
     )
     over_seven: OverSeven | None = Field(
         default=None,

@@ -25,9 +25,14 @@ from hotfolder.rules.sets import FileIdentity, Photo
 
 MOST_DOUBTS = 3
 LET_IT_GO = (
-    "put a file named READY.txt into it, or say `hotfolder approve`, and its photos are made as they are"
+    "add __ok to its name, put a file named READY.txt into it, or say `hotfolder approve`, and its photos are"
+    " made as they are"
 )
 """How a person lets go of what is held; the easiest first."""
+TO_REVIEW = (
+    "its route asks for a review. `hotfolder explain` shows what would be made. To have it made, add __ok to"
+    " its folder's name, put a file named READY.txt into it, or say `hotfolder approve` with the folder"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,14 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
         if route.group is not None and route.match.room:
             return route.group is GroupMode.REVIEW
     return False
+
+
+def why_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> str:
+    """Why a person must look at a room's folder before it is made, without its full stop; "" where nobody
+    must. `known`: it was made under that name before."""
+    if asks_review(rulebook, project, folder):
+        return TO_REVIEW
+    return "" if known else misnamed(rulebook, project, folder)
 
 
 def misnamed(rulebook: Rulebook, project: str, folder: str) -> str:

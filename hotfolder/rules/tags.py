@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import TAG_MARK, split_name
+from hotfolder.rules.names import OK, TAG_MARK, split_name
 from hotfolder.rules.nearest import nearest, normal, shown
 from hotfolder.stager.operations import (
     Lawn,
@@ -40,6 +40,7 @@ PEOPLES_WORDS = {
     "lawn": "grass, green, green-grass, green-lawn",
     "stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room",
     "again": "redo, anew, once-more, repeat, retry",
+    "ok": "okay, approve, approved, ready",
 }
 """What people write, by the tag or the family of tags that they mean."""
 
@@ -50,7 +51,7 @@ NEARLY = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag by its full spelling, and what it does. `again` alone does nothing to the picture."""
+    """A tag by its full spelling, and what it does. `again` and `ok` do nothing to the picture."""
 
     name: str
     operations: tuple[Operation, ...] = ()
@@ -63,6 +64,7 @@ def hyphened(word: str) -> str:
 
 def _all_built_in() -> Iterable[Tag]:
     yield Tag(AGAIN)
+    yield Tag(OK)
     yield Tag("sky-blue", (Sky(sky_type=SkyType.BLUE),))
     yield Tag("sky-twilight", (Sky(sky_type=SkyType.TWILIGHT),))
     for sub_type in SkySubType:
@@ -111,7 +113,7 @@ class TagTable:
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
 
     def families(self) -> tuple[str, ...]:
-        """Every tag there is, for people: a line for each family."""
+        """Every tag that says what is to be made, for people: a line for each family."""
         return (
             "sky-blue",
             "sky-twilight (or with -" + ", -".join(SkySubType) + ")",

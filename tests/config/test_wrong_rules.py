@@ -140,6 +140,13 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         "root: .\ntags:\n  Sky Blue: [lawn-light]\n",
         'config.yaml:3:3: the own tag "Sky Blue" has the name of a built-in tag, sky-blue; rename it',
     ),
+    "a tag that is for folders": (
+        "root: .\ntags:\n  OK: [sky-blue]\nroutes:\n"
+        "  - name: out\n    match: {tag: ok}\n    operations: [ok]\n",
+        'config.yaml:3:3: the own tag "OK" has the name of a built-in tag, ok; rename it',
+        'config.yaml:6:18: "ok" is for folder names alone: it lets go of what is held for a person',
+        'config.yaml:7:18: "ok" is for folder names alone: it lets go of what is held for a person',
+    ),
     "own tag of own tags": (
         "root: .\ntags:\n  a1: [sky-blue]\n  b1: [a1]\n",
         'config.yaml:4:8: "a1" is an own tag, and own tags can\'t be made of own tags; write it out',

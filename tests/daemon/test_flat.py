@@ -392,3 +392,55 @@ async def test_of_several_held_sets_one_is_let_go(studio: Studio, shop: Shop, tm
         (folder / "READY.txt").write_text("only me\n")
         await studio.comes_to(*["done"] * 5)
     assert shop.bought() == 5 and files_below(folder) == {}
+
+
+async def test_ok_at_the_folder_s_name_lets_go_of_what_is_held(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """While the others are under way: nothing is lost, paid twice or called otherwise for it."""
+    files, sets, _ = shoot(tmp_path / "roll", rooms=4, by_hand=(2,))
+    folder = studio.drop(ELM, "", files)
+    studio.drop(ELM, "kitchen_sky-twilight", bracket())
+    async with studio.working(shop.access()):
+        status = await comes_to(studio, lambda status: len(held_sets(status)) == 2)
+        assert all("__ok" in reason for reason in held_sets(status).values())
+        folder.rename(studio.inbox / f"{ELM}__ok")
+        await studio.comes_to(*["done"] * 5)
+    assert shop.bought() == 5 and {job["project"] for job in studio.status()["jobs"]} == {ELM}
+    assert originals(studio).keys() == {
+        f"{ELM}-{number:02}/{name}" for number, names in enumerate(sets, 1) for name in names
+    } | {f"kitchen_sky-twilight/{name}" for name in bracket()}
+    assert [path.name for path in studio.done.iterdir() if not path.name.startswith(".")] == [ELM]
+    assert files_below(studio.inbox / ELM) == {} and not (studio.inbox / f"{ELM}__ok").exists()
+
+
+async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Also where a folder of that name is there, and where the rest still arrives."""
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    folder = studio.drop(ELM, "front__sky-blue", bracket())
+    async with studio.working(shop.access()):
+        await comes_to(studio, held_sets)
+        folder.rename(studio.inbox / ELM / "front__sky-blue__OK")
+        await studio.comes_to("done")
+        photos = {name: jpeg(size=(64, 48)) for name in bracket()}
+        studio.drop(ELM, "front__sky-blue", {"notes.txt": b"the key is under the mat"})
+        second = studio.drop(ELM, "front__ok__sky-blue", photos)
+        assert "HELD" not in studio.call("explain", str(second)).stdout
+        await studio.comes_to("done", "done")
+    jobs = studio.status()["jobs"]
+    assert sorted(job["room"] for job in jobs) == ["front", "front-2"]
+    assert not [path for path in files_below(studio.root) if "__ok" in path.lower()]
+    assert files_below(studio.inbox / ELM) == {"front__sky-blue/notes.txt": b"the key is under the mat"}
+
+
+async def test_a_folder_that_can_t_be_renamed_is_told_and_waits(studio: Studio, shop: Shop) -> None:
+    folder = studio.drop(ELM, "kitchen__ok", bracket())
+    (folder / ".ready").mkdir()
+    await studio.until_idle(shop.access())
+    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    assert shop.bought() == 0 and "could not rename 'kitchen__ok' to 'kitchen' (Is a directory)" in page
+    (folder / ".ready").rmdir()
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done"], 1)

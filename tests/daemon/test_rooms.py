@@ -129,6 +129,9 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     """A room that is really called so is made once a person says so, and from then on."""
     folder = studio.drop(ELM, "kitchen_sky-twilight", bracket())
     studio.drop(ELM, "hall –sky-blue", bracket())
+    for where in (folder, folder.parent):
+        explained = studio.call("explain", str(where)).stdout
+        assert 'HELD: Did you mean "kitchen__sky-twilight"?' in explained
     async with studio.working(shop.access()):
         status = await studio.comes_to_say(
             lambda status: [job["held"] for job in status["jobs"]] == [True] * 2
