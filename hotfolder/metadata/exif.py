@@ -1,221 +1,323 @@
-"""EXIF, changed in place: every byte that needn't change stays where it is, so maker notes survive."""
+"""EXIF blocks, and the TIFF and RAW files that are built like them: folders of tags, without pixels.
+
+A block is changed in place: every byte that needn't change stays where it is, so maker notes survive.
+"""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import BinaryIO
 
-HEADER = b"Exif\0\0"
-IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 0x0100, 0x0101, 0x0112
-COLOR_SPACE, INTEROPERABILITY_FOLDER = 0xA001, 0xA005
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Damaged
+from hotfolder.metadata.iptc import kept_resources
+
+BLOCK_HEADS = (b"II*\0", b"MM\0*")
+ORDERS = {b"II": "<", b"MM": ">"}
+MAGICS = frozenset({42, 0x4F52, 0x5352, 0x55})
+"""TIFF's own, and those of Olympus and Panasonic."""
+MOST_TAGS = 4096
+MOST_VALUE_BYTES = 16 << 20
+MOST_FOLDER_BYTES = 64 << 20
+"""Many tags may claim the same bytes."""
+MOST_EXIF_BYTES = 65_000
+
+IMAGE_WIDTH, IMAGE_LENGTH, ORIENTATION = 256, 257, 274
+BITS, PHOTOMETRIC, CHANNELS, EXTRA_CHANNELS, SAMPLE_FORMAT = 258, 262, 277, 338, 339
+THUMBNAIL_OFFSET, THUMBNAIL_BYTES = 0x0201, 0x0202
+XMP, IPTC, RESOURCES, ICC = 700, 33723, 34377, 34675
+EXIF_FOLDER, GPS_FOLDER, INTEROPERABILITY_FOLDER, MAKER_NOTE = 0x8769, 0x8825, 0xA005, 0x927C
+COLOR_SPACE, PIXEL_WIDTH, PIXEL_HEIGHT = 0xA001, 0xA002, 0xA003
 INDEX, RELATED_WIDTH, RELATED_HEIGHT = 0x0001, 0x1001, 0x1002
 SRGB, SRGB_RULES, ADOBE_RGB_RULES = 1, b"R98", b"R03"
-THUMBNAIL_OFFSET, THUMBNAIL_BYTES, EXIF_FOLDER = 0x0201, 0x0202, 0x8769
-PIXEL_WIDTH, PIXEL_HEIGHT = 0xA002, 0xA003
 TEXT, SHORT, LONG = 2, 3, 4
 ENTRY_BYTES = 12
 PADDING_BYTES = 8
 MOST_TEXT_BYTES = 16_000
 
+UNIT_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 
-class Damaged(ValueError):
-    """These bytes aren't the metadata that they are said to be."""
-
-
-class TooMuch(Damaged):
-    """More of it than any program writes: made to wear out who reads it. The message says of what."""
+CARRIED = frozenset({269, 270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432})
+CARRIED |= frozenset(range(40091, 40096))
+"""Of the main folder, what is said of the photo and not of how its pixels are stored."""
 
 
-@dataclass(frozen=True)
-class Number:
-    """A single SHORT or LONG of a folder of tags, and where its value lies."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tag: its kind, how many values of that kind, their bytes in the file's order and where they lie."""
 
-    code: str
-    position: int
-    value: int
+    kind: int
+    count: int
+    value: bytes
+    position: int = field(default=0, compare=False)
 
 
-class Tags:
-    """One block of EXIF (without the `Exif\\0\\0` in front of it). Raises `Damaged` where it isn't one."""
+Folder = Mapping[int, Entry]
 
-    def __init__(self, block: bytes) -> None:
-        orders = {b"II*\0": "<", b"MM\0*": ">"}
-        if block[:4] not in orders:
-            raise Damaged("no TIFF header")
-        self.data = bytearray(block)
-        self.order = orders[block[:4]]
-        self.first = self.unpack("I", 4)
-        self.numbers(self.first)
 
-    def unpack(self, code: str, position: int) -> int:
-        try:
-            (value,) = struct.unpack_from(self.order + code, self.data, position)
-        except struct.error as error:
-            raise Damaged(f"ends before byte {position}") from error
-        return int(value)
+@dataclass(frozen=True, slots=True)
+class TiffHead:
+    """A TIFF's folders of tags. `order` is how its numbers are written, for `struct`."""
 
-    def numbers(self, folder: int) -> dict[int, Number]:
-        """The single SHORTs and LONGs of the folder at byte `folder`, by tag."""
-        found = {}
-        for index in range(self.unpack("H", folder)):
-            entry = folder + 2 + ENTRY_BYTES * index
-            tag, kind, count = (
-                self.unpack("H", entry),
-                self.unpack("H", entry + 2),
-                self.unpack("I", entry + 4),
-            )
-            code = {SHORT: "H", LONG: "I"}.get(kind)
-            value = self.unpack(code or "I", entry + 8)
-            if code is not None and count == 1:
-                found[tag] = Number(code, entry + 8, value)
-        return found
+    order: str
+    main: Folder
+    exif: Folder = field(default_factory=dict)
+    gps: Folder = field(default_factory=dict)
 
-    def set(self, number: Number | None, value: int) -> None:
-        """Change a value that is there, if the new one fits into its kind."""
-        if number is not None and value < (1 << 16 if number.code == "H" else 1 << 32):
-            struct.pack_into(self.order + number.code, self.data, number.position, value)
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """The whole numbers of a tag of the main folder; none where it isn't there."""
+        entry = self.main.get(tag)
+        code = {1: "B", 3: "H", 4: "I"}.get(entry.kind) if entry is not None else None
+        if entry is None or code is None:
+            return ()
+        return struct.unpack(f"{self.order}{entry.count}{code}", entry.value)
 
+    def number(self, tag: int, default: int) -> int:
+        return next(iter(self.numbers(tag)), default)
+
+    @property
     def orientation(self) -> int:
         """1 to 8; 1 where it isn't said."""
-        number = self.numbers(self.first).get(ORIENTATION)
-        return number.value if number is not None and 1 <= number.value <= 8 else 1
+        said = self.number(ORIENTATION, 1)
+        return said if said in range(1, 9) else 1
+
+
+def read_head(stream: BinaryIO) -> TiffHead:
+    """The tags of the first picture and of its EXIF and GPS folders. Raises `Damaged`."""
+    start = stream.read(8)
+    order = ORDERS.get(start[:2])
+    if order is None or len(start) < 8 or struct.unpack(f"{order}H", start[2:4])[0] not in MAGICS:
+        raise Damaged("no TIFF header")
+    main = read_folder(stream, order, struct.unpack(f"{order}I", start[4:])[0])
+    below = {tag: read_below(stream, order, main.get(tag)) for tag in (EXIF_FOLDER, GPS_FOLDER)}
+    return TiffHead(order, main, below[EXIF_FOLDER], below[GPS_FOLDER])
+
+
+def read_below(stream: BinaryIO, order: str, pointer: Entry | None) -> Folder:
+    if pointer is None or len(pointer.value) != 4:
+        return {}
+    try:
+        return read_folder(stream, order, struct.unpack(f"{order}I", pointer.value)[0])
+    except Damaged:
+        return {}
+
+
+def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
+    """Every tag whose value can be read. Raises `Damaged` where there is no folder."""
+    stream.seek(position)
+    head = stream.read(2)
+    count = struct.unpack(f"{order}H", head)[0] if len(head) == 2 else 0
+    body = stream.read(ENTRY_BYTES * count)
+    if not 0 < count <= MOST_TAGS or len(body) < ENTRY_BYTES * count:
+        raise Damaged("no folder of tags")
+    found: dict[int, Entry] = {}
+    left = MOST_FOLDER_BYTES
+    for index in range(count):
+        tag, kind, number, inline = struct.unpack_from(f"{order}HHI4s", body, ENTRY_BYTES * index)
+        size = UNIT_BYTES.get(kind, 0) * number
+        if not 0 < size <= min(MOST_VALUE_BYTES, left):
+            continue
+        left -= size
+        value, start = inline[:size], position + 2 + ENTRY_BYTES * index + 8
+        if size > 4:
+            start = struct.unpack(f"{order}I", inline)[0]
+            stream.seek(start)
+            value = stream.read(size)
+        if len(value) == size:
+            found.setdefault(tag, Entry(kind, number, value, start))
+    return found
+
+
+def read_blocks(head: TiffHead) -> Blocks:
+    """What the tags say about the picture; the maker's notes stay behind, since they are made for one place
+    in one file."""
+    wrapped = kept_resources(value_of(head, RESOURCES) or b"")
+    records = value_of(head, IPTC)
+    if records:
+        wrapped[IPTC_RESOURCE] = records.rstrip(b"\0") if head.main[IPTC].kind == 4 else records
+    icc = value_of(head, ICC)
+    return Blocks(
+        exif=exif_block(head),
+        xmp=value_of(head, XMP),
+        resources=wrapped,
+        icc=icc,
+        described=icc is not None,
+    )
+
+
+def value_of(head: TiffHead, tag: int) -> bytes | None:
+    entry = head.main.get(tag)
+    return entry.value if entry is not None else None
+
+
+def exif_block(head: TiffHead) -> bytes | None:
+    """The tags that are said of the photo, as a block for another file, whose pixels are upright and sRGB;
+    None where there are none. What is too large for such a block is left out, the largest first."""
+    main = {tag: entry for tag, entry in head.main.items() if tag in CARRIED}
+    shot = {
+        tag: entry for tag, entry in head.exif.items() if tag not in (MAKER_NOTE, INTEROPERABILITY_FOLDER)
+    }
+    if not (main or shot or head.gps):
+        return None
+    main[ORIENTATION] = short(head.order, 1)
+    if shot:
+        shot[COLOR_SPACE] = short(head.order, SRGB)
+    folders = {EXIF_FOLDER: shot, GPS_FOLDER: dict(head.gps)}
+    written = write_folders(head.order, main, folders)
+    while len(written) > MOST_EXIF_BYTES:
+        crowded = max((main, *folders.values()), key=lambda folder: largest(folder)[1])
+        del crowded[largest(crowded)[0]]
+        written = write_folders(head.order, main, folders)
+    return written
+
+
+def largest(folder: Folder) -> tuple[int, int]:
+    """The tag that takes the most bytes, and how many."""
+    return max(
+        ((tag, len(entry.value)) for tag, entry in folder.items()), key=lambda one: one[1], default=(0, 0)
+    )
+
+
+def short(order: str, value: int) -> Entry:
+    return Entry(SHORT, 1, struct.pack(f"{order}H", value))
+
+
+def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
+    """A block with a main folder, and those that it points to."""
+    below = {tag: folder for tag, folder in below.items() if folder}
+    # Where they lie doesn't change how long they are, so a first try tells it.
+    pointers = {tag: Entry(LONG, 1, bytes(4)) for tag in below}
+    position = 8 + len(folder_bytes(order, {**main, **pointers}, 8))
+    written = b""
+    for tag, folder in below.items():
+        pointers[tag] = Entry(LONG, 1, struct.pack(f"{order}I", position + len(written)))
+        written += folder_bytes(order, folder, position + len(written))
+    head = struct.pack(f"{order}HI", 42, 8)
+    name = next(name for name, value in ORDERS.items() if value == order)
+    return name + head + folder_bytes(order, {**main, **pointers}, 8) + written
+
+
+def folder_bytes(order: str, folder: Folder, position: int) -> bytes:
+    """A folder that lies at byte `position` of its block, with the values that it has no room for."""
+    after = position + 2 + ENTRY_BYTES * len(folder) + 4
+    entries, values = struct.pack(f"{order}H", len(folder)), b""
+    for tag, entry in sorted(folder.items()):
+        entries += struct.pack(f"{order}HHI", tag, entry.kind, entry.count)
+        if len(entry.value) <= 4:
+            entries += entry.value.ljust(4, b"\0")
+        else:
+            entries += struct.pack(f"{order}I", after + len(values))
+            values += entry.value + b"\0" * (len(entry.value) % 2)
+    return entries + bytes(4) + values
+
+
+class ExifBlock:
+    """A block of EXIF (without JPEG's `Exif` in front of it), to be changed. Raises `Damaged` where it isn't
+    one."""
+
+    def __init__(self, block: bytes) -> None:
+        if block[:4] not in BLOCK_HEADS:
+            raise Damaged("no TIFF header")
+        self.data = bytearray(block)
+        self.head = read_head(BytesIO(block))
+        pointer = self.head.exif.get(INTEROPERABILITY_FOLDER)
+        self.interoperability = read_below(BytesIO(block), self.head.order, pointer)
+
+    def set(self, folder: Folder, tag: int, value: int) -> None:
+        """Change a single number that is there, if the new one fits into its kind."""
+        entry = folder.get(tag)
+        code = {SHORT: "H", LONG: "I"}.get(entry.kind) if entry is not None and entry.count == 1 else None
+        if entry is not None and code is not None and value < 1 << 8 * len(entry.value):
+            struct.pack_into(self.head.order + code, self.data, entry.position, value)
 
     def describe(self, *, width: int, height: int, orientation: int) -> None:
         """Make size and orientation true of the picture that the block will be put into."""
-        main = self.numbers(self.first)
-        self.set(main.get(ORIENTATION), orientation)
-        self.set(main.get(IMAGE_WIDTH), width)
-        self.set(main.get(IMAGE_LENGTH), height)
-        exif = self.numbers_below(main.get(EXIF_FOLDER))
-        self.set(exif.get(PIXEL_WIDTH), width)
-        self.set(exif.get(PIXEL_HEIGHT), height)
-        related = self.numbers_below(exif.get(INTEROPERABILITY_FOLDER))
-        self.set(related.get(RELATED_WIDTH), width)
-        self.set(related.get(RELATED_HEIGHT), height)
+        main, shot, related = self.head.main, self.head.exif, self.interoperability
+        self.set(main, ORIENTATION, orientation)
+        for folder, tag in ((main, IMAGE_WIDTH), (shot, PIXEL_WIDTH), (related, RELATED_WIDTH)):
+            self.set(folder, tag, width)
+        for folder, tag in ((main, IMAGE_LENGTH), (shot, PIXEL_HEIGHT), (related, RELATED_HEIGHT)):
+            self.set(folder, tag, height)
 
-    def numbers_below(self, pointer: Number | None) -> dict[int, Number]:
-        """Those of the folder that a value points to; none where there isn't one."""
-        try:
-            return self.numbers(pointer.value) if pointer is not None else {}
-        except Damaged:
-            return {}
-
-    def index(self) -> int | None:
-        """Where the three letters lie that say by which rules, R98 (sRGB) or R03 (Adobe RGB), a camera has
-        written the file; None where they aren't there."""
-        exif = self.numbers_below(self.numbers(self.first).get(EXIF_FOLDER))
-        pointer = exif.get(INTEROPERABILITY_FOLDER)
-        if pointer is None:
-            return None
-        for number in range(self.unpack("H", pointer.value)):
-            entry = pointer.value + 2 + ENTRY_BYTES * number
-            if self.unpack("H", entry) == INDEX and self.unpack("H", entry + 2) == TEXT:
-                return entry + 8
-        return None
+    def rules(self) -> Entry | None:
+        """By which rules, R98 (sRGB) or R03 (Adobe RGB), a camera has written the file; None where it doesn't
+        say."""
+        entry = self.interoperability.get(INDEX)
+        return entry if entry is not None and entry.kind == TEXT and len(entry.value) >= 3 else None
 
     def claim_srgb(self) -> None:
         """Say that the colours are sRGB's, wherever the block says that they are others."""
-        exif = self.numbers_below(self.numbers(self.first).get(EXIF_FOLDER))
-        self.set(exif.get(COLOR_SPACE), SRGB)
-        index = self.index()
-        if index is not None:
-            self.data[index : index + 3] = SRGB_RULES
-
-    def texts(self, wanted: Collection[int]) -> dict[int, bytes]:
-        """The texts with these tags in the main folder, as they are written, with the zero at the end."""
-        found = {}
-        for index in range(self.unpack("H", self.first)):
-            entry = self.first + 2 + ENTRY_BYTES * index
-            tag, kind, size = (
-                self.unpack("H", entry),
-                self.unpack("H", entry + 2),
-                self.unpack("I", entry + 4),
-            )
-            if tag not in wanted or kind != TEXT or not 0 < size <= MOST_TEXT_BYTES:
-                continue
-            start = entry + 8 if size <= 4 else self.unpack("I", entry + 8)
-            value = bytes(self.data[start : start + size])
-            if len(value) == size:
-                found[tag] = value
-        return found
+        self.set(self.head.exif, COLOR_SPACE, SRGB)
+        rules = self.rules()
+        if rules is not None:
+            self.data[rules.position : rules.position + 3] = SRGB_RULES
 
     def drop_thumbnail(self) -> None:
         """Unhook the second picture; where its bytes are the last of the block, cut them off too."""
-        pointer = self.first + 2 + ENTRY_BYTES * self.unpack("H", self.first)
+        order = self.head.order
+        (first,) = struct.unpack_from(f"{order}I", self.data, 4)
+        (count,) = struct.unpack_from(f"{order}H", self.data, first)
+        pointer = first + 2 + ENTRY_BYTES * count
         # Some cameras leave the pointer out where there is no second picture.
-        second = self.unpack("I", pointer) if pointer + 4 <= len(self.data) else 0
-        if second == 0:
+        if pointer + 4 > len(self.data):
             return
-        struct.pack_into(self.order + "I", self.data, pointer, 0)
-        try:
-            numbers = self.numbers(second)
-        except Damaged:
-            return
-        if THUMBNAIL_OFFSET not in numbers or THUMBNAIL_BYTES not in numbers:
-            return
-        start = numbers[THUMBNAIL_OFFSET].value
-        end = start + numbers[THUMBNAIL_BYTES].value
+        (second,) = struct.unpack_from(f"{order}I", self.data, pointer)
+        struct.pack_into(f"{order}I", self.data, pointer, 0)
+        folder: Folder = {}
+        with suppress(Damaged):
+            folder = read_folder(BytesIO(self.data), order, second) if second else {}
+        numbers = TiffHead(order, folder)
+        start = numbers.number(THUMBNAIL_OFFSET, 0)
+        end = start + numbers.number(THUMBNAIL_BYTES, 0)
         if max(second, pointer + 4) < start < end <= len(self.data) <= end + PADDING_BYTES:
             del self.data[start:]
 
 
 def corrected(block: bytes, *, width: int, height: int, orientation: int) -> bytes:
     """`block` for a picture of that size and orientation, without its thumbnail. Raises `Damaged`."""
-    tags = Tags(block)
-    tags.describe(width=width, height=height, orientation=orientation)
-    tags.drop_thumbnail()
-    return bytes(tags.data)
+    changed = ExifBlock(block)
+    changed.describe(width=width, height=height, orientation=orientation)
+    changed.drop_thumbnail()
+    return bytes(changed.data)
 
 
 def says_adobe_rgb(block: bytes | None) -> bool:
     """Whether a camera says that its colours are Adobe RGB's, which it does instead of adding a profile."""
     try:
-        tags = Tags(block or b"")
-        index = tags.index()
+        rules = ExifBlock(block or b"").rules()
     except Damaged:
         return False
-    return index is not None and tags.data[index : index + 3] == ADOBE_RGB_RULES
+    return rules is not None and rules.value[:3] == ADOBE_RGB_RULES
 
 
 def in_srgb(block: bytes) -> bytes:
     """`block` for the same picture, once its colours are sRGB's. Raises `Damaged`."""
-    tags = Tags(block)
-    tags.claim_srgb()
-    return bytes(tags.data)
+    changed = ExifBlock(block)
+    changed.claim_srgb()
+    return bytes(changed.data)
 
 
 def orientation_of(block: bytes | None) -> int:
     """What the block says, 1 where it says nothing or is damaged."""
-    if block is None:
-        return 1
     try:
-        return Tags(block).orientation()
+        return ExifBlock(block or b"").head.orientation
     except Damaged:
         return 1
 
 
 def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
     """A small block with these texts of `block`, and an orientation other than 1; None where it says none."""
-    texts: dict[int, bytes] = {}
+    found: Folder = {}
     with suppress(Damaged):
-        texts = Tags(block).texts(wanted) if block is not None else {}
-    entries = {tag: (TEXT, len(text), text) for tag, text in texts.items()}
+        found = ExifBlock(block or b"").head.main
+    kept = {
+        tag: entry
+        for tag, entry in found.items()
+        if tag in wanted and entry.kind == TEXT and entry.count <= MOST_TEXT_BYTES
+    }
     if orientation != 1:
-        entries[ORIENTATION] = (SHORT, 1, struct.pack(">H", orientation))
-    return folder_of(entries) if entries else None
-
-
-def folder_of(entries: Mapping[int, tuple[int, int, bytes]]) -> bytes:
-    """A block with these entries (kind, count, value) in its only folder."""
-    start = 8 + 2 + ENTRY_BYTES * len(entries) + 4
-    folder, values = struct.pack(">H", len(entries)), b""
-    for tag, (kind, count, value) in sorted(entries.items()):
-        folder += struct.pack(">HHI", tag, kind, count)
-        if len(value) <= 4:
-            folder += value.ljust(4, b"\0")
-        else:
-            folder += struct.pack(">I", start + len(values))
-            values += value + b"\0" * (len(value) % 2)
-    return b"MM\0*" + struct.pack(">I", 8) + folder + b"\0\0\0\0" + values
+        kept[ORIENTATION] = short(">", orientation)
+    return write_folders(">", kept, {}) if kept else None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hotfolder.metadata import exif as exif_block
-from hotfolder.metadata import photoshop
-from hotfolder.metadata.blocks import Blocks, Shape
-from hotfolder.metadata.exif import Damaged, TooMuch
-from hotfolder.metadata.packets import name_of
-from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES
+from hotfolder.metadata import iptc
+from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Blocks, Damaged, Shape, TooMuch
 
 MAGIC = b"\xff\xd8\xff"
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
@@ -24,6 +21,7 @@ MOST_MARKERS = 10_000
 """Before the picture. A large colour profile and a large XMP packet take some hundreds."""
 MOST_HEAD_BYTES = 64 << 20
 
+EXIF = b"Exif\0\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 XMP_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
 ICC = b"ICC_PROFILE\0"
@@ -35,7 +33,7 @@ NAME_BYTES = 32
 
 # What holds which metadata, in the order in which they are written.
 PREFIXES: Mapping[str, tuple[int, bytes]] = {
-    "exif": (APP1, exif_block.HEADER),
+    "exif": (APP1, EXIF),
     "xmp": (APP1, XMP),
     "xmp-extension": (APP1, XMP_EXTENSION),
     "resources": (APP13, PHOTOSHOP),
@@ -124,7 +122,7 @@ def read_blocks(segments: list[Segment]) -> Blocks:
         exif=found.get("exif"),
         xmp=found.get("xmp"),
         xmp_extension=extension(segments, found.get("xmp", b"")),
-        resources=photoshop.kept(wrapped),
+        resources=iptc.kept_resources(wrapped),
         icc=icc,
         comment=found.get("comment"),
         described=icc is not None,
@@ -167,13 +165,13 @@ def encode_blocks(blocks: Blocks) -> dict[str, list[Segment]]:
     """Segments for each block that there is, by `kind`; what is too large for a JPEG is left out."""
     made: dict[str, list[Segment]] = {}
     if blocks.exif is not None:
-        made["exif"] = [Segment(APP1, exif_block.HEADER + blocks.exif)]
+        made["exif"] = [Segment(APP1, EXIF + blocks.exif)]
     if blocks.xmp is not None:
         made["xmp"] = [Segment(APP1, XMP + blocks.xmp)]
     if blocks.xmp_extension is not None:
         made["xmp-extension"] = extension_segments(blocks.xmp_extension)
     if blocks.resources:
-        made["resources"] = resource_segments(photoshop.encoded(blocks.resources))
+        made["resources"] = resource_segments(iptc.encode_resources(blocks.resources))
     if blocks.icc is not None:
         made["icc"] = profile_segments(blocks.icc)
     if blocks.comment is not None:
@@ -186,11 +184,16 @@ def encode_blocks(blocks: Blocks) -> dict[str, list[Segment]]:
 
 
 def extension_segments(data: bytes) -> list[Segment]:
-    head, room = XMP_EXTENSION + name_of(data).encode(), EXTENSION_PIECE_BYTES
+    head, room = XMP_EXTENSION + extension_name(data).encode(), EXTENSION_PIECE_BYTES
     return [
         Segment(APP1, head + struct.pack(">II", len(data), start) + data[start : start + room])
         for start in range(0, len(data), room)
     ]
+
+
+def extension_name(data: bytes) -> str:
+    """What XMP calls an extension by."""
+    return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
 
 
 def resource_segments(data: bytes) -> list[Segment]:

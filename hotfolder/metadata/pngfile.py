@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from hotfolder.metadata import photoshop
-from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Shape
-from hotfolder.metadata.exif import Damaged, TooMuch
+from hotfolder.metadata import iptc
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Damaged, Shape, TooMuch
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
@@ -96,11 +95,11 @@ def raw_profile(chunk: Chunk) -> dict[int, bytes]:
         data = bytes.fromhex(b"".join(words[2:]).decode("ascii"))
     except ValueError:
         return {}
-    return {IPTC_RESOURCE: data} if data[:1] == b"\x1c" else photoshop.kept(data)
+    return {IPTC_RESOURCE: data} if data[:1] == b"\x1c" else iptc.kept_resources(data)
 
 
 def resource_chunk(resources: Mapping[int, bytes]) -> bytes:
-    data = photoshop.encoded(resources)
+    data = iptc.encode_resources(resources)
     digits = data.hex().encode()
     lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]
     text = b"\niptc\n%8d\n" % len(data) + b"\n".join(lines) + b"\n"

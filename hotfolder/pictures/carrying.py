@@ -17,11 +17,19 @@ from typing import BinaryIO
 from xml.parsers.expat import ExpatError
 
 from hotfolder.metadata import exif, iptc, jpegfile, pngfile
-from hotfolder.metadata.blocks import IPTC_RESOURCE, OWNERSHIP_RESOURCES, Blocks, Shape, profile_fits
-from hotfolder.metadata.exif import Damaged, TooMuch
-from hotfolder.metadata.level import RIGHTS_TAGS, Level
-from hotfolder.metadata.packets import Foreign, Statement, packet_for
-from hotfolder.metadata.xmp import MOST_FOREIGN_BYTES, look_through
+from hotfolder.metadata.blocks import (
+    IPTC_RESOURCE,
+    MOST_FOREIGN_BYTES,
+    OWNERSHIP_RESOURCES,
+    RIGHTS_TAGS,
+    Blocks,
+    Damaged,
+    Level,
+    Shape,
+    TooMuch,
+    profile_fits,
+)
+from hotfolder.metadata.xmp import Foreign, Statement, look_through, packet_for
 from hotfolder.pictures.facts import Carrying, NeverUsable
 from hotfolder.pictures.formats import opened
 

@@ -14,11 +14,10 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from hotfolder.metadata import exif, jpegfile, pngfile, tifffile
-from hotfolder.metadata.blocks import Blocks, profile_fits
-from hotfolder.metadata.exif import Damaged
-from hotfolder.metadata.packets import fitting
-from hotfolder.metadata.tifffile import TiffHead
+from hotfolder.metadata import exif, jpegfile, pngfile
+from hotfolder.metadata.blocks import Blocks, Damaged, profile_fits
+from hotfolder.metadata.exif import TiffHead
+from hotfolder.metadata.xmp import fitting
 from hotfolder.pictures import raw
 from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
@@ -84,7 +83,7 @@ def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> t
         head = tiff_head(file, name)
         channels, said = tiff_channels(head), Blocks()
         with suppress(Damaged):
-            said = tifffile.read_blocks(head)
+            said = exif.read_blocks(head)
     else:
         said = said_in(file, kind)
         channels = channels_of(file, said, limits)
@@ -160,7 +159,7 @@ def tiff_head(file: BinaryIO, name: str) -> TiffHead:
     """The TIFF's tags. Raises `NotWhole`, and `NeverUsable` for a kind that can't be developed."""
     file.seek(0)
     try:
-        head = tifffile.read_head(file)
+        head = exif.read_head(file)
     except Damaged:
         raise NotWhole(
             f"{name} is not complete: the TIFF's own list of contents isn't there.", hint=COPY_HINT
@@ -173,14 +172,14 @@ def tiff_head(file: BinaryIO, name: str) -> TiffHead:
 
 def tiff_refusal(head: TiffHead) -> str:
     """Why such a TIFF isn't taken; "" when it is."""
-    photometric = head.number(tifffile.PHOTOMETRIC, 1)
+    photometric = head.number(exif.PHOTOMETRIC, 1)
     if photometric in RAW_PHOTOMETRICS:
         return "with a camera's raw data"
     if photometric not in COLOURS_OF_PHOTOMETRIC:
         return "that stores its colours in an unusual way (neither gray, RGB nor CMYK)"
-    if set(head.numbers(tifffile.SAMPLE_FORMAT)) - {WHOLE_NUMBERS}:
+    if set(head.numbers(exif.SAMPLE_FORMAT)) - {WHOLE_NUMBERS}:
         return "with floating-point numbers"
-    bits = set(head.numbers(tifffile.BITS)) or {1}
+    bits = set(head.numbers(exif.BITS)) or {1}
     if bits not in ({8}, {16}):
         return f"with {'/'.join(map(str, sorted(bits)))} bits a channel"
     channels = tiff_channels(head)
@@ -191,9 +190,9 @@ def tiff_refusal(head: TiffHead) -> str:
 
 def tiff_channels(head: TiffHead) -> Channels:
     """Its channels. Those that Photoshop has added, such as saved selections, are no transparency."""
-    colours = COLOURS_OF_PHOTOMETRIC[head.number(tifffile.PHOTOMETRIC, 1)]
-    kind = next(iter(head.numbers(tifffile.EXTRA_CHANNELS)), 0)
-    profile = usable_profile(tifffile.value_of(head, tifffile.ICC), colours)
+    colours = COLOURS_OF_PHOTOMETRIC[head.number(exif.PHOTOMETRIC, 1)]
+    kind = next(iter(head.numbers(exif.EXTRA_CHANNELS)), 0)
+    profile = usable_profile(exif.value_of(head, exif.ICC), colours)
     return Channels(colours, kind in TRANSPARENCY, TRANSPARENCY.get(kind, False), profile)
 
 

@@ -149,7 +149,7 @@ def _inspect_large(
     """A TIFF or RAW file, which may be too large to be held in memory as a whole: hashed and then decoded, to
     its end, in two passes. Whoever sees that the file hasn't changed meanwhile knows that both are of the
     same bytes."""
-    from hotfolder.metadata import tifffile
+    from hotfolder.metadata import exif
     from hotfolder.pictures import developing, raw
 
     size_bytes, digest = _hashed(file, name, limits)
@@ -160,11 +160,11 @@ def _inspect_large(
         size = (found.width, found.height)
         return _facts(kind, size, digest, size_bytes, exposure, "it is a RAW file", found.small, turn=1)
     head = developing.tiff_head(file, name)
-    size = head.number(tifffile.WIDTH, 0), head.number(tifffile.HEIGHT, 0)
+    size = head.number(exif.IMAGE_WIDTH, 0), head.number(exif.IMAGE_LENGTH, 0)
     if size[0] * size[1] > limits.pixels:
         raise too_many_pixels(name, limits)
     small = developing.small_tiff(file, name, head)
-    exposure = exposure_in(tifffile.exif_block(head), head.orientation)
+    exposure = exposure_in(exif.exif_block(head), head.orientation)
     return _facts(kind, size, digest, size_bytes, exposure, "it is a TIFF", small)
 
 

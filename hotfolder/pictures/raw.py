@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 from PIL import Image
 
 from hotfolder.errors import to_install
-from hotfolder.metadata import exif, jpegfile, tifffile
-from hotfolder.metadata.exif import Damaged
-from hotfolder.metadata.tifffile import Entry
+from hotfolder.metadata import exif, jpegfile
+from hotfolder.metadata.blocks import Damaged
+from hotfolder.metadata.exif import Entry
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -110,10 +110,10 @@ def exif_of_tags(file: BinaryIO) -> bytes | None:
     """Most makers' files are TIFFs of a kind, and have their EXIF where a TIFF has it."""
     file.seek(0)
     try:
-        head = tifffile.read_head(file)
+        head = exif.read_head(file)
     except Damaged:
         return None
-    return tifffile.exif_block(head) if head.exif else None
+    return exif.exif_block(head) if head.exif else None
 
 
 def exif_of_preview(raw: Any) -> bytes | None:
@@ -136,14 +136,14 @@ def exif_of_shot(raw: Any) -> bytes | None:
     ratios = {33434: other.shutter_speed, 33437: other.aperture, 37386: other.focal_length}
     shot = {tag: ratio(value) for tag, value in ratios.items() if value and value > 0}
     if other.iso_speed and other.iso_speed >= 1:
-        shot[34855] = tifffile.short(">", min(65535, round(other.iso_speed)))
+        shot[34855] = exif.short(">", min(65535, round(other.iso_speed)))
     if other.timestamp is not None:
         text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
         shot[36867] = Entry(exif.TEXT, len(text), text)
     if not shot:
         return None
-    main = {exif.ORIENTATION: tifffile.short(">", 1)}
-    return tifffile.write_folders(">", main, {tifffile.EXIF_FOLDER: shot})
+    main = {exif.ORIENTATION: exif.short(">", 1)}
+    return exif.write_folders(">", main, {exif.EXIF_FOLDER: shot})
 
 
 def ratio(value: float) -> Entry:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from hotfolder.metadata.level import Level
+from hotfolder.metadata.blocks import Level
 from hotfolder.rules.nearest import nearest, shown
 from hotfolder.rules.renditions import Renditions
 

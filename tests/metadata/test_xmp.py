@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hotfolder.metadata import jpegfile, xmp
-from hotfolder.metadata.level import Level
-from hotfolder.metadata.packets import Foreign, Packet, Statement, packet_for
+from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.xmp import Foreign, Packet, Statement, packet_for
 
 SKY = Statement(("sky",), "x")
 SOURCE_TYPE = SKY.source_type.encode()

@@ -24,8 +24,8 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
 from hotfolder.pictures.carrying import carried_over
 from hotfolder.outbox.content import pieces_of
-from hotfolder.metadata.level import Level
-from hotfolder.metadata.packets import Statement
+from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.xmp import Statement
 from hotfolder.outbox.sharing import Sharing
 shared = Sharing()
 def trouble(call, *arguments, **named):

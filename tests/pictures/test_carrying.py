@@ -20,8 +20,8 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from hotfolder.metadata import exif, jpegfile, pngfile
-from hotfolder.metadata.level import Level
-from hotfolder.metadata.packets import Statement
+from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.xmp import Statement
 from hotfolder.pictures.carrying import carried_over
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
@@ -48,7 +48,7 @@ def camera_exif(orientation: int = 6) -> bytes:
         {0x9003: "2026:01:02 03:04:05", 0xA002: 6000, 0xA003: 4000, 0x927C: MAKER_NOTE, 0x829D: 8.0}
     )
     block.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 15.5), 3: "E", 4: (13.0, 24.0, 0.0)})
-    return block.tobytes()[len(exif.HEADER) :]
+    return block.tobytes()[len(jpegfile.EXIF) :]
 
 
 def with_thumbnail(block: bytes) -> bytes:
@@ -82,7 +82,7 @@ def original(tmp_path: Path) -> Path:
     segments = jpegfile.read_head(plain)
     resource = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(IPTC)) + IPTC + b"\0" * (len(IPTC) % 2)
     new = [
-        jpegfile.Segment(jpegfile.APP1, exif.HEADER + with_thumbnail(camera_exif())),
+        jpegfile.Segment(jpegfile.APP1, jpegfile.EXIF + with_thumbnail(camera_exif())),
         jpegfile.Segment(jpegfile.APP1, jpegfile.XMP + FOREIGN_XMP),
         jpegfile.Segment(jpegfile.APP13, jpegfile.PHOTOSHOP + b"8BIM\x03\xed\0\0\0\0\0\0" + resource),
     ]
@@ -256,7 +256,7 @@ def test_damaged_metadata_is_left_out(tmp_path: Path, result: Path, block: bytes
     stream = io.BytesIO()
     noise().save(stream, "JPEG")
     damaged = [
-        jpegfile.Segment(jpegfile.APP1, exif.HEADER + block),
+        jpegfile.Segment(jpegfile.APP1, jpegfile.EXIF + block),
         jpegfile.Segment(jpegfile.APP1, jpegfile.XMP + packet),
         jpegfile.Segment(jpegfile.APP2, jpegfile.ICC + b"\x02\x05junk"),
         jpegfile.Segment(jpegfile.APP13, jpegfile.PHOTOSHOP + b"8BIM\x04\x04\0\0\xff\xff\xff\xff"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hotfolder.metadata.level import Level
+from hotfolder.metadata.blocks import Level
 from hotfolder.pictures import carrying
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import Carrying

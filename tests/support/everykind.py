@@ -16,8 +16,8 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
-from hotfolder.metadata.level import Level
-from hotfolder.metadata.packets import Statement
+from hotfolder.metadata.blocks import Level
+from hotfolder.metadata.xmp import Statement
 from hotfolder.pictures.carrying import carried_over
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"

@@ -12,7 +12,7 @@ from hotfolder import __version__
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.tables import FileRole, Job, JobFile
 from hotfolder.jobs.tools import Tools, recipe_of
-from hotfolder.metadata.level import Level
+from hotfolder.metadata.blocks import Level
 from hotfolder.outbox.layout import originals_folder
 from hotfolder.outbox.names import safe_name
 from hotfolder.pictures.facts import Carrying

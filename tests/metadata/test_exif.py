@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotfolder.metadata import exif, tifffile
-from hotfolder.metadata.exif import Damaged
-from hotfolder.metadata.tifffile import Entry
+from hotfolder.metadata import exif
+from hotfolder.metadata.blocks import Damaged
+from hotfolder.metadata.exif import Entry
 
 ARTIST = Entry(exif.TEXT, 4, b"Ann\0")
 LONG_TEXT = Entry(exif.TEXT, 12, b"Ann Example\0")
@@ -21,19 +21,19 @@ def block(order: str) -> bytes:
     """A TIFF of folders alone: who, and how it was shot and where."""
     shot = {
         0x829A: Entry(5, 1, struct.pack(f"{order}II", 1, 60)),
-        tifffile.MAKER_NOTE: Entry(7, 6, b"Canon\0"),
+        exif.MAKER_NOTE: Entry(7, 6, b"Canon\0"),
         0x9286: Entry(7, 12, b"ASCII\0\0\0note"),
     }
-    main = {315: LONG_TEXT, 270: ARTIST, 274: tifffile.short(order, 6), 256: tifffile.short(order, 4000)}
-    below = {tifffile.EXIF_FOLDER: shot, tifffile.GPS_FOLDER: {1: Entry(2, 2, b"N\0")}}
-    return tifffile.write_folders(order, main, below)
+    main = {315: LONG_TEXT, 270: ARTIST, 274: exif.short(order, 6), 256: exif.short(order, 4000)}
+    below = {exif.EXIF_FOLDER: shot, exif.GPS_FOLDER: {1: Entry(2, 2, b"N\0")}}
+    return exif.write_folders(order, main, below)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_what_is_said_of_the_photo_is_carried_and_what_is_said_of_its_file_is_not(order: str) -> None:
-    head = tifffile.read_head(io.BytesIO(block(order)))
+    head = exif.read_head(io.BytesIO(block(order)))
     assert (head.order, head.orientation, head.number(256, 0)) == (order, 6, 4000)
-    carried = tifffile.read_head(io.BytesIO(tifffile.exif_block(head) or b""))
+    carried = exif.read_head(io.BytesIO(exif.exif_block(head) or b""))
     assert carried.main[315] == LONG_TEXT and carried.main[270] == ARTIST
     assert carried.orientation == 1 and 256 not in carried.main
     assert set(carried.exif) == {0x829A, 0x9286, exif.COLOR_SPACE}
@@ -42,10 +42,10 @@ def test_what_is_said_of_the_photo_is_carried_and_what_is_said_of_its_file_is_no
 
 def test_what_has_no_room_in_a_jpeg_is_left_out_and_the_rest_is_not() -> None:
     shot = {0x9286: Entry(7, 70_000, bytes(70_000)), 0x829A: Entry(5, 1, bytes(8))}
-    written = tifffile.write_folders("<", {315: LONG_TEXT}, {tifffile.EXIF_FOLDER: shot})
-    carried = tifffile.exif_block(tifffile.read_head(io.BytesIO(written)))
+    written = exif.write_folders("<", {315: LONG_TEXT}, {exif.EXIF_FOLDER: shot})
+    carried = exif.exif_block(exif.read_head(io.BytesIO(written)))
     assert carried is not None and len(carried) < 1000
-    head = tifffile.read_head(io.BytesIO(carried))
+    head = exif.read_head(io.BytesIO(carried))
     assert 0x829A in head.exif and 0x9286 not in head.exif and head.main[315] == LONG_TEXT
 
 
@@ -53,8 +53,8 @@ def test_tags_that_claim_the_same_bytes_again_and_again_do_not_fill_the_memory()
     size = 1 << 20
     entries = b"".join(struct.pack("<HHII", tag, 7, size, 0) for tag in range(1000, 1400))
     file = b"II*\0" + struct.pack("<IH", 8, 400) + entries + bytes(4)
-    head = tifffile.read_head(io.BytesIO(file.ljust(size, b"\0")))
-    assert sum(len(entry.value) for entry in head.main.values()) <= tifffile.MOST_FOLDER_BYTES
+    head = exif.read_head(io.BytesIO(file.ljust(size, b"\0")))
+    assert sum(len(entry.value) for entry in head.main.values()) <= exif.MOST_FOLDER_BYTES
 
 
 @settings(max_examples=150, deadline=None)
@@ -64,9 +64,9 @@ def test_a_damaged_file_is_damaged_or_says_something(order: str, changes: list[t
     for position, value in changes:
         content[position % len(content)] = value
     try:
-        head = tifffile.read_head(io.BytesIO(bytes(content)))
+        head = exif.read_head(io.BytesIO(bytes(content)))
     except Damaged:
         return
     assert head.orientation in range(1, 9)
-    assert len(tifffile.exif_block(head) or b"") <= tifffile.MOST_EXIF_BYTES
-    tifffile.read_blocks(head)
+    assert len(exif.exif_block(head) or b"") <= exif.MOST_EXIF_BYTES
+    exif.read_blocks(head)
