@@ -23,7 +23,7 @@ LEAST_WEIGHT = 1e-12
 NEARLY_BURNT = 240
 # The coarse bands, from this share of the long edge on, are compressed where together they exceed so much.
 COARSE = 0.012
-MOST_ACTIVITY = 0.3
+MOST_ACTIVITY = 0.28
 # Rows that are blended at once: what doesn't fit into the processor's cache takes memory and time.
 STRIP = 64
 

@@ -21,19 +21,19 @@ STRONGEST_GAMMA, WEAKEST_GAMMA = 0.8, 1.2
 # Black is set so far below the darkest pixels, and no more than that is taken off.
 TOE, MOST_BLACK = 0.03, 0.08
 # Above the knee the curve gets flatter over `BENDING`, just so much that the brightest ends at `HIGHEST`.
-KNEE, BENDING, HIGHEST = 0.7, 0.15, 0.94
+KNEE, BENDING, HIGHEST = 0.64, 0.15, 0.915
 # What details add to that is bent once more, so that white keeps its drawing.
 WHITE_KNEE, WHITE = 0.94, 0.985
 # Steps smaller than this are details. They keep their height, and get more of it where the curve is flat.
 DETAIL = 0.2
-DETAIL_GAIN, HIGHLIGHT_GAIN = 1.1, 1.3
+DETAIL_GAIN, HIGHLIGHT_GAIN = 1.1, 1.5
 # More than this over the curve's own slope would turn some steps round.
-MOST_OVER_SLOPE = 1.6
+MOST_OVER_SLOPE = 1.9
 SAMPLES = 12
 # The filter works at this size; larger pictures follow it along their own edges.
 WORKING_EDGE = 2048
 # How far colours grow with their brightness; the rest of a change is added as white light.
-COLOUR_SHARE = 0.6
+COLOUR_SHARE = 0.4
 
 Curve = Callable[[Plane], Plane]
 
