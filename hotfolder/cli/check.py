@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hotfolder.cli.shoots import counted
-from hotfolder.config.keys import load_key
-from hotfolder.config.load import is_missing, load
+from hotfolder.config.load import is_missing, load, load_key
 from hotfolder.config.schema import json_schema
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.telling import notify_addresses

@@ -12,10 +12,8 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
-from hotfolder.config.keys import load_key
-from hotfolder.config.load import is_missing
-from hotfolder.config.sections import LogFormat
-from hotfolder.config.settings import Settings
+from hotfolder.config.load import is_missing, load_key
+from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome

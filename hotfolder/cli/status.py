@@ -17,8 +17,7 @@ from rich.padding import Padding
 
 from hotfolder.cli.shoots import counted
 from hotfolder.cli.text import Text
-from hotfolder.config.load import load
-from hotfolder.config.whereabouts import whereabouts
+from hotfolder.config.load import load, whereabouts
 from hotfolder.daemon.lock import holder_of
 from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError

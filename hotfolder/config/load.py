@@ -1,27 +1,29 @@
-"""From a YAML file and the environment to checked settings."""
+"""From a YAML file and the environment to checked settings, and to the API key."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
-from hotfolder.config.environment import read_environment
-from hotfolder.config.keys import load_key
-from hotfolder.config.meaning import absolute, meaning_problems
-from hotfolder.config.problems import Problem, refusal
-from hotfolder.config.rulebooks import rulebook_for
-from hotfolder.config.schema import json_schema
-from hotfolder.config.sentences import structure_problems, unknown_name
+from hotfolder.config.checks import absolute, meaning_problems
+from hotfolder.config.messages import structure_problems
 from hotfolder.config.settings import Settings
 from hotfolder.config.sources import Sources
-from hotfolder.config.yamlfile import Document, read_document
+from hotfolder.config.yamlfile import Node, Place, read_document, refusal
+from hotfolder.errors import ConfigurationError
 
 USUAL_NAME = "config.yaml"
 ROOT_VARIABLE = "HOTFOLDER_ROOT"
 
-__all__ = ["json_schema", "load", "load_key", "rulebook_for"]
+KEY_VARIABLE = "STAGER_API_KEY"
+KEY = re.compile(r"[\x21-\x7e]{1,4096}\Z")
+LARGEST_KEY_FILE_BYTES = 8192
+WHERE = f"Put it into the environment variable {KEY_VARIABLE}, or alone into a file that api.key_file names."
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -33,23 +35,19 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
-    document = Document(str(path)) if without_file else read_document(path)
-    sources = Sources(document, *read_environment(environ))
-    problems = [*document.problems, *sources.problems]
-    warnings = sources.take_retired()
+    document = (Node(Place(str(path)), {}), []) if without_file else read_document(path)
+    sources = Sources(document, environ)
+    problems = list(sources.problems)
     settings: Settings | None = None
-    # pydantic-settings would take these for options of its own.
-    options = [name for name in sources.data if name.startswith("_")]
-    problems += [Problem(sources.place((name,), of_key=True), unknown_name((name,))) for name in options]
     try:
-        settings = Settings(**{name: one for name, one in sources.data.items() if name not in options})  # type: ignore[arg-type]
+        settings = Settings.model_validate(sources.root.plain())
     except ValidationError as error:
         problems += structure_problems(error, sources)
     folder = path.absolute().parent
     problems += meaning_problems(sources, folder)
     if problems or settings is None:
         raise refusal(problems)
-    settings.set_warnings(warnings)
+    settings.set_warnings(sources.warnings)
     return _with_absolute_paths(settings, folder)
 
 
@@ -65,10 +63,75 @@ def is_missing(path: Path) -> bool:
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
-    api = settings.api
+    api, notify = settings.api, settings.notify
     if api.key_file is not None:
         api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
-    notify = settings.notify
     if notify.url_file is not None:
         notify = notify.model_copy(update={"url_file": absolute(folder, notify.url_file)})
-    return settings.model_copy(update={"root": absolute(folder, settings.root), "api": api, "notify": notify})
+    root = absolute(folder, settings.root)
+    return settings.model_copy(update={"root": root, "api": api, "notify": notify})
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """`error` is what is wrong with the settings; None when nothing is."""
+
+    state: Path
+    error: ConfigurationError | None = None
+
+
+def whereabouts(path: Path, environ: Mapping[str, str]) -> Whereabouts:
+    """Where the state of the settings at `path` lies.
+
+    A daemon goes on by the settings before an error, so its work must be seen while the file has one. `root`
+    and `state` have to be written then, above the error where the file isn't YAML. Raises ConfigurationError,
+    as `load` does, where they aren't.
+    """
+    try:
+        return Whereabouts(load(path, environ).state_folder)
+    except ConfigurationError as error:
+        try:
+            sources = Sources(read_document(path, beginning=True), environ)
+        except ConfigurationError:
+            raise error from None
+        root, state = sources.at(("root",)), sources.at(("state",))
+        if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
+            raise
+        return Whereabouts(Path(absolute(path.absolute().parent, root.strip()), state.strip()), error)
+
+
+def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:
+    """The API key: STAGER_API_KEY if set, else what `api.key_file` holds. Read anew at every call.
+
+    `environ` is the process's own environment when left out. Raises ConfigurationError when there is no
+    key, or when it has a character that no key has; neither the key nor the file's name is part of the
+    message, since a key pasted into the wrong place would be shown.
+    """
+    text = (os.environ if environ is None else environ).get(KEY_VARIABLE, "")
+    what = f"The API key in {KEY_VARIABLE}"
+    if not text.strip():
+        if settings.api.key_file is None:
+            raise ConfigurationError("There is no API key.", hint=WHERE)
+        text = _read_key(Path(settings.api.key_file))
+        what = "The API key in the file that api.key_file names"
+    key = text.removesuffix("\n").removesuffix("\r")
+    if not key:
+        raise ConfigurationError(f"{what} is empty.", hint=WHERE)
+    if not KEY.match(key):
+        raise ConfigurationError(
+            f"{what} holds characters that no key has, such as spaces, line breaks or curly quotes.",
+            hint="Copy the key again: one line, nothing before or behind it.",
+        )
+    return SecretStr(key)
+
+
+def _read_key(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(LARGEST_KEY_FILE_BYTES + 1).decode("latin-1")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a usable file name"
+        raise ConfigurationError(
+            f"The file that api.key_file names can't be read: {reason}.",
+            hint="A relative name starts at the folder of the configuration file.",
+        ) from None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from hotfolder.config.items import Item, resolve
+from hotfolder.config.operations import OneOperation
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
 from hotfolder.rules.nearest import normal
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook
 from hotfolder.rules.tags import TagTable
-from hotfolder.stager.operations import HdrOptions
+from hotfolder.stager.operations import HdrOptions, Operation
+
+Written = Iterable[OneOperation | str]
 
 
 def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -> Rulebook:
@@ -19,30 +21,22 @@ def rulebook_for(settings: Settings, inbox: InboxSettings | str | None = None) -
 
     `inbox` may be its title; without it, the first inbox is meant. Raises KeyError for an unknown title.
     """
-    place = _inbox(settings, inbox)
-    table = tag_table(_merged(settings.tags, place.tags))
-    routes = tuple(_route(one, table) for one in (*place.routes, *settings.routes))
-    defaults = Defaults(
-        hdr=settings.hdr.over(HdrOptions()),
-        quiet_seconds=settings.settle.quiet_seconds,
-        single_photo=settings.single_photo,
-        delivery=settings.deliver.delivery(),
+    if not isinstance(inbox, InboxSettings):
+        by_title = {one.title: one for one in reversed(settings.all_inboxes())}
+        inbox = by_title[inbox] if inbox is not None else settings.all_inboxes()[0]
+    own = {normal(name) for name in inbox.tags}
+    general = {name: items for name, items in settings.tags.items() if normal(name) not in own}
+    table = tag_table({**general, **inbox.tags})
+    return Rulebook(
+        tags=table,
+        routes=tuple(_route(one, table) for one in (*inbox.routes, *settings.routes)),
+        defaults=Defaults(
+            hdr=settings.hdr.over(HdrOptions()),
+            quiet_seconds=settings.settle.quiet_seconds,
+            single_photo=settings.single_photo,
+            delivery=settings.deliver,
+        ),
     )
-    return Rulebook(tags=table, routes=routes, defaults=defaults)
-
-
-def _inbox(settings: Settings, inbox: InboxSettings | str | None) -> InboxSettings:
-    if isinstance(inbox, InboxSettings):
-        return inbox
-    by_title = {one.title: one for one in reversed(settings.all_inboxes())}
-    return by_title[inbox] if inbox is not None else settings.all_inboxes()[0]
-
-
-def _merged(
-    general: Mapping[str, tuple[Item, ...]], own: Mapping[str, tuple[Item, ...]]
-) -> Mapping[str, tuple[Item, ...]]:
-    shadowed = {normal(name) for name in own}
-    return {**{name: items for name, items in general.items() if normal(name) not in shadowed}, **own}
 
 
 def _route(route: RouteSettings, table: TagTable) -> Route:
@@ -53,7 +47,21 @@ def _route(route: RouteSettings, table: TagTable) -> Route:
     return Route(**kept, operations=resolve(route.operations, table), variants=variants)
 
 
-def tag_table(own: Mapping[str, tuple[Item, ...]]) -> TagTable:
+def tag_table(own: Mapping[str, Written]) -> TagTable:
     """The tags, with the studio's own; an own tag is made of built-in ones."""
     built_in = TagTable()
     return TagTable({name: resolve(items, built_in) for name, items in own.items()})
+
+
+def resolve(items: Written, table: TagTable) -> tuple[Operation, ...]:
+    """The operations that the items stand for. Raises KeyError for a tag that the table doesn't know."""
+    operations: list[Operation] = []
+    for item in items:
+        if isinstance(item, OneOperation):
+            operations.append(item.operation)
+            continue
+        tag = table.find(item)
+        if tag is None:
+            raise KeyError(item)
+        operations += tag.operations
+    return tuple(operations)

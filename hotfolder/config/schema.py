@@ -1,13 +1,74 @@
-"""The JSON Schema of the settings, for editors that complete and check YAML while it is written."""
+"""What can be written: every setting's name and type, by the models, and the JSON Schema of it all."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from hotfolder.config.fields import snake
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from hotfolder.config.settings import Settings
+from hotfolder.config.yamlfile import KeyPath
 
 Schema = dict[str, Any]
+
+
+def names(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+    """The fields of a model by the name that is written in YAML."""
+    fields = model.model_fields if model else {}
+    return {info.alias or name: info for name, info in fields.items() if name != "kind"}
+
+
+def snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def model_of(kind: object) -> type[BaseModel] | None:
+    """The model that a mapping of this type is read as."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return kind
+    alternatives = get_args(kind) if get_origin(kind) in (Annotated, Union, UnionType) else ()
+    return next(filter(None, map(model_of, alternatives)), None)
+
+
+def below(kind: object, part: str | int) -> object:
+    """The type of what is written as `part` of something of this type; None where that is no setting."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is dict:
+        return inner[1]
+    if origin is tuple:
+        return inner[0] if isinstance(part, int) else below(inner[0], part)
+    if origin in (Annotated, Union, UnionType):
+        return next((found for one in inner if (found := below(one, part)) is not None), None)
+    known = names(model_of(kind))
+    spelt = {snake(name): info for name, info in known.items()} | known
+    return spelt[part].annotation if isinstance(part, str) and part in spelt else None
+
+
+def kind_at(path: KeyPath) -> object:
+    """The type of what is written at `path`, None where there is no such setting."""
+    kind: object = Settings
+    for part in path:
+        kind = below(kind, part)
+    return kind
+
+
+def holds(kind: object, *types: type) -> bool:
+    """Whether one of these types is an alternative of this one."""
+    if get_origin(kind) in (Annotated, Union, UnionType):
+        return any(holds(one, *types) for one in get_args(kind))
+    outer = get_origin(kind) or kind
+    return isinstance(outer, type) and issubclass(outer, types)
+
+
+def all_settings(model: type[BaseModel] = Settings, above: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
+    """Every section and setting, with its type; not what lists and own names hold."""
+    for name, info in names(model).items():
+        yield (*above, name), info.annotation
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from all_settings(info.annotation, (*above, name))
 
 
 def json_schema() -> Schema:
@@ -25,18 +86,14 @@ def _loosened(node: Any) -> Any:
     loose = {name: _loosened(part) for name, part in node.items()}
     properties = loose.get("properties")
     if isinstance(properties, dict) and loose.get("type") == "object":
+        properties.pop("kind", None)
         required = loose.pop("required", [])
         spelt = {name: part if name in required else _or_nothing(part) for name, part in properties.items()}
-        spelt |= {snake(name): part for name, part in spelt.items() if name != name.lower()}
-        loose["properties"] = spelt
-        asked = [name for name in required if name == name.lower()]
-        either = [
-            {"anyOf": [{"required": [name]}, {"required": [snake(name)]}]}
-            for name in required
-            if name not in asked
-        ]
-        loose |= {"required": asked} if asked else {}
-        loose |= {"allOf": either} if either else {}
+        loose["properties"] = spelt | {snake(name): part for name, part in spelt.items()}
+        if required:
+            loose["allOf"] = [
+                {"anyOf": [{"required": [one]} for one in sorted({name, snake(name)})]} for name in required
+            ]
     return loose
 
 

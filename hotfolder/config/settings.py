@@ -1,56 +1,314 @@
-"""The settings as a whole; the descriptions feed the JSON Schema."""
+"""All settings by section, with their bounds. What stands below a setting is its description for editors."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
-
-from hotfolder.config.items import Items, OwnTagItems, Variants
-from hotfolder.config.sections import (
-    Api,
-    Deliver,
-    Folder,
-    Keep,
-    Limits,
-    Log,
-    Notify,
-    Schedule,
-    Settle,
-    Web,
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    StringConstraints,
 )
+
+from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
+from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.hours import Span, parse_span
+from hotfolder.rules.nearest import shown
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
+
+MIB = 1024 * 1024
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?\Z")
+RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kKmMgG]?)(?:B|b|i?B|bytes)?\s*/\s*s(?:ec|econd)?\s*")
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
+QuietSeconds = Annotated[float, Field(strict=True, ge=0.2, le=86400)]
+Days = Annotated[float, Field(strict=True, ge=1, le=36500)]
+AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
+PaidCalls = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+FileBytes = Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)]
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def _no_control(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError("a control character, such as a line break, can't be part of this text")
+    return text
+
+
+Folder = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_no_control)
+]
+
+
+def _rate(value: object) -> object:
+    """`5MB/s` as bytes in a second; numbers pass."""
+    if not isinstance(value, str):
+        return value
+    found = RATE.fullmatch(value)
+    if found is None:
+        raise ValueError(f"{shown(value)} is no rate; write bytes in a second, or such as 500KB/s or 5MB/s")
+    return round(float(found[1]) * UNITS[found[2].lower()])
+
+
+Rate = Annotated[
+    int, Field(strict=True, ge=10_000, le=10**11), BeforeValidator(_rate, json_schema_input_type=int | str)
+]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _base_url(text: str) -> str:
+    said = f"base_url {shown(text)}" if "@" not in text else "base_url"
+    no_address = ValueError(f"{said} is not an address like https://api.stagerai.com")
+    try:
+        url = urlsplit(text)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        raise no_address from None
+    if url.scheme not in ("http", "https") or not host or re.search(r"[\s\\]", text):
+        raise no_address
+    if "@" in url.netloc:
+        raise ValueError("base_url must not hold a user name or password")
+    if url.path not in ("", "/") or url.query or url.fragment or text.endswith(("?", "#")):
+        raise ValueError(f"{said} must end after the host and port, without a path")
+    if url.scheme == "http" and not is_loopback(host):
+        must = "must start with https://, or the key would travel readable"
+        raise ValueError(f"{said} {must}; http:// is for this machine alone")
+    # The same address must not be spelt in two ways: it names the shop that things were bought from.
+    host = f"[{host}]" if ":" in host else host.rstrip(".")
+    usual = {"http": 80, "https": 443}[url.scheme]
+    return f"{url.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
+
+
+BaseUrl = Annotated[Folder, AfterValidator(_base_url)]
+
+
+def _storage_host(text: str) -> str:
+    if not HOST.match(text.lower()):
+        what = shown(text) if "@" not in text else "this"
+        like = "a name like storage.googleapis.com, with or without a port"
+        raise ValueError(f"{what} is no storage host; write {like}")
+    return text.lower()
+
+
+StorageHosts = Annotated[
+    tuple[Annotated[Folder, AfterValidator(_storage_host)], ...],
+    BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
+
+
+def _proxy(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        url = urlsplit(text)
+        whole = url.scheme in ("http", "https") and url.hostname and url.port
+    except ValueError:
+        whole = False
+    if not whole or url.path not in ("", "/") or url.query or url.fragment or re.search(r"[\s\\]", text):
+        raise ValueError("proxy is no address of a proxy; write it like http://proxy.example:3128")
+    return secret
+
+
+Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
+
+
+def _spans(value: object) -> object:
+    texts = as_list(value)
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError('hours are written like "22:00-06:00"')
+    return tuple(parse_span(text) for text in texts)
+
+
+ActiveHours = Annotated[
+    tuple[Span, ...], BeforeValidator(_spans, json_schema_input_type=str | tuple[str, ...])
+]
+
+
+class Api(Frozen):
+    """How the API is reached. The key is never written here: STAGER_API_KEY or key_file hold it."""
+
+    base_url: BaseUrl = "https://api.stagerai.com"
+    """Where the API is; https, without a path."""
+    key_file: Folder | None = None
+    """A file that holds the API key and nothing else; relative to this file. The environment variable
+    STAGER_API_KEY wins over it."""
+    storage_hosts: StorageHosts = ("storage.googleapis.com",)
+    """Hosts, with or without a port, that pictures may be sent to and fetched from; their subdomains too."""
+    proxy: Proxy | None = None
+    """An HTTP proxy that leads to the API and to the storage, like http://proxy.example:3128; a user and a
+    password may stand before the host. HTTPS_PROXY is not obeyed."""
+    merge_timeout_seconds: Seconds = 1800
+    """How long a merge may take before a person has to look."""
+    connect_timeout_seconds: Seconds = 10
+    """How long a connection may take to stand."""
+    read_timeout_seconds: Seconds = 60
+    """How long an answer to a free request may take."""
+    paid_timeout_seconds: Annotated[float, Field(strict=True, ge=1, le=86400)] = 600
+    """How long an answer to a paid request may take; 300 or more is wise."""
+
+    @property
+    def proxy_url(self) -> str | None:
+        return None if self.proxy is None else self.proxy.get_secret_value()
+
+
+class Settle(Frozen):
+    """When a folder counts as completely copied."""
+
+    quiet_seconds: QuietSeconds = 15
+    """Seconds without any change in a folder before its photos are looked at."""
+    give_up_seconds: Seconds = 900
+    """Seconds after which a photo that stays unreadable is refused."""
+    scan_seconds: Annotated[float, Field(strict=True, ge=0.2, le=3600)] = 10
+    """Seconds between two looks at everything; changes are usually noticed at once."""
+
+
+class Limits(Frozen):
+    """How much happens at once, and how large things may be."""
+
+    uploads: AtOnce | None = None
+    """Photos sent at once; left out: found out while it runs."""
+    merges: AtOnce | None = None
+    """Merges running at once; left out: found out while it runs."""
+    operations: AtOnce | None = None
+    """Sky, lawn and staging requests running at once; left out: found out while it runs."""
+    downloads: AtOnce | None = None
+    """Results fetched at once; left out: found out while it runs."""
+    paid_calls_per_day: PaidCalls | None = None
+    """The most paid calls between two midnights; left out: no limit."""
+    paid_calls_per_project: PaidCalls | None = None
+    """The most paid calls for one project's folder; left out: no limit."""
+    paid_calls_per_job: PaidCalls | None = None
+    """The most paid calls for one set; left out: no limit."""
+    upload_rate: Rate | None = None
+    """The most that all uploads together send: bytes in a second, or such as 5MB/s; left out: no limit."""
+    photo_bytes: FileBytes = 200 * MIB
+    """The largest photo that is accepted, in bytes."""
+    result_bytes: FileBytes = 200 * MIB
+    """The largest result that is fetched, in bytes."""
+    result_pixels: Annotated[int, Field(strict=True, ge=1_000_000, le=1_000_000_000)] = 200_000_000
+    """The largest result that is decoded, width times height in pixels."""
+
+
+class Schedule(Frozen):
+    """When photos are sent, on a line that is needed for other things by day."""
+
+    active: ActiveHours = ()
+    """Hours of the day, such as 22:00-06:00, or a list of them, by this computer's clock; empty: always."""
+
+
+class Web(Frozen):
+    """Pages for health checks and for Prometheus: /healthz, /readyz and /metrics. There is no password."""
+
+    port: Annotated[int, Field(strict=True, ge=1, le=65535)] | None = None
+    """The port that they are served on; left out: they are not served."""
+    host: Folder = "127.0.0.1"
+    """The address that they are served on; 0.0.0.0 for all."""
+
+
+class Notify(Frozen):
+    """Who is told what happened, through apprise. The addresses are secret, so they stand in a file."""
+
+    url_file: Folder | None = None
+    """A file with one apprise address a line; relative to this file. Keep it like the key."""
+    urls: tuple[SecretStr, ...] = ()
+    """Addresses, where a file is not wanted, as in an environment variable."""
+    done_link: Folder | None = None
+    """Where people find done, such as smb://nas/photos/done; left out: its path."""
+    failed_link: Folder | None = None
+    """Where people find failed; left out: its path."""
+    gather_seconds: Annotated[float, Field(strict=True, ge=1, le=3600)] = 60
+    """Seconds that happenings are gathered before they are told."""
+    pause_seconds: Annotated[float, Field(strict=True, ge=60, le=86400)] = 600
+    """The least seconds between two messages of a kind."""
+    finished_quiet_seconds: Seconds = 120
+    """Seconds without any set under way after which a project is finished."""
+    unreachable_seconds: Seconds = 900
+    """Seconds without the API, or without an inbox, before that is told."""
+    disk_low_bytes: Annotated[int, Field(strict=True, ge=0)] = 5 * 1024 * MIB
+    """Free bytes on a disk below which that is told."""
+
+
+class Keep(Frozen):
+    """For how many days things are kept. What goes is read and compared first."""
+
+    originals_days: Days | None = None
+    """Days that a finished set's originals stay in done; left out: for ever. They go only where its pictures,
+    an unaltered one among them, and its receipt lie there unchanged."""
+    receipts_days: Days | None = None
+    """Days that a finished set's receipt stays in done; left out: for ever. It outlives its originals where
+    those are to go."""
+    results_days: Days | None = 30
+    """Days that a bought result is kept in the state folder, so that the same photos dropped again need no
+    download; left out: 30. Those of sets that are not done stay, or whose pictures are not in done as they
+    were delivered."""
+    records_days: Days | None = None
+    """Days that a project's records stay in the job store after its last set was done: their stories, and the
+    hashes that `hotfolder verify` compares with; left out: for ever. Files that are to go by the settings
+    above go first; what was paid for is remembered on."""
+
+
+class Log(Frozen):
+    """What the daemon says while it runs."""
+
+    level: LogLevel = LogLevel.INFO
+    """How much is said."""
+    format: LogFormat = LogFormat.AUTO
+    """auto: readable on a terminal, JSON lines elsewhere."""
 
 
 class RouteSettings(RouteBase):
     """A rule: which sets it is for, and what happens to them. The first route that matches wins."""
 
-    operations: Items = Field(
-        default=(), description="What is done after the merge, in this order. A folder's own tags win."
-    )
-    variants: Variants = Field(
-        default={},
-        description="Several looks of one merge, by name, each with what is done for it after `operations`."
-        " A folder's own tags win.",
-    )
-
-
-Routes = tuple[RouteSettings, ...]
-OwnTags = dict[str, OwnTagItems]
+    operations: Items = ()
+    """What is done after the merge, in this order. A folder's own tags win."""
+    variants: Variants = Field(default={})
+    """Several looks of one merge, by name, each with what is done for it after `operations`. A folder's own
+    tags win."""
 
 
 class InboxSettings(Frozen):
     """One inbox of several. Its own routes are tried before the general ones, and its own tags win."""
 
-    path: Folder = Field(description="The inbox's folder, relative to root.")
-    name: Folder | None = Field(default=None, description="A name for people; the folder's name if left out.")
-    routes: Routes = Field(
-        default=(), description="Routes for this inbox alone, tried before the general ones."
-    )
-    tags: OwnTags = Field(default={}, description="Own tags for this inbox alone.")
+    path: Folder
+    """The inbox's folder, relative to root."""
+    name: Folder | None = None
+    """A name for people; the folder's name if left out."""
+    routes: tuple[RouteSettings, ...] = ()
+    """Routes for this inbox alone, tried before the general ones."""
+    tags: dict[str, OwnTagItems] = Field(default={})
+    """Own tags for this inbox alone."""
 
     @property
     def title(self) -> str:
@@ -58,66 +316,56 @@ class InboxSettings(Frozen):
         return self.name or Path(self.path).name or self.path
 
 
-class Settings(BaseSettings):
-    """All settings. Made by `hotfolder.config.load.load`, which also makes `root` and `key_file` absolute."""
+class Settings(Frozen):
+    """All settings, as `load` makes them: `root`, `api.key_file` and `notify.url_file` are absolute."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, title="hotfolder"
-    )
+    model_config = ConfigDict(title="hotfolder")
+
+    root: Folder
+    """The folder that holds all others; relative to this file. It must exist."""
+    inbox: Folder = "inbox"
+    """Where photographers drop folders; relative to root."""
+    inboxes: tuple[InboxSettings, ...] = ()
+    """Several inboxes, instead of inbox."""
+    done: Folder = "done"
+    """Where finished pictures appear; relative to root."""
+    failed: Folder = "failed"
+    """Where refused folders go; relative to root."""
+    archive: Folder | None = None
+    """Where originals go under `originals: archive`; relative to root. It may be on another disk, and must
+    exist."""
+    state: Folder = "state"
+    """Where hotfolder remembers its work, on a local disk; relative to root."""
+    api: Api = Api()
+    """How the API is reached."""
+    settle: Settle = Settle()
+    """When a folder counts as completely copied."""
+    limits: Limits = Limits()
+    """How much happens at once."""
+    schedule: Schedule = Schedule()
+    """When photos are sent."""
+    prices: Prices = Prices()
+    """What paid calls cost, so that money is shown; left out: none is."""
+    deliver: Delivery = Delivery()
+    """What is delivered, and under which names."""
+    keep: Keep = Keep()
+    """For how many days things are kept."""
+    web: Web = Web()
+    """Pages for health checks and for Prometheus."""
+    notify: Notify = Notify()
+    """Who is told what happened."""
+    log: Log = Log()
+    """What the daemon says while it runs."""
+    hdr: HdrChoices = HdrChoices()
+    """What every merge corrects; all are on by default."""
+    single_photo: SinglePhoto = SinglePhoto.MERGE
+    """One photo alone without operations: merge sends it through the merge, refuse turns it away."""
+    tags: dict[str, OwnTagItems] = Field(default={})
+    """Own tags: a name, and the operations it stands for."""
+    routes: tuple[RouteSettings, ...] = ()
+    """Rules by project, room, tag and photos; the first match wins."""
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
-
-    root: Folder = Field(
-        description="The folder that holds all others; relative to this file. It must exist."
-    )
-    inbox: Folder = Field(default="inbox", description="Where photographers drop folders; relative to root.")
-    inboxes: tuple[InboxSettings, ...] = Field(default=(), description="Several inboxes, instead of inbox.")
-    done: Folder = Field(default="done", description="Where finished pictures appear; relative to root.")
-    failed: Folder = Field(default="failed", description="Where refused folders go; relative to root.")
-    archive: Folder | None = Field(
-        default=None,
-        description="Where originals go under `originals: archive`; relative to root. It may be on another"
-        " disk, and must exist.",
-    )
-    state: Folder = Field(
-        default="state", description="Where hotfolder remembers its work, on a local disk; relative to root."
-    )
-    api: Api = Field(default=Api(), description="How the API is reached.")
-    settle: Settle = Field(default=Settle(), description="When a folder counts as completely copied.")
-    limits: Limits = Field(default=Limits(), description="How much happens at once.")
-    schedule: Schedule = Field(default=Schedule(), description="When photos are sent.")
-    prices: Prices = Field(
-        default=Prices(), description="What paid calls cost, so that money is shown; left out: none is."
-    )
-    deliver: Deliver = Field(default=Deliver(), description="What is delivered, and under which names.")
-    keep: Keep = Field(default=Keep(), description="For how many days things are kept.")
-    web: Web = Field(default=Web(), description="Pages for health checks and for Prometheus.")
-    notify: Notify = Field(default=Notify(), description="Who is told what happened.")
-    log: Log = Field(default=Log(), description="What the daemon says while it runs.")
-    hdr: HdrChoices = Field(
-        default=HdrChoices(), description="What every merge corrects; all are on by default."
-    )
-    single_photo: SinglePhoto = Field(
-        default=SinglePhoto.MERGE,
-        description="One photo alone without operations: merge sends it through the merge,"
-        " refuse turns it away.",
-    )
-    tags: OwnTags = Field(default={}, description="Own tags: a name, and the operations it stands for.")
-    routes: Routes = Field(
-        default=(), description="Rules by project, room, tag and photos; the first match wins."
-    )
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        # The file and the environment are merged before, where each value's place is still known.
-        return (init_settings,)
 
     @property
     def warnings(self) -> tuple[str, ...]:

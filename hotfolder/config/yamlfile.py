@@ -1,23 +1,19 @@
-"""Reads the YAML file, and remembers where everything is written.
+"""The YAML file as a tree of nodes, each with its place; and problems, which are told by place.
 
-A smaller YAML than PyYAML's own: no aliases, no type marks, no octal or base-60 numbers, no dates, and
-keys are always text. `yes`, `no`, `on` and `off` stay text here; the settings that are true or false
-understand them.
+It is PyYAML's reader with a smaller language: no aliases, no type marks, no octal or base-60 numbers, no
+dates, and the names of settings are always text.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
-from hotfolder.config.problems import KeyPath, Place, Problem, refusal
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.nearest import shown
 
@@ -26,9 +22,8 @@ DEEPEST_LEVEL = 20
 
 INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\Z")
 DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}\Z")
-TRUTHS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-SURROGATE = re.compile(r"[\ud800-\udfff]")
 NOTHING = {"", "~", "null", "Null", "NULL"}
+SURROGATE = re.compile(r"[\ud800-\udfff]")
 NO_SPACE = re.compile(r"\s*(?:- +)?(?P<setting>[A-Za-z_]+):(?=[^\s:/])")
 """A line such as `root:photos`. Of `https://…` the colon is no setting's."""
 
@@ -48,62 +43,108 @@ SYNTAX = {
     "found unknown escape character": BACKSLASH,
     "expected escape sequence": BACKSLASH,
     "found character": "a text can't begin with this sign; put the whole text in quotes",
+    "but found another document": "a second YAML document starts here; settings are one document",
 }
+"""How PyYAML's messages begin, and what is said instead."""
+
+KeyPath = tuple[str | int, ...]
 
 
-class PlainWord(str):
-    """A word written without quotes that YAML 1.1 reads as true or false: yes, no, on, off."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is written: a file with line and column (0: the whole file), or a variable."""
 
-    __slots__ = ()
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    variable: str = ""
+
+    def __str__(self) -> str:
+        if self.variable:
+            return self.variable
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    @property
+    def order(self) -> tuple[str, int, int]:
+        """Sorts the places of the file before the variables."""
+        return self.variable, self.line, self.column
+
+    def at(self, line: int, column: int) -> Place:
+        """This line and column, counted from 0, in the same file; a variable is one place."""
+        return self if self.variable else Place(self.file, line + 1, column + 1)
+
+    def of(self, mark: yaml.Mark) -> Place:
+        return self.at(mark.line, mark.column)
 
 
-@dataclass
-class Document:
-    """What the file says. `values` and `keys` hold the place of every value and of every key, by path."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, said so that whoever wrote it can put it right."""
 
-    file: str
-    data: dict[str, object] = field(default_factory=dict)
-    values: dict[KeyPath, Place] = field(default_factory=dict)
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
 
 
-def read_document(path: Path) -> Document:
-    """Read and parse a YAML file of settings. Raises ConfigurationError when it isn't one."""
+def refusal(problems: Iterable[Problem]) -> ConfigurationError:
+    """One error with one problem a line: those of the file by position, then those of the environment."""
+    ordered = sorted(set(problems), key=lambda one: (one.place.order, one.message))
+    return ConfigurationError("\n".join(map(str, ordered)))
+
+
+@dataclass(slots=True)
+class Node:
+    """A value and where it is written: a dict or a list of nodes, text, a number, a truth, or None.
+
+    `name_place` is where its name stands, for a value in a mapping. `word` marks an unquoted yes, no, on or
+    off: text here, and a truth where the setting is one.
+    """
+
+    place: Place
+    value: object
+    name_place: Place | None = None
+    word: bool = False
+
+    def below(self, part: str | int) -> Node | None:
+        """One value of a mapping or a list, if it is there. One thing alone counts as a list of it."""
+        if isinstance(self.value, dict):
+            found = self.value.get(part)
+            if isinstance(found, Node):
+                return found
+        elif isinstance(self.value, list):
+            return self.value[part] if isinstance(part, int) and part < len(self.value) else None
+        return self if part == 0 and self.value is not None else None
+
+    def plain(self) -> object:
+        """The value alone."""
+        if isinstance(self.value, dict):
+            return {name: node.plain() for name, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+
+Document = tuple[Node, list[Problem]]
+"""What a text says, and which names it has twice."""
+
+
+def read_document(path: Path, *, beginning: bool = False) -> Document:
+    """Read and parse a YAML file of settings. Raises ConfigurationError when it isn't one.
+
+    With `beginning`, an error of form ends the document instead.
+    """
+    file = Place(str(path))
     text = _read_text(path)
-    document = Document(file=str(path))
-    value = parse_into(document, text)
-    if value is None:
-        raise refusal([Problem(Place(str(path)), "the file is empty; it needs at least the line `root: .`")])
-    if not isinstance(value, dict):
-        found = _no_space(str(path), text.splitlines())
+    top, problems = parse(text, file, beginning=beginning)
+    if top.value is None:
+        raise refusal([Problem(file, "the file is empty; it needs at least the line `root: .`")])
+    if not isinstance(top.value, dict):
         message = "the file must hold settings, like `root: .`, one a line"
-        raise refusal([found or Problem(document.values[()], message)])
-    document.data = value
-    return document
-
-
-def read_beginning(path: Path) -> Document:
-    """What the file says down to its first error of form, if it has one; nothing where it can't be read."""
-    document = Document(file=str(path))
-    with suppress(ConfigurationError):
-        parse_into(document, _read_text(path))
-    return document
-
-
-def parse_into(document: Document, text: str) -> object:
-    """Parse YAML text, noting places and duplicate keys in `document`. Raises ConfigurationError."""
-    try:
-        return Builder(document, text).build()
-    except yaml.reader.ReaderError as error:
-        # The reader checks the text in one piece, so its position counts from the start.
-        before = text[: error.position]
-        place = Place(document.file, before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        raise refusal([Problem(place, "a control character that YAML doesn't allow")]) from None
-    except yaml.MarkedYAMLError as error:
-        raise refusal([_syntax_problem(document.file, text, error)]) from None
-    except (yaml.YAMLError, RecursionError, ValueError, IndexError):
-        raise refusal([Problem(Place(document.file), "this is not valid YAML")]) from None
+        found = _no_space(file, text.splitlines(), range(1))
+        raise refusal([found or Problem(top.place, message)])
+    return top, problems
 
 
 def _read_text(path: Path) -> str:
@@ -133,129 +174,123 @@ def _read_text(path: Path) -> str:
         raise refuse(f"line {line} is not UTF-8 text; save the file as UTF-8") from None
 
 
-class Builder:
-    """Turns YAML's events into plain values, so that nothing is ever expanded or constructed."""
+class Refused(yaml.MarkedYAMLError):
+    """Valid YAML that settings may not hold; `problem` is a sentence."""
 
-    def __init__(self, document: Document, text: str) -> None:
-        self.document = document
-        self.events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
 
-    def build(self) -> object:
-        value: object = None
-        documents = 0
-        for event in self.events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._refuse(event, "a second YAML document starts here; settings are one document")
-                value = self._value(next(self.events), ())
-        return value
+class Loader(yaml.SafeLoader):
+    """PyYAML's composer, which refuses what could expand, construct or nest without end."""
 
-    def _place(self, event: yaml.Event) -> Place:
-        mark = event.start_mark
-        return (
-            Place(self.document.file, mark.line + 1, mark.column + 1) if mark else Place(self.document.file)
-        )
+    top: yaml.Node | None = None
+    depth = -1
 
-    def _refuse(self, event: yaml.Event, message: str) -> NoReturn:
-        raise refusal([*self.document.problems, Problem(self._place(event), message)])
-
-    def _value(self, event: yaml.Event, path: KeyPath) -> object:
-        assert isinstance(event, yaml.NodeEvent)
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.top is None:
+            self.top = parent  # so that what comes before an error is known
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        anchor = getattr(event, "anchor", None)
+        is_name = isinstance(parent, yaml.MappingNode) and index is None
+        problem = ""
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, f"{shown(f'*{event.anchor}')} {SPECIAL}")
-        if event.anchor is not None:
-            self._refuse(event, f"{shown(f'&{event.anchor}')} {SPECIAL}")
-        assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)
-        if event.tag is not None:
-            self._refuse(event, f"what begins with ! {SPECIAL}")
-        if len(path) > DEEPEST_LEVEL:
-            self._refuse(event, f"nested deeper than {DEEPEST_LEVEL} levels")
-        self.document.values[path] = self._place(event)
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(path)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(path)
-        assert isinstance(event, yaml.ScalarEvent)
-        if SURROGATE.search(event.value):
-            self._refuse(event, "half a character (a lone surrogate)")
-        return scalar(event.value) if event.implicit[0] else event.value
+            problem = f"{shown(f'*{anchor}')} {SPECIAL}"
+        elif anchor is not None:
+            problem = f"{shown(f'&{anchor}')} {SPECIAL}"
+        elif getattr(event, "tag", None) is not None:
+            problem = f"what begins with ! {SPECIAL}"
+        elif is_name and not isinstance(event, yaml.ScalarEvent):
+            problem = "the name of a setting must be plain text"
+        elif isinstance(event, yaml.ScalarEvent) and SURROGATE.search(event.value):
+            problem = "half a character (a lone surrogate)"
+        elif self.depth >= DEEPEST_LEVEL:
+            problem = f"nested deeper than {DEEPEST_LEVEL} levels"
+        if problem:
+            raise Refused(problem=problem, problem_mark=event.start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
-    def _sequence(self, path: KeyPath) -> list[object]:
-        items: list[object] = []
-        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            items.append(self._value(event, (*path, len(items))))
-        return items
 
-    def _mapping(self, path: KeyPath) -> dict[str, object]:
-        found: dict[str, object] = {}
-        if not path:
-            self.document.data = found  # so that what comes before an error is known
-        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            if (
-                not isinstance(event, yaml.ScalarEvent)
-                or event.anchor
-                or event.tag
-                or SURROGATE.search(event.value)
-            ):
-                self._refuse(event, "the name of a setting must be plain text")
-            key, place = event.value, self._place(event)
-            here = (*path, key)
-            if key in found:
-                first = self.document.keys[here].line
-                message = f"{shown(key)} is written twice, here and in line {first}; keep one of them"
-                self.document.problems.append(Problem(place, message))
-                # Read on under a path of its own, so that the first one's places stay.
-                self._value(next(self.events), (*path, f"{key}\0{place.line}:{place.column}"))
-                continue
-            self.document.keys[here] = place
-            found[key] = self._value(next(self.events), here)
-        return found
+def parse(text: str, place: Place, *, beginning: bool = False) -> Document:
+    """Parse YAML text that stands at `place`. Raises ConfigurationError, or ends there with `beginning`."""
+    loader: Loader | None = None
+    problems: list[Problem] = []
+    wrong: Problem | None = None
+    try:
+        loader = Loader(text)
+        top = loader.get_single_node()
+    except (yaml.YAMLError, RecursionError, ValueError, IndexError) as error:
+        top = loader.top if loader is not None else None
+        wrong = _syntax_problem(place, text, error)
+    node = _node(top, place, problems) if top is not None else Node(place, None)
+    if wrong is not None and not beginning:
+        raise refusal([*problems, wrong])
+    return node, problems
+
+
+def _node(node: yaml.Node, place: Place, problems: list[Problem]) -> Node:
+    here = place.of(node.start_mark)
+    if isinstance(node, yaml.SequenceNode):
+        return Node(here, [_node(item, place, problems) for item in node.value])
+    if isinstance(node, yaml.ScalarNode):
+        plain = node.style is None
+        word = plain and node.value.lower() in ("yes", "no", "on", "off")
+        return Node(here, scalar(node.value) if plain else node.value, word=word)
+    found: dict[str, Node] = {}
+    for key, item in node.value:
+        value = _node(item, place, problems)
+        value.name_place = place.of(key.start_mark)
+        first = found.setdefault(key.value, value)
+        if first is not value and first.name_place is not None:
+            line = first.name_place.line
+            message = f"{shown(key.value)} is written twice, here and in line {line}; keep one of them"
+            problems.append(Problem(value.name_place, message))
+    return Node(here, found)
 
 
 def scalar(text: str) -> object:
     """What an unquoted word means."""
     if text in NOTHING:
         return None
-    if text in TRUTHS:
-        return TRUTHS[text]
-    if text.lower() in ("yes", "no", "on", "off"):
-        return PlainWord(text)
+    if text in ("true", "True", "TRUE", "false", "False", "FALSE"):
+        return text.lower() == "true"
     if INTEGER.match(text):
         return int(text)
     return float(text) if DECIMAL.match(text) else text
 
 
-def _syntax_problem(file: str, text: str, error: yaml.MarkedYAMLError) -> Problem:
-    mark = error.problem_mark or error.context_mark
-    if error.problem == "found unexpected end of stream":
-        mark = error.context_mark or mark
+def _syntax_problem(place: Place, text: str, error: Exception) -> Problem:
+    if isinstance(error, yaml.reader.ReaderError):
+        # The reader checks the text in one piece, so its position counts from the start.
+        before = text[: error.position]
+        where = place.at(before.count("\n"), len(before) - (before.rfind("\n") + 1))
+        return Problem(where, "a control character that YAML doesn't allow")
+    said = getattr(error, "problem", None) or ""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if said == "found unexpected end of stream":
+        mark = getattr(error, "context_mark", None) or mark
     if mark is None:
-        return Problem(Place(file), "this is not valid YAML")
+        return Problem(place, "this is not valid YAML")
+    if isinstance(error, Refused):
+        return Problem(place.of(mark), said)
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     indent = line[: len(line) - len(line.lstrip())]
     if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
         column = indent.index("\t") if "\t" in indent else mark.column
-        return Problem(Place(file, mark.line + 1, column + 1), "a tab; indent with spaces only")
-    context = error.context_mark.line if error.context_mark else mark.line
-    missing = _no_space(file, lines, max(0, min(context, mark.line) - 1), mark.line + 1)
-    if missing is not None and "colon" in _in_words(error.problem):
-        return missing
-    return Problem(Place(file, mark.line + 1, mark.column + 1), _in_words(error.problem))
+        return Problem(place.at(mark.line, column), "a tab; indent with spaces only")
+    message = next((words for start, words in SYNTAX.items() if said.startswith(start)), "")
+    context = getattr(error, "context_mark", None) or mark
+    first = max(0, min(context.line, mark.line) - 1)
+    missing = _no_space(place, lines, range(first, mark.line + 1)) if "colon" in message else None
+    return missing or Problem(place.of(mark), message or f"this is not valid YAML: {said}")
 
 
-def _in_words(said: str | None) -> str:
-    """The parser's finding for people."""
-    known = next((words for start, words in SYNTAX.items() if (said or "").startswith(start)), "")
-    return known or f"this is not valid YAML: {said or 'unknown trouble'}"
-
-
-def _no_space(file: str, lines: Sequence[str], first: int = 0, behind: int = 1) -> Problem | None:
-    """A colon without a space behind it, in the lines from `first` to before `behind`."""
-    for number in range(first, min(behind, len(lines))):
-        found = NO_SPACE.match(lines[number])
+def _no_space(place: Place, lines: Sequence[str], numbers: range) -> Problem | None:
+    """A colon without a space behind it, in the lines of these numbers."""
+    for number in numbers:
+        found = NO_SPACE.match(lines[number]) if number < len(lines) else None
         if found is not None:
             message = f"a space is missing after the colon: write `{found['setting']}: …`"
-            return Problem(Place(file, number + 1, found.end()), message)
+            return Problem(place.at(number, found.end() - 1), message)
     return None

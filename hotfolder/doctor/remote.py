@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hotfolder.config.keys import VARIABLE, load_key
+from hotfolder.config.load import KEY_VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.machine import clock
@@ -36,7 +36,7 @@ def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Fin
         if running and out_of_sight(settings, environ):
             return warning("key", f"not looked at; the running service has its own. {error.message}", AS_ROOT)
         return problem("key", error.message, error.hint)
-    where = VARIABLE if environ.get(VARIABLE, "").strip() else "the file that api.key_file names"
+    where = KEY_VARIABLE if environ.get(KEY_VARIABLE, "").strip() else "the file that api.key_file names"
     look = f"{len(text)} characters from {where}"
     if len(text) < 12 or re.fullmatch(r"(your[_-]|xxx|changeme|<).*", text, re.IGNORECASE):
         return warning("key", f"{look}, which looks like a placeholder", "Put the real key there.")
@@ -45,7 +45,7 @@ def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Fin
 
 def out_of_sight(settings: Settings, environ: Mapping[str, str]) -> bool:
     """Whether there may be a key where this user can't look."""
-    if environ.get(VARIABLE, "").strip():
+    if environ.get(KEY_VARIABLE, "").strip():
         return False
     if settings.api.key_file is None:
         return True

@@ -62,7 +62,9 @@ PhotoNumber = Annotated[int, Field(ge=1, le=MOST_PHOTOS, strict=True)]
 
 
 class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class PhotoRange(Frozen):

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.config.fields import all_variables
 from hotfolder.config.load import load
-from hotfolder.config.sections import LogLevel
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import LogLevel, Settings
+from hotfolder.config.sources import all_variables
 from hotfolder.errors import ConfigurationError
 
 Loader = Callable[..., Settings]

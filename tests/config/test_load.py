@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hotfolder.config.load import load, rulebook_for
+from hotfolder.config.load import load
+from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
 from hotfolder.rules.routing import plan
@@ -214,7 +215,7 @@ def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, 
 def test_names_with_an_underscore_in_front_are_unknown_too(
     name: str, problems_of: Callable[..., list[str]]
 ) -> None:
-    """What pydantic-settings takes as an option of its own is no setting of ours."""
+    """What pydantic keeps to itself is no setting of ours."""
     assert problems_of(f"root: .\n{name}: x\n")[0].startswith(f'config.yaml:2:1: unknown setting "{name}"')
 
 

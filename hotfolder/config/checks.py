@@ -1,0 +1,264 @@
+"""What is well-formed and still wrong: folders in each other, tags that don't exist, routes never reached.
+
+The checks go by what is written, so that everything that is wrong is told at once, whatever else is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from hotfolder.config.operations import Items, OneOperation
+from hotfolder.config.rulebooks import resolve
+from hotfolder.config.settings import CONTROL, InboxSettings
+from hotfolder.config.sources import Sources
+from hotfolder.config.yamlfile import KeyPath, Problem
+from hotfolder.errors import LocalTrouble
+from hotfolder.patience import at_once
+from hotfolder.rules.delivery import Originals
+from hotfolder.rules.names import OK
+from hotfolder.rules.nearest import normal, shown
+from hotfolder.rules.routes import Match, has_wildcard, tag_matches
+from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
+from hotfolder.stager.operations import Operation
+
+FOLDERS = ("done", "failed", "state", "archive")
+ANSWER_SECONDS = 5.0
+"""How long a share may take to say what a path leads to."""
+TAG_NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*\Z")
+OPERATIONS: TypeAdapter[tuple[OneOperation | str, ...]] = TypeAdapter(Items)
+
+FOR_FOLDERS = {
+    AGAIN: f"{shown(AGAIN)} is for folder names alone; it would pay for everything again",
+    OK: f"{shown(OK)} is for folder names alone: it lets go of what is held for a person",
+}
+
+OwnTags = dict[str, tuple[Operation, ...]]
+
+
+def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
+    """Every such problem, as far as the settings are well-formed enough to tell. `folder` is the file's."""
+    return [
+        *_root_problems(sources, folder),
+        *_inbox_problems(sources),
+        *_nested_folders(sources, folder),
+        *_archive_problems(sources),
+        *_tag_problems(sources),
+        *_route_problems(sources),
+    ]
+
+
+def absolute(folder: Path, name: str) -> str:
+    """`name` as an absolute path: `~` is the home folder, and what is relative starts at `folder`."""
+    return os.path.normpath(folder / os.path.expanduser(name))  # noqa: PTH111 (Path's own raises for ~nobody)
+
+
+def _text(value: object, default: str = "") -> str:
+    usable = isinstance(value, str) and value.strip() and not CONTROL.search(value)
+    return value.strip() if usable and isinstance(value, str) else default
+
+
+def _root_problems(sources: Sources, folder: Path) -> Iterator[Problem]:
+    root = _text(sources.at(("root",)))
+    path = absolute(folder, root)
+    try:
+        there = not root or at_once(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
+    except LocalTrouble:
+        return  # a share that hangs is no mistake in the settings
+    if not there:
+        what = "is not a folder" if os.path.exists(path) else "doesn't exist"  # noqa: PTH110
+        message = f"the root folder {shown(root)} {what}; correct it or make the folder"
+        yield Problem(sources.place(("root",)), message)
+
+
+def _listed(sources: Sources, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
+    """What a list holds, with the path of each; with `alone`, one thing that is no list counts as one."""
+    value = sources.at(path)
+    if alone and value is not None and not isinstance(value, list):
+        value = [value]
+    return [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else []
+
+
+def _everywhere(sources: Sources, name: str) -> list[KeyPath]:
+    """The path of `name` in general, and then of each inbox."""
+    return [(name,), *((*here, name) for here, _ in _listed(sources, ("inboxes",)))]
+
+
+def _inbox_problems(sources: Sources) -> Iterator[Problem]:
+    if sources.at(("inboxes",)) and sources.at(("inbox",)) is not None:
+        both = [sources.place(("inbox",), of_name=True), sources.place(("inboxes",), of_name=True)]
+        later = max(both, key=lambda place: place.order)
+        yield Problem(later, "inbox and inboxes are both given; keep one of them")
+    titles: set[str] = set()
+    for here, raw in _listed(sources, ("inboxes",)):
+        path, name = (_text(raw.get(key)) for key in ("path", "name")) if isinstance(raw, dict) else ("", "")
+        if not path:
+            continue
+        title = InboxSettings(path=path, name=name or None).title
+        if title.casefold() in titles:
+            message = f"two inboxes are called {shown(title)}; give one of them another name"
+            yield Problem(sources.place((*here, "name" if name else "path")), message)
+        titles.add(title.casefold())
+
+
+def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
+    root = absolute(folder, _text(sources.at(("root",)), "."))
+    inboxes = _everywhere(sources, "path")[1:] or [("inbox",)]
+    places: list[tuple[KeyPath, str, str]] = []
+    for path in (*inboxes, *((name,) for name in FOLDERS)):
+        default = str(path[0]) if len(path) == 1 and path[0] != "archive" else ""
+        text = _text(sources.at(path), default)
+        if text:
+            title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
+            places.append((path, title, absolute(Path(root), text)))
+    with suppress(LocalTrouble):  # where a share hangs, links are not followed
+        names = [place for _, _, place in places]
+        real = at_once(Path(root), lambda: [os.path.realpath(name) for name in names], ANSWER_SECONDS)
+        places = [(path, title, name) for (path, title, _), name in zip(places, real, strict=True)]
+    for (path, title, here), (other_path, other_title, there) in combinations(places, 2):
+        message = ""
+        if here == there:
+            message = f"{title} and {other_title} are the same folder"
+        elif Path(here).is_relative_to(there):
+            message = f"{title} lies inside {other_title}"
+        elif Path(there).is_relative_to(here):
+            message = f"{other_title} lies inside {title}"
+        if message:
+            place = sources.later_place(path, other_path)
+            yield Problem(place, f"{message}; each needs a place of its own")
+
+
+def _archive_problems(sources: Sources) -> Iterator[Problem]:
+    if _text(sources.at(("archive",))):
+        return
+    routes = [path for where in _everywhere(sources, "routes") for path, _ in _listed(sources, where)]
+    for path in [(), *routes]:
+        if sources.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
+            message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
+            yield Problem(sources.place((*path, "deliver", "originals")), message)
+
+
+def _tag_problems(sources: Sources) -> Iterator[Problem]:
+    """Own tags that can't be, and tags that don't exist, in what routes match and in what they do."""
+    general, *inboxes = (_own_tags(sources, path) for path in _everywhere(sources, "tags"))
+    for path in _everywhere(sources, "tags"):
+        yield from _own_tag_problems(sources, path)
+    everywhere = dict(general)
+    for own in inboxes:
+        everywhere |= own
+    matching = [everywhere, *({**general, **own} for own in inboxes)]
+    doing = [general, *matching[1:]]
+    for path, matched, done in zip(_everywhere(sources, "routes"), matching, doing, strict=True):
+        for here, _ in _listed(sources, path):
+            yield from _match_problems(sources, (*here, "match", "tag"), TagTable(matched))
+            yield from _item_problems(sources, (*here, "operations"), TagTable(done))
+            variants = sources.at((*here, "variants"))
+            for name in variants if isinstance(variants, dict) else ():
+                yield from _item_problems(sources, (*here, "variants", name), TagTable(done))
+
+
+def _own_tags(sources: Sources, path: KeyPath) -> OwnTags:
+    """The own tags that can be, with what they do as far as it is right."""
+    own: OwnTags = {}
+    tags = sources.at(path)
+    for name in tags if isinstance(tags, dict) else ():
+        if normal(name) and normal(name) not in built_in_tags():
+            own[name] = ()
+            with suppress(ValidationError, KeyError):
+                own[name] = resolve(OPERATIONS.validate_python(sources.at((*path, name))), TagTable())
+    return own
+
+
+def _own_tag_problems(sources: Sources, path: KeyPath) -> Iterator[Problem]:
+    tags = sources.at(path)
+    siblings = TagTable(_own_tags(sources, path))
+    taken: dict[str, str] = {}
+    for name in tags if isinstance(tags, dict) else ():
+        spelling = normal(name)
+        message = ""
+        if spelling in built_in_tags():
+            built_in = built_in_tags()[spelling].name
+            message = f"the own tag {shown(name)} has the name of a built-in tag, {built_in}; rename it"
+        elif not TAG_NAME.match(name):
+            message = f"{shown(name)} is no name for a tag; use letters, digits and single hyphens"
+        elif spelling in taken:
+            both = f"{shown(taken[spelling])} and {shown(name)}"
+            message = f"the own tags {both} are read as one; rename one of them"
+        if message:
+            yield Problem(sources.place((*path, name), of_name=True), message)
+        taken.setdefault(spelling, name)
+        yield from _item_problems(sources, (*path, name), TagTable(), siblings)
+
+
+def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterator[Problem]:
+    names = [*table.own, *(tag.name for tag in built_in_tags().values() if tag.name != OK)]
+    for here, pattern in _listed(sources, path, alone=True):
+        if not isinstance(pattern, str) or not pattern.strip():
+            continue
+        if normal(pattern) == OK:
+            yield Problem(sources.place(here), FOR_FOLDERS[OK])
+        elif not has_wildcard(pattern) and table.find(pattern) is None:
+            yield Problem(sources.place(here), unknown_tag(pattern, table))
+        elif has_wildcard(pattern) and not tag_matches(names, pattern):
+            message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}"
+            yield Problem(sources.place(here), message)
+
+
+def unknown_tag(typed: str, table: TagTable) -> str:
+    """What to say about a tag that doesn't exist."""
+    guess = table.nearest(typed)
+    meant = f"; did you mean {shown(guess)}?" if guess else "."
+    return f"unknown tag {shown(typed)}{meant} Allowed: {'; '.join(table.families())}"
+
+
+def _item_problems(
+    sources: Sources, path: KeyPath, table: TagTable, siblings: TagTable | None = None
+) -> Iterator[Problem]:
+    """Tags that can't stand among operations. `siblings` are own tags, which an own tag can't be made of."""
+    seen: set[str] = set()
+    for here, item in _listed(sources, path, alone=True):
+        tag = table.find(item) if isinstance(item, str) else None
+        message = ""
+        if isinstance(item, str) and tag is None:
+            message = unknown_tag(item, table)
+            if siblings and siblings.find(item):
+                message = f"{shown(item)} is an own tag, and own tags can't be made of own tags; write it out"
+        elif tag is not None:
+            message = FOR_FOLDERS.get(tag.name, "")
+        if message:
+            yield Problem(sources.place(here), message)
+        kinds = {operation.kind for operation in tag.operations} if tag else set()
+        if isinstance(item, dict):
+            kinds = {name for name in item if name in OneOperation.model_fields}
+        for kind in sorted(seen & kinds):
+            message = f"a second {kind} operation; a picture gets one of each kind"
+            yield Problem(sources.place(here), message)
+        seen |= kinds
+
+
+def _route_problems(sources: Sources) -> Iterator[Problem]:
+    """Routes called alike, and those behind one that takes every set."""
+    for path in _everywhere(sources, "routes"):
+        catch_all = ""
+        names: set[str] = set()
+        for here, route in _listed(sources, path):
+            if not isinstance(route, dict):
+                continue
+            name = _text(route.get("name"), "without a name")
+            place = sources.place((*here, "name"))
+            if name.casefold() in names:
+                yield Problem(place, f"two routes are called {shown(name)}; rename one of them")
+            names.add(name.casefold())
+            if catch_all:
+                message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
+                yield Problem(place, f"the route {shown(name)} is never reached, {message}")
+            with suppress(ValidationError):
+                if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
+                    catch_all = shown(name)

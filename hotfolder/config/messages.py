@@ -1,0 +1,156 @@
+"""pydantic's findings as sentences for whoever wrote the settings, each with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from hotfolder.config.operations import OneOperation
+from hotfolder.config.schema import kind_at, model_of, names, snake
+from hotfolder.config.sources import KEY_NAMES, Sources
+from hotfolder.config.yamlfile import KeyPath, Problem
+from hotfolder.rules.nearest import nearest, normal, shown
+
+KEY_MESSAGE = (
+    "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY,"
+    " or alone into a file of its own and name that file with api.key_file"
+)
+LONGEST_LIST = 24
+ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
+"""What an item of a list begins with."""
+MUST: Mapping[str, str] = {
+    "string_type": "text",
+    "string_too_long": "at most {max_length} letters long",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "decimal_type": "a number, such as 0.80",
+    "decimal_parsing": "a number, such as 0.80",
+    "decimal_max_places": "a number with at most {decimal_places} digits after the point",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+}
+"""What a value must be, by the type of pydantic's error."""
+
+
+def structure_problems(error: ValidationError, sources: Sources) -> list[Problem]:
+    """One problem for each of pydantic's errors."""
+    return [_problem(one, sources) for one in error.errors(include_url=False)]
+
+
+def _problem(error: Mapping[str, Any], sources: Sources) -> Problem:
+    path: KeyPath = tuple(error["loc"])
+    if error["type"] == "extra_forbidden":
+        return Problem(sources.place(path, of_name=True), _unknown_name(path))
+    return Problem(sources.place(path), _message(error, path, _title(path, sources)))
+
+
+def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
+    kind, value = error["type"], error["input"]
+    match kind:
+        case "missing":
+            where = _title_of(path[:-1])
+            return f"{shown(str(path[-1]))} is missing" + (f" in {where}" if where else "")
+        case "enum":
+            return _enum(error, path)
+        case "string_too_short" | "too_short":
+            return f"{title} must not be empty"
+        case "model_type" | "model_attributes_type":
+            # The value isn't shown: behind `api:` it may well be the key.
+            group = f"{title} must be a group of settings, each indented in a line of its own"
+            return f"{group}, with a space after its colon" if isinstance(value, str) else group
+    if kind in MUST:
+        numbers = {name: _number(one) for name, one in error.get("ctx", {}).items()}
+        cure = ""
+        if MUST[kind] == "text" and isinstance(value, int | float):
+            cure = "; put it in quotes"
+        elif MUST[kind] == "a list" and isinstance(value, dict):
+            cure = f"; begin each with `- {ITEMS.get(str(path[-1]), '')}`"
+        return f"{title} must be {MUST[kind].format(**numbers)}, not {_value_text(value)}{cure}"
+    ours = kind == "value_error" or "message" in error.get("ctx", {})
+    return str(error["msg"]).removeprefix("Value error, ") if ours else f"{title}: {error['msg']}"
+
+
+def _unknown_name(path: KeyPath) -> str:
+    """What to say about a setting that doesn't exist."""
+    name = str(path[-1])
+    if normal(name) in KEY_NAMES:
+        return KEY_MESSAGE
+    model = model_of(kind_at(path[:-1]))
+    home = _home(name, path)
+    if home:
+        return f"unknown setting {shown(name)}; it belongs {home}"
+    noun = "operation" if model is OneOperation else "setting"
+    return f"unknown {noun} {shown(name)}{did_you_mean(name, names(model))}"
+
+
+def _home(name: str, path: KeyPath) -> str:
+    """Where a setting belongs that exists one level deeper, or further out: a slip of the indentation."""
+    model = model_of(kind_at(path[:-1]))
+    for section, info in names(model).items():
+        if name in names(model_of(info.annotation)) and model is not OneOperation:
+            return f"in {section}"
+    for depth in range(len(path) - 2, -1, -1):
+        if isinstance(path[depth], str) and name in names(model_of(kind_at(path[:depth]))):
+            return f"beside {path[depth]}, not in it; check the indentation"
+    return ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "…"? Allowed: …`, as far as there is something near and the list is short."""
+    allowed = list(known)
+    guess = nearest(word, allowed)
+    text = f"; did you mean {shown(guess)}?" if guess else ""
+    if allowed and len(allowed) <= LONGEST_LIST:
+        text += f"{'' if guess else '.'} Allowed: {', '.join(allowed)}"
+    return text
+
+
+def _title(path: KeyPath, sources: Sources) -> str:
+    """The setting's name for people: its own, and the section's where it is in one."""
+    return _title_of(sources.known_prefix(path)) or "the file"
+
+
+def _title_of(path: KeyPath) -> str:
+    return ".".join(part for part in path if isinstance(part, str))
+
+
+def _value_text(value: object) -> str:
+    """A value in a sentence."""
+    match value:
+        case str():
+            return shown(value)
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return "nothing"
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+    return shown(str(value)).strip('"')
+
+
+def _enum(error: Mapping[str, Any], path: KeyPath) -> str:
+    name = next((part for part in reversed(path) if isinstance(part, str)), "value")
+    noun = name if name == "single_photo" else snake(name).replace("_", " ")
+    if path[0] == "log":
+        noun = f"log {noun}"
+    expected = str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")
+    allowed = [word.strip().strip("'") for word in expected]
+    value = error["input"]
+    if not isinstance(value, str):
+        return f"{noun} must be one of {', '.join(allowed)}, not {_value_text(value)}"
+    return f"unknown {noun} {shown(value)}{did_you_mean(value, allowed)}"
+
+
+def _number(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

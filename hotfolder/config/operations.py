@@ -1,0 +1,73 @@
+"""Operations as they are written in YAML: a tag, or one mapping with the API's own parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from hotfolder.rules.nearest import shown
+from hotfolder.rules.renditions import NAME
+from hotfolder.rules.routes import Frozen
+from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkyType, Stage
+
+
+def as_list(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [] if value is None else [value]
+
+
+def _short(parameter: str, schema: object) -> BeforeValidator:
+    """`sky: twilight` as `sky: {skyType: twilight}`."""
+
+    def full(value: object) -> object:
+        return value if isinstance(value, dict | Sky | Lawn | Stage) else {parameter: value}
+
+    return BeforeValidator(full, json_schema_input_type=schema)
+
+
+class OneOperation(Frozen):
+    """An operation with the API's own parameters: exactly one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    sky: Annotated[Sky, _short("skyType", SkyType | Sky)] | None = None
+    lawn: Annotated[Lawn, _short("lawnType", LawnType | Lawn)] | None = None
+    stage: Annotated[Stage, _short("roomStyle", RoomStyle | Stage)] | None = None
+
+    @property
+    def operation(self) -> Operation:
+        one = self.sky or self.lawn or self.stage
+        assert one is not None
+        return one
+
+
+def _item(value: object) -> OneOperation | str:
+    if isinstance(value, OneOperation | str):
+        return value
+    if not isinstance(value, dict) or len(value) != 1:
+        kinds = "sky, lawn and stage with its parameters"
+        raise ValueError(f"an operation is a tag, like sky-blue, or exactly one of {kinds}")
+    return OneOperation.model_validate(value)
+
+
+Item = Annotated[OneOperation | str, PlainValidator(_item, json_schema_input_type=OneOperation | str)]
+"""One operation as it is written: a tag, or one with its parameters."""
+Items = Annotated[tuple[Item, ...], BeforeValidator(as_list, json_schema_input_type=tuple[Item, ...] | Item)]
+OwnTagItems = Annotated[Items, Field(min_length=1)]
+
+
+def _variant_names(variants: Mapping[str, object]) -> Mapping[str, object]:
+    spelt: dict[str, str] = {}
+    for name in variants:
+        if not NAME.fullmatch(name) or len(name) > 40:
+            wrong = f"{shown(name)} is no name for a variant"
+            raise ValueError(f"{wrong}; use letters, digits and single hyphens")
+        other = spelt.setdefault(name.casefold(), name)
+        if other != name:
+            both = f"{shown(other)} and {shown(name)}"
+            raise ValueError(f"the variants {both} would have the same name in files; rename one of them")
+    return variants
+
+
+Variants = Annotated[dict[str, OwnTagItems], AfterValidator(_variant_names)]
