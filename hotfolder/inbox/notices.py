@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from hotfolder.pictures.formats import printable_name
+from hotfolder.display import visible
 
 
 class NoticeKind(StrEnum):
@@ -55,7 +55,7 @@ def passed_over(parent: Path, name: str) -> Notice:
     return Notice(
         parent,
         NoticeKind.PASSED_OVER,
-        f"The folder {printable_name(name)!r} in {parent.name!r} holds photos and is left alone:"
+        f"The folder {visible(name)!r} in {parent.name!r} holds photos and is left alone:"
         " computers and NAS boxes keep their own things in folders with such a name. If these are to be made,"
         " give it another name.",
     )
@@ -76,9 +76,9 @@ def too_deep(folder: Path, inner: str, count: int) -> Notice:
     """Photos lie in a folder inside a set."""
     photos = "1 photo lies" if count == 1 else f"{count} photos lie"
     return Notice(
-        folder / inner if inner == printable_name(inner) else folder,
+        folder / inner if inner == visible(inner) else folder,
         NoticeKind.TOO_DEEP,
-        f"{photos} in {printable_name(inner)!r} inside the room {folder.name!r}, deeper than "
+        f"{photos} in {visible(inner)!r} inside the room {folder.name!r}, deeper than "
         "a room's photos, and stay there. Move them up into the room's folder, or make a room of them.",
     )
 
@@ -86,18 +86,18 @@ def too_deep(folder: Path, inner: str, count: int) -> Notice:
 def link(folder: Path, name: str) -> Notice:
     """A symbolic link."""
     return Notice(
-        folder / name if name == printable_name(name) else folder,
+        folder / name if name == visible(name) else folder,
         NoticeKind.LINK,
-        f"{printable_name(name)!r} is a link and is not followed. Put the files themselves here instead.",
+        f"{visible(name)!r} is a link and is not followed. Put the files themselves here instead.",
     )
 
 
 def hard_link(folder: Path, name: str) -> Notice:
     """A file with a second name somewhere, through which it could change under a job."""
     return Notice(
-        folder / name if name == printable_name(name) else folder,
+        folder / name if name == visible(name) else folder,
         NoticeKind.HARD_LINK,
-        f"{printable_name(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
+        f"{visible(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
         "Replace it by a copy.",
     )
 
@@ -105,9 +105,9 @@ def hard_link(folder: Path, name: str) -> Notice:
 def not_a_file(folder: Path, name: str) -> Notice:
     """A FIFO, socket or device."""
     return Notice(
-        folder / name if name == printable_name(name) else folder,
+        folder / name if name == visible(name) else folder,
         NoticeKind.NOT_A_FILE,
-        f"{printable_name(name)!r} is not an ordinary file and is never opened. Remove it.",
+        f"{visible(name)!r} is not an ordinary file and is never opened. Remove it.",
     )
 
 
@@ -117,7 +117,7 @@ def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
     return Notice(
         parent,
         NoticeKind.NAME,
-        f"{what} '{printable_name(name)}' has a name that is not UTF-8 and is left alone. Rename it, best "
+        f"{what} '{visible(name)}' has a name that is not UTF-8 and is left alone. Rename it, best "
         "with plain letters and digits.",
     )
 
@@ -177,7 +177,7 @@ def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
     return Notice(
         folder,
         NoticeKind.APPROVAL,
-        f"hotfolder could not rename {folder.name!r} to {printable_name(name)!r} ({why}), and tries it"
+        f"hotfolder could not rename {folder.name!r} to {visible(name)!r} ({why}), and tries it"
         " again; what was held there waits for it. You can also rename it yourself and put a file named"
         " READY.txt beside its photos.",
     )
@@ -199,4 +199,4 @@ def _some(names: list[str]) -> str:
 
 
 def _some_names(raw: list[str]) -> str:
-    return _some([printable_name(name) for name in raw])
+    return _some([visible(name) for name in raw])

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotfolder.display import visible
 from hotfolder.errors import SetChanged
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import (
@@ -29,7 +30,7 @@ from hotfolder.inbox.contents import (
 )
 from hotfolder.inbox.notices import Notice
 from hotfolder.newfiles import open_folder_beneath
-from hotfolder.pictures.formats import is_photo_name, printable_name
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity
 
@@ -196,7 +197,7 @@ class _Pass:
     def _stray_photos(self, entries: list[os.DirEntry[str]]) -> None:
         """A notice for photos, and for archives, in the inbox itself."""
         stray = [
-            printable_name(entry.name)
+            visible(entry.name)
             for entry in entries
             if is_photo_name(entry.name)
             and not (is_junk(entry.name) or is_temporary(entry.name))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey, left_files
@@ -33,7 +34,6 @@ from hotfolder.inbox.settle import (
 )
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
-from hotfolder.pictures.formats import printable_name
 from hotfolder.rules.sets import FileIdentity, Photo, signed
 
 _AGAIN_SECONDS = 60.0
@@ -79,9 +79,7 @@ class PhotoBook:
         judgement = await self._read(path, closely)
         if judgement.facts is not None and signed(judgement.facts.inode) != identity.inode:
             # By a link, or by another file that had its name for a moment. A look sees what is there now.
-            judgement = Judgement(
-                PhotoStatus.UNFINISHED, reason=f"{printable_name(path.name)} was exchanged."
-            )
+            judgement = Judgement(PhotoStatus.UNFINISHED, reason=f"{visible(path.name)} was exchanged.")
         self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
 
     def photo(self, path: Path, identity: FileIdentity) -> Photo:

@@ -45,11 +45,11 @@ Name = tuple[str, str]
 """Namespace and local name of a property of XMP."""
 
 
-class Damaged(ValueError):
+class DamagedMetadata(ValueError):
     """These bytes aren't the metadata that they are said to be."""
 
 
-class TooMuch(Damaged):
+class TooMuch(DamagedMetadata):
     """More of it than any program writes: made to wear out who reads it. The message says of what."""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import BinaryIO
 
-from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Damaged
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, DamagedMetadata
 from hotfolder.metadata.iptc import kept_resources
 
 BLOCK_HEADS = (b"II*\0", b"MM\0*")
@@ -46,7 +46,7 @@ CARRIED |= frozenset(range(40091, 40096))
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TiffEntry:
     """One tag: its kind, how many values of that kind, their bytes in the file's order and where they lie."""
 
     kind: int
@@ -55,7 +55,7 @@ class Entry:
     position: int = field(default=0, compare=False)
 
 
-Folder = Mapping[int, Entry]
+Folder = Mapping[int, TiffEntry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +86,34 @@ class TiffHead:
 
 
 def read_head(stream: BinaryIO) -> TiffHead:
-    """The tags of the first picture and of its EXIF and GPS folders. Raises `Damaged`."""
+    """The tags of the first picture and of its EXIF and GPS folders. Raises `DamagedMetadata`."""
     start = stream.read(8)
     order = ORDERS.get(start[:2])
     if order is None or len(start) < 8 or struct.unpack(f"{order}H", start[2:4])[0] not in MAGICS:
-        raise Damaged("no TIFF header")
+        raise DamagedMetadata("no TIFF header")
     main = read_folder(stream, order, struct.unpack(f"{order}I", start[4:])[0])
     below = {tag: read_below(stream, order, main.get(tag)) for tag in (EXIF_FOLDER, GPS_FOLDER)}
     return TiffHead(order, main, below[EXIF_FOLDER], below[GPS_FOLDER])
 
 
-def read_below(stream: BinaryIO, order: str, pointer: Entry | None) -> Folder:
+def read_below(stream: BinaryIO, order: str, pointer: TiffEntry | None) -> Folder:
     if pointer is None or len(pointer.value) != 4:
         return {}
     try:
         return read_folder(stream, order, struct.unpack(f"{order}I", pointer.value)[0])
-    except Damaged:
+    except DamagedMetadata:
         return {}
 
 
 def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
-    """Every tag whose value can be read. Raises `Damaged` where there is no folder."""
+    """Every tag whose value can be read. Raises `DamagedMetadata` where there is no folder."""
     stream.seek(position)
     head = stream.read(2)
     count = struct.unpack(f"{order}H", head)[0] if len(head) == 2 else 0
     body = stream.read(ENTRY_BYTES * count)
     if not 0 < count <= MOST_TAGS or len(body) < ENTRY_BYTES * count:
-        raise Damaged("no folder of tags")
-    found: dict[int, Entry] = {}
+        raise DamagedMetadata("no folder of tags")
+    found: dict[int, TiffEntry] = {}
     left = MOST_FOLDER_BYTES
     for index in range(count):
         tag, kind, number, inline = struct.unpack_from(f"{order}HHI4s", body, ENTRY_BYTES * index)
@@ -127,7 +127,7 @@ def read_folder(stream: BinaryIO, order: str, position: int) -> Folder:
             stream.seek(start)
             value = stream.read(size)
         if len(value) == size:
-            found.setdefault(tag, Entry(kind, number, value, start))
+            found.setdefault(tag, TiffEntry(kind, number, value, start))
     return found
 
 
@@ -181,19 +181,19 @@ def largest(folder: Folder) -> tuple[int, int]:
     )
 
 
-def short(order: str, value: int) -> Entry:
-    return Entry(SHORT, 1, struct.pack(f"{order}H", value))
+def short(order: str, value: int) -> TiffEntry:
+    return TiffEntry(SHORT, 1, struct.pack(f"{order}H", value))
 
 
 def write_folders(order: str, main: Folder, below: Mapping[int, Folder]) -> bytes:
     """A block with a main folder, and those that it points to."""
     below = {tag: folder for tag, folder in below.items() if folder}
     # Where they lie doesn't change how long they are, so a first try tells it.
-    pointers = {tag: Entry(LONG, 1, bytes(4)) for tag in below}
+    pointers = {tag: TiffEntry(LONG, 1, bytes(4)) for tag in below}
     position = 8 + len(folder_bytes(order, {**main, **pointers}, 8))
     written = b""
     for tag, folder in below.items():
-        pointers[tag] = Entry(LONG, 1, struct.pack(f"{order}I", position + len(written)))
+        pointers[tag] = TiffEntry(LONG, 1, struct.pack(f"{order}I", position + len(written)))
         written += folder_bytes(order, folder, position + len(written))
     head = struct.pack(f"{order}HI", 42, 8)
     name = next(name for name, value in ORDERS.items() if value == order)
@@ -215,12 +215,12 @@ def folder_bytes(order: str, folder: Folder, position: int) -> bytes:
 
 
 class ExifBlock:
-    """A block of EXIF (without JPEG's `Exif` in front of it), to be changed. Raises `Damaged` where it isn't
-    one."""
+    """A block of EXIF (without JPEG's `Exif` before it), to be changed. Raises `DamagedMetadata` where it
+    isn't one."""
 
     def __init__(self, block: bytes) -> None:
         if block[:4] not in BLOCK_HEADS:
-            raise Damaged("no TIFF header")
+            raise DamagedMetadata("no TIFF header")
         self.data = bytearray(block)
         self.head = read_head(BytesIO(block))
         pointer = self.head.exif.get(INTEROPERABILITY_FOLDER)
@@ -242,7 +242,7 @@ class ExifBlock:
         for folder, tag in ((main, IMAGE_LENGTH), (shot, PIXEL_HEIGHT), (related, RELATED_HEIGHT)):
             self.set(folder, tag, height)
 
-    def rules(self) -> Entry | None:
+    def rules(self) -> TiffEntry | None:
         """By which rules, R98 (sRGB) or R03 (Adobe RGB), a camera has written the file; None where it doesn't
         say."""
         entry = self.interoperability.get(INDEX)
@@ -267,7 +267,7 @@ class ExifBlock:
         (second,) = struct.unpack_from(f"{order}I", self.data, pointer)
         struct.pack_into(f"{order}I", self.data, pointer, 0)
         folder: Folder = {}
-        with suppress(Damaged):
+        with suppress(DamagedMetadata):
             folder = read_folder(BytesIO(self.data), order, second) if second else {}
         numbers = TiffHead(order, folder)
         start = numbers.number(THUMBNAIL_OFFSET, 0)
@@ -277,7 +277,7 @@ class ExifBlock:
 
 
 def corrected(block: bytes, *, width: int, height: int, orientation: int) -> bytes:
-    """`block` for a picture of that size and orientation, without its thumbnail. Raises `Damaged`."""
+    """`block` for a picture of that size and orientation, without its thumbnail. Raises `DamagedMetadata`."""
     changed = ExifBlock(block)
     changed.describe(width=width, height=height, orientation=orientation)
     changed.drop_thumbnail()
@@ -288,13 +288,13 @@ def says_adobe_rgb(block: bytes | None) -> bool:
     """Whether a camera says that its colours are Adobe RGB's, which it does instead of adding a profile."""
     try:
         rules = ExifBlock(block or b"").rules()
-    except Damaged:
+    except DamagedMetadata:
         return False
     return rules is not None and rules.value[:3] == ADOBE_RGB_RULES
 
 
 def in_srgb(block: bytes) -> bytes:
-    """`block` for the same picture, once its colours are sRGB's. Raises `Damaged`."""
+    """`block` for the same picture, once its colours are sRGB's. Raises `DamagedMetadata`."""
     changed = ExifBlock(block)
     changed.claim_srgb()
     return bytes(changed.data)
@@ -304,14 +304,14 @@ def orientation_of(block: bytes | None) -> int:
     """What the block says, 1 where it says nothing or is damaged."""
     try:
         return ExifBlock(block or b"").head.orientation
-    except Damaged:
+    except DamagedMetadata:
         return 1
 
 
 def only_texts(block: bytes | None, wanted: Collection[int], *, orientation: int) -> bytes | None:
     """A small block with these texts of `block`, and an orientation other than 1; None where it says none."""
     found: Folder = {}
-    with suppress(Damaged):
+    with suppress(DamagedMetadata):
         found = ExifBlock(block or b"").head.main
     kept = {
         tag: entry

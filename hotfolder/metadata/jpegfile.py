@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import iptc
-from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Blocks, Damaged, Shape, TooMuch
+from hotfolder.metadata.blocks import MOST_FOREIGN_BYTES, Blocks, DamagedMetadata, Shape, TooMuch
 
 MAGIC = b"\xff\xd8\xff"
 SOI, SOS, EOI = 0xD8, 0xDA, 0xD9
@@ -56,9 +56,9 @@ class Segment:
 
 
 def read_head(stream: BinaryIO) -> list[Segment]:
-    """The segments before the first scan; `stream` is left where that scan begins. Raises `Damaged`."""
+    """The segments before the first scan; `stream` is left where that begins. Raises `DamagedMetadata`."""
     if stream.read(2) != MAGIC[:2]:
-        raise Damaged("not a JPEG")
+        raise DamagedMetadata("not a JPEG")
     segments: list[Segment] = []
     for _ in range(MOST_MARKERS):
         start = stream.tell()
@@ -69,7 +69,7 @@ def read_head(stream: BinaryIO) -> list[Segment]:
             stream.seek(start)
             return segments
         if marker == EOI:
-            raise Damaged("no picture in this JPEG")
+            raise DamagedMetadata("no picture in this JPEG")
         payload = b"" if marker in BARE else read_payload(stream)
         segments.append(Segment(marker, payload))
     raise TooMuch(f"more than {MOST_MARKERS:,} JPEG markers before the picture")
@@ -77,34 +77,34 @@ def read_head(stream: BinaryIO) -> list[Segment]:
 
 def read_marker(stream: BinaryIO) -> int:
     if stream.read(1) != b"\xff":
-        raise Damaged("a JPEG marker is missing")
+        raise DamagedMetadata("a JPEG marker is missing")
     byte = b"\xff"
     for _ in range(MOST_MARKERS):
         if byte != b"\xff":
             break
         byte = stream.read(1)
     if byte in (b"", b"\0", b"\xff"):
-        raise Damaged("a JPEG marker is missing")
+        raise DamagedMetadata("a JPEG marker is missing")
     return byte[0]
 
 
 def read_payload(stream: BinaryIO) -> bytes:
     size = stream.read(2)
     if len(size) < 2 or (length := int.from_bytes(size, "big")) < 2:
-        raise Damaged("a JPEG segment without a length")
+        raise DamagedMetadata("a JPEG segment without a length")
     payload = stream.read(length - 2)
     if len(payload) < length - 2:
-        raise Damaged("a JPEG segment ends early")
+        raise DamagedMetadata("a JPEG segment ends early")
     return payload
 
 
 def shape(segments: list[Segment]) -> Shape:
-    """From the frame header. Raises `Damaged` where there is none."""
+    """From the frame header. Raises `DamagedMetadata` where there is none."""
     for segment in segments:
         if segment.marker in FRAMES and len(segment.payload) >= 6:
             _, height, width, channels = struct.unpack_from(">BHHB", segment.payload)
             return Shape(width, height, channels)
-    raise Damaged("a JPEG without a frame")
+    raise DamagedMetadata("a JPEG without a frame")
 
 
 def read_blocks(segments: list[Segment]) -> Blocks:

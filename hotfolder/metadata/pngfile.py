@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from hotfolder.metadata import iptc
-from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, Damaged, Shape, TooMuch
+from hotfolder.metadata.blocks import IPTC_RESOURCE, Blocks, DamagedMetadata, Shape, TooMuch
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 XMP = b"XML:com.adobe.xmp"
@@ -36,22 +36,22 @@ class Chunk:
 
 
 def read_chunks(stream: BinaryIO) -> list[Chunk]:
-    """All chunks up to IEND. Raises `Damaged` where the file isn't a PNG or ends early."""
+    """All chunks up to IEND. Raises `DamagedMetadata` where the file isn't a PNG or ends early."""
     if stream.read(8) != MAGIC:
-        raise Damaged("not a PNG")
+        raise DamagedMetadata("not a PNG")
     chunks: list[Chunk] = []
     left = MOST_BYTES
     while not chunks or chunks[-1].kind != b"IEND":
         start = stream.tell()
         head = stream.read(8)
         if len(head) < 8:
-            raise Damaged("a PNG without an end")
+            raise DamagedMetadata("a PNG without an end")
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         end = start + 12 + length
         wanted = kind not in PICTURE and length <= MOST_BLOCK_BYTES
         data = stream.read(length) if wanted else b""
         if wanted and len(data) < length:
-            raise Damaged("a PNG chunk ends early")
+            raise DamagedMetadata("a PNG chunk ends early")
         left -= len(data)
         if left < 0 or len(chunks) == MOST_CHUNKS:
             raise TooMuch(f"more than {MOST_CHUNKS:,} PNG chunks, or more than {MOST_BYTES >> 20} MB in them")
@@ -61,10 +61,10 @@ def read_chunks(stream: BinaryIO) -> list[Chunk]:
 
 
 def shape(chunks: list[Chunk]) -> Shape:
-    """From the header. Raises `Damaged` where it isn't one."""
+    """From the header. Raises `DamagedMetadata` where it isn't one."""
     header = chunks[0]
     if header.kind != b"IHDR" or len(header.data) != 13:
-        raise Damaged("a PNG without a header")
+        raise DamagedMetadata("a PNG without a header")
     width, height, _, colour = struct.unpack_from(">IIBB", header.data)
     return Shape(width, height, CHANNELS.get(colour, 3))
 

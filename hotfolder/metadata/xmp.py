@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from xml.dom import minidom
 from xml.parsers import expat
 
-from hotfolder.metadata.blocks import IPTC_EXT, META, MOST_FOREIGN_BYTES, RDF, Damaged, Level, Name, TooMuch
+from hotfolder.metadata.blocks import (
+    IPTC_EXT,
+    META,
+    MOST_FOREIGN_BYTES,
+    RDF,
+    DamagedMetadata,
+    Level,
+    Name,
+    TooMuch,
+)
 from hotfolder.metadata.jpegfile import extension_name
 
 XMLNS = "http://www.w3.org/2000/xmlns/"
@@ -152,7 +161,7 @@ def fitting(packet: bytes, most_bytes: int) -> Packet | None:
         return Packet(packet)
     try:
         document = parsed(packet)
-    except Damaged:
+    except DamagedMetadata:
         return None
     try:
         return in_two(document, Statement((), "hotfolder"), most_bytes)
@@ -164,7 +173,7 @@ def gathered(foreign: Foreign, level: Level) -> minidom.Document:
     """One document of all of them, as far as `level` lets it through."""
     try:
         document = parsed(foreign.packet)
-    except Damaged:
+    except DamagedMetadata:
         document = parsed(None)
     if foreign.extension is not None:
         absorb(document, foreign.extension)
@@ -183,7 +192,7 @@ def absorb(document: minidom.Document, other: bytes, *, without: str = "") -> No
     """Copy what another packet says and this one doesn't."""
     try:
         source = parsed(other)
-    except Damaged:
+    except DamagedMetadata:
         return
     known = {one.name for one in properties(document)}
     copy_into(
@@ -257,7 +266,7 @@ def is_ours(one: Property) -> bool:
 
 def parsed(data: bytes | None) -> minidom.Document:
     """The packet as a tree with a description in it, an empty one for None. Every description declares all
-    the namespaces that it is in the scope of. Raises `Damaged`, for a document type too."""
+    the namespaces that it is in the scope of. Raises `DamagedMetadata`, for a document type too."""
     if data is None:
         data = EMPTY
     data = data.strip(b"\0 \t\r\n")
@@ -267,24 +276,24 @@ def parsed(data: bytes | None) -> minidom.Document:
     except TooMuch:
         raise
     except (expat.ExpatError, ValueError, LookupError, RecursionError) as error:
-        raise Damaged("not XML") from error
+        raise DamagedMetadata("not XML") from error
     if not descriptions(document):
-        raise Damaged("no description in this XMP")
+        raise DamagedMetadata("no description in this XMP")
     for description in descriptions(document):
         declare_all(description)
     return document
 
 
 def look_through(data: bytes) -> None:
-    """Refuse what could expand, nest or multiply without end, before a tree is made of it. Raises `Damaged`,
-    `TooMuch`, and what expat raises."""
+    """Refuse what could expand, nest or multiply without end, before a tree is made of it. Raises
+    `DamagedMetadata`, `TooMuch`, and what expat raises."""
     if len(data) > MOST_FOREIGN_BYTES:
         raise TooMuch(f"more than {MOST_FOREIGN_BYTES >> 20} MB")
     nodes = described = declared = 0
     above: list[str] = []
 
     def refuse(*_: object) -> None:
-        raise Damaged("a document type in XMP")
+        raise DamagedMetadata("a document type in XMP")
 
     def deeper(name: str, attributes: list[str]) -> None:
         nonlocal nodes, described, declared

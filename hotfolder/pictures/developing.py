@@ -14,14 +14,16 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from hotfolder.metadata import exif, jpegfile, pngfile
-from hotfolder.metadata.blocks import Blocks, Damaged, profile_fits
+from hotfolder.display import visible
+from hotfolder.metadata import exif, jpegfile
+from hotfolder.metadata.blocks import Blocks, DamagedMetadata, profile_fits
 from hotfolder.metadata.exif import TiffHead
 from hotfolder.metadata.xmp import fitting
 from hotfolder.pictures import raw
+from hotfolder.pictures.carryover import blocks_in
 from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
-from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit, printable_name
+from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit
 from hotfolder.pictures.rendering import write_durably
 
 # Read when the library is loaded: one thread, since the memory of more is the point, and no remarks.
@@ -63,7 +65,7 @@ def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
     Needs memory for the file that it makes; for a picture that isn't stored upright, for its pixels too.
     Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
     """
-    name = printable_name(source.name)
+    name = visible(source.name)
     with opened(source) as file:
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
         picture, said = raw_picture(file, name) if kind == "RAW" else picture_of(file, name, kind, limits)
@@ -79,13 +81,15 @@ def raw_picture(file: BinaryIO, name: str) -> tuple[bytes, Blocks]:
 
 
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
+    said = Blocks()
     if kind == "TIFF":
         head = tiff_head(file, name)
-        channels, said = tiff_channels(head), Blocks()
-        with suppress(Damaged):
+        channels = tiff_channels(head)
+        with suppress(DamagedMetadata):
             said = exif.read_blocks(head)
     else:
-        said = said_in(file, kind)
+        with suppress(DamagedMetadata):
+            said = blocks_in(file)
         channels = channels_of(file, said, limits)
         if channels.colours == CMYK_COLOURS and channels.profile is None:
             raise NeverUsable(
@@ -100,15 +104,6 @@ def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> t
         raise NotWhole(
             f"{name} is damaged and can't be developed.", hint="Copy or export it once more."
         ) from error
-
-
-def said_in(file: BinaryIO, kind: str) -> Blocks:
-    file.seek(0)
-    with suppress(Damaged):
-        if kind == "JPEG":
-            return jpegfile.read_blocks(jpegfile.read_head(file))
-        return pngfile.read_blocks(pngfile.read_chunks(file))
-    return Blocks()
 
 
 def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels:
@@ -131,7 +126,7 @@ def upright_srgb(block: bytes | None) -> bytes | None:
     """EXIF for the developed picture; its size is entered where that is known."""
     try:
         return exif.in_srgb(block) if block is not None else None
-    except Damaged:
+    except DamagedMetadata:
         return None
 
 
@@ -140,7 +135,7 @@ def with_metadata(picture: bytes, said: Blocks) -> bytes:
     segments = jpegfile.read_head(stream)
     shape = jpegfile.shape(segments)
     block = said.exif
-    with suppress(Damaged):
+    with suppress(DamagedMetadata):
         if block is not None:
             block = exif.corrected(block, width=shape.width, height=shape.height, orientation=1)
     described = replace(said, exif=block, icc=srgb_profile())
@@ -160,7 +155,7 @@ def tiff_head(file: BinaryIO, name: str) -> TiffHead:
     file.seek(0)
     try:
         head = exif.read_head(file)
-    except Damaged:
+    except DamagedMetadata:
         raise NotWhole(
             f"{name} is not complete: the TIFF's own list of contents isn't there.", hint=COPY_HINT
         ) from None

@@ -47,11 +47,6 @@ TIFF_HEADS = (b"II*\0", b"MM\0*")
 HEAD_BYTES = 16
 
 
-def printable_name(name: str) -> str:
-    """`name` for a message: whatever is not UTF-8, or can't be printed, is escaped."""
-    return visible(name)
-
-
 def suffix_of(name: str) -> str:
     """A file name's suffix in lower case, with its dot; empty where it has none."""
     return os.path.splitext(name)[1].lower()  # noqa: PTH122  (asked of every file in every scan)
@@ -116,7 +111,7 @@ def opened(path: Path) -> Iterator[io.FileIO]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     with io.FileIO(descriptor) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise NeverUsable(f"{printable_name(path.name)} is not a file.", hint="Drop the photo itself.")
+            raise NeverUsable(f"{visible(path.name)} is not a file.", hint="Drop the photo itself.")
         yield file
 
 

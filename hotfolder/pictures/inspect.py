@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from hotfolder.display import visible
 from hotfolder.metadata.jpegfile import BARE, EOI, FRAMES, SOI, SOS
 from hotfolder.pictures.colours import why_developed
 from hotfolder.pictures.exposure import Exposure, exposure_in, read_exposure
@@ -22,7 +23,6 @@ from hotfolder.pictures.formats import (
     kind_of,
     opened,
     pixel_limit,
-    printable_name,
     refuse_by_name,
     too_large,
     too_many_pixels,
@@ -59,7 +59,7 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
     `UnusablePhoto`s with a sentence for a photographer. Needs memory for the file and its pixels: call it
     through `Decoder` in a process that is to stay small.
     """
-    name = printable_name(path.name)
+    name = visible(path.name)
     refuse_by_name(name)
     if is_raw_name(name):
         # Late, here and below, since what it loads is large, and most photos are JPEGs.

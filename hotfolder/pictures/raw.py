@@ -14,8 +14,8 @@ from PIL import Image
 
 from hotfolder.errors import to_install
 from hotfolder.metadata import exif, jpegfile
-from hotfolder.metadata.blocks import Damaged
-from hotfolder.metadata.exif import Entry
+from hotfolder.metadata.blocks import DamagedMetadata
+from hotfolder.metadata.exif import TiffEntry
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 
 ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -111,7 +111,7 @@ def exif_of_tags(file: BinaryIO) -> bytes | None:
     file.seek(0)
     try:
         head = exif.read_head(file)
-    except Damaged:
+    except DamagedMetadata:
         return None
     return exif.exif_block(head) if head.exif else None
 
@@ -126,7 +126,7 @@ def exif_of_preview(raw: Any) -> bytes | None:
             return None
         block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(preview.data))).exif
         return exif.corrected(block, width=0, height=0, orientation=1) if block is not None else None
-    except (rawpy.LibRawError, Damaged):
+    except (rawpy.LibRawError, DamagedMetadata):
         return None
 
 
@@ -139,13 +139,13 @@ def exif_of_shot(raw: Any) -> bytes | None:
         shot[34855] = exif.short(">", min(65535, round(other.iso_speed)))
     if other.timestamp is not None:
         text = other.timestamp.strftime("%Y:%m:%d %H:%M:%S").encode() + b"\0"
-        shot[36867] = Entry(exif.TEXT, len(text), text)
+        shot[36867] = TiffEntry(exif.TEXT, len(text), text)
     if not shot:
         return None
     main = {exif.ORIENTATION: exif.short(">", 1)}
     return exif.write_folders(">", main, {exif.EXIF_FOLDER: shot})
 
 
-def ratio(value: float) -> Entry:
+def ratio(value: float) -> TiffEntry:
     number, of = (1, round(1 / value)) if value < 0.3 else (round(value * 1000), 1000)
-    return Entry(5, 1, number.to_bytes(4, "big") + of.to_bytes(4, "big"))
+    return TiffEntry(5, 1, number.to_bytes(4, "big") + of.to_bytes(4, "big"))

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from hotfolder.display import visible
 from hotfolder.pictures.colours import in_srgb, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, PictureLimits, Rendered, Rendering
-from hotfolder.pictures.formats import pixel_limit, printable_name
+from hotfolder.pictures.formats import pixel_limit
 
 QUALITY_STEP = 5
 DAMAGED = (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
@@ -89,7 +90,7 @@ def decoding(
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise NeverUsable(f"{printable_name(source.name)} can't be {done}: {error}.", hint="") from None
+        raise NeverUsable(f"{visible(source.name)} can't be {done}: {error}.", hint="") from None
 
 
 def plain(picture: Image.Image) -> Image.Image:

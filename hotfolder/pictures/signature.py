@@ -6,7 +6,6 @@ greys but not the answers, except where both cells are clipped or nearly equal: 
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 
 from PIL import Image, ImageStat
@@ -20,12 +19,7 @@ _BLACK, _WHITE = 10, 245
 
 def read_signature(image: Image.Image, orientation: int) -> str:
     """The signature of a loaded picture, turned upright as EXIF's `orientation` (1 to 8) says."""
-    if image.mode in ("1", "P", "PA"):
-        image = image.convert("RGB")
-    if image.mode.startswith("I"):
-        image = image.convert("I").reduce(_reduction(image)).point(lambda value: value / 257).convert("L")
-    else:
-        image = image.reduce(_reduction(image)).convert("L")
+    image = _greys(image)
     turn = _TURNS.get(orientation)
     if turn is not None:
         image = image.transpose(turn)
@@ -52,14 +46,7 @@ def signature_of(greys: Sequence[int]) -> str:
 
 def read_brightness(image: Image.Image) -> float:
     """The mean luma of a loaded picture, 0 (black) to 1 (white)."""
-    if image.mode.startswith("I"):
-        deep = image.convert("I").reduce(_reduction(image))
-        values = array("i", deep.tobytes())
-        return min(1.0, max(0.0, sum(values) / len(values) / 65535))
-    if image.mode in ("1", "P", "PA"):
-        image = image.convert("RGB")
-    small = image.reduce(_reduction(image))
-    return float(ImageStat.Stat(small.convert("L")).mean[0]) / 255
+    return float(ImageStat.Stat(_greys(image)).mean[0]) / 255
 
 
 def _tells(one: int, other: int) -> bool:
@@ -67,8 +54,14 @@ def _tells(one: int, other: int) -> bool:
     return abs(one - other) >= _LEAST_STEP and not clipped
 
 
-def _reduction(image: Image.Image) -> int:
-    return max(1, min(image.size) // 128)
+def _greys(image: Image.Image) -> Image.Image:
+    """A small copy in 8 bits of gray."""
+    factor = max(1, min(image.size) // 128)
+    if image.mode.startswith("I"):  # 16 bits
+        return image.convert("I").reduce(factor).point(lambda value: value / 257).convert("L")
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGB")
+    return image.reduce(factor).convert("L")
 
 
 _TURNS = {

@@ -10,22 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotfolder.metadata import exif
-from hotfolder.metadata.blocks import Damaged
-from hotfolder.metadata.exif import Entry
+from hotfolder.metadata.blocks import DamagedMetadata
+from hotfolder.metadata.exif import TiffEntry
 
-ARTIST = Entry(exif.TEXT, 4, b"Ann\0")
-LONG_TEXT = Entry(exif.TEXT, 12, b"Ann Example\0")
+ARTIST = TiffEntry(exif.TEXT, 4, b"Ann\0")
+LONG_TEXT = TiffEntry(exif.TEXT, 12, b"Ann Example\0")
 
 
 def block(order: str) -> bytes:
     """A TIFF of folders alone: who, and how it was shot and where."""
     shot = {
-        0x829A: Entry(5, 1, struct.pack(f"{order}II", 1, 60)),
-        exif.MAKER_NOTE: Entry(7, 6, b"Canon\0"),
-        0x9286: Entry(7, 12, b"ASCII\0\0\0note"),
+        0x829A: TiffEntry(5, 1, struct.pack(f"{order}II", 1, 60)),
+        exif.MAKER_NOTE: TiffEntry(7, 6, b"Canon\0"),
+        0x9286: TiffEntry(7, 12, b"ASCII\0\0\0note"),
     }
     main = {315: LONG_TEXT, 270: ARTIST, 274: exif.short(order, 6), 256: exif.short(order, 4000)}
-    below = {exif.EXIF_FOLDER: shot, exif.GPS_FOLDER: {1: Entry(2, 2, b"N\0")}}
+    below = {exif.EXIF_FOLDER: shot, exif.GPS_FOLDER: {1: TiffEntry(2, 2, b"N\0")}}
     return exif.write_folders(order, main, below)
 
 
@@ -41,7 +41,7 @@ def test_what_is_said_of_the_photo_is_carried_and_what_is_said_of_its_file_is_no
 
 
 def test_what_has_no_room_in_a_jpeg_is_left_out_and_the_rest_is_not() -> None:
-    shot = {0x9286: Entry(7, 70_000, bytes(70_000)), 0x829A: Entry(5, 1, bytes(8))}
+    shot = {0x9286: TiffEntry(7, 70_000, bytes(70_000)), 0x829A: TiffEntry(5, 1, bytes(8))}
     written = exif.write_folders("<", {315: LONG_TEXT}, {exif.EXIF_FOLDER: shot})
     carried = exif.exif_block(exif.read_head(io.BytesIO(written)))
     assert carried is not None and len(carried) < 1000
@@ -65,7 +65,7 @@ def test_a_damaged_file_is_damaged_or_says_something(order: str, changes: list[t
         content[position % len(content)] = value
     try:
         head = exif.read_head(io.BytesIO(bytes(content)))
-    except Damaged:
+    except DamagedMetadata:
         return
     assert head.orientation in range(1, 9)
     assert len(exif.exif_block(head) or b"") <= exif.MOST_EXIF_BYTES

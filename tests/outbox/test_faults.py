@@ -22,7 +22,7 @@ from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
-from hotfolder.pictures.carrying import carried_over
+from hotfolder.pictures.carryover import carried_over
 from hotfolder.outbox.content import pieces_of
 from hotfolder.metadata.blocks import Level
 from hotfolder.metadata.xmp import Statement

@@ -22,7 +22,7 @@ from PIL.PngImagePlugin import PngInfo
 from hotfolder.metadata import exif, jpegfile, pngfile
 from hotfolder.metadata.blocks import Level
 from hotfolder.metadata.xmp import Statement
-from hotfolder.pictures.carrying import carried_over
+from hotfolder.pictures.carryover import carried_over
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
@@ -275,7 +275,7 @@ def test_damaged_metadata_is_left_out(tmp_path: Path, result: Path, block: bytes
 @given(st.binary(max_size=300), st.data())
 @settings(max_examples=150)
 def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: st.DataObject) -> None:
-    """Flipped and cut bytes give a corrected block or `Damaged`, never another error or a longer block."""
+    """Flipped and cut bytes give a corrected block or are damaged, never another error or a longer block."""
     whole = with_thumbnail(camera_exif())
     at = data.draw(st.integers(4, len(whole)))
     for block in (
@@ -285,7 +285,7 @@ def test_no_damage_to_a_block_makes_it_fail_otherwise(noise_bytes: bytes, data: 
     ):
         try:
             assert len(exif.corrected(block, width=10, height=10, orientation=1)) <= len(block)
-        except exif.Damaged:
+        except exif.DamagedMetadata:
             continue
 
 

@@ -95,11 +95,11 @@ async def test_no_picture_is_blamed_when_no_worker_can_start(encode: Encode, wri
 async def test_a_killed_worker_is_replaced(decoder: Decoder, encode: Encode, write: Write) -> None:
     path = write("a.jpg", encode("JPEG"))
     await decoder.inspect(path, LIMITS)
-    first = decoder.worker_id
+    first = decoder.process_id
     assert first is not None
     os.kill(first, signal.SIGKILL)
     assert (await decoder.inspect(path, LIMITS)).format == "JPEG"
-    assert decoder.worker_id != first
+    assert decoder.process_id != first
 
 
 async def test_signals_to_the_group_leave_the_worker_at_work(
@@ -107,13 +107,13 @@ async def test_signals_to_the_group_leave_the_worker_at_work(
 ) -> None:
     path = write("a.jpg", encode("JPEG"))
     await decoder.inspect(path, LIMITS)
-    worker = decoder.worker_id
+    worker = decoder.process_id
     assert worker is not None
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(worker, number)
     await asyncio.sleep(0.1)
     await decoder.inspect(path, LIMITS)
-    assert decoder.worker_id == worker
+    assert decoder.process_id == worker
 
 
 async def test_a_cancelled_question_leaves_no_stale_answer(
@@ -134,7 +134,7 @@ async def test_a_picture_that_takes_too_long_is_given_up(encode: Encode, write: 
     try:
         await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
         decoder.patience_seconds = 0.5
-        worker = decoder.worker_id
+        worker = decoder.process_id
         assert worker is not None
         os.kill(worker, signal.SIGSTOP)
         with pytest.raises(NotWhole, match="could not be read within"):
@@ -147,7 +147,7 @@ async def test_a_picture_that_takes_too_long_is_given_up(encode: Encode, write: 
 async def test_closing_ends_the_worker_even_while_it_works(encode: Encode, write: Write) -> None:
     decoder = Decoder()
     await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
-    worker = decoder.worker_id
+    worker = decoder.process_id
     assert worker is not None
     asking = asyncio.create_task(decoder.inspect(write("a.jpg", encode("JPEG", size=(2500, 2500))), LIMITS))
     await asyncio.sleep(0.01)
@@ -167,7 +167,7 @@ from hotfolder.pictures.facts import PictureLimits
 async def main():
     decoder = Decoder()
     await decoder.inspect(Path(sys.argv[1]), PictureLimits())
-    print(decoder.worker_id, "PIL" in sys.modules, flush=True)
+    print(decoder.process_id, "PIL" in sys.modules, flush=True)
     await asyncio.sleep(60)
 
 asyncio.run(main())
@@ -200,7 +200,7 @@ def test_the_worker_is_not_given_the_key(
     async def look() -> bytes:
         decoder = Decoder()
         await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
-        environment = Path(f"/proc/{decoder.worker_id}/environ").read_bytes()
+        environment = Path(f"/proc/{decoder.process_id}/environ").read_bytes()
         await decoder.close()
         return environment
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hotfolder.metadata.blocks import Level
-from hotfolder.pictures import carrying
+from hotfolder.pictures import carryover
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import Carrying
 from tests.support.pictures import jpeg
@@ -152,8 +152,8 @@ def test_beyond_time_or_memory_the_statement_alone_is_made(
     (tmp_path / "photo.xmp").write_bytes(large)
     photo.write_bytes(jpeg(1))
     result.write_bytes(jpeg(2))
-    monkeypatch.setattr(carrying, limit, {"MOST_CPU_SECONDS": 0.05, "MOST_MEMORY_BYTES": 4 << 20}[limit])
+    monkeypatch.setattr(carryover, limit, {"MOST_CPU_SECONDS": 0.05, "MOST_MEMORY_BYTES": 4 << 20}[limit])
     wanted = Carrying(str(photo), str(tmp_path / "photo.xmp"), Level.ALL, ("sky",), "hotfolder")
-    (note,) = carrying.carry(result, target, wanted)
+    (note,) = carryover.carry(result, target, wanted)
     assert "too much time or memory" in note
     assert b"compositeWithTrained" in target.read_bytes()

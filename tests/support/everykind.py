@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from hotfolder.metadata.blocks import Level
 from hotfolder.metadata.xmp import Statement
-from hotfolder.pictures.carrying import carried_over
+from hotfolder.pictures.carryover import carried_over
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"

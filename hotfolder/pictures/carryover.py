@@ -23,7 +23,7 @@ from hotfolder.metadata.blocks import (
     OWNERSHIP_RESOURCES,
     RIGHTS_TAGS,
     Blocks,
-    Damaged,
+    DamagedMetadata,
     Level,
     Shape,
     TooMuch,
@@ -176,27 +176,28 @@ def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None
     except TooMuch as error:
         notes.append(f"The metadata in {whose} are left out: {error}.")
         return None
-    except (Damaged, ExpatError, ValueError, LookupError):
+    except (DamagedMetadata, ExpatError, ValueError, LookupError):
         pass  # whoever reads it finds that too
     return packet
 
 
 def original_blocks(original: Path, notes: list[str]) -> Blocks:
-    with plain_file(original) as stream:
-        if stream is None:
-            return Blocks()
-        magic = stream.read(8)
-        stream.seek(0)
+    with plain_file(original) as stream, suppress(DamagedMetadata):
         try:
-            if magic.startswith(jpegfile.MAGIC):
-                return jpegfile.read_blocks(jpegfile.read_head(stream))
-            if magic == pngfile.MAGIC:
-                return pngfile.read_blocks(pngfile.read_chunks(stream))
+            return blocks_in(stream) if stream is not None else Blocks()
         except TooMuch as error:
             notes.append(f"The photo's metadata are left out: {error}.")
-        except Damaged:
-            pass
     return Blocks()
+
+
+def blocks_in(stream: BinaryIO) -> Blocks:
+    """The metadata of a JPEG or PNG, none for other files. Raises `DamagedMetadata` and `TooMuch`."""
+    stream.seek(0)
+    magic = stream.read(8)
+    stream.seek(0)
+    if magic.startswith(jpegfile.MAGIC):
+        return jpegfile.read_blocks(jpegfile.read_head(stream))
+    return pngfile.read_blocks(pngfile.read_chunks(stream)) if magic == pngfile.MAGIC else Blocks()
 
 
 def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
@@ -211,7 +212,7 @@ def result_pieces(stream: BinaryIO, carried: Carried) -> Iterator[bytes]:
             plan = png_plan(stream, size_bytes, carried)
     except TooMuch as error:
         carried.notes.append(f"The picture has no metadata of the photo, and keeps its own: {error}.")
-    except Damaged:
+    except DamagedMetadata:
         pass
     for part in plan or [Range(0, size_bytes)]:
         if isinstance(part, Range):
@@ -231,7 +232,7 @@ def jpeg_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes
 def png_plan(stream: BinaryIO, size_bytes: int, carried: Carried) -> list[bytes | Range]:
     chunks = pngfile.read_chunks(stream)
     if chunks[-1].end > size_bytes:
-        raise Damaged("a PNG chunk ends early")
+        raise DamagedMetadata("a PNG chunk ends early")
     blocks = merged(carried, pngfile.read_blocks(chunks), pngfile.shape(chunks), most_xmp_bytes=None)
     plan: list[bytes | Range] = [pngfile.MAGIC]
     for chunk in chunks:
@@ -297,7 +298,7 @@ def exif_for(carried: Carried, own: Blocks, shape: Shape) -> bytes | None:
         if block is not None:
             try:
                 return exif.corrected(block, width=shape.width, height=shape.height, orientation=orientation)
-            except Damaged:
+            except DamagedMetadata:
                 continue
     return None
 

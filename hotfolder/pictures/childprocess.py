@@ -16,8 +16,8 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
+from hotfolder.display import visible
 from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLimits, Rendering
-from hotfolder.pictures.formats import printable_name
 
 GREETING = b"ready\n"
 """The first line, once requests can be taken: before it, a death says nothing of a picture."""
@@ -48,7 +48,7 @@ def main(parent_id: int, memory_bytes: int) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     path = Path(request["path"])
-    name = printable_name(path.name)
+    name = visible(path.name)
     try:
         made = _made(request, path)
         return {"made": asdict(made) if is_dataclass(made) and not isinstance(made, type) else made}
@@ -81,7 +81,7 @@ def _made(request: dict[str, Any], path: Path) -> object:
 
             return develop(path, target, limits=limits)
         case "carry":
-            from hotfolder.pictures.carrying import carry
+            from hotfolder.pictures.carryover import carry
 
             return carry(path, target, Carrying(**request["wanted"]))
         case _:
