@@ -145,7 +145,13 @@ class Reporter:
         outlook = self.inboxes[name].outlook()
         self.intake.let_go(name, self.inboxes[name].delivered)
         arriving: list[dict[str, object]] = [
-            {"project": one.project, "folder": one.folder, "room": room(one.folder), "reason": one.reason}
+            {
+                "project": one.project,
+                "folder": one.folder,
+                "room": room(one.folder),
+                "reason": one.reason.removesuffix("."),
+                "held": not one.may_proceed,
+            }
             for one in outlook.settling
         ]
         arriving += [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hotfolder.inbox import notices
 from hotfolder.inbox.notices import Notice
-from hotfolder.pictures.formats import PHOTO_SUFFIXES, is_photo_name, is_raw_name, is_tiff_name
+from hotfolder.pictures.formats import DESKTOP_FILES, PHOTO_SUFFIXES, is_photo_name, is_raw_name, is_tiff_name
 from hotfolder.rules.sets import FileIdentity, sharing_stem
 
 MARKER_NAME = ".hotfolder-root"
@@ -46,9 +46,7 @@ _TEMPORARY_FOLDERS = frozenset({".rsync-partial", ".~tmp~"})
 # rsync writes `.IMG_1.jpg.Ab3dEf`. The inner suffix is asked for, since `.picasa.config` is no transfer.
 _RSYNC = re.compile(r"\..+\.[^.]+\.[A-Za-z0-9]{6}")
 
-_JUNK = frozenset(
-    {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "@syno", ".localized"}
-)
+_JUNK = DESKTOP_FILES | {"@eadir", "@syno"}
 _MADE_BY_NAS = frozenset({"@eadir", ".@__thumb", "#snapshot", "@recently-snapshot", ".zfs", "@tmp"})
 _ARCHIVE_SUFFIXES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".tar.gz")
 _JUNK_FOLDERS = frozenset(

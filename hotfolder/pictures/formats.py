@@ -20,6 +20,9 @@ EXPORT_HINT = (
 )
 COPY_HINT = "If it is still being copied, wait; otherwise copy or export it once more."
 
+DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", ".localized"})
+"""Files that a desktop makes in a folder it shows, in lower case: nobody meant or misses them."""
+
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES
 

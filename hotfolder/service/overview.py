@@ -41,8 +41,8 @@ ENDED = (State.DONE, *NEEDS_PERSON)
 @dataclass(frozen=True, slots=True)
 class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
-    `priority` is high, normal or low, empty where there is no job. `held`: it is complete, and waits until a
-    person says that it may be made."""
+    `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
+    says that it may be made, or mends what is wrong with it."""
 
     job: str
     inbox: str

@@ -23,7 +23,7 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
         "attic": ({"DSC0001.heic": b"not a picture"}, "export"),
     }
     for folder, (files, _) in bad.items():
-        studio.drop(ELM, folder, files)
+        (studio.drop(ELM, folder, files) / ".DS_Store").touch()
     assert studio.start("--until-idle", key=KEY).wait() == 1
     for folder, (files, words) in bad.items():
         found = files_below(studio.failed / ELM / folder)

@@ -349,6 +349,8 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
     folder = studio.drop(ELM, "", {**files, "view.heic": b"not a picture"})
     await studio.until_idle(shop.access())
     assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.heic"}
+    page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    assert page.index("Needs a person") < page.index("view.heic") and "Waiting:" not in page
     (folder / "view.heic").unlink()
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (3, 3)

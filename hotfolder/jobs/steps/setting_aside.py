@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,8 +17,10 @@ from hotfolder.jobs.steps.moving import move_files
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.tables import Call, CallState, Job, Picture
 from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.newfiles import open_folder_beneath
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.reasons import reason_text, write_reason
+from hotfolder.pictures.formats import DESKTOP_FILES
 
 
 async def set_aside(tools: Tools, job: Job) -> Job:
@@ -33,7 +36,7 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     halted = job.state == State.HALTING
     unmakeable = recipe_of(job).paid_calls() == 0
     if unmakeable and job.folder:
-        await asyncio.to_thread(remove_if_empty, tools.places.folder(job))
+        await asyncio.to_thread(remove_if_empty, tools.places.inbox(job), job.project, job.folder)
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
@@ -55,10 +58,20 @@ async def set_aside(tools: Tools, job: Job) -> Job:
     return job
 
 
-def remove_if_empty(folder: Path) -> None:
-    """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time."""
+def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
+    """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time. What
+    a desktop left in it goes with it, and nothing else."""
     with suppress(OSError):
-        folder.rmdir()
+        opened = open_folder_beneath(inbox, (project, folder))
+        try:
+            with os.scandir(opened) as entries:
+                names = [entry.name for entry in entries]
+            if all(name.lower() in DESKTOP_FILES for name in names):
+                for name in names:
+                    os.unlink(name, dir_fd=opened)
+        finally:
+            os.close(opened)
+        (inbox / project / folder).rmdir()
 
 
 async def deliver_what_there_is(tools: Tools, job: Job) -> Sequence[Picture]:
