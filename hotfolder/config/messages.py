@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_snake
 
 from hotfolder.config.operations import OneOperation
-from hotfolder.config.schema import kind_at, model_of, names, snake
+from hotfolder.config.schema import kind_at, model_of, names
 from hotfolder.config.sources import KEY_NAMES, Sources
 from hotfolder.config.yamlfile import KeyPath, Problem
 from hotfolder.rules.nearest import nearest, normal, shown
@@ -141,7 +142,7 @@ def _value_text(value: object) -> str:
 
 def _enum(error: Mapping[str, Any], path: KeyPath) -> str:
     name = next((part for part in reversed(path) if isinstance(part, str)), "value")
-    noun = name if name == "single_photo" else snake(name).replace("_", " ")
+    noun = name if name == "single_photo" else to_snake(name).replace("_", " ")
     if path[0] == "log":
         noun = f"log {noun}"
     expected = str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")

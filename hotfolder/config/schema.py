@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
 from pydantic.fields import FieldInfo
 
 from hotfolder.config.settings import Settings
@@ -19,10 +20,6 @@ def names(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
     """The fields of a model by the name that is written in YAML."""
     fields = model.model_fields if model else {}
     return {info.alias or name: info for name, info in fields.items() if name != "kind"}
-
-
-def snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def model_of(kind: object) -> type[BaseModel] | None:
@@ -43,7 +40,7 @@ def below(kind: object, part: str | int) -> object:
     if origin in (Annotated, Union, UnionType):
         return next((found for one in inner if (found := below(one, part)) is not None), None)
     known = names(model_of(kind))
-    spelt = {snake(name): info for name, info in known.items()} | known
+    spelt = {to_snake(name): info for name, info in known.items()} | known
     return spelt[part].annotation if isinstance(part, str) and part in spelt else None
 
 
@@ -89,10 +86,11 @@ def _loosened(node: Any) -> Any:
         properties.pop("kind", None)
         required = loose.pop("required", [])
         spelt = {name: part if name in required else _or_nothing(part) for name, part in properties.items()}
-        loose["properties"] = spelt | {snake(name): part for name, part in spelt.items()}
+        loose["properties"] = spelt | {to_snake(name): part for name, part in spelt.items()}
         if required:
             loose["allOf"] = [
-                {"anyOf": [{"required": [one]} for one in sorted({name, snake(name)})]} for name in required
+                {"anyOf": [{"required": [one]} for one in sorted({name, to_snake(name)})]}
+                for name in required
             ]
     return loose
 

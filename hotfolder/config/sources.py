@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from pydantic import SecretStr
+from pydantic.alias_generators import to_snake
 
-from hotfolder.config.schema import all_settings, below, holds, model_of, snake
+from hotfolder.config.schema import all_settings, below, holds, model_of
 from hotfolder.config.settings import Settings
 from hotfolder.config.yamlfile import Document, KeyPath, Node, Place, Problem, parse
 from hotfolder.errors import ConfigurationError
@@ -37,7 +38,8 @@ class Sources:
         self._take_retired()
 
     def _variables(self, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, Node]]:
-        known = {tuple(normal(str(part)) for part in path): (path, kind) for path, kind in all_settings()}
+        accepted = [*all_settings(), *((path, None) for path in RETIRED)]
+        known = {tuple(normal(str(part)) for part in path): (path, kind) for path, kind in accepted}
         for variable in sorted(environ):
             if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
                 continue
@@ -109,7 +111,7 @@ def _unknown(variable: str, parts: list[str]) -> str:
 
 def all_variables() -> list[str]:
     """The name of every variable that sets something."""
-    return [PREFIX + "__".join(snake(str(part)).upper() for part in path) for path, _ in all_settings()]
+    return [PREFIX + "__".join(to_snake(str(part)).upper() for part in path) for path, _ in all_settings()]
 
 
 def _value(text: str, kind: object, place: Place) -> Node:

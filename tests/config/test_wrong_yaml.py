@@ -117,6 +117,11 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         'config.yaml:5:3: "quiet_seconds" is written twice, here and in line 4; keep one of them',
         'config.yaml:6:1: "inbox" is written twice, here and in line 2; keep one of them',
     ),
+    "duplicate key and an open quote": (
+        'root: .\nroot: .\ninbox: "inbox\n',
+        'config.yaml:2:1: "root" is written twice, here and in line 1; keep one of them',
+        "config.yaml:3:8: a quote that was opened is never closed",
+    ),
     "missing root": (
         "inbox: inbox\n",
         'config.yaml:1:1: "root" is missing',
