@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from hotfolder.sandbox.imaging.align import align
+from hotfolder.sandbox.imaging.align import Aligned, align
 from hotfolder.sandbox.imaging.files import Picture, load, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
@@ -31,17 +31,17 @@ COLUMNS = ("MEF", "wide %", "mid %", "median", "burnt %", "detail %", "cast", "C
 CELL = 640
 
 
-def aligned_frames(folder: Path, long_edge: int) -> tuple[list[Picture], int]:
+def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
     """The folder's frames from dark to bright, over each other, and which one the others were laid on."""
     photos = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     frames = sorted((load(path, long_edge=long_edge).pixels for path in photos), key=np.mean)
     usable = [float(((frame > 20) & (frame < 235)).mean()) for frame in frames]
     reference = int(np.argmax(usable))
-    return align(frames, reference).frames, reference
+    return align(frames, reference), reference
 
 
-def ours(frames: Sequence[Picture], reference: int) -> Picture:
-    return finish(fuse(frames, lay_ghosts(frames, [None] * len(frames), reference)))
+def ours(aligned: Aligned, reference: int) -> Picture:
+    return finish(fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference)))
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:
@@ -99,9 +99,10 @@ def main() -> None:
     print(f"{'set':26} {'by':8}" + "".join(f"{column:>9}" for column in COLUMNS))
     rows, totals = [], dict[str, list[list[float]]]()
     for folder in given.folders:
-        frames, reference = aligned_frames(folder, given.long_edge)
+        aligned, reference = aligned_frames(folder, given.long_edge)
+        frames = aligned.frames
         rivals: dict[str, Callable[[], Picture]] = {
-            "ours": lambda frames=frames, reference=reference: ours(frames, reference),
+            "ours": lambda aligned=aligned, reference=reference: ours(aligned, reference),
             "mertens": lambda frames=frames: mertens(frames),
         }
         if shutil.which("enfuse"):

@@ -25,6 +25,8 @@ LEAST_BRIGHTENING = 2.0
 # Of what isn't sky so much may be as bright: under a gray sky nothing is, in a room the windows are.
 MOST_BRIGHTER, MOST_BRIGHTER_BLUE = 0.06, 0.03
 LEAST_GRAY = 0.05
+# In b*: a patch that differs by more from the sky is none of it.
+MOST_UNLIKE = 12.0
 NARROW = 4
 
 
@@ -183,6 +185,9 @@ def between_leaves(
 ) -> Plane:
     """How far the sky shows through the leaves near it, 0 to 1 at the size of `pixels`."""
     height, width = found.shape
+    if np.median(to_lab(small)[:, :, 2][found]) < SURELY_BLUE:
+        # What is pale against a blue sky is a wall or a blossom.
+        return np.zeros(pixels.shape[:2], np.float32)
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
     leafy = cv2.blur(foliage(small).astype(np.float32), (15, 15)) > 0.25
     rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
@@ -207,12 +212,15 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
     horizon = int(np.nonzero(found.any(axis=1))[0].max())
     dimmest = float(np.percentile(lightness[found], 10)) - 5
+    hues = to_lab(small)[:, :, 2]
+    sky_hue = float(np.median(hues[found]))
     patches, walls = np.zeros_like(found), np.zeros_like(found)
     for region in regions(calm, 0.0004 * calm.size):
         around = leaves[grow(region.bits, 8) & ~grow(region.bits, 3)].mean()
         framed = around > 0.4 or region.top == 0
         bright = np.median(lightness[region.bits]) > dimmest
-        if framed and bright and region.middle_row < horizon:
+        alike = abs(float(np.median(hues[region.bits])) - sky_hue) < MOST_UNLIKE
+        if framed and bright and alike and region.middle_row < horizon:
             patches |= region.bits
         elif around < 0.5:
             walls |= region.bits

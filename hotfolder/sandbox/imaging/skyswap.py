@@ -15,7 +15,7 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # How far twilight takes the daylight out of what stands under the sky.
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
-DARK_LIGHTNESS, GRAY_CHROMA = 60.0, 12.0
+DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 """Of glass by day, in CIELAB."""
 LAMPLIGHT = np.array([1.0, 0.75, 0.38], np.float32)
 
