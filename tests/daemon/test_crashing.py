@@ -225,7 +225,9 @@ def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> No
         "rule": "archive",
         "folder": f"{PROJECT}/{ARCHIVING}",
         "deleted": [],
+        "removed": [],
         "kept_because": "",
+        "note": "",
     }
 
 
@@ -242,7 +244,9 @@ def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard:
         "rule": "delete",
         "folder": "",
         "deleted": sorted(wreck.photos),
+        "removed": [],
         "kept_because": "",
+        "note": "",
     }
 
 

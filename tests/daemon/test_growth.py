@@ -21,7 +21,7 @@ BOUNDED = {
     "hotfolder.service.metrics.Recorder._projects": 100,
     "hotfolder.service.overview.Overview.lines": 50,
     "hotfolder.service.overview.Line": 2 * 50,
-    "hotfolder.rules.sets.FileIdentity": 256,
+    "hotfolder.rules.sets.FileIdentity": 2 * 256,
     # By time, see test_memo.py; here a minute is a second, and a busy machine takes longer for some things.
     "hotfolder.daemon.memo.Memo._lately": math.inf,
     "hotfolder.daemon.memo.Memo._before": math.inf,

@@ -274,7 +274,10 @@ def test_a_disk_that_is_missing_at_the_start_is_waited_for(disk_bench: Bench) ->
     bench.drop("kitchen")
     process = pulled(bench, "done", bare=True)
     try:
-        bench.studio.wait_until(lambda status: status["counts"].get("publishing"))
+        # Nothing is bought before the receipts in done/ could be asked whether it was bought already.
+        bench.studio.wait_until(
+            lambda status: any("is not mounted" in job["reason"] for job in status["jobs"])
+        )
         assert not any(bench.studio.done.iterdir())
         switch(bench, "plug")
         bench.studio.wait_for_states("done", "done")
