@@ -82,7 +82,8 @@ def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: d
             select(func.count()).select_from(Call).where(Call.state != CallState.NOT_EXECUTED, condition)
         ).one()
         if made >= most:
-            later = "It goes on tomorrow by itself; to go on now, " if setting == DAILY else "To go on, "
+            later = "It continues by itself tomorrow; to continue now, "
+            later = later if setting == DAILY else "To continue, "
             kind = NotAllowed if setting == DAILY else OwnBudgetUsedUp
             raise kind(
                 f"the budget of paid calls for {what} is used up ({made} of {most})",

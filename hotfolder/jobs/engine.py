@@ -278,7 +278,7 @@ class Engine:
         if job.origin != self.tools.origin and State(job.state) in ASKS_API:
             raise LocalTrouble(
                 f"this set was begun at {job.origin}, and what it bought there is not known here",
-                hint="It goes on by itself once hotfolder runs against that API again.",
+                hint="It continues by itself once hotfolder runs against that API again.",
             )
         try:
             if State(job.state) in ASKS_API:

@@ -33,7 +33,8 @@ def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
         if not link.results:
             return link.call
     raise UsageError(
-        f"no paid call of job {job.id} is in doubt", hint="Drag its folder back into the inbox to go on."
+        f"no paid call of job {job.id} is in doubt",
+        hint="To have it made, drag its folder back into the inbox.",
     )
 
 

@@ -87,7 +87,7 @@ class Places:
         except KeyError:
             raise LocalTrouble(
                 f"the inbox {name}, where this set was dropped, is not in the settings any more",
-                hint="Put it back into the settings until its sets are done; they go on by themselves.",
+                hint="Put it back into the settings until its sets are done; they continue by themselves.",
             ) from None
 
     def folder(self, job: Job) -> Path:
@@ -221,7 +221,7 @@ class Tools:
         asked of it, for as long as it hangs."""
         why = self.out_of_reach(job.inbox)
         if why:
-            raise OutOfReach(why.removesuffix("."), hint="It goes on by itself once the inbox is back.")
+            raise OutOfReach(why.removesuffix("."), hint="It continues by itself once the inbox is back.")
 
 
 def recipe_of(job: Job) -> Recipe:

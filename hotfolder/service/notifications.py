@@ -59,7 +59,7 @@ TITLES: Mapping[Kind, tuple[str, str, Severity]] = {
     Kind.PROJECT_FINISHED: ("A project is finished", "{} projects are finished", Severity.SUCCESS),
     Kind.JOB_FAILED: ("A set came back", "{} sets came back", Severity.WARNING),
     Kind.NEEDS_PERSON: ("A set needs you", "{} sets need you", Severity.FAILURE),
-    Kind.HELD: ("Photos wait for your word", "Photos wait for your word in {} places", Severity.WARNING),
+    Kind.HELD: ("Photos wait for you", "Photos wait for you in {} places", Severity.WARNING),
     Kind.API_UNREACHABLE: ("The API does not answer", "The API does not answer", Severity.FAILURE),
     Kind.INBOX_UNREACHABLE: ("An inbox is out of reach", "Inboxes are out of reach", Severity.FAILURE),
     Kind.FOLDER_UNREACHABLE: ("A folder is out of reach", "Folders are out of reach", Severity.FAILURE),

@@ -47,7 +47,7 @@ ENTERED: Mapping[str, str] = {
     State.HALTING: "It goes to failed, and needs a person.",
     State.NEEDS_ATTENTION: "It needs a person; its originals are in the failed folder.",
     State.WITHDRAWN: "Its photos changed before anything was paid for; the set is looked at anew.",
-    State.SUPERSEDED: "A later job speaks for its photos.",
+    State.SUPERSEDED: "A later job of the same photos has taken its place.",
 }
 
 MERGED = "Its merge is here, and nothing more is to be bought."

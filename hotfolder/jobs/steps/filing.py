@@ -59,7 +59,7 @@ async def archive(tools: Tools) -> Path:
     if folder is None:
         raise LocalTrouble(
             "the originals of this set are to be archived, and no archive is known to this hotfolder",
-            hint="Name one with `archive` in the settings and start hotfolder again; it goes on by itself.",
+            hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
     bulletin = f"archive {folder}"
     met_before = await tools.desk(tools.store.bulletin, bulletin) is not None
