@@ -1,6 +1,6 @@
-"""Capture metadata of an original, put into a result without touching its pixels; in the decoding process.
+"""Metadata carry-over: an original's metadata put into a result, whose pixels don't change; in the child.
 
-They are foreign bytes: what they may take of time and memory is bounded, and what goes beyond is left out.
+They are foreign bytes: what they may take of time and memory is bounded, and what exceeds it is left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The decoding process: one request a line on stdin, one answer a line on stdout, both JSON.
+"""The child's end of the decoding process: a JSON request a line on stdin, a JSON answer a line on stdout.
 
 It keeps the daemon small, and what a hostile picture does to it (memory, a crash) stays in it.
 """

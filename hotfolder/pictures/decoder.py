@@ -1,4 +1,7 @@
-"""Decoding in a process apart, so that the daemon stays small and a hostile picture can't take it down."""
+"""The parent's end of the decoding process: starts it, asks it, bounds and replaces it.
+
+Decoding apart keeps the daemon small, and a hostile picture can't take it down.
+"""
 
 from __future__ import annotations
 

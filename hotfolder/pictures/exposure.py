@@ -1,4 +1,4 @@
-"""What EXIF says of how a picture was taken. Broken EXIF is no reason to refuse a picture."""
+"""Capture data from EXIF: exposure, time, camera. Broken EXIF is no reason to refuse a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a picture, what is allowed of one, and the two ways in which one can be unusable."""
+"""Facts, limits and errors of pictures, and what the decoding process is asked for and answers."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class PictureFacts:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """What is wanted: the longer side in pixels (None: as it is; never larger), and the most bytes that the
-    file may have. `quality` is tried first, then lower ones down to `least_quality`."""
+    """A rendition to be made: the longer side in pixels (None: as it is; never larger), and the most bytes
+    that the file may have. `quality` is tried first, then lower ones down to `least_quality`."""
 
     quality: int
     least_quality: int
@@ -59,7 +59,7 @@ class Rendering:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What was made."""
+    """A rendition that was made."""
 
     width: int
     height: int
@@ -69,8 +69,8 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Carrying:
-    """Which metadata a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far as
-    `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none."""
+    """The metadata that a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far
+    as `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none."""
 
     photo: str
     sidecar: str | None

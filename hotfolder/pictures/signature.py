@@ -1,4 +1,4 @@
-"""A picture's signature: what it shows, whatever its exposure. For photos whose camera data are missing.
+"""Signatures, which tell whether pictures show the same whatever their exposure; and mean brightness.
 
 A coarse grid of greys is compared, cell by neighbour: which one is brighter? Another exposure changes the
 greys but not the answers, except where both cells are clipped or nearly equal: those count as unknown.

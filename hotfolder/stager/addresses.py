@@ -1,4 +1,4 @@
-"""Which addresses are allowed, and how to hold a signed URL without ever showing it."""
+"""Addresses: signed URLs, which are never shown whole, and the hosts that may be contacted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API answers: kept raw first, understood second.
+"""Answers of the API: kept raw, then parsed.
 
 Strict in what is sent, generous in what is taken: of a picture only its address is needed, since decoding it
 to its end is the proof of it.

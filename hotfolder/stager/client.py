@@ -1,4 +1,4 @@
-"""The API client. It holds the key and can address nothing but the API's own origin."""
+"""The API client: every endpoint. It holds the key and can address nothing but the API's own origin."""
 
 from __future__ import annotations
 

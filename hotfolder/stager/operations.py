@@ -1,4 +1,4 @@
-"""What the API can be asked to do, with every parameter that its reference (v1) documents.
+"""The API's operations and words: every parameter and value that its reference (v1) documents.
 
 Fields carry the API's own spelling as alias, so the same models read the YAML and write the request.
 The defaults are ours, since the reference names none; they enter the content key of a paid call, and

@@ -1,4 +1,4 @@
-"""The storage client. It knows no key and goes only where the settings allow."""
+"""The storage client: uploads and downloads by signed URLs. It has no key, and allows only listed hosts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One exchange over HTTP: sent, read within limits, and its failures translated once.
+"""HTTP exchanges by httpx: clients, timeouts, bounded answers, and its exceptions translated.
 
 Nothing raised here holds a key or a URL with its query: the library's own exceptions print both.
 """
