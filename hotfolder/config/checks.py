@@ -101,7 +101,7 @@ def _inbox_problems(sources: Sources) -> Iterator[Problem]:
         path, name = (_text(raw.get(key)) for key in ("path", "name")) if isinstance(raw, dict) else ("", "")
         if not path:
             continue
-        title = InboxSettings(path=path, name=name or None).title
+        title = InboxSettings.model_construct(path=path, name=name or None).title
         if title.casefold() in titles:
             message = f"two inboxes are called {shown(title)}; give one of them another name"
             yield Problem(sources.place((*here, "name" if name else "path")), message)

@@ -81,6 +81,8 @@ def _loosened(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     loose = {name: _loosened(part) for name, part in node.items()}
+    if isinstance(described := loose.get("description"), str):
+        loose["description"] = " ".join(described.split())
     properties = loose.get("properties")
     if isinstance(properties, dict) and loose.get("type") == "object":
         properties.pop("kind", None)

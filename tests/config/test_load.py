@@ -202,6 +202,7 @@ def test_every_built_in_tag_can_stand_in_a_route(settings_of: Loader) -> None:
 @example(b"tags: {1: 2}\nroutes: 3\ninboxes: {a: b}\napi: []\nroot: [.]")
 @example(b"root: .\ninboxes: [{path: [a]}, 3, {name: b}]")
 @example(b"root: " + b"a" * 5000)
+@example(b"root: .\ninboxes: [{path: " + b"a" * 5000 + b"}]")
 def test_no_text_raises_anything_but_a_configuration_error(settings_of: Loader, content: bytes) -> None:
     """Whatever a file holds, the answer is settings or problems, never a traceback."""
     try:
