@@ -12,7 +12,7 @@ from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.masks import Bits, grow, regions
 
 # Local correlation with the reference: below the first a frame is not believed, above the second wholly.
-DOUBT, BELIEF = 0.15, 0.45
+DOUBT, BELIEF = -0.1, 0.15
 NEIGHBOURHOOD = 9.0
 # Below this trust a frame tears what it shows; such places nearer than the second (of the long edge) are one.
 TORN, JOINING = 0.25, 0.015
