@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -169,18 +170,21 @@ def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[Renderable
 
 
 def finished(lines: Sequence[Line]) -> Iterator[RenderableType]:
-    """A line for each project, the one with the latest picture first."""
+    """A line for each project, the one with the latest picture first; and one for each set of which there is
+    something to say."""
     if not lines:
         return
     by_project = groupby(sorted(lines, key=lambda line: line.project), key=lambda line: line.project)
     projects = [
-        (max(line.updated_at for line in group), project, len(group))
+        (max(line.updated_at for line in group), project, group)
         for project, group in ((project, list(members)) for project, members in by_project)
     ]
     yield Text(f"\nDone: {len(lines)}", "bold")
-    for last, project, number in sorted(projects, reverse=True)[:MOST_ROWS]:
-        row = Text(f"{printable(project)}: {counted(number, 'set')}, the last {moment(last)}", "green")
+    for last, project, group in sorted(projects, key=itemgetter(0, 1), reverse=True)[:MOST_ROWS]:
+        row = Text(f"{printable(project)}: {counted(len(group), 'set')}, the last {moment(last)}", "green")
         yield Padding(row, (0, 0, 0, 2))
+        for line in [one for one in group if one.reason][:MOST_ROWS]:
+            yield Padding(Text(printable(f"{line.room}: {line.reason}"), "dim"), (0, 0, 0, 6))
     if len(projects) > MOST_ROWS:
         yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
 

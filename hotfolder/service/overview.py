@@ -21,11 +21,11 @@ SETTLING = "settling"
 WORDS: Mapping[str, str] = {
     SETTLING: "still arriving",
     State.QUEUED: "waiting for its turn",
-    State.UPLOADING: "photos are going up",
+    State.UPLOADING: "being sent",
     State.MERGING: "being merged",
     State.EDITING: "being edited",
-    State.PUBLISHING: "its pictures are being placed in done",
-    State.FILING: "its originals are being filed",
+    State.PUBLISHING: "being placed in done",
+    State.FILING: "having its originals filed",
     State.DONE: "done",
     State.REFUSING: "going to failed",
     State.FAILED: "failed",
@@ -134,9 +134,12 @@ class Overview:
 
 
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
-    """Read the store. `pid` is the running daemon's, None when there is none and its words are stale."""
-    told = store.bulletins("daemon", "inboxes", FOLDERS, SETTINGS) if pid is not None else {}
-    daemon, inboxes = as_mapping(told.get("daemon")), as_mapping(told.get("inboxes"))
+    """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
+    stay true that are about what waits for a person in the inbox."""
+    told = store.bulletins("daemon", "inboxes", FOLDERS, SETTINGS)
+    inboxes = as_mapping(told.get("inboxes"))
+    told = told if pid is not None else {}
+    live, daemon = as_mapping(told.get("inboxes")), as_mapping(told.get("daemon"))
     missing, settings = as_mapping(told.get(FOLDERS)), as_mapping(told.get(SETTINGS))
     trouble, waits = as_mapping(daemon.get("trouble")), as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
@@ -147,7 +150,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     lines = [
         line
         for line in arriving(inboxes)
-        if line.held or (line.inbox, line.project, line.folder) not in begun
+        if line.held or (pid is not None and (line.inbox, line.project, line.folder) not in begun)
     ]
     lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in active if job.id not in over)
     lines += (line_of(job, "") for job in ended)
@@ -158,8 +161,8 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         counts={state: number for state, number in counts.items() if number},
         trouble=paused,
         trouble_hint=str(trouble.get("hint", "")),
-        degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in inboxes.items()},
-        looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in inboxes.items()},
+        degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
+        looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in live.items()},
         notices=tuple(
             str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
         ),

@@ -1,0 +1,65 @@
+"""`hotfolder status` beside a daemon at work."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support.mischief import BadShop
+from tests.support.pictures import bracket
+from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+
+ELM = "12 Elm Road"
+
+
+def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[..., Studio]) -> None:
+    studio = make_studio()
+    screen, terminal = pty.openpty()
+    watching = subprocess.Popen(
+        studio.command("status", "--watch"),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**environment(None), "TERM": "xterm"},
+    )
+    os.close(terminal)
+
+    def shows(words: str) -> None:
+        shown, end = "", time.monotonic() + PATIENCE_SECONDS
+        while words not in shown:
+            assert time.monotonic() < end, shown
+            shown += os.read(screen, 65536).decode(errors="replace")
+
+    try:
+        shows("not running")
+        run = studio.start("--sandbox")
+        shows(f"running (process {run.process.pid})")
+        studio.drop(ELM, "hall_sky-blue", bracket())
+        shows(f"{ELM} / hall_sky-blue: held")
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(PATIENCE_SECONDS) == 0
+    finally:
+        watching.kill()
+        os.close(screen)
+
+
+def test_status_says_which_originals_were_removed_before_they_could_be_filed(
+    tmp_path: Path, make_studio: Callable[..., Studio]
+) -> None:
+    with BadShop(tmp_path / "shop") as shop:
+        shop.mark()
+        studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+        shop.goes_wrong({"endpoint": "group-get", "fault": 503})
+        folder = studio.drop(ELM, "hall", bracket())
+        studio.start(key="any-key")
+        studio.wait_until(lambda _: shop.bought())
+        (folder / "DSC0001.jpg").unlink()
+        shop.goes_wrong()
+        studio.wait_for_states("done")
+    told = " ".join(studio.call("status").stdout.split())
+    assert "hall: 1 of the 3 originals was removed before it could be filed." in told
