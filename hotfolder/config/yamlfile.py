@@ -265,10 +265,11 @@ def _syntax_problem(place: Place, text: str, error: Exception) -> Problem:
         before = text[: error.position]
         where = place.at(before.count("\n"), len(before) - (before.rfind("\n") + 1))
         return Problem(where, "a control character that YAML doesn't allow")
-    said = getattr(error, "problem", None) or ""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    if said == "found unexpected end of stream":
-        mark = getattr(error, "context_mark", None) or mark
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return Problem(place, "this is not valid YAML")
+    said, mark, context = error.problem or "", error.problem_mark, error.context_mark
+    if mark is None or (context is not None and said == "found unexpected end of stream"):
+        mark = context  # where the quote was opened
     if mark is None:
         return Problem(place, "this is not valid YAML")
     if isinstance(error, Refused):
@@ -280,8 +281,7 @@ def _syntax_problem(place: Place, text: str, error: Exception) -> Problem:
         column = indent.index("\t") if "\t" in indent else mark.column
         return Problem(place.at(mark.line, column), "a tab; indent with spaces only")
     message = next((words for start, words in SYNTAX.items() if said.startswith(start)), "")
-    context = getattr(error, "context_mark", None) or mark
-    first = max(0, min(context.line, mark.line) - 1)
+    first = max(0, min((context or mark).line, mark.line) - 1)
     missing = _no_space(place, lines, range(first, mark.line + 1)) if "colon" in message else None
     return missing or Problem(place.of(mark), message or f"this is not valid YAML: {said}")
 
