@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from xml.sax.saxutils import escape
+from html import escape  # that of xml.sax loads an HTTP client
 
 from hotfolder.metadata.blocks import (
     DC,
@@ -145,10 +145,11 @@ def element(dataset: int, values: list[str]) -> str:
     prefixes = {DC: "dc", PHOTOSHOP: "photoshop", IPTC_CORE: "Iptc4xmpCore"}
     if dataset in PLAIN:
         namespace, name = PLAIN[dataset]
-        return f"<{prefixes[namespace]}:{name}>{escape(values[0])}</{prefixes[namespace]}:{name}>"
+        tag = f"{prefixes[namespace]}:{name}"
+        return f"<{tag}>{escape(values[0], quote=False)}</{tag}>"
     (namespace, name), kind = LISTS[dataset]
+    tag = f"{prefixes[namespace]}:{name}"
     language = ' xml:lang="x-default"' if kind == "Alt" else ""
     shown = values[:1] if kind == "Alt" else values
-    items = "".join(f"<rdf:li{language}>{escape(value)}</rdf:li>" for value in shown)
-    tag = f"{prefixes[namespace]}:{name}"
+    items = "".join(f"<rdf:li{language}>{escape(value, quote=False)}</rdf:li>" for value in shown)
     return f"<{tag}><rdf:{kind}>{items}</rdf:{kind}></{tag}>"
