@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import WRITTEN, Settings
 from hotfolder.config.sources import Sources
 from hotfolder.config.yamlfile import Node, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
@@ -39,10 +39,14 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     sources = Sources(document, environ)
     problems = list(sources.problems)
     settings: Settings | None = None
+    written = sources.root.plain()
+    token = WRITTEN.set(written if isinstance(written, dict) else {})
     try:
-        settings = Settings.model_validate(sources.root.plain())
+        settings = Settings()
     except ValidationError as error:
         problems += structure_problems(error, sources)
+    finally:
+        WRITTEN.reset(token)
     folder = path.absolute().parent
     problems += meaning_problems(sources, folder)
     if problems or settings is None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
     StringConstraints,
 )
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
 from hotfolder.rules.delivery import Delivery
@@ -316,10 +318,30 @@ class InboxSettings(Frozen):
         return self.name or Path(self.path).name or self.path
 
 
-class Settings(Frozen):
+WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
+"""What the file and the environment say, while `Settings()` is called."""
+
+
+class Written(PydanticBaseSettingsSource):
+    """The file with the environment over it: merged before, where the place of every value is known."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return WRITTEN.get({}).get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return dict(WRITTEN.get({}))
+
+
+class Settings(BaseSettings):
     """All settings, as `load` makes them: `root`, `api.key_file` and `notify.url_file` are absolute."""
 
-    model_config = ConfigDict(title="hotfolder")
+    model_config = SettingsConfigDict(
+        title="hotfolder",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
     root: Folder
     """The folder that holds all others; relative to this file. It must exist."""
@@ -366,6 +388,17 @@ class Settings(Frozen):
     """Rules by project, room, tag and photos; the first match wins."""
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (Written(settings_cls),)
 
     @property
     def warnings(self) -> tuple[str, ...]:
