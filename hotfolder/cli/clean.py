@@ -19,7 +19,7 @@ from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.retention import Expired, Kind, Retention, RetentionPolicy
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.nearest import printable
+from hotfolder.rules.names import printable
 
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
 

@@ -30,13 +30,11 @@ from hotfolder.demo.workspace import (
     sets_in,
 )
 from hotfolder.errors import UsageError
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import FileRole
-from hotfolder.outbox.layout import originals_folder
-from hotfolder.outbox.names import safe_name
+from hotfolder.jobs.model import FileRole, State
+from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.sandbox.embedded import missing_extra
 from hotfolder.sandbox.settings import SandboxError
-from hotfolder.service.overview import Line, overview
+from hotfolder.telemetry.overview import Line, overview
 
 REFRESH_SECONDS = 0.25
 
@@ -82,11 +80,11 @@ async def work(
         with Live(console=console, refresh_per_second=8, transient=console.is_terminal) as live:
             while not running.done():
                 await asyncio.wait({running}, timeout=REFRESH_SECONDS)
-                seen = await daemon.tools.desk(overview, daemon.store, pid=0)
+                seen = await daemon.context.desk(overview, daemon.store, pid=0)
                 if console.is_terminal:
                     live.update(progress(seen.lines))
         outcome = await running
-        lines = (await daemon.tools.desk(overview, daemon.store, pid=0)).lines
+        lines = (await daemon.context.desk(overview, daemon.store, pid=0)).lines
         rows = await asyncio.to_thread(sheet_rows, daemon, workspace, lines)
         return outcome, lines, rows
     finally:

@@ -24,8 +24,7 @@ from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
-from hotfolder.rules.names import without_ok
-from hotfolder.rules.nearest import printable
+from hotfolder.rules.names import printable, without_ok
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.shoots import why_held

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from hotfolder.config.settings import Settings
-from hotfolder.jobs.chain import bought, read_chain
 from hotfolder.jobs.database import read_store
-from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledger import Ledger, bought, read_chain
+from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.store import Store
 from hotfolder.rules.explain import Explanation
 

@@ -15,7 +15,8 @@ from hotfolder.cli.stores import Books, books
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
-from hotfolder.jobs.resolution import (
+from hotfolder.jobs.model import NEEDS_PERSON, Call, Job, State
+from hotfolder.jobs.resolve import (
     give_up,
     open_question,
     refuse_answered,
@@ -24,20 +25,18 @@ from hotfolder.jobs.resolution import (
     told_result,
     waiting_for_person,
 )
-from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
-from hotfolder.jobs.tables import Call, Job
-from hotfolder.jobs.verification import verify as disagreements
+from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.returning import Passing, Returning, pass_by
-from hotfolder.service.overview import WORDS
+from hotfolder.outbox.returning import CrashHook, Returning, no_crash
 from hotfolder.stager.addresses import AllowedHosts
+from hotfolder.telemetry.overview import WORDS
 
 
-def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass_by) -> int:
+def retry(job_id: str, config: Path, *, pay_again: bool, crash_point: CrashHook = no_crash) -> int:
     """Move a failed set back into the inbox, as dragging it would. Broken off, the same again finishes it."""
     with books(config) as opened:
-        job, returning = retriable(opened, job_id, passing)
+        job, returning = retriable(opened, job_id, crash_point)
         returning.check()
         returning.gather()
 
@@ -50,17 +49,17 @@ def retry(job_id: str, config: Path, *, pay_again: bool, passing: Passing = pass
     return 0
 
 
-def retriable(opened: Books, job_id: str, passing: Passing) -> tuple[Job, Returning]:
+def retriable(opened: Books, job_id: str, crash_point: CrashHook) -> tuple[Job, Returning]:
     """The job, if it is one that can be tried again, and its way back. Raises UsageError, LocalTrouble."""
     job = remembered(opened.store, job_id)
     # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
-    if State(job.state) in NEEDS_PERSON or (job.filed_as and way_back(opened, job, passing).begun):
-        return job, way_back(opened, job, passing)
+    if State(job.state) in NEEDS_PERSON or (job.filed_as and way_back(opened, job, crash_point).begun):
+        return job, way_back(opened, job, crash_point)
     words = WORDS.get(job.state, job.state)
     raise UsageError(f"job {job_id} can't be tried again: it is {words}", hint="Only failed sets can.")
 
 
-def way_back(opened: Books, job: Job, passing: Passing) -> Returning:
+def way_back(opened: Books, job: Job, crash_point: CrashHook) -> Returning:
     """From failed/ back into the inbox. Raises LocalTrouble where the inbox is not there."""
     places = opened.places
     confirm_inbox(places.inbox(job), marker_id=opened.store.identity(now()))
@@ -70,7 +69,7 @@ def way_back(opened: Books, job: Job, passing: Passing) -> Returning:
         raise UsageError(f"{source} has no folder of it", hint="Drop the photos into the inbox again.")
     # Back in the project's folder itself they would be grouped anew, with whatever lies there.
     target = places.folder(job) if job.folder else places.folder(job) / filed_as
-    return Returning(source, target, job.id, shared=places.sharing(job), passing=passing)
+    return Returning(source, target, job.id, shared=places.sharing(job), crash_point=crash_point)
 
 
 def arrive(returning: Returning, before: Callable[[], None]) -> None:
@@ -85,7 +84,7 @@ def resolve(
     paid_result: str | None,
     not_charged: bool,
     giving_up: bool,
-    passing: Passing = pass_by,
+    crash_point: CrashHook = no_crash,
 ) -> int:
     """Say how a paid call ended that nobody here could know, and let the set go on. Raises UsageError.
 
@@ -99,7 +98,7 @@ def resolve(
             give_up(opened.store, job, now())
             print(f"Job {job_id} has failed for good; its originals stay in the failed folder.")
             return 0
-        returning = way_back(opened, job, passing)
+        returning = way_back(opened, job, crash_point)
         call = question(opened, job, returning)
         if paid_result is not None:
             refuse_strange(paid_result, AllowedHosts(opened.storage_hosts))

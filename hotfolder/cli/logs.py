@@ -14,13 +14,13 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
-from hotfolder.rules.nearest import printable
-from hotfolder.service.overview import WORDS, with_hint
-from hotfolder.service.story import Story, story
+from hotfolder.rules.names import printable
+from hotfolder.telemetry.history import Story, history
+from hotfolder.telemetry.overview import WORDS, with_hint
 
 
 def logs(job_id: str, config: Path, *, as_json: bool) -> int:
-    """Print the whole story of one job. Only reads; the daemon may be running or not. Raises UsageError."""
+    """Print the whole history of one job. Only reads; the daemon may be running or not. Raises UsageError."""
     place = whereabouts(config, os.environ)
     database = read_store(place.state)
     if database is None:
@@ -30,7 +30,7 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
             f"nothing has run with {config} yet", hint="There is no store in its `state` folder."
         )
     try:
-        told = story(Store(database), Ledger(database), job_id)
+        told = history(Store(database), Ledger(database), job_id)
     finally:
         database.dispose()
     print(json.dumps(told.as_dict(), indent=2) if as_json else "\n".join(lines(told)))

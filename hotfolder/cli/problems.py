@@ -1,4 +1,4 @@
-"""Errors as a user meets them: what, where, what to do; and the exit code."""
+"""Errors and texts as a user meets them: what, where, what to do; and the exit code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,21 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+import rich.text
 
 from hotfolder.display import say as print
+from hotfolder.display import visible_lines
 from hotfolder.errors import BadWorld, HotfolderError
+
+
+class Text(rich.text.Text):
+    """Rich's own, with nothing in it that a terminal obeys."""
+
+    def __init__(self, text: str = "", *arguments: Any, **named: Any) -> None:
+        super().__init__(visible_lines(text), *arguments, **named)
+
 
 WORLD_BAD = 3
 USAGE = 2

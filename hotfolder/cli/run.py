@@ -19,7 +19,7 @@ from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
 from hotfolder.patience import Threads
-from hotfolder.service.overview import NOTHING_BOUGHT
+from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 
 def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:

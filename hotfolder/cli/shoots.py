@@ -19,7 +19,7 @@ from hotfolder.inbox.contents import READY_NAME, SeenFile, SetFolder
 from hotfolder.inbox.scan import scan_folders
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.database import read_store
-from hotfolder.jobs.earlier import earlier_sets, room_named
+from hotfolder.jobs.previous import earlier_sets, room_named
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import new_file
 from hotfolder.outbox.faults import local_trouble
@@ -27,12 +27,10 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import EarlierSet
-from hotfolder.rules.names import split_name, without_ok
-from hotfolder.rules.nearest import printable, shown
+from hotfolder.rules.names import printable, shown, split_name, without_ok
 from hotfolder.rules.prices import Prices
-from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import Photo
+from hotfolder.rules.sets import Photo, as_grouped
 from hotfolder.rules.shoots import HeldSet, NamedSet, Shoot, group_folder, group_shoot, sort_shoot
 
 

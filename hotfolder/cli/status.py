@@ -16,20 +16,20 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 
+from hotfolder.cli.problems import Text
 from hotfolder.cli.shoots import counted
-from hotfolder.cli.text import Text
 from hotfolder.config.load import load, whereabouts
-from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.folders import holder_of
 from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError
-from hotfolder.jobs.allowance import midnight
+from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import read_store
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.states import State
+from hotfolder.jobs.model import State
 from hotfolder.jobs.store import Store
-from hotfolder.rules.nearest import printable
+from hotfolder.rules.names import printable
 from hotfolder.rules.prices import Prices
-from hotfolder.service.overview import NOTHING_BOUGHT, SETTLING, Line, Overview, overview
+from hotfolder.telemetry.overview import NOTHING_BOUGHT, SETTLING, Line, Overview, overview
 
 MOST_ROWS = 20
 """Of each part."""

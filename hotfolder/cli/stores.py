@@ -12,12 +12,12 @@ from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import UsageError
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import FILE_NAME, open_store, refuse_strangers
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tools import Places
 from hotfolder.newfiles import own_temporaries
 
 
@@ -43,7 +43,7 @@ def books(config: Path) -> Iterator[Books]:
         )
     database = open_store(places.state)
     try:
-        ledger = Ledger(database, LedgerFile(places.state / LEDGER_FILE))
+        ledger = Ledger(database, Journal(places.state / LEDGER_FILE))
         store = Store(database)
         own_temporaries(store.identity(SystemClock().now()))
         yield Books(places, store, ledger, tuple(settings.api.storage_hosts))

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.cli.stores import Books, books
-from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.folders import holder_of
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
-from hotfolder.jobs import wishes
-from hotfolder.jobs.wishes import Priority
-from hotfolder.rules.nearest import printable
-from hotfolder.service.overview import WORDS
+from hotfolder.jobs import commands as wishes
+from hotfolder.jobs.commands import Priority
+from hotfolder.rules.names import printable
+from hotfolder.telemetry.overview import WORDS
 
 
 def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:

@@ -12,7 +12,7 @@ from hotfolder.config.operations import OneOperation
 from hotfolder.config.schema import kind_at, model_of, names
 from hotfolder.config.sources import KEY_NAMES, Sources
 from hotfolder.config.yamlfile import KeyPath, Problem
-from hotfolder.rules.nearest import nearest, normal, shown
+from hotfolder.rules.names import nearest, normal, shown
 
 KEY_MESSAGE = (
     "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY,"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from hotfolder.config.operations import OneOperation
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
-from hotfolder.rules.nearest import normal
+from hotfolder.rules.names import normal
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.routes import Route, RouteBase
 from hotfolder.rules.routing import Defaults, Rulebook

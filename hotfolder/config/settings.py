@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
 from hotfolder.rules.delivery import Delivery
 from hotfolder.rules.hours import Span, parse_span
-from hotfolder.rules.nearest import shown
+from hotfolder.rules.names import shown
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
 

@@ -11,7 +11,7 @@ from hotfolder.config.schema import all_settings, below, holds, model_of
 from hotfolder.config.settings import Settings
 from hotfolder.config.yamlfile import Document, KeyPath, Node, Place, Problem, parse
 from hotfolder.errors import ConfigurationError
-from hotfolder.rules.nearest import nearest, normal
+from hotfolder.rules.names import nearest, normal
 
 PREFIX = "HOTFOLDER_"
 NOT_SETTINGS = {"HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS"}

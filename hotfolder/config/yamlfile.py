@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 from hotfolder.errors import ConfigurationError
-from hotfolder.rules.nearest import shown
+from hotfolder.rules.names import shown
 
 LARGEST_FILE_BYTES = 256 * 1024
 DEEPEST_LEVEL = 20

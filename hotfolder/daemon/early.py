@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hotfolder import log
-from hotfolder.daemon.memo import Memo
+from hotfolder.daemon.newjobs import Memo
 from hotfolder.errors import LocalTrouble, RuleRefused
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.groups import OpenGroup, Sending
-from hotfolder.jobs.tables import stamp
-from hotfolder.jobs.tools import Place
+from hotfolder.jobs.context import Place
+from hotfolder.jobs.model import stamp
+from hotfolder.jobs.steps.uploading import OpenGroup, Sending
+from hotfolder.jobs.worker import Worker
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
@@ -33,7 +33,7 @@ FORGET_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ArrivingSet:
     """What the API is told of a set before its photos."""
 
     title: str
@@ -43,28 +43,28 @@ class Wish:
 class Early:
     """Opens groups for sets that still arrive, at most `most` at a time, and sends their photos."""
 
-    def __init__(self, engine: Engine, rulebook: Callable[[str], Rulebook], most: int) -> None:
+    def __init__(self, engine: Worker, rulebook: Callable[[str], Rulebook], most: int) -> None:
         self.engine = engine
-        self.tools = engine.tools
+        self.context = engine.context
         self.rulebook = rulebook
         self.most = most
         self._heard_at: dict[Place, float] = {}
-        self._wish = Memo(wish_of, self.tools.clock.monotonic)
+        self._wish = Memo(wish_of, self.context.clock.monotonic)
         self._considered, self._considered_since = 0, float("-inf")
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
         """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
         raises for what may go wrong."""
         place = (inbox, arriving.project, arriving.folder)
-        if self.engine.tools.claims.names(*place):
+        if self.engine.context.claims.names(*place):
             return  # those photos came after their set's job, and may be held
-        now = self.tools.clock.monotonic()
+        now = self.context.clock.monotonic()
         photos = [
             Sending(photo.path.name, photo.identity, photo.sha256, photo.format, photo.develop)
             for photo in arriving.photos
         ]
         self._forget_stale(now)
-        group = self.tools.early.get(place)
+        group = self.context.early.get(place)
         if group is not None and photos and not self._usable(group, photos, arriving.photo_count):
             self._drop(place)
             group = None
@@ -82,7 +82,7 @@ class Early:
 
     async def close(self) -> None:
         """Stop whatever is on its way."""
-        groups = [self.tools.early.pop(place) for place in list(self.tools.early)]
+        groups = [self.context.early.pop(place) for place in list(self.context.early)]
         await asyncio.gather(*(group.close() for group in groups))
 
     def _usable(self, group: OpenGroup, photos: list[Sending], photo_count: int) -> bool:
@@ -90,28 +90,28 @@ class Early:
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
         """A new group for the set, unless it is doubtful whether it will be merged."""
-        if len(self.tools.early) >= self.most or self._considered_enough():
+        if len(self.context.early) >= self.most or self._considered_enough():
             return None  # asked first: thousands of sets may be waiting
         wish = self._wish(self.rulebook(place[0]), place, photo_count)
         if wish is None:
             return None
-        if opens_at(self.tools.hours, self.tools.clock.now().astimezone()) is not None:
+        if opens_at(self.context.hours, self.context.clock.now().astimezone()) is not None:
             return None  # its job says until when it waits
         try:
             # A set whose folder had a job before may be held as a straggler of that one.
-            known = await self.tools.desk(self.tools.store.latest_of_folder, *place)
+            known = await self.context.desk(self.context.store.latest_of_folder, *place)
         except LocalTrouble:
             return None
         if known is not None:
             return None
-        rank = (1, stamp(self.tools.clock.now()), place[2])
-        group = self.tools.early[place] = OpenGroup(self.tools, place, wish.title, wish.hdr, rank)
+        rank = (1, stamp(self.context.clock.now()), place[2])
+        group = self.context.early[place] = OpenGroup(self.context, place, wish.title, wish.hdr, rank)
         logger.debug("group_opened_early", project=place[1], folder=place[2])
         return group
 
     def _considered_enough(self) -> bool:
         """Whether so many sets were considered within a second that the rest may wait for their jobs."""
-        now = self.tools.clock.monotonic()
+        now = self.context.clock.monotonic()
         if now - self._considered_since >= 1:
             self._considered, self._considered_since = 0, now
         self._considered += 1
@@ -119,16 +119,16 @@ class Early:
 
     def _drop(self, place: Place) -> None:
         logger.info("early_group_abandoned", project=place[1], folder=place[2])
-        self.tools.early.pop(place).abandon()
+        self.context.early.pop(place).abandon()
 
     def _forget_stale(self, now: float) -> None:
-        self._heard_at = {place: at for place, at in self._heard_at.items() if place in self.tools.early}
+        self._heard_at = {place: at for place, at in self._heard_at.items() if place in self.context.early}
         for place, heard_at in self._heard_at.items():
-            if now - heard_at > FORGET_SECONDS and not self.engine.tools.claims.names(*place):
+            if now - heard_at > FORGET_SECONDS and not self.engine.context.claims.names(*place):
                 self._drop(place)
 
 
-def wish_of(rulebook: Rulebook, place: Place, photo_count: int) -> Wish | None:
+def wish_of(rulebook: Rulebook, place: Place, photo_count: int) -> ArrivingSet | None:
     """What a set of so many photos, or more, will be merged with; None where that is refused or uncertain."""
     wishes = set()
     for count in range(photo_count, MOST_PHOTOS + 1):
@@ -139,7 +139,7 @@ def wish_of(rulebook: Rulebook, place: Place, photo_count: int) -> Wish | None:
                 return None
             continue
         if decided.recipe.merge:
-            wishes.add(Wish(decided.project_title, decided.recipe.hdr))
+            wishes.add(ArrivingSet(decided.project_title, decided.recipe.hdr))
         elif count == photo_count:
             return None
     return wishes.pop() if len(wishes) == 1 else None

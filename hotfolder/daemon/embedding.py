@@ -10,10 +10,10 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from hotfolder import log
-from hotfolder.daemon.lock import StateLock
+from hotfolder.daemon.folders import StateLock
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import UsageError
-from hotfolder.jobs.keys import SANDBOX
+from hotfolder.jobs.model import SANDBOX
 from hotfolder.outbox.faults import make_our_folder
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings

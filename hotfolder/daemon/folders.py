@@ -1,25 +1,74 @@
-"""The daemon's folders: where they are, that they are there, and clean."""
+"""The daemon's folders: where they are, that they are there, locked, and tidied."""
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from hotfolder import log
+from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
-from hotfolder.errors import LocalTrouble
+from hotfolder.daemon.reload import LiveRules, retention_policy
+from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
+from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tools import Places
 from hotfolder.outbox.faults import local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.folders import OutputFolder, OutputFolders, identity_from
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
+
+FILE_NAME = "daemon.lock"
+
+
+class StateLock:
+    """An advisory lock that ends with its process, however that ends. The file names the process."""
+
+    def __init__(self, state: Path) -> None:
+        """Take it. Raises UsageError, naming the holder, when another process has it."""
+        path = state / FILE_NAME
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
+            os.close(self._descriptor)
+            raise UsageError(
+                f"another hotfolder (process {holder or 'unknown'}) already works with {state}",
+                hint="Stop that one first, or give this one a configuration with a `state` of its own.",
+            ) from None
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next daemon in."""
+        os.close(self._descriptor)
+
+
+def holder_of(state: Path) -> int | None:
+    """The process id of the daemon that works with `state` now, None when there is none."""
+    try:
+        descriptor = os.open(state / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except OSError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+
 
 logger = log.get("daemon")
 
@@ -117,3 +166,40 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
             at_once(folder, partial(clear_temporaries, folder), START_SECONDS)
+
+
+CLEAN_SECONDS = 24 * 3600.0
+LOOK_SECONDS = 6.0
+
+
+async def apply_retention(context: JobContext, live: LiveRules) -> None:
+    """Once a day, delete what was kept for long enough. Until cancelled."""
+    retention = Retention(
+        context.store,
+        context.ledger,
+        context.places,
+        context.desk,
+        context.confirm_inbox,
+        context.decoder,
+        context.result_limits,
+    )
+    while True:
+        gone: Counter[str] = Counter()
+        try:
+            policy = retention_policy(live.settings)
+            async for one in retention.apply(policy, context.clock.now(), dry_run=False):
+                gone[one.kind] += not one.kept_because
+                if one.kept_because:
+                    logger.info("kept_although_old", path=str(one.path), reason=one.kept_because)
+        except LocalTrouble as error:
+            logger.warning("not_cleaned", reason=error.message)
+        if gone.total():
+            logger.info("cleaned", **{f"{kind}s": number for kind, number in gone.items()})
+        await context.clock.sleep(CLEAN_SECONDS)
+
+
+async def keep_looking(outputs: OutputFolders, clock: Clock) -> None:
+    """Notice that a disk of done/ or failed/ is gone, or is back. A dead share can hold it for hours."""
+    while True:
+        await clock.sleep(LOOK_SECONDS)
+        await asyncio.to_thread(outputs.look)

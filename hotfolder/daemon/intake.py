@@ -11,23 +11,21 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.daemon.memo import Memo
-from hotfolder.daemon.newjobs import refused_by_inbox
+from hotfolder.daemon.newjobs import Memo, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
-from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.earlier import latest_set, room_named
-from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.previous import latest_set, room_named
+from hotfolder.jobs.worker import Worker
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.late import why_late_in_room
 from hotfolder.rules.names import split_name
-from hotfolder.rules.remembered import as_grouped
 from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
-from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 from hotfolder.rules.shoots import why_held
 
 logger = log.get("intake")
@@ -41,7 +39,7 @@ class Intake:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Worker,
         rulebook: Callable[[str], Rulebook],
         clock: Clock,
         look_anew: Callable[[str, str, str], None],
@@ -86,7 +84,7 @@ class Intake:
 
     async def _accept(self, inbox: str, event: InboxEvent) -> None:
         if isinstance(event, SetRefused):
-            where = self.engine.tools.places.inbox_named(inbox)
+            where = self.engine.context.places.inbox_named(inbox)
             await self.engine.submit(await patiently(where, refused_by_inbox, inbox, event))
             return
         found = event.bracket_set
@@ -101,9 +99,9 @@ class Intake:
         if self.held.pop(place, None) is not None and found.folder:
             # What was held lies there still, and this is what came to it: only together can they be judged.
             return self.look_anew(*place)
-        tools = self.engine.tools
+        context = self.engine.context
         if self._orphans is None:
-            self._orphans = await tools.desk(tools.ledger.orphans)
+            self._orphans = await context.desk(context.ledger.orphans)
         why = torn(found, self._orphans)
         if why:
             return self._hold(place, Hold(why))
@@ -112,20 +110,20 @@ class Intake:
         await self._accept_room(place, found)
 
     async def _accept_room(self, place: Place, found: BracketSet) -> None:
-        tools = self.engine.tools
+        context = self.engine.context
         rulebook = self.rulebook(place[0])
-        latest = await tools.desk(latest_set, tools.store, *place)
+        latest = await context.desk(latest_set, context.store, *place)
         if latest is not None and (why := why_late_in_room(found, latest)):
             return self._hold(place, Hold(why))
         if not found.approved and (why := why_held(rulebook, *place[1:], known=latest is not None)):
             return self._hold(place, Hold(why))
-        given = await tools.desk(tools.store.rooms, place[0], found.project)
+        given = await context.desk(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS:
             found = replace(found, photos=await self._looked_at(found.photos))
         photos = [as_grouped(photo) for photo in found.photos]
-        room = await tools.desk(room_named, tools.store, place, room_of(found.folder), photos)
+        room = await context.desk(room_named, context.store, place, room_of(found.folder), photos)
         for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
@@ -139,7 +137,7 @@ class Intake:
         seen = []
         with suppress(UnusablePhoto, LocalTrouble):
             for photo in photos:
-                facts = await self.engine.tools.decoder.inspect(photo.path, PictureLimits())
+                facts = await self.engine.context.decoder.inspect(photo.path, PictureLimits())
                 same = facts.sha256 == photo.sha256
                 seen.append(
                     replace(photo, signature=facts.signature, brightness=facts.brightness) if same else photo

@@ -21,15 +21,15 @@ from hotfolder.daemon.telling import Telling
 from hotfolder.errors import ConfigurationError, RuleRefused
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.jobs.allowance import Budgets
-from hotfolder.jobs.engine import Engine
+from hotfolder.jobs.budget import Budgets
+from hotfolder.jobs.context import Decision
 from hotfolder.jobs.limits import START
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import RetentionPolicy
-from hotfolder.jobs.tables import Job
-from hotfolder.jobs.tools import Decision
+from hotfolder.jobs.worker import Worker
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.service.station import Station
+from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("rules")
 
@@ -172,7 +172,7 @@ class Following:
     """The parts that go by the settings."""
 
     live: LiveRules
-    engine: Engine
+    engine: Worker
     intake: Intake
     inboxes: Mapping[str, Inbox]
     telling: Telling
@@ -182,12 +182,12 @@ class Following:
         self.telling.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         self.live.rules = Rules.of(settings)
-        tools = self.engine.tools
-        tools.budgets, tools.result_limits = budgets(settings), result_limits(settings)
-        tools.merge_timeout_seconds = settings.api.merge_timeout_seconds
-        tools.throttle.bytes_per_second = settings.limits.upload_rate
-        tools.hours, tools.prices = settings.schedule.active, settings.prices
-        tools.limits.configure(**concurrency(settings))
+        context = self.engine.context
+        context.budgets, context.result_limits = budgets(settings), result_limits(settings)
+        context.merge_timeout_seconds = settings.api.merge_timeout_seconds
+        context.throttle.bytes_per_second = settings.limits.upload_rate
+        context.hours, context.prices = settings.schedule.active, settings.prices
+        context.limits.configure(**concurrency(settings))
         self.engine.most_jobs = most_jobs(settings)
         log.set_level(settings.log.level)
         for inbox in self.inboxes.values():
@@ -227,12 +227,12 @@ def stat_of(path: Path) -> tuple[int, int, int, int, int] | None:
 class Reloading:
     """`run` it beside the work. `ask` is for SIGHUP: the file is read at once, and systemd is told."""
 
-    def __init__(self, file: SettingsFile, parts: Following, clock: Clock, station: Station) -> None:
+    def __init__(self, file: SettingsFile, parts: Following, clock: Clock, telemetry: Telemetry) -> None:
         self.file = file
         self.live = parts.live
         self.follow = parts.follow
         self.clock = clock
-        self.station = station
+        self.telemetry = telemetry
         self._asked = asyncio.Event()
         self._known: Identity | None = None
         self._had_file = stat_of(file.path) is not None
@@ -249,9 +249,9 @@ class Reloading:
             self._asked.clear()
             seen = await asyncio.to_thread(self.file.identity, self.live.settings)
             if asked:
-                self.station.reloading()
+                self.telemetry.reloading()
                 await self._read(seen, asked=True)
-                self.station.ready()
+                self.telemetry.ready()
             elif seen == before and seen != self._known:
                 await self._read(seen, asked=False)
             before = seen

@@ -1,8 +1,9 @@
-"""What the daemon tells other processes (bulletins in the store) and people (STATUS.txt), when it changes."""
+"""What the daemon tells other processes (rows in the store) and people (STATUS.txt), when it changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,23 +12,20 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.pages import Pages
 from hotfolder.daemon.reload import LiveRules
 from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.jobs.allowance import waits_until
-from hotfolder.jobs.keys import SANDBOX
-from hotfolder.jobs.states import ACTIVE, State
-from hotfolder.jobs.steps.moving import REMOVED
+from hotfolder.jobs.budget import waits_until
+from hotfolder.jobs.context import JobContext
+from hotfolder.jobs.model import ACTIVE, SANDBOX, State, stamp
+from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import stamp
-from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.folders import OutputFolders
-from hotfolder.outbox.status import StatusLine, clock_time, status_text
+from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_status
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
-from hotfolder.service.overview import (
+from hotfolder.telemetry.overview import (
     FOLDERS,
     NOTHING_BOUGHT,
     SETTINGS,
@@ -38,6 +36,47 @@ from hotfolder.service.overview import (
 )
 
 logger = log.get("reporter")
+
+LAST_SECONDS = 3.0
+
+
+class Pages:
+    """Writes the latest page of each inbox, one after another. A page that is stuck is never overtaken."""
+
+    def __init__(self, inboxes: Mapping[str, Path], confirm: Callable[[Path], None]) -> None:
+        """`confirm` raises LocalTrouble for what isn't the inbox just now: a bare mount point gets no page,
+        since some disks can't be mounted again over a file."""
+        self._inboxes = inboxes
+        self._confirm = confirm
+        self._wanted: dict[str, str] = {}
+        self._writing: dict[str, asyncio.Task[None]] = {}
+
+    def show(self, inbox: str, text: str) -> None:
+        """Have the inbox's page say `text`, soon. Never blocks, never raises."""
+        self._wanted[inbox] = text
+        if inbox not in self._writing:
+            self._writing[inbox] = asyncio.create_task(self._write(inbox))
+
+    async def finish(self) -> None:
+        """Wait a few seconds for what is still to be written."""
+        if self._writing:
+            await asyncio.wait(set(self._writing.values()), timeout=LAST_SECONDS)
+
+    def _put(self, inbox: Path, text: str) -> None:
+        self._confirm(inbox)
+        write_status(inbox, text)
+
+    async def _write(self, inbox: str) -> None:
+        try:
+            while (text := self._wanted.pop(inbox, None)) is not None:
+                await asyncio.to_thread(self._put, self._inboxes[inbox], text)
+        except LocalTrouble as error:
+            logger.warning("not_reported", reason=error.message)
+        except Exception:
+            logger.exception("not_reported")
+        finally:
+            del self._writing[inbox]
+
 
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 3.0, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
@@ -57,7 +96,7 @@ class Reporter:
 
     def __init__(
         self,
-        tools: Tools,
+        context: JobContext,
         inboxes: Mapping[str, Inbox],
         outputs: OutputFolders,
         intake: Intake,
@@ -68,15 +107,15 @@ class Reporter:
     ) -> None:
         """The store's heartbeat is taken from whether it answers here."""
         self.telling = telling
-        self._beat = telling.station.heartbeats.expect("store", STORE_SECONDS)
-        self.tools = tools
+        self._beat = telling.telemetry.heartbeats.expect("store", STORE_SECONDS)
+        self.context = context
         self.inboxes = inboxes
         self.outputs = outputs
         self.intake = intake
         self.live = live
         self.clock = clock
         self.pid = pid
-        self.pages = Pages(tools.places.inboxes, tools.confirm_inbox)
+        self.pages = Pages(context.places.inboxes, context.confirm_inbox)
         self._posted: dict[str, object] = {}
         self._changes = -1
 
@@ -96,15 +135,15 @@ class Reporter:
 
     async def report(self, *, stopped: bool = False) -> None:
         """Say what has changed since the last time, if anything has. `stopped`: it is the last time."""
-        tools = self.tools
-        trouble = tools.gate.trouble
+        context = self.context
+        trouble = context.breaker.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        paused = await tools.desk(tools.store.paused)
-        opens = opens_at(tools.hours, self.clock.now().astimezone())
+        paused = await context.desk(context.store.paused)
+        opens = opens_at(context.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
-        own["sandbox"] = tools.origin == SANDBOX
-        own["waits"] = dict(self.intake.engine.standstill.reasons)
+        own["sandbox"] = context.origin == SANDBOX
+        own["waits"] = dict(self.intake.engine.waits.reasons)
         news = await self._post("daemon", own)
         rules = self.live.status
         news |= await self._post(SETTINGS, {"error": rules.error, "restart": list(rules.restart)})
@@ -112,14 +151,14 @@ class Reporter:
         folders = {name: output.trouble for name, output in self.outputs.by_name.items()}
         news |= await self._post(FOLDERS, folders)
         news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
-        if not news and not stopped and self._changes == tools.store.changes:
+        if not news and not stopped and self._changes == context.store.changes:
             return
-        self._changes = tools.store.changes
-        seen = await tools.desk(overview, tools.store, pid=self.pid, most_finished=MOST_SHOWN)
-        await self.telling.see(seen, tools.desk)
+        self._changes = context.store.changes
+        seen = await context.desk(overview, context.store, pid=self.pid, most_finished=MOST_SHOWN)
+        await self.telling.see(seen, context.desk)
         now = self.clock.now().astimezone()
-        ended = await tools.desk(tools.store.rooms_finished, now - LATELY, MOST_ROOMS)
-        for name in tools.places.inboxes:
+        ended = await context.desk(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
+        for name in context.places.inboxes:
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
 
@@ -127,7 +166,7 @@ class Reporter:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""
         for name, inbox in self.inboxes.items():
             if inbox.place is not None:
-                path = str(self.tools.places.inboxes[name])
+                path = str(self.context.places.inboxes[name])
                 await self._post(f"{PLACE}{name}", {"path": path, "place": list(inbox.place)})
         for name, output in self.outputs.by_name.items():
             place = output.as_content()
@@ -137,7 +176,7 @@ class Reporter:
     async def _post(self, name: str, content: object) -> bool:
         if self._posted.get(name) == content:
             return False
-        await self.tools.desk(self.tools.store.post, name, content, self.clock.now())
+        await self.context.desk(self.context.store.post, name, content, self.clock.now())
         self._posted[name] = content
         return True
 

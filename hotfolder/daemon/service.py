@@ -16,10 +16,16 @@ from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
-from hotfolder.daemon.folders import clear_leftovers, make_folders, output_folders, places_of
-from hotfolder.daemon.housekeeping import apply_retention, keep_looking
+from hotfolder.daemon.folders import (
+    StateLock,
+    apply_retention,
+    clear_leftovers,
+    keep_looking,
+    make_folders,
+    output_folders,
+    places_of,
+)
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.lock import StateLock
 from hotfolder.daemon.reload import (
     Following,
     LiveRules,
@@ -39,22 +45,18 @@ from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.guard import InboxLock, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
-from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.checkpoints import Passing, pass_by
+from hotfolder.jobs.breaker import CircuitBreaker, backoff_seconds
+from hotfolder.jobs.commands import CommandPoll
+from hotfolder.jobs.context import CrashHook, JobContext, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, open_store
-from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.gate import Gate
-from hotfolder.jobs.keys import SANDBOX
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.ledgerfile import LedgerFile
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.jobs.steering import Steering
+from hotfolder.jobs.model import NEEDS_PERSON, SANDBOX, Job, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Job
-from hotfolder.jobs.tools import Places, Tools
+from hotfolder.jobs.worker import Worker
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.pictures.decoder import Decoder
@@ -124,7 +126,7 @@ class Daemon:
         access: ApiAccess,
         *,
         clock: Clock | None = None,
-        passing: Passing = pass_by,
+        crash_point: CrashHook = no_crash,
         file: SettingsFile | None = None,
     ) -> None:
         """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble.
@@ -141,15 +143,15 @@ class Daemon:
         own_temporaries(self.store.identity(self.clock.now()))
         self.outputs = output_folders(places, self.store, reached)
         places = replace(places, guard=self.outputs.confirm)
-        self.ledger = Ledger(self.store.database, LedgerFile(places.state / LEDGER_FILE))
+        self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
         with local_trouble(places.state):
             self.ledger.restore()
         self.telling = Telling(settings, self.clock, self.ledger)
         self.decoder = Decoder()
-        self.tools = self._tools(access, places, passing)
-        heartbeats = self.telling.station.heartbeats
-        self.engine = Engine(
-            self.tools,
+        self.context = self._tools(access, places, crash_point)
+        heartbeats = self.telling.telemetry.heartbeats
+        self.engine = Worker(
+            self.context,
             most_jobs=most_jobs(settings),
             ended=self._ended,
             defect=self.telling.defect,
@@ -165,7 +167,7 @@ class Daemon:
         self._claim_inboxes()
         clear_leftovers(places, reached)
         self.reporter = Reporter(
-            self.tools,
+            self.context,
             self.inboxes,
             self.outputs,
             self.intake,
@@ -174,18 +176,18 @@ class Daemon:
             self.clock,
             os.getpid(),
         )
-        self.telling.begin(self.tools, self.store)
+        self.telling.begin(self.context, self.store)
         self.reloading: Reloading | None = None
         if file is not None:
             parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telling)
-            self.reloading = Reloading(file, parts, self.clock, self.telling.station)
+            self.reloading = Reloading(file, parts, self.clock, self.telling.telemetry)
 
     @property
     def settings(self) -> Settings:
         """Those in force."""
         return self.live.settings
 
-    def _tools(self, access: ApiAccess, places: Places, passing: Passing) -> Tools:
+    def _tools(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
         api = self.settings.api
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
@@ -193,9 +195,9 @@ class Daemon:
             paid_read_seconds=api.paid_timeout_seconds,
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
-        counts = self.telling.station.recorder
+        counts = self.telling.telemetry.recorder
         throttle = Throttle(self.clock, self.settings.limits.upload_rate)
-        return Tools(
+        return JobContext(
             origin=access.origin,
             places=places,
             store=self.store,
@@ -209,12 +211,12 @@ class Daemon:
             ),
             decoder=self.decoder,
             darkroom=Darkroom(places.developed, self.decoder),
-            gate=Gate(self.clock, met=counts.api_error),
+            breaker=CircuitBreaker(self.clock, met=counts.api_error),
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             recheck=recheck,
             confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
-            passing=passing,
+            crash_point=crash_point,
             counts=counts,
             result_limits=result_limits(self.settings),
             merge_timeout_seconds=api.merge_timeout_seconds,
@@ -236,12 +238,12 @@ class Daemon:
             known_place=met_at,
             lock=self.inbox_locks[name],
             rule_for=partial(self.intake.settle_rule, name),
-            claimed=partial(self.engine.tools.claims.names, name),
+            claimed=partial(self.engine.context.claims.names, name),
             tell=partial(self._arriving, name),
             settings=inbox_settings(self.settings),
             decoder=self.decoder,
             clock=self.clock,
-            beat=self.telling.station.heartbeats.expect(
+            beat=self.telling.telemetry.heartbeats.expect(
                 f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
             ),
             moved=self._moved,
@@ -270,7 +272,7 @@ class Daemon:
     def _while_paying(self) -> float:
         """A sign of life while paid calls are in flight: whatever hangs, nobody is to end us before they are
         answered."""
-        return self.clock.monotonic() if self.tools.paying else float("-inf")
+        return self.clock.monotonic() if self.context.paying else float("-inf")
 
     def _ended(self, job: Job) -> None:
         if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
@@ -292,9 +294,9 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         await self.engine.load()
-        work: list[Work] = [self.engine.run, self.reporter.run, Steering(self.engine).run]
+        work: list[Work] = [self.engine.run, self.reporter.run, CommandPoll(self.engine).run]
         work += [
-            partial(apply_retention, self.tools, self.live),
+            partial(apply_retention, self.context, self.live),
             partial(keep_looking, self.outputs, self.clock),
         ]
         work += [
@@ -303,12 +305,12 @@ class Daemon:
         if self.reloading is not None:
             work.append(self.reloading.run)
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]
-        telling = asyncio.create_task(self.telling.station.run())
+        telling = asyncio.create_task(self.telling.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
-        self.telling.station.ready()
+        self.telling.telemetry.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
-        logger.info("started", inboxes=[str(path) for path in self.tools.places.inboxes.values()])
+        logger.info("started", inboxes=[str(path) for path in self.context.places.inboxes.values()])
         try:
             done, _ = await asyncio.wait({*tasks, stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -321,8 +323,8 @@ class Daemon:
             for task in ending:
                 task.cancel()
             await asyncio.gather(*ending, return_exceptions=True)
-            if self.tools.paying:
-                logger.info("draining", paid_calls_in_flight=len(self.tools.paying))
+            if self.context.paying:
+                logger.info("draining", paid_calls_in_flight=len(self.context.paying))
             await self.early.close()
             await self.engine.drain()
             telling.cancel()
@@ -331,20 +333,20 @@ class Daemon:
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
-        await self.telling.station.close(all_done=until_idle and not stop.is_set())
+        await self.telling.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
 
     def _tell_stopping(self) -> None:
         """What is about to be cancelled isn't expected to show signs of life any more."""
-        station = self.telling.station
-        station.stopping(len(self.tools.paying))
-        for beat in station.heartbeats.beats():
-            station.heartbeats.retire(beat.part)
+        telemetry = self.telling.telemetry
+        telemetry.stopping(len(self.context.paying))
+        for beat in telemetry.heartbeats.beats():
+            telemetry.heartbeats.retire(beat.part)
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
-        return self.tools.gate.trouble is not None or degraded or self.engine.standstill.any()
+        return self.context.breaker.trouble is not None or degraded or self.engine.waits.any()
 
     async def _until_idle(self) -> None:
         quiet_looks = 0
@@ -366,10 +368,10 @@ class Daemon:
     async def close(self) -> None:
         """Let go of everything."""
         try:
-            await self.tools.client.aclose()
-            await self.tools.storage.aclose()
+            await self.context.client.aclose()
+            await self.context.storage.aclose()
             await self.decoder.close()
         finally:
-            self.tools.desk.close()
+            self.context.desk.close()
             self.store.database.dispose()
             self._release_locks()

@@ -13,11 +13,9 @@ from hotfolder import log
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.earlier import earlier_sets, latest_set
-from hotfolder.jobs.engine import Engine
-from hotfolder.jobs.newjobs import NewFile, NewJob
-from hotfolder.jobs.states import ASKS_API, State
-from hotfolder.jobs.tables import FileRole
+from hotfolder.jobs.model import ASKS_API, FileRole, NewFile, NewJob, State
+from hotfolder.jobs.previous import earlier_sets, latest_set
+from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.late import EarlierState, Sorted, why_late_in_shoot
 from hotfolder.rules.names import split_name
@@ -70,7 +68,7 @@ class Hold:
 class Shoots:
     """Groups flat drops and submits their sets. `kept` is by inbox and project."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Worker) -> None:
         self.engine = engine
         self.kept: dict[tuple[str, str], Kept] = {}
         self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
@@ -79,13 +77,13 @@ class Shoots:
     async def fresh(self, inbox: str, project: str, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """Those of the drop's photos that are no job's and were not kept out before."""
         kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
-        taken = self.engine.tools.claims.names(inbox, project, "")
+        taken = self.engine.context.claims.names(inbox, project, "")
         return tuple(photo for photo in photos if photo.path.name not in kept.keys() | taken)
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
-        tools = self.engine.tools
-        read = as_kept(await tools.desk(tools.store.bulletin, title(inbox, project)))
+        context = self.engine.context
+        read = as_kept(await context.desk(context.store.bulletin, title(inbox, project)))
         there = {photo.path.name: photo.identity for photo in photos}
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
@@ -93,7 +91,7 @@ class Shoots:
         """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
         place = (inbox, arriving.project)
         seen = frozenset((photo.path.name, photo.identity) for photo in arriving.photos)
-        taken = self.engine.tools.claims.names(*place, "")
+        taken = self.engine.context.claims.names(*place, "")
         if not taken or seen <= self._glimpsed.get(place, frozenset()):
             return
         new = seen - self._glimpsed.get(place, frozenset())
@@ -136,9 +134,9 @@ class Shoots:
     ) -> Sorted:
         """What `fresh` has to do with the sets of before, or only with those that are open; and have those
         that it re-opens looked at anew."""
-        tools = self.engine.tools
+        context = self.engine.context
         states = ASKS_API if open_alone else frozenset(State)
-        earlier = await tools.desk(earlier_sets, tools.store, inbox, project, states)
+        earlier = await context.desk(earlier_sets, context.store, inbox, project, states)
         if open_alone:
             earlier = [one for one in earlier if one.state is EarlierState.OPEN]
         back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
@@ -152,11 +150,11 @@ class Shoots:
     ) -> tuple[str, Mapping[str, tuple[frozenset[str], str]]]:
         """Make the jobs of `photos`, but for those that wait or that a person must look at first: why, and
         which sets are held by themselves."""
-        tools, project = self.engine.tools, found.project
-        before = as_held(await tools.desk(tools.store.bulletin, held_title(inbox, project)))
+        context, project = self.engine.context, found.project
+        before = as_held(await context.desk(context.store.bulletin, held_title(inbox, project)))
 
         async def grouped() -> Shoot:
-            given = await tools.desk(tools.store.rooms, inbox, project)
+            given = await context.desk(context.store.rooms, inbox, project)
             return await asyncio.to_thread(group_shoot, rulebook, project, photos, given, back, before)
 
         shoot, late = await grouped(), ""
@@ -200,30 +198,32 @@ class Shoots:
             for each in waiting
         ]
         if now != list(before):
-            tools = self.engine.tools
-            await tools.desk(
-                tools.store.post, held_title(inbox, project), held_as_json(now), tools.clock.now()
+            context = self.engine.context
+            await context.desk(
+                context.store.post, held_title(inbox, project), held_as_json(now), context.clock.now()
             )
 
     async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
-        tools = self.engine.tools
-        latest = await tools.desk(latest_set, tools.store, inbox, project, "")
+        context = self.engine.context
+        latest = await context.desk(latest_set, context.store, inbox, project, "")
         return why_late_in_shoot(photos, latest) if latest is not None else ""
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
-        tools = self.engine.tools
+        context = self.engine.context
         identities = {photo.path.name: photo.identity for photo in found.photos}
         new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
         if not new:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
-        await tools.desk(tools.store.post, title(inbox, found.project), as_json(kept), tools.clock.now())
+        await context.desk(
+            context.store.post, title(inbox, found.project), as_json(kept), context.clock.now()
+        )
         self.kept[inbox, found.project] = kept
 
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
         """What is said of the photos of that project's sets, and of those kept out of them, as far as they
         are still `there`."""
-        if not there and not self.engine.tools.claims.names(inbox, project, ""):
+        if not there and not self.engine.context.claims.names(inbox, project, ""):
             # Nothing of the drop is left, or all of it is about to be looked at anew.
             self.kept.pop((inbox, project), None)
             self._told.pop((inbox, project), None)
@@ -387,7 +387,7 @@ def jobs_of_room(
     inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
 ) -> list[NewJob]:
     """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
-    frame with flash, travels with the first of them, whose story says why. The room is called `name`, or as
+    frame with flash, travels with the first of them, whose history says why. The room is called `name`, or as
     its folder says."""
     room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
     parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]

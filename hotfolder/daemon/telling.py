@@ -9,20 +9,19 @@ from pathlib import Path
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError, KeyRejected, LocalTrouble, PaymentRequired
-from hotfolder.jobs.allowance import midnight
+from hotfolder.jobs.breaker import CircuitBreaker
+from hotfolder.jobs.budget import midnight
+from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.gate import Gate
-from hotfolder.jobs.keys import SANDBOX
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import CHARGED, SANDBOX, Job
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import CHARGED, Job
-from hotfolder.jobs.tools import Places, Tools
 from hotfolder.patience import patiently
-from hotfolder.service.notifications import Detector, Facts, Kind, Links, Notification, Thresholds
-from hotfolder.service.notifier import Notifier, Recipient, addresses_in
-from hotfolder.service.overview import Overview, line_of, with_hint
-from hotfolder.service.station import Address, Station
-from hotfolder.service.systemd import supervision
+from hotfolder.telemetry.notifications import Detector, Facts, Kind, Links, Notification, Thresholds
+from hotfolder.telemetry.notifier import Notifier, Recipient, addresses_in
+from hotfolder.telemetry.overview import Overview, line_of, with_hint
+from hotfolder.telemetry.systemd import supervision
+from hotfolder.telemetry.telemetry import Address, Telemetry
 
 LOOK_AT_DISK_SECONDS = 60.0
 DEAD_DISK_SECONDS = 900.0
@@ -32,7 +31,7 @@ TOLD = "told"
 
 
 class Telling:
-    """The station, and the facts that it needs. Make it before any child process is started."""
+    """The telemetry, and the facts that it needs. Make it before any child process is started."""
 
     def __init__(self, settings: Settings, clock: Clock, ledger: Ledger) -> None:
         """Raises ConfigurationError for an address that is none, or for one that needs the `notify` extra."""
@@ -41,7 +40,7 @@ class Telling:
         self.ledger = ledger
         self.paid_today = 0
         web = settings.web
-        self.station = Station(
+        self.telemetry = Telemetry(
             clock,
             supervision(),
             address=Address(web.host, web.port) if web.port is not None else None,
@@ -64,26 +63,26 @@ class Telling:
         found: dict[tuple[int, str], Recipient] = {}
         for number, address in enumerate(notify_addresses(settings), start=1):
             known = self._recipients.get((number, address))
-            outcome = self.station.recorder.notice
+            outcome = self.telemetry.recorder.notice
             found[number, address] = known or Recipient(address, number, self.clock, outcome=outcome)
         return found
 
-    def begin(self, tools: Tools, store: Store) -> None:
+    def begin(self, context: JobContext, store: Store) -> None:
         """Have people told, where the settings name any."""
 
         async def facts() -> Facts:
-            return await self.facts(tools.gate, tools.desk, tools.places)
+            return await self.facts(context.breaker, context.desk, context.places)
 
         async def remember(memory: object) -> None:
-            await tools.desk(store.post, TOLD, memory, self.clock.now())
+            await context.desk(store.post, TOLD, memory, self.clock.now())
 
         def new_notifier() -> Notifier:
-            return Notifier(Detector(self._links(tools.places)), self.clock, facts, remember)
+            return Notifier(Detector(self._links(context.places)), self.clock, facts, remember)
 
-        self._places, self._new_notifier = tools.places, new_notifier
+        self._places, self._new_notifier = context.places, new_notifier
         self._arrange()
-        if self.station.notifier is not None:
-            self.station.notifier.recall(store.bulletin(TOLD))
+        if self.telemetry.notifier is not None:
+            self.telemetry.notifier.recall(store.bulletin(TOLD))
 
     def follow(self, settings: Settings) -> None:
         """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
@@ -92,7 +91,7 @@ class Telling:
         self._arrange()
 
     def _arrange(self) -> None:
-        notifier = self.station.notifier
+        notifier = self.telemetry.notifier
         if self._new_notifier is None or self._places is None or not (self._recipients or notifier):
             return
         notify = self.settings.notify
@@ -107,7 +106,7 @@ class Telling:
         )
         notifier.gatherer.gather_seconds = notify.gather_seconds
         notifier.gatherer.pause_seconds = notify.pause_seconds
-        self.station.employ(notifier)
+        self.telemetry.employ(notifier)
 
     def _links(self, places: Places) -> Links:
         notify = self.settings.notify
@@ -115,23 +114,23 @@ class Telling:
 
     def ended(self, job: Job) -> None:
         """A job has come to its end."""
-        if self.station.notifier is not None:
+        if self.telemetry.notifier is not None:
             priced = self.settings.prices.sum(()) is not None and job.origin != SANDBOX
             calls = self.ledger.of_job(job.id) if priced else []
             paid = [call.operation for call in calls if call.state in CHARGED]
-            self.station.notifier.ended(line_of(job, ""), paid)
+            self.telemetry.notifier.ended(line_of(job, ""), paid)
 
     def defect(self, job: Job) -> None:
         """An error of hotfolder's own has left a job as it was."""
-        if self.station.notifier is not None:
+        if self.telemetry.notifier is not None:
             text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
-            self.station.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
+            self.telemetry.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
     async def see(self, seen: Overview, desk: StoreThread) -> None:
         """The latest overview."""
         if self.settings.limits.paid_calls_per_day is not None:
             self.paid_today = await desk(self.ledger.paid_since, midnight(self.clock.now()))
-        self.station.see(seen)
+        self.telemetry.see(seen)
 
     async def _looked_at_disks(self, places: Places) -> dict[str, int]:
         """Free bytes; as they were last where `done` lies on a share that doesn't answer."""
@@ -141,16 +140,16 @@ class Telling:
             self._looked_at += DEAD_DISK_SECONDS
             return self._free_bytes
 
-    async def facts(self, gate: Gate, desk: StoreThread, places: Places) -> Facts:
+    async def facts(self, breaker: CircuitBreaker, desk: StoreThread, places: Places) -> Facts:
         """How things stand. A disk is looked at once a minute, since a dead share can hang that."""
         now = self.clock.monotonic()
         if now - self._looked_at >= LOOK_AT_DISK_SECONDS:
             self._looked_at = now
             self._free_bytes = await self._looked_at_disks(places)
         return Facts(
-            self.station.seen or Overview((), {}),
-            api_bad_seconds=gate.bad_seconds(),
-            api_needs_person=isinstance(gate.trouble, KeyRejected | PaymentRequired),
+            self.telemetry.seen or Overview((), {}),
+            api_bad_seconds=breaker.bad_seconds(),
+            api_needs_person=isinstance(breaker.trouble, KeyRejected | PaymentRequired),
             free_bytes=self._free_bytes,
             paid_today=self.paid_today,
             daily_budget=self.settings.limits.paid_calls_per_day,

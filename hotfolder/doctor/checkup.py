@@ -10,16 +10,16 @@ from pathlib import Path
 
 from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.folders import holder_of
 from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.doctor.folders import folders
 from hotfolder.doctor.machine import machine
 from hotfolder.doctor.remote import key, remote
 from hotfolder.errors import ConfigurationError, StoreError, to_install
 from hotfolder.jobs.database import read_store
-from hotfolder.jobs.states import State
+from hotfolder.jobs.model import State
 from hotfolder.jobs.store import Store
-from hotfolder.service.overview import Overview, overview
+from hotfolder.telemetry.overview import Overview, overview
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 
 from hotfolder.errors import LocalTrouble, StoreError
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.model import Job
 from hotfolder.mounts import MOUNTS, mount_of
 
 P = ParamSpec("P")

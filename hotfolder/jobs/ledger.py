@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,11 +14,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from hotfolder import log
-from hotfolder.jobs.allowance import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
-from hotfolder.jobs.keys import SANDBOX
-from hotfolder.jobs.ledgerfile import LedgerFile, Recorded, Standing, standing
-from hotfolder.jobs.tables import BY_RECEIPT, HOLDING, HOLDS_KEY, Call, CallState, Job, Result, stamp
-from hotfolder.jobs.wishes import refuse_cancelled
+from hotfolder.jobs.budget import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.commands import refuse_cancelled
+from hotfolder.jobs.journal import Journal, JournalState, Recorded, standing
+from hotfolder.jobs.model import (
+    BY_RECEIPT,
+    HOLDING,
+    HOLDS_KEY,
+    SANDBOX,
+    Call,
+    CallState,
+    Job,
+    Result,
+    merge_key,
+    operation_key,
+    stamp,
+)
+from hotfolder.rules.recipes import Recipe
+from hotfolder.stager.operations import Operation
 
 logger = log.get("ledger")
 
@@ -31,7 +45,7 @@ class AlreadyHeld(RuntimeError):
 class Ledger:
     """Every method is one durable transaction; what it returns is detached. A mere reader has no `file`."""
 
-    def __init__(self, database: Engine, file: LedgerFile | None = None) -> None:
+    def __init__(self, database: Engine, file: Journal | None = None) -> None:
         self.database = database
         self.file = file
 
@@ -205,7 +219,7 @@ class Ledger:
         self.write_down_anew([uid for uid, standing in known.items() if written.get(uid) != standing])
         return restored
 
-    def _standings(self) -> dict[str, Standing]:
+    def _standings(self) -> dict[str, JournalState]:
         """How each call stands, by uid, in order."""
         let_go = col(Call.job_let_go_at).is_not(None)
         with self.session() as session:
@@ -299,3 +313,90 @@ def bought_with(session: Session, number: int) -> list[Result]:
     """The pictures that a call bought, in the answer's order."""
     results = select(Result).where(Result.call_id == number).order_by(col(Result.position))
     return list(session.exec(results).all())
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseStep:
+    """One paid call that holds its key. `path` are the operations from the merge to it, empty for the merge
+    itself; `results` may be none yet."""
+
+    path: tuple[Operation, ...]
+    call: Call
+    results: tuple[Result, ...]
+
+    @property
+    def operation(self) -> Operation | None:
+        """None for the merge."""
+        return self.path[-1] if self.path else None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchasePlan:
+    """What a job wants made of its photos (sha256 each)."""
+
+    origin: str
+    photos: Sequence[str]
+    recipe: Recipe
+    generation: int
+
+    def paths(self) -> tuple[tuple[Operation, ...], ...]:
+        """Those of its paid calls, in the order of the recipe's steps, the merge first."""
+        return (*(((),) if self.recipe.merge else ()), *self.recipe.steps())
+
+    def sources(self) -> dict[tuple[Operation, ...], str]:
+        """The sha256 of the picture that each path has led to, before anything is looked up."""
+        return {} if self.recipe.merge else {(): self.photos[0] if self.photos else ""}
+
+    def key(self, path: tuple[Operation, ...], sources: Mapping[tuple[Operation, ...], str]) -> str | None:
+        """Of the last call of a path. None while nobody knows: only the picture before it tells."""
+        if not path:
+            return merge_key(self.origin, self.photos, self.recipe.hdr, self.generation)
+        source = sources.get(path[:-1])
+        return None if source is None else operation_key(self.origin, source, path[-1], self.generation)
+
+
+def read_chain(
+    ledger: Ledger, origin: str, photos: Sequence[str], recipe: Recipe, generation: int
+) -> list[PurchaseStep]:
+    """The calls from the first on, whichever job began them, in the order of the recipe's steps; each way
+    ends with the first that has no results.
+
+    `photos` are the sha256 of the set's photos.
+    """
+    wish = PurchasePlan(origin, photos, recipe, generation)
+    links: list[PurchaseStep] = []
+    sources = wish.sources()
+    with ledger.session() as session:
+        for path in wish.paths():
+            key = wish.key(path, sources)
+            call = None if key is None else holder(session, key)
+            if call is None or call.id is None:
+                continue
+            results = tuple(bought_with(session, call.id))
+            links.append(PurchaseStep(path, call, results))
+            if results:
+                sources[path] = results[0].sha256
+    return links
+
+
+def reached(ledger: Ledger, wishes: Sequence[PurchasePlan]) -> frozenset[str]:
+    """The keys of all calls that are in the chains of these, as `read_chain` has them; for many at once."""
+    found: set[str] = set()
+    sources = [wish.sources() for wish in wishes]
+    ways = [(number, path) for number, wish in enumerate(wishes) for path in wish.paths()]
+    for depth in sorted({len(path) for _, path in ways}):
+        asked: dict[str, list[tuple[int, tuple[Operation, ...]]]] = defaultdict(list)
+        for number, path in ways:
+            key = wishes[number].key(path, sources[number]) if len(path) == depth else None
+            if key is not None:
+                asked[key].append((number, path))
+        for key, sha256 in ledger.brought(list(asked)).items():
+            found.add(key)
+            for number, path in asked[key] if sha256 else ():
+                sources[number][path] = sha256
+    return frozenset(found)
+
+
+def bought(links: Sequence[PurchaseStep]) -> list[PurchaseStep]:
+    """Those links whose pictures are known."""
+    return [link for link in links if link.results]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from hotfolder.errors import TooManyRequests
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.model import Job
 
 Rank = tuple[int, str, str]
 PICTURE: Rank = (0, "", "")

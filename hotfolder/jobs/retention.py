@@ -18,16 +18,25 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
-from hotfolder.jobs.chain import read_chain
+from hotfolder.jobs.context import ConfirmInbox, Places, recipe_of
 from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.ledger import Ledger, batches
-from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.ledger import Ledger, batches, read_chain
+from hotfolder.jobs.model import (
+    ACTIVE,
+    SETTLED,
+    Call,
+    FileRole,
+    Generation,
+    Job,
+    JobEvent,
+    JobFile,
+    Picture,
+    State,
+    stamp,
+)
 from hotfolder.jobs.store import Store, bought_generation
-from hotfolder.jobs.tables import SETTLED, Call, FileRole, Generation, Job, JobFile, Moment, Picture, stamp
-from hotfolder.jobs.tools import ConfirmInbox, Places, recipe_of
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.layout import originals_folder
-from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
@@ -355,7 +364,7 @@ def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
                 session.merge(Generation(scope=job.scope, number=number))
         for ids in batches([job.id for job in jobs]):
             session.exec(update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at)))
-            for table in (JobFile, Picture, Moment):
+            for table in (JobFile, Picture, JobEvent):
                 session.exec(delete(table).where(col(table.job_id).in_(ids)))
             session.exec(delete(Job).where(col(Job.id).in_(ids)))
     return True

@@ -12,24 +12,32 @@ from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
 from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder.errors import UsageError
-from hotfolder.jobs.allowance import pause, pause_reason, resume
-from hotfolder.jobs.keys import scope_key
-from hotfolder.jobs.newjobs import NewJob, file_row, scope_of
-from hotfolder.jobs.states import ACTIVE, EXPLAINED, NEEDS_PERSON, Event, IllegalMove, State, advance
-from hotfolder.jobs.tables import (
+from hotfolder.jobs.budget import pause, pause_reason, resume
+from hotfolder.jobs.commands import job_at, project_priority
+from hotfolder.jobs.model import (
+    ACTIVE,
+    EXPLAINED,
     HOLDING,
+    NEEDS_PERSON,
     ApiProject,
-    Bulletin,
     Call,
+    DaemonState,
+    Event,
     FileRole,
     Generation,
+    IllegalMove,
     Job,
+    JobEvent,
     JobFile,
-    Moment,
+    NewJob,
     Picture,
+    State,
+    advance,
+    file_row,
+    scope_key,
+    scope_of,
     stamp,
 )
-from hotfolder.jobs.wishes import job_at, project_priority
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
 """What a job's reason outlives; with any other move it is over."""
@@ -99,7 +107,7 @@ class Store:
         in their generation, and so do those that lay there already while the last one was being obeyed.
         """
         latest, last = bought_generation(session, scope)
-        asked = session.get(Bulletin, pay_again(scope))
+        asked = session.get(DaemonState, pay_again(scope))
         if asked is not None:
             session.delete(asked)
             return latest + 1
@@ -255,7 +263,7 @@ class Store:
         return job
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
-        """Say why a job doesn't move, and note it in its story. On the way to failed/ it keeps its reason."""
+        """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
         self.changes += 1
         with self.session() as session, session.begin():
             job = session.get_one(Job, job_id)
@@ -311,14 +319,14 @@ class Store:
         with self.session() as session:
             return list(session.exec(select(Picture).where(Picture.job_id == job_id)).all())
 
-    def story(self, job_id: str) -> list[Moment]:
+    def history(self, job_id: str) -> list[JobEvent]:
         with self.session() as session:
-            story = select(Moment).where(Moment.job_id == job_id).order_by(col(Moment.id))
-            return list(session.exec(story).all())
+            history = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
+            return list(session.exec(history).all())
 
     def post(self, name: str, content: object, at: datetime) -> None:
         """Put up a bulletin for other processes, in place of the one of that name."""
-        bulletin = Bulletin(name=name, text=json.dumps(content), updated_at=stamp(at))
+        bulletin = DaemonState(name=name, text=json.dumps(content), updated_at=stamp(at))
         with self.session() as session, session.begin():
             session.merge(bulletin)
 
@@ -344,7 +352,7 @@ class Store:
     def bulletins(self, *names: str) -> dict[str, object]:
         """Those of these names that there are."""
         with self.session() as session:
-            found = session.exec(select(Bulletin).where(col(Bulletin.name).in_(names))).all()
+            found = session.exec(select(DaemonState).where(col(DaemonState.name).in_(names))).all()
         return {bulletin.name: json.loads(bulletin.text) for bulletin in found}
 
 
@@ -370,8 +378,8 @@ def was_there(session: Session, new: NewJob, before: Job) -> bool:
     copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
     if State(before.state) in (*ACTIVE, State.WITHDRAWN):
         return True
-    moments = select(Moment.at).where(Moment.job_id == before.id, col(Moment.state).in_(MADE))
-    made = session.exec(moments.order_by(col(Moment.id).desc()).limit(1)).first()
+    moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
+    made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
     newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
     return made is not None and newest_ns / 1e9 < datetime.fromisoformat(made).timestamp() - TICK_SECONDS
 
@@ -398,8 +406,8 @@ def move(session: Session, job: Job, event: Event, at: datetime, text: str, **ch
 
 
 def tell(session: Session, job: Job, at: datetime, text: str) -> None:
-    """One more line of the job's story."""
-    session.add(Moment(job_id=job.id, at=stamp(at), state=job.state, text=text))
+    """One more line of the job's history."""
+    session.add(JobEvent(job_id=job.id, at=stamp(at), state=job.state, text=text))
 
 
 def remembered(store: Store, job_id: str) -> Job:

@@ -1,4 +1,4 @@
-"""Names that every computer in a studio can keep: Linux, macOS and Windows."""
+"""Names in done/ and failed/: safe ones, and which folder is for what."""
 
 from __future__ import annotations
 
@@ -6,8 +6,37 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
-from hotfolder.rules.delivery import Delivery, filled
+from hotfolder.rules.delivery import Delivery, Folders, filled
+
+OURS = frozenset({"originals", "receipts"})
+"""Folders in a project's folder that are no room's."""
+
+
+def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Path:
+    """Where the pictures of a room lie; `project` and `room` are names of folders in the inbox."""
+    folder = done / safe_name(project)
+    if folders is Folders.FLAT:
+        return folder
+    name = safe_name(room)
+    return folder / (f"{name}_" if folded(name) in OURS else name)
+
+
+def originals_folder(done: Path, project: str, folder: str) -> Path:
+    """Where the originals of a finished set go; `folder` is one that `reserve_folder` gave."""
+    return done / project / "originals" / folder
+
+
+def archived_folder(archive: Path, project: str, folder: str) -> Path:
+    """Where they go under `originals: archive`."""
+    return archive / project / folder
+
+
+def receipts_folder(done: Path, project: str) -> Path:
+    """Where the receipts of a project lie."""
+    return done / project / "receipts"
+
 
 MOST_BYTES = 200
 MOST_BYTES_ON_DISK = 255

@@ -1,17 +1,43 @@
-"""REASON.txt: why a set came back, in words for the photographer who dropped it."""
+"""REASON.txt: why a set came back, and what to do."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from hotfolder.display import visible
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_bytes, set_aside
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.texts import as_file, paragraph, plain
+
+WIDTH = 76
+
+
+def plain(text: str) -> str:
+    """`text` on one line and without anything that could disturb the page around it."""
+    return " ".join(visible(text).split())
+
+
+def paragraph(text: str, indent: str = "") -> str:
+    """`text` in short lines; words and file names are never cut."""
+    return textwrap.fill(
+        plain(text),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def as_file(text: str) -> bytes:
+    """UTF-8 with the line ends that every Windows editor shows right; names that aren't UTF-8 are marked."""
+    return "\r\n".join(text.splitlines()).encode("utf-8", "backslashreplace") + b"\r\n"
+
 
 STEM, EXTENSION = "REASON", ".txt"
 EARLIER = "REASON (earlier)"

@@ -38,11 +38,11 @@ class HandStep(StrEnum):
     SET_BACK = "set_back"
 
 
-Passing = Callable[[HandStep], None]
+CrashHook = Callable[[HandStep], None]
 """Called when a step is done. May end the process; a command does nothing here."""
 
 
-def pass_by(_step: HandStep) -> None:
+def no_crash(_step: HandStep) -> None:
     """What a command does at a step."""
 
 
@@ -60,7 +60,7 @@ class Returning:
     """
 
     def __init__(
-        self, source: Path, target: Path, job: str, *, shared: Sharing, passing: Passing = pass_by
+        self, source: Path, target: Path, job: str, *, shared: Sharing, crash_point: CrashHook = no_crash
     ) -> None:
         self.target = target
         self.count = 0
@@ -69,7 +69,7 @@ class Returning:
         self._gathering = gathering_folder(target, job)
         self._aside = target.with_name(f"{self._gathering.name}{_ASIDE}")
         self._shared = shared
-        self._passing = passing
+        self._passing = crash_point
 
     @property
     def begun(self) -> bool:

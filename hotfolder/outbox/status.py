@@ -14,9 +14,9 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.placing import set_aside
+from hotfolder.outbox.reasons import as_file, paragraph, plain
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import temporary_file, write_all
-from hotfolder.outbox.texts import as_file, paragraph, plain
 
 FILE_NAME = "STATUS.txt"
 HEADLINE = "What hotfolder is doing with this folder"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotfolder.rules.delivery import Folders, Originals, filled
-from hotfolder.rules.nearest import printable, shown
+from hotfolder.rules.names import printable, shown
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name

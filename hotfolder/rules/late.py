@@ -17,10 +17,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from hotfolder.rules.grouping.frames import shot, started
+from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, uncopied
 from hotfolder.rules.grouping.group import group, tells
-from hotfolder.rules.grouping.habits import capture_key, uncopied
-from hotfolder.rules.grouping.likeness import Likeness, likeness
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
 from hotfolder.rules.sets import BracketSet, Photo
 

@@ -1,22 +1,47 @@
-"""Folder names: what a person or a copying program wrote, split into a name and its tags.
-
-`living-room__sky-twilight__lawn-strong` is the room `living-room` with two tags. Whatever Finder, Explorer or
-we ourselves append to make a name unique is taken off the end before the tags are read:
-
-- ` copy`, ` copy 2`, ` - Copy`, ` - Copy (2)` and ` (2)` always. A room that is really called
-  `Bedroom (2)` is therefore read as `Bedroom`; its folder is still a job of its own.
-- ` 2` (which Finder appends to a copy in another place) only behind a tag, since `Bedroom 2` is a real
-  name. An own tag that ends in a number is therefore written with a hyphen in a folder's name: `look-2`.
-"""
+"""Folder names: project, room and tags; and the nearest right spelling of a wrong one."""
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hotfolder.display import visible
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.nearest import normal, shown
+
+LONGEST_SHOWN = 80
+SEPARATORS = {"Pd", "Pc", "Zs", "Cf"}  # dashes, underscores, spaces, invisible formatting
+
+
+def normal(text: str) -> str:
+    """The spelling that is compared: NFC, case-folded, without hyphens, underscores and spaces."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return "".join(
+        letter for letter in folded if unicodedata.category(letter) not in SEPARATORS and not letter.isspace()
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The entry of `known` that `word` was probably meant to be, or None when nothing is near."""
+    spellings: dict[str, str] = {}
+    for entry in known:
+        spellings.setdefault(normal(entry), entry)
+    found = difflib.get_close_matches(normal(word[:LONGEST_SHOWN]), spellings, n=1, cutoff=0.6)
+    return spellings[found[0]] if found else None
+
+
+def shown(text: str) -> str:
+    """`text` in double quotes, cut to a readable length, with nothing in it that a terminal would obey."""
+    cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+    return f'"{printable(cut)}"'
+
+
+def printable(text: str) -> str:
+    """`text` with a replacement sign for every letter that can't be shown, or would change what is."""
+    return visible(text)
+
 
 TAG_MARK = "__"
 OK = "ok"

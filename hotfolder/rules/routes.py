@@ -21,9 +21,9 @@ from pydantic import (
 )
 
 from hotfolder.rules.delivery import DeliveryChoices
+from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
-from hotfolder.rules.grouping.naming import NameScheme
-from hotfolder.rules.nearest import normal, shown
+from hotfolder.rules.names import normal, shown
 from hotfolder.rules.recipes import Variant
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.stager.operations import HdrOptions, Operation, Parameters, RoomType

@@ -9,8 +9,7 @@ from pydantic import Field
 
 from hotfolder.errors import RuleRefused
 from hotfolder.rules.delivery import Delivery
-from hotfolder.rules.names import TAG_MARK, FolderName, project_name, room_name, split_name
-from hotfolder.rules.nearest import normal, shown
+from hotfolder.rules.names import TAG_MARK, FolderName, normal, project_name, room_name, shown, split_name
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.rooms import room_type_of
 from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict

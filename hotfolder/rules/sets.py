@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
+from typing import Any
 
 from hotfolder.capture import Capture
+from hotfolder.rules.grouping.model import GroupingPhoto
 
 MOST_PHOTOS = 7  # "Max 7 photos per group structure", the API's reference, section 2.3
 
@@ -98,3 +101,50 @@ class BracketSet:
         else:
             ordered = sorted(self.photos, key=lambda photo: (photo.brightness or 0.0, photo.path.name))
         return ordered[len(ordered) // 2]
+
+
+def as_grouped(photo: Photo) -> GroupingPhoto:
+    """The photo as grouping sees it."""
+    return GroupingPhoto(
+        name=photo.path.name,
+        width=photo.width,
+        height=photo.height,
+        brightness=0.5 if photo.brightness is None else photo.brightness,
+        sha256=photo.sha256,
+        orientation=photo.orientation,
+        signature=photo.signature,
+        capture=photo.capture,
+        modified_seconds=photo.identity.mtime_ns / 1e9,
+    )
+
+
+def shot_as_text(photo: Photo) -> str:
+    """What the camera recorded and what is to be seen, as JSON."""
+    seen = as_grouped(photo)
+    told: dict[str, Any] = {
+        "size": [seen.width, seen.height, seen.orientation],
+        "brightness": round(seen.brightness, 4),
+        "signature": seen.signature,
+    }
+    if seen.capture is not None:
+        told["capture"] = {name: value for name, value in asdict(seen.capture).items() if value is not None}
+    return json.dumps(told, separators=(",", ":"))
+
+
+def shot_from(name: str, sha256: str, mtime_ns: int, text: str) -> GroupingPhoto:
+    """The photo as grouping saw it; without a text, as from before such were kept, only its content is
+    known."""
+    told: dict[str, Any] = {"size": [0, 0, 1], "brightness": 0.5, "signature": ""}
+    told |= json.loads(text) if text else {}
+    width, height, orientation = told["size"]
+    return GroupingPhoto(
+        name=name,
+        width=width,
+        height=height,
+        brightness=told["brightness"],
+        sha256=sha256,
+        orientation=orientation,
+        signature=told["signature"],
+        capture=Capture(**told["capture"]) if "capture" in told else None,
+        modified_seconds=mtime_ns / 1e9,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hotfolder.rules.grouping.group import group, group_room, tells
+from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, tells
 from hotfolder.rules.grouping.model import (
     Grouping,
     GroupingOptions,
@@ -14,14 +14,11 @@ from hotfolder.rules.grouping.model import (
     OverSeven,
     RefusedSet,
 )
-from hotfolder.rules.grouping.naming import NameScheme, name_sets
 from hotfolder.rules.late import EarlierSet, Sorted, sort_out
-from hotfolder.rules.names import split_name
-from hotfolder.rules.nearest import shown
-from hotfolder.rules.remembered import as_grouped
+from hotfolder.rules.names import shown, split_name
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
-from hotfolder.rules.sets import FileIdentity, Photo
+from hotfolder.rules.sets import FileIdentity, Photo, as_grouped
 
 MOST_DOUBTS = 3
 LET_IT_GO = (

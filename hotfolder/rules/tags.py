@@ -9,8 +9,7 @@ from difflib import SequenceMatcher
 from functools import cache
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.names import OK, TAG_MARK, split_name
-from hotfolder.rules.nearest import nearest, normal, shown
+from hotfolder.rules.names import OK, TAG_MARK, nearest, normal, shown, split_name
 from hotfolder.stager.operations import (
     Lawn,
     LawnType,

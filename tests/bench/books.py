@@ -19,13 +19,11 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from hotfolder.jobs.database import open_store, read_store
-from hotfolder.jobs.newjobs import NewFile, NewJob
-from hotfolder.jobs.states import Event, State
+from hotfolder.jobs.model import Event, FileRole, Job, JobEvent, NewFile, NewJob, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole, Job, Moment
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
-from hotfolder.service.overview import overview
+from hotfolder.telemetry.overview import overview
 from tests.bench.processes import environment, tree
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,7 +53,7 @@ def with_plain_sqlmodel(database: Engine, job_id: str) -> None:
             job.state = State.MERGING if number % 2 else State.UPLOADING
             job.updated_at = NOW.isoformat()
             session.add(job)
-            session.add(Moment(job_id=job_id, at=NOW.isoformat(), state=job.state, text=""))
+            session.add(JobEvent(job_id=job_id, at=NOW.isoformat(), state=job.state, text=""))
             session.commit()
 
 

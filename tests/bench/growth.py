@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import linear_regression
 
-from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.retention import RetentionPolicy
 from tests.bench.bound import Shoot
 from tests.bench.contenders import ours

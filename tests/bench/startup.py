@@ -20,10 +20,9 @@ from statistics import median
 from sqlmodel import Session
 
 from hotfolder.jobs.database import open_store
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.ledger import columns
-from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import Call, CallState, FileRole, Job, JobFile
+from hotfolder.jobs.model import Call, CallState, FileRole, Job, JobFile, State
 from hotfolder.rules.recipes import Recipe
 from tests.bench.bound import World
 from tests.bench.contenders import ours

@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
 
-def once(at: Checkpoint, act: Callable[[], object]) -> Callable[[Checkpoint], None]:
+def once(at: CrashPoint, act: Callable[[], object]) -> Callable[[CrashPoint], None]:
     """Act when the checkpoint is passed for the first time."""
     left = [act]
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint == at and left:
             left.pop()()
 
-    return passing
+    return crash_point
 
 
 async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studio, shop: Shop) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     late = jpeg()
-    passing = once(Checkpoint.GROUP_COMPLETE, lambda: (folder / "DSC0004.jpg").write_bytes(late))
-    async with studio.working(shop.access(), passing=passing):
+    crash_point = once(CrashPoint.GROUP_COMPLETE, lambda: (folder / "DSC0004.jpg").write_bytes(late))
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert shop.bought() == 1
     filed = files_below(studio.done / ELM / "originals" / "kitchen")
@@ -40,8 +40,8 @@ async def test_a_photo_that_changes_before_the_merge_is_merged_as_it_is_now(
 ) -> None:
     folder = studio.drop(ELM, "kitchen", bracket())
     new = jpeg()
-    passing = once(Checkpoint.PHOTO_UPLOADED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
-    async with studio.working(shop.access(), passing=passing):
+    crash_point = once(CrashPoint.PHOTO_UPLOADED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert shop.bought() == 1
     assert files_below(studio.done / ELM / "originals" / "kitchen")["DSC0002.jpg"] == new
@@ -52,8 +52,8 @@ async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_a
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    passing = once(Checkpoint.ANSWER_RECEIVED, lambda: folder.rename(folder.with_name("scullery")))
-    async with studio.working(shop.access(), passing=passing):
+    crash_point = once(CrashPoint.ANSWER_RECEIVED, lambda: folder.rename(folder.with_name("scullery")))
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done", "done")
     assert shop.bought() == 1
     assert files_below(studio.done / ELM / "originals") == {
@@ -65,8 +65,8 @@ async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_a
 async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, shop: Shop) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
-    passing = once(Checkpoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
-    async with studio.working(shop.access(), passing=passing):
+    crash_point = once(CrashPoint.ANSWER_RECEIVED, (folder / "DSC0002.jpg").unlink)
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     del photos["DSC0002.jpg"]
     assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
@@ -83,7 +83,7 @@ async def test_a_whole_folder_deleted_during_the_merge_still_gets_its_picture(
             path.unlink()
         folder.rmdir()
 
-    async with studio.working(shop.access(), passing=once(Checkpoint.ANSWER_RECEIVED, delete)):
+    async with studio.working(shop.access(), crash_point=once(CrashPoint.ANSWER_RECEIVED, delete)):
         await studio.comes_to("done")
     assert (studio.done / ELM / "kitchen.jpg").is_file()
 
@@ -94,8 +94,8 @@ async def test_a_photo_overwritten_during_the_merge_stays_and_is_explained(
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
     new = jpeg()
-    passing = once(Checkpoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
-    async with studio.working(shop.access(), passing=passing):
+    crash_point = once(CrashPoint.ANSWER_RECEIVED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done", "settling")
         assert (folder / "DSC0002.jpg").read_bytes() == new
     assert shop.bought(MERGE) == 1

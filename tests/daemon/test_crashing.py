@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from hotfolder.sandbox.ledger import charges
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
@@ -30,51 +30,51 @@ PHOTOS = 3
 
 # How often a set of three photos with one sky passes each step.
 GOOD_PASSINGS = {
-    Checkpoint.JOB_CREATED: 1,
-    Checkpoint.PROJECT_CREATED: 1,
-    Checkpoint.PROJECT_REMEMBERED: 1,
-    Checkpoint.GROUP_CREATED: 1,
-    Checkpoint.PHOTO_UPLOADED: 3,
-    Checkpoint.GROUP_COMPLETE: 1,
-    Checkpoint.INTENT_RECORDED: 2,
-    Checkpoint.ANSWER_RECEIVED: 2,
-    Checkpoint.ANSWER_RECORDED: 2,
-    Checkpoint.IMAGE_UPLOADED: 1,
-    Checkpoint.RESULT_DOWNLOADED: 2,
-    Checkpoint.RESULT_KEPT: 2,
-    Checkpoint.RESULTS_RECORDED: 2,
-    Checkpoint.PICTURE_PLACED: 2,
-    Checkpoint.PICTURES_RECORDED: 1,
-    Checkpoint.RECEIPT_WRITTEN: 1,
-    Checkpoint.RECEIPT_RECORDED: 1,
-    Checkpoint.FOLDER_RESERVED: 1,
-    Checkpoint.ORIGINAL_MOVED: 3,
-    Checkpoint.RECEIPT_COMPLETED: 1,
-    Checkpoint.JOB_ENDED: 1,
+    CrashPoint.JOB_CREATED: 1,
+    CrashPoint.PROJECT_CREATED: 1,
+    CrashPoint.PROJECT_REMEMBERED: 1,
+    CrashPoint.GROUP_CREATED: 1,
+    CrashPoint.PHOTO_UPLOADED: 3,
+    CrashPoint.GROUP_COMPLETE: 1,
+    CrashPoint.INTENT_RECORDED: 2,
+    CrashPoint.ANSWER_RECEIVED: 2,
+    CrashPoint.ANSWER_RECORDED: 2,
+    CrashPoint.IMAGE_UPLOADED: 1,
+    CrashPoint.RESULT_DOWNLOADED: 2,
+    CrashPoint.RESULT_KEPT: 2,
+    CrashPoint.RESULTS_RECORDED: 2,
+    CrashPoint.PICTURE_PLACED: 2,
+    CrashPoint.PICTURES_RECORDED: 1,
+    CrashPoint.RECEIPT_WRITTEN: 1,
+    CrashPoint.RECEIPT_RECORDED: 1,
+    CrashPoint.FOLDER_RESERVED: 1,
+    CrashPoint.ORIGINAL_MOVED: 3,
+    CrashPoint.RECEIPT_COMPLETED: 1,
+    CrashPoint.JOB_ENDED: 1,
 }
 BAD_PASSINGS = {
-    Checkpoint.JOB_CREATED: 1,
-    Checkpoint.FOLDER_RESERVED: 1,
-    Checkpoint.ORIGINAL_MOVED: 3,
-    Checkpoint.REASON_WRITTEN: 1,
-    Checkpoint.JOB_ENDED: 1,
+    CrashPoint.JOB_CREATED: 1,
+    CrashPoint.FOLDER_RESERVED: 1,
+    CrashPoint.ORIGINAL_MOVED: 3,
+    CrashPoint.REASON_WRITTEN: 1,
+    CrashPoint.JOB_ENDED: 1,
 }
 # What a merge passes at its end under the other rules for originals.
 ARCHIVING_PASSINGS = {
-    Checkpoint.FOLDER_RESERVED: 1,
-    Checkpoint.ORIGINAL_MOVED: 3,
-    Checkpoint.RECEIPT_COMPLETED: 1,
+    CrashPoint.FOLDER_RESERVED: 1,
+    CrashPoint.ORIGINAL_MOVED: 3,
+    CrashPoint.RECEIPT_COMPLETED: 1,
 }
 DELETING_PASSINGS = {
-    Checkpoint.RESULTS_VERIFIED: 1,
-    Checkpoint.DELETION_RECORDED: 3,
-    Checkpoint.ORIGINAL_DELETED: 3,
-    Checkpoint.RECEIPT_COMPLETED: 1,
+    CrashPoint.RESULTS_VERIFIED: 1,
+    CrashPoint.DELETION_RECORDED: 3,
+    CrashPoint.ORIGINAL_DELETED: 3,
+    CrashPoint.RECEIPT_COMPLETED: 1,
 }
 UNKNOWABLE = {
-    (Checkpoint.INTENT_RECORDED, 1),
-    (Checkpoint.INTENT_RECORDED, 2),
-    (Checkpoint.ANSWER_RECEIVED, 2),
+    (CrashPoint.INTENT_RECORDED, 1),
+    (CrashPoint.INTENT_RECORDED, 2),
+    (CrashPoint.ANSWER_RECEIVED, 2),
 }
 """Killed there, nobody can tell whether the call was executed: a person decides."""
 
@@ -116,11 +116,11 @@ def studio_with_rules(root: Path) -> Studio:
     return studio
 
 
-def each(passings: Mapping[Checkpoint, int]) -> list[Kill]:
+def each(passings: Mapping[CrashPoint, int]) -> list[Kill]:
     return [(checkpoint, nth) for checkpoint, most in passings.items() for nth in range(1, most + 1)]
 
 
-def amid(passings: Mapping[Checkpoint, int]) -> list[Kill]:
+def amid(passings: Mapping[CrashPoint, int]) -> list[Kill]:
     return [(checkpoint, (most + 1) // 2) for checkpoint, most in passings.items()]
 
 
@@ -139,12 +139,12 @@ PASSINGS = {
 }
 PAIRS = two_kills(10)
 HALTED = [
-    ((Checkpoint.INTENT_RECORDED, 2), second)
+    ((CrashPoint.INTENT_RECORDED, 2), second)
     for second in (
-        (Checkpoint.PICTURE_PLACED, 1),
-        (Checkpoint.RECEIPT_WRITTEN, 1),
-        (Checkpoint.ORIGINAL_MOVED, 2),
-        (Checkpoint.REASON_WRITTEN, 1),
+        (CrashPoint.PICTURE_PLACED, 1),
+        (CrashPoint.RECEIPT_WRITTEN, 1),
+        (CrashPoint.ORIGINAL_MOVED, 2),
+        (CrashPoint.REASON_WRITTEN, 1),
     )
 ]
 
@@ -177,14 +177,14 @@ def wreck_of(yard: Yard, folder: str, *kills: Kill) -> Wreck:
 
 async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: Path, shop: Shop) -> None:
     for folder, expected in PASSINGS.items():
-        passed: Counter[Checkpoint] = Counter()
+        passed: Counter[CrashPoint] = Counter()
         studio = studio_with_rules(tmp_path / folder)
         studio.drop(PROJECT, folder, bracket(PHOTOS))
-        async with studio.working(shop.access(), passing=lambda one, passed=passed: passed.update([one])):
+        async with studio.working(shop.access(), crash_point=lambda one, passed=passed: passed.update([one])):
             await studio.comes_to("failed" if folder == BAD else "done")
         filing = {one: number for one, number in passed.items() if one in expected}
         assert (passed if folder in (GOOD, BAD) else filing) == expected
-    assert set().union(*PASSINGS.values()) == set(Checkpoint)
+    assert set().union(*PASSINGS.values()) == set(CrashPoint)
 
 
 @pytest.mark.parametrize("kill", each(GOOD_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
@@ -194,7 +194,7 @@ def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     bought = charges(wreck.shop.data)
     wreck.assert_sound(bought)
     if kill in UNKNOWABLE:
-        assert_needs_a_person(wreck, merged=kill != (Checkpoint.INTENT_RECORDED, 1))
+        assert_needs_a_person(wreck, merged=kill != (CrashPoint.INTENT_RECORDED, 1))
     else:
         assert_done(wreck)
         assert wreck.charged(bought) == {MERGE: 1, SKY: 1}

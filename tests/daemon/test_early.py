@@ -110,7 +110,7 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
     async with patient.working(bad_shop.access()) as daemon:
         await comes_true(lambda: up(bad_shop) == 7)
         (folder / "eighth.jpg").write_bytes(jpeg())
-        await comes_true(lambda: not daemon.tools.early)
+        await comes_true(lambda: not daemon.context.early)
         (folder / "eighth.jpg").unlink()
         await comes_true(lambda: up(bad_shop) == 14)
         (folder / ".ready").touch()
@@ -146,7 +146,7 @@ async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
     async with patient.working(bad_shop.access()) as daemon:
-        await comes_true(lambda: any(group.failed for group in daemon.tools.early.values()))
+        await comes_true(lambda: any(group.failed for group in daemon.context.early.values()))
         (folder / ".ready").touch()
         await patient.comes_to("done")
     assert merged_exactly(bad_shop, photos)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import ELM, comes_to, held, originals, shoot, stripped
@@ -209,14 +209,14 @@ async def test_a_restart_does_not_group_what_is_under_way_again(
 
     passed = []
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.JOB_CREATED:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.JOB_CREATED:
             passed.append(checkpoint)
             if len(passed) == 2:
                 raise Killed
 
     with pytest.raises(Killed):
-        async with studio.working(shop.access(), passing=passing):
+        async with studio.working(shop.access(), crash_point=crash_point):
             await asyncio.sleep(10)
     await studio.until_idle(shop.access())
     assert shop.bought() == 3
@@ -233,14 +233,14 @@ async def test_a_photo_that_changes_before_its_merge_is_merged_as_it_is_now(
     folder = studio.drop(ELM, "", files)
     name = sets[0][2]
     new = files[name] + b"\0" * 10
-    left = [Checkpoint.PHOTO_UPLOADED]
+    left = [CrashPoint.PHOTO_UPLOADED]
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         if left and checkpoint is left[0]:
             left.clear()
             (folder / name).write_bytes(new)
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
     filed = {path.split("/")[1]: content for path, content in originals(studio).items()}

@@ -38,11 +38,11 @@ def copies(files: Mapping[str, bytes], *, anew: bool) -> dict[str, bytes]:
 
 
 async def pause(daemon: Daemon) -> None:
-    await daemon.tools.desk(daemon.store.pause, "for now", daemon.clock.now())
+    await daemon.context.desk(daemon.store.pause, "for now", daemon.clock.now())
 
 
 async def resume(daemon: Daemon) -> None:
-    await daemon.tools.desk(daemon.store.resume, daemon.clock.now())
+    await daemon.context.desk(daemon.store.resume, daemon.clock.now())
 
 
 def notes(studio: Studio) -> list[str]:

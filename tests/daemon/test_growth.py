@@ -18,15 +18,15 @@ from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
 
 PROJECTS = 4
 BOUNDED = {
-    "hotfolder.service.metrics.Recorder._projects": 100,
-    "hotfolder.service.overview.Overview.lines": 50,
-    "hotfolder.service.overview.Line": 2 * 50,
+    "hotfolder.telemetry.metrics.Recorder._projects": 100,
+    "hotfolder.telemetry.overview.Overview.lines": 50,
+    "hotfolder.telemetry.overview.Line": 2 * 50,
     "hotfolder.rules.sets.FileIdentity": 2 * 256,
     # By time, see test_memo.py; here a minute is a second, and a busy machine takes longer for some things.
     "hotfolder.daemon.memo.Memo._lately": math.inf,
     "hotfolder.daemon.memo.Memo._before": math.inf,
     "hotfolder.rules.routing.SettleRule": math.inf,
-    "hotfolder.daemon.early.Wish": math.inf,
+    "hotfolder.daemon.early.ArrivingSet": math.inf,
 }
 """What grows with what is done, up to so much."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -28,12 +28,12 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
 ) -> None:
     folder = studio.drop(ELM, "kitchen", {**bracket(), "DSC0001.xmp": b"<x/>"})
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.INTENT_RECORDED:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.INTENT_RECORDED:
             (folder / "DSC0001.xmp").write_bytes(b"<x>edited in Lightroom</x>")
             (folder / "DSC0002.xmp").write_bytes(b"<x>new</x>")
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
         await studio.comes_to_say(lambda status: "DSC0001.xmp, DSC0002.xmp" in str(status["notices"]))
     assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}

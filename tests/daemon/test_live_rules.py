@@ -15,7 +15,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import taken_up
 from hotfolder.daemon.service import Daemon
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver, until
 from tests.support.studio import SKY, Shop, Studio
@@ -86,12 +86,12 @@ async def test_a_set_that_was_begun_keeps_its_recipe(studio: Studio, shop: Shop)
     """Its merge may be paid for: it ends as it began, and the next one goes by the new rules."""
     running: list[Daemon] = []
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint == Checkpoint.GROUP_COMPLETE and not running[0].live.settings.routes:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint == CrashPoint.GROUP_COMPLETE and not running[0].live.settings.routes:
             edit(studio, routes=BLUE)
             ask(running[0])
 
-    async with studio.working(shop.access(), live=True, passing=passing) as daemon:
+    async with studio.working(shop.access(), live=True, crash_point=crash_point) as daemon:
         running.append(daemon)
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("done")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hotfolder.daemon.memo import KEEP_SECONDS, Memo
-from hotfolder.jobs.tools import Place
+from hotfolder.daemon.newjobs import KEEP_SECONDS, Memo
+from hotfolder.jobs.context import Place
 from hotfolder.rules.routing import Rulebook
 
 KITCHEN, HALL = ("inbox", "12 Elm Road", "kitchen"), ("inbox", "12 Elm Road", "hall")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver, until
 from tests.support.studio import MERGE, SKY, Shop, Studio
@@ -25,15 +25,15 @@ async def test_results_that_vanish_before_they_are_used_are_fetched_again(
 ) -> None:
     passed = 0
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         nonlocal passed
-        passed += checkpoint is Checkpoint.RESULTS_RECORDED
-        if checkpoint is Checkpoint.RESULTS_RECORDED and passed == nth:
+        passed += checkpoint is CrashPoint.RESULTS_RECORDED
+        if checkpoint is CrashPoint.RESULTS_RECORDED and passed == nth:
             for path in (studio.state / "results").iterdir():
                 path.unlink()
 
     studio.drop(ELM, ROOM, bracket())
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert (studio.done / ELM / "living-room.jpg").is_file()
     assert (studio.done / ELM / f"{ROOM}.png").is_file()
@@ -46,13 +46,13 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
     """A picture can be whole and yet another one than what was paid for."""
     spoilt = []
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.RESULT_DOWNLOADED and not spoilt:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.RESULT_DOWNLOADED and not spoilt:
             spoilt.extend((studio.state / "results").glob("*.part"))
             spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
 
     studio.drop(ELM, "kitchen", bracket())
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert spoilt
     (kept,) = (studio.state / "results").iterdir()
@@ -68,13 +68,13 @@ async def test_a_folder_that_is_taken_away_while_its_photos_are_filed_holds_noth
     folder = studio.drop(ELM, "kitchen", bracket())
     taken, moved = studio.root / "elsewhere", 0
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         nonlocal moved
-        moved += checkpoint is Checkpoint.ORIGINAL_MOVED
+        moved += checkpoint is CrashPoint.ORIGINAL_MOVED
         if moved == nth and folder.exists():
             folder.rename(taken)
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     originals = studio.done / ELM / "originals" / "kitchen"
     assert {path.name for path in (*originals.iterdir(), *taken.iterdir())} == bracket().keys()
@@ -90,14 +90,14 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     folder, moved = studio.drop(ELM, "kitchen", bracket()), 0
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         nonlocal moved
-        moved += checkpoint is Checkpoint.ORIGINAL_MOVED
-        if (checkpoint is Checkpoint.ANSWER_RECORDED or moved) and moved == nth and folder.exists():
+        moved += checkpoint is CrashPoint.ORIGINAL_MOVED
+        if (checkpoint is CrashPoint.ANSWER_RECORDED or moved) and moved == nth and folder.exists():
             shutil.rmtree(folder)
 
     words = "The 3 originals were removed" if nth == 0 else "2 of the 3 originals were removed"
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         [job] = (await studio.comes_to("done"))["jobs"]
         await until(lambda: any(words in body for body in receiver.bodies()))
         await until(lambda: words in " ".join((studio.inbox / "STATUS.txt").read_text().split()))
@@ -116,12 +116,12 @@ async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: S
     folder = studio.drop(ELM, "kitchen", bracket())
     stopped = asyncio.Event()
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.GROUP_COMPLETE:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.GROUP_COMPLETE:
             stopped.set()
             raise ZeroDivisionError
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await stopped.wait()
     taken: Path = studio.root / "elsewhere"
     folder.rename(taken)
@@ -136,12 +136,12 @@ async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Stu
     studio.drop(ELM, "kitchen", bracket())
     stopped = asyncio.Event()
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.GROUP_COMPLETE:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.GROUP_COMPLETE:
             stopped.set()
             raise ZeroDivisionError
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await stopped.wait()
     before = studio.config.read_text()
     studio.config.write_text(before + "inbox: other\n")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from hotfolder.jobs.checkpoints import Checkpoint, Passing
+from hotfolder.jobs.context import CrashHook, CrashPoint
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio, files_below
 
@@ -14,15 +14,15 @@ ELM = "12 Elm Road"
 SIDECAR = {"DSC0001.xmp": b"<x:xmpmeta/>"}
 
 
-def at(checkpoint: Checkpoint, act: Callable[[], object]) -> Passing:
+def at(checkpoint: CrashPoint, act: Callable[[], object]) -> CrashHook:
     """Do something once, in the middle of a daemon's work."""
     done: list[object] = []
 
-    def passing(passed: Checkpoint) -> None:
+    def crash_point(passed: CrashPoint) -> None:
         if passed == checkpoint and not done:
             done.append(act())
 
-    return passing
+    return crash_point
 
 
 def told(studio: Studio, name: str = "kitchen") -> Any:
@@ -118,7 +118,7 @@ async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(
     spoils = (picture.unlink, lambda: picture.write_bytes(picture.read_bytes()[:-9000]))
     for number, spoil in enumerate(spoils, start=1):
         studio.drop(ELM, "kitchen", {name: content + b" " * number for name, content in photos.items()})
-        async with studio.working(shop.access(), passing=at(Checkpoint.RECEIPT_RECORDED, spoil)):
+        async with studio.working(shop.access(), crash_point=at(CrashPoint.RECEIPT_RECORDED, spoil)):
             status = await studio.comes_to(*["done"] * number)
         reason = status["jobs"][-1]["reason"]
         assert reason == (
@@ -136,8 +136,8 @@ async def test_a_photo_that_was_rewritten_in_the_meantime_is_not_deleted(
     studio = make_studio(deliver={"originals": "delete"})
     folder = studio.drop(ELM, "kitchen", bracket())
     newer = jpeg(seed=99)
-    rewrite = at(Checkpoint.RESULTS_VERIFIED, lambda: (folder / "DSC0002.jpg").write_bytes(newer))
-    async with studio.working(shop.access(), passing=rewrite):
+    rewrite = at(CrashPoint.RESULTS_VERIFIED, lambda: (folder / "DSC0002.jpg").write_bytes(newer))
+    async with studio.working(shop.access(), crash_point=rewrite):
         await studio.comes_to_say(lambda status: status["counts"].get("done"))
         assert files_below(folder) == {"DSC0002.jpg": newer}
     assert told(studio)["deleted"] == ["DSC0001.jpg", "DSC0003.jpg"]

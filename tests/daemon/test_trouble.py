@@ -12,7 +12,7 @@ import pytest
 
 from hotfolder.cli.run import exit_code
 from hotfolder.daemon.service import ApiAccess
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import FastClock
 from tests.support.pictures import bracket, jpeg
 from tests.support.receiver import Receiver, until
@@ -44,11 +44,11 @@ async def test_of_a_defect_of_our_own_people_are_told(make_studio: Callable[...,
     studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     studio.drop(ELM, "kitchen", bracket())
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.GROUP_COMPLETE:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.GROUP_COMPLETE:
             raise ZeroDivisionError
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await until(lambda: bool(receiver.got))
     [told] = receiver.bodies()
     assert "12 Elm Road / kitchen: hotfolder met an error of its own" in told
@@ -96,11 +96,11 @@ async def test_a_photo_that_joins_while_the_api_is_away_is_in_the_merge(
         folder = studio.drop(ELM, "kitchen", bracket())
         access = shop.access()
 
-        def passing(checkpoint: Checkpoint) -> None:
-            if checkpoint is Checkpoint.GROUP_COMPLETE and shop.sandbox.pid:
+        def crash_point(checkpoint: CrashPoint) -> None:
+            if checkpoint is CrashPoint.GROUP_COMPLETE and shop.sandbox.pid:
                 shop.sandbox.stop()
 
-        async with studio.working(access, passing=passing):
+        async with studio.working(access, crash_point=crash_point):
             await asyncio.to_thread(studio.wait_until, lambda status: status.get("api", {}).get("paused"))
             (folder / "DSC0004.jpg").write_bytes(jpeg())
             port = int(shop.url.rpartition(":")[2])
@@ -114,8 +114,8 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
     studio.drop(ELM, "kitchen", bracket())
     failed = asyncio.Event()
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.GROUP_CREATED and not failed.is_set():
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.GROUP_CREATED and not failed.is_set():
             rename_table("job", "elsewhere")
             failed.set()
 
@@ -124,7 +124,7 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
             connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
         connection.close()
 
-    async with studio.working(shop.access(), passing=passing):
+    async with studio.working(shop.access(), crash_point=crash_point):
         await failed.wait()
         await asyncio.sleep(1.5)
         rename_table("elsewhere", "job")
@@ -135,14 +135,14 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
 async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall", bracket())
-    met: list[Checkpoint] = []
+    met: list[CrashPoint] = []
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.PICTURE_PLACED and not met:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.PICTURE_PLACED and not met:
             met.append(checkpoint)
             raise ZeroDivisionError
 
-    async with studio.working(shop.access(), passing=passing) as daemon:
+    async with studio.working(shop.access(), crash_point=crash_point) as daemon:
         await studio.comes_to("done", "publishing")
         await asyncio.to_thread(studio.wait_until, lambda status: "error of its own" in str(status))
     assert exit_code(daemon.outcome) == 1

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
 from hotfolder.clock import SystemClock
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.tables import Call
+from hotfolder.jobs.model import Call
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
@@ -157,9 +157,9 @@ Live = Callable[..., int]
 
 @pytest.fixture
 def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
-    """Run a daemon until it is idle, or is killed at a passing of a checkpoint."""
+    """Run a daemon until it is idle, or is killed at a crash_point of a checkpoint."""
 
-    def run(kill_at: Checkpoint | None = None, nth: int = 1) -> int:
+    def run(kill_at: CrashPoint | None = None, nth: int = 1) -> int:
         request: dict[str, Any] = {
             "config": str(studio.config),
             "url": shop.url,
@@ -174,17 +174,17 @@ def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
 @pytest.mark.parametrize(
     ("first", "paid"),
     [
-        (Checkpoint.JOB_CREATED, 0),
-        (Checkpoint.GROUP_COMPLETE, 0),
-        (Checkpoint.ANSWER_RECORDED, 1),
-        (Checkpoint.RESULT_KEPT, 1),
+        (CrashPoint.JOB_CREATED, 0),
+        (CrashPoint.GROUP_COMPLETE, 0),
+        (CrashPoint.ANSWER_RECORDED, 1),
+        (CrashPoint.RESULT_KEPT, 1),
     ],
 )
 @pytest.mark.parametrize(
-    "second", [Checkpoint.FOLDER_RESERVED, Checkpoint.ORIGINAL_MOVED, Checkpoint.REASON_WRITTEN]
+    "second", [CrashPoint.FOLDER_RESERVED, CrashPoint.ORIGINAL_MOVED, CrashPoint.REASON_WRITTEN]
 )
 def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
-    studio: Studio, shop: Shop, live: Live, first: Checkpoint, second: Checkpoint, paid: int
+    studio: Studio, shop: Shop, live: Live, first: CrashPoint, second: CrashPoint, paid: int
 ) -> None:
     """The wish is in the store: whichever start comes to it does it, and loses and buys nothing."""
     photos = bracket()

@@ -27,9 +27,8 @@ from hotfolder.config.load import load
 from hotfolder.daemon import service
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.errors import UsageError
-from hotfolder.jobs.states import ACTIVE, Event, State
-from hotfolder.jobs.steps.setting_aside import set_aside
-from hotfolder.jobs.tables import Job
+from hotfolder.jobs.model import ACTIVE, Event, Job, State
+from hotfolder.jobs.steps.filing import set_aside
 from hotfolder.outbox.returning import Returning
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
@@ -149,7 +148,7 @@ class Story(RuleBasedStateMachine):
         store = self.daemon.store
         if job.state != State.REFUSING:
             job = store.advance(job.id, Event.REFUSE, self.clock.now(), reason="not today", hint="")
-        await set_aside(self.daemon.tools, job)
+        await set_aside(self.daemon.context, job)
         await self.stop()
         self.daemon = await self.start()
 

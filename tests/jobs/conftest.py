@@ -9,9 +9,8 @@ from sqlalchemy import Engine
 
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.newjobs import NewFile, NewJob
+from hotfolder.jobs.model import FileRole, NewFile, NewJob
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import FileRole
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
 

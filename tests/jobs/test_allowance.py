@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hotfolder.jobs.allowance import midnight
+from hotfolder.jobs.budget import midnight
 
 
 @pytest.fixture

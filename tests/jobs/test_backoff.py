@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hotfolder.jobs.backoff import backoff_seconds
+from hotfolder.jobs.breaker import backoff_seconds
 
 
 def test_waiting_doubles_from_one_second_to_five_minutes_and_stays_there() -> None:

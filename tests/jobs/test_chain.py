@@ -7,9 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from hotfolder.jobs.chain import Wish, reached, read_chain
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.tables import Call, CallState, Result
+from hotfolder.jobs.ledger import Ledger, PurchasePlan, reached, read_chain
+from hotfolder.jobs.model import Call, CallState, Result
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 
@@ -28,7 +27,7 @@ RECIPES = [
 ]
 
 
-def buy(ledger: Ledger, wish: Wish, at: datetime, most: int) -> None:
+def buy(ledger: Ledger, wish: PurchasePlan, at: datetime, most: int) -> None:
     """The first so many of its calls."""
     sources = wish.sources()
     for path in wish.paths()[:most]:
@@ -49,7 +48,9 @@ def buy(ledger: Ledger, wish: Wish, at: datetime, most: int) -> None:
 
 @pytest.mark.parametrize("bought", range(5))
 def test_many_at_once_reach_what_each_reaches_alone(ledger: Ledger, at: datetime, bought: int) -> None:
-    wishes = [Wish("origin", [f"{number}a", f"{number}b"], one, 0) for number, one in enumerate(RECIPES)]
+    wishes = [
+        PurchasePlan("origin", [f"{number}a", f"{number}b"], one, 0) for number, one in enumerate(RECIPES)
+    ]
     for wish in wishes:
         buy(ledger, wish, at, bought)
     ledger.begin(Call(key="of somebody else", job_id="job", operation="sky", parameters=""), at)

@@ -17,12 +17,11 @@ from sqlmodel import SQLModel
 
 from hotfolder.errors import StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.ledgerfile import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.ledgerfile import LedgerFile
-from hotfolder.jobs.newjobs import NewJob
+from hotfolder.jobs.model import Call, NewJob, Picture
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Call, Picture
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -102,7 +101,7 @@ def test_paid_calls_that_were_let_go_of_become_lean_with_their_store(tmp_path: P
     """As those that are let go of now, and in the ledger's file as well."""
     state = tmp_path / "state"
     database = open_store(state)
-    ledger = Ledger(database, LedgerFile(state / LEDGER_FILE))
+    ledger = Ledger(database, Journal(state / LEDGER_FILE))
     for operation in ("merge", "sky"):
         call = Call(key=operation, job_id=operation, operation=operation, parameters="{}", photos="a b")
         number = ledger.begin(call, at)
@@ -115,7 +114,7 @@ def test_paid_calls_that_were_let_go_of_become_lean_with_their_store(tmp_path: P
         connection.commit()
     database.dispose()
     database = open_store(state)
-    ledger = Ledger(database, LedgerFile(state / LEDGER_FILE))
+    ledger = Ledger(database, Journal(state / LEDGER_FILE))
     assert ledger.restore() == 0
     database.dispose()
     assert ledger.file is not None

@@ -1,4 +1,4 @@
-"""The gate: nobody asks a dead API twice as often because many are waiting."""
+"""The breaker: nobody asks a dead API twice as often because many are waiting."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.jobs.gate import Asking, Gate
+from hotfolder.jobs.breaker import CircuitBreaker, RequestBreaker
 
 
 class HeldClock:
@@ -52,13 +52,13 @@ async def settle() -> None:
 class Callers:
     """So many requests that all want through, and that end only when they are told how."""
 
-    def __init__(self, gate: Gate, number: int, endpoint: str = "any") -> None:
+    def __init__(self, breaker: CircuitBreaker, number: int, endpoint: str = "any") -> None:
         self.endpoint = endpoint
         self.inside: list[asyncio.Future[None]] = []
-        self.tasks = [asyncio.create_task(self.call(gate)) for _ in range(number)]
+        self.tasks = [asyncio.create_task(self.call(breaker)) for _ in range(number)]
 
-    async def call(self, gate: Gate) -> None:
-        async with gate.at(self.endpoint):
+    async def call(self, breaker: CircuitBreaker) -> None:
+        async with breaker.at(self.endpoint):
             answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self.inside.append(answer)
             await answer
@@ -77,9 +77,9 @@ class Callers:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-async def shut(gate: Gate, error: BadWorld) -> None:
+async def shut(breaker: CircuitBreaker, error: BadWorld) -> None:
     with pytest.raises(type(error)):
-        async with gate.at("any"):
+        async with breaker.at("any"):
             raise error
 
 
@@ -89,20 +89,22 @@ def clock() -> HeldClock:
 
 
 @pytest.fixture
-def gate(clock: HeldClock) -> Gate:
-    return Gate(clock)
+def breaker(clock: HeldClock) -> CircuitBreaker:
+    return CircuitBreaker(clock)
 
 
-async def test_an_open_gate_lets_everybody_in(gate: Gate) -> None:
-    callers = Callers(gate, 5)
+async def test_an_open_gate_lets_everybody_in(breaker: CircuitBreaker) -> None:
+    callers = Callers(breaker, 5)
     await settle()
     assert len(callers.inside) == 5
     await callers.close()
 
 
-async def test_after_a_bad_world_one_probe_at_a_time_goes_through(gate: Gate, clock: HeldClock) -> None:
-    await shut(gate, Unreachable("down"))
-    callers = Callers(gate, 5)
+async def test_after_a_bad_world_one_probe_at_a_time_goes_through(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    await shut(breaker, Unreachable("down"))
+    callers = Callers(breaker, 5)
     await clock.pass_seconds(0.9)
     assert callers.inside == []
     await clock.pass_seconds(0.2)
@@ -117,22 +119,22 @@ async def test_after_a_bad_world_one_probe_at_a_time_goes_through(gate: Gate, cl
 
 
 async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trouble(
-    gate: Gate, clock: HeldClock
+    breaker: CircuitBreaker, clock: HeldClock
 ) -> None:
-    await shut(gate, Unreachable("down"))
-    assert gate.trouble is not None and gate.trouble.message == "down"
-    callers = Callers(gate, 5)
+    await shut(breaker, Unreachable("down"))
+    assert breaker.trouble is not None and breaker.trouble.message == "down"
+    callers = Callers(breaker, 5)
     await clock.pass_seconds(1.1)
-    assert gate.bad_seconds() == pytest.approx(1.1)
+    assert breaker.bad_seconds() == pytest.approx(1.1)
     await callers.end_one()
     assert len(callers.inside) == 4
-    assert (gate.trouble, gate.bad_seconds()) == (None, 0.0)
+    assert (breaker.trouble, breaker.bad_seconds()) == (None, 0.0)
     await callers.close()
 
 
-async def test_the_wish_of_the_server_is_obeyed(gate: Gate, clock: HeldClock) -> None:
-    await shut(gate, TooManyRequests("slowly", retry_after_seconds=30))
-    callers = Callers(gate, 2)
+async def test_the_wish_of_the_server_is_obeyed(breaker: CircuitBreaker, clock: HeldClock) -> None:
+    await shut(breaker, TooManyRequests("slowly", retry_after_seconds=30))
+    callers = Callers(breaker, 2)
     await clock.pass_seconds(29)
     assert callers.inside == []
     await clock.pass_seconds(1.5)
@@ -140,12 +142,14 @@ async def test_the_wish_of_the_server_is_obeyed(gate: Gate, clock: HeldClock) ->
     await callers.close()
 
 
-async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(gate: Gate, clock: HeldClock) -> None:
-    callers = Callers(gate, 2)
+async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    callers = Callers(breaker, 2)
     await settle()
     await callers.end_one(Unreachable("down"))
     await callers.end_one(TooManyRequests("slowly", retry_after_seconds=60))
-    late = Callers(gate, 1)
+    late = Callers(breaker, 1)
     await clock.pass_seconds(59)
     assert late.inside == []
     await clock.pass_seconds(1.5)
@@ -154,12 +158,14 @@ async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(gate: Gat
     await late.close()
 
 
-async def test_failures_that_were_under_way_together_count_as_one(gate: Gate, clock: HeldClock) -> None:
-    callers = Callers(gate, 8)
+async def test_failures_that_were_under_way_together_count_as_one(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    callers = Callers(breaker, 8)
     await settle()
     for _ in range(8):
         await callers.end_one(Unreachable("down"))
-    late = Callers(gate, 1)
+    late = Callers(breaker, 1)
     await clock.pass_seconds(1.1)
     assert len(late.inside) == 1
     await callers.close()
@@ -168,39 +174,41 @@ async def test_failures_that_were_under_way_together_count_as_one(gate: Gate, cl
 
 @pytest.mark.parametrize("make", [OutcomeUnknown, LocalTrouble, SetChanged])
 async def test_a_probe_that_proves_nothing_leaves_the_gate_shut_and_the_next_may_try(
-    gate: Gate, clock: HeldClock, make: Callable[[str], Exception]
+    breaker: CircuitBreaker, clock: HeldClock, make: Callable[[str], Exception]
 ) -> None:
-    await shut(gate, KeyRejected("wrong key"))
-    callers = Callers(gate, 3)
+    await shut(breaker, KeyRejected("wrong key"))
+    callers = Callers(breaker, 3)
     await clock.pass_seconds(1.1)
     await callers.end_one(make("of this job alone"))
-    assert gate.trouble is not None
+    assert breaker.trouble is not None
     await clock.pass_seconds(0.1)
     assert len(callers.inside) == 1
     await callers.close()
 
 
-async def test_a_cancelled_probe_does_not_lock_the_others_out(gate: Gate, clock: HeldClock) -> None:
-    await shut(gate, Unreachable("down"))
-    callers = Callers(gate, 1)
+async def test_a_cancelled_probe_does_not_lock_the_others_out(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    await shut(breaker, Unreachable("down"))
+    callers = Callers(breaker, 1)
     await clock.pass_seconds(1.1)
     await callers.close()
-    late = Callers(gate, 1)
+    late = Callers(breaker, 1)
     await clock.pass_seconds(0.1)
     assert len(late.inside) == 1
     await late.close()
 
 
-async def test_a_refusal_shows_that_the_api_is_there(gate: Gate, clock: HeldClock) -> None:
-    await shut(gate, Unreachable("down"))
-    callers = Callers(gate, 3)
+async def test_a_refusal_shows_that_the_api_is_there(breaker: CircuitBreaker, clock: HeldClock) -> None:
+    await shut(breaker, Unreachable("down"))
+    callers = Callers(breaker, 3)
     await clock.pass_seconds(1.1)
     await callers.end_one(RequestRefused("no such group", status=404))
     assert len(callers.inside) == 2
     await callers.close()
 
 
-async def ask(asking: Asking, error: BadWorld | None = None) -> None:
+async def ask(asking: RequestBreaker, error: BadWorld | None = None) -> None:
     with contextlib.suppress(Unreachable):
         async with asking:
             if error is not None:
@@ -208,27 +216,27 @@ async def ask(asking: Asking, error: BadWorld | None = None) -> None:
 
 
 async def test_a_request_that_fails_while_others_get_through_shuts_nobody_out(
-    gate: Gate, clock: HeldClock
+    breaker: CircuitBreaker, clock: HeldClock
 ) -> None:
-    asking = Asking(gate, "status")
+    asking = RequestBreaker(breaker, "status")
     await ask(asking, Unreachable("500"))
-    assert gate.trouble is not None and asking.alone == 0
+    assert breaker.trouble is not None and asking.alone == 0
     clock.seconds += 1.1
-    async with gate.at("any"):
+    async with breaker.at("any"):
         pass
     for times in (1, 2):
         await ask(asking, Unreachable("500"))
-        assert (gate.trouble, asking.alone) == (None, times)
-        async with gate.at("any"):
+        assert (breaker.trouble, asking.alone) == (None, times)
+        async with breaker.at("any"):
             pass
     await ask(asking)
     assert asking.alone == 0
 
 
 async def test_a_request_that_fails_while_nothing_gets_through_waits_for_the_world(
-    gate: Gate, clock: HeldClock
+    breaker: CircuitBreaker, clock: HeldClock
 ) -> None:
-    asking = Asking(gate, "status")
+    asking = RequestBreaker(breaker, "status")
     for _ in range(3):
         await ask(asking, Unreachable("500"))
         clock.seconds += 10
@@ -237,29 +245,31 @@ async def test_a_request_that_fails_while_nothing_gets_through_waits_for_the_wor
     assert asking.world_seconds == pytest.approx(30)
 
 
-async def test_a_rejected_key_is_never_one_request_s_own_trouble(gate: Gate, clock: HeldClock) -> None:
-    asking = Asking(gate, "status")
+async def test_a_rejected_key_is_never_one_request_s_own_trouble(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    asking = RequestBreaker(breaker, "status")
     await ask(asking, Unreachable("500"))
     clock.seconds += 1.1
-    async with gate.at("any"):
+    async with breaker.at("any"):
         pass
     with pytest.raises(KeyRejected):
         async with asking:
             raise KeyRejected("wrong key")
-    assert gate.trouble is not None and asking.alone == 0
+    assert breaker.trouble is not None and asking.alone == 0
 
 
 @pytest.mark.parametrize(
     "error", [TooManyRequests, Unreachable, OutcomeUnknown], ids=["429", "503", "503 of a paid call"]
 )
 async def test_a_wish_is_obeyed_at_its_endpoint_while_others_get_through(
-    error: Callable[..., Exception], gate: Gate, clock: HeldClock
+    error: Callable[..., Exception], breaker: CircuitBreaker, clock: HeldClock
 ) -> None:
-    puts, gets = Callers(gate, 1, "PUT"), Callers(gate, 1, "GET")
+    puts, gets = Callers(breaker, 1, "PUT"), Callers(breaker, 1, "GET")
     await settle()
     await puts.end_one(error("busy", retry_after_seconds=30))
     await gets.end_one()
-    late, others = Callers(gate, 2, "PUT"), Callers(gate, 2, "GET")
+    late, others = Callers(breaker, 2, "PUT"), Callers(breaker, 2, "GET")
     await clock.pass_seconds(29)
     assert (len(late.inside), len(others.inside)) == (0, 2)
     await others.end_one()
@@ -269,15 +279,15 @@ async def test_a_wish_is_obeyed_at_its_endpoint_while_others_get_through(
         await callers.close()
 
 
-async def test_a_request_s_own_trouble_obeys_the_wish_too(gate: Gate, clock: HeldClock) -> None:
-    asking = Asking(gate, "GET")
+async def test_a_request_s_own_trouble_obeys_the_wish_too(breaker: CircuitBreaker, clock: HeldClock) -> None:
+    asking = RequestBreaker(breaker, "GET")
     await ask(asking, Unreachable("503"))
     clock.seconds += 1.1
-    async with gate.at("any"):
+    async with breaker.at("any"):
         pass
     await ask(asking, Unreachable("503", retry_after_seconds=20))
     assert asking.own
-    late = Callers(gate, 1, "GET")
+    late = Callers(breaker, 1, "GET")
     await clock.pass_seconds(19)
     assert late.inside == []
     await clock.pass_seconds(1.1)
@@ -285,12 +295,14 @@ async def test_a_request_s_own_trouble_obeys_the_wish_too(gate: Gate, clock: Hel
     await late.close()
 
 
-async def test_429_without_a_wish_is_not_asked_again_at_once(gate: Gate, clock: HeldClock) -> None:
-    puts, gets = Callers(gate, 1, "PUT"), Callers(gate, 1, "GET")
+async def test_429_without_a_wish_is_not_asked_again_at_once(
+    breaker: CircuitBreaker, clock: HeldClock
+) -> None:
+    puts, gets = Callers(breaker, 1, "PUT"), Callers(breaker, 1, "GET")
     await settle()
     await puts.end_one(TooManyRequests("slowly"))
     await gets.end_one()
-    late = Callers(gate, 1, "PUT")
+    late = Callers(breaker, 1, "PUT")
     await settle()
     assert late.inside == []
     await clock.pass_seconds(1.1)

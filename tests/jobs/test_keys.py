@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.jobs.keys import merge_key, operation_key, scope_key
+from hotfolder.jobs.model import merge_key, operation_key, scope_key
 from hotfolder.stager.operations import HdrOptions, Lawn, Operation, Sky, Stage
 
 HOME, SANDBOX = "https://api.stagerai.com", "sandbox"

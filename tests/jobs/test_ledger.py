@@ -14,7 +14,7 @@ from sqlmodel import Session
 from hotfolder.errors import Cancelled
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger
-from hotfolder.jobs.tables import Call, CallState, Job, Result
+from hotfolder.jobs.model import Call, CallState, Job, Result
 
 
 def call(key: str = "k", job: str = "job1") -> Call:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import CallState, Job, State
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy, delete_records, jobs_of
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import CallState, Job
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot

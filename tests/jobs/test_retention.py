@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from hotfolder.daemon.service import Daemon
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.model import Job, State
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import Job
-from hotfolder.jobs.tools import Places
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 from tests.support.tidying import tidied

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.errors import SetChanged
-from hotfolder.jobs.groups import Sent
+from hotfolder.jobs.steps.uploading import Sent
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.streams import open_photo
 

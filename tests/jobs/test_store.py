@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.newjobs import NewJob
-from hotfolder.jobs.states import Event, IllegalMove, State
+from hotfolder.jobs.model import Call, Event, FileRole, IllegalMove, NewJob, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import Call, FileRole
 
 ORIGIN = "https://api.stagerai.com"
 MakeJob = Callable[..., NewJob]
@@ -41,7 +39,7 @@ def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: Ma
     store.advance(job.id, Event.UPLOAD, at)
     moved = store.advance(job.id, Event.MERGE, at, group_id="g1")
     assert (moved.state, moved.group_id) == (State.MERGING, "g1")
-    assert [moment.state for moment in store.story(job.id)] == ["queued", "uploading", "merging"]
+    assert [moment.state for moment in store.history(job.id)] == ["queued", "uploading", "merging"]
 
 
 def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob, at: datetime) -> None:
@@ -102,7 +100,7 @@ def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob,
     spoken_for, untouched = store.job(old), store.job(active.id)
     assert spoken_for is not None and spoken_for.state == State.SUPERSEDED
     assert untouched is not None and untouched.state == State.QUEUED
-    assert new.id in store.story(old)[-1].text
+    assert new.id in store.history(old)[-1].text
 
 
 def test_api_projects_are_remembered_for_each_api(store: Store) -> None:

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hotfolder.rules.grouping.group import group, group_room, prove_more_than_one
+from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, prove_more_than_one
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, OverSeven
-from hotfolder.rules.grouping.naming import NameScheme, name_sets
 from tests.support.camera import SHUTTER, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import Method, OverSeven
-from hotfolder.rules.grouping.naming import NameScheme
 from hotfolder.rules.routes import GroupMode, Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import FileIdentity, Photo, sharing_stem

@@ -22,10 +22,9 @@ from typing import Any
 import yaml
 
 from hotfolder.cli.stores import books
-from hotfolder.jobs.states import State
-from hotfolder.jobs.tables import FileRole
-from hotfolder.jobs.tools import recipe_of
-from hotfolder.jobs.verification import verify
+from hotfolder.jobs.context import recipe_of
+from hotfolder.jobs.model import FileRole, State
+from hotfolder.jobs.verify import verify
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
 from tests.support.pictures import bracket

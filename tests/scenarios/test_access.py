@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.mischief import BadShop
 from tests.support.studio import Studio
@@ -35,13 +35,13 @@ async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_
         bench.drop(room)
     withdrawn = []
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.GROUP_COMPLETE and not withdrawn:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.GROUP_COMPLETE and not withdrawn:
             key_file.write_text(WRONG)
             withdrawn.append(checkpoint)
 
     access = replace(strict_shop.access(), key=key_file.read_text)
-    async with bench.working(access, passing=passing):
+    async with bench.working(access, crash_point=crash_point):
         status = await asyncio.to_thread(
             bench.studio.wait_until,
             lambda status: withdrawn and "401" in status.get("api", {}).get("reason", ""),

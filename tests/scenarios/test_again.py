@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.cli import hands, wheel
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 
 AGAIN = "kitchen__again"
@@ -63,12 +63,12 @@ async def being_merged(bench: Bench, folder: str = AGAIN) -> AsyncIterator[Path]
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 503})
     asked = asyncio.Event()
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.ANSWER_RECORDED:
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.ANSWER_RECORDED:
             asked.set()
 
     bench.drop(folder, photos)
-    async with bench.working(passing=passing):
+    async with bench.working(crash_point=crash_point):
         await asked.wait()
         yield bench.path(ELM, folder)
         bench.shop.goes_wrong()
@@ -96,12 +96,12 @@ async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once
     await bench.until_idle()
     folder = bench.path(ELM, AGAIN)
 
-    def passing(checkpoint: Checkpoint) -> None:
-        if checkpoint is Checkpoint.PICTURES_RECORDED and folder.exists():
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.PICTURES_RECORDED and folder.exists():
             rename(folder)
 
     bench.drop(AGAIN, photos)
-    async with bench.working(passing=passing):
+    async with bench.working(crash_point=crash_point):
         await bench.studio.comes_to("done", "done", "done")
     assert bench.shop.bought() == 2
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.jobs.tables import CallState
+from hotfolder.jobs.model import CallState
 from hotfolder.sandbox.ledger import Entry
 from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
@@ -74,14 +74,14 @@ async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(
     bench.drop("kitchen", changed)
     folder = bench.path(ELM, "kitchen")
     (folder / "DSC0001.jpg").write_bytes(photos["DSC0001.jpg"])
-    left = [Checkpoint.PHOTO_UPLOADED]
+    left = [CrashPoint.PHOTO_UPLOADED]
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint in left:
             left.clear()
             (folder / "DSC0001.jpg").write_bytes(changed["DSC0001.jpg"])
 
-    async with bench.working(passing=passing):
+    async with bench.working(crash_point=crash_point):
         await bench.studio.comes_to("done")
     bench.check("done", "withdrawn", paid=1)
 

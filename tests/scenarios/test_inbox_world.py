@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.studio import Shop, Studio, files_below
@@ -66,20 +66,20 @@ async def test_an_inbox_that_lists_empty_while_a_set_is_merged_loses_nothing(
     bench.check("done", paid=2)
 
 
-@pytest.mark.parametrize("at", [Checkpoint.GROUP_COMPLETE, Checkpoint.RECEIPT_RECORDED])
+@pytest.mark.parametrize("at", [CrashPoint.GROUP_COMPLETE, CrashPoint.RECEIPT_RECORDED])
 async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_not_taken_for_gone(
-    bench: Bench, elsewhere: Path, at: Checkpoint
+    bench: Bench, elsewhere: Path, at: CrashPoint
 ) -> None:
-    inbox, hidden = bench.studio.inbox, list[Checkpoint]()
+    inbox, hidden = bench.studio.inbox, list[CrashPoint]()
 
-    def passing(checkpoint: Checkpoint) -> None:
+    def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint is at and not hidden:
             hidden.append(checkpoint)
             inbox.rename(elsewhere / "inbox")
             inbox.mkdir()
 
     photos = bench.drop()
-    async with bench.working(passing=passing):
+    async with bench.working(crash_point=crash_point):
         await bench.studio.comes_to_say(lambda status: "empty mount point" in str(status["jobs"]))
         shutil.rmtree(inbox)
         (elsewhere / "inbox").rename(inbox)

@@ -380,7 +380,7 @@ async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
     for jump in (timedelta(days=1), timedelta(days=-2)):
         bench.drop(f"room {jump.days}__sky-blue")
 
-        async with bench.working(passing=lambda _checkpoint, jump=jump: bench.clock.jump(jump / 20)):
+        async with bench.working(crash_point=lambda _checkpoint, jump=jump: bench.clock.jump(jump / 20)):
             await asyncio.to_thread(
                 bench.studio.wait_until,
                 lambda status, jump=jump: any(

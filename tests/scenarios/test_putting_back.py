@@ -74,8 +74,8 @@ def leave_notes(bench: Bench) -> None:
 def test_the_table_knows_every_step_and_how_often_it_is_passed(bench: Bench) -> None:
     passed: Counter[HandStep] = Counter()
     leave_notes(bench)
-    passing: Callable[[HandStep], None] = lambda step: passed.update([step])  # noqa: E731
-    assert hands.retry(job_of(bench), bench.studio.config, pay_again=False, passing=passing) == 0
+    crash_point: Callable[[HandStep], None] = lambda step: passed.update([step])  # noqa: E731
+    assert hands.retry(job_of(bench), bench.studio.config, pay_again=False, crash_point=crash_point) == 0
     assert passed == PASSINGS and PASSINGS.keys() == set(HandStep)
     assert bench.in_inbox().keys() == {"DSC0001.jpg", "DSC0002.jpg", "DSC0003.jpg", "REASON.txt", "notes.txt"}
     assert not files_below(bench.studio.failed)

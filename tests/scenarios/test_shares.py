@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from hotfolder.daemon import service
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from hotfolder.patience import Threads
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
@@ -232,16 +232,16 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
     asyncio.get_running_loop().set_default_executor(Threads())
     passed: set[StrEnum] = set()
 
-    def passing(checkpoint: StrEnum) -> None:
-        if checkpoint is Checkpoint.FOLDER_RESERVED and checkpoint not in passed:
+    def crash_point(checkpoint: StrEnum) -> None:
+        if checkpoint is CrashPoint.FOLDER_RESERVED and checkpoint not in passed:
             share.hangs()
         passed.add(checkpoint)
 
-    async with studio.working(shop.access(), passing=passing) as daemon:
+    async with studio.working(shop.access(), crash_point=crash_point) as daemon:
         share.drop("kitchen", photos)
         try:
             await degraded(studio)
-            assert Checkpoint.FOLDER_RESERVED in passed
+            assert CrashPoint.FOLDER_RESERVED in passed
             async with asyncio.timeout(120):
                 await daemon._until_idle()
         finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from hotfolder.errors import Unreachable
-from hotfolder.jobs.engine import end
+from hotfolder.jobs.worker import end
 
 
 async def test_a_task_whose_group_swallows_the_first_cancellation_ends_all_the_same() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import jpeg
 
 Fault = dict[str, Any]
@@ -139,5 +139,5 @@ def fitting(dice: Random, endpoint: str) -> Iterator[Fault]:
 
 def kill(dice: Random) -> dict[str, Any]:
     if dice.random() < 0.6:
-        return {"kill_at": dice.choice(list(Checkpoint)).value, "nth": dice.choice((1, 1, 1, 2, 3))}
+        return {"kill_at": dice.choice(list(CrashPoint)).value, "nth": dice.choice((1, 1, 1, 2, 3))}
     return {"kill_after_seconds": round(dice.uniform(0.05, 1.6), 3)}

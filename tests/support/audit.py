@@ -20,17 +20,16 @@ from PIL import Image
 
 from hotfolder.config.load import load
 from hotfolder.daemon.folders import places_of
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
+from hotfolder.jobs.journal import FILE_NAME, Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.ledgerfile import FILE_NAME, LedgerFile
-from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, RESOLVED, Call, CallState, Job, State
 from hotfolder.jobs.store import Store
-from hotfolder.jobs.tables import RESOLVED, Call, CallState, Job
-from hotfolder.jobs.tools import Places
-from hotfolder.jobs.verification import verify
+from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder
 from hotfolder.sandbox.ledger import Entry
-from hotfolder.service.overview import overview
+from hotfolder.telemetry.overview import overview
 from tests.support.studio import Studio, files_below
 
 PICTURES = (".jpg", ".png")
@@ -82,7 +81,7 @@ class Audit:
         database = open_store(studio.state)
         try:
             store = Store(database)
-            self.ledger_file = LedgerFile(studio.state / FILE_NAME)
+            self.ledger_file = Journal(studio.state / FILE_NAME)
             ledger = Ledger(database, self.ledger_file)
             self.jobs: list[Job] = store.in_states(State)
             self.calls: list[Call] = ledger.all_calls()

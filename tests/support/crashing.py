@@ -1,7 +1,7 @@
 """A daemon that is killed at a certain step: a process that forks one such daemon after the other.
 
 It is asked by a line of JSON: `config`, `url`, `storage_host`, `log`, and if wanted `kill_at` and `nth` (a
-checkpoint and the number of the passing), `kill_after_seconds`, and the `speed` of the daemon's clock. With
+crash point, and at which of its passes), `kill_after_seconds`, and the `speed` of the daemon's clock. With
 `hand`, the name of a command and its arguments, that is run in the daemon's stead. It answers with the exit
 code, negative for the signal that ended it. Forking saves importing everything each time.
 """
@@ -58,15 +58,15 @@ class Crasher:
 
 
 def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
-    """What ends this process at the `nth` passing of a checkpoint, as a power cut would."""
+    """What ends this process at the `nth` crash_point of a checkpoint, as a power cut would."""
     passed: Counter[str] = Counter()
 
-    def passing(checkpoint: StrEnum) -> None:
+    def crash_point(checkpoint: StrEnum) -> None:
         passed[checkpoint] += 1
         if checkpoint == kill_at and passed[checkpoint] == nth:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return passing
+    return crash_point
 
 
 def kill_after(seconds: float) -> None:
@@ -82,10 +82,10 @@ def tell_what_is_waited_for() -> None:
         task.print_stack()
 
 
-async def work(request: dict[str, Any], passing: Callable[[StrEnum], None]) -> None:
+async def work(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> None:
     access = ApiAccess(request["url"], request["url"], (request["storage_host"],), lambda: "any-key")
     clock = JumpingClock(request.get("speed", 1.0))
-    daemon = Daemon(load(Path(request["config"]), {}), access, clock=clock, passing=passing)
+    daemon = Daemon(load(Path(request["config"]), {}), access, clock=clock, crash_point=crash_point)
     asyncio.get_running_loop().call_later(PATIENCE_SECONDS - 5, tell_what_is_waited_for)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -102,17 +102,17 @@ def live(request: dict[str, Any]) -> None:
         log.configure(stream=stream)
         if "kill_after_seconds" in request:
             kill_after(request["kill_after_seconds"])
-        passing = killing(request.get("kill_at"), request.get("nth", 0))
+        crash_point = killing(request.get("kill_at"), request.get("nth", 0))
         if "hand" in request:
-            by_hand(request, passing)
+            by_hand(request, crash_point)
         else:
-            asyncio.run(work(request, passing))
+            asyncio.run(work(request, crash_point))
 
 
-def by_hand(request: dict[str, Any], passing: Callable[[StrEnum], None]) -> None:
+def by_hand(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> None:
     name, arguments = request["hand"]
     with told():
-        getattr(hands, name)(config=Path(request["config"]), passing=passing, **arguments)
+        getattr(hands, name)(config=Path(request["config"]), crash_point=crash_point, **arguments)
 
 
 def main() -> None:

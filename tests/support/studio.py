@@ -20,16 +20,16 @@ import yaml
 
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
-from hotfolder.daemon.lock import holder_of
+from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
-from hotfolder.jobs.checkpoints import Passing, pass_by
+from hotfolder.jobs.context import CrashHook, no_crash
 from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.store import Store
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import Entry, charges, read_ledger
 from hotfolder.sandbox.settings import SandboxSettings
-from hotfolder.service.overview import overview
+from hotfolder.telemetry.overview import overview
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
@@ -210,7 +210,7 @@ class Studio:
         access: ApiAccess,
         *,
         clock: Clock | None = None,
-        passing: Passing = pass_by,
+        crash_point: CrashHook = no_crash,
         live: bool = False,
     ) -> AsyncIterator[Daemon]:
         """The daemon at work in this process, until the block ends. `live`: it takes up edited settings."""
@@ -218,7 +218,7 @@ class Studio:
             # Else it would write into what a command prints that a test runs beside it.
             structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         file = SettingsFile(self.config, {}) if live else None
-        daemon = Daemon(load(self.config, {}), access, clock=clock, passing=passing, file=file)
+        daemon = Daemon(load(self.config, {}), access, clock=clock, crash_point=crash_point, file=file)
         stop = asyncio.Event()
         running = asyncio.create_task(daemon.run(stop=stop))
         try:

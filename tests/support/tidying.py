@@ -8,8 +8,8 @@ from pathlib import Path
 
 from hotfolder.cli.clean import apply
 from hotfolder.cli.stores import books
+from hotfolder.jobs.context import Places
 from hotfolder.jobs.retention import Expired, RetentionPolicy
-from hotfolder.jobs.tools import Places
 from hotfolder.pictures.facts import PictureLimits
 
 

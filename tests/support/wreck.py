@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.tables import Call
+from hotfolder.jobs.model import Call
 from hotfolder.sandbox.ledger import Entry
 from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher
@@ -24,7 +24,7 @@ Kill = tuple[str, int]
 
 @dataclass
 class Wreck:
-    """One set in one studio. `kills` are checkpoints with the number of the passing that ends the process.
+    """One set in one studio. `kills` are crash points with the number of the pass that ends the process.
     `deletes`: its photos are deleted once its pictures are there."""
 
     studio: Studio

@@ -8,9 +8,9 @@ import time
 
 from hotfolder import log
 from hotfolder.clock import SystemClock
-from hotfolder.service.heartbeats import Heartbeats
-from hotfolder.service.overview import Overview
-from hotfolder.service.systemd import Watchdog, status_sentence, supervision
+from hotfolder.telemetry.health import Heartbeats
+from hotfolder.telemetry.overview import Overview
+from hotfolder.telemetry.systemd import Watchdog, status_sentence, supervision
 
 SCAN_LIMIT_SECONDS = 2.0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.service.web import WebServer, json_page
+from hotfolder.telemetry.web import WebServer, json_page
 from hotfolder.units import health
 
 SCRIPT = Path(health.__file__)

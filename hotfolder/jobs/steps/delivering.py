@@ -1,34 +1,179 @@
-"""Delivering: what was bought into done/, under the names that the rules give it, with its receipt."""
+"""Delivering: pictures and receipt into done/."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
-from hotfolder import log
+from hotfolder import __version__, log
 from hotfolder.errors import UnusablePhoto
-from hotfolder.jobs.chain import Link
-from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.delivered import place_of_room
-from hotfolder.jobs.steps.carrying import Origin, carrying, origin_of
-from hotfolder.jobs.steps.fetching import EXTENSIONS
-from hotfolder.jobs.steps.receipting import receipt_of
-from hotfolder.jobs.tables import Job, Picture, Result
-from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.ledger import PurchaseStep
+from hotfolder.jobs.model import CHARGED, SANDBOX, Call, Event, FileRole, Job, JobFile, Picture, Result
+from hotfolder.jobs.previous import place_of_room
+from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
+from hotfolder.metadata.blocks import Level
 from hotfolder.outbox.content import Pieces, pieces_of
-from hotfolder.outbox.layout import pictures_folder, receipts_folder
-from hotfolder.outbox.names import picture_stem, result_stem, safe_name
+from hotfolder.outbox.names import (
+    originals_folder,
+    picture_stem,
+    pictures_folder,
+    receipts_folder,
+    result_stem,
+    safe_name,
+)
 from hotfolder.outbox.placing import place
-from hotfolder.outbox.receipts import Receipt, write_receipt
+from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture, write_receipt
 from hotfolder.outbox.temporary import sha256_of
-from hotfolder.pictures.facts import Rendering
-from hotfolder.rules.recipes import Variant
-from hotfolder.rules.renditions import LEAST_QUALITY, Rendition
+from hotfolder.pictures.facts import Carrying, Rendering
+from hotfolder.rules.delivery import LEAST_QUALITY, Rendition
+from hotfolder.rules.prices import Prices
+from hotfolder.rules.recipes import Recipe, Variant
+from hotfolder.rules.sets import sharing_stem
 from hotfolder.rules.tags import operation_word
+
+SOFTWARE = f"hotfolder {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The middle exposure, its sidecar, and how much of what they say is carried."""
+
+    photo: Path
+    sidecar: Path | None
+    level: Level
+
+
+async def origin_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Origin:
+    """Where they lie, or lay: a picture whose photos are really gone is delivered. Raises LocalTrouble where
+    they may only seem to be gone."""
+    files = await context.files(job)
+    middle = next((photo for photo in photos if photo.is_middle), photos[0])
+    origin = await asyncio.to_thread(found_origin, context, job, middle, files)
+    if not middle.develop or not await asyncio.to_thread(origin.photo.exists):
+        return origin
+    # The developed one says what the photo says, in a form that a picture can take over.
+    with suppress(UnusablePhoto):
+        return replace(origin, photo=await context.darkroom.developed(origin.photo, middle.sha256, job.id))
+    return origin
+
+
+def found_origin(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Origin:
+    photo = whereabouts(context, job, middle)
+    if not photo.exists():
+        context.confirm_inbox(context.places.inbox(job))
+    companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
+    beside = sharing_stem((name for name in companions if is_sidecar(name)), [middle.name])
+    # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
+    nearest = max(beside, key=len, default=None)
+    sidecar = whereabouts(context, job, companions[nearest]) if nearest is not None else None
+    return Origin(photo, sidecar, recipe_of(job).delivery.metadata)
+
+
+def is_sidecar(name: str) -> bool:
+    return PurePath(name).suffix.lower() == ".xmp"
+
+
+def whereabouts(context: JobContext, job: Job, file: JobFile) -> Path:
+    """Where an original lies now: still in the inbox, or filed already."""
+    dropped = context.places.folder(job) / file.name
+    if dropped.exists() or job.filed_as is None:
+        return dropped
+    return originals_folder(context.places.done, safe_name(job.project), job.filed_as) / file.name
+
+
+def carrying(origin: Origin, altered: tuple[str, ...]) -> Carrying:
+    """What a picture is to get."""
+    sidecar = str(origin.sidecar) if origin.sidecar is not None else None
+    return Carrying(str(origin.photo), sidecar, origin.level, altered, SOFTWARE)
+
+
+def receipt_of(
+    job: Job,
+    photos: Sequence[JobFile],
+    chain: Sequence[PurchaseStep],
+    own_calls: Sequence[Call],
+    pictures: Sequence[Picture],
+    prices: Prices,
+    notes: Sequence[str] = (),
+    *,
+    store_id: str,
+) -> Receipt:
+    """The receipt of a job; `own_calls` are those that it made itself, `notes` what else is to be said."""
+    own = {call.id for call in own_calls}
+    paid = [call.operation for call in own_calls if call.state in CHARGED]
+    recipe = recipe_of(job)
+    return Receipt(
+        store=store_id,
+        job_id=job.id,
+        project=job.project,
+        room=job.room,
+        folder=job.shown_folder,
+        finished_at=datetime.fromisoformat(job.finished_at or job.updated_at),
+        api_origin=job.origin,
+        api_project_id=job.api_project_id,
+        group_id=job.group_id,
+        generation=job.generation,
+        photos=tuple(
+            ReceiptPhoto(
+                name=photo.name,
+                sha256=photo.sha256,
+                size_bytes=photo.size_bytes,
+                exposure_value=photo.exposure_value,
+                developed=photo.develop,
+            )
+            for photo in photos
+        ),
+        recipe=recipe.model_dump(mode="json", by_alias=True),
+        calls=tuple(
+            ReceiptCall(
+                operation=purchase.call.operation,
+                key=purchase.call.key,
+                paid=purchase.call.id in own,
+                remembered=purchase.call.id not in own,
+                at=datetime.fromisoformat(purchase.call.started_at),
+                answers=tuple(result.answer_id for result in purchase.results if result.answer_id),
+            )
+            for purchase in chain
+        ),
+        cost=prices.told(paid) or None if job.origin != SANDBOX else None,
+        pictures=tuple(
+            ReceiptPicture(
+                file=picture.path,
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                altered=tuple(filter(None, picture.altered.split(","))),
+                rendition=picture.rendition,
+                variant=picture.variant,
+            )
+            for picture in pictures
+        ),
+        altered=tuple(
+            dict.fromkeys(operation.kind for purchase in chain if (operation := purchase.operation))
+        ),
+        notes=(*notes_on(recipe, pictures), *notes),
+        hotfolder_version=__version__,
+    )
+
+
+def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
+    """What somebody should know: sentences on the photos, and one for each rendition that was asked for and
+    that some picture doesn't have."""
+    yield from recipe.notes
+    whole = sum(not picture.rendition for picture in pictures)
+    for name, wanted in recipe.delivery.renditions.items():
+        missing = whole - sum(picture.rendition == name for picture in pictures)
+        if missing:
+            of_all = f"{missing} of {whole} pictures" if whole > 1 else "the picture"
+            most = f": its file may have at most {wanted.max_bytes / 10**6:g} MB" if wanted.max_bytes else ""
+            yield f'The rendition "{name}" of {of_all} could not be made{most}.'
+
 
 logger = log.get("delivering")
 
@@ -63,85 +208,85 @@ class Delivered:
     receipt: Mapping[str, str]
 
 
-async def deliver(tools: Tools, job: Job, chain: Sequence[Link]) -> Delivered:
+async def deliver(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> Delivered:
     """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
     places none."""
-    photos = await tools.photos(job)
+    photos = await context.photos(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
-    seq = await tools.desk(place_of_room, tools.store, job) if numbered else 0
+    seq = await context.desk(place_of_room, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
-        origin = await origin_of(tools, job, photos)
+        origin = await origin_of(context, job, photos)
         placed: list[Picture] = []
         for number, delivery in enumerate(wanted):
-            placed += await deliver_one(tools, job, origin, delivery, number, notes)
-        await tools.desk(tools.store.add_pictures, placed)
-        tools.passing(Checkpoint.PICTURES_RECORDED)
-    pictures = await tools.desk(tools.store.pictures, job.id)
+            placed += await deliver_one(context, job, origin, delivery, number, notes)
+        await context.desk(context.store.add_pictures, placed)
+        context.crash_point(CrashPoint.PICTURES_RECORDED)
+    pictures = await context.desk(context.store.pictures, job.id)
     if not pictures:
         return Delivered((), {})
-    calls = await tools.desk(tools.ledger.of_job, job.id)
-    store_id = await tools.desk(tools.store.identity, tools.clock.now())
-    receipt = receipt_of(job, photos, chain, calls, pictures, tools.prices, notes, store_id=store_id)
-    path, sha256 = await asyncio.to_thread(put_receipt, tools, job, receipt)
+    calls = await context.desk(context.ledger.of_job, job.id)
+    store_id = await context.desk(context.store.identity, context.clock.now())
+    receipt = receipt_of(job, photos, chain, calls, pictures, context.prices, notes, store_id=store_id)
+    path, sha256 = await asyncio.to_thread(put_receipt, context, job, receipt)
     return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
 
 
-def put_receipt(tools: Tools, job: Job, receipt: Receipt) -> tuple[str, str]:
+def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> tuple[str, str]:
     """The receipt into done/; its path there, and its SHA-256."""
-    folder = receipts_folder(tools.places.done, safe_name(job.project))
+    folder = receipts_folder(context.places.done, safe_name(job.project))
     stem = result_stem(job.room, words(job))
-    written = write_receipt(folder, stem, receipt, shared=tools.places.sharing(job))
-    tools.passing(Checkpoint.RECEIPT_WRITTEN)
-    return str(written.relative_to(tools.places.done)), sha256_of(written)
+    written = write_receipt(folder, stem, receipt, shared=context.places.sharing(job))
+    context.crash_point(CrashPoint.RECEIPT_WRITTEN)
+    return str(written.relative_to(context.places.done)), sha256_of(written)
 
 
 async def deliver_one(
-    tools: Tools, job: Job, origin: Origin, delivery: Delivery, number: int, notes: list[str]
+    context: JobContext, job: Job, origin: Origin, delivery: Delivery, number: int, notes: list[str]
 ) -> list[Picture]:
     """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
     result, extension = delivery.result, EXTENSIONS[delivery.result.format]
-    shown = tools.places.work / f"{job.id}-{number}.{extension}"
+    shown = context.places.work / f"{job.id}-{number}.{extension}"
     wanted = carrying(origin, delivery.altered)
-    left_out = await tools.decoder.carry(tools.places.results / result.file, shown, wanted)
+    left_out = await context.decoder.carry(context.places.results / result.file, shown, wanted)
     for note in left_out:
         logger.warning("metadata_left_out", picture=delivery.stem, reason=note)
     notes += [note for note in left_out if note not in notes]
     try:
         copy = Copy(partial(pieces_of, shown), extension, result.width, result.height)
-        placed = [await put(tools, job, delivery, copy)]
+        placed = [await put(context, job, delivery, copy)]
         if recipe_of(job).delivery.renditions:
-            placed += await put_renditions(tools, job, origin, delivery, shown)
+            placed += await put_renditions(context, job, origin, delivery, shown)
     finally:
         await asyncio.to_thread(shown.unlink, missing_ok=True)
     return placed
 
 
 async def put_renditions(
-    tools: Tools, job: Job, origin: Origin, delivery: Delivery, shown: Path
+    context: JobContext, job: Job, origin: Origin, delivery: Delivery, shown: Path
 ) -> list[Picture]:
     """Those of the picture `shown`."""
     placed = []
     for name, wanted in recipe_of(job).delivery.renditions.items():
         path = shown.with_suffix(".rendition.jpg")
-        copy = await rendition(tools, origin, shown, path, delivery, wanted)
+        copy = await rendition(context, origin, shown, path, delivery, wanted)
         if copy is None:
             logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
         else:
-            placed.append(await put(tools, job, delivery, copy, name))
+            placed.append(await put(context, job, delivery, copy, name))
             await asyncio.to_thread(path.unlink, missing_ok=True)
     return placed
 
 
-async def put(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> Picture:
-    picture = await asyncio.to_thread(place_picture, tools, job, delivery, copy, rendition)
-    tools.passing(Checkpoint.PICTURE_PLACED)
+async def put(context: JobContext, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> Picture:
+    picture = await asyncio.to_thread(place_picture, context, job, delivery, copy, rendition)
+    context.crash_point(CrashPoint.PICTURE_PLACED)
     return picture
 
 
 async def rendition(
-    tools: Tools, origin: Origin, shown: Path, path: Path, delivery: Delivery, wanted: Rendition
+    context: JobContext, origin: Origin, shown: Path, path: Path, delivery: Delivery, wanted: Rendition
 ) -> Copy | None:
     """A rendition of the picture `shown`, with the same metadata, in `path`; None where it would be too
     large.
@@ -152,15 +297,15 @@ async def rendition(
     most_bytes = wanted.max_bytes
     try:
         while True:
-            made = await tools.decoder.render(
+            made = await context.decoder.render(
                 shown,
                 plain,
                 Rendering(wanted.quality, LEAST_QUALITY, wanted.long_edge, most_bytes),
-                tools.result_limits,
+                context.result_limits,
             )
             if made is None:
                 return None
-            await tools.decoder.carry(plain, path, carrying(origin, delivery.altered))
+            await context.decoder.carry(plain, path, carrying(origin, delivery.altered))
             size_bytes = (await asyncio.to_thread(path.stat)).st_size
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
                 return Copy(partial(pieces_of, path), "jpg", made.width, made.height)
@@ -178,7 +323,7 @@ def words(job: Job) -> list[str]:
     return names or [operation_word(operation) for operation in recipe.operations]
 
 
-def deliveries(job: Job, chain: Sequence[Link], seq: int) -> Iterator[Delivery]:
+def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Delivery]:
     """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
     bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
     names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
@@ -210,14 +355,14 @@ def stem_of(job: Job, variant: Variant, seq: int) -> str:
     return picture_stem(recipe.delivery, fields)
 
 
-def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendition: str) -> Picture:
+def place_picture(context: JobContext, job: Job, delivery: Delivery, copy: Copy, rendition: str) -> Picture:
     """The copy into done/, under its name."""
-    folder = pictures_folder(tools.places.done, job.project, job.room, recipe_of(job).delivery.folders)
-    sharing = tools.places.sharing(job)
+    folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
+    sharing = context.places.sharing(job)
     placed = place(copy.content, folder / rendition, delivery.stem, copy.extension, shared=sharing)
     return Picture(
         job_id=job.id,
-        path=str(placed.path.relative_to(tools.places.done)),
+        path=str(placed.path.relative_to(context.places.done)),
         sha256=placed.sha256,
         width=copy.width,
         height=copy.height,
@@ -225,3 +370,16 @@ def place_picture(tools: Tools, job: Job, delivery: Delivery, copy: Copy, rendit
         rendition=rendition,
         variant=delivery.variant,
     )
+
+
+async def publish(context: JobContext, job: Job) -> Job:
+    """Deliver everything that was bought, with its receipt."""
+    chain = await purchases(context, job)
+    if len(chain) < recipe_of(job).paid_calls():
+        return await back_to_missing(context, job)
+    delivered = await deliver(context, job, chain)
+    job = await context.desk(
+        context.store.advance, job.id, Event.FILE, context.clock.now(), **delivered.receipt
+    )
+    context.crash_point(CrashPoint.RECEIPT_RECORDED)
+    return job

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
-from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.keys import operation_key
+from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
-from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.bought import back_to_missing, purchases
-from hotfolder.jobs.steps.fetching import DOWNLOAD_ATTEMPTS, DRAG_BACK, Damaged, all_here, fetch
+from hotfolder.jobs.model import BY_RECEIPT, OWN_END, Call, CallState, Event, Job, Result, operation_key
+from hotfolder.jobs.steps.fetching import (
+    DOWNLOAD_ATTEMPTS,
+    DRAG_BACK,
+    Damaged,
+    all_here,
+    back_to_missing,
+    fetch,
+    purchases,
+)
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
-from hotfolder.jobs.tables import BY_RECEIPT, OWN_END, Call, CallState, Job, Result
-from hotfolder.jobs.tools import Tools, identity_of, recipe_of
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.failures import ResultGone
@@ -37,21 +41,21 @@ class Source:
     format: str
 
 
-async def edit(tools: Tools, job: Job) -> Job:
+async def edit(context: JobContext, job: Job) -> Job:
     """Buy the operations in order, each unless it was bought before.
 
     What one variant meets doesn't keep the others from being made: it is raised at the end.
     """
-    source = await first_source(tools, job)
+    source = await first_source(context, job)
     if source is None:
-        return await back_to_missing(tools, job)
+        return await back_to_missing(context, job)
     sources: dict[tuple[Operation, ...], Source] = {(): source}
     met: list[HotfolderError] = []
     for path in recipe_of(job).steps():
         if path[:-1] not in sources:
             continue
         try:
-            sources[path] = await buy_step(tools, job, path[-1], sources[path[:-1]])
+            sources[path] = await buy_step(context, job, path[-1], sources[path[:-1]])
         except SetChanged:
             raise
         except (BadJob, OutcomeUnknown) as error:
@@ -60,8 +64,8 @@ async def edit(tools: Tools, job: Job) -> Job:
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
-    return await tools.desk(
-        tools.store.advance, job.id, Event.PUBLISH, tools.clock.now(), finished_at=iso(tools)
+    return await context.desk(
+        context.store.advance, job.id, Event.PUBLISH, context.clock.now(), finished_at=iso(context)
     )
 
 
@@ -70,43 +74,45 @@ def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
     return f" (for the variant {' and '.join(names)})" if names else ""
 
 
-async def buy_step(tools: Tools, job: Job, operation: Operation, source: Source) -> Source:
+async def buy_step(context: JobContext, job: Job, operation: Operation, source: Source) -> Source:
     """Buy one operation unless it was bought before; its picture."""
     key = operation_key(job.origin, source.sha256, operation, job.generation)
-    async with tools.locks.hold(key):
-        first = (await buy_once(tools, job, operation, key, source))[0]
-    return Source(tools.places.results / first.file, first.sha256, first.format)
+    async with context.locks.hold(key):
+        first = (await buy_once(context, job, operation, key, source))[0]
+    return Source(context.places.results / first.file, first.sha256, first.format)
 
 
-def iso(tools: Tools) -> str:
-    return tools.clock.now().isoformat(timespec="seconds")
+def iso(context: JobContext) -> str:
+    return context.clock.now().isoformat(timespec="seconds")
 
 
-async def first_source(tools: Tools, job: Job) -> Source | None:
+async def first_source(context: JobContext, job: Job) -> Source | None:
     """The merge, None when it isn't here; or the only photo where nothing is merged."""
     if recipe_of(job).merge:
-        chain = await purchases(tools, job)
+        chain = await purchases(context, job)
         if not chain:
             return None
         merged = chain[0].results[0]
-        return Source(tools.places.results / merged.file, merged.sha256, merged.format)
-    photo = (await tools.photos(job))[0]
-    path = tools.places.folder(job) / photo.name
+        return Source(context.places.results / merged.file, merged.sha256, merged.format)
+    photo = (await context.photos(job))[0]
+    path = context.places.folder(job) / photo.name
     if photo.develop:
-        made = await tools.darkroom.developed(path, photo.sha256, job.id, expected=identity_of(photo))
+        made = await context.darkroom.developed(path, photo.sha256, job.id, expected=identity_of(photo))
         return Source(made, photo.sha256, "JPEG")
     return Source(path, photo.sha256, photo.format)
 
 
-async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> list[Result]:
+async def buy_once(
+    context: JobContext, job: Job, operation: Operation, key: str, source: Source
+) -> list[Result]:
     """The pictures of one operation: remembered, or bought now."""
-    call = await tools.desk(tools.ledger.known, key)
+    call = await context.desk(context.ledger.known, key)
     if call is None:
-        call = await buy(tools, job, operation, key, source)
+        call = await buy(context, job, operation, key, source)
     assert call.id is not None
     if call.state == CallState.SUCCEEDED:
-        results = await tools.desk(tools.ledger.results, call.id)
-        if await all_here(tools, results):
+        results = await context.desk(context.ledger.results, call.id)
+        if await all_here(context, results):
             return results
     if call.note.startswith(BY_RECEIPT) and call.answer is None:
         raise OutcomeUnknown(
@@ -115,11 +121,11 @@ async def buy_once(tools: Tools, job: Job, operation: Operation, key: str, sourc
             hint="The picture lies in the done folder, as it was delivered.",
         )
     if call.answer is None or call.state == CallState.UNKNOWN:
-        await give_up(tools, call, call.note or OWN_END)
-    return await bring_home(tools, call)
+        await give_up(context, call, call.note or OWN_END)
+    return await bring_home(context, call)
 
 
-async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: Source) -> Call:
+async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Call:
     """Send the picture (free) and ask for the operation (paid); the call that holds the key then."""
     intent = Call(
         key=key,
@@ -130,68 +136,70 @@ async def buy(tools: Tools, job: Job, operation: Operation, key: str, source: So
         parameters=operation.model_dump_json(by_alias=True),
     )
     # What mustn't be bought now must not be sent again and again until it may.
-    await tools.desk(tools.ledger.refuse, intent, tools.clock.now(), tools.budgets)
+    await context.desk(context.ledger.refuse, intent, context.clock.now(), context.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
-    async with tools.limits.uploads.hold(PICTURE), tools.gate.at("image"):
-        image_id = await tools.client.upload_image(source.path, f"picture.{extension}", media_type)
-    tools.passing(Checkpoint.IMAGE_UPLOADED)
-    async with tools.limits.operations.hold(photo_rank(job)):
+    async with context.limits.uploads.hold(PICTURE), context.breaker.at("image"):
+        image_id = await context.client.upload_image(source.path, f"picture.{extension}", media_type)
+    context.crash_point(CrashPoint.IMAGE_UPLOADED)
+    async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
         try:
             return await pay(
-                tools,
+                context,
                 intent,
-                lambda: operate(tools, image_id, operation),
-                last_look=partial(look, tools, job),
+                lambda: operate(context, image_id, operation),
+                last_look=partial(look, context, job),
             )
         except OutcomeUnknown as error:
             logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
-    call = await tools.desk(tools.ledger.known, key)
+    call = await context.desk(context.ledger.known, key)
     assert call is not None
     return call
 
 
-async def operate(tools: Tools, image_id: str, operation: Operation) -> Answer:
-    with tools.limits.operations.feedback():
-        return await tools.client.operate(image_id, operation)
+async def operate(context: JobContext, image_id: str, operation: Operation) -> Answer:
+    with context.limits.operations.feedback():
+        return await context.client.operate(image_id, operation)
 
 
-async def look(tools: Tools, job: Job) -> None:
+async def look(context: JobContext, job: Job) -> None:
     """The last look at a photo that is edited as it is; where there is a merge, that is what is edited."""
     if not recipe_of(job).merge:
-        await tools.look_again(job)
+        await context.look_again(job)
 
 
-async def bring_home(tools: Tools, call: Call) -> list[Result]:
+async def bring_home(context: JobContext, call: Call) -> list[Result]:
     """Download every picture of a recorded answer. Where one can't be had, the others are kept all the same,
     and the call stays one whose pictures are not all here."""
     assert call.id is not None and call.answer is not None
     try:
         images = parse_results(Answer.from_json(call.answer))
     except OutcomeUnknown as error:
-        await give_up(tools, call, error.why)
+        await give_up(context, call, error.why)
     results: list[Result] = []
     missing: list[OutcomeUnknown] = []
     for position, image in enumerate(images):
         try:
-            results.append(await fetch_patiently(tools, call, position, image.url, image.id))
+            results.append(await fetch_patiently(context, call, position, image.url, image.id))
         except OutcomeUnknown as error:
             missing.append(error)
-    await tools.desk(tools.ledger.keep, call.id, results, all_of_them=not missing)
-    tools.passing(Checkpoint.RESULTS_RECORDED)
+    await context.desk(context.ledger.keep, call.id, results, all_of_them=not missing)
+    context.crash_point(CrashPoint.RESULTS_RECORDED)
     if missing:
         raise missing[0]
     return results
 
 
-async def fetch_patiently(tools: Tools, call: Call, position: int, url: SignedUrl, answer_id: str) -> Result:
+async def fetch_patiently(
+    context: JobContext, call: Call, position: int, url: SignedUrl, answer_id: str
+) -> Result:
     """Download one picture of an answer, with a few attempts: its address can't be asked for anew."""
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
-            return await fetch(tools, call, position, url, answer_id)
+            return await fetch(context, call, position, url, answer_id)
         except (Damaged, ResultGone) as error:
             logger.warning("result_not_usable", attempt=attempt, reason=str(error))
-            await tools.clock.sleep(backoff_seconds(attempt))
+            await context.clock.sleep(backoff_seconds(attempt))
     raise OutcomeUnknown(
         f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
         hint=DRAG_BACK,

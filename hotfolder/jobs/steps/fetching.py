@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
-from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.gate import Asking
+from hotfolder.jobs.breaker import RequestBreaker
+from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.ledger import PurchaseStep, read_chain
 from hotfolder.jobs.limits import PICTURE
+from hotfolder.jobs.model import Call, Event, Job, Result
 from hotfolder.jobs.steps.paying import NAMES
-from hotfolder.jobs.tables import Call, Result
-from hotfolder.jobs.tools import Tools
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.temporary import sha256_of
@@ -24,6 +24,7 @@ from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.failures import UrlRefused
+from hotfolder.stager.operations import Operation
 
 logger = log.get("fetching")
 
@@ -32,7 +33,7 @@ PATIENCE = 20
 """How often in a row one picture fails to come, while other requests get through, until a person is told.
 With the waits between it takes an hour, in which a storage that is down for everybody should be up again."""
 STATUS = "group status"
-"""What the gate calls the endpoint that tells how far a group is."""
+"""What the breaker calls the endpoint that tells how far a group is."""
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
@@ -41,27 +42,29 @@ class Damaged(Exception):
     """What came is no whole picture; another download may bring one."""
 
 
-async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_id: str = "") -> Result:
+async def fetch(
+    context: JobContext, call: Call, position: int, url: SignedUrl, answer_id: str = ""
+) -> Result:
     """Download one picture into state/results/, whole and verified. Repeating it ends in the same file.
 
     Raises Damaged, OutcomeUnknown for an address that must not be followed, and what the storage client
     raises.
     """
     assert call.id is not None
-    results = tools.places.results
+    results = context.places.results
     name = f"{call.key[:24]}-{call.id}-{position}"
     part = results / f"{name}.part"
     with local_trouble(results):
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    asking = tools.downloading.setdefault(name, Asking(tools.gate, f"GET {url.parsed.host}"))
+    asking = context.downloading.setdefault(name, RequestBreaker(context.breaker, f"GET {url.parsed.host}"))
     try:
         # All of them bring home what is paid for: first come, first served.
-        async with tools.limits.downloads.hold(PICTURE), asking:
-            most_bytes = tools.result_limits.size_bytes
-            with tools.limits.downloads.feedback():
-                download = await tools.storage.download(url, part, most_bytes=most_bytes)
+        async with context.limits.downloads.hold(PICTURE), asking:
+            most_bytes = context.result_limits.size_bytes
+            with context.limits.downloads.feedback():
+                download = await context.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
-        del tools.downloading[name]
+        del context.downloading[name]
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
@@ -69,21 +72,21 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
         ) from None
     except Unreachable as error:
         if not asking.own:
-            await knock(tools, error)
+            await probe(context, error)
         if asking.alone < PATIENCE:
             raise
-        del tools.downloading[name]
+        del context.downloading[name]
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded: {error.message}",
             hint=DRAG_BACK,
         ) from None
-    del tools.downloading[name]
-    tools.counts.bytes_down(download.size_bytes)
-    tools.passing(Checkpoint.RESULT_DOWNLOADED)
-    facts = await verified(tools, part, download.sha256)
+    del context.downloading[name]
+    context.counts.bytes_down(download.size_bytes)
+    context.crash_point(CrashPoint.RESULT_DOWNLOADED)
+    facts = await verified(context, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
     await asyncio.to_thread(keep, part, kept)
-    tools.passing(Checkpoint.RESULT_KEPT)
+    context.crash_point(CrashPoint.RESULT_KEPT)
     return Result(
         call_id=call.id,
         position=position,
@@ -97,13 +100,13 @@ async def fetch(tools: Tools, call: Call, position: int, url: SignedUrl, answer_
     )
 
 
-async def verified(tools: Tools, part: Path, sha256: str) -> PictureFacts:
+async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
     """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
     try:
         if await asyncio.to_thread(is_webp, part):
-            sha256 = await made_png(tools, part)
+            sha256 = await made_png(context, part)
         # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
-        facts = await tools.decoder.inspect(part, tools.result_limits, closely=False)
+        facts = await context.decoder.inspect(part, context.result_limits, closely=False)
         if facts.sha256 != sha256:
             raise Damaged("what lies on the disk is not what came")
         if facts.format not in EXTENSIONS:
@@ -119,45 +122,45 @@ def is_webp(file: Path) -> bool:
         return is_webp_head(opened.read(HEAD_BYTES))
 
 
-async def made_png(tools: Tools, part: Path) -> str:
+async def made_png(context: JobContext, part: Path) -> str:
     """Put a PNG with the same pixels in the place of a WebP picture, which neither an operation nor a
     customer's program may take; its sha256."""
     png = part.with_suffix(".png.part")
-    made = await tools.decoder.png_of_webp(part, png, tools.result_limits)
+    made = await context.decoder.png_of_webp(part, png, context.result_limits)
     with local_trouble(part):
         await asyncio.to_thread(png.replace, part)
     return made.sha256
 
 
-async def knock(tools: Tools, met: BadWorld) -> None:
+async def probe(context: JobContext, met: BadWorld) -> None:
     """Ask for nothing, after a request that has `met` trouble, to tell it from an API that is down."""
     with suppress(BadWorld):
-        async with tools.gate.at(STATUS):
+        async with context.breaker.at(STATUS):
             try:
-                await tools.client.ping()
+                await context.client.ping()
             except Unreachable:
                 raise met from None  # in the same words, so that nobody is told of it twice
 
 
-async def all_here(tools: Tools, results: Sequence[Result]) -> bool:
+async def all_here(context: JobContext, results: Sequence[Result]) -> bool:
     """As `are_here`, in a thread."""
-    return bool(results) and await asyncio.to_thread(are_here, tools, results)
+    return bool(results) and await asyncio.to_thread(are_here, context, results)
 
 
-def are_here(tools: Tools, results: Sequence[Result]) -> bool:
+def are_here(context: JobContext, results: Sequence[Result]) -> bool:
     """Whether there are results and each of their files still lies in state/results/, as it came.
 
     One that isn't what was bought any more is put aside under another name: it would go out as a picture, and
     be sent to the next paid call. Raises LocalTrouble where that can't be told.
     """
-    with local_trouble(tools.places.results):
-        here = [is_as_it_came(tools, result) for result in results]
+    with local_trouble(context.places.results):
+        here = [is_as_it_came(context, result) for result in results]
     return bool(here) and all(here)
 
 
-def is_as_it_came(tools: Tools, result: Result) -> bool:
+def is_as_it_came(context: JobContext, result: Result) -> bool:
     """Whether the file has the bytes that were bought; puts it aside when it has others."""
-    path = tools.places.results / result.file
+    path = context.places.results / result.file
     try:
         as_it_came = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
     except FileNotFoundError:
@@ -180,3 +183,31 @@ def keep(part: Path, kept: Path) -> None:
 def hash_of(path: Path, _identity: FileIdentity) -> str:
     """The file's sha256; it is read again only where its identity has changed."""
     return sha256_of(path)
+
+
+async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
+    """The job's paid calls, as `read_chain` has them."""
+    hashes = [photo.sha256 for photo in await context.photos(job)]
+    return await context.desk(read_chain, context.ledger, job.origin, hashes, recipe_of(job), job.generation)
+
+
+async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
+    """The job's chain as far as its pictures are in state/results/."""
+    return await asyncio.to_thread(those_here, context, job, await job_chain(context, job))
+
+
+def those_here(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> list[PurchaseStep]:
+    here: list[PurchaseStep] = []
+    reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
+    for link in chain:
+        if (not link.path or link.path[:-1] in reached) and are_here(context, link.results):
+            reached.add(link.path)
+            here.append(link)
+    return here
+
+
+async def back_to_missing(context: JobContext, job: Job) -> Job:
+    """Send a job whose purchases aren't all here back to the step that fetches them."""
+    event = Event.MERGE if recipe_of(job).merge else Event.EDIT
+    logger.warning("results_missing", folder=str(context.places.results))
+    return await context.desk(context.store.advance, job.id, event, context.clock.now())

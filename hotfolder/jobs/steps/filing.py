@@ -1,125 +1,242 @@
-"""Filing: what becomes of a finished set's originals, as the rules say, and the receipt's last words."""
+"""Filing: originals to where they belong, in done/, in an archive, or in failed/ with their reason."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.checkpoints import Checkpoint
+from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
+from hotfolder.jobs.model import Call, CallState, Event, FileRole, Job, JobFile, Picture, State
 from hotfolder.jobs.retention import doubt_of_originals
-from hotfolder.jobs.states import Event
-from hotfolder.jobs.steps.moving import move_files, removed_words
-from hotfolder.jobs.steps.receipting import notes_on
-from hotfolder.jobs.tables import FileRole, Job, JobFile
-from hotfolder.jobs.tools import Tools, recipe_of
+from hotfolder.jobs.steps.delivering import deliver, notes_on
+from hotfolder.jobs.steps.fetching import job_chain, purchases
+from hotfolder.jobs.steps.paying import NAMES
+from hotfolder.newfiles import open_folder_beneath
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.folders import confirm_archive
-from hotfolder.outbox.layout import archived_folder, originals_folder
-from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.linking import status, sync_folder
+from hotfolder.outbox.names import archived_folder, folded, originals_folder, safe_name
+from hotfolder.outbox.placing import move, reserve_folder
+from hotfolder.outbox.reasons import reason_text, write_reason
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
+from hotfolder.rules.sets import FileIdentity
 
-logger = log.get("filing")
+logger = log.get("moving")
+
+REMOVED = "removed before"
+"""In what is said of originals that somebody has taken away."""
 
 
-async def file_originals(tools: Tools, job: Job) -> Job:
+async def reserve(context: JobContext, job: Job, parent: Path) -> Job:
+    """Record a folder name that no other job has. Projects and folders that are spelt differently, or lie in
+    different inboxes, may ask for the same one at the same time."""
+
+    def same_project(project: str) -> bool:
+        return folded(safe_name(project)) == folded(safe_name(job.project))
+
+    async with context.locks.hold("folder names"):
+        taken = await context.desk(context.store.folders_taken, same_project)
+        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
+        return await context.desk(context.store.change, job.id, filed_as=name)
+
+
+async def move_files(
+    context: JobContext, job: Job, files: Sequence[JobFile], parent: Path
+) -> tuple[Path, list[JobFile]]:
+    """Move each of the job's `files` that was not let go of into a folder of its own below `parent`; returns
+    the folder, and those that somebody has removed before that: the store knows then that they are gone.
+
+    The folder's name is recorded before it is made, so that a second attempt goes on in the same one. A
+    photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
+    A file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
+    """
+    if job.filed_as is None:
+        job = await reserve(context, job, parent)
+        context.crash_point(CrashPoint.FOLDER_RESERVED)
+    assert job.filed_as is not None
+    target = parent / job.filed_as
+    here = [file for file in files if file.let_go_at is None]
+    enough = threading.Event()
+    try:
+        await asyncio.to_thread(move_each, context, job, here, target, enough)
+    finally:
+        enough.set()
+    gone = await asyncio.to_thread(removed, context, job, here, target)
+    for file in gone:
+        await context.desk(context.store.let_go, job.id, file.name, context.clock.now())
+    return target, gone
+
+
+def removed(context: JobContext, job: Job, files: Sequence[JobFile], target: Path) -> list[JobFile]:
+    """Those that are neither where they were dropped nor in the folder `target`, though both can be seen."""
+    with local_trouble(target):
+        context.places.guard(target)
+        folder = context.places.folder(job)
+        gone = [file for file in files if not status(target / file.name) and not status(folder / file.name)]
+    if gone:
+        context.confirm_inbox(context.places.inbox(job))
+    return gone
+
+
+def removed_words(gone: int, total: int) -> str:
+    """A sentence on originals that somebody has removed; "" where none were."""
+    if not gone:
+        return ""
+    which = f"The {total} originals" if total > 1 else "The original"
+    if gone < total:
+        which = f"{gone} of the {total} originals"
+    return (
+        f"{which} {'was' if gone == 1 else 'were'} {REMOVED} {'it' if gone == 1 else 'they'} could be filed."
+    )
+
+
+def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
+    """What identifies a file of a set now: what did when the set had settled, unless it was written since and
+    holds the same bytes."""
+    known = identity_of(file)
+    with local_trouble(path):
+        found = status(path)
+        if found is None or not file.sha256 or not stat.S_ISREG(found.st_mode):
+            return known
+        now = FileIdentity.of(found)
+        same = (now.size_bytes, now.mtime_ns, now.inode) == (known.size_bytes, known.mtime_ns, known.inode)
+        if same or now.size_bytes != known.size_bytes or sha256_of(path) != file.sha256:
+            return known
+        return now
+
+
+def move_each(
+    context: JobContext, job: Job, files: Sequence[JobFile], target: Path, enough: threading.Event
+) -> None:
+    """Move the files one after the other, until it is `enough`: their folders are synced once for all."""
+    sharing = context.places.sharing(job)
+    folders: dict[Path, None] = {}
+    try:
+        for file in files:
+            if enough.is_set():
+                return
+            source, moved = context.places.folder(job) / file.name, target / file.name
+            expected = identity_as_it_is(source, file)
+            try:
+                move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
+            except SetChanged as error:
+                context.confirm_inbox(context.places.inbox(job))
+                logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
+            context.crash_point(CrashPoint.ORIGINAL_MOVED)
+    finally:
+        with local_trouble(target):
+            for folder in folders:
+                with suppress(FileNotFoundError):  # somebody takes folders away that are empty by now
+                    sync_folder(folder)
+
+
+async def file_originals(context: JobContext, job: Job) -> Job:
     """Keep, archive or delete the set's originals. The room's folder stays in the inbox."""
     rule = recipe_of(job).delivery.originals
-    doubt = await delete_photos(tools, job) if rule is Originals.DELETE else ""
-    files = await tools.files(job)
+    doubt = await delete_photos(context, job) if rule is Originals.DELETE else ""
+    files = await context.files(job)
     folder, gone = "", [file for file in files if file.let_go_at and rule is not Originals.DELETE]
     if any(file.let_go_at is None for file in files):
-        root = await archive(tools) if rule is Originals.ARCHIVE else tools.places.done
+        root = await archive(context) if rule is Originals.ARCHIVE else context.places.done
         of_project = archived_folder if rule is Originals.ARCHIVE else originals_folder
-        moved_to, removed = await move_files(tools, job, files, of_project(root, safe_name(job.project), ""))
+        moved_to, removed = await move_files(
+            context, job, files, of_project(root, safe_name(job.project), "")
+        )
         gone += removed
         folder = str(moved_to.relative_to(root)) if await asyncio.to_thread(moved_to.is_dir) else ""
     photos = [file for file in files if file.role == FileRole.PHOTO]
     note = removed_words(sum(file in gone for file in photos), len(photos))
-    receipt = await tell_in_receipt(tools, job, files, folder, doubt, gone, note)
+    receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
     # What there is to be said of pictures is which renditions they lack.
     renditions = recipe_of(job).delivery.renditions
-    pictures = await tools.desk(tools.store.pictures, job.id) if renditions else []
+    pictures = await context.desk(context.store.pictures, job.id) if renditions else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
-    job = await tools.desk(
-        tools.store.advance, job.id, Event.FINISH, tools.clock.now(), reason=reason, hint="", **receipt
+    job = await context.desk(
+        context.store.advance, job.id, Event.FINISH, context.clock.now(), reason=reason, hint="", **receipt
     )
-    tools.passing(Checkpoint.JOB_ENDED)
+    context.crash_point(CrashPoint.JOB_ENDED)
     return job
 
 
-async def archive(tools: Tools) -> Path:
+async def archive(context: JobContext) -> Path:
     """The archive, which is there. Raises LocalTrouble."""
-    folder = tools.places.archive
+    folder = context.places.archive
     if folder is None:
         raise LocalTrouble(
             "the originals of this set are to be archived, and no archive is known to this hotfolder",
             hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
     bulletin = f"archive {folder}"
-    met_before = await tools.desk(tools.store.bulletin, bulletin) is not None
+    met_before = await context.desk(context.store.bulletin, bulletin) is not None
     await asyncio.to_thread(confirm_archive, folder, met_before=met_before)
     if not met_before:
-        await tools.desk(tools.store.post, bulletin, {}, tools.clock.now())
+        await context.desk(context.store.post, bulletin, {}, context.clock.now())
     return folder
 
 
-async def delete_photos(tools: Tools, job: Job) -> str:
+async def delete_photos(context: JobContext, job: Job) -> str:
     """Delete the photos for good, once the results are beyond doubt; else why they are kept, in a sentence.
 
     What goes is written down first: after a crash, a photo that is gone was deleted here, and by nobody else.
     Files that only travel with photos stay: nobody has looked into them.
     """
-    photos = await tools.photos(job)
-    left = [photo for photo in photos if not await gone(tools, job, photo)]
-    doubt = await in_doubt(tools, job) if left else ""
+    photos = await context.photos(job)
+    left = [photo for photo in photos if not await gone(context, job, photo)]
+    doubt = await in_doubt(context, job) if left else ""
     if doubt:
         for photo in left:
-            await tools.desk(tools.store.let_go, job.id, photo.name, None)
+            await context.desk(context.store.let_go, job.id, photo.name, None)
         logger.warning("originals_not_deleted", reason=doubt)
         return f"The originals were kept and not deleted: {doubt}."
-    tools.passing(Checkpoint.RESULTS_VERIFIED)
+    context.crash_point(CrashPoint.RESULTS_VERIFIED)
     for photo in left:
-        await delete_photo(tools, job, photo)
+        await delete_photo(context, job, photo)
     return ""
 
 
-async def gone(tools: Tools, job: Job, photo: JobFile) -> bool:
+async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
     """Whether an earlier attempt has deleted the photo."""
-    if photo.let_go_at is None or await asyncio.to_thread((tools.places.folder(job) / photo.name).exists):
+    if photo.let_go_at is None or await asyncio.to_thread((context.places.folder(job) / photo.name).exists):
         return False
-    await tools.confirm_gone(job)
+    await context.confirm_gone(job)
     return True
 
 
-async def delete_photo(tools: Tools, job: Job, photo: JobFile) -> None:
+async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     """A photo that was rewritten after its set had settled isn't ours to delete: it starts a new set."""
-    path = tools.places.folder(job) / photo.name
-    await tools.desk(tools.store.let_go, job.id, photo.name, tools.clock.now())
-    tools.passing(Checkpoint.DELETION_RECORDED)
+    path = context.places.folder(job) / photo.name
+    await context.desk(context.store.let_go, job.id, photo.name, context.clock.now())
+    context.crash_point(CrashPoint.DELETION_RECORDED)
     try:
         if not await asyncio.to_thread(remove, path, sha256=photo.sha256):
-            await tools.confirm_gone(job)
+            await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
-        await tools.desk(tools.store.let_go, job.id, photo.name, None)
+        await context.desk(context.store.let_go, job.id, photo.name, None)
         logger.warning("original_not_deleted", file=photo.name, reason=error.message)
-    tools.passing(Checkpoint.ORIGINAL_DELETED)
+    context.crash_point(CrashPoint.ORIGINAL_DELETED)
 
 
-async def in_doubt(tools: Tools, job: Job) -> str:
+async def in_doubt(context: JobContext, job: Job) -> str:
     """Why the results are no reason to delete anything; empty when they are, and the receipt lies beside
     them."""
-    pictures = await tools.desk(tools.store.pictures, job.id)
-    doubt = await doubt_of_originals(pictures, tools.places, tools.decoder, tools.result_limits)
+    pictures = await context.desk(context.store.pictures, job.id)
+    doubt = await doubt_of_originals(pictures, context.places, context.decoder, context.result_limits)
     if doubt:
         return doubt
-    if not await asyncio.to_thread(as_placed, tools.places.done / job.receipt, job.receipt_sha256):
+    if not await asyncio.to_thread(as_placed, context.places.done / job.receipt, job.receipt_sha256):
         return "their receipt is not as it was put there"
     return ""
 
@@ -131,7 +248,7 @@ def as_placed(path: Path, sha256: str) -> bool:
 
 
 async def tell_in_receipt(
-    tools: Tools,
+    context: JobContext,
     job: Job,
     files: Sequence[JobFile],
     folder: str,
@@ -149,15 +266,106 @@ async def tell_in_receipt(
         removed=tuple(file.name for file in gone),
         note=note,
     )
-    receipt = tools.places.done / job.receipt
+    receipt = context.places.done / job.receipt
 
     def complete() -> str | None:
         return complete_receipt(
-            receipt, originals, sha256=job.receipt_sha256, shared=tools.places.sharing(job)
+            receipt, originals, sha256=job.receipt_sha256, shared=context.places.sharing(job)
         )
 
     sha256 = await asyncio.to_thread(complete)
     if sha256 is None:
         logger.warning("receipt_left_as_it_is", receipt=job.receipt)
-    tools.passing(Checkpoint.RECEIPT_COMPLETED)
+    context.crash_point(CrashPoint.RECEIPT_COMPLETED)
     return {} if sha256 is None else {"receipt_sha256": sha256}
+
+
+async def set_aside(context: JobContext, job: Job) -> Job:
+    """Publish what was bought, move the originals to failed/, and say there what happened."""
+    photos = await context.photos(job)
+    pictures = await deliver_what_there_is(context, job) if photos else ()
+    all_files = await context.files(job)
+    target, _ = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
+    links = await job_chain(context, job)
+    charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
+    names = [file.name for file in all_files]
+    files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
+    halted = job.state == State.HALTING
+    unmakeable = recipe_of(job).paid_calls() == 0
+    if unmakeable and job.folder:
+        await asyncio.to_thread(remove_if_empty, context.places.inbox(job), job.project, job.folder)
+    text = reason_text(
+        project=job.project,
+        folder=job.shown_folder,
+        title=f"{job.room}: this set {ending(job)}",
+        reason=job.reason,
+        hint=job.hint + (f" {resolving(job)}" if halted else ""),
+        charged=charged,
+        files=files,
+        when=datetime.fromisoformat(job.updated_at).astimezone(),
+        job=job.id,
+        as_it_is=not unmakeable,
+        also=recipe_of(job).notes if unmakeable else (),
+    )
+    sharing = await asyncio.to_thread(context.places.sharing, job)
+    await asyncio.to_thread(write_reason, target, text, shared=sharing)
+    context.crash_point(CrashPoint.REASON_WRITTEN)
+    job = await context.desk(
+        context.store.advance, job.id, Event.FINISH, context.clock.now(), charged=charged
+    )
+    context.crash_point(CrashPoint.JOB_ENDED)
+    return job
+
+
+def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
+    """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time. What
+    a desktop left in it goes with it, and nothing else."""
+    with suppress(OSError):
+        opened = open_folder_beneath(inbox, (project, folder))
+        try:
+            with os.scandir(opened) as entries:
+                names = [entry.name for entry in entries]
+            if all(name.lower() in DESKTOP_FILES for name in names):
+                for name in names:
+                    os.unlink(name, dir_fd=opened)
+        finally:
+            os.close(opened)
+        (inbox / project / folder).rmdir()
+
+
+async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Picture]:
+    delivered = await deliver(context, job, await purchases(context, job))
+    if delivered.receipt:
+        await context.desk(context.store.change, job.id, **delivered.receipt)
+        context.crash_point(CrashPoint.RECEIPT_RECORDED)
+    return delivered.pictures
+
+
+def ending(job: Job) -> str:
+    if job.state == State.HALTING:
+        return "needs a person"
+    return "was cancelled" if job.cancelled_by else "could not be finished"
+
+
+def resolving(job: Job) -> str:
+    return (
+        "Dragging the folder back never buys it again by itself. Whoever knows how it ended says so with"
+        f" `hotfolder resolve {job.id}`; to buy it anew in any case, `hotfolder retry {job.id} --pay-again`,"
+        " or add __again to the folder's name."
+    )
+
+
+def charged_text(calls: list[Call], delivered: list[str]) -> str:
+    """What was paid for, what may have been, and where the pictures of it are. Empty for nothing."""
+    sentences = []
+    paid = [
+        NAMES[call.operation] for call in calls if call.state in (CallState.SUCCEEDED, CallState.ANSWERED)
+    ]
+    unsure = [NAMES[call.operation] for call in calls if call.state in (CallState.UNKNOWN, CallState.STARTED)]
+    if paid:
+        sentences.append(f"Paid for: {', '.join(paid)}.")
+    if unsure:
+        sentences.append(f"May have been charged, which nobody here can tell: {', '.join(unsure)}.")
+    if delivered:
+        sentences.append(f"What is finished lies in the done folder: {', '.join(delivered)}.")
+    return " ".join(sentences)

@@ -14,12 +14,10 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.jobs.backoff import backoff_seconds
-from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.gate import Asking
-from hotfolder.jobs.keys import merge_key
+from hotfolder.jobs.breaker import RequestBreaker, backoff_seconds
+from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.states import Event
+from hotfolder.jobs.model import RESOLVED, Call, Event, Job, JobFile, merge_key
 from hotfolder.jobs.steps.fetching import (
     DOWNLOAD_ATTEMPTS,
     DRAG_BACK,
@@ -27,11 +25,9 @@ from hotfolder.jobs.steps.fetching import (
     Damaged,
     all_here,
     fetch,
-    knock,
+    probe,
 )
 from hotfolder.jobs.steps.paying import give_up, pay
-from hotfolder.jobs.tables import RESOLVED, Call, Job, JobFile
-from hotfolder.jobs.tools import Tools, recipe_of
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 from hotfolder.stager.failures import ResultGone
 
@@ -41,26 +37,26 @@ SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 """Between two polls of a group: a tenth of the time that its merge has taken so far, within these bounds."""
 
 
-async def merge(tools: Tools, job: Job) -> Job:
+async def merge(context: JobContext, job: Job) -> Job:
     """Buy the merge unless it was bought before, and bring its picture home."""
-    photos = await tools.photos(job)
+    photos = await context.photos(job)
     recipe = recipe_of(job)
     key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
-    async with tools.locks.hold(key):
-        call = await tools.desk(tools.ledger.known, key)
+    async with context.locks.hold(key):
+        call = await context.desk(context.ledger.known, key)
         if call is None and job.group_id is None:
-            return await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
-        if call is None or not await is_here(tools, call):
+            return await context.desk(context.store.advance, job.id, Event.UPLOAD, context.clock.now())
+        if call is None or not await is_here(context, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
-            async with tools.limits.merges.hold(photo_rank(job)):
+            async with context.limits.merges.hold(photo_rank(job)):
                 just_begun = call is None
-                call = call or await buy(tools, job, key, photos)
-                url = await wait_until_completed(tools, call, just_begun=just_begun)
-            await bring_home(tools, call, url)
-    return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
+                call = call or await buy(context, job, key, photos)
+                url = await wait_until_completed(context, call, just_begun=just_begun)
+            await bring_home(context, call, url)
+    return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
 
 
-async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Call:
+async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Call:
     """Ask for the merge. An answer that was lost is no failure yet: the group's status can tell."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
@@ -77,40 +73,40 @@ async def buy(tools: Tools, job: Job, key: str, photos: Sequence[JobFile]) -> Ca
     )
     try:
         return await pay(
-            tools,
+            context,
             intent,
-            lambda: tools.client.enhance(project_id, group_id),
-            last_look=lambda: tools.look_again(job),
+            lambda: context.client.enhance(project_id, group_id),
+            last_look=lambda: context.look_again(job),
         )
     except TooManyRequests:
-        tools.limits.merges.refused()
+        context.limits.merges.refused()
         raise
     except OutcomeUnknown as error:
         logger.warning("merge_answer_lost", reason=error.message)
-        known = await tools.desk(tools.ledger.known, key)
+        known = await context.desk(context.ledger.known, key)
         assert known is not None
         return known
 
 
-async def is_here(tools: Tools, call: Call) -> bool:
+async def is_here(context: JobContext, call: Call) -> bool:
     """Whether the merge's picture lies in state/results/."""
     assert call.id is not None
-    return await all_here(tools, await tools.desk(tools.ledger.results, call.id))
+    return await all_here(context, await context.desk(context.ledger.results, call.id))
 
 
-async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
+async def bring_home(context: JobContext, call: Call, url: SignedUrl) -> None:
     """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
     assert call.id is not None
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
-            result = await fetch(tools, call, 0, url)
+            result = await fetch(context, call, 0, url)
         except (Damaged, ResultGone) as error:
             logger.warning("result_not_usable", attempt=attempt, reason=str(error))
-            await tools.clock.sleep(backoff_seconds(attempt))
-            url = await wait_until_completed(tools, call)
+            await context.clock.sleep(backoff_seconds(attempt))
+            url = await wait_until_completed(context, call)
             continue
-        await tools.desk(tools.ledger.keep, call.id, [result])
-        tools.passing(Checkpoint.RESULTS_RECORDED)
+        await context.desk(context.ledger.keep, call.id, [result])
+        context.crash_point(CrashPoint.RESULTS_RECORDED)
         return
     raise OutcomeUnknown(
         "the HDR merge was paid for and is finished, but its picture could not be downloaded",
@@ -118,7 +114,7 @@ async def bring_home(tools: Tools, call: Call, url: SignedUrl) -> None:
     )
 
 
-async def wait_until_completed(tools: Tools, call: Call, *, just_begun: bool = False) -> SignedUrl:
+async def wait_until_completed(context: JobContext, call: Call, *, just_begun: bool = False) -> SignedUrl:
     """Poll the group until it is completed. The last word on a merge whose answer was lost.
 
     A call that was given up before gets one look; a result that a person has named is taken. Raises
@@ -127,20 +123,20 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: bool = F
     named = named_by_person(call)
     if named is not None:
         return named
-    limit_seconds = 0.0 if call.given_up else tools.merge_timeout_seconds
-    began = tools.clock.monotonic()
-    asking = Asking(tools.gate, STATUS)
+    limit_seconds = 0.0 if call.given_up else context.merge_timeout_seconds
+    began = context.clock.monotonic()
+    asking = RequestBreaker(context.breaker, STATUS)
     strange = ""
     if just_begun:
-        await tools.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
+        await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
-        elapsed = tools.clock.monotonic() - began - asking.world_seconds
-        group = await look(tools, call, asking)
+        elapsed = context.clock.monotonic() - began - asking.world_seconds
+        group = await look(context, call, asking)
         if group.done and group.image_url is not None:
-            tools.limits.merges.succeeded()
+            context.limits.merges.succeeded()
             return group.image_url
         if group.failed:
-            await give_up(tools, call, f"its group ended with the status {spelt(group)}")
+            await give_up(context, call, f"its group ended with the status {spelt(group)}")
         if not group.done and group.status != "processing" and group.status != strange:
             strange = group.status
             logger.warning("merge_status_not_known", status=spelt(group))
@@ -148,10 +144,10 @@ async def wait_until_completed(tools: Tools, call: Call, *, just_begun: bool = F
             if group.image_url is not None and group.status != "processing":
                 return group.image_url  # whatever the word means: it is paid for, and may be the picture
             await give_up(
-                tools, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
+                context, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
         pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
-        await tools.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
+        await context.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
 
 
 def named_by_person(call: Call) -> SignedUrl | None:
@@ -166,7 +162,7 @@ def named_by_person(call: Call) -> SignedUrl | None:
         ) from None
 
 
-async def look(tools: Tools, call: Call, asking: Asking) -> GroupState:
+async def look(context: JobContext, call: Call, asking: RequestBreaker) -> GroupState:
     """The group's state, asked until there is an answer: a silent API proves nothing.
 
     Where it answers others meanwhile the trouble is the group's own, and is told in place of its state.
@@ -175,15 +171,15 @@ async def look(tools: Tools, call: Call, asking: Asking) -> GroupState:
     while True:
         try:
             async with asking:
-                return await tools.client.group(call.group_id)
+                return await context.client.group(call.group_id)
         except LocalTrouble:
             raise
         except Unreachable as error:
             if asking.own:
                 return GroupState("not answered", None, error.message)
-            await knock(tools, error)
+            await probe(context, error)
         except BadWorld:
-            continue  # the gate decides when to ask again
+            continue  # the breaker decides when to ask again
         except RequestRefused as error:
             return GroupState("refused", None, error.message)
 

@@ -1,81 +1,343 @@
-"""Queued and uploading: everything that is free and comes before the merge."""
+"""Uploading: photos into a group of their own, while their set still arrives and when its job has begun."""
 
 from __future__ import annotations
 
-from hotfolder.errors import RuleRefused
-from hotfolder.jobs.allowance import refuse_outside
-from hotfolder.jobs.checkpoints import Checkpoint
-from hotfolder.jobs.groups import OpenGroup, sending
-from hotfolder.jobs.keys import merge_key
-from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.states import Event
-from hotfolder.jobs.tables import Job, JobFile
-from hotfolder.jobs.tools import Tools, place_of, recipe_of
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hotfolder.errors import (
+    BadJob,
+    BadWorld,
+    HotfolderError,
+    LocalTrouble,
+    RequestRefused,
+    RuleRefused,
+    SetChanged,
+    TooManyRequests,
+    Unreachable,
+)
+from hotfolder.jobs.budget import refuse_outside
+from hotfolder.jobs.context import CrashPoint, JobContext, Place, identity_of, place_of, recipe_of
+from hotfolder.jobs.darkroom import refuse_changed
+from hotfolder.jobs.limits import Rank, photo_rank
+from hotfolder.jobs.model import Event, Job, JobFile, merge_key
+from hotfolder.rules.sets import FileIdentity, sent_name
+from hotfolder.stager.answers import SignedUrl
+from hotfolder.stager.failures import UrlExpired
+from hotfolder.stager.operations import HdrOptions
+
+T = TypeVar("T")
+
+PUT_ATTEMPTS = 3
+"""How often one signed URL is used. Repeating a PUT replaces the same image; a second URL would add one."""
 
 
-async def begin(tools: Tools, job: Job) -> Job:
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A photo in the state in which it goes up. `sha256` is of that state's bytes; `develop` as in
+    `PictureFacts`: then it is a JPEG made of them that goes up."""
+
+    name: str
+    identity: FileIdentity
+    sha256: str
+    format: str
+    develop: str = ""
+
+
+def sending(file: JobFile) -> Sending:
+    return Sending(file.name, identity_of(file), file.sha256, file.format, file.develop)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What goes up as `name`: the file at `path`, which stands for `original` in the state `identity`."""
+
+    name: str
+    path: Path
+    size_bytes: int
+    original: Path
+    identity: FileIdentity
+
+    def refuse_changed(self, opened: int) -> None:
+        """Raise SetChanged when the original is gone or is not the one that is meant. Nor may `opened`, a
+        descriptor of what goes up, be of another file: the path may have led elsewhere for a moment."""
+        refuse_changed(self.original, self.identity)
+        if self.path == self.original and FileIdentity.of(os.fstat(opened)) != self.identity:
+            raise SetChanged(f"{self.name} was exchanged while it was being sent")
+
+
+class OpenGroup:
+    """Opens a group of its own at once, and sends photos into it, each as soon as its turn comes.
+
+    `place` is the folder that the photos lie in, by inbox, project and folder; `title` is what the project is
+    called at the API; `job` is the id of the job that it is for, None while there is none. Raises
+    LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop on which it is made.
+    """
+
+    def __init__(
+        self,
+        context: JobContext,
+        place: Place,
+        title: str,
+        hdr: HdrOptions,
+        rank: Rank,
+        job: str | None = None,
+    ) -> None:
+        self.hdr = hdr
+        self.photos: dict[str, Sending] = {}
+        self._tools = context
+        self.rank = rank
+        self._job = job
+        self._place = place
+        self._folder = context.places.inbox_named(place[0]) / place[1] / place[2]
+        self._begun = False
+        self._opening = started(self._open(title))
+        self._tasks: set[asyncio.Task[Any]] = {self._opening}
+
+    def send(self, photo: Sending) -> None:
+        """Begin with one more photo."""
+        self.photos[photo.name] = photo
+        # The API gets names of our own making; which number a photo has says nothing but when it came.
+        name = sent_name(len(self.photos), photo.format)
+        self._tasks.add(started(self._send(photo, name)))
+
+    @property
+    def _owner(self) -> str:
+        """Who its developed photos belong to."""
+        return self._job or f"group {id(self)}"
+
+    def give(self, job: str, rank: Rank) -> None:
+        """It is that job's from now on."""
+        self._tools.darkroom.hand_over(self._owner, job)
+        self._job, self.rank = job, rank
+
+    @property
+    def failed(self) -> bool:
+        """Whether something has gone wrong: the group can't be used any more."""
+        return any(task.done() and (task.cancelled() or task.exception() is not None) for task in self._tasks)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every photo that was begun is up."""
+        return all(task.done() for task in self._tasks) and not self.failed
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The API's ids of the project and of the group; only once it is complete."""
+        return self._opening.result()
+
+    def part_of(self, photos: Iterable[Sending]) -> bool:
+        """Whether nothing was begun but some of these photos, each in the same state."""
+        wanted = {photo.name: photo for photo in photos}
+        return all(wanted.get(name) == photo for name, photo in self.photos.items())
+
+    async def finish(self) -> tuple[str, str]:
+        """Wait until all photos are up; the ids. When one fails the others are stopped, and the error that
+        decides is raised. A cancelled caller abandons the group."""
+        try:
+            done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError:
+            self.abandon()
+            raise
+        errors = [error for task in done if not task.cancelled() and (error := task.exception())]
+        if errors:
+            await self.close()
+            raise worst(errors)
+        return self.ids
+
+    def abandon(self) -> None:
+        """Stop whatever is on its way. The group may hold anything now, and is never merged."""
+        for task in self._tasks:
+            task.cancel()
+        if self._job is None:
+            self._tools.darkroom.release(self._owner)
+
+    async def close(self) -> None:
+        """Abandon it, and return when nothing is on its way any more."""
+        self.abandon()
+        await asyncio.wait(self._tasks)
+
+    async def _open(self, title: str) -> tuple[str, str]:
+        context = self._tools
+        inbox, project, _ = self._place
+        known = await context.desk(context.store.api_project, context.origin, inbox, project)
+        project_id = known or await api_project(context, inbox, project, title)
+        try:
+            async with context.breaker.at("group"):
+                group_id = await context.client.create_group(project_id, self.hdr)
+        except RequestRefused as error:
+            if error.status == 404 and known is not None:
+                # Deleted over there: the next attempt makes another one, and no set of the project fails.
+                await context.desk(
+                    context.store.forget_api_project, context.origin, inbox, project, project_id
+                )
+                raise Unreachable(f"the API doesn't know its project {title!r} any more") from None
+            raise
+        context.crash_point(CrashPoint.GROUP_CREATED)
+        return project_id, group_id
+
+    async def _send(self, photo: Sending, name: str) -> None:
+        project_id, group_id = await asyncio.shield(self._opening)
+        original = self._folder / photo.name
+        path, size_bytes = original, photo.identity.size_bytes
+        if photo.develop:
+            path = await self._tools.darkroom.developed(
+                original, photo.sha256, self._owner, expected=photo.identity
+            )
+            size_bytes = await asyncio.to_thread(lambda: path.lstat().st_size)
+        sent = Sent(name, path, size_bytes, original, photo.identity)
+        await upload_photo(self._tools, self.rank, project_id, group_id, sent, self._begin)
+
+    def _begin(self) -> None:
+        """The first photo is about to go up: from then on the group is finished, whatever the hour."""
+        if not self._begun:
+            refuse_outside(self._tools.hours, self._tools.clock.now())
+            self._begun = True
+
+
+def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task that may fail without anybody asking for it."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
+
+
+async def api_project(context: JobContext, inbox: str, project: str, title: str) -> str:
+    """The API's id of a project folder, made at the folder's first set."""
+    async with context.locks.hold(f"project {inbox}/{project}"):
+        known = await context.desk(context.store.api_project, context.origin, inbox, project)
+        if known is not None:
+            return known
+        async with context.breaker.at("project"):
+            api_id = await context.client.create_project(title)
+        context.crash_point(CrashPoint.PROJECT_CREATED)
+        await context.desk(context.store.remember_api_project, context.origin, inbox, project, api_id)
+        context.crash_point(CrashPoint.PROJECT_REMEMBERED)
+        return api_id
+
+
+async def upload_photo(
+    context: JobContext,
+    rank: Rank,
+    project_id: str,
+    group_id: str,
+    sent: Sent,
+    begin: Callable[[], None],
+) -> None:
+    """Put one photo into the group, once, and in the state that it is said to have. `begin`
+    is called when its turn has come, and raises where it must not go up now."""
+    # The address is asked for outside of the turn: the line must not idle for its round trip.
+    async with context.limits.addresses.hold(rank):
+        url = await upload_url(context, project_id, group_id, sent.name)
+    async with context.limits.uploads.hold(rank):
+        begin()
+        for attempt in range(1, PUT_ATTEMPTS + 1):
+            try:
+                async with context.breaker.at(f"PUT {url.parsed.host}"):
+                    with context.limits.uploads.feedback():
+                        await context.storage.put(
+                            url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
+                        )
+                context.counts.bytes_up(sent.size_bytes)
+                break
+            except (UrlExpired, LocalTrouble):
+                raise  # a share that hangs must not keep the turn from the photos of others
+            except BadWorld:
+                if attempt == PUT_ATTEMPTS:
+                    raise
+        context.crash_point(CrashPoint.PHOTO_UPLOADED)
+
+
+async def upload_url(context: JobContext, project_id: str, group_id: str, name: str) -> SignedUrl:
+    """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
+    while True:
+        try:
+            async with context.breaker.at("upload address"):
+                return await context.client.upload_url(project_id, group_id, name)
+        except TooManyRequests:
+            context.limits.uploads.refused()
+            continue  # the breaker decides when to ask again
+
+
+def worst(errors: Sequence[BaseException]) -> BaseException:
+    """The one error of several that decides: a changed set before a bad job before a bad world."""
+    leaves = [error for error in errors if isinstance(error, HotfolderError)]
+    for kind in (SetChanged, BadJob, BadWorld):
+        for error in leaves:
+            if isinstance(error, kind):
+                return error
+    return errors[0]
+
+
+async def begin(context: JobContext, job: Job) -> Job:
     """A queued job, by the rules in force: to the merge at once when that is remembered, or when all its
     photos went up while they still arrived; else to uploading, once photos may be sent."""
-    job = await planned(tools, job)
+    job = await planned(context, job)
     recipe = recipe_of(job)
     if not recipe.merge:
-        drop_early(tools, job)
-        return await tools.desk(tools.store.advance, job.id, Event.EDIT, tools.clock.now())
-    photos = await tools.photos(job)
+        drop_early(context, job)
+        return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
+    photos = await context.photos(job)
     key = merge_key(job.origin, [file.sha256 for file in photos], recipe.hdr, job.generation)
-    if await tools.desk(tools.ledger.known, key):
-        drop_early(tools, job)
-        return await tools.desk(tools.store.advance, job.id, Event.MERGE, tools.clock.now())
-    early = tools.early.get(place_of(job))
+    if await context.desk(context.ledger.known, key):
+        drop_early(context, job)
+        return await context.desk(context.store.advance, job.id, Event.MERGE, context.clock.now())
+    early = context.early.get(place_of(job))
     if early is not None and early.complete and len(early.photos) == len(photos):
-        group = take_early(tools, job, photos)
+        group = take_early(context, job, photos)
         if group is not None:
-            return await take_group(tools, job, group)
+            return await take_group(context, job, group)
     if early is None:
-        refuse_outside(tools.hours, tools.clock.now())
-    return await tools.desk(tools.store.advance, job.id, Event.UPLOAD, tools.clock.now())
+        refuse_outside(context.hours, context.clock.now())
+    return await context.desk(context.store.advance, job.id, Event.UPLOAD, context.clock.now())
 
 
-async def planned(tools: Tools, job: Job) -> Job:
+async def planned(context: JobContext, job: Job) -> Job:
     """The job as the rules want it now, however long it has waited: with their recipe, or refused."""
     before = recipe_of(job)
-    decided = tools.decide(job, len(await tools.photos(job)))
+    decided = context.decide(job, len(await context.photos(job)))
     if decided is None:
         return job
     # What the photos say, and not the rules, stays.
     recipe = decided.recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
-    now = tools.clock.now()
+    now = context.clock.now()
     if (recipe, decided.route) != (before, job.route):
-        job = await tools.desk(tools.store.plan_anew, job.id, recipe.model_dump_json(), decided.route, now)
+        job = await context.desk(
+            context.store.plan_anew, job.id, recipe.model_dump_json(), decided.route, now
+        )
     if decided.reason:
         raise RuleRefused(decided.reason, hint=decided.hint)
     return job
 
 
-async def upload(tools: Tools, job: Job) -> Job:
+async def upload(context: JobContext, job: Job) -> Job:
     """Put every photo into a group: the one that was opened while they arrived, or a new one.
 
     Whatever goes wrong abandons the group, since a photo that may or may not be in it can't be taken
     out again; groups and uploads are free. Outside of the hours for it none is begun; one that was begun
     is finished.
     """
-    tools.refuse_out_of_reach(job)
-    photos = await tools.photos(job)
-    group = take_early(tools, job, photos)
+    context.refuse_out_of_reach(job)
+    photos = await context.photos(job)
+    group = take_early(context, job, photos)
     if group is None:
-        refuse_outside(tools.hours, tools.clock.now())
-        group = OpenGroup(tools, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
+        refuse_outside(context.hours, context.clock.now())
+        group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:
         if file.name not in group.photos:
             group.send(sending(file))
     await group.finish()
-    return await take_group(tools, job, group)
+    return await take_group(context, job, group)
 
 
-def take_early(tools: Tools, job: Job, photos: list[JobFile]) -> OpenGroup | None:
+def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGroup | None:
     """The group that was opened for these photos while they arrived, if it is good for them. It is nobody
     else's any more, and whatever it still lacks can be sent into it."""
-    group = tools.early.pop(place_of(job), None)
+    group = context.early.pop(place_of(job), None)
     if group is None:
         return None
     wanted = [sending(file) for file in photos]
@@ -87,23 +349,23 @@ def take_early(tools: Tools, job: Job, photos: list[JobFile]) -> OpenGroup | Non
     return group
 
 
-def drop_early(tools: Tools, job: Job) -> None:
+def drop_early(context: JobContext, job: Job) -> None:
     """Abandon what went up early for a job that needs no group."""
-    group = tools.early.pop(place_of(job), None)
+    group = context.early.pop(place_of(job), None)
     if group is not None:
         group.abandon()
 
 
-async def take_group(tools: Tools, job: Job, group: OpenGroup) -> Job:
+async def take_group(context: JobContext, job: Job, group: OpenGroup) -> Job:
     """Record the group that holds exactly the job's photos."""
     project_id, group_id = group.ids
-    job = await tools.desk(
-        tools.store.advance,
+    job = await context.desk(
+        context.store.advance,
         job.id,
         Event.MERGE,
-        tools.clock.now(),
+        context.clock.now(),
         group_id=group_id,
         api_project_id=project_id,
     )
-    tools.passing(Checkpoint.GROUP_COMPLETE)
+    context.crash_point(CrashPoint.GROUP_COMPLETE)
     return job

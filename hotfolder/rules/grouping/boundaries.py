@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.frames import Step, shot, started, value
-from hotfolder.rules.grouping.likeness import Likeness, likeness_to
+from hotfolder.rules.grouping.evidence import Likeness, Step, likeness_to, shot, started, value
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
 
 _LEAST_STEP_EV = 0.6

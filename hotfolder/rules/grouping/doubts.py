@@ -7,11 +7,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.frames import shot, step_between, value
-from hotfolder.rules.grouping.likeness import Likeness, likeness_to
+from hotfolder.rules.grouping.evidence import (
+    Likeness,
+    last_of_several,
+    likeness_to,
+    piece_of_bracket,
+    shot,
+    step_between,
+    strangers,
+    value,
+)
 from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
-from hotfolder.rules.grouping.pieces import last_of_several, piece_of_bracket
-from hotfolder.rules.grouping.scenes import strangers
 
 _NEAR_EV = 0.35
 _HALF_STOP_EV = 0.5

@@ -1,19 +1,29 @@
-"""From the photos of a drop to its bracket sets: the way through."""
+"""Grouping a shoot: photos in, sets with their evidence and doubts out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from enum import StrEnum
 from itertools import pairwise
 from math import inf
+from pathlib import PurePath
 
-from hotfolder.rules.grouping import seven, wording
-from hotfolder.rules.grouping.bycapture import drafts_by_capture
-from hotfolder.rules.grouping.bycount import drafts_by_count
-from hotfolder.rules.grouping.bypicture import drafts_by_picture
-from hotfolder.rules.grouping.flash import lit_frames
-from hotfolder.rules.grouping.frames import by_name, fired, in_order, shot, started, step_between, value
-from hotfolder.rules.grouping.habits import without_copies, without_raw_twins
+from hotfolder.rules.grouping import methods, wording
+from hotfolder.rules.grouping.evidence import (
+    by_name,
+    fired,
+    in_order,
+    lit_frames,
+    shot,
+    started,
+    step_between,
+    value,
+    without_copies,
+    without_raw_twins,
+)
+from hotfolder.rules.grouping.methods import drafts_by_capture, drafts_by_count, drafts_by_picture
 from hotfolder.rules.grouping.model import (
     Draft,
     GroupedSet,
@@ -26,6 +36,43 @@ from hotfolder.rules.grouping.model import (
     RefusedSet,
 )
 from hotfolder.rules.sets import MOST_PHOTOS
+
+
+class NameScheme(StrEnum):
+    """`<stem>-01`, `<stem>-02`, …; or the name of the photo that was taken first, without its suffix."""
+
+    NUMBERED = "numbered"
+    FIRST_FILE = "first_file"
+
+
+def name_sets(
+    grouping: Grouping, scheme: NameScheme, stem: str = "", given: Collection[str] = ()
+) -> tuple[str, ...]:
+    """A name for each of `grouping.sets` and then of `grouping.refused`, in their order; no two alike, nor
+    like one that was `given` before, even where case doesn't count. Numbers go on after those given."""
+    firsts = [each.first for each in grouping.sets] + [each.photos[0].name for each in grouping.refused]
+    if scheme is NameScheme.NUMBERED:
+        start = 1 + max((_number(name, stem) for name in given), default=0)
+        digits = max(2, len(str(start + len(firsts) - 1)))
+        return tuple(f"{stem}-{number:0{digits}d}" for number in range(start, start + len(firsts)))
+    names: list[str] = []
+    taken = {name.casefold() for name in given}
+    for first in firsts:
+        # Two underscores would begin a tag.
+        name = wanted = re.sub("_{2,}", "_", PurePath(first).stem)
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{wanted}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return tuple(names)
+
+
+def _number(name: str, stem: str) -> int:
+    rest = name.casefold().removeprefix(f"{stem}-".casefold())
+    return int(rest) if rest != name.casefold() and re.fullmatch("[0-9]{1,9}", rest) else 0
+
 
 USUAL = GroupingOptions()
 
@@ -156,13 +203,13 @@ def _finished(
         if len(ordered) <= MOST_PHOTOS:
             sets.append(_set(ordered, draft, draft.evidence))
         elif options.over_seven is OverSeven.REFUSE:
-            refused.append(seven.refused(ordered))
+            refused.append(methods.refused(ordered))
         elif options.over_seven is OverSeven.SPREAD:
-            chosen, out = seven.spread(ordered)
+            chosen, out = methods.spread(ordered)
             kept_out += out
             sets.append(_set(chosen, draft, draft.evidence))
         else:
-            for number, part in enumerate(parts := seven.split(ordered), start=1):
+            for number, part in enumerate(parts := methods.split(ordered), start=1):
                 of_all = f"part {number} of {len(parts)} of a set of {len(ordered)}"
                 sets.append(_set(part, draft, (*draft.evidence, of_all)))
     kept_out.sort(key=lambda out: by_name(out.photo))

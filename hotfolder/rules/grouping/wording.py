@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hotfolder.rules.grouping.frames import shot, value
+from hotfolder.rules.grouping.evidence import shot, value
 from hotfolder.rules.grouping.model import GroupingPhoto
 
 EXPORT_WITH_CAMERA_DATA = (

@@ -1,0 +1,328 @@
+"""What every step of a job works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from hotfolder.clock import Clock
+from hotfolder.errors import LocalTrouble, OutOfReach, SetChanged
+from hotfolder.jobs.breaker import CircuitBreaker, RequestBreaker
+from hotfolder.jobs.budget import Budgets
+from hotfolder.jobs.darkroom import Darkroom
+from hotfolder.jobs.database import StoreThread
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.limits import ConcurrencyLimits
+from hotfolder.jobs.model import HOLDING, Call, FileRole, Job, JobFile, State
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.sharing import Guard, Sharing, unguarded
+from hotfolder.patience import patiently
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.delivery import Originals
+from hotfolder.rules.hours import Hours
+from hotfolder.rules.prices import Prices
+from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.sets import FileIdentity
+from hotfolder.stager.client import StagerClient
+from hotfolder.stager.storage import StorageClient
+from hotfolder.stager.streams import Throttle
+
+if TYPE_CHECKING:
+    from hotfolder.jobs.steps.uploading import OpenGroup
+
+
+class CrashPoint(StrEnum):
+    JOB_CREATED = "job_created"
+    PROJECT_CREATED = "project_created"
+    PROJECT_REMEMBERED = "project_remembered"
+    GROUP_CREATED = "group_created"
+    PHOTO_UPLOADED = "photo_uploaded"
+    GROUP_COMPLETE = "group_complete"
+    INTENT_RECORDED = "intent_recorded"
+    ANSWER_RECEIVED = "answer_received"
+    ANSWER_RECORDED = "answer_recorded"
+    IMAGE_UPLOADED = "image_uploaded"
+    RESULT_DOWNLOADED = "result_downloaded"
+    RESULT_KEPT = "result_kept"
+    RESULTS_RECORDED = "results_recorded"
+    PICTURE_PLACED = "picture_placed"
+    PICTURES_RECORDED = "pictures_recorded"
+    RECEIPT_WRITTEN = "receipt_written"
+    RECEIPT_RECORDED = "receipt_recorded"
+    RESULTS_VERIFIED = "results_verified"
+    DELETION_RECORDED = "deletion_recorded"
+    ORIGINAL_DELETED = "original_deleted"
+    FOLDER_RESERVED = "folder_reserved"
+    ORIGINAL_MOVED = "original_moved"
+    RECEIPT_COMPLETED = "receipt_completed"
+    REASON_WRITTEN = "reason_written"
+    JOB_ENDED = "job_ended"
+
+
+CrashHook = Callable[[CrashPoint], None]
+"""Called when a checkpoint is passed. May end the process; a service does nothing here."""
+
+
+def no_crash(_checkpoint: CrashPoint) -> None:
+    """What a service does at a checkpoint."""
+
+
+class Claims:
+    """The files of every job that isn't at its end, by their place: inbox, project, folder."""
+
+    def __init__(self) -> None:
+        # Asked of every folder at every look, so it must not depend on how many jobs there are.
+        self._of: dict[tuple[str, str, str], dict[str, frozenset[str]]] = {}
+
+    def take(self, place: tuple[str, str, str], job_id: str, names: frozenset[str]) -> None:
+        """The files `names` there are the job's from now on."""
+        self._of.setdefault(place, {})[job_id] = names
+
+    def let_go(self, place: tuple[str, str, str], job_id: str) -> None:
+        """None there is the job's any more."""
+        there = self._of.get(place, {})
+        there.pop(job_id, None)
+        if not there:
+            self._of.pop(place, None)
+
+    def names(self, inbox: str, project: str, folder: str) -> frozenset[str]:
+        """Names of the files in a folder that belong to jobs under way."""
+        return frozenset().union(*self._of.get((inbox, project, folder), {}).values())
+
+
+class Counts(Protocol):
+    """Plain events; none of these methods may raise or block."""
+
+    def paid(self, operation: str, project: str) -> None:
+        """A paid request is about to leave."""
+
+    def phase(self, name: str, seconds: float) -> None:
+        """A job was in one state for so long."""
+
+    def bytes_up(self, number: int) -> None: ...
+
+    def bytes_down(self, number: int) -> None: ...
+
+    def api_error(self, kind: str) -> None:
+        """A request went wrong; `kind` is the name of its error's class."""
+
+
+class Uncounted:
+    """Counts nothing."""
+
+    def paid(self, operation: str, project: str) -> None: ...
+
+    def phase(self, name: str, seconds: float) -> None: ...
+
+    def bytes_up(self, number: int) -> None: ...
+
+    def bytes_down(self, number: int) -> None: ...
+
+    def api_error(self, kind: str) -> None: ...
+
+
+Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity], Collection[str]], None]
+"""Takes inbox, project, folder, the photos by name, and names that are of no account; raises SetChanged
+unless exactly those photos are there."""
+
+
+ConfirmInbox = Callable[[Path], None]
+"""Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
+
+WhyOutOfReach = Callable[[str], str]
+"""Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The folders. `inboxes` by name; `state` is ours alone."""
+
+    inboxes: Mapping[str, Path]
+    done: Path
+    failed: Path
+    state: Path
+    archive: Path | None = None
+    guard: Guard = unguarded
+    """Knows whether `done` and `failed` are where they were."""
+
+    @property
+    def results(self) -> Path:
+        return self.state / "results"
+
+    @property
+    def developed(self) -> Path:
+        return self.state / "developed"
+
+    @property
+    def work(self) -> Path:
+        return self.state / "work"
+
+    def inbox(self, job: Job) -> Path:
+        """Raises LocalTrouble where the settings don't name that inbox any more."""
+        return self.inbox_named(job.inbox)
+
+    def inbox_named(self, name: str) -> Path:
+        """As `inbox`."""
+        try:
+            return self.inboxes[name]
+        except KeyError:
+            raise LocalTrouble(
+                f"the inbox {name}, where this set was dropped, is not in the settings any more",
+                hint="Put it back into the settings until its sets are done; they continue by themselves.",
+            ) from None
+
+    def folder(self, job: Job) -> Path:
+        """Where the job's photos were dropped."""
+        return self.inbox(job) / job.project / job.folder
+
+    def sharing(self, job: Job) -> Sharing:
+        return Sharing.of(self.inbox(job), self.guard)
+
+
+Place = tuple[str, str, str]
+"""Where a set lies: the inbox's name, the project's folder, the set's folder."""
+
+
+def place_of(job: Job) -> Place:
+    return (job.inbox, job.project, job.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the rules make of a job: a recipe, or, with a `reason`, its refusal."""
+
+    recipe: Recipe
+    route: str | None = None
+    reason: str = ""
+    hint: str = ""
+
+
+Decide = Callable[[Job, int], Decision | None]
+"""Takes a job and its number of photos; None leaves the job as it is."""
+
+
+class KeyLocks:
+    """A lock per name, so that two jobs that want the same purchase make it once."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
+        self._locks[name] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(name)
+            if users > 1:
+                self._locks[name] = (lock, users - 1)
+
+
+@dataclass
+class JobContext:
+    """Everything that the steps share. `origin` names the API in content keys."""
+
+    origin: str
+    places: Places
+    store: Store
+    ledger: Ledger
+    desk: StoreThread
+    client: StagerClient
+    storage: StorageClient
+    decoder: Decoder
+    darkroom: Darkroom
+    breaker: CircuitBreaker
+    clock: Clock
+    limits: ConcurrencyLimits
+    recheck: Recheck
+    confirm_inbox: ConfirmInbox
+    crash_point: CrashHook
+    result_limits: PictureLimits
+    merge_timeout_seconds: float
+    budgets: Budgets
+    throttle: Throttle
+    hours: Hours = ()
+    prices: Prices = field(default_factory=Prices)
+    out_of_reach: WhyOutOfReach = lambda _: ""
+    decide: Decide = lambda _, __: None
+    """The rules in force."""
+    counts: Counts = field(default_factory=Uncounted)
+    claims: Claims = field(default_factory=Claims)
+    locks: KeyLocks = field(default_factory=KeyLocks)
+    paying: set[asyncio.Task[Call]] = field(default_factory=set)
+    downloading: dict[str, RequestBreaker] = field(default_factory=dict)
+    """Pictures on their way, and those that fail to come; by their name in state/results/."""
+    early: dict[Place, OpenGroup] = field(default_factory=dict)
+    """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
+    joined: dict[str, str] = field(default_factory=dict)
+    """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
+    receipts_asked: bool = False
+    """Whether the receipts in done/ were compared with the ledger."""
+    known_files: dict[str, list[JobFile]] = field(default_factory=dict)
+    """Of the jobs under way; what the store says of them changes only when originals are deleted."""
+
+    async def files(self, job: Job) -> list[JobFile]:
+        """A job's files: photos in the order they are sent, then companions."""
+        if job.state == State.FILING and recipe_of(job).delivery.originals is Originals.DELETE:
+            return await self.desk(self.store.files, job.id)
+        if job.id not in self.known_files:
+            self.known_files[job.id] = await self.desk(self.store.files, job.id)
+        return self.known_files[job.id]
+
+    async def photos(self, job: Job) -> list[JobFile]:
+        """The job's photos, in the order they are sent."""
+        return [file for file in await self.files(job) if file.role == FileRole.PHOTO]
+
+    async def look_again(self, job: Job) -> None:
+        """The last look at the photos before money is spent. Raises SetChanged."""
+        self.refuse_out_of_reach(job)
+        expected = {file.name: identity_of(file) for file in await self.photos(job)}
+        inbox = self.places.inbox(job)
+        others = self.claims.names(*place_of(job)) - expected.keys()
+        await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected, others)
+        await self.refuse_joined(job)
+
+    async def refuse_joined(self, job: Job) -> None:
+        """Raise SetChanged where a photo of the set came after it was taken, and nothing is paid for yet."""
+        if job.id in self.joined:
+            calls = await self.desk(self.ledger.of_job, job.id)
+            if not any(call.state in HOLDING for call in calls):
+                raise SetChanged(f"{self.joined[job.id]}, which came later, belongs to it")
+
+    async def confirm_gone(self, job: Job) -> None:
+        """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
+        self.refuse_out_of_reach(job)
+        inbox = self.places.inbox(job)
+        await patiently(inbox, self.confirm_inbox, inbox)
+
+    def refuse_out_of_reach(self, job: Job) -> None:
+        """Raise OutOfReach where the job's inbox is. A share that hangs keeps a thread for everything that is
+        asked of it, for as long as it hangs."""
+        why = self.out_of_reach(job.inbox)
+        if why:
+            raise OutOfReach(why.removesuffix("."), hint="It continues by itself once the inbox is back.")
+
+
+def recipe_of(job: Job) -> Recipe:
+    """The recipe that the job started with."""
+    return recipe_from(job.recipe)
+
+
+@lru_cache(maxsize=256)
+def recipe_from(text: str) -> Recipe:
+    """The recipe that is written so; most jobs of a shoot have the same."""
+    return Recipe.model_validate_json(text)
+
+
+def identity_of(file: JobFile) -> FileIdentity:
+    """The file's identity when its set had settled."""
+    return FileIdentity(file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode)

@@ -1,0 +1,145 @@
+"""The sets of a project that were made, or are being made: what later photos have to do with them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Container, Iterable, Sequence
+from datetime import datetime
+from itertools import count
+
+from sqlalchemy.orm import load_only
+from sqlmodel import Session, col, func, select
+
+from hotfolder.jobs.model import (
+    ACTIVE,
+    ASKS_API,
+    HOLDING,
+    Call,
+    FileRole,
+    Job,
+    JobEvent,
+    JobFile,
+    Picture,
+    State,
+)
+from hotfolder.jobs.store import OLDEST_FIRST, Store
+from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.late import EarlierSet, EarlierState, LatestSet, matched
+from hotfolder.rules.sets import shot_from
+
+
+def earlier_sets(
+    store: Store, inbox: str, project: str, states: Collection[State] = tuple(State)
+) -> list[EarlierSet]:
+    """Those of what lay in the project's folder itself, of jobs in these states, oldest first; of each room
+    the newest that stands, and whatever was withdrawn since. All of a project may be thousands."""
+    of_drop = (
+        col(Job.inbox) == inbox,
+        col(Job.project) == project,
+        col(Job.folder) == "",
+        col(Job.state).in_(list(states)),
+    )
+    ids = select(Job.id).where(*of_drop)
+    held = select(Call.job_id).where(col(Call.state).in_(HOLDING), col(Call.job_id).in_(ids))
+    with store.session() as session:
+        jobs = session.exec(select(Job).where(*of_drop).order_by(*OLDEST_FIRST)).all()
+        paid_for = set(session.exec(held).all())
+        photos = photos_of(session, [job.id for job in jobs])
+    standing: dict[str, EarlierSet] = {}
+    withdrawn: dict[str, EarlierSet] = {}
+    for job in jobs:
+        how = state_of(job, paid_for)
+        if how is None or not photos[job.id]:
+            continue
+        one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]))
+        if how is EarlierState.WITHDRAWN:
+            withdrawn[job.room] = one
+        else:
+            standing[job.room] = one
+            withdrawn.pop(job.room, None)
+    return [*withdrawn.values(), *standing.values()]
+
+
+def state_of(job: Job, paid_for: Container[str]) -> EarlierState | None:
+    """None for one that stands for nothing any more: it failed before anything was paid for, or another has
+    taken its place."""
+    state = State(job.state)
+    if state is State.WITHDRAWN:
+        return EarlierState.WITHDRAWN
+    if state in ACTIVE:
+        return EarlierState.OPEN if state in ASKS_API and job.id not in paid_for else EarlierState.BUSY
+    if state is State.DONE or (job.id in paid_for and state is not State.SUPERSEDED):
+        return EarlierState.MADE
+    return None
+
+
+def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet | None:
+    """The latest set of a folder; None where none was ever made of it."""
+    job = store.latest_of_folder(inbox, project, folder)
+    if job is None:
+        return None
+    of_job = select(Call.id).where(col(Call.state).in_(HOLDING), Call.job_id == job.id)
+    with store.session() as session:
+        paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
+    photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    ended = None if State(job.state) in ACTIVE else datetime.fromisoformat(job.finished_at or job.updated_at)
+    return LatestSet(photos, ended, paid_for)
+
+
+def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
+    """As they were, by the ids of their jobs."""
+    photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
+    files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
+    for file in session.exec(files):
+        photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
+    return photos
+
+
+def room_named(
+    store: Store, place: tuple[str, str, str], wanted: str, photos: Sequence[GroupingPhoto]
+) -> str:
+    """What a folder's room is called (`place` is inbox, project and folder): as `wanted`, with a number
+    behind it where another folder of the project has that name for other photos. A folder keeps the name
+    that it had."""
+    inbox, project, folder = place
+    given_up = (State.FAILED, State.WITHDRAWN, State.SUPERSEDED)
+    like_it = re.compile(re.escape(wanted) + "(-[1-9][0-9]*)?", re.IGNORECASE)
+    # Not whole rows: it is asked for every set, and a project may have thousands.
+    names = ("id", "inbox", "folder", "room", "state")
+    some = load_only(*(getattr(Job, name) for name in names))
+    everywhere = select(Job).where(Job.project == project).options(some)
+    with store.session() as session:
+        jobs = session.exec(everywhere.order_by(col(Job.created_at))).all()
+        alike = [job for job in jobs if like_it.fullmatch(job.room)]
+        own: list[str] = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
+        if own:
+            return own[-1]
+        if not alike:
+            return wanted
+        pictures = select(Picture.job_id).where(col(Picture.job_id).in_([job.id for job in alike]))
+        delivered = session.exec(pictures).all()
+        standing = {*delivered, *(job.id for job in alike if job.state not in given_up)}
+        of_jobs = photos_of(session, standing)
+    for number in count(1):
+        name = wanted if number == 1 else f"{wanted}-{number}"
+        having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]
+        sets = [EarlierSet(job.id, job.room, EarlierState.MADE, tuple(of_jobs[job.id])) for job in having]
+        if not sets or matched(photos, sets):
+            return name
+    raise AssertionError("count() never ends")
+
+
+def place_of_room(store: Store, job: Job) -> int:
+    """Which of its project's rooms the job's is, from 1, in the order in which they first had a job. It never
+    changes, and a room that is dropped again keeps it."""
+    as_begun = (
+        select(Job.room)
+        .join(JobEvent, col(JobEvent.job_id) == col(Job.id))
+        .where(Job.project == job.project)
+        .group_by(col(Job.room))
+        .order_by(func.min(col(JobEvent.id)))
+    )
+    with store.session() as session:
+        rooms = session.exec(as_begun).all()
+    return rooms.index(job.room) + 1

@@ -1,0 +1,211 @@
+"""Whether store, journal, receipts and folders agree; and recording what only the receipts know."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from hotfolder import log
+from hotfolder.jobs.context import JobContext, Places, recipe_of
+from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
+from hotfolder.jobs.model import (
+    ACTIVE,
+    BY_RECEIPT,
+    Call,
+    CallState,
+    FileRole,
+    Job,
+    JobFile,
+    State,
+    scope_key,
+    stamp,
+)
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
+from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
+from hotfolder.outbox.returning import gathering_folder
+from hotfolder.outbox.temporary import sha256_of
+from hotfolder.rules.delivery import Originals
+
+logger = log.get("ledger")
+
+MARGIN = timedelta(days=1)
+"""By so much the clocks of the disk and of this computer may differ."""
+
+
+async def ask_receipts(context: JobContext) -> None:
+    """Take over what the receipts know and the ledger doesn't, once in the life of a process and before it
+    buys anything. Only receipts that are younger than the newest purchase are read; all, and those of other
+    stores too, by a store that has bought nothing yet: `state` may have been lost. Raises LocalTrouble."""
+    async with context.locks.hold("receipts"):
+        if context.receipts_asked:
+            return
+        newest = await context.desk(context.ledger.newest)
+        since = datetime.fromisoformat(newest) - MARGIN if newest else None
+        own = await context.desk(context.store.identity, context.clock.now()) if newest else ""
+        context.places.guard(context.places.done)
+        found = await asyncio.to_thread(lambda: list(receipts_in(context.places.done, own, since)))
+        for path, receipt in found:
+            await context.desk(take_over, context.store, context.ledger, path, receipt)
+        context.receipts_asked = True
+
+
+def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt]]:
+    """Each receipt that was written since, with its path in done/: those of the store `own`, and of before
+    receipts named one; with "" those of all stores. Raises LocalTrouble."""
+    with local_trouble(done):
+        for path in sorted(done.glob("*/receipts/*.json")):
+            if since is None or path.stat().st_mtime >= since.timestamp():
+                receipt = read_receipt(path)
+                if receipt is not None and (not own or receipt.store in (own, "")):
+                    yield str(path.relative_to(done)), receipt
+
+
+def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt) -> None:
+    """Record the purchases of a receipt that nothing else knows of."""
+    for bought in unknown_to(ledger, receipt):
+        merge = bought.operation == "merge"
+        call = Call(
+            key=bought.key,
+            job_id=receipt.job_id,
+            project=receipt.project,
+            operation=bought.operation,
+            parameters="",
+            state=CallState.ANSWERED,
+            group_id=receipt.group_id if merge else None,
+            api_project_id=receipt.api_project_id if merge else None,
+            photos=" ".join(photo.sha256 for photo in receipt.photos) if merge else "",
+            note=BY_RECEIPT + path,
+            started_at=stamp(bought.at),
+            answered_at=stamp(bought.at),
+        )
+        ledger.adopt(call)
+        logger.warning("purchase_known_by_receipt", receipt=path, operation=bought.operation)
+    if receipt.generation:
+        scope = scope_key(receipt.api_origin, [photo.sha256 for photo in receipt.photos])
+        store.remember_generation(scope, receipt.generation)
+
+
+def unknown_to(ledger: Ledger, receipt: Receipt) -> list[ReceiptCall]:
+    """The purchases that the receipt's own job has made, and the ledger knows nothing of."""
+    own = [call for call in receipt.calls if call.paid]
+    known = ledger.brought([call.key for call in own])
+    return [call for call in own if call.key not in known]
+
+
+LOST_WORDS = "is not where it was put"
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One thing that isn't as the store says. `job` is empty where no job is concerned."""
+
+    job: str
+    what: str
+
+
+def verify(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """Every disagreement. Reads each original and each picture once."""
+    yield from verify_ledger(ledger, places)
+    yield from verify_receipts(store, ledger, places)
+    for job in store.in_states([*ACTIVE, State.DONE, State.FAILED, State.NEEDS_ATTENTION]):
+        yield from (Disagreement(job.id, what) for what in verify_originals(store, places, job))
+        yield from (Disagreement(job.id, what) for what in verify_pictures(store, places, job))
+
+
+def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
+    for file in store.files(job.id):
+        if file.let_go_at is not None:
+            continue
+        candidates = whereabouts(places, job, file)
+        found = [path for path in candidates if path.is_file()]
+        if not found:
+            yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
+        elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
+            yield f"the original {found[0]} has changed since it was dropped"
+
+
+def whereabouts(places: Places, job: Job, file: JobFile) -> list[Path]:
+    """Where a file of the job may be: in the inbox while it is worked on, and where its state says."""
+    state = State(job.state)
+    dropped = [places.folder(job) / file.name] if state in ACTIVE and job.inbox in places.inboxes else []
+    if job.filed_as is None:
+        return dropped or [places.folder(job) / file.name]
+    project = safe_name(job.project)
+    failed = state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING)
+    filed = places.failed / project / job.filed_as
+    if not failed:
+        filed = filed_originals(places, job)
+        return [*dropped, filed / file.name]
+    return [*dropped, *on_the_way_back(places, job, file), filed / file.name]
+
+
+def on_the_way_back(places: Places, job: Job, file: JobFile) -> list[Path]:
+    """Where a file is while its set is being put back, or after that was broken off."""
+    if job.inbox not in places.inboxes:
+        return []
+    folder = places.folder(job) if job.folder else places.folder(job) / (job.filed_as or "")
+    return [gathering_folder(folder, job.id) / file.name]
+
+
+def filed_originals(places: Places, job: Job) -> Path:
+    """Where the originals of a finished set lie; `filed_as` is known."""
+    project, folder = safe_name(job.project), job.filed_as or ""
+    if places.archive is not None and recipe_of(job).delivery.originals is Originals.ARCHIVE:
+        return archived_folder(places.archive, project, folder)
+    return originals_folder(places.done, project, folder)
+
+
+def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
+    pictures = store.pictures(job.id)
+    if job.state == State.DONE and not pictures:
+        yield "it is done, and no picture of it is recorded"
+    for picture in pictures:
+        path = places.done / picture.path
+        if not path.is_file():
+            yield f"the picture {path} {LOST_WORDS}"
+        elif sha256_of(path) != picture.sha256:
+            yield f"the picture {path} has changed since it was delivered"
+
+
+def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """What the receipts of this store say was paid for, against the ledger; those of all stores where this
+    one has bought nothing yet."""
+    own = str(store.bulletin("identity") or "-") if ledger.newest() else ""
+    for path, receipt in receipts_in(places.done, own):
+        for call in unknown_to(ledger, receipt) if receipt.store or not own else ():
+            yield Disagreement(
+                receipt.job_id,
+                f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
+            )
+
+
+def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
+    """Database and file against each other, and both against state/results/."""
+    rows = {call.uid: call for call in ledger.all_calls()}
+    written = {one.call["uid"]: one.call for one in ledger.file.read()} if ledger.file else {}
+    for uid, call in rows.items():
+        if call.state == CallState.NOT_EXECUTED and call.note == NOT_WRITTEN:
+            continue  # it never left, and the file need not know
+        if uid not in written:
+            yield Disagreement(call.job_id, f"a paid call ({call.operation}) is missing in the ledger's file")
+        elif written[uid]["state"] != call.state:
+            yield Disagreement(
+                call.job_id,
+                f"a paid call ({call.operation}) is {call.state} in the database,"
+                f" and {written[uid]['state']} in the ledger's file",
+            )
+        if call.state == CallState.SUCCEEDED and call.id is not None:
+            for result in ledger.results(call.id):
+                path = places.results / result.file
+                if path.is_file() and sha256_of(path) != result.sha256:
+                    yield Disagreement(call.job_id, f"the bought result {path} is damaged")
+    for uid, lost in written.items():
+        if uid not in rows:
+            yield Disagreement(
+                lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
+            )

@@ -1,0 +1,451 @@
+"""What the frames tell: exposures, habits of the camera, likeness of pictures, scenes and flash."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import lru_cache
+from itertools import combinations, groupby, pairwise
+from pathlib import PurePath
+
+from hotfolder.capture import Capture
+from hotfolder.rules.grouping import wording
+from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto, KeptOut
+
+_BURST_SECONDS = 1.2
+_FOCAL_TOLERANCE = 0.02
+_MOST_COUNTED = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one frame to the next.
+
+    `idle_seconds` runs from the end of an exposure to the start of the next. `burst`: so quickly that only
+    the camera itself can have gone on, or, `dark_frame`, after as long as its noise reduction takes.
+    `changes`: what differs in the camera's setup, in words. `untold`: a clock of whole seconds can't tell
+    which frames came first here.
+    """
+
+    idle_seconds: float
+    burst: bool
+    dark_frame: bool
+    changes: tuple[str, ...]
+    untold: bool
+
+
+def shot(photo: GroupingPhoto) -> Capture:
+    """The capture data, empty where there are none."""
+    return photo.capture or Capture()
+
+
+def value(photo: GroupingPhoto) -> float | None:
+    """The exposure value, higher is darker; comparable between frames of one camera. A lens that tells no
+    aperture, or a body that tells no ISO, is taken to have changed neither."""
+    taken = shot(photo)
+    if taken.exposure_seconds is None:
+        return None
+    return math.log2((taken.aperture or 1.0) ** 2 / taken.exposure_seconds) - math.log2(
+        (taken.iso or 100) / 100
+    )
+
+
+def fired(photo: GroupingPhoto) -> bool:
+    return shot(photo).flash_fired is True
+
+
+def streams(photos: Iterable[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    """The frames of each body, in the order they were taken. All must have a start time."""
+    bodies: dict[tuple[str, ...], list[GroupingPhoto]] = defaultdict(list)
+    for photo in photos:
+        taken = shot(photo)
+        bodies[taken.make or "", taken.model or "", taken.body_serial or ""].append(photo)
+    return [in_order(frames) for _, frames in sorted(bodies.items())]
+
+
+def in_order(frames: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
+    """By start. Where a clock of whole seconds leaves a tie: as the camera counted, else by name."""
+    ordered: list[GroupingPhoto] = []
+    for _, at_once in groupby(sorted(frames, key=lambda frame: (started(frame), by_name(frame))), started):
+        tied = list(at_once)
+        while tied:
+            due = _due(ordered[-1], tied[0]) if ordered else 1
+            following = [frame for frame in tied if shot(frame).sequence_number == due]
+            chosen = (
+                following[0] if following else min(tied, key=lambda frame: shot(frame).sequence_number or 0)
+            )
+            tied.remove(chosen)
+            ordered.append(chosen)
+    return ordered
+
+
+def _due(last: GroupingPhoto, following: GroupingPhoto) -> int:
+    """The sequence number that comes next: the bracket's next, unless it is full or was left long ago."""
+    taken = shot(last)
+    number = taken.sequence_number or 0
+    over = number >= (taken.sequence_length or _MOST_COUNTED)
+    waited = started(following) - started(last) - (taken.exposure_seconds or 0.0)
+    return 1 if over or waited > _BURST_SECONDS + taken.clock_step_seconds else number + 1
+
+
+def by_name(photo: GroupingPhoto) -> tuple[list[tuple[int, int, str]], str]:
+    """A key that puts `a2` before `a10`."""
+    parts = re.split(r"(\d+)", photo.name.casefold())
+    return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts if part], photo.name
+
+
+def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
+    before, after = shot(one), shot(other)
+    apart = started(other) - started(one)
+    exposure = before.exposure_seconds or 0.0
+    idle = apart - exposure
+    # A clock that writes whole seconds may be off by one either way.
+    blur = max(before.clock_step_seconds, after.clock_step_seconds)
+    counted = before.sequence_number is not None and after.sequence_number is not None
+    quick = idle - blur <= _BURST_SECONDS
+    dark_frame = not quick and _dark_frame(idle, exposure, blur)
+    return Step(
+        idle_seconds=max(0.0, idle),
+        burst=quick or dark_frame,
+        dark_frame=dark_frame,
+        changes=tuple(_changes(one, other)),
+        untold=quick and blur >= 1.0 and not counted,
+    )
+
+
+def _dark_frame(idle: float, exposure: float, blur: float) -> bool:
+    """Noise reduction exposes once more, for as long, with the shutter closed."""
+    return exposure >= 1.0 and abs(idle - exposure) <= 0.15 * exposure + 0.5 + blur
+
+
+def _changes(one: GroupingPhoto, other: GroupingPhoto) -> Iterable[str]:
+    before, after = shot(one), shot(other)
+    if before.lens and after.lens and before.lens != after.lens:
+        yield f"the lens changed to {after.lens}"
+    zoomed = before.focal_mm and after.focal_mm and abs(math.log(after.focal_mm / before.focal_mm))
+    if zoomed and zoomed > _FOCAL_TOLERANCE:
+        yield f"the focal length changed from {before.focal_mm:g} to {after.focal_mm:g} mm"
+    if one.shape != other.shape:
+        sizes = ("{}x{}".format(*photo.shape) for photo in (one, other))
+        yield "the size changed from {} to {} pixels".format(*sizes)
+
+
+def started(photo: GroupingPhoto) -> float:
+    """The start, in UTC where the camera tells its offset."""
+    taken = shot(photo)
+    return round((taken.started_seconds or 0.0) - (taken.offset_seconds or 0), 6)
+
+
+SAME_UP_TO = 0.17
+_DIFFERENT_FROM = 0.30
+_LEAST_ANSWERS = 24
+
+
+class Likeness(Enum):
+    SAME = auto()
+    DIFFERENT = auto()
+    UNCLEAR = auto()
+
+
+def likeness(one: GroupingPhoto, other: GroupingPhoto) -> Likeness:
+    """Whether they show the same; UNCLEAR too where too little is visible in both."""
+    share = difference(one, other)
+    if share is None or SAME_UP_TO < share < _DIFFERENT_FROM:
+        return Likeness.UNCLEAR
+    return Likeness.SAME if share <= SAME_UP_TO else Likeness.DIFFERENT
+
+
+def likeness_to(one: GroupingPhoto, others: Iterable[GroupingPhoto]) -> Likeness:
+    """As the most similar of `others` says: a very dark and a very bright frame may share nothing visible."""
+    shares = [share for other in others if (share := difference(one, other)) is not None]
+    if not shares or SAME_UP_TO < min(shares) < _DIFFERENT_FROM:
+        return Likeness.UNCLEAR
+    return Likeness.SAME if min(shares) <= SAME_UP_TO else Likeness.DIFFERENT
+
+
+def difference(one: GroupingPhoto, other: GroupingPhoto) -> float | None:
+    """The share, 0 to 1, of answers in which their signatures differ; None where they share too few."""
+    differing, shared = _compared(one.signature, other.signature)
+    return differing / shared if shared >= _LEAST_ANSWERS else None
+
+
+def on_the_whole(one: Sequence[GroupingPhoto], other: Sequence[GroupingPhoto]) -> float | None:
+    """As `difference`, for two groups of photos, of all answers that photos of both share."""
+    pairs = [_compared(a.signature, b.signature) for a in one for b in other]
+    shared = sum(number for _, number in pairs)
+    return sum(number for number, _ in pairs) / shared if shared >= _LEAST_ANSWERS else None
+
+
+def _compared(one: str, other: str) -> tuple[int, int]:
+    """How many answers differ, and how many both know."""
+    darker, known = _parts(one)
+    darker_too, known_too = _parts(other)
+    shared = known & known_too
+    return ((darker ^ darker_too) & shared).bit_count(), shared.bit_count()
+
+
+@lru_cache(maxsize=1024)
+def _parts(signature: str) -> tuple[int, int]:
+    darker, _, known = signature.partition("-")
+    return int(darker or "0", 16), int(known or "0", 16)
+
+
+_AGREE_UP_TO = 0.24
+APART_FROM = 0.33
+"""From this difference on, on the whole, two groups of photos certainly show two scenes."""
+
+CLEAR_LEAD = 0.13
+
+Photos = list[GroupingPhoto]
+
+
+def scenes(photos: Sequence[GroupingPhoto]) -> list[Photos]:
+    """Groups of photos that show one scene each, in the order of their first photos."""
+    near = sorted(
+        (share, one, other)
+        for one, other in combinations(range(len(photos)), 2)
+        if (share := difference(photos[one], photos[other])) is not None and share <= SAME_UP_TO
+    )
+    groups = [[photo] for photo in photos]
+    home = list(range(len(photos)))
+    for _, one, other in near:
+        kept, given_up = sorted((home[one], home[other]))
+        if kept == given_up:
+            continue
+        apart = on_the_whole(groups[kept], groups[given_up])
+        if apart is not None and apart <= _AGREE_UP_TO:
+            groups[kept] += groups[given_up]
+            groups[given_up] = []
+            home = [kept if each == given_up else each for each in home]
+    return _with_stragglers([group for group in groups if group])
+
+
+def strangers(photos: Sequence[GroupingPhoto]) -> tuple[GroupingPhoto, GroupingPhoto] | None:
+    """Two photos of different scenes, if there certainly are such among `photos`."""
+    for one, other in combinations(scenes(photos), 2):
+        apart = on_the_whole(one, other)
+        if apart is not None and apart >= APART_FROM:
+            return one[0], other[0]
+    return None
+
+
+def _with_stragglers(groups: list[Photos]) -> list[Photos]:
+    """Very dark and very bright frames share too little with any one photo, but may with a whole group."""
+    settled = [group for group in groups if len(group) > 1]
+    if not settled:
+        return groups
+    alone: list[Photos] = []
+    found: list[tuple[Photos, GroupingPhoto]] = []
+    for group in groups:
+        if len(group) == 1:
+            shares = [
+                (share, place)
+                for place, other in enumerate(settled)
+                if (share := on_the_whole(group, other)) is not None
+            ]
+            shares.sort()
+            clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD)
+            if clear and shares[0][0] <= SAME_UP_TO:
+                found.append((settled[shares[0][1]], group[0]))
+            else:
+                alone.append(group)
+    for group, photo in found:
+        group.append(photo)
+    return sorted(settled + alone, key=lambda group: group[0].name)
+
+
+def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
+    """What lies between each two frames without flash. A flash frame between them is not idle time: the
+    longest pause on the way counts."""
+    steps: list[Step] = []
+    last: GroupingPhoto | None = None
+    way: list[Step] = []
+    for before, frame in zip([None, *frames], frames, strict=False):
+        if before is not None and last is not None:
+            way.append(step_between(before, frame))
+        if fired(frame):
+            continue
+        if last is not None:
+            longest = max(way, key=lambda step: step.idle_seconds)
+            steps.append(
+                Step(
+                    idle_seconds=longest.idle_seconds,
+                    burst=all(step.burst for step in way),
+                    dark_frame=longest.dark_frame,
+                    changes=step_between(last, frame).changes,
+                    untold=step_between(last, frame).untold,
+                )
+            )
+        last, way = frame, []
+    return steps
+
+
+def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
+    """How many frames with flash were fired in one burst with a frame without, by the name of that one."""
+    counts: Counter[str] = Counter()
+    unlit: GroupingPhoto | None = None
+    for before, frame in pairwise(frames):
+        unlit = before if not fired(before) else unlit
+        if not step_between(before, frame).burst:
+            unlit = None
+        elif fired(frame) and unlit is not None:
+            counts[unlit.name] += 1
+    return counts
+
+
+def lit_frames(
+    photos: Sequence[GroupingPhoto], drafts: list[Draft], options: GroupingOptions
+) -> tuple[list[KeptOut], list[Draft]]:
+    """What becomes of the frames with flash among `photos`: kept out beside the set of `drafts` that they
+    were taken with, or, where there is none, sets of one that a person should see first."""
+    kept_out: list[KeptOut] = []
+    alone: list[Draft] = []
+    for frames in streams(photos):
+        unlit = [frame for frame in frames if not fired(frame)]
+        for frame in frames:
+            if not fired(frame):
+                continue
+            beside = _nearest(frame, unlit, options)
+            if beside is None:
+                doubt = f"{frame.name} was taken with flash, and no frame without flash was taken with it"
+                alone.append(Draft([frame], ("taken with flash, by itself",), [doubt]))
+                continue
+            together = next(draft for draft in drafts if beside in draft.photos)
+            reason = f"The flash fired for {frame.name}: it is kept out of the merge with {beside.name}."
+            kept_out.append(KeptOut(frame, reason, together.photos[0].name))
+    return kept_out, alone
+
+
+def _nearest(
+    frame: GroupingPhoto, unlit: Sequence[GroupingPhoto], options: GroupingOptions
+) -> GroupingPhoto | None:
+    found: list[tuple[float, GroupingPhoto]] = []
+    for other in unlit:
+        step = step_between(*sorted((frame, other), key=started))
+        if step.idle_seconds <= options.by_hand_seconds and not step.changes:
+            found.append((step.idle_seconds, other))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+_COPY_MARK = re.compile(r"(?:-\d{1,2}|\s*\(\d{1,3}\)|\s-?\s?copy(?:\s\d{1,3})?)\Z", re.IGNORECASE)
+
+
+def uncopied(name: str) -> str:
+    """The file's name without what Lightroom, Finder and Explorer add to that of a second export."""
+    path = PurePath(name)
+    return _COPY_MARK.sub("", path.stem) + path.suffix
+
+
+def without_raw_twins(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    """Drop RAW files that lie beside a picture of the same name: the photographer has developed that one."""
+    developed = {_stem(photo): photo for photo in photos if not photo.is_raw}
+    kept: list[GroupingPhoto] = []
+    out: list[KeptOut] = []
+    for photo in photos:
+        twin = developed.get(_stem(photo)) if photo.is_raw else None
+        if twin is None:
+            kept.append(photo)
+        else:
+            reason = f"{photo.name} is the RAW file of {twin.name}, which is used instead."
+            out.append(KeptOut(photo, reason, twin.name))
+    return kept, out
+
+
+def without_copies(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    """Of several exports of one photo, with the same content or of the same capture, keep the newest."""
+    kept, out = _newest((photo.sha256, photo) for photo in photos)
+    kept, more = _newest((_named_capture_key(photo), photo) for photo in kept)
+    return kept, out + more
+
+
+def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    """A false key is nobody's copy."""
+    same: dict[Hashable, list[GroupingPhoto]] = defaultdict(list)
+    kept: list[GroupingPhoto] = []
+    for key, photo in keyed:
+        if key:
+            same[key].append(photo)
+        else:
+            kept.append(photo)
+    out: list[KeptOut] = []
+    for copies in same.values():
+        copies.sort(key=lambda photo: (photo.modified_seconds, by_name(photo)))
+        newest = copies.pop()
+        kept.append(newest)
+        for photo in copies:
+            if likeness(photo, newest) is Likeness.DIFFERENT:
+                kept.append(photo)
+                continue
+            what = "has the same content as" if photo.sha256 == newest.sha256 else "is an earlier export of"
+            out.append(KeptOut(photo, f"{photo.name} {what} {newest.name}, which is used.", newest.name))
+    return kept, out
+
+
+def capture_key(photo: GroupingPhoto) -> Hashable:
+    """Equal for two exports of one capture, and for frames that were taken alike within what the camera's
+    clock can tell; None where the camera data can't tell."""
+    taken = shot(photo)
+    if taken.started_seconds is None or taken.exposure_seconds is None:
+        return None
+    how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm, taken.sequence_number)
+    return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
+
+
+def _named_capture_key(photo: GroupingPhoto) -> Hashable:
+    key = capture_key(photo)
+    # Within a whole second a camera may have taken several alike: there the names must agree as well.
+    coarse = key is not None and shot(photo).clock_step_seconds >= 1.0
+    return (key, _COPY_MARK.sub("", _stem(photo))) if coarse else key
+
+
+def _stem(photo: GroupingPhoto) -> str:
+    return PurePath(photo.name).stem.casefold()
+
+
+_AUTO_BRACKET = 2
+
+
+def piece_of_bracket(draft: Draft) -> list[str]:
+    """Why a frame that lies there by itself was not taken by itself; empty where nothing says so."""
+    if len(draft.photos) > 1 or draft.lit:
+        return []
+    name, taken = draft.photos[0].name, shot(draft.photos[0])
+    if (taken.sequence_length or taken.sequence_number or 1) > 1:
+        counted = f" of {taken.sequence_length}" if taken.sequence_length else ""
+        return [f"{name} lies there alone, and the camera counted it as {taken.sequence_number}{counted}"]
+    if taken.exposure_mode == _AUTO_BRACKET:
+        return [f"{name} lies there alone, and the camera was bracketing"]
+    return []
+
+
+def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
+    """Why the set that was taken last may lack frames that are still to come; empty where it is as the others
+    are, or was clearly meant to be otherwise."""
+    several = [draft for draft in others if len(draft.photos) > 1]
+    number = len(last.photos)
+    if not several or any(len(draft.photos) == number for draft in several):
+        return []
+    if _counted(last) or _modes([last]).isdisjoint(_modes(several)):
+        return []
+    sizes = [len(draft.photos) + draft.lit for draft in others]
+    usual = max(set(sizes), key=lambda size: (sizes.count(size), size))
+    if number + last.lit >= usual:
+        return []
+    return [
+        f"it has {wording.frames(number)} where others have {usual}, and was taken last: the rest of it may "
+        "still be coming"
+    ]
+
+
+def _counted(draft: Draft) -> bool:
+    """Whether the camera's own count says that nothing is missing."""
+    lengths = {shot(photo).sequence_length for photo in draft.photos}
+    return lengths == {len(draft.photos) + draft.lit}
+
+
+def _modes(drafts: Sequence[Draft]) -> set[int | None]:
+    return {shot(photo).exposure_mode for draft in drafts for photo in draft.photos}

@@ -1,0 +1,240 @@
+"""The ways to cut a shoot into sets: by what the camera recorded, by the pictures, by their number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from math import ceil
+
+from hotfolder.rules.grouping import wording
+from hotfolder.rules.grouping.boundaries import Neighbours, boundary
+from hotfolder.rules.grouping.doubts import examine, odd_pictures
+from hotfolder.rules.grouping.evidence import (
+    APART_FROM,
+    CLEAR_LEAD,
+    SAME_UP_TO,
+    Step,
+    by_name,
+    fired,
+    lit_in_burst,
+    on_the_whole,
+    scenes,
+    shot,
+    steps_past_flash,
+    streams,
+    value,
+)
+from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto, KeptOut, RefusedSet
+from hotfolder.rules.sets import MOST_PHOTOS
+
+
+def refused(ordered: Sequence[GroupingPhoto]) -> RefusedSet:
+    """The set as it stands, with the sentence that says what to do."""
+    return RefusedSet(
+        tuple(ordered),
+        f"{len(ordered)} photos belong to one set, from {ordered[0].name} to {ordered[-1].name}; "
+        f"the API takes {MOST_PHOTOS}.",
+        "Take some out, or set over_seven to split or spread.",
+    )
+
+
+def split(ordered: Sequence[GroupingPhoto]) -> list[list[GroupingPhoto]]:
+    """As few parts as possible, each spanning dark to bright."""
+    parts = ceil(len(ordered) / MOST_PHOTOS)
+    return [list(ordered[start::parts]) for start in range(parts)]
+
+
+def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
+    """The darkest, the brightest and what lies evenly between; and the rest, each named."""
+    last = len(ordered) - 1
+    picked = {round(number * last / (MOST_PHOTOS - 1)) for number in range(MOST_PHOTOS)}
+    chosen = [photo for number, photo in enumerate(ordered) if number in picked]
+    out = [
+        KeptOut(
+            photo,
+            f"{photo.name} is left out of a set of {len(ordered)}: the API takes {MOST_PHOTOS}, "
+            "and those that span it evenly are used.",
+            chosen[0].name,
+        )
+        for number, photo in enumerate(ordered)
+        if number not in picked
+    ]
+    return chosen, out
+
+
+def drafts_by_count(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+    """Every `options.brackets` photos one set, in the order taken where all tell it, else in the order of
+    their names."""
+    count = options.brackets or 1
+    timed = all(shot(photo).started_seconds is not None for photo in photos)
+    drafts: list[Draft] = []
+    for frames in streams(photos) if timed else [sorted(photos, key=by_name)]:
+        for start in range(0, len(frames), count):
+            evidence = (f"every {wording.frames(count)} are one set",) if drafts else ()
+            drafts.append(Draft(list(frames[start : start + count]), evidence))
+            _examine(drafts[-1], count, options)
+    _compare(drafts)
+    return drafts
+
+
+def _examine(draft: Draft, count: int, options: GroupingOptions) -> None:
+    if len(draft.photos) < count:
+        draft.doubts.append(f"only {wording.frames(len(draft.photos))} are left where {count} make a set")
+    odd_pictures(draft)
+    known = [(each, photo) for photo in draft.photos if (each := value(photo)) is not None]
+    for number, (ours, photo) in enumerate(known):
+        for theirs, earlier in known[:number]:
+            if abs(ours - theirs) <= options.value_tolerance_ev:
+                draft.doubts.append(f"{wording.came_back(earlier, photo)} within it ({photo.name})")
+                return
+
+
+def _compare(drafts: Sequence[Draft]) -> None:
+    """A camera brackets in one order: where the photos are in order, all sets get dark and bright alike."""
+    orders = [_order(draft) for draft in drafts]
+    usual, times = Counter(orders).most_common(1)[0]
+    for draft, order in zip(drafts, orders, strict=True):
+        if times * 2 <= len(drafts):
+            draft.doubts.append("its photos get dark and bright in another order than those of other sets")
+        elif order != usual:
+            draft.doubts.append("its photos get dark and bright in another order than those of most sets")
+
+
+def _order(draft: Draft) -> tuple[int, ...]:
+    """The places of its photos when sorted from dark to bright."""
+    by_brightness = sorted(range(len(draft.photos)), key=lambda place: draft.photos[place].brightness)
+    return tuple(by_brightness)
+
+
+_LEAST_BRIGHTNESS_STEP = 0.01
+
+
+def drafts_by_picture(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+    """Sets of photos that resemble each other, in the order of their names; photos from dark to bright."""
+    drafts = [
+        Draft(sorted(alike, key=lambda photo: photo.brightness), ("it shows another picture",))
+        for alike in scenes(sorted(photos, key=by_name))
+    ]
+    sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
+    usual = options.brackets or max(sizes, key=lambda size: (sizes[size], size), default=1)
+    for one, other in combinations(drafts, 2):
+        apart = on_the_whole(one.photos, other.photos)
+        if apart is not None and apart < APART_FROM and not _clearly_two(one, other, usual):
+            for draft, its_like in ((one, other), (other, one)):
+                if len(its_like.photos) == 1 and _whole(draft, usual):
+                    continue  # one frame more would be one too many
+                draft.doubts.append(f"it may show the same picture as {its_like.photos[0].name}")
+    _odd_sizes(drafts, usual)
+    _homeless(drafts, usual)
+    _equally_bright(drafts)
+    return drafts
+
+
+def _clearly_two(one: Draft, other: Draft, usual: int) -> bool:
+    """Whether two sets that resemble each other are both whole, and each of their photos resembles its own
+    set by far more."""
+    if not len(one.photos) == len(other.photos) == usual > 1:
+        return False
+    for draft, stranger in ((one, other), (other, one)):
+        for photo in draft.photos:
+            rest = [each for each in draft.photos if each is not photo]
+            near, far = on_the_whole([photo], rest), on_the_whole([photo], stranger.photos)
+            if near is None or far is None or far - near < CLEAR_LEAD:
+                return False
+    return True
+
+
+def _whole(draft: Draft, usual: int) -> bool:
+    """Whether a set has as many photos as is usual, each of which shows the same as the others do."""
+    if not len(draft.photos) == usual > 1:
+        return False
+    for photo in draft.photos:
+        near = on_the_whole([photo], [each for each in draft.photos if each is not photo])
+        if near is None or near > SAME_UP_TO:
+            return False
+    return True
+
+
+def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
+    for draft in drafts:
+        if len(draft.photos) not in (1, usual):
+            draft.doubts.append(f"it has {wording.frames(len(draft.photos))} where others have {usual}")
+
+
+def _homeless(drafts: Sequence[Draft], usual: int) -> None:
+    """Photos that are too dark or too bright to be compared belong to the sets that lack some; where there
+    are more of them than are lacking, they may belong to any."""
+    several = [draft for draft in drafts if len(draft.photos) > 1]
+    singles = [draft for draft in drafts if len(draft.photos) == 1]
+    homeless = [
+        draft
+        for draft in singles
+        if any(on_the_whole(draft.photos, other.photos) is None for other in several)
+        or (not several and len(singles) > 1 and all(_blank(draft, other) for other in singles))
+    ]
+    for draft in homeless:
+        draft.doubts.append(f"{draft.photos[0].name} shows too little to be compared with the others")
+    lacking = sum(max(0, usual - len(draft.photos)) for draft in several)
+    if len(homeless) > lacking:
+        for draft in several:
+            draft.doubts.append(f"{homeless[0].photos[0].name}, which shows too little, may belong to it")
+
+
+def _blank(draft: Draft, other: Draft) -> bool:
+    return draft is other or on_the_whole(draft.photos, other.photos) is None
+
+
+def _equally_bright(drafts: Sequence[Draft]) -> None:
+    for draft in drafts:
+        for darker, brighter in pairwise(draft.photos):
+            if brighter.brightness - darker.brightness < _LEAST_BRIGHTNESS_STEP:
+                draft.doubts.append(f"{darker.name} and {brighter.name} are equally bright: perhaps two sets")
+                break
+
+
+def drafts_by_capture(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+    """The sets of all bodies, frames in the order taken. All photos must have a start time; those with flash
+    are left out, but fill the time that they took."""
+    drafts: list[Draft] = []
+    found = streams(photos)
+    for frames in found:
+        unlit = [frame for frame in frames if not fired(frame)]
+        if unlit:
+            of_body = _segments(unlit, steps_past_flash(frames), options)
+            lit = lit_in_burst(frames)
+            for draft in of_body:
+                draft.lit = sum(lit[photo.name] for photo in draft.photos)
+            examine(of_body, options)
+            if len(found) > 1 and not of_body[0].evidence:
+                of_body[0].evidence = ("another camera took it",)
+            drafts += of_body
+    return drafts
+
+
+def _segments(frames: list[GroupingPhoto], steps: list[Step], options: GroupingOptions) -> list[Draft]:
+    bursts = _burst_lengths(steps)
+    drafts = [Draft([frames[0]])]
+    for number, step in enumerate(steps, start=1):
+        draft = drafts[-1]
+        at = Neighbours(draft.photos, frames[number], step, bursts[number - 1], bursts[number])
+        found = boundary(at, options)
+        if not found.joins:
+            drafts.append(Draft([], found.evidence))
+        drafts[-1].photos.append(frames[number])
+        for touched in {id(each): each for each in (draft, drafts[-1])}.values():
+            touched.doubts += [found.doubt] if found.doubt else []
+            touched.weak += [found.weak_doubt] if found.weak_doubt else []
+            touched.mutual += [found.mutual_doubt] if found.mutual_doubt else []
+    return drafts
+
+
+def _burst_lengths(steps: list[Step]) -> list[int]:
+    """For each frame, how many frames were fired with it in one burst, itself included."""
+    lengths: list[int] = []
+    start = 0
+    for number in range(1, len(steps) + 2):
+        if number > len(steps) or not steps[number - 1].burst or steps[number - 1].changes:
+            lengths += [number - start] * (number - start)
+            start = number
+    return lengths

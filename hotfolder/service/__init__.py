@@ -1,1 +1,0 @@
-"""What a running daemon tells people and machines about itself."""

@@ -1,0 +1,3 @@
+"""What a running daemon tells people and machines about itself."""
+
+from __future__ import annotations

@@ -1,0 +1,183 @@
+"""The whole history of one job, in order: what `hotfolder logs` tells. Only reads the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from hotfolder.jobs.context import recipe_of
+from hotfolder.jobs.ledger import Ledger, read_chain
+from hotfolder.jobs.model import Call, CallState, FileRole, Job, JobEvent, JobFile, Picture, Result, State
+from hotfolder.jobs.steps.paying import NAMES
+from hotfolder.jobs.store import Store, remembered
+
+
+class Paid(StrEnum):
+    """What an entry says of money; empty for one that has nothing to do with it."""
+
+    YES = "paid"
+    MAYBE = "may be paid"
+    NO = "not paid"
+    NOTHING = ""
+
+
+PAID: Mapping[CallState, Paid] = {
+    CallState.STARTED: Paid.MAYBE,
+    CallState.ANSWERED: Paid.YES,
+    CallState.SUCCEEDED: Paid.YES,
+    CallState.UNKNOWN: Paid.MAYBE,
+    CallState.NOT_EXECUTED: Paid.NO,
+}
+
+ENTERED: Mapping[str, str] = {
+    State.QUEUED: "The set is complete and waits for its turn.",
+    State.UPLOADING: "Its photos are sent.",
+    State.MERGING: "Its photos are with the API; next is the merge.",
+    State.EDITING: "Next are its operations.",
+    State.PUBLISHING: "Its pictures are placed in done.",
+    State.FILING: "Next are its originals.",
+    State.DONE: "It is done.",
+    State.REFUSING: "It goes to failed.",
+    State.FAILED: "It has failed; its originals are in the failed folder.",
+    State.HALTING: "It goes to failed, and needs a person.",
+    State.NEEDS_ATTENTION: "It needs a person; its originals are in the failed folder.",
+    State.WITHDRAWN: "Its photos changed before anything was paid for; the set is looked at anew.",
+    State.SUPERSEDED: "A later job of the same photos has taken its place.",
+}
+
+MERGED = "Its merge is here, and nothing more is to be bought."
+"""In place of what is told of the operations, where there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened. `at` is ISO 8601, UTC; `what` is state, note, call, answer or reuse."""
+
+    at: str
+    what: str
+    text: str
+    paid: Paid = Paid.NOTHING
+    call: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What is known of one job."""
+
+    job: Job
+    photos: tuple[JobFile, ...]
+    entries: tuple[Entry, ...]
+    pictures: tuple[Picture, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON object; `entries` is in order."""
+        job = self.job
+        told = ("inbox", "project", "room", "state", "route", "reason", "hint", "charged", "origin")
+        return {
+            "job": job.id,
+            **{name: getattr(job, name) for name in told},
+            "folder": job.shown_folder,
+            "recipe": json.loads(job.recipe),
+            "photos": [
+                {"name": photo.name, "sha256": photo.sha256, "size_bytes": photo.size_bytes}
+                for photo in self.photos
+            ],
+            "entries": [asdict(entry) for entry in self.entries],
+            "pictures": [picture.path for picture in self.pictures],
+        }
+
+
+def history(store: Store, ledger: Ledger, job_id: str) -> Story:
+    """Raises UsageError when there is no such job."""
+    job = remembered(store, job_id)
+    job_id = job.id
+    photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
+    moments = store.history(job_id)
+    alone = not recipe_of(job).steps()
+    entries = [*told_moments(moments, alone), *told_calls(ledger, job_id, moments)]
+    entries += reused(ledger, job, photos, moments)
+    # A call begins after the move that led to it, even within one millisecond: the sort keeps that order.
+    return Story(
+        job, photos, tuple(sorted(entries, key=lambda entry: entry.at)), tuple(store.pictures(job_id))
+    )
+
+
+def told_moments(moments: Sequence[JobEvent], alone: bool) -> Iterator[Entry]:
+    """A moment in the state of the one before is a note, such as why the job waits. `alone`: after the merge
+    there is nothing more to buy."""
+    before = ""
+    for moment in moments:
+        text = sentence(moment.text)
+        if moment.state == before:
+            yield Entry(moment.at, "note", text)
+        else:
+            entered = MERGED if alone and moment.state == State.EDITING else ENTERED[moment.state]
+            yield Entry(moment.at, "state", f"{entered} {text}".strip())
+        before = moment.state
+
+
+def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator[Entry]:
+    """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
+    for call in ledger.of_job(job_id):
+        assert call.id is not None
+        state = CallState(call.state)
+        asked = f"{sentence(NAMES[call.operation], end='')} is asked for"
+        end = {
+            CallState.STARTED: "its answer has not been recorded yet",
+            CallState.NOT_EXECUTED: f"it did not happen: {call.note}",
+            CallState.UNKNOWN: f"nobody knows how it ended: {call.note}",
+        }.get(state)
+        text = sentence(f"{asked}; {end}" if end else asked)
+        yield Entry(call.started_at, "call", text, PAID[state], call.id)
+        results = ledger.results(call.id)
+        here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
+        later = here[0] if here and call.operation == "merge" and results else None
+        if call.answered_at is not None:
+            text = answered(call, results, later=later is not None)
+            yield Entry(call.answered_at, "answer", text, call=call.id)
+        if later is not None:
+            name = sentence(NAMES[call.operation], end="")
+            yield Entry(later, "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+
+
+def sizes_of(results: Sequence[Result]) -> str:
+    return ", ".join(
+        f"{one.width} × {one.height} {one.format}, {one.size_bytes / 1e6:.1f} MB" for one in results
+    )
+
+
+def answered(call: Call, results: Sequence[Result], *, later: bool) -> str:
+    """What came of a call; `later` where its pictures came at another time, which is told there."""
+    told = f"{sentence(NAMES[call.operation], end='')} was accepted"
+    sizes = sizes_of(results)
+    note = f" ({call.note})" if call.note else ""
+    if later:
+        return f"{told}{note}."
+    return f"{told}{note}; it brought {sizes}." if sizes else f"{told}{note}; its picture is not here yet."
+
+
+def reused(
+    ledger: Ledger, job: Job, photos: Sequence[JobFile], moments: Sequence[JobEvent]
+) -> Iterator[Entry]:
+    """What earlier jobs had bought. It is told where the job came to it."""
+    hashes = [photo.sha256 for photo in photos]
+    for link in read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation) if hashes else ():
+        if link.call.job_id == job.id:
+            continue
+        phase = State.MERGING if link.operation is None else State.EDITING
+        at = [moment.at for moment in moments if moment.state == phase]
+        if at:
+            name = sentence(NAMES[link.call.operation], end="")
+            text = f"{name} was bought by job {link.call.job_id} and is used again."
+            yield Entry(at[-1], "reuse", text, Paid.NO, link.call.id)
+
+
+def sentence(text: str, *, end: str = ".") -> str:
+    """With a capital at its head and a stop at its end."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else end)

@@ -1,0 +1,226 @@
+"""What is waiting, running, finished, or needs a person: read from the store by any process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from hotfolder.jobs.commands import Priority
+from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, State
+from hotfolder.jobs.store import Store
+
+SETTINGS = "settings"
+"""The bulletin that says how the file of settings stands."""
+FOLDERS = "folders"
+"""The bulletin that says why done/ or failed/ can't be used."""
+SETTLING = "settling"
+"""The state of a set that is no job yet, in `status`."""
+
+WORDS: Mapping[str, str] = {
+    SETTLING: "still arriving",
+    State.QUEUED: "waiting for its turn",
+    State.UPLOADING: "being sent",
+    State.MERGING: "being merged",
+    State.EDITING: "being edited",
+    State.PUBLISHING: "being placed in done",
+    State.FILING: "having its originals filed",
+    State.DONE: "done",
+    State.REFUSING: "going to failed",
+    State.FAILED: "failed",
+    State.HALTING: "going to failed, and needs a person",
+    State.NEEDS_ATTENTION: "needs a person",
+}
+HELD_WORDS = "held"
+MOST_FINISHED = 1000
+NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
+ENDED = (State.DONE, *NEEDS_PERSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
+    `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
+    says that it may be made, or mends what is wrong with it."""
+
+    job: str
+    inbox: str
+    project: str
+    room: str
+    folder: str
+    state: str
+    reason: str = ""
+    hint: str = ""
+    charged: str = ""
+    created_at: str = ""
+    updated_at: str = ""
+    priority: str = ""
+    held: bool = False
+
+    @property
+    def words(self) -> str:
+        """Its state in plain words."""
+        return HELD_WORDS if self.held else WORDS.get(self.state, self.state)
+
+    @property
+    def told(self) -> str:
+        """Reason and hint, where they say more than its state does."""
+        return with_hint("" if self.reason == WORDS.get(self.state) else self.reason, self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
+    is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
+    well. `restart` names edited settings that only a new start takes up.
+    `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
+    `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
+    `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
+    with the stand-in of the API."""
+
+    lines: tuple[Line, ...]
+    counts: Mapping[str, int]
+    trouble: str = ""
+    trouble_hint: str = ""
+    degraded: Mapping[str, str] = field(default_factory=dict)
+    looking: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+    pid: int | None = None
+    paused: str = ""
+    settings_error: str = ""
+    restart: tuple[str, ...] = ()
+    schedule: str = ""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    sandbox: bool = False
+
+    @property
+    def trouble_told(self) -> str:
+        """Why the API isn't asked just now, and what to do about it, as sentences."""
+        told = with_hint(self.trouble, self.trouble_hint)
+        return told[:1].upper() + told[1:]
+
+    def as_dict(self) -> dict[str, Any]:
+        """One JSON object; `jobs` is the list that others script against."""
+        return {
+            "jobs": [asdict(line) for line in self.lines],
+            "counts": dict(self.counts),
+            "api": {"paused": bool(self.trouble), "reason": self.trouble, "hint": self.trouble_hint},
+            "inboxes": {
+                name: {"degraded": why, "no_events": self.looking.get(name, "")}
+                for name, why in self.degraded.items()
+            },
+            "folders": {name: {"degraded": why} for name, why in self.missing.items()},
+            "paid_calls": {"paused": bool(self.paused), "reason": self.paused},
+            "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
+            "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
+            "notices": list(self.notices),
+            "daemon": {"running": self.pid is not None, "pid": self.pid},
+            "sandbox": self.sandbox,
+        }
+
+    def count_words(self) -> Iterator[str]:
+        """How many sets are in which state, such as "3 done"."""
+        held = sum(line.held for line in self.lines)
+        for state, number in self.counts.items():
+            number -= held if state == SETTLING else 0
+            if number:
+                yield f"{number} {WORDS.get(state, state)}"
+        if held:
+            yield f"{held} {HELD_WORDS}"
+
+    def in_states(self, states: Sequence[str]) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.state in states)
+
+
+def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
+    """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
+    stay true that are about what waits for a person in the inbox."""
+    told = store.bulletins("daemon", "inboxes", FOLDERS, SETTINGS)
+    inboxes = as_mapping(told.get("inboxes"))
+    told = told if pid is not None else {}
+    live, daemon = as_mapping(told.get("inboxes")), as_mapping(told.get("daemon"))
+    missing, settings = as_mapping(told.get(FOLDERS)), as_mapping(told.get(SETTINGS))
+    trouble, waits = as_mapping(daemon.get("trouble")), as_mapping(daemon.get("waits"))
+    paused = str(trouble.get("reason", ""))
+    active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
+    over = {job.id for job in ended}  # some have come to their end between these two looks
+    # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
+    begun = {(job.inbox, job.project, job.folder) for job in active if job.folder}
+    lines = [
+        line
+        for line in arriving(inboxes)
+        if line.held or (pid is not None and (line.inbox, line.project, line.folder) not in begun)
+    ]
+    lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in active if job.id not in over)
+    lines += (line_of(job, "") for job in ended)
+    counts = store.counts()
+    counts[SETTLING] = sum(line.state == SETTLING for line in lines)
+    return Overview(
+        lines=tuple(lines),
+        counts={state: number for state, number in counts.items() if number},
+        trouble=paused,
+        trouble_hint=str(trouble.get("hint", "")),
+        degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
+        looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in live.items()},
+        notices=tuple(
+            str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
+        ),
+        pid=pid,
+        paused=store.paused() or "",
+        settings_error=str(settings.get("error", "")),
+        schedule=str(daemon.get("schedule") or ""),
+        missing={name: str(why) for name, why in missing.items()},
+        restart=tuple(str(name) for name in settings.get("restart", ())),
+        sandbox=bool(daemon.get("sandbox")),
+    )
+
+
+def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
+    for name, inbox in inboxes.items():
+        for found in as_mapping(inbox).get("arriving", ()):
+            yield Line(
+                job="",
+                inbox=name,
+                project=found["project"],
+                room=found["room"],
+                folder=found["folder"],
+                state=SETTLING,
+                reason=found["reason"],
+                held=bool(found.get("held")),
+            )
+
+
+def line_of(job: Job, paused: str, waits: str = "") -> Line:
+    """`waits` is why a job doesn't move, where its reason says something else."""
+    active = State(job.state) in ACTIVE
+    if active and job.cancelled_by and job.state != State.REFUSING:
+        paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
+    reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
+    if waits:
+        reason = f"{reason} It waits: {waits.removesuffix('.')}."
+    return Line(
+        job=job.id,
+        inbox=job.inbox,
+        project=job.project,
+        room=job.room,
+        folder=job.shown_folder,
+        state=job.state,
+        reason=reason,
+        hint=job.hint,
+        charged=job.charged,
+        created_at=job.created_at,
+        updated_at=job.updated_at,
+        priority=Priority(job.priority).name.lower(),
+    )
+
+
+def with_hint(reason: str, hint: str) -> str:
+    """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
+    reason = reason.strip()
+    if reason and hint and not reason.endswith((".", "!", "?")):
+        reason += "."
+    return f"{reason} {hint}".strip()
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

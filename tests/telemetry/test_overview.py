@@ -1,0 +1,41 @@
+"""What is said of sets in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from hotfolder.telemetry.overview import Line, Overview, with_hint
+
+
+def line(state: str, *, held: bool = False, reason: str = "", hint: str = "") -> Line:
+    return Line("", "inbox", "12 Elm Road", "hall", "hall", state, reason, hint, held=held)
+
+
+def test_a_held_set_is_not_called_arriving() -> None:
+    lines = (line("settling", held=True), line("settling"), line("settling", held=True), line("done"))
+    seen = Overview(lines, {"settling": 3, "done": 1})
+    assert [one.words for one in lines] == ["held", "still arriving", "held", "done"]
+    assert list(seen.count_words()) == ["1 still arriving", "1 done", "2 held"]
+    only_held = Overview(lines[:1], {"settling": 1})
+    assert list(only_held.count_words()) == ["1 held"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint", "told"),
+    [
+        (
+            "too small (64 pixels at least)",
+            "Nothing was charged.",
+            "too small (64 pixels at least). Nothing was charged.",
+        ),
+        ("It is small.", "Drop it again.", "It is small. Drop it again."),
+        ("being merged", "", "being merged"),
+        ("", "Drop it again.", "Drop it again."),
+    ],
+)
+def test_a_hint_begins_a_sentence_of_its_own(reason: str, hint: str, told: str) -> None:
+    assert with_hint(reason, hint) == told
+
+
+def test_a_reason_that_only_repeats_the_state_is_not_told() -> None:
+    assert line("queued", reason="waiting for its turn").told == ""

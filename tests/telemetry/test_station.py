@@ -1,0 +1,121 @@
+"""Everything together, as a daemon has it: a socket for systemd, pages over HTTP, and a message to people."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from hotfolder.clock import SystemClock
+from hotfolder.telemetry.overview import Overview
+from hotfolder.telemetry.systemd import Notifier, Supervision
+from hotfolder.telemetry.telemetry import Address, Telemetry
+from tests.support.receiver import until
+
+LOOPBACK = Address("127.0.0.1", 0)
+
+
+def fetch(telemetry: Telemetry, path: str) -> tuple[int, str]:
+    assert telemetry.server is not None
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{telemetry.server.port}{path}", timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def get(telemetry: Telemetry, path: str) -> tuple[int, str]:
+    return await asyncio.to_thread(fetch, telemetry, path)
+
+
+async def test_the_pages_follow_what_goes_on() -> None:
+    """Not ready before the first overview, ready after it, not while a share is away; always healthy."""
+    telemetry = Telemetry(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    telemetry.heartbeats.expect("scan", 60)
+    running = asyncio.create_task(telemetry.run())
+    await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
+    assert (await get(telemetry, "/readyz"))[0] == 503
+    telemetry.see(Overview((), {"queued": 2}))
+    assert (await get(telemetry, "/readyz"))[0] == 200
+    telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
+    status, body = await get(telemetry, "/readyz")
+    assert status == 503
+    assert json.loads(body)["reasons"] == ["an inbox is out of reach (inbox): it is not mounted"]
+    assert (await get(telemetry, "/healthz"))[0] == 200
+    telemetry.recorder.paid("merge", "12 Elm Road")
+    assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(telemetry, "/metrics"))[1]
+    assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(telemetry, "/metrics"))[1]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await telemetry.close()
+
+
+async def test_health_is_told_while_the_event_loop_hangs() -> None:
+    """The pages have a thread of their own: a hang can be seen from outside, with its name."""
+    telemetry = Telemetry(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    telemetry.heartbeats.expect("queue", 0.2)
+    running = asyncio.create_task(telemetry.run())
+    await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
+    answer = asyncio.get_running_loop().run_in_executor(
+        None, lambda: (time.sleep(0.5), fetch(telemetry, "/healthz"))
+    )
+    time.sleep(1.0)  # noqa: ASYNC251
+    status, body = (await answer)[1]
+    assert status == 503 and "the queue has not moved" in body
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await telemetry.close()
+
+
+async def test_systemd_hears_the_whole_life(tmp_path: Path) -> None:
+    """Ready, the status as it changes, a reload, pings, and the stop with what it waits for."""
+    channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    channel.bind(str(tmp_path / "notify"))
+    channel.setblocking(False)
+    telemetry = Telemetry(SystemClock(), Supervision(Notifier(str(tmp_path / "notify")), watchdog_seconds=60))
+    telemetry.see(Overview((), {"queued": 1}))
+    running = asyncio.create_task(telemetry.run())
+    await asyncio.sleep(0.05)
+    telemetry.ready()
+    telemetry.see(Overview((), {"merging": 1}))
+    telemetry.reloading()
+    telemetry.ready()
+    telemetry.stopping(2)
+    telemetry.see(Overview((), {}))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await telemetry.close()
+    heard = []
+    while True:
+        try:
+            heard.append(channel.recv(4096).decode())
+        except BlockingIOError:
+            break
+    channel.close()
+    assert [one if "USEC" not in one else "RELOADING" for one in heard] == [
+        "WATCHDOG=1",
+        "READY=1\nSTATUS=0 running, 1 waiting",
+        "STATUS=1 running, 0 waiting",
+        "RELOADING",
+        "READY=1\nSTATUS=1 running, 0 waiting",
+        "STOPPING=1\nSTATUS=stopping, waiting for 2 paid calls to be answered",
+    ]
+
+
+async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
+    """It is logged with what to do, and the rest runs on."""
+    other = socket.create_server(("127.0.0.1", 0))
+    telemetry = Telemetry(
+        SystemClock(), Supervision(Notifier()), address=Address("127.0.0.1", other.getsockname()[1])
+    )
+    running = asyncio.create_task(telemetry.run())
+    await asyncio.sleep(0.1)
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await telemetry.close()
+    other.close()

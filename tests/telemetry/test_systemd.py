@@ -1,0 +1,177 @@
+"""What is said to systemd, over real datagram sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotfolder.clock import SystemClock
+from hotfolder.telemetry.health import Beat, Heartbeats
+from hotfolder.telemetry.overview import SETTLING, Overview
+from hotfolder.telemetry.systemd import Notifier, Watchdog, may_ping, status_sentence, supervision
+from tests.support.manager import Manager
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
+    abstract = f"@hotfolder-test-{secrets.token_hex(8)}"
+    made = Manager(abstract if request.param == "abstract" else str(tmp_path / "notify"))
+    yield made
+    made.socket.close()
+
+
+def test_every_message_has_the_protocols_words(manager: Manager) -> None:
+    """Ready, status, reload, stop and ping, each as one datagram."""
+    notifier = Notifier(manager.address)
+    assert notifier.ready("idle") and notifier.reloading() and notifier.ping() and notifier.stopping()
+    ready, reloading, ping, stopping = manager.heard()
+    assert (ready, ping, stopping) == ("READY=1\nSTATUS=idle", "WATCHDOG=1", "STOPPING=1")
+    assert (stamp := re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", reloading))
+    assert abs(int(stamp[1]) / 1e6 - time.monotonic()) < 60
+
+
+def test_a_status_is_one_line_and_sent_when_it_changes(manager: Manager) -> None:
+    """Line breaks in a name must not become other fields, and the same sentence isn't repeated."""
+    notifier = Notifier(manager.address)
+    for _ in range(3):
+        assert notifier.status("1 running\nMAINPID=1")
+    assert notifier.status("idle \udcff")
+    assert manager.heard() == ["STATUS=1 running MAINPID=1", "STATUS=idle ?"]
+
+
+def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
+    """A missing socket, one that nobody reads, and a name that is too long: no error, and quickly."""
+    assert not Notifier().ready()
+    assert not Notifier(str(tmp_path / "nobody")).ready()
+    assert not Notifier("/" + "x" * 300).ready()
+    deaf = Manager(str(tmp_path / "deaf"))
+    notifier = Notifier(deaf.address)
+    began = time.monotonic()
+    while notifier.ping():
+        assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 60
+    deaf.socket.close()
+
+
+def test_a_status_that_was_not_heard_is_said_again(tmp_path: Path) -> None:
+    """Only what systemd has got counts as told."""
+    notifier = Notifier(str(tmp_path / "notify"))
+    assert not notifier.status("idle")
+    manager = Manager(str(tmp_path / "notify"))
+    assert notifier.status("idle")
+    assert manager.heard() == ["STATUS=idle"]
+    manager.socket.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "60000000"}, 60.0),
+        ({"NOTIFY_SOCKET": "@x", "WATCHDOG_USEC": "1500000", "WATCHDOG_PID": "7"}, 1.5),
+        ({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "60000000", "WATCHDOG_PID": "8"}, None),
+        ({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "soon"}, None),
+        ({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "0"}, None),
+        ({"NOTIFY_SOCKET": "vsock:2:1", "WATCHDOG_USEC": "60000000"}, None),
+        ({"WATCHDOG_USEC": "60000000"}, None),
+        ({}, None),
+    ],
+)
+def test_the_environment_is_read_and_kept_from_children(given: dict[str, str], seconds: float | None) -> None:
+    """The watchdog is obeyed when it is meant for this process; what was read is taken out."""
+    environment = {"HOME": "/", **given}
+    assert supervision(environment, pid=7).watchdog_seconds == seconds
+    assert environment == {"HOME": "/"}
+
+
+BEATS = st.builds(
+    Beat, st.sampled_from(["scan", "store", "queue"]), st.floats(0, 1000), st.floats(1, 100, allow_nan=False)
+)
+
+
+@given(st.lists(BEATS, max_size=4), st.floats(0, 2000))
+def test_one_late_part_is_enough_to_stop_the_pings(beats: list[Beat], now: float) -> None:
+    """The decision is exactly: nobody has been silent for longer than its own limit."""
+    assert may_ping(beats, now) == all(now - beat.at <= beat.limit_seconds for beat in beats)
+
+
+async def test_a_hung_part_stops_the_pings_and_is_named(manager: Manager) -> None:
+    """While the scan hangs nothing is pinged; when it moves again, pings go on."""
+    now = [100.0]
+    heartbeats = Heartbeats(lambda: now[0])
+    scan = heartbeats.expect("scan", 60)
+    asked = [100.0]
+    heartbeats.expect("queue", 30, lambda: asked[0])
+    watchdog = Watchdog(Notifier(manager.address), heartbeats, SystemClock(), 60)
+    watchdog.look()
+    now[0] = asked[0] = 161.0
+    watchdog.look()
+    watchdog.look()
+    scan()
+    watchdog.look()
+    now[0] += 31
+    watchdog.look()
+    heartbeats.retire("queue")
+    watchdog.look()
+    assert manager.heard() == [
+        "WATCHDOG=1",
+        "STATUS=hung: the scan has not moved for 61 seconds",
+        "WATCHDOG=1",
+        "STATUS=hung: the queue has not moved for 31 seconds",
+        "WATCHDOG=1",
+    ]
+
+
+async def test_pings_come_well_within_the_interval(manager: Manager) -> None:
+    """At least two pings an interval, so that a lost one does no harm."""
+    watchdog = Watchdog(Notifier(manager.address), Heartbeats(time.monotonic), SystemClock(), 0.3)
+    task = asyncio.create_task(watchdog.run())
+    await asyncio.sleep(0.75)
+    task.cancel()
+    assert 6 <= len(manager.heard()) <= 9
+
+
+def test_a_part_that_joins_has_its_whole_limit() -> None:
+    """Starting up is not being late; beats of strangers are ignored."""
+    now = [50.0]
+    heartbeats = Heartbeats(lambda: now[0])
+    heartbeats.beat("stranger")
+    heartbeats.expect("store", 10)
+    now[0] = 60.0
+    assert not heartbeats.late()
+    now[0] = 60.1
+    assert [beat.part for beat in heartbeats.late()] == ["store"]
+
+
+def seen(counts: dict[str, int], **more: object) -> Overview:
+    return Overview(lines=(), counts=counts, pid=os.getpid(), **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("overview", "sentence"),
+    [
+        (seen({}), "idle"),
+        (seen({"done": 4000, "superseded": 2}), "idle"),
+        (
+            seen({"merging": 2, "uploading": 1, "queued": 10, SETTLING: 2, "needs_attention": 1}),
+            "3 running, 12 waiting, 1 needs you",
+        ),
+        (seen({"needs_attention": 1, "halting": 1, "failed": 3}), "idle, 2 need you, 3 in failed"),
+        (
+            seen({"queued": 1}, trouble="the API key was rejected (401)", degraded={"b": "gone", "a": ""}),
+            "0 running, 1 waiting; out of reach: b; API paused: the API key was rejected (401)",
+        ),
+        (seen({"queued": 2}, paused="by hand"), "0 running, 2 waiting; paid calls paused: by hand"),
+    ],
+)
+def test_the_status_is_a_sentence(overview: Overview, sentence: str) -> None:
+    """What an operator reads first: counts, then what is wrong."""
+    assert status_sentence(overview) == sentence

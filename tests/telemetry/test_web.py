@@ -1,0 +1,145 @@
+"""The small web server, over real connections: what it answers, and what it doesn't put up with."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.telemetry.web import MOST_CONNECTIONS, Page, Pages, WebServer, json_page
+
+Serve = Callable[[Pages], WebServer]
+HELLO: Pages = {"/hello": lambda: Page(b"hello\n")}
+
+
+def exchange(port: int, request: bytes, *, wait_seconds: float = 8) -> bytes:
+    """Send bytes and read until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=wait_seconds) as channel:
+        channel.sendall(request)
+        answer = b""
+        while part := channel.recv(65536):
+            answer += part
+        return answer
+
+
+def get(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=8)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    result = answer.status, dict(answer.getheaders()), answer.read()
+    connection.close()
+    return result
+
+
+def test_pages_are_served_and_connections_are_not_kept(serve: Serve) -> None:
+    """A known page with any query is answered; HEAD gives the same head without a body."""
+    port = serve(HELLO).port
+    status, headers, body = get(port, "/hello?x=1")
+    assert (status, body, headers["connection"]) == (200, b"hello\n", "close")
+    status, headers, body = get(port, "/hello", "HEAD")
+    assert (status, body, headers["content-length"]) == (200, b"", "6")
+
+
+def test_json_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
+    """A checker that reads nothing but the status gets the truth."""
+    port = serve({"/a": lambda: json_page({"ok": True}), "/b": lambda: json_page({}, well=False)}).port
+    assert [get(port, path)[0] for path in ("/a", "/b")] == [200, 503]
+    assert json.loads(get(port, "/a")[2]) == {"ok": True}
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", b"405"),
+        (b"GET /hello HTTP/9\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+        (b"GET /hello HTTP/1.1\r\nX: " + b"x" * 20_000, b"400"),
+    ],
+)
+def test_nonsense_gets_a_short_refusal(serve: Serve, request_bytes: bytes, status: bytes) -> None:
+    """Strange requests are refused, and the next proper one is answered."""
+    port = serve(HELLO).port
+    try:
+        assert exchange(port, request_bytes).split()[1] == status
+    except ConnectionResetError:
+        assert len(request_bytes) > 20_000  # what had not been read yet may reset the connection
+    assert get(port, "/hello")[0] == 200
+
+
+def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
+    """Its error stays in the log; other pages are served on."""
+
+    def fail() -> Page:
+        raise ValueError("a secret")
+
+    port = serve({"/bad": fail, **HELLO}).port
+    status, _, body = get(port, "/bad")
+    assert (status, b"secret" in body, get(port, "/hello")[0]) == (500, False, 200)
+
+
+def ended(channel: socket.socket) -> bool:
+    """Whether the server lets go of a connection, within ten seconds."""
+    channel.settimeout(10)
+    try:
+        return channel.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out_and_are_cut_off(serve: Serve) -> None:
+    """Every probe is answered, however many there are."""
+    port = serve(HELLO).port
+    mute = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * MOST_CONNECTIONS)]
+    for _ in range(5):
+        assert get(port, "/hello")[0] == 200
+    assert all(ended(channel) for channel in mute)
+    assert get(port, "/hello")[0] == 200
+    for channel in mute:
+        channel.close()
+
+
+def test_a_port_in_use_is_said_for_people() -> None:
+    """The address, the reason and the setting are named; nothing is left running."""
+    first = WebServer(HELLO)
+    first.start()
+    second = WebServer(HELLO, port=first.port)
+    with pytest.raises(LocalTrouble, match=f"127.0.0.1 port {first.port}: Address already in use") as caught:
+        second.start()
+    assert "web.port" in caught.value.hint
+    second.stop()
+    first.stop()
+
+
+def test_stopping_frees_the_port_and_the_thread() -> None:
+    """Start and stop ten times on one port, with callers hanging on: no thread and no port is left."""
+    port = 0
+    for _ in range(10):
+        server = WebServer(HELLO, port=port)
+        server.start()
+        port = server.port
+        hanging = socket.create_connection(("127.0.0.1", port))
+        assert get(port, "/hello")[0] == 200
+        server.stop()
+        server.stop()
+        hanging.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "web"]
+
+
+def test_ipv6_works_where_there_is_one() -> None:
+    """`::1` is as good as 127.0.0.1."""
+    server = WebServer(HELLO, host="::1")
+    try:
+        server.start()
+    except LocalTrouble:
+        pytest.skip("this machine has no IPv6 loopback")
+    with socket.create_connection(("::1", server.port), timeout=5) as channel:
+        channel.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
+        assert b" 200 OK" in channel.recv(100)
+    server.stop()
