@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from hotfolder.config.load import whereabouts
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import read_store
@@ -21,7 +20,7 @@ from hotfolder.telemetry.overview import WORDS, with_hint
 
 def logs(job_id: str, config: Path, *, as_json: bool) -> int:
     """Print the whole history of one job. Only reads; the daemon may be running or not. Raises UsageError."""
-    place = whereabouts(config, os.environ)
+    place = state_location(config, os.environ)
     database = read_store(place.state)
     if database is None:
         if place.error is not None:

@@ -18,7 +18,7 @@ from rich.padding import Padding
 
 from hotfolder.cli.problems import Text
 from hotfolder.cli.shoots import counted
-from hotfolder.config.load import load, whereabouts
+from hotfolder.config.load import load
 from hotfolder.daemon.folders import holder_of
 from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError
@@ -62,7 +62,7 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
 
 def look(config: Path) -> tuple[Overview, str]:
     """How things stand, and what was paid today, in words."""
-    place = whereabouts(config, os.environ)
+    place = state_location(config, os.environ)
     database = read_store(place.state)
     if database is None and place.error is not None:
         raise place.error

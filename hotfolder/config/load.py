@@ -77,14 +77,14 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class StateLocation:
     """`error` is what is wrong with the settings; None when nothing is."""
 
     state: Path
     error: ConfigurationError | None = None
 
 
-def whereabouts(path: Path, environ: Mapping[str, str]) -> Whereabouts:
+def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
     """Where the state of the settings at `path` lies.
 
     A daemon goes on by the settings before an error, so its work must be seen while the file has one. `root`
@@ -92,7 +92,7 @@ def whereabouts(path: Path, environ: Mapping[str, str]) -> Whereabouts:
     as `load` does, where they aren't.
     """
     try:
-        return Whereabouts(load(path, environ).state_folder)
+        return StateLocation(load(path, environ).state_folder)
     except ConfigurationError as error:
         try:
             sources = Sources(read_document(path, beginning=True), environ)
@@ -101,7 +101,7 @@ def whereabouts(path: Path, environ: Mapping[str, str]) -> Whereabouts:
         root, state = sources.at(("root",)), sources.at(("state",))
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
-        return Whereabouts(Path(absolute(path.absolute().parent, root.strip()), state.strip()), error)
+        return StateLocation(Path(absolute(path.absolute().parent, root.strip()), state.strip()), error)
 
 
 def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:

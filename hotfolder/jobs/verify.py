@@ -61,7 +61,9 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
         for path in sorted(done.glob("*/receipts/*.json")):
             if since is None or path.stat().st_mtime >= since.timestamp():
                 receipt = read_receipt(path)
-                if receipt is not None and (not own or receipt.store in (own, "")):
+                if receipt is None:
+                    logger.warning("receipt_can_not_be_read", receipt=str(path.relative_to(done)))
+                elif not own or receipt.store in (own, ""):
                     yield str(path.relative_to(done)), receipt
 
 
@@ -182,6 +184,9 @@ def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Di
                 receipt.job_id,
                 f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
             )
+    for unreadable in sorted(places.done.glob("*/receipts/*.json")):
+        if read_receipt(unreadable) is None:
+            yield Disagreement("", f"the receipt {unreadable} can't be read, so what it paid for isn't known")
 
 
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:

@@ -322,6 +322,16 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
     assert Audit(bench.studio, ()).disagreements == []
 
 
+async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:
+    """What it says was paid for would be missing without a word, should the state be lost."""
+    bench.drop("kitchen")
+    await bench.until_idle()
+    receipt = bench.studio.done / ELM / "receipts" / "kitchen.json"
+    receipt.write_bytes(receipt.read_bytes()[:300])
+    answer = bench.studio.call("verify")
+    assert answer.returncode == 1 and "kitchen.json can't be read" in answer.stdout + answer.stderr
+
+
 async def test_a_journal_that_cant_be_written_before_a_merge_is_waited_for_and_verify_agrees(
     bench: Bench,
 ) -> None:
