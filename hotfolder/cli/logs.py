@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
 
+from hotfolder.config.load import state_location
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import read_store

@@ -18,7 +18,7 @@ from rich.padding import Padding
 
 from hotfolder.cli.problems import Text
 from hotfolder.cli.shoots import counted
-from hotfolder.config.load import load
+from hotfolder.config.load import load, state_location
 from hotfolder.daemon.folders import holder_of
 from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError
