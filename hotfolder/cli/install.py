@@ -20,7 +20,7 @@ from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.units.dropin import STATE_HOME, Site, at_home, drop_in, shared
 
-UNIT = "hotfolder.telemetry"
+UNIT = "hotfolder.service"
 DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
 SYSUSERS = "hotfolder.sysusers.conf"
 USER = "hotfolder"

@@ -29,7 +29,7 @@ class Site:
 
 
 def drop_in(site: Site) -> str:
-    """As a file for `hotfolder.telemetry.d/`."""
+    """As a file for `hotfolder.service.d/`."""
     return "\n".join(lines(site)) + "\n"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.daemon import pages as module
+from hotfolder.daemon import reporter as module
 from hotfolder.daemon.reporter import Pages
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox.status import FILE_NAME, HEADLINE

@@ -75,7 +75,7 @@ def test_the_state_folder_is_systemds_own_or_writable(state: str, expected: list
 
 def test_the_key_file_is_handed_over_unless_it_is_systemds_already() -> None:
     assert said(key_file=Path("/root/key"))[-1] == "LoadCredential=stager-api-key:/root/key"
-    handed = Path("/run/credentials/hotfolder.telemetry/stager-api-key")
+    handed = Path("/run/credentials/hotfolder.service/stager-api-key")
     assert not [line for line in said(key_file=handed) if line.startswith("LoadCredential")]
 
 
@@ -136,7 +136,7 @@ def install(config: Path, *options: str) -> str:
 
 def test_it_prints_both_files_and_writes_nothing(config: Path, tmp_path: Path) -> None:
     printed = install(config, "--directory", str(tmp_path / "system"))
-    shipped = (REPOSITORY / "systemd/hotfolder.telemetry").read_text()
+    shipped = (REPOSITORY / "systemd/hotfolder.service").read_text()
     assert shipped in printed and "systemctl daemon-reload" in printed and "Documentation" not in printed
     assert not (tmp_path / "system").exists()
 
@@ -160,11 +160,11 @@ def test_written_twice_it_is_the_same_and_systemd_takes_it(config: Path, tmp_pat
         install(config, "--write", "--directory", str(system), "--user", "daemon")
     assert sorted(path.name for path in system.rglob("*.*") if path.is_file()) == [
         "10-hotfolder.conf",
-        "hotfolder.telemetry",
+        "hotfolder.service",
     ]
     if shutil.which("systemd-analyze") is None:
         pytest.skip("there is no systemd-analyze")
-    unit = str(system / "hotfolder.telemetry")
+    unit = str(system / "hotfolder.service")
     verified = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
     assert (verified.returncode, verified.stderr) == (0, "")
     judged = subprocess.run(
@@ -198,4 +198,4 @@ def test_the_printed_command_writes_the_printed_files(config: Path, tmp_path: Pa
     line = next(line for line in printed.splitlines() if "--write" in line).removeprefix("#").strip()
     words = shlex.split(line)
     subprocess.run([sys.executable, "-m", "hotfolder", *words[words.index("install-service") :]], check=True)
-    assert (system / "hotfolder.telemetry.d/10-hotfolder.conf").read_text() in printed
+    assert (system / "hotfolder.service.d/10-hotfolder.conf").read_text() in printed
