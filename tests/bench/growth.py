@@ -2,41 +2,46 @@
 
 Sets arrive in waves, each a project of its own, in a world that is quick, so that the daemon works at its
 full rate. After each wave its own process is looked at: memory, descriptors, threads, the store, the log.
-With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run. With
-`--let-go` everything that `keep` can let go of goes after each wave, as if its days were over.
+With `--tidy` the photographer takes the emptied folders of a wave away, as one does in the long run.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import linear_regression
 
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.retention import RetentionPolicy
-from tests.bench.bound import Shoot
+from tests.bench.bound import Shoot, World
 from tests.bench.contenders import ours
 from tests.bench.processes import Measured
 from tests.bench.race import drop, stage_sets, wait_for, workspace
-from tests.bench.scaling import MEGAPIXELS, QUICK
 from tests.bench.shop import open_shop
-from tests.support.tidying import tidied
 
+QUICK = World(
+    uplink=1e9,
+    uplink_per_connection=1e9,
+    downlink=1e9,
+    round_trip=0.002,
+    merge_slots=64,
+    merge_seconds=0.05,
+    edit_slots=64,
+    edit_seconds=0.05,
+    result_bytes=60_000,
+)
+MEGAPIXELS = 0.1
 PHOTO_BYTES = 30_000
 PHOTOS = 3
 QUIET_SECONDS = 0.5
 LATEST = 1000
 """Growth is told of so many sets at the end, since bounded caches fill at first."""
 MOST_MEMORY_BYTES = 200_000_000
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,8 @@ def look_at(daemon: Measured, root: Path, jobs: int, seconds: float) -> Look:
     )
 
 
-def soak(jobs: int, minutes: float, size: int, *, tidy: bool, keep: RetentionPolicy | None) -> list[str]:
-    """Report after each wave, until so many jobs or minutes are over; what went wrong. With `keep` two days
-    are over after each."""
+def soak(jobs: int, minutes: float, size: int, *, tidy: bool) -> list[str]:
+    """Report after each wave, until so many jobs or minutes are over; what went wrong."""
     shoot = Shoot(size, photos=PHOTOS, photo_bytes=PHOTO_BYTES)
     wrong: list[str] = []
     looks: list[Look] = []
@@ -94,8 +98,6 @@ def soak(jobs: int, minutes: float, size: int, *, tidy: bool, keep: RetentionPol
             filed += len(list((root / "done" / project / "originals").glob("*/*.jpg")))
             if tidy:
                 shutil.rmtree(root / "inbox" / project)
-            if keep is not None:
-                asyncio.run(let_go(root, keep))
         daemon.stop()
     if looks:
         tell_growth(looks)
@@ -114,13 +116,6 @@ def wave(root: Path, shoot: Shoot, project: str, daemon: Measured) -> int:
     shutil.rmtree(root / "staged")
     time.sleep(1)  # the last originals are filed after the last picture
     return there
-
-
-async def let_go(root: Path, keep: RetentionPolicy) -> None:
-    """What `hotfolder clean` would do two days later."""
-    for due in await tidied(root / "config.yaml", keep, datetime.now(UTC) + 2 * DAY):
-        if due.kept_because:
-            print(f"stays: {due.path}: {due.kept_because}")
 
 
 def tell_growth(looks: Sequence[Look]) -> None:
@@ -167,16 +162,13 @@ def main() -> None:
     asked.add_argument("--minutes", type=float, default=0)
     asked.add_argument("--wave", type=int, default=25)
     asked.add_argument("--tidy", action="store_true")
-    asked.add_argument("--let-go", action="store_true")
-    asked.add_argument("--remember", action="store_true")
     given = asked.parse_args()
-    keep = RetentionPolicy(DAY, DAY, DAY, DAY) if given.let_go else None
     print(
         "| jobs | s | MB | descriptors | threads | store MB | store KB per job | ledger MB"
         " | log bytes per job | load |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy, keep=keep)
+    wrong = soak(given.jobs, given.minutes, given.wave, tidy=given.tidy)
     for what in wrong:
         print(f"WRONG: {what}")
     sys.exit(1 if wrong else 0)

@@ -1,11 +1,11 @@
-"""Where measured figures are shown: docs/performance.md and its plot, docs/grouping.md, the README."""
+"""Where measured figures are shown: docs/performance.md, docs/grouping.md, the README."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGE, README, PLOT = ROOT / "docs" / "performance.md", ROOT / "README.md", ROOT / "docs" / "scaling.svg"
+PAGE, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 GROUPING = ROOT / "docs" / "grouping.md"
 
 

@@ -86,26 +86,12 @@ def wait_for(done: Path, rooms: list[str], process: Measured, patience_seconds: 
     missing = {done / f"{room}{TAG}.jpg" for room in rooms}
     seen: list[float] = []
     end = time.monotonic() + patience_seconds
-    while missing and time.monotonic() < end and alive(process):
+    while missing and time.monotonic() < end and process.alive:
         there = {path for path in missing if path.exists()}
         seen += [time.monotonic()] * len(there)
         missing -= there
         time.sleep(LOOK_SECONDS)
     return seen
-
-
-def wait_for_first(done: Path, process: Measured, patience_seconds: float) -> float:
-    """When the first finished picture appeared; infinity when none does."""
-    end = time.monotonic() + patience_seconds
-    while time.monotonic() < end and alive(process):
-        if any(done.glob(f"*{TAG}.jpg")):
-            return time.monotonic()
-        time.sleep(LOOK_SECONDS)
-    return float("inf")
-
-
-def alive(process: Measured) -> bool:
-    return process.alive
 
 
 def race(
