@@ -19,6 +19,6 @@ def forecast(settings: Settings, found: Explanation, photos: list[str]) -> tuple
         origin = settings.api.base_url
         generation = Store(database).generation(scope_key(origin, photos))
         links = read_chain(Ledger(database), origin, photos, found.plan.recipe, generation)
-        return () if found.plan.again else tuple(link.call.operation for link in bought(links))
+        return () if found.plan.again else tuple(link.purchase.operation for link in bought(links))
     finally:
         database.dispose()

@@ -15,7 +15,7 @@ from hotfolder.cli.stores import Books, books
 from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
-from hotfolder.jobs.model import NEEDS_PERSON, Call, Job, State
+from hotfolder.jobs.model import NEEDS_PERSON, Job, Purchase, State
 from hotfolder.jobs.resolve import (
     give_up,
     open_question,
@@ -110,7 +110,7 @@ def resolve(
     return 0
 
 
-def question(opened: Books, job: Job, returning: Returning) -> Call | None:
+def question(opened: Books, job: Job, returning: Returning) -> Purchase | None:
     """The call in doubt; None where an earlier attempt has told how it ended. Raises UsageError."""
     try:
         return open_question(opened.store, opened.ledger, job)
@@ -120,7 +120,7 @@ def question(opened: Books, job: Job, returning: Returning) -> Call | None:
         raise
 
 
-def answer_question(opened: Books, call: Call | None, paid_result: str | None) -> None:
+def answer_question(opened: Books, call: Purchase | None, paid_result: str | None) -> None:
     if call is None:
         return
     if paid_result is None:

@@ -9,7 +9,7 @@ from datetime import datetime, time
 from sqlmodel import Session, col, delete, func, select
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.model import GIVEN_UP, OWN_END, Call, CallState, DaemonState, stamp
+from hotfolder.jobs.model import GIVEN_UP, OWN_END, DaemonState, Purchase, PurchaseState, stamp
 from hotfolder.rules.hours import Hours, opens_at
 
 PAUSE = "pause"
@@ -17,7 +17,7 @@ PAUSE = "pause"
 RESUMED = "resumed"
 """The name of the bulletin with the number of the newest paid call when a person last ended a pause."""
 UNKNOWN_IN_A_ROW = 3
-ENDED = (CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
+ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
 DAILY = "paid_calls_per_day"
 
 
@@ -60,26 +60,28 @@ def midnight(now: datetime) -> datetime:
     return datetime(today.year, today.month, today.day).astimezone()
 
 
-def refuse_unless_allowed(session: Session, call: Call, budgets: Budgets, now: datetime) -> None:
+def refuse_unless_allowed(session: Session, call: Purchase, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
     pause = pause_reason(session)
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
     checks = (
-        (budgets.per_day, "today", DAILY, col(Call.started_at) >= stamp(midnight(now))),
+        (budgets.per_day, "today", DAILY, col(Purchase.started_at) >= stamp(midnight(now))),
         (
             budgets.per_project,
             f"the project {call.project}",
             "paid_calls_per_project",
-            (col(Call.inbox) == call.inbox) & (col(Call.project) == call.project),
+            (col(Purchase.inbox) == call.inbox) & (col(Purchase.project) == call.project),
         ),
-        (budgets.per_job, "this set", "paid_calls_per_job", col(Call.job_id) == call.job_id),
+        (budgets.per_job, "this set", "paid_calls_per_job", col(Purchase.job_id) == call.job_id),
     )
     for most, what, setting, condition in checks:
         if most is None:
             continue
         made = session.exec(
-            select(func.count()).select_from(Call).where(Call.state != CallState.NOT_EXECUTED, condition)
+            select(func.count())
+            .select_from(Purchase)
+            .where(Purchase.state != PurchaseState.NOT_EXECUTED, condition)
         ).one()
         if made >= most:
             later = "It continues by itself tomorrow; to continue now, "
@@ -108,7 +110,7 @@ def resume(session: Session, now: datetime) -> bool:
     if session.get(DaemonState, PAUSE) is None:
         return False
     session.exec(delete(DaemonState).where(col(DaemonState.name) == PAUSE))
-    newest = session.exec(select(func.max(Call.id))).one()
+    newest = session.exec(select(func.max(Purchase.id))).one()
     session.merge(DaemonState(name=RESUMED, text=json.dumps(newest or 0), updated_at=stamp(now)))
     return True
 
@@ -116,9 +118,9 @@ def resume(session: Session, now: datetime) -> bool:
 def unknown_in_a_row(session: Session) -> bool:
     """Whether the newest calls were all given up without anybody knowing how they ended."""
     resumed = session.get(DaemonState, RESUMED)
-    since = col(Call.id) > (json.loads(resumed.text) if resumed else 0)
+    since = col(Purchase.id) > (json.loads(resumed.text) if resumed else 0)
     # What our own end has made unknown says nothing of the API.
-    counts = col(Call.state).in_(ENDED) & (col(Call.note) != GIVEN_UP + OWN_END)
-    ended = select(Call).where(counts, since).order_by(col(Call.id).desc())
+    counts = col(Purchase.state).in_(ENDED) & (col(Purchase.note) != GIVEN_UP + OWN_END)
+    ended = select(Purchase).where(counts, since).order_by(col(Purchase.id).desc())
     newest = session.exec(ended.limit(UNKNOWN_IN_A_ROW)).all()
     return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)

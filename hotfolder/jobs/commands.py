@@ -18,11 +18,11 @@ from hotfolder.errors import Cancelled, LocalTrouble, UsageError
 from hotfolder.jobs.model import (
     ACTIVE,
     ASKS_API,
-    Call,
     DaemonState,
     Job,
     JobEvent,
     ProjectPriority,
+    Purchase,
     State,
     stamp,
 )
@@ -110,7 +110,7 @@ def meant(
 
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:
-    """PurchasePlan the jobs cancelled; those for which it wasn't too late. Repeating it changes nothing."""
+    """Wish the jobs cancelled; those for which it wasn't too late. Repeating it changes nothing."""
     taken = []
     for job in jobs:
         if State(job.state) not in ASKS_API:
@@ -160,7 +160,7 @@ def seen(session: Session) -> object:
     return None if row is None else row.text
 
 
-def refuse_cancelled(session: Session, call: Call) -> None:
+def refuse_cancelled(session: Session, call: Purchase) -> None:
     """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
     nothing is bought once the wish is in the store."""
     by = session.exec(select(Job.cancelled_by).where(Job.id == call.job_id)).first()

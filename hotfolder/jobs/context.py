@@ -19,7 +19,7 @@ from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import HOLDING, Call, FileRole, Job, JobFile, State
+from hotfolder.jobs.model import HOLDING, FileRole, Job, JobFile, Purchase, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
@@ -258,7 +258,7 @@ class JobContext:
     counts: Counts = field(default_factory=Uncounted)
     claims: Claims = field(default_factory=Claims)
     locks: KeyLocks = field(default_factory=KeyLocks)
-    paying: set[asyncio.Task[Call]] = field(default_factory=set)
+    paying: set[asyncio.Task[Purchase]] = field(default_factory=set)
     downloading: dict[str, RequestBreaker] = field(default_factory=dict)
     """Pictures on their way, and those that fail to come; by their name in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)

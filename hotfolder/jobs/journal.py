@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from hotfolder import log
 from hotfolder.errors import StoreError
-from hotfolder.jobs.model import CallState
+from hotfolder.jobs.model import PurchaseState
 from hotfolder.outbox.linking import sync_folder
 
 FILE_NAME = "paid-calls.jsonl"
@@ -30,7 +30,7 @@ logger = log.get("ledger")
 class JournalState(NamedTuple):
     """How a call stands, and whether the record of its job was let go of."""
 
-    state: CallState
+    state: PurchaseState
     let_go: bool
 
 
@@ -116,7 +116,7 @@ class Journal:
 @cache  # there are ten, and a ledger may have a million calls
 def standing(state: str, let_go: bool) -> JournalState:
     """Raises ValueError for what is no state."""
-    return JournalState(CallState(state), let_go)
+    return JournalState(PurchaseState(state), let_go)
 
 
 def standing_of(recorded: Recorded) -> JournalState:

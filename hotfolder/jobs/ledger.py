@@ -22,9 +22,9 @@ from hotfolder.jobs.model import (
     HOLDING,
     HOLDS_KEY,
     SANDBOX,
-    Call,
-    CallState,
     Job,
+    Purchase,
+    PurchaseState,
     Result,
     merge_key,
     operation_key,
@@ -52,24 +52,24 @@ class Ledger:
     def session(self) -> Session:
         return Session(self.database, expire_on_commit=False)
 
-    def known(self, key: str) -> Call | None:
+    def known(self, key: str) -> Purchase | None:
         """The call that holds `key`, if there is one."""
         with self.session() as session:
             return holder(session, key)
 
-    def refuse(self, call: Call, at: datetime, budgets: Budgets) -> None:
+    def refuse(self, call: Purchase, at: datetime, budgets: Budgets) -> None:
         """Raise Cancelled or NotAllowed where `begin` would now, and record nothing."""
         with self.session() as session:
             refuse_cancelled(session, call)
             refuse_unless_allowed(session, call, budgets, at)
 
-    def begin(self, call: Call, at: datetime, budgets: Budgets | None = None) -> int:
+    def begin(self, call: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
         """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed,
         Cancelled, OSError.
 
         When this returns, the intent has reached the disk twice, and only then may the request leave.
         """
-        call.state = CallState.STARTED
+        call.state = PurchaseState.STARTED
         call.started_at = stamp(at)
         try:
             with self.session() as session, session.begin():
@@ -83,19 +83,19 @@ class Ledger:
         try:
             self._write_down(call)
         except OSError:
-            concluded = self._set(number, CallState.NOT_EXECUTED, note=NOT_WRITTEN)
+            concluded = self._set(number, PurchaseState.NOT_EXECUTED, note=NOT_WRITTEN)
             with suppress(OSError):  # the line may be there, and only its sync have failed
                 self._write_down(concluded)
             raise
         return number
 
-    def answer(self, number: int, answer: str, at: datetime) -> Call:
+    def answer(self, number: int, answer: str, at: datetime) -> Purchase:
         """Record the raw 2xx answer, before anybody looks into it."""
-        answered = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at))
+        answered = self._set(number, PurchaseState.ANSWERED, answer=answer, answered_at=stamp(at))
         self._write_down(answered)
         return answered
 
-    def conclude(self, number: int, state: CallState, note: str) -> None:
+    def conclude(self, number: int, state: PurchaseState, note: str) -> None:
         """Record how a call ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it.
 
         After three unknown outcomes in a row everything paid is paused: something is wrong that a person
@@ -105,10 +105,10 @@ class Ledger:
 
     def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
         """Record an answer that a person has found for a call whose outcome was unknown."""
-        changed = self._set(number, CallState.ANSWERED, answer=answer, answered_at=stamp(at), note=note)
+        changed = self._set(number, PurchaseState.ANSWERED, answer=answer, answered_at=stamp(at), note=note)
         self._write_down(changed)
 
-    def adopt(self, call: Call) -> None:
+    def adopt(self, call: Purchase) -> None:
         """Record a purchase that only its receipt knew of. Repeating it changes nothing."""
         with self.session() as session, session.begin():
             if holder(session, call.key) is not None:
@@ -119,49 +119,49 @@ class Ledger:
     def newest(self) -> str | None:
         """When the newest purchase was begun that was not adopted; None where there is none."""
         with self.session() as session:
-            own = ~col(Call.note).startswith(BY_RECEIPT)
-            return session.exec(select(func.max(Call.started_at)).where(own)).one()
+            own = ~col(Purchase.note).startswith(BY_RECEIPT)
+            return session.exec(select(func.max(Purchase.started_at)).where(own)).one()
 
     def paid_since(self, moment: datetime) -> int:
         """How many calls were begun since then that may have been charged."""
         with self.session() as session:
-            made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
-            return session.exec(select(func.count()).select_from(Call).where(*made)).one()
+            made = (Purchase.state != PurchaseState.NOT_EXECUTED, col(Purchase.started_at) >= stamp(moment))
+            return session.exec(select(func.count()).select_from(Purchase).where(*made)).one()
 
     def paid_operations_since(self, moment: datetime) -> list[str]:
         """What was begun since then and was, or may have been, charged: merge, sky, lawn or stage each.
         What the stand-in made is left out."""
         with self.database.connect() as connection:
             for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-            made = (Call.state != CallState.NOT_EXECUTED, col(Call.started_at) >= stamp(moment))
-            found = select(Call.operation).where(*made, col(Call.job_id).not_in(for_nothing))
+            made = (Purchase.state != PurchaseState.NOT_EXECUTED, col(Purchase.started_at) >= stamp(moment))
+            found = select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing))
             return list(connection.execute(found).scalars())
 
     def orphans(self) -> list[frozenset[str]]:
         """The photos (sha256 each) of every merge that may have been charged and whose job is not in the
         store, which has been lost or restored since."""
         with self.session() as session:
-            statement = select(Call.photos).where(
-                Call.photos != "",
-                col(Call.state).in_(HOLDING),
-                col(Call.job_let_go_at).is_(None),
-                col(Call.job_id).not_in(select(Job.id)),
+            statement = select(Purchase.photos).where(
+                Purchase.photos != "",
+                col(Purchase.state).in_(HOLDING),
+                col(Purchase.job_let_go_at).is_(None),
+                col(Purchase.job_id).not_in(select(Job.id)),
             )
             return [frozenset(photos.split()) for photos in session.exec(statement).all()]
 
-    def all_calls(self) -> list[Call]:
+    def all_calls(self) -> list[Purchase]:
         """Every call that was ever begun, in order."""
         with self.session() as session:
-            return list(session.exec(select(Call).order_by(col(Call.id))).all())
+            return list(session.exec(select(Purchase).order_by(col(Purchase.id))).all())
 
-    def _set(self, number: int, state: CallState, **changes: str) -> Call:
+    def _set(self, number: int, state: PurchaseState, **changes: str) -> Purchase:
         with self.session() as session, session.begin():
-            call = session.get_one(Call, number)
+            call = session.get_one(Purchase, number)
             call.state = state
             for name, value in changes.items():
                 setattr(call, name, value)
             session.flush()
-            if state == CallState.UNKNOWN and unknown_in_a_row(session):
+            if state == PurchaseState.UNKNOWN and unknown_in_a_row(session):
                 logger.error("paid_calls_paused", reason=UNKNOWNS)
                 pause(session, UNKNOWNS, datetime.fromisoformat(call.started_at))
         return call
@@ -172,12 +172,12 @@ class Ledger:
         with self.session() as session, session.begin():
             for result in results:
                 session.merge(result)
-            call = session.get_one(Call, number)
+            call = session.get_one(Purchase, number)
             if all_of_them:
-                call.state = CallState.SUCCEEDED
+                call.state = PurchaseState.SUCCEEDED
         self._write_down(call, results)
 
-    def _write_down(self, call: Call, results: Sequence[Result] = ()) -> None:
+    def _write_down(self, call: Purchase, results: Sequence[Result] = ()) -> None:
         if self.file is not None:
             self.file.append(recorded(call, results))
 
@@ -199,10 +199,10 @@ class Ledger:
         restored = 0
         for one in self.file.read(lost) if lost else ():
             with self.session() as session, session.begin():
-                call = session.exec(select(Call).where(Call.uid == one.call["uid"])).one_or_none()
-                if call is not None and RANK[CallState(call.state)] >= RANK[one.call["state"]]:
+                call = session.exec(select(Purchase).where(Purchase.uid == one.call["uid"])).one_or_none()
+                if call is not None and RANK[PurchaseState(call.state)] >= RANK[one.call["state"]]:
                     continue
-                fresh = Call.model_validate({**one.call, "id": call.id if call else None})
+                fresh = Purchase.model_validate({**one.call, "id": call.id if call else None})
                 if call is None and fresh.state in HOLDING and holder(session, fresh.key):
                     logger.error(
                         "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
@@ -221,9 +221,9 @@ class Ledger:
 
     def _standings(self) -> dict[str, JournalState]:
         """How each call stands, by uid, in order."""
-        let_go = col(Call.job_let_go_at).is_not(None)
+        let_go = col(Purchase.job_let_go_at).is_not(None)
         with self.session() as session:
-            rows = session.exec(select(Call.uid, Call.state, let_go).order_by(col(Call.id)))
+            rows = session.exec(select(Purchase.uid, Purchase.state, let_go).order_by(col(Purchase.id)))
             return {uid: standing(state, bool(gone)) for uid, state, gone in rows}
 
     def write_down_anew(self, uids: Iterable[str]) -> None:
@@ -232,7 +232,9 @@ class Ledger:
             return
         for some in batches(list(uids)):
             with self.session() as session:
-                calls = session.exec(select(Call).where(col(Call.uid).in_(some)).order_by(col(Call.id))).all()
+                calls = session.exec(
+                    select(Purchase).where(col(Purchase.uid).in_(some)).order_by(col(Purchase.id))
+                ).all()
                 bought: dict[int | None, list[Result]] = defaultdict(list)
                 ids = [call.id for call in calls]
                 for result in session.exec(select(Result).where(col(Result.call_id).in_(ids))).all():
@@ -249,9 +251,9 @@ class Ledger:
         found: dict[str, str] = {}
         with self.session() as session:
             for some in batches(keys):
-                held_keys = (col(Call.key).in_(some), HOLDS_KEY)
-                found |= dict.fromkeys(session.exec(select(Call.key).where(*held_keys)), "")
-                rows = select(Call.key, Result.sha256).where(*held_keys, Result.call_id == Call.id)
+                held_keys = (col(Purchase.key).in_(some), HOLDS_KEY)
+                found |= dict.fromkeys(session.exec(select(Purchase.key).where(*held_keys)), "")
+                rows = select(Purchase.key, Result.sha256).where(*held_keys, Result.call_id == Purchase.id)
                 found |= dict(session.exec(rows.order_by(col(Result.position).desc())).all())
         return found
 
@@ -260,10 +262,14 @@ class Ledger:
         with self.session() as session:
             return session.exec(select(Result).where(Result.file == file)).first()
 
-    def of_job(self, job_id: str) -> list[Call]:
+    def of_job(self, job_id: str) -> list[Purchase]:
         """All paid calls that were begun for a job, in order."""
         with self.session() as session:
-            return list(session.exec(select(Call).where(Call.job_id == job_id).order_by(col(Call.id))).all())
+            return list(
+                session.exec(
+                    select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id))
+                ).all()
+            )
 
 
 BATCH = 500
@@ -272,23 +278,23 @@ NOT_WRITTEN = "its intent could not be written down"
 """The note of a call that never left for that."""
 UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
 RANK = {
-    CallState.STARTED: 0,
-    CallState.UNKNOWN: 1,
-    CallState.ANSWERED: 2,
-    CallState.SUCCEEDED: 3,
-    CallState.NOT_EXECUTED: 4,
+    PurchaseState.STARTED: 0,
+    PurchaseState.UNKNOWN: 1,
+    PurchaseState.ANSWERED: 2,
+    PurchaseState.SUCCEEDED: 3,
+    PurchaseState.NOT_EXECUTED: 4,
 }
 """How much is known of a call; where database and file differ, the one that knows more is right."""
 
 
-def recorded(call: Call, results: Iterable[Result] = ()) -> Recorded:
+def recorded(call: Purchase, results: Iterable[Result] = ()) -> Recorded:
     """What the file says of a call."""
     return Recorded(
         columns(call, without="id"), tuple(columns(result, without="call_id") for result in results)
     )
 
 
-def columns(row: Call | Result, *, without: str) -> dict[str, Any]:
+def columns(row: Purchase | Result, *, without: str) -> dict[str, Any]:
     """The row's columns that aren't empty, but for its number in this database, which another database would
     not know."""
     return {
@@ -304,9 +310,9 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + BATCH]
 
 
-def holder(session: Session, key: str) -> Call | None:
+def holder(session: Session, key: str) -> Purchase | None:
     """The call that holds `key`, if there is one. By the unique index on just that there is no second."""
-    return session.exec(select(Call).where(Call.key == key, HOLDS_KEY)).first()
+    return session.exec(select(Purchase).where(Purchase.key == key, HOLDS_KEY)).first()
 
 
 def bought_with(session: Session, number: int) -> list[Result]:
@@ -321,7 +327,7 @@ class PurchaseStep:
     itself; `results` may be none yet."""
 
     path: tuple[Operation, ...]
-    call: Call
+    purchase: Purchase
     results: tuple[Result, ...]
 
     @property

@@ -120,7 +120,7 @@ class FileRole(StrEnum):
     COMPANION = "companion"
 
 
-class CallState(StrEnum):
+class PurchaseState(StrEnum):
     """Of a paid call. STARTED, ANSWERED, UNKNOWN and SUCCEEDED hold the key: it isn't bought again."""
 
     STARTED = "started"  # the intent is recorded; the request may have left
@@ -130,14 +130,14 @@ class CallState(StrEnum):
     NOT_EXECUTED = "not_executed"  # it provably did not happen: never sent, or refused
 
 
-HOLDING = (CallState.STARTED, CallState.ANSWERED, CallState.SUCCEEDED, CallState.UNKNOWN)
-CHARGED = (CallState.ANSWERED, CallState.SUCCEEDED)
+HOLDING = (PurchaseState.STARTED, PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
+CHARGED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED)
 """Those that were answered, and so were paid for without a doubt."""
 HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
 """Who looks for a key says this word for word, and the index `one_call_per_key` serves."""
 
 
-SETTLED = (CallState.SUCCEEDED, CallState.NOT_EXECUTED)
+SETTLED = (PurchaseState.SUCCEEDED, PurchaseState.NOT_EXECUTED)
 """What there is no doubt about, and nothing to wait for."""
 
 RESOLVED = "resolved: "
@@ -214,7 +214,7 @@ class JobFile(SQLModel, table=True):
     shot: str = ""
 
 
-class Call(SQLModel, table=True):
+class Purchase(SQLModel, table=True):
     """One paid call, written before it leaves. At most one per key holds it, by index and not by care.
 
     `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
@@ -222,6 +222,7 @@ class Call(SQLModel, table=True):
     is in the store, or was lost with it. A call with it is lean: what nobody needs any more is empty.
     """
 
+    __tablename__ = "call"
     __table_args__ = (
         Index(
             "one_call_per_key",
@@ -240,7 +241,7 @@ class Call(SQLModel, table=True):
     project: str = Field(default="", index=True)
     operation: str
     parameters: str
-    state: str = CallState.STARTED
+    state: str = PurchaseState.STARTED
     group_id: str | None = None
     api_project_id: str | None = None
     image_id: str | None = None
@@ -254,7 +255,7 @@ class Call(SQLModel, table=True):
     @property
     def given_up(self) -> bool:
         """Whether nobody expects to learn any more how this call ended."""
-        return self.state == CallState.UNKNOWN and self.note.startswith(GIVEN_UP)
+        return self.state == PurchaseState.UNKNOWN and self.note.startswith(GIVEN_UP)
 
 
 class Result(SQLModel, table=True):

@@ -15,12 +15,12 @@ from hotfolder.jobs.model import (
     ACTIVE,
     ASKS_API,
     HOLDING,
-    Call,
     FileRole,
     Job,
     JobEvent,
     JobFile,
     Picture,
+    Purchase,
     State,
 )
 from hotfolder.jobs.store import OLDEST_FIRST, Store
@@ -41,7 +41,7 @@ def earlier_sets(
         col(Job.state).in_(list(states)),
     )
     ids = select(Job.id).where(*of_drop)
-    held = select(Call.job_id).where(col(Call.state).in_(HOLDING), col(Call.job_id).in_(ids))
+    held = select(Purchase.job_id).where(col(Purchase.state).in_(HOLDING), col(Purchase.job_id).in_(ids))
     with store.session() as session:
         jobs = session.exec(select(Job).where(*of_drop).order_by(*OLDEST_FIRST)).all()
         paid_for = set(session.exec(held).all())
@@ -79,7 +79,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     job = store.latest_of_folder(inbox, project, folder)
     if job is None:
         return None
-    of_job = select(Call.id).where(col(Call.state).in_(HOLDING), Call.job_id == job.id)
+    of_job = select(Purchase.id).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     with store.session() as session:
         paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
     photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]

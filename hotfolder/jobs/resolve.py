@@ -8,7 +8,7 @@ from datetime import datetime
 from hotfolder.errors import UsageError
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import RESOLVED, Call, CallState, Event, FileRole, Job, State
+from hotfolder.jobs.model import RESOLVED, Event, FileRole, Job, Purchase, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
@@ -23,22 +23,22 @@ def waiting_for_person(store: Store, job_id: str) -> Job:
     return job
 
 
-def open_question(store: Store, ledger: Ledger, job: Job) -> Call:
+def open_question(store: Store, ledger: Ledger, job: Job) -> Purchase:
     """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
     hashes = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
     links = read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation)
     for link in links:
         if not link.results:
-            return link.call
+            return link.purchase
     raise UsageError(
         f"no paid call of job {job.id} is in doubt",
         hint="To have it made, drag its folder back into the inbox.",
     )
 
 
-def refuse_answered(call: Call) -> None:
+def refuse_answered(call: Purchase) -> None:
     """Raise UsageError for a call that can't be called not charged: its answer says that it was."""
-    if call.state == CallState.ANSWERED:
+    if call.state == PurchaseState.ANSWERED:
         raise UsageError(
             "the API has said that it made this call: only its picture is missing, and buying it again would"
             " be paid for twice",
@@ -58,13 +58,13 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
         raise UsageError(error.message, hint=error.hint) from None
 
 
-def told_not_charged(ledger: Ledger, call: Call) -> None:
+def told_not_charged(ledger: Ledger, call: Purchase) -> None:
     """It was not charged: it may be bought."""
     assert call.id is not None
-    ledger.conclude(call.id, CallState.NOT_EXECUTED, f"{RESOLVED}not charged")
+    ledger.conclude(call.id, PurchaseState.NOT_EXECUTED, f"{RESOLVED}not charged")
 
 
-def told_result(ledger: Ledger, call: Call, url: str, at: datetime) -> None:
+def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
     """It was charged, and its picture is at `url`."""
     assert call.id is not None
     if call.operation == "merge":

@@ -24,13 +24,13 @@ from hotfolder.jobs.ledger import Ledger, batches, read_chain
 from hotfolder.jobs.model import (
     ACTIVE,
     SETTLED,
-    Call,
     FileRole,
     Generation,
     Job,
     JobEvent,
     JobFile,
     Picture,
+    Purchase,
     State,
     stamp,
 )
@@ -334,7 +334,7 @@ def finished_projects(store: Store, before: datetime) -> list[str]:
     """Projects whose every job was finished before that moment, with no purchase in doubt."""
     with store.session() as session:
         waiting = select(Job.project).where(col(Job.state).not_in(FINISHED))
-        in_doubt = select(Call.project).where(col(Call.state).not_in(SETTLED))
+        in_doubt = select(Purchase.project).where(col(Purchase.state).not_in(SETTLED))
         statement = (
             select(Job.project)
             .where(col(Job.project).not_in(waiting), col(Job.project).not_in(in_doubt))
@@ -363,7 +363,9 @@ def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
                 number, _ = bought_generation(session, job.scope)
                 session.merge(Generation(scope=job.scope, number=number))
         for ids in batches([job.id for job in jobs]):
-            session.exec(update(Call).where(col(Call.job_id).in_(ids)).values(job_let_go_at=stamp(at)))
+            session.exec(
+                update(Purchase).where(col(Purchase.job_id).in_(ids)).values(job_let_go_at=stamp(at))
+            )
             for table in (JobFile, Picture, JobEvent):
                 session.exec(delete(table).where(col(table.job_id).in_(ids)))
             session.exec(delete(Job).where(col(Job.id).in_(ids)))
@@ -383,7 +385,7 @@ def uids_of(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
     with ledger.session() as session:
         for ids in batches([job.id for job in jobs]):
             uids += session.exec(
-                select(Call.uid).where(col(Call.job_id).in_(ids)).order_by(col(Call.id))
+                select(Purchase.uid).where(col(Purchase.job_id).in_(ids)).order_by(col(Purchase.id))
             ).all()
     return uids
 

@@ -20,7 +20,6 @@ from hotfolder.jobs.model import (
     HOLDING,
     NEEDS_PERSON,
     ApiProject,
-    Call,
     DaemonState,
     Event,
     FileRole,
@@ -31,6 +30,7 @@ from hotfolder.jobs.model import (
     JobFile,
     NewJob,
     Picture,
+    Purchase,
     State,
     advance,
     file_row,
@@ -366,7 +366,7 @@ def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
     if not scope:
         return 0, None
     kept = session.get(Generation, scope)
-    bought = select(Call.job_id).where(col(Call.state).in_(HOLDING))
+    bought = select(Purchase.job_id).where(col(Purchase.state).in_(HOLDING))
     jobs = select(Job).where(Job.scope == scope, col(Job.id).in_(bought))
     newest = jobs.order_by(col(Job.generation).desc(), col(Job.created_at).desc())
     last = session.exec(newest.limit(1)).first()
@@ -420,7 +420,7 @@ def remembered(store: Store, job_id: str) -> Job:
         job = job_at(session, job_id)
         if job is not None:
             return job
-        let_go = select(Call).where(Call.job_id == job_id, col(Call.job_let_go_at).is_not(None))
+        let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
         call = session.exec(let_go.limit(1)).first()
     if call is None:
         raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")

@@ -14,11 +14,11 @@ from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
 from hotfolder.jobs.model import (
     ACTIVE,
     BY_RECEIPT,
-    Call,
-    CallState,
     FileRole,
     Job,
     JobFile,
+    Purchase,
+    PurchaseState,
     State,
     scope_key,
     stamp,
@@ -71,13 +71,13 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt) -> None
     """Record the purchases of a receipt that nothing else knows of."""
     for bought in unknown_to(ledger, receipt):
         merge = bought.operation == "merge"
-        call = Call(
+        call = Purchase(
             key=bought.key,
             job_id=receipt.job_id,
             project=receipt.project,
             operation=bought.operation,
             parameters="",
-            state=CallState.ANSWERED,
+            state=PurchaseState.ANSWERED,
             group_id=receipt.group_id if merge else None,
             api_project_id=receipt.api_project_id if merge else None,
             photos=" ".join(photo.sha256 for photo in receipt.photos) if merge else "",
@@ -194,7 +194,7 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     rows = {call.uid: call for call in ledger.all_calls()}
     written = {one.call["uid"]: one.call for one in ledger.file.read()} if ledger.file else {}
     for uid, call in rows.items():
-        if call.state == CallState.NOT_EXECUTED and call.note == NOT_WRITTEN:
+        if call.state == PurchaseState.NOT_EXECUTED and call.note == NOT_WRITTEN:
             continue  # it never left, and the file need not know
         if uid not in written:
             yield Disagreement(call.job_id, f"a paid call ({call.operation}) is missing in the ledger's file")
@@ -204,7 +204,7 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
                 f"a paid call ({call.operation}) is {call.state} in the database,"
                 f" and {written[uid]['state']} in the ledger's file",
             )
-        if call.state == CallState.SUCCEEDED and call.id is not None:
+        if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):
                 path = places.results / result.file
                 if path.is_file() and sha256_of(path) != result.sha256:

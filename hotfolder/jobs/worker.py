@@ -17,7 +17,7 @@ from hotfolder.jobs.breaker import JobWaits, backoff_seconds
 from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.limits import NORMAL
-from hotfolder.jobs.model import ACTIVE, ASKS_API, HOLDING, CallState, Event, Job, NewJob, State
+from hotfolder.jobs.model import ACTIVE, ASKS_API, HOLDING, Event, Job, NewJob, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
@@ -257,7 +257,7 @@ class Worker:
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
         calls = await self.context.desk(self.context.ledger.of_job, job_id)
-        open_states = (CallState.STARTED, CallState.ANSWERED, CallState.UNKNOWN)
+        open_states = (PurchaseState.STARTED, PurchaseState.ANSWERED, PurchaseState.UNKNOWN)
         return any(call.state in open_states and not call.given_up for call in calls)
 
     async def drain(self) -> None:

@@ -10,7 +10,17 @@ from typing import Any
 
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import Call, CallState, FileRole, Job, JobEvent, JobFile, Picture, Result, State
+from hotfolder.jobs.model import (
+    FileRole,
+    Job,
+    JobEvent,
+    JobFile,
+    Picture,
+    Purchase,
+    PurchaseState,
+    Result,
+    State,
+)
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.store import Store, remembered
 
@@ -24,12 +34,12 @@ class Paid(StrEnum):
     NOTHING = ""
 
 
-PAID: Mapping[CallState, Paid] = {
-    CallState.STARTED: Paid.MAYBE,
-    CallState.ANSWERED: Paid.YES,
-    CallState.SUCCEEDED: Paid.YES,
-    CallState.UNKNOWN: Paid.MAYBE,
-    CallState.NOT_EXECUTED: Paid.NO,
+PAID: Mapping[PurchaseState, Paid] = {
+    PurchaseState.STARTED: Paid.MAYBE,
+    PurchaseState.ANSWERED: Paid.YES,
+    PurchaseState.SUCCEEDED: Paid.YES,
+    PurchaseState.UNKNOWN: Paid.MAYBE,
+    PurchaseState.NOT_EXECUTED: Paid.NO,
 }
 
 ENTERED: Mapping[str, str] = {
@@ -123,12 +133,12 @@ def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iter
     """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
-        state = CallState(call.state)
+        state = PurchaseState(call.state)
         asked = f"{sentence(NAMES[call.operation], end='')} is asked for"
         end = {
-            CallState.STARTED: "its answer has not been recorded yet",
-            CallState.NOT_EXECUTED: f"it did not happen: {call.note}",
-            CallState.UNKNOWN: f"nobody knows how it ended: {call.note}",
+            PurchaseState.STARTED: "its answer has not been recorded yet",
+            PurchaseState.NOT_EXECUTED: f"it did not happen: {call.note}",
+            PurchaseState.UNKNOWN: f"nobody knows how it ended: {call.note}",
         }.get(state)
         text = sentence(f"{asked}; {end}" if end else asked)
         yield Entry(call.started_at, "call", text, PAID[state], call.id)
@@ -149,7 +159,7 @@ def sizes_of(results: Sequence[Result]) -> str:
     )
 
 
-def answered(call: Call, results: Sequence[Result], *, later: bool) -> str:
+def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """What came of a call; `later` where its pictures came at another time, which is told there."""
     told = f"{sentence(NAMES[call.operation], end='')} was accepted"
     sizes = sizes_of(results)
@@ -165,14 +175,14 @@ def reused(
     """What earlier jobs had bought. It is told where the job came to it."""
     hashes = [photo.sha256 for photo in photos]
     for link in read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation) if hashes else ():
-        if link.call.job_id == job.id:
+        if link.purchase.job_id == job.id:
             continue
         phase = State.MERGING if link.operation is None else State.EDITING
         at = [moment.at for moment in moments if moment.state == phase]
         if at:
-            name = sentence(NAMES[link.call.operation], end="")
-            text = f"{name} was bought by job {link.call.job_id} and is used again."
-            yield Entry(at[-1], "reuse", text, Paid.NO, link.call.id)
+            name = sentence(NAMES[link.purchase.operation], end="")
+            text = f"{name} was bought by job {link.purchase.job_id} and is used again."
+            yield Entry(at[-1], "reuse", text, Paid.NO, link.purchase.id)
 
 
 def sentence(text: str, *, end: str = ".") -> str:

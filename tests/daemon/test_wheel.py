@@ -14,7 +14,7 @@ from hotfolder.cli.app import app
 from hotfolder.clock import SystemClock
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Call
+from hotfolder.jobs.model import Purchase
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
@@ -200,7 +200,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     assert "cancelled by" in reason(studio)
 
 
-def calls(studio: Studio) -> list[Call]:
+def calls(studio: Studio) -> list[Purchase]:
     store = studio.store()
     try:
         return Ledger(store.database).all_calls()

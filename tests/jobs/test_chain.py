@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from hotfolder.jobs.ledger import Ledger, PurchasePlan, reached, read_chain
-from hotfolder.jobs.model import Call, CallState, Result
+from hotfolder.jobs.model import Purchase, PurchaseState, Result
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 
@@ -33,7 +33,7 @@ def buy(ledger: Ledger, wish: PurchasePlan, at: datetime, most: int) -> None:
     for path in wish.paths()[:most]:
         key = wish.key(path, sources)
         assert key is not None
-        number = ledger.begin(Call(key=key, job_id="job", operation="some", parameters=""), at)
+        number = ledger.begin(Purchase(key=key, job_id="job", operation="some", parameters=""), at)
         ledger.answer(number, "{}", at)
         sources[path] = f"picture {number}"
         pictures = [
@@ -53,14 +53,14 @@ def test_many_at_once_reach_what_each_reaches_alone(ledger: Ledger, at: datetime
     ]
     for wish in wishes:
         buy(ledger, wish, at, bought)
-    ledger.begin(Call(key="of somebody else", job_id="job", operation="sky", parameters=""), at)
+    ledger.begin(Purchase(key="of somebody else", job_id="job", operation="sky", parameters=""), at)
     alone: Mapping[int, list[str]] = {
         number: [
-            link.call.key
+            link.purchase.key
             for link in read_chain(ledger, wish.origin, wish.photos, wish.recipe, wish.generation)
         ]
         for number, wish in enumerate(wishes)
     }
     assert [len(keys) for keys in alone.values()] == [min(bought, len(wish.paths())) for wish in wishes]
     assert reached(ledger, wishes) == {key for keys in alone.values() for key in keys}
-    assert {call.state for call in ledger.all_calls()} <= {CallState.SUCCEEDED, CallState.STARTED}
+    assert {call.state for call in ledger.all_calls()} <= {PurchaseState.SUCCEEDED, PurchaseState.STARTED}

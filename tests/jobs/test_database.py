@@ -20,7 +20,7 @@ from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_ne
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Call, NewJob, Picture
+from hotfolder.jobs.model import NewJob, Picture, Purchase
 from hotfolder.jobs.store import Store
 
 
@@ -103,7 +103,7 @@ def test_paid_calls_that_were_let_go_of_become_lean_with_their_store(tmp_path: P
     database = open_store(state)
     ledger = Ledger(database, Journal(state / LEDGER_FILE))
     for operation in ("merge", "sky"):
-        call = Call(key=operation, job_id=operation, operation=operation, parameters="{}", photos="a b")
+        call = Purchase(key=operation, job_id=operation, operation=operation, parameters="{}", photos="a b")
         number = ledger.begin(call, at)
         ledger.answer(number, "the answer", at)
         ledger.keep(number, [])

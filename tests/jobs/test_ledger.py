@@ -14,11 +14,11 @@ from sqlmodel import Session
 from hotfolder.errors import Cancelled
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger
-from hotfolder.jobs.model import Call, CallState, Job, Result
+from hotfolder.jobs.model import Job, Purchase, PurchaseState, Result
 
 
-def call(key: str = "k", job: str = "job1") -> Call:
-    return Call(key=key, job_id=job, operation="merge", parameters="{}", started_at="")
+def call(key: str = "k", job: str = "job1") -> Purchase:
+    return Purchase(key=key, job_id=job, operation="merge", parameters="{}", started_at="")
 
 
 def result(number: int, position: int = 0) -> Result:
@@ -41,7 +41,7 @@ def test_an_intent_is_on_the_disk_for_others_when_begin_returns(
     other = open_store(tmp_path / "state")
     known = Ledger(other).known("k")
     other.dispose()
-    assert known is not None and known.state == CallState.STARTED
+    assert known is not None and known.state == PurchaseState.STARTED
 
 
 @pytest.mark.parametrize("how", ["started", "answered", "unknown", "succeeded"])
@@ -50,7 +50,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
     if how == "answered":
         ledger.answer(number, "{}", at)
     elif how == "unknown":
-        ledger.conclude(number, CallState.UNKNOWN, "lost")
+        ledger.conclude(number, PurchaseState.UNKNOWN, "lost")
     elif how == "succeeded":
         ledger.keep(number, [result(number)])
     known = ledger.known("k")
@@ -62,7 +62,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
 def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) -> None:
     for _ in range(3):
         number = ledger.begin(call(), at)
-        ledger.conclude(number, CallState.NOT_EXECUTED, "refused")
+        ledger.conclude(number, PurchaseState.NOT_EXECUTED, "refused")
     assert ledger.known("k") is None
     assert ledger.begin(call(), at) > 0
     assert len(ledger.of_job("job1")) == 4
@@ -105,7 +105,7 @@ def test_keeping_results_twice_keeps_them_once_and_in_order(ledger: Ledger, at: 
         ledger.keep(number, [result(number, 1), result(number, 0)])
     assert [one.position for one in ledger.results(number)] == [0, 1]
     known = ledger.known("k")
-    assert known is not None and (known.state, known.answer) == (CallState.SUCCEEDED, '{"raw": true}')
+    assert known is not None and (known.state, known.answer) == (PurchaseState.SUCCEEDED, '{"raw": true}')
 
 
 def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import CallState, Job, State
+from hotfolder.jobs.model import Job, PurchaseState, State
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy, delete_records, jobs_of
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
@@ -39,7 +39,7 @@ async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, 
     files = await done_set(studio, shop)
     assert records(await clean(studio, ALL, dry_run=True)) == {ELM: ""}
     assert records(await clean(studio, ALL)) == {ELM: ""}
-    assert remembered(studio) == ([], {CallState.SUCCEEDED})
+    assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
     assert studio.call("verify").returncode == 0
     studio.drop(ELM, "again", files)
     await studio.until_idle(shop.access())

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Call, Event, FileRole, IllegalMove, NewJob, State
+from hotfolder.jobs.model import Event, FileRole, IllegalMove, NewJob, Purchase, State
 from hotfolder.jobs.store import Store
 
 ORIGIN = "https://api.stagerai.com"
@@ -68,7 +68,7 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
         store.create(new_job("ab"), ORIGIN, at).generation,
     ]
     assert made == [0, 1, 0]
-    ledger.begin(Call(key="k", job_id=again.id, operation="merge", parameters="{}"), at)
+    ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}"), at)
     made = [
         store.create(new_job("ab"), ORIGIN, at).generation,
         store.create(new_job("abc"), ORIGIN, at).generation,

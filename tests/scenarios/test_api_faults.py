@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.jobs.model import CallState
+from hotfolder.jobs.model import PurchaseState
 from hotfolder.sandbox.ledger import Entry
 from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit
@@ -47,7 +47,7 @@ def sky_was_asked_once(bench: Bench, audit: Audit) -> None:
 
 def raw_answer_is_kept(bench: Bench, audit: Audit) -> None:
     [sky] = [call for call in audit.calls if call.operation == "sky"]
-    assert sky.state == CallState.UNKNOWN
+    assert sky.state == PurchaseState.UNKNOWN
     assert sky.answer is not None and '"status": 200' in sky.answer
     assert "body" in sky.answer
 
@@ -64,7 +64,7 @@ def a_second_look_at_the_group(bench: Bench, audit: Audit) -> None:
 def refused_thrice(bench: Bench, audit: Audit) -> None:
     met = [entry for entry in bench.shop.page() if entry.fault == "refused"]
     assert len(met) == 3
-    assert [call.note for call in audit.calls if call.state == CallState.NOT_EXECUTED]
+    assert [call.note for call in audit.calls if call.state == PurchaseState.NOT_EXECUTED]
 
 
 def done(name: str, *faults: Fault, extra: Callable[[Bench, Audit], None] | None = None) -> Scenario:

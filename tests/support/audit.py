@@ -24,7 +24,7 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import FILE_NAME, Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, RESOLVED, Call, CallState, Job, State
+from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, RESOLVED, Job, Purchase, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder
@@ -84,7 +84,7 @@ class Audit:
             self.ledger_file = Journal(studio.state / FILE_NAME)
             ledger = Ledger(database, self.ledger_file)
             self.jobs: list[Job] = store.in_states(State)
-            self.calls: list[Call] = ledger.all_calls()
+            self.calls: list[Purchase] = ledger.all_calls()
             self.pictures = {picture.path: picture for job in self.jobs for picture in store.pictures(job.id)}
             self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
             self.seen = overview(store, pid=0)
@@ -196,9 +196,9 @@ class Audit:
                 yield str(path.relative_to(self.studio.root)), path.read_text(errors="replace")
 
 
-def happened_never(call: Call) -> bool:
+def happened_never(call: Purchase) -> bool:
     """Whether the ledger says, of its own, that the call did not happen."""
-    return call.state == CallState.NOT_EXECUTED and not call.note.startswith(RESOLVED)
+    return call.state == PurchaseState.NOT_EXECUTED and not call.note.startswith(RESOLVED)
 
 
 def same_words(reason: str, page: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Call
+from hotfolder.jobs.model import Purchase
 from hotfolder.sandbox.ledger import Entry
 from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher
@@ -81,7 +81,7 @@ class Wreck:
         places = (self.studio.done, self.studio.failed, self.studio.inbox / PROJECT)
         return [name for place in places for name in files_below(place) if Path(name).name.startswith(".")]
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[Purchase]:
         store = self.studio.store()
         try:
             return Ledger(store.database).of_job(store.latest_of_folder("inbox", PROJECT, self.folder).id)  # type: ignore[union-attr]

@@ -14,7 +14,7 @@ from hotfolder import __version__, log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
-from hotfolder.jobs.model import CHARGED, SANDBOX, Call, Event, FileRole, Job, JobFile, Picture, Result
+from hotfolder.jobs.model import CHARGED, SANDBOX, Event, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.previous import place_of_room
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.metadata.blocks import Level
@@ -97,7 +97,7 @@ def receipt_of(
     job: Job,
     photos: Sequence[JobFile],
     chain: Sequence[PurchaseStep],
-    own_calls: Sequence[Call],
+    own_calls: Sequence[Purchase],
     pictures: Sequence[Picture],
     prices: Prices,
     notes: Sequence[str] = (),
@@ -132,14 +132,14 @@ def receipt_of(
         recipe=recipe.model_dump(mode="json", by_alias=True),
         calls=tuple(
             ReceiptCall(
-                operation=purchase.call.operation,
-                key=purchase.call.key,
-                paid=purchase.call.id in own,
-                remembered=purchase.call.id not in own,
-                at=datetime.fromisoformat(purchase.call.started_at),
-                answers=tuple(result.answer_id for result in purchase.results if result.answer_id),
+                operation=step.purchase.operation,
+                key=step.purchase.key,
+                paid=step.purchase.id in own,
+                remembered=step.purchase.id not in own,
+                at=datetime.fromisoformat(step.purchase.started_at),
+                answers=tuple(result.answer_id for result in step.results if result.answer_id),
             )
-            for purchase in chain
+            for step in chain
         ),
         cost=prices.told(paid) or None if job.origin != SANDBOX else None,
         pictures=tuple(

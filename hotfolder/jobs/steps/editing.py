@@ -11,7 +11,16 @@ from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
-from hotfolder.jobs.model import BY_RECEIPT, OWN_END, Call, CallState, Event, Job, Result, operation_key
+from hotfolder.jobs.model import (
+    BY_RECEIPT,
+    OWN_END,
+    Event,
+    Job,
+    Purchase,
+    PurchaseState,
+    Result,
+    operation_key,
+)
 from hotfolder.jobs.steps.fetching import (
     DOWNLOAD_ATTEMPTS,
     DRAG_BACK,
@@ -110,7 +119,7 @@ async def buy_once(
     if call is None:
         call = await buy(context, job, operation, key, source)
     assert call.id is not None
-    if call.state == CallState.SUCCEEDED:
+    if call.state == PurchaseState.SUCCEEDED:
         results = await context.desk(context.ledger.results, call.id)
         if await all_here(context, results):
             return results
@@ -120,14 +129,14 @@ async def buy_once(
             " folder says, but the state folder was restored from before that and doesn't have its picture",
             hint="The picture lies in the done folder, as it was delivered.",
         )
-    if call.answer is None or call.state == CallState.UNKNOWN:
+    if call.answer is None or call.state == PurchaseState.UNKNOWN:
         await give_up(context, call, call.note or OWN_END)
     return await bring_home(context, call)
 
 
-async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Call:
+async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Purchase:
     """Send the picture (free) and ask for the operation (paid); the call that holds the key then."""
-    intent = Call(
+    intent = Purchase(
         key=key,
         job_id=job.id,
         inbox=job.inbox,
@@ -168,7 +177,7 @@ async def look(context: JobContext, job: Job) -> None:
         await context.look_again(job)
 
 
-async def bring_home(context: JobContext, call: Call) -> list[Result]:
+async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
     """Download every picture of a recorded answer. Where one can't be had, the others are kept all the same,
     and the call stays one whose pictures are not all here."""
     assert call.id is not None and call.answer is not None
@@ -191,7 +200,7 @@ async def bring_home(context: JobContext, call: Call) -> list[Result]:
 
 
 async def fetch_patiently(
-    context: JobContext, call: Call, position: int, url: SignedUrl, answer_id: str
+    context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str
 ) -> Result:
     """Download one picture of an answer, with a few attempts: its address can't be asked for anew."""
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):

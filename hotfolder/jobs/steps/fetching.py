@@ -14,7 +14,7 @@ from hotfolder.jobs.breaker import RequestBreaker
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep, read_chain
 from hotfolder.jobs.limits import PICTURE
-from hotfolder.jobs.model import Call, Event, Job, Result
+from hotfolder.jobs.model import Event, Job, Purchase, Result
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
@@ -43,7 +43,7 @@ class Damaged(Exception):
 
 
 async def fetch(
-    context: JobContext, call: Call, position: int, url: SignedUrl, answer_id: str = ""
+    context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str = ""
 ) -> Result:
     """Download one picture into state/results/, whole and verified. Repeating it ends in the same file.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
-from hotfolder.jobs.model import Call, CallState, Event, FileRole, Job, JobFile, Picture, State
+from hotfolder.jobs.model import Event, FileRole, Job, JobFile, Picture, Purchase, PurchaseState, State
 from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
@@ -287,7 +287,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     all_files = await context.files(job)
     target, _ = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
     links = await job_chain(context, job)
-    charged = charged_text([link.call for link in links], [picture.path for picture in pictures])
+    charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
     files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
@@ -355,13 +355,19 @@ def resolving(job: Job) -> str:
     )
 
 
-def charged_text(calls: list[Call], delivered: list[str]) -> str:
+def charged_text(calls: list[Purchase], delivered: list[str]) -> str:
     """What was paid for, what may have been, and where the pictures of it are. Empty for nothing."""
     sentences = []
     paid = [
-        NAMES[call.operation] for call in calls if call.state in (CallState.SUCCEEDED, CallState.ANSWERED)
+        NAMES[call.operation]
+        for call in calls
+        if call.state in (PurchaseState.SUCCEEDED, PurchaseState.ANSWERED)
     ]
-    unsure = [NAMES[call.operation] for call in calls if call.state in (CallState.UNKNOWN, CallState.STARTED)]
+    unsure = [
+        NAMES[call.operation]
+        for call in calls
+        if call.state in (PurchaseState.UNKNOWN, PurchaseState.STARTED)
+    ]
     if paid:
         sentences.append(f"Paid for: {', '.join(paid)}.")
     if unsure:

@@ -17,7 +17,7 @@ from hotfolder.errors import (
 from hotfolder.jobs.breaker import RequestBreaker, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.model import RESOLVED, Call, Event, Job, JobFile, merge_key
+from hotfolder.jobs.model import RESOLVED, Event, Job, JobFile, Purchase, merge_key
 from hotfolder.jobs.steps.fetching import (
     DOWNLOAD_ATTEMPTS,
     DRAG_BACK,
@@ -56,11 +56,11 @@ async def merge(context: JobContext, job: Job) -> Job:
     return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
 
 
-async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Call:
+async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:
     """Ask for the merge. An answer that was lost is no failure yet: the group's status can tell."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
-    intent = Call(
+    intent = Purchase(
         key=key,
         job_id=job.id,
         inbox=job.inbox,
@@ -88,13 +88,13 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
         return known
 
 
-async def is_here(context: JobContext, call: Call) -> bool:
+async def is_here(context: JobContext, call: Purchase) -> bool:
     """Whether the merge's picture lies in state/results/."""
     assert call.id is not None
     return await all_here(context, await context.desk(context.ledger.results, call.id))
 
 
-async def bring_home(context: JobContext, call: Call, url: SignedUrl) -> None:
+async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
     """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
     assert call.id is not None
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
@@ -114,7 +114,7 @@ async def bring_home(context: JobContext, call: Call, url: SignedUrl) -> None:
     )
 
 
-async def wait_until_completed(context: JobContext, call: Call, *, just_begun: bool = False) -> SignedUrl:
+async def wait_until_completed(context: JobContext, call: Purchase, *, just_begun: bool = False) -> SignedUrl:
     """Poll the group until it is completed. The last word on a merge whose answer was lost.
 
     A call that was given up before gets one look; a result that a person has named is taken. Raises
@@ -150,7 +150,7 @@ async def wait_until_completed(context: JobContext, call: Call, *, just_begun: b
         await context.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
 
 
-def named_by_person(call: Call) -> SignedUrl | None:
+def named_by_person(call: Purchase) -> SignedUrl | None:
     if call.answer is None or not call.note.startswith(RESOLVED):
         return None
     try:
@@ -162,7 +162,7 @@ def named_by_person(call: Call) -> SignedUrl | None:
         ) from None
 
 
-async def look(context: JobContext, call: Call, asking: RequestBreaker) -> GroupState:
+async def look(context: JobContext, call: Purchase, asking: RequestBreaker) -> GroupState:
     """The group's state, asked until there is an answer: a silent API proves nothing.
 
     Where it answers others meanwhile the trouble is the group's own, and is told in place of its state.

@@ -11,7 +11,7 @@ from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
-from hotfolder.jobs.model import GIVEN_UP, Call, CallState
+from hotfolder.jobs.model import GIVEN_UP, Purchase, PurchaseState
 from hotfolder.stager.answers import Answer
 
 logger = log.get("paying")
@@ -31,8 +31,8 @@ NAMES = {
 
 
 async def pay(
-    context: JobContext, call: Call, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
-) -> Call:
+    context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
+) -> Purchase:
     """Make one paid call. What is returned has its answer, which is recorded, and the ledger holds its key.
 
     `last_look` comes once the world is fine, however long that took. Raises what it raises, and what the
@@ -51,8 +51,8 @@ async def pay(
 
 
 async def _record_call_record(
-    context: JobContext, call: Call, request: Callable[[], Awaitable[Answer]]
-) -> Call:
+    context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]]
+) -> Purchase:
     number = await context.desk(context.ledger.begin, call, context.clock.now(), context.budgets)
     context.crash_point(CrashPoint.INTENT_RECORDED)
     context.counts.paid(call.operation, call.project)
@@ -60,11 +60,11 @@ async def _record_call_record(
     try:
         answer = await request()
     except BadWorld as error:
-        await record(context, context.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
+        await record(context, context.ledger.conclude, number, PurchaseState.NOT_EXECUTED, error.message)
         raise
     except RequestRefused as error:
         context.counts.api_error(type(error).__name__)
-        await record(context, context.ledger.conclude, number, CallState.NOT_EXECUTED, error.message)
+        await record(context, context.ledger.conclude, number, PurchaseState.NOT_EXECUTED, error.message)
         raise RequestRefused(
             f"the API refused {NAMES[call.operation]}: {error.why}",
             hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
@@ -72,7 +72,7 @@ async def _record_call_record(
         ) from None
     except OutcomeUnknown as error:
         context.counts.api_error(type(error).__name__)
-        await record(context, context.ledger.conclude, number, CallState.UNKNOWN, error.why)
+        await record(context, context.ledger.conclude, number, PurchaseState.UNKNOWN, error.why)
         raise
     context.crash_point(CrashPoint.ANSWER_RECEIVED)
     answered = await record(context, context.ledger.answer, number, answer.as_json(), context.clock.now())
@@ -92,12 +92,12 @@ async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kw
     raise AssertionError("count() never ends")
 
 
-async def give_up(context: JobContext, call: Call, why: str) -> NoReturn:
+async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held."""
     assert call.id is not None
     reason = call.note.removeprefix(GIVEN_UP) if call.given_up else why
     if not call.given_up:
-        await context.desk(context.ledger.conclude, call.id, CallState.UNKNOWN, GIVEN_UP + why)
+        await context.desk(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, GIVEN_UP + why)
     raise OutcomeUnknown(
         f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",
