@@ -15,9 +15,10 @@ from fastapi.security import APIKeyHeader
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
-from hotfolder.sandbox.faults.injector import Faults, Injector
+from hotfolder.sandbox.faults.exchange import Faults
+from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.ledger import Recorder, note, route_of
-from hotfolder.sandbox.merging import Merging, result_name
+from hotfolder.sandbox.merging import result_name
 from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, url_path
 from hotfolder.sandbox.records import Group, Image, Photo
 from hotfolder.sandbox.schema import (
@@ -41,7 +42,7 @@ from hotfolder.sandbox.schema import (
     UploadUrlBody,
 )
 from hotfolder.sandbox.state import Sandbox
-from hotfolder.sandbox.strict import KEY_HEADER, Gate, Refusal, StrictRoute, install, shown
+from hotfolder.sandbox.strict import KEY_HEADER, Refusal, RequestChecks, StrictRoute, install, shown
 from hotfolder.sandbox.worker import TaskFailed, TaskRefused
 
 DESCRIPTION = """An offline stand-in of the Stager AI API, v1. It costs nothing; any printable key opens it.
@@ -51,12 +52,9 @@ origin, under signed URLs that expire.
 """
 
 
-def create_app(sandbox: Sandbox, merging: Merging, faults: Faults | None = None) -> FastAPI:
-    """The application of the API origin. `merging` is told of each merge that is asked for.
-
-    `faults` stand before the gate, as what goes wrong on a network does.
-    """
-    # The gate has the last word on the key; this only tells OpenAPI about it.
+def create_app(sandbox: Sandbox, faults: Faults | None = None) -> FastAPI:
+    """The application of the API origin. `faults` come before all checks, as on a network."""
+    # `RequestChecks` has the last word on the key; this only tells OpenAPI about it.
     key = APIKeyHeader(name=KEY_HEADER, auto_error=False)
     app = FastAPI(
         title="Stager AI API, sandbox",
@@ -65,9 +63,9 @@ def create_app(sandbox: Sandbox, merging: Merging, faults: Faults | None = None)
         dependencies=[Security(key)],
         redoc_url=None,
     )
-    app.include_router(hdr_router(sandbox, merging))
+    app.include_router(hdr_router(sandbox))
     app.include_router(images_router(sandbox))
-    app.add_middleware(Gate, settings=sandbox.settings)
+    app.add_middleware(RequestChecks, settings=sandbox.settings)
     if faults is not None:
         app.add_middleware(Injector, origin="api", faults=faults)
     app.add_middleware(Recorder, ledger=sandbox.ledger, origin="api")
@@ -98,19 +96,19 @@ def refusing(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer} for status in statuses}
 
 
-def hdr_router(sandbox: Sandbox, merging: Merging) -> APIRouter:
+def hdr_router(sandbox: Sandbox) -> APIRouter:
     router = APIRouter(tags=["HDR merge"], route_class=StrictRoute)
     records = sandbox.records
 
     @router.post("/api/projects", responses=refusing(400, 401, 413, 415))
-    def create_project(body: ProjectBody, request: Request) -> ProjectAnswer:
+    async def create_project(body: ProjectBody, request: Request) -> ProjectAnswer:
         """Create a project."""
         identifier = records.add_project(body.title)
         note(request.scope, project=identifier)
         return ProjectAnswer(id=identifier, title=body.title)
 
     @router.post("/api/hdr-image-group", responses=refusing(400, 401, 404, 413, 415))
-    def create_group(body: GroupBody, request: Request) -> GroupAnswer:
+    async def create_group(body: GroupBody, request: Request) -> GroupAnswer:
         """Create a group for the photos that are to become one picture."""
         known_project(sandbox, body.projectId, request)
         options = (body.lensCorrection, body.perspectiveCorrection, body.photographerRemoval)
@@ -119,7 +117,7 @@ def hdr_router(sandbox: Sandbox, merging: Merging) -> APIRouter:
         return GroupAnswer(groupId=identifier)
 
     @router.post("/api/hdr-upload-url", responses=refusing(400, 401, 404, 409, 413, 415))
-    def create_upload_url(body: UploadUrlBody, request: Request) -> UploadUrlAnswer:
+    async def create_upload_url(body: UploadUrlBody, request: Request) -> UploadUrlAnswer:
         """Register a photo (at most seven a group) and get the signed URL that takes its bytes."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
         for photo in lapsed(sandbox, group.id):
@@ -136,20 +134,20 @@ def hdr_router(sandbox: Sandbox, merging: Merging) -> APIRouter:
         return UploadUrlAnswer(id=added.id, uploadUrl=url)
 
     @router.post("/api/hdr-enhance", responses=refusing(400, 401, 404, 409, 413, 415))
-    def enhance(body: EnhanceBody, request: Request) -> EmptyAnswer:
+    async def enhance(body: EnhanceBody, request: Request) -> EmptyAnswer:
         """Start the merge of a group. **Paid.** Once a group; answers at once."""
         group = open_group(sandbox, body.projectId, body.groupId, request)
         must_be_uploaded(sandbox, group.id)
         if not records.ask_merge(group.id):
             raise asked_before(group.id)
         sandbox.ledger.charge("/api/hdr-enhance", project=group.project, group=group.id)
-        merging.wake()
+        sandbox.merge_asked.set()
         return EmptyAnswer()
 
     @router.get(
         "/api/hdr-image-group/{groupId}", responses=refusing(401, 404), response_model_exclude_none=True
     )
-    def group_status(groupId: str, request: Request) -> StatusAnswer:
+    async def group_status(groupId: str, request: Request) -> StatusAnswer:
         """How the merge stands. Each answer of a completed group carries a freshly signed `imageUrl`."""
         group = known_group(sandbox, groupId, request)
         url = None
@@ -235,6 +233,7 @@ def images_router(sandbox: Sandbox) -> APIRouter:
             file = the_file(form)
             async with decoding:
                 image = await run_in_threadpool(store_image, sandbox, file)
+        sandbox.records.add_image(image)
         note(request.scope, image=image.id)
         return ImageAnswer(data=described(sandbox, image))
 
@@ -281,7 +280,7 @@ async def operate(
     sandbox: Sandbox, request: Request, identifier: str, task: str, **arguments: Any
 ) -> OperationAnswer:
     """Do paid work on an image, and answer the picture. What is refused as unsuitable is not paid."""
-    source = await run_in_threadpool(sandbox.records.image, identifier)
+    source = sandbox.records.image(identifier)
     if source is None:
         raise Refusal(404, f"imageId: there is no image {shown(identifier)}")
     if source.bucket != RESIZED:
@@ -306,17 +305,17 @@ async def perform(sandbox: Sandbox, source: Image, task: str, arguments: dict[st
     identifier, part = f"res_{uuid.uuid4().hex}", objects.part(suffix)
     arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
     try:
-        done = await sandbox.operation_lane.run(task, settings.operation_delay_seconds, **arguments)
+        done = await sandbox.operations.run(task, settings.operation_delay_seconds, **arguments)
         objects.place(part, RESULTS, f"{identifier}{suffix}")
     finally:
         part.unlink(missing_ok=True)
     result = Image(identifier, RESULTS, f"{identifier}{suffix}", *done)
-    await run_in_threadpool(sandbox.records.add_image, result)
+    sandbox.records.add_image(result)
     return result
 
 
 def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
-    """Keep a posted image. Raises Refusal unless it is a picture that is taken."""
+    """Keep a posted image's bytes. Raises Refusal unless it is a picture that is taken."""
     limit = sandbox.settings.upload_limit_bytes
     if file.size is not None and file.size > limit:
         raise Refusal(413, f"file: it has {file.size} bytes; at most {limit} are taken")
@@ -334,7 +333,6 @@ def store_image(sandbox: Sandbox, file: UploadFile) -> Image:
         sandbox.objects.place(part, RESIZED, image.object)
     finally:
         part.unlink(missing_ok=True)
-    sandbox.records.add_image(image)
     return image
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -70,10 +69,9 @@ class Entry:
 
 
 class Ledger:
-    """Appends whole lines, from any thread. A line is in the file before the answer leaves."""
+    """Appends whole lines. A line is in the file before the answer leaves."""
 
     def __init__(self, folder: Path) -> None:
-        self._lock = threading.Lock()
         self._descriptor = os.open(folder / FILE_NAME, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def close(self) -> None:
@@ -81,8 +79,7 @@ class Ledger:
 
     def write(self, event: str, **facts: Any) -> None:
         line = {"event": event, "time": datetime.now(UTC).isoformat(), **facts}
-        with self._lock:
-            os.write(self._descriptor, (json.dumps(line) + "\n").encode())
+        os.write(self._descriptor, (json.dumps(line) + "\n").encode())
 
     def charge(self, route: str, **ids: str) -> None:
         """Note that a paid call has been accepted and its work begins."""

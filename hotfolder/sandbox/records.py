@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hotfolder.sandbox.schema import GroupStatus
 
@@ -60,25 +58,18 @@ class Image:
 
 
 class Records:
-    """Safe to use from any thread. Every change is on disk when its method returns."""
+    """Belongs to one event loop. Every change is on disk when its method returns."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("PRAGMA synchronous=FULL")
         self._connection.executescript(SCHEMA)
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        self._connection.close()
 
-    def _run(self, statement: str, *values: object) -> int:
-        with self._lock:
-            return self._connection.execute(statement, values).rowcount
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._connection.execute(statement, values).fetchall()
+    def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
+        return self._connection.execute(statement, values)
 
     def add_project(self, title: str) -> str:
         identifier = str(uuid.uuid4())
@@ -86,18 +77,18 @@ class Records:
         return identifier
 
     def has_project(self, identifier: str) -> bool:
-        return bool(self._rows("SELECT 1 FROM projects WHERE id = ?", identifier))
+        return self._run("SELECT 1 FROM projects WHERE id = ?", identifier).fetchone() is not None
 
     def title(self, identifier: str) -> str | None:
         """The title of the project which has that id, or of whose groups or photos one has it."""
-        rows = self._rows(
+        row = self._run(
             "SELECT title FROM projects WHERE id = ?1 UNION ALL"
             " SELECT title FROM groups JOIN projects ON projects.id = project WHERE groups.id = ?1 UNION ALL"
             " SELECT title FROM photos JOIN groups ON groups.id = owner"
             " JOIN projects ON projects.id = project WHERE photos.id = ?1",
             identifier,
-        )
-        return str(rows[0][0]) if rows else None
+        ).fetchone()
+        return str(row[0]) if row else None
 
     def add_group(self, project: str, lens: bool, perspective: bool, photographer: bool) -> str:
         identifier = str(uuid.uuid4())
@@ -117,11 +108,12 @@ class Records:
 
     def _group(self, which: str, value: str) -> Group | None:
         columns = "id, project, lens, perspective, photographer, status, error"
-        for row in self._rows(f"SELECT {columns} FROM groups WHERE {which}", value):
-            identifier, project, lens, perspective, photographer, status, error = row
-            options = (bool(lens), bool(perspective), bool(photographer))
-            return Group(identifier, project, *options, GroupStatus(status), error)
-        return None
+        row = self._run(f"SELECT {columns} FROM groups WHERE {which}", value).fetchone()
+        if row is None:
+            return None
+        identifier, project, lens, perspective, photographer, status, error = row
+        options = (bool(lens), bool(perspective), bool(photographer))
+        return Group(identifier, project, *options, GroupStatus(status), error)
 
     def ask_merge(self, group: str) -> bool:
         """Move a group from created to processing; False when somebody else already has."""
@@ -129,7 +121,7 @@ class Records:
             "UPDATE groups SET status = ?, asked_at = ? WHERE id = ? AND status = ?",
             *(GroupStatus.processing.value, time.time(), group, GroupStatus.created.value),
         )
-        return changed == 1
+        return changed.rowcount == 1
 
     def finish_merge(self, group: str, error: str | None) -> None:
         status = GroupStatus.completed if error is None else GroupStatus.failed
@@ -151,14 +143,14 @@ class Records:
             *(photo.id, group, filename, photo.object, url_expires_at),
             *(group, limit, group, GroupStatus.created.value),
         )
-        return photo if added == 1 else None
+        return photo if added.rowcount == 1 else None
 
     def forget_photo(self, identifier: str) -> None:
         self._run("DELETE FROM photos WHERE id = ?", identifier)
 
     def photos(self, group: str) -> list[Photo]:
         """A group's photos in the order of their registration."""
-        rows = self._rows(
+        rows = self._run(
             "SELECT id, filename, object, url_expires_at FROM photos WHERE owner = ? ORDER BY number", group
         )
         return [Photo(*row) for row in rows]
@@ -170,5 +162,6 @@ class Records:
         )
 
     def image(self, identifier: str) -> Image | None:
-        rows = self._rows("SELECT id, bucket, object, width, height FROM images WHERE id = ?", identifier)
-        return Image(*rows[0]) if rows else None
+        columns = "id, bucket, object, width, height"
+        row = self._run(f"SELECT {columns} FROM images WHERE id = ?", identifier).fetchone()
+        return Image(*row) if row else None

@@ -6,12 +6,9 @@ Not taken from the client: a shared enum would hide a shared mistake.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, model_validator
-from pydantic_core import PydanticCustomError
-
-from hotfolder.sandbox.strict import shown
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 ActionType = Literal["subtleStaging", "autoStaging"]
 Resolution = Literal["low", "high", "superHigh"]
@@ -63,18 +60,6 @@ class StrictBody(BaseModel):
     """A JSON object with exactly the named fields, each of exactly its type."""
 
     model_config = ConfigDict(extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def only_known_fields(cls, value: Any) -> Any:
-        unknown = [name for name in value if name not in cls.model_fields] if isinstance(value, dict) else []
-        if unknown:
-            raise PydanticCustomError(
-                "unknown_field",
-                "unknown field {names}; this call knows {known}",
-                {"names": ", ".join(map(shown, unknown[:5])), "known": ", ".join(cls.model_fields)},
-            )
-        return value
 
 
 class ProjectBody(StrictBody):

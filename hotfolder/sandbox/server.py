@@ -12,10 +12,10 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from hotfolder.sandbox.api import create_app
-from hotfolder.sandbox.faults.exchange import OpenProtocol, Surroundings
-from hotfolder.sandbox.faults.injector import Faults, Outage
+from hotfolder.sandbox.faults.exchange import Faults, OpenProtocol
+from hotfolder.sandbox.faults.injector import Outage
 from hotfolder.sandbox.faults.rules import RuleBook
-from hotfolder.sandbox.merging import Merging
+from hotfolder.sandbox.merging import merge_for_ever
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
 from hotfolder.sandbox.state import Sandbox, open_sandbox
 from hotfolder.sandbox.storage import create_storage
@@ -83,9 +83,9 @@ async def serve(
         storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
         storage_base_url = settings.storage_public_url or base_url(storage_socket)
         sandbox = stack.enter_context(open_sandbox(settings, storage_base_url.rstrip("/")))
-        async with working(sandbox) as merging, Outage() as outage:
-            faults = Faults(book, Surroundings(sandbox, outage)) if book is not None else None
-            api = Server(configuration(create_app(sandbox, merging, faults), faults))
+        async with working(sandbox), Outage() as outage:
+            faults = Faults(book, sandbox, outage) if book is not None else None
+            api = Server(configuration(create_app(sandbox, faults), faults))
             storage = Server(configuration(create_storage(sandbox, faults), faults))
             outage.listeners |= {"api": api, "storage": storage}
             async with asyncio.TaskGroup() as tasks:
@@ -103,22 +103,19 @@ async def serve(
                     api.should_exit = storage.should_exit = True
                     # Operations get a moment to finish, and then answer that they couldn't.
                     await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
-                    sandbox.operation_lane.stop()
+                    sandbox.operations.stop()
 
 
 @asynccontextmanager
-async def working(sandbox: Sandbox) -> AsyncIterator[Merging]:
+async def working(sandbox: Sandbox) -> AsyncIterator[None]:
     """The background merging and the workers, which end with the block."""
-    merging = Merging(sandbox)
-    task = asyncio.create_task(merging.run())
+    merging = asyncio.create_task(merge_for_ever(sandbox))
     try:
-        yield merging
+        yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        sandbox.merge_lane.stop()
-        sandbox.operation_lane.stop()
+        merging.cancel()
+        await asyncio.wait([merging])
+        sandbox.operations.stop()
 
 
 def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 
 from hotfolder.sandbox.ledger import Ledger
 from hotfolder.sandbox.objects import Objects, Signer, secret_of, url_path
 from hotfolder.sandbox.records import Records
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-from hotfolder.sandbox.worker import Lane
+from hotfolder.sandbox.worker import WorkQueue
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """Everything that the two applications and the merging share."""
+    """Everything that the two applications and the merging share. Belongs to one event loop."""
 
     settings: SandboxSettings
     records: Records
     objects: Objects
     signer: Signer
     ledger: Ledger
-    merge_lane: Lane
-    operation_lane: Lane
+    merges: WorkQueue
+    operations: WorkQueue
+    merge_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def download_url(self, bucket: str, name: str) -> str:
         """A fresh signed URL of an object."""
@@ -36,36 +36,22 @@ class Sandbox:
 @contextmanager
 def open_sandbox(settings: SandboxSettings, storage_base_url: str) -> Iterator[Sandbox]:
     """The sandbox of a data folder, made at first use. Raises SandboxError when another one uses it."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    with alone_in(settings.data):
-        records = Records(settings.data / "sandbox.sqlite3")
-        ledger = Ledger(settings.data)
+    data = settings.data
+    data.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        lock = stack.enter_context((data / "lock").open("wb"))
         try:
-            yield Sandbox(
-                settings=settings,
-                records=records,
-                objects=Objects(settings.data / "objects"),
-                signer=Signer(secret_of(settings.data), storage_base_url),
-                ledger=ledger,
-                merge_lane=Lane(settings),
-                operation_lane=Lane(settings),
-            )
-        finally:
-            ledger.close()
-            records.close()
-
-
-@contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process alone."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SandboxError(
-                f"another sandbox is already running on {folder}; stop it, or choose another data folder"
+                f"another sandbox is already running on {data}; stop it, or choose another data folder"
             ) from None
-        yield
-    finally:
-        os.close(descriptor)
+        yield Sandbox(
+            settings=settings,
+            records=stack.enter_context(closing(Records(data / "sandbox.sqlite3"))),
+            objects=Objects(data / "objects"),
+            signer=Signer(secret_of(data), storage_base_url),
+            ledger=stack.enter_context(closing(Ledger(data))),
+            merges=WorkQueue(settings),
+            operations=WorkQueue(settings),
+        )

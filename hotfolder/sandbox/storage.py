@@ -13,7 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from hotfolder.sandbox.faults.injector import Faults, Injector
+from hotfolder.sandbox.faults.exchange import Faults
+from hotfolder.sandbox.faults.injector import Injector
 from hotfolder.sandbox.ledger import Recorder, note
 from hotfolder.sandbox.objects import CONTENT_TYPES, UPLOADS, BadSignature, ExpiredSignature
 from hotfolder.sandbox.state import Sandbox

@@ -1,4 +1,4 @@
-"""Imaging work in worker processes, bounded in memory and time, one task at a time a lane."""
+"""Imaging work in worker processes, bounded in memory and time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from PIL import Image
 from hotfolder.sandbox.objects import seen_size
 from hotfolder.sandbox.settings import SandboxSettings
 
-STOPPED = "the sandbox was stopped"
 PR_SET_PDEATHSIG = 1
 # How C++ libraries say it.
 OUT_OF_MEMORY = ("bad_alloc", "Insufficient memory")
@@ -142,46 +141,41 @@ class TaskFailed(Exception):
     """The work broke or its process died. The message says how."""
 
 
-class Lane:
+class WorkQueue:
     """One task at a time, in the order in which they were asked for. Belongs to one event loop."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()
-        self._limiter = anyio.CapacityLimiter(1)
-        self._scope: anyio.CancelScope | None = None
+        self._scope = anyio.CancelScope()
         self._stopped = False
 
     async def run(self, task: str, at_least_seconds: float = 0, **arguments: Any) -> tuple[int, int]:
         """Do `task`; width and height of the picture it made. Raises TaskRefused or TaskFailed."""
         async with self._turn:
-            if self._stopped:
-                raise TaskFailed(STOPPED)
-            with anyio.CancelScope() as self._scope:
-                return await self._perform(task, at_least_seconds, arguments)
-        raise TaskFailed(STOPPED)
+            if not self._stopped:
+                with anyio.CancelScope() as self._scope:
+                    end = anyio.current_time() + at_least_seconds
+                    size = await self._perform(task, arguments)
+                    await anyio.sleep_until(end)
+                    return size
+        raise TaskFailed("the sandbox was stopped")
 
     def stop(self) -> None:
         """Fail the task at work and those that wait, now, and take no more."""
         self._stopped = True
-        if self._scope is not None:
-            self._scope.cancel()
+        self._scope.cancel()
 
-    async def _perform(
-        self, task: str, at_least_seconds: float, arguments: dict[str, Any]
-    ) -> tuple[int, int]:
-        settings, end = self._settings, anyio.current_time() + at_least_seconds
+    async def _perform(self, task: str, arguments: dict[str, Any]) -> tuple[int, int]:
+        settings = self._settings
         order = (os.getpid(), settings.worker_memory_bytes, settings.engine, task, arguments)
         try:
             with anyio.fail_after(settings.task_timeout_seconds):
-                answer = await anyio.to_process.run_sync(
-                    perform, *order, cancellable=True, limiter=self._limiter
-                )
+                answer = await anyio.to_process.run_sync(perform, *order, cancellable=True)
         except TimeoutError:
             raise TaskFailed(f"it took longer than {settings.task_timeout_seconds:g} seconds") from None
         except (BrokenWorkerProcess, ProcessLookupError):
             raise TaskFailed("the worker process died") from None
-        await anyio.sleep_until(end)
         match answer:
             case ("refused", str(why)):
                 raise TaskRefused(why)

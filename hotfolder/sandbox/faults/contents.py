@@ -111,7 +111,7 @@ async def url_redirecting(exchange: Exchange, rule: Rule) -> None:
     """The answer's URL is the storage's own, and whoever fetches it is sent to another host."""
 
     def remembered(url: str) -> str:
-        exchange.around.redirects[urlsplit(url).query.encode()] = moved(url, rule.to)
+        exchange.faults.redirects[urlsplit(url).query.encode()] = moved(url, rule.to)
         return url
 
     await with_urls(exchange, remembered)
@@ -133,7 +133,7 @@ def redirected(exchange: Exchange) -> str | None:
     """Where the URL of this request was made to lead, None for an ordinary one."""
     if (exchange.endpoint, exchange.origin) != ("result-get", ENDPOINTS["result-get"].origin):
         return None
-    return exchange.around.redirects.get(exchange.scope["query_string"])
+    return exchange.faults.redirects.get(exchange.scope["query_string"])
 
 
 def moved(url: str, origin: str) -> str:
@@ -158,7 +158,7 @@ async def with_urls(exchange: Exchange, change: Callable[[str], str]) -> None:
         value = answer.value()
         if value.get("status") == "processing":
             group = exchange.scope["path"].rpartition("/")[2]
-            url = exchange.around.sandbox.download_url(RESULTS, result_name(group))
+            url = exchange.faults.sandbox.download_url(RESULTS, result_name(group))
             value = {"status": "completed", "imageUrl": url}
         return answer.with_value(changed(value))
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from hotfolder.sandbox.faults.injector import Outage
+    from hotfolder.sandbox.faults.rules import RuleBook
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -59,9 +60,10 @@ def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = 
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What all exchanges share. `redirects` is where each URL of a `url-redirecting` leads, by its query."""
+class Faults:
+    """What both origins share. `redirects`: where each URL of a `url-redirecting` leads, by its query."""
 
+    book: RuleBook
     sandbox: Sandbox
     outage: Outage
     redirects: dict[bytes, str] = field(default_factory=dict)
@@ -78,7 +80,7 @@ class Exchange:
     scope: Scope
     receive: Receive
     send: Send
-    around: Surroundings
+    faults: Faults
     processed: bool = False
 
     async def carry_out(self) -> Answer:
@@ -98,11 +100,11 @@ class Exchange:
 
     async def take_in(self) -> None:
         """Read the request, and do nothing."""
-        await drain(self.receive, self.around.sandbox.settings.upload_limit_bytes)
+        await drain(self.receive, self.faults.sandbox.settings.upload_limit_bytes)
 
     def note(self, status: int | None) -> None:
         """Write the ledger's line. `status` is what the client is told, None when it is told nothing."""
-        self.around.sandbox.ledger.fault(
+        self.faults.sandbox.ledger.fault(
             self.scope, origin=self.origin, fault=self.fault, processed=self.processed, status=status
         )
 

@@ -5,29 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hotfolder.sandbox.faults.contents import lead, redirected
-from hotfolder.sandbox.faults.exchange import Exchange, Surroundings
-from hotfolder.sandbox.faults.rules import RuleBook, endpoint_of
+from hotfolder.sandbox.faults.exchange import Exchange, Faults
+from hotfolder.sandbox.faults.rules import endpoint_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from hotfolder.sandbox.server import Server
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.2
 BODY_FIELDS = {"group-create": "projectId", "upload-url": "projectId", "enhance": "projectId"}
-
-
-@dataclass(frozen=True)
-class Faults:
-    """What the two origins share."""
-
-    book: RuleBook
-    around: Surroundings
 
 
 class Injector:
@@ -44,7 +37,7 @@ class Injector:
             await self._app(scope, receive, send)
             return
         self._faults.book.refresh()
-        exchange = Exchange(endpoint, self._origin, "", self._app, scope, receive, send, self._faults.around)
+        exchange = Exchange(endpoint, self._origin, "", self._app, scope, receive, send, self._faults)
         try:
             await self._take(exchange)
         except asyncio.CancelledError:
@@ -75,13 +68,13 @@ class Injector:
             identifier = PurePosixPath(exchange.scope["path"]).stem
         if identifier is None:
             return None
-        return await asyncio.to_thread(self._faults.around.sandbox.records.title, identifier)
+        return self._faults.sandbox.records.title(identifier)
 
     async def _body(self, exchange: Exchange) -> bytes:
         """The request's body, which can still be received afterwards as if nobody had looked."""
         taken: list[Message] = []
         body = bytearray()
-        limit = self._faults.around.sandbox.settings.json_limit_bytes
+        limit = self._faults.sandbox.settings.json_limit_bytes
         more = True
         while more and len(body) <= limit:
             taken.append(await exchange.receive())
@@ -106,23 +99,11 @@ def text_of(body: bytes, field: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-class Listener(Protocol):
-    """A server that can leave its address and come back to it."""
-
-    def leave(self) -> None:
-        """Close the listening socket and all idle connections."""
-        ...
-
-    async def come_back(self) -> None:
-        """Listen at the same address again. Raises OSError or SandboxError when it can't be had."""
-        ...
-
-
 class Outage:
     """An `async with` block, within which `begin` may be called. Those out at its end stay out."""
 
     def __init__(self) -> None:
-        self.listeners: dict[str, Listener] = {}
+        self.listeners: dict[str, Server] = {}
         self._ends: dict[str, float] = {}
         self._waiting: dict[str, asyncio.Task[None]] = {}
 
@@ -137,7 +118,7 @@ class Outage:
                 listener.leave()
                 self._waiting[name] = loop.create_task(self._wait(name, listener))
 
-    async def _wait(self, name: str, listener: Listener) -> None:
+    async def _wait(self, name: str, listener: Server) -> None:
         loop = asyncio.get_running_loop()
         # The end may be put off while this sleeps.
         while (left := self._ends[name] - loop.time()) > 0:  # noqa: ASYNC110
