@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -248,9 +249,10 @@ async def save(response: httpx.Response, target: Path, most_bytes: int) -> Downl
 
 
 def create(target: Path) -> BinaryIO:
+    """A new file for this user alone, whatever the umask."""
     # Buffered: closing then waits for a write that a cancelled download left running in its thread.
     try:
-        return target.open("xb")
+        return open(target, "xb", opener=partial(os.open, mode=0o600))  # noqa: PTH123 - a path has no opener
     except OSError as problem:
         raise LocalTrouble(f"{target} can't be written: {problem.strerror}") from None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import os
 import resource
 import signal
+import stat
 import traceback
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
@@ -169,12 +171,17 @@ async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> N
 
 
 async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of, tmp_path) -> None:
-    """Bytes, hash, length and type are those of the server; compression is never asked for."""
+    """Bytes, hash and length are those of the server; compression is never asked for; nobody else may read it."""
     body = bytes(range(256)) * 20_000
     wire = await serve(does.answer(200, body))
     target = tmp_path / "result"
-    download = await storage_of().download(url_on(wire), target, most_bytes=len(body))
+    umask = os.umask(0o002)
+    try:
+        download = await storage_of().download(url_on(wire), target, most_bytes=len(body))
+    finally:
+        os.umask(umask)
     assert target.read_bytes() == body
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert download.size_bytes == len(body)
     assert download.sha256 == hashlib.sha256(body).hexdigest()
     assert wire.requests[0].header("accept-encoding") == "identity"
