@@ -37,7 +37,7 @@ from hotfolder.jobs.model import (
 from hotfolder.jobs.store import Store, bought_generation
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import originals_folder, safe_name
-from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
+from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
 from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.patience import patiently
@@ -174,12 +174,15 @@ class Retention:
 
     async def _tell_in_receipt(self, job: Job) -> None:
         files = await self.desk(self.store.files, job.id)
-        originals = ReceiptOriginals(
+        path, sharing = self.places.done / job.receipt, await asyncio.to_thread(self.places.sharing, job)
+        told = await asyncio.to_thread(originals_told, path) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
-            deleted=tuple(file.name for file in files if file.let_go_at is not None),
         )
-        path, sharing = self.places.done / job.receipt, await asyncio.to_thread(self.places.sharing, job)
+        # Those that somebody removed before they were filed are let go of as well.
+        gone = [printable(file.name) for file in files if file.let_go_at is not None]
+        deleted = tuple(name for name in gone if name not in told.removed)
+        originals = told.model_copy(update={"deleted": deleted})
         sha256 = await asyncio.to_thread(
             complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing
         )

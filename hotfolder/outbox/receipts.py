@@ -175,5 +175,12 @@ def read_receipt(path: Path) -> Receipt | None:
         return None
 
 
+def originals_told(path: Path) -> ReceiptOriginals | None:
+    """What the receipt at `path` says of the originals; None where it says nothing. Raises `LocalTrouble`."""
+    with local_trouble(path):
+        written = read_receipt(path) if path.is_file() else None
+    return None if written is None else written.originals
+
+
 def same_outcome(one: Receipt, other: Receipt) -> bool:
     return one.model_copy(update={"finished_at": other.finished_at, "cost": other.cost}) == other

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.daemon.service import Daemon
-from hotfolder.jobs.context import Places
+from hotfolder.jobs.context import CrashPoint, Places
 from hotfolder.jobs.model import Job, State
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
 from tests.support.pictures import bracket
@@ -112,6 +112,25 @@ async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop)
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert set(receipt["originals"]["deleted"]) == set(files)
     assert studio.call("verify").returncode == 0
+
+
+async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed(
+    studio: Studio, shop: Shop
+) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket(3))
+
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.ANSWER_RECORDED:
+            (folder / "DSC0001.jpg").unlink()
+
+    async with studio.working(shop.access(), crash_point=crash_point):
+        await studio.comes_to("done")
+    receipt = studio.done / ELM / "receipts" / "kitchen.json"
+    before = json.loads(receipt.read_text())["originals"]
+    await clean(studio, RetentionPolicy(timedelta(days=30), None, None))
+    after = json.loads(receipt.read_text())["originals"]
+    assert after["deleted"] == ["DSC0002.jpg", "DSC0003.jpg"]
+    assert {**after, "deleted": []} == before and before["removed"] == ["DSC0001.jpg"]
 
 
 @pytest.mark.parametrize(
