@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.newfiles import new_temporary, open_folder, own_prefix
+from hotfolder.newfiles import TEMPORARY_PREFIX, new_temporary, open_folder, own_prefix
 from hotfolder.outbox import linking
 from hotfolder.outbox.sharing import Sharing
+
+FORMER_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9]{1,7}-[0-9a-f]{16}")
+"""What temporary files were called before: by the number of their process, which is shorter than a store's id."""
+ABANDONED_NS = 24 * 3600 * 10**9
 
 
 @contextmanager
@@ -53,17 +58,20 @@ def sha256_of(path: Path) -> str:
 def clear_leftovers(folder: Path) -> None:
     """Remove our temporary files from before this process, in `folder` and below. Follows no links.
 
-    Other daemons may put their pictures there too; their files stay. What can't be read or removed is passed
-    over: a leftover is ugly, and harmless.
+    Other daemons may put their pictures there too; their files stay. A name of before names had the store in
+    them doesn't tell whose the file is: one that nobody has touched for a day goes, since none is written for
+    so long. What can't be read or removed is passed over: a leftover is ugly, and harmless.
     """
     for parent, _, names in os.walk(folder):
         for name in names:
-            if name.startswith((own_prefix(), linking.RESERVATION_PREFIX)):
-                with suppress(OSError):
-                    remove_if_old(Path(parent, name))
+            with suppress(OSError):
+                if name.startswith((own_prefix(), linking.RESERVATION_PREFIX)):
+                    remove_if_older(Path(parent, name), linking.PROCESS_STARTED_NS)
+                elif FORMER_NAME.fullmatch(name):
+                    remove_if_older(Path(parent, name), linking.PROCESS_STARTED_NS - ABANDONED_NS)
 
 
-def remove_if_old(path: Path) -> None:
+def remove_if_older(path: Path, than_ns: int) -> None:
     # By ctime: a copy being made for another disk already carries the old mtime of its original.
-    if os.lstat(path).st_ctime_ns < linking.PROCESS_STARTED_NS:
+    if os.lstat(path).st_ctime_ns < than_ns:
         path.unlink()

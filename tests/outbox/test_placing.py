@@ -202,6 +202,21 @@ def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest
     clear_leftovers(tmp_path / "not there")
 
 
+def test_leftovers_of_former_releases_are_cleared_once_nobody_can_be_writing_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their names tell no store: another daemon's may be in the making."""
+    former = tmp_path / ".hotfolder-tmp-31337-0123456789abcdef"
+    anothers = tmp_path / ".hotfolder-tmp-0123456789-0123456789abcdef"
+    persons = tmp_path / ".hotfolder-tmp-31337-notes"
+    for path in (former, anothers, persons):
+        path.write_bytes(b"")
+    for hours, left in ((23, {former, anothers, persons}), (25, {anothers, persons})):
+        monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + hours * 3600 * 10**9)
+        clear_leftovers(tmp_path)
+        assert set(tmp_path.iterdir()) == left
+
+
 def test_a_folder_is_reserved_by_name_only(tmp_path: Path) -> None:
     """Case, normalization and names given to others count; nothing is made."""
     (tmp_path / "Cafe\u0301").mkdir()
