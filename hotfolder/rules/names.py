@@ -12,6 +12,8 @@ from hotfolder.display import visible
 from hotfolder.errors import RuleRefused
 
 LONGEST_SHOWN = 80
+NEAR, NEAR_AND_SHORT, SHORT_LETTERS = 0.6, 0.75, 4
+"""How much of two words must be alike, as difflib's ratio; and in words of at most so many letters."""
 SEPARATORS = {"Pd", "Pc", "Zs", "Cf"}  # dashes, underscores, spaces, invisible formatting
 
 
@@ -24,11 +26,14 @@ def normal(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The entry of `known` that `word` was probably meant to be, or None when nothing is near."""
+    """The entry of `known` that `word` was probably meant to be, or None when nothing is near. In a short word
+    one letter may differ: `look` isn't near to `ok`."""
     spellings: dict[str, str] = {}
     for entry in known:
         spellings.setdefault(normal(entry), entry)
-    found = difflib.get_close_matches(normal(word[:LONGEST_SHOWN]), spellings, n=1, cutoff=0.6)
+    wanted = normal(word[:LONGEST_SHOWN])
+    cutoff = NEAR if len(wanted) > SHORT_LETTERS else NEAR_AND_SHORT
+    found = difflib.get_close_matches(wanted, spellings, n=1, cutoff=cutoff)
     return spellings[found[0]] if found else None
 
 
