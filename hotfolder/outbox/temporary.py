@@ -15,7 +15,7 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.sharing import Sharing
 
 FORMER_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9]{1,7}-[0-9a-f]{16}")
-"""What temporary files were called before: by the number of their process, which is shorter than a store's id."""
+"""What temporary files were called before: by their process's number, which is shorter than a store's id."""
 ABANDONED_NS = 24 * 3600 * 10**9
 
 

@@ -26,8 +26,8 @@ def normal(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The entry of `known` that `word` was probably meant to be, or None when nothing is near. In a short word
-    one letter may differ: `look` isn't near to `ok`."""
+    """The entry of `known` that `word` was probably meant to be, or None when nothing is near. In a short
+    word one letter may differ: `look` isn't near to `ok`."""
     spellings: dict[str, str] = {}
     for entry in known:
         spellings.setdefault(normal(entry), entry)

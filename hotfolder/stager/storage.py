@@ -252,7 +252,7 @@ def create(target: Path) -> BinaryIO:
     """A new file for this user alone, whatever the umask."""
     # Buffered: closing then waits for a write that a cancelled download left running in its thread.
     try:
-        return open(target, "xb", opener=partial(os.open, mode=0o600))  # noqa: PTH123 - a path has no opener
+        return open(target, "xb", opener=partial(os.open, mode=0o600))
     except OSError as problem:
         raise LocalTrouble(f"{target} can't be written: {problem.strerror}") from None
 
