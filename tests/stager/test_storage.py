@@ -171,7 +171,7 @@ async def test_a_large_photo_is_streamed(serve, does, storage_of, tmp_path) -> N
 
 
 async def test_a_download_is_whole_and_known_by_its_hash(serve, does, storage_of, tmp_path) -> None:
-    """Bytes, hash and length are those of the server; no compression is asked for; nobody else may read it."""
+    """Bytes, hash and length are those of the server; nothing is compressed, and nobody else may read it."""
     body = bytes(range(256)) * 20_000
     wire = await serve(does.answer(200, body))
     target = tmp_path / "result"
