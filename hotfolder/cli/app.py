@@ -179,7 +179,7 @@ def retry(
 
     What was paid for is used again, unless --pay-again.
     """
-    from hotfolder.cli.hands import retry as command
+    from hotfolder.cli.actions import retry as command
 
     with told():
         raise typer.Exit(command(job, config, pay_again=pay_again))
@@ -200,7 +200,7 @@ def resolve(
     ] = False,
 ) -> None:
     """Say how a paid call ended that is in doubt."""
-    from hotfolder.cli.hands import resolve as command
+    from hotfolder.cli.actions import resolve as command
 
     with told():
         raise typer.Exit(
@@ -211,7 +211,7 @@ def resolve(
 @app.command(rich_help_panel=OPERATING)
 def verify(config: Config = CONFIG) -> None:
     """Compare records, paid calls and folders."""
-    from hotfolder.cli.hands import verify as command
+    from hotfolder.cli.upkeep import verify as command
 
     with told():
         raise typer.Exit(command(config))
@@ -229,7 +229,7 @@ def clean(
 
     As the daemon does by itself once a day.
     """
-    from hotfolder.cli.clean import clean as command
+    from hotfolder.cli.upkeep import clean as command
 
     with told():
         raise typer.Exit(command(config, dry_run=dry_run, as_json=as_json))
@@ -246,7 +246,7 @@ def pause(
 
     Those under way are waited for.
     """
-    from hotfolder.cli.hands import pause as command
+    from hotfolder.cli.actions import pause as command
 
     with told():
         raise typer.Exit(command(config, reason=reason))
@@ -255,7 +255,7 @@ def pause(
 @app.command(rich_help_panel=STEERING)
 def resume(config: Config = CONFIG) -> None:
     """Make paid calls again."""
-    from hotfolder.cli.hands import resume as command
+    from hotfolder.cli.actions import resume as command
 
     with told():
         raise typer.Exit(command(config))
@@ -307,7 +307,7 @@ def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By 
     The originals go to failed, and nothing more is bought. A paid call under way is waited for, and what was
     bought is delivered.
     """
-    from hotfolder.cli.wheel import cancel as command
+    from hotfolder.cli.actions import cancel as command
 
     with told():
         raise typer.Exit(command(target, config, inbox=inbox, by=by))
@@ -325,7 +325,7 @@ def priority(
 
     A project with all that is still to come of it.
     """
-    from hotfolder.cli.wheel import priority as command
+    from hotfolder.cli.actions import priority as command
 
     with told():
         raise typer.Exit(command(target, level, config, inbox=inbox, by=by))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli import hands
+from hotfolder.control import actions
 from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
@@ -132,10 +132,10 @@ async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studi
         assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
         (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
         await studio.until_idle(shop.access())
-        hands.retry(newest(studio), studio.config, pay_again=False)
+        studio.by_hand(actions.retry, newest(studio), pay_again=False)
         await studio.until_idle(shop.access())
         assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
-        hands.resolve(newest(studio), studio.config, paid_result=None, not_charged=True, giving_up=False)
+        studio.by_hand(actions.resolve, newest(studio), paid_result=None)
         await studio.until_idle(shop.access())
         assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
 

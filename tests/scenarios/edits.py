@@ -21,10 +21,10 @@ from typing import Any
 
 import yaml
 
-from hotfolder.cli.stores import books
+from hotfolder.control.opening import opened
+from hotfolder.control.upkeep import verify
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.model import FileRole, State
-from hotfolder.jobs.verify import verify
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
 from tests.support.pictures import bracket
@@ -123,19 +123,22 @@ class Edits:
         self.studio.wait_until(taken)
 
     def _judged(self) -> Iterator[str]:
-        with books(self.studio.config) as opened:
-            for job in opened.store.in_states([State.DONE]):
+        with opened(self.studio.config) as installation:
+            for job in installation.store.in_states([State.DONE]):
                 version = int((job.route or "v-1")[1:])
                 self.routes[job.route or ""] = self.routes.get(job.route or "", 0) + 1
                 if recipe_of(job).model_copy(update={"taken_on": ""}) != recipe_of_version(version):
                     yield f"{job.room}: its recipe is not the one of {job.route}"
-                asked = {call.operation: call.parameters for call in opened.ledger.of_job(job.id)}
+                asked = {call.operation: call.parameters for call in installation.ledger.of_job(job.id)}
                 for one in recipe_of_version(version).operations:
                     if asked.get(one.kind) != one.model_dump_json(by_alias=True):
                         yield f"{job.room}: what was asked for {one.kind} is not what {job.route} says"
-                if not any(file.role == FileRole.PHOTO for file in opened.store.files(job.id)):
+                if not any(file.role == FileRole.PHOTO for file in installation.store.files(job.id)):
                     yield f"{job.room}: no photo"
-            yield from (f"verify: {one.what}" for one in verify(opened.store, opened.ledger, opened.places))
+            yield from (
+                f"verify: {one.what}"
+                for one in verify(installation.store, installation.ledger, installation.places)
+            )
         for room, photos in self.dropped.items():
             if files_below(self.studio.done / ELM / "originals" / room) != photos:
                 yield f"{room}: its originals are not what was dropped"

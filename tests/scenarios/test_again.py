@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli import hands, wheel
+from hotfolder.control import actions
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 
@@ -120,12 +120,12 @@ async def test_an_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_d
 ) -> None:
     photos = bench.drop("kitchen")
     await bench.until_idle()
-    hands.pause(bench.studio.config, reason="we think")
+    bench.studio.by_hand(actions.pause, reason="we think")
     bench.drop(AGAIN, photos)
     await bench.until_idle()
     [again] = [job for job in bench.studio.status()["jobs"] if job["state"] != "done"]
-    wheel.cancel(again["job"], bench.studio.config, inbox="", by="me")
-    hands.resume(bench.studio.config)
+    bench.studio.by_hand(actions.cancel, again["job"], by="me")
+    bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     shutil.rmtree(bench.studio.failed / ELM / AGAIN)
     bench.drop("kitchen", photos)
@@ -141,11 +141,11 @@ async def test_an_again_that_was_taken_back_before_it_paid_does_not_let_a_plain_
 ) -> None:
     photos = bench.drop("kitchen")
     await bench.until_idle()
-    hands.pause(bench.studio.config, reason="we think")
+    bench.studio.by_hand(actions.pause, reason="we think")
     bench.drop(AGAIN, photos)
     await bench.until_idle()
     shutil.rmtree(bench.path(ELM, AGAIN))
-    hands.resume(bench.studio.config)
+    bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     bench.drop("kitchen", photos)
     await bench.until_idle()
@@ -157,13 +157,13 @@ async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plai
 ) -> None:
     photos = bench.drop("kitchen__lawn-medium")  # that has no lawn
     await bench.until_idle()
-    hands.pause(bench.studio.config, reason="we think")
+    bench.studio.by_hand(actions.pause, reason="we think")
     [failed] = bench.studio.status()["jobs"]
-    hands.retry(failed["job"], bench.studio.config, pay_again=True)
+    bench.studio.by_hand(actions.retry, failed["job"], pay_again=True)
     await bench.until_idle()
     [again] = [job for job in bench.studio.status()["jobs"] if job["state"] == "merging"]
-    wheel.cancel(again["job"], bench.studio.config, inbox="", by="me")
-    hands.resume(bench.studio.config)
+    bench.studio.by_hand(actions.cancel, again["job"], by="me")
+    bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     bench.drop("kitchen", photos)
     await bench.until_idle()

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hotfolder.cli import hands
-from hotfolder.cli.stores import books
+from hotfolder.control import actions
+from hotfolder.control.opening import opened
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
 from hotfolder.sandbox.objects import Signer, secret_of
@@ -102,7 +102,7 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     audit = bench.check(*["needs_attention"] * 3, "merging", paid=6)
     assert "three paid calls" in audit.seen.paused
     bench.shop.goes_wrong()
-    hands.resume(bench.studio.config)
+    bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     bench.check(*["needs_attention"] * 3, "done", paid=7)
     # What the person has looked at doesn't count towards the next pause.
@@ -127,28 +127,15 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench, crashe
 
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
     await bench.until_idle()  # there is a store from now on
-    hands.pause(bench.studio.config, reason="the boss wants to look first")
+    bench.studio.by_hand(actions.pause, reason="the boss wants to look first")
     photos = bench.drop()
     await bench.until_idle()
     audit = bench.check("merging", paid=0)
     assert "the boss wants to look first" in audit.jobs[0].reason
     assert bench.in_inbox() == photos
-    hands.resume(bench.studio.config)
+    bench.studio.by_hand(actions.resume)
     await bench.until_idle()
     bench.check("done", paid=2)
-
-
-def resolve(
-    bench: Bench,
-    job: str,
-    *,
-    paid_result: str | None = None,
-    not_charged: bool = False,
-    giving_up: bool = False,
-) -> None:
-    hands.resolve(
-        job, bench.studio.config, paid_result=paid_result, not_charged=not_charged, giving_up=giving_up
-    )
 
 
 async def sky_in_doubt(bench: Bench) -> str:
@@ -167,7 +154,7 @@ async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_aga
     bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
     [sky] = charges(bench.shop.data, SKY)[-1:]
-    resolve(bench, job, paid_result=result_address(bench, sky.ids["image"]))
+    bench.studio.by_hand(actions.resolve, job, paid_result=result_address(bench, sky.ids["image"]))
     await bench.until_idle()
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
     bench.check("done", "superseded", paid=2)
@@ -185,7 +172,7 @@ async def test_an_address_that_is_never_followed_is_not_taken_for_an_answer(
 ) -> None:
     job = await sky_in_doubt(bench)
     with pytest.raises(UsageError, match=why):
-        resolve(bench, job, paid_result=told)
+        bench.studio.by_hand(actions.resolve, job, paid_result=told)
     assert set(bench.in_inbox()) == set()
     bench.check("needs_attention", paid=2)
 
@@ -196,7 +183,7 @@ async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Be
     await bench.until_idle()
     [job] = bench.check("needs_attention", paid=2).jobs
     with pytest.raises(UsageError, match="only its picture is missing"):
-        resolve(bench, job.id, not_charged=True)
+        bench.studio.by_hand(actions.resolve, job.id, paid_result=None)
     bench.check("needs_attention", paid=2)
 
 
@@ -209,12 +196,12 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
     address = result_address(bench, sky.ids["image"])
     images = [{"id": name, "imageUrl": address, "width": 9, "height": 9} for name in "ab"]
     images[missing]["imageUrl"] = address.replace(".png", "-gone.png")
-    with books(bench.studio.config) as opened:
-        [call] = [call for call in opened.ledger.of_job(job) if call.operation == "sky"]
+    with opened(bench.studio.config) as installation:
+        [call] = [call for call in installation.ledger.of_job(job) if call.operation == "sky"]
         assert call.id is not None
         answer = Answer(200, json.dumps({"success": True, "data": images})).as_json()
-        opened.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
-    hands.retry(job, bench.studio.config, pay_again=False)
+        installation.ledger.resolve(call.id, answer, "as the API may answer", datetime.now(UTC))
+    bench.studio.by_hand(actions.retry, job, pay_again=False)
     await bench.until_idle()
     audit = bench.check("needs_attention", "superseded", paid=2)
     assert "its picture could not be downloaded" in audit.jobs[-1].reason
@@ -224,7 +211,7 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
 
 async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    resolve(bench, job, not_charged=True)
+    bench.studio.by_hand(actions.resolve, job, paid_result=None)
     await bench.until_idle()
     # The shop did charge: a person who errs pays, and nobody else can make the daemon do so.
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (1, 2)
@@ -234,7 +221,7 @@ async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(benc
 
 async def test_a_person_who_gives_up_has_a_failed_set_with_everything_in_its_place(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    resolve(bench, job, giving_up=True)
+    bench.studio.by_hand(actions.give_up, job)
     await bench.until_idle()
     assert bench.studio.states() == ["failed"]
     assert "living-room.jpg" in bench.delivered()
@@ -251,7 +238,7 @@ async def test_dragged_back_a_doubtful_set_is_not_bought_again_by_itself(bench: 
 
 async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
-    hands.retry(job, bench.studio.config, pay_again=True)
+    bench.studio.by_hand(actions.retry, job, pay_again=True)
     await bench.until_idle()
     assert (bench.shop.bought(MERGE), bench.shop.bought(SKY)) == (2, 2)
     bench.check("done", "superseded", paid=4)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.cli import hands
+from hotfolder.control import actions
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.outbox.returning import HandStep
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
@@ -33,7 +33,7 @@ PASSINGS = {
 KILLS = [(step, nth) for step, most in PASSINGS.items() for nth in range(1, most + 1)]
 RETRY: dict[str, Any] = {"pay_again": False}
 PAY_AGAIN: dict[str, Any] = {"pay_again": True}
-NOT_CHARGED: dict[str, Any] = {"paid_result": None, "not_charged": True, "giving_up": False}
+NOT_CHARGED: dict[str, Any] = {"paid_result": None}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,8 @@ def test_the_table_knows_every_step_and_how_often_it_is_passed(bench: Bench) -> 
     passed: Counter[HandStep] = Counter()
     leave_notes(bench)
     crash_point: Callable[[HandStep], None] = lambda step: passed.update([step])  # noqa: E731
-    assert hands.retry(job_of(bench), bench.studio.config, pay_again=False, crash_point=crash_point) == 0
+    back = bench.studio.by_hand(actions.retry, job_of(bench), pay_again=False, crash_point=crash_point)
+    assert back.files == 4
     assert passed == PASSINGS and PASSINGS.keys() == set(HandStep)
     assert bench.in_inbox().keys() == {"DSC0001.jpg", "DSC0002.jpg", "DSC0003.jpg", "REASON.txt", "notes.txt"}
     assert not files_below(bench.studio.failed)
@@ -126,11 +127,11 @@ def test_a_photo_in_the_way_is_named_and_nothing_moves(bench: Bench) -> None:
     bench.studio.drop(ELM, ROOM, {"DSC0003.jpg": other})
     before = files_below(bench.studio.failed)
     with pytest.raises(UsageError, match=r"DSC0003\.jpg"):
-        hands.retry(job_of(bench), bench.studio.config, pay_again=True)
+        bench.studio.by_hand(actions.retry, job_of(bench), pay_again=True)
     assert files_below(bench.studio.failed) == before
     assert bench.in_inbox() == {"DSC0003.jpg": other}
     (bench.path(ELM, ROOM) / "DSC0003.jpg").unlink()
-    hands.retry(job_of(bench), bench.studio.config, pay_again=False)
+    bench.studio.by_hand(actions.retry, job_of(bench), pay_again=False)
     assert len(bench.in_inbox()) == 4
 
 
@@ -140,7 +141,7 @@ def test_nothing_is_put_into_an_inbox_that_is_not_there(bench: Bench, elsewhere:
     bench.studio.inbox.rename(elsewhere / "inbox")
     bench.studio.inbox.mkdir()
     with pytest.raises(LocalTrouble, match="empty mount point"):
-        hands.retry(job, bench.studio.config, pay_again=False)
+        bench.studio.by_hand(actions.retry, job, pay_again=False)
     assert files_below(bench.studio.failed) == before and not files_below(bench.studio.inbox)
 
 

@@ -23,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
-from hotfolder.cli import hands
 from hotfolder.cli.problems import told
 from hotfolder.config.load import load
+from hotfolder.control import actions
+from hotfolder.control.opening import opened
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.outbox import linking
 from tests.support.clocks import JumpingClock
@@ -111,8 +112,8 @@ def live(request: dict[str, Any]) -> None:
 
 def by_hand(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> None:
     name, arguments = request["hand"]
-    with told():
-        getattr(hands, name)(config=Path(request["config"]), crash_point=crash_point, **arguments)
+    with told(), opened(Path(request["config"])) as installation:
+        getattr(actions, name)(installation, crash_point=crash_point, **arguments)
 
 
 def main() -> None:

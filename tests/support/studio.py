@@ -20,6 +20,7 @@ import yaml
 
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
+from hotfolder.control.opening import opened
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
@@ -249,6 +250,11 @@ class Studio:
 
     def store(self) -> Store:
         return Store(open_store(self.state))
+
+    def by_hand(self, action: Callable[..., T], *arguments: object, **named: object) -> T:
+        """What a person does with these settings, by one of the functions of `control`."""
+        with opened(self.config) as installation:
+            return action(installation, *arguments, **named)
 
 
 def environment(key: str | None) -> dict[str, str]:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from hotfolder.cli.clean import apply
-from hotfolder.cli.stores import books
+from hotfolder.control.opening import opened
+from hotfolder.control.upkeep import clean
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.retention import Expired, RetentionPolicy
-from hotfolder.pictures.facts import PictureLimits
 
 
 async def tidied(
@@ -22,6 +21,6 @@ async def tidied(
     before: Callable[[Places], None] = lambda _places: None,
 ) -> list[Expired]:
     """Everything that was old enough at `now`."""
-    with books(config) as opened:
-        before(opened.places)
-        return await apply(opened, policy, PictureLimits(), now, dry_run=dry_run)
+    with opened(config) as installation:
+        before(installation.places)
+        return await clean(installation, dry_run=dry_run, policy=policy, at=now)

@@ -1,4 +1,4 @@
-"""`hotfolder clean`."""
+"""`hotfolder verify` and `hotfolder clean`."""
 
 from __future__ import annotations
 
@@ -6,53 +6,40 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
-from hotfolder.cli.stores import Books, books
-from hotfolder.config.load import load
-from hotfolder.daemon.reload import result_limits, retention_policy
+from hotfolder.cli.problems import FAILED
+from hotfolder.control import upkeep
+from hotfolder.control.opening import opened
 from hotfolder.display import say as print
-from hotfolder.inbox.guard import confirm_inbox
-from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.retention import Expired, Kind, Retention, RetentionPolicy
-from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits
+from hotfolder.jobs.retention import Expired, Kind
 from hotfolder.rules.names import printable
 
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
 
 
+def verify(config: Path) -> int:
+    """1 where there is a disagreement."""
+    with opened(config) as installation:
+        found = 0
+        for one in upkeep.verify(installation):
+            found += 1
+            print(f"job {one.job}: {one.what}" if one.job else one.what)
+    if found:
+        print(f"{found} disagreement{'' if found == 1 else 's'}.")
+    else:
+        print("Store, ledger and folders agree.")
+    return FAILED if found else 0
+
+
 def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
-    """Delete what is old enough, or only say what that is. Safe while the daemon runs."""
-    found = asyncio.run(looked_for(config, dry_run=dry_run))
+    with opened(config) as installation:
+        found = asyncio.run(upkeep.clean(installation, dry_run=dry_run))
     if as_json:
         print(json.dumps(as_dict(found, dry_run=dry_run), indent=2))
     else:
         print("\n".join(lines(found, dry_run=dry_run)))
     return 0
-
-
-async def looked_for(config: Path, *, dry_run: bool) -> list[Expired]:
-    settings = load(config, os.environ)
-    with books(config) as opened:
-        policy, limits = retention_policy(settings), result_limits(settings)
-        return await apply(opened, policy, limits, datetime.now(UTC), dry_run=dry_run)
-
-
-async def apply(
-    opened: Books, policy: RetentionPolicy, limits: PictureLimits, now: datetime, *, dry_run: bool
-) -> list[Expired]:
-    """Everything that is old enough at `now`; `limits` are those of results."""
-    desk, decoder = StoreThread(), Decoder()
-    try:
-        confirm = partial(confirm_inbox, marker_id=opened.store.identity(now))
-        retention = Retention(opened.store, opened.ledger, opened.places, desk, confirm, decoder, limits)
-        return [one async for one in retention.apply(policy, now, dry_run=dry_run)]
-    finally:
-        await decoder.close()
-        desk.close()
 
 
 def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:

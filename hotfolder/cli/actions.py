@@ -1,0 +1,106 @@
+"""`hotfolder retry`, `resolve`, `cancel`, `priority`, `pause`, `resume`."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from pathlib import Path
+
+from hotfolder.control import actions
+from hotfolder.control.opening import Installation, opened
+from hotfolder.display import say as print
+from hotfolder.errors import UsageError
+from hotfolder.jobs.model import Job
+from hotfolder.rules.names import printable
+from hotfolder.telemetry.overview import WORDS
+
+
+def retry(job_id: str, config: Path, *, pay_again: bool) -> int:
+    with opened(config) as installation:
+        told_back(actions.retry(installation, job_id, pay_again=pay_again))
+    print("Its calls are paid for anew." if pay_again else "What was paid for is used again.")
+    return 0
+
+
+def told_back(back: actions.PutBack) -> None:
+    print(f"{back.files} files are back in {back.folder}.")
+
+
+def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:
+    """Raises UsageError where not one of the three is said."""
+    if sum((paid_result is not None, not_charged, giving_up)) != 1:
+        raise UsageError("say one of --paid-result URL, --not-charged and --give-up")
+    with opened(config) as installation:
+        if giving_up:
+            actions.give_up(installation, job_id)
+            print(f"Job {job_id} has failed for good; its originals stay in the failed folder.")
+            return 0
+        back = actions.resolve(installation, job_id, paid_result=paid_result)
+    if back.answered and not_charged:
+        print(f"The call ({back.answered}) counts as not charged: it will be made, and paid for.")
+    elif back.answered:
+        print(f"The call ({back.answered}) counts as paid; its picture will be fetched from there.")
+    told_back(back)
+    return 0
+
+
+def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
+    """Raises UsageError where there is nothing to cancel, or it is too late for all of it."""
+    with opened(config) as installation:
+        found = actions.cancel(installation, target, by=by or somebody(), inbox=inbox)
+        for job in found.too_late:
+            print(printable(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
+        if not found.taken:
+            raise UsageError(
+                printable(f"nothing of {found.project or target} is under way that could be cancelled"),
+                hint="Sets that are still arriving are taken back by taking their folders out of the inbox.",
+            )
+        for job in found.taken:
+            print(printable(f"Cancelled: {named(job)}."))
+        print(when(installation), "A paid call under way is waited for, and its picture is delivered.")
+    return 0
+
+
+def priority(target: str, level: str, config: Path, *, inbox: str, by: str) -> int:
+    with opened(config) as installation:
+        found = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
+        for job in found.jobs:
+            print(printable(f"{named(job)} has {level.lower()} priority."))
+        if found.project:
+            none = "" if found.jobs else "Nothing of it is under way. "
+            whole = f"Every set of {found.project} that is still to come gets {level.lower()} priority."
+            print(printable(f"{none}{whole}"))
+        print(when(installation))
+    return 0
+
+
+def named(job: Job) -> str:
+    return f"{job.project} / {job.room} (job {job.id})"
+
+
+def when(installation: Installation) -> str:
+    if not installation.running:
+        return "hotfolder is not running; this is done at the next start."
+    return "hotfolder takes it up within a second."
+
+
+def somebody() -> str:
+    """Who sits at this terminal."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
+def pause(config: Path, *, reason: str) -> int:
+    with opened(config) as installation:
+        actions.pause(installation, reason)
+    print("No more paid calls are made; those under way are waited for. `hotfolder resume` continues.")
+    return 0
+
+
+def resume(config: Path) -> int:
+    with opened(config) as installation:
+        was_paused = actions.resume(installation)
+    print("Paid calls are made again." if was_paused else "There was no pause.")
+    return 0

@@ -1,0 +1,1 @@
+"""What a person can ask, once: functions that the command line and other faces call."""

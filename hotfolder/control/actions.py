@@ -1,0 +1,173 @@
+"""What a person does about jobs: retry, resolve, give up, cancel, priority, pause, resume.
+
+All of it goes through the store and the folders, so a running daemon takes it up by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.control.opening import Installation, now
+from hotfolder.errors import UsageError
+from hotfolder.jobs import commands
+from hotfolder.jobs import resolve as in_doubt
+from hotfolder.jobs.commands import Aim, Priority
+from hotfolder.jobs.model import NEEDS_PERSON, Job, Purchase, State
+from hotfolder.jobs.store import remembered
+from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.returning import CrashHook, Returning, no_crash
+from hotfolder.stager.addresses import AllowedHosts
+from hotfolder.telemetry.overview import WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A set that is back in the inbox: how many files, and where. `answered` is the operation of the paid
+    call that a person has said the end of; "" where there was none."""
+
+    files: int
+    folder: Path
+    answered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What of a job or a `project` is being cancelled, and for what it is too late."""
+
+    taken: Sequence[Job]
+    too_late: Sequence[Job]
+    project: str
+
+
+def retry(
+    installation: Installation, job_id: str, *, pay_again: bool, crash_point: CrashHook = no_crash
+) -> PutBack:
+    """Move a failed set back into the inbox, as dragging it would. `job_id` may be `project/room`. Broken
+    off, the same again finishes it. Raises UsageError, LocalTrouble."""
+    job, returning = _retriable(installation, job_id, crash_point)
+    returning.check()
+    returning.gather()
+
+    def tell() -> None:
+        if pay_again and job.scope:
+            installation.store.pay_again(job.scope, now())  # before the daemon can see the files
+
+    returning.arrive(tell)
+    return PutBack(returning.count, returning.target)
+
+
+def _retriable(installation: Installation, job_id: str, crash_point: CrashHook) -> tuple[Job, Returning]:
+    """The job, if it is one that can be tried again, and its way back. Raises UsageError, LocalTrouble."""
+    job = remembered(installation.store, job_id)
+    needs_person = State(job.state) in NEEDS_PERSON
+    if needs_person or job.filed_as:
+        returning = _way_back(installation, job, crash_point)
+        # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
+        if needs_person or returning.begun:
+            return job, returning
+    words = WORDS.get(job.state, job.state)
+    raise UsageError(f"job {job_id} can't be tried again: it is {words}", hint="Only failed sets can.")
+
+
+def _way_back(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
+    """From failed/ back into the inbox. Raises LocalTrouble where the inbox is not there."""
+    places = installation.places
+    installation.confirm_inbox(places.inbox(job))
+    filed_as = job.filed_as or ""
+    source = places.failed / safe_name(job.project) / filed_as
+    if not filed_as:
+        raise UsageError(f"{source} has no folder of it", hint="Drop the photos into the inbox again.")
+    # Back in the project's folder itself they would be grouped anew, with whatever lies there.
+    target = places.folder(job) if job.folder else places.folder(job) / filed_as
+    return Returning(source, target, job.id, shared=places.sharing(job), crash_point=crash_point)
+
+
+def resolve(
+    installation: Installation, job_id: str, *, paid_result: str | None, crash_point: CrashHook = no_crash
+) -> PutBack:
+    """Say how a paid call ended that nobody here could know, and let the set go on: its picture is at the
+    address `paid_result`, or it was not charged (None). Broken off, the same again finishes it. Raises
+    UsageError, LocalTrouble."""
+    store, ledger = installation.store, installation.ledger
+    job = in_doubt.waiting_for_person(store, job_id)
+    returning = _way_back(installation, job, crash_point)
+    call = _question(installation, job, returning)
+    if paid_result is not None:
+        in_doubt.refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))
+    elif call is not None:
+        in_doubt.refuse_answered(call)
+    returning.check()
+    returning.gather()
+
+    def answer() -> None:
+        if call is not None and paid_result is None:
+            in_doubt.told_not_charged(ledger, call)
+        elif call is not None and paid_result is not None:
+            in_doubt.told_result(ledger, call, paid_result, now())
+
+    returning.arrive(answer)
+    return PutBack(returning.count, returning.target, call.operation if call is not None else "")
+
+
+def _question(installation: Installation, job: Job, returning: Returning) -> Purchase | None:
+    """The call in doubt; None where an earlier attempt has told how it ended. Raises UsageError."""
+    try:
+        return in_doubt.open_question(installation.store, installation.ledger, job)
+    except UsageError:
+        if returning.begun:
+            return None
+        raise
+
+
+def give_up(installation: Installation, job_id: str) -> None:
+    """Let a set whose paid call is in doubt have failed for good. Raises UsageError."""
+    job = in_doubt.waiting_for_person(installation.store, job_id)
+    in_doubt.give_up(installation.store, job, now())
+
+
+def cancel(installation: Installation, target: str, *, by: str, inbox: str = "") -> Cancellation:
+    """Have a job or a project's jobs cancelled. Raises UsageError where there is none, or it is finished."""
+    with installation.store.session() as session, session.begin():
+        aim = commands.meant(session, target, inbox, **_arrived(installation, target))
+        taken = commands.cancel(session, aim.jobs, by, now())
+    return Cancellation(taken, [job for job in aim.jobs if job not in taken], aim.project)
+
+
+def prioritise(installation: Installation, target: str, level: str, *, by: str, inbox: str = "") -> Aim:
+    """Give a job, or a project with all that is to come of it, a priority: high, normal or low. Returns what
+    has it now. Raises UsageError."""
+    try:
+        wanted = Priority[level.upper()]
+    except KeyError:
+        raise UsageError(f"there is no priority {level}", hint="Say high, normal or low.") from None
+    with installation.store.session() as session, session.begin():
+        aim = commands.meant(session, target, inbox, **_arrived(installation, target))
+        if aim.project:
+            commands.prioritise_project(session, aim.inbox, aim.project, wanted)
+        commands.prioritise(session, aim.jobs, wanted, by, now())
+    return aim
+
+
+def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]]:
+    """The inboxes in which there is a project's folder of that name, and those with such a room's folder;
+    whether or not anything of it has begun."""
+    name = target.rstrip("/").rpartition("/")[2]
+    inboxes = installation.places.inboxes.items()
+    return {
+        "dropped": [title for title, path in inboxes if name and (path / name).is_dir()],
+        "arriving": [
+            title for title, path in inboxes if "/" in target.strip("/") and (path / target).is_dir()
+        ],
+    }
+
+
+def pause(installation: Installation, reason: str) -> None:
+    """Let no paid call begin until `resume`; those in flight end as they would."""
+    installation.store.pause(reason, now())
+
+
+def resume(installation: Installation) -> bool:
+    """Take the pause away; whether there was one."""
+    return installation.store.resume(now())

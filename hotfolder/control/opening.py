@@ -1,0 +1,90 @@
+"""The records of one configuration, opened for reading or for changing them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hotfolder.config.load import load
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.errors import UsageError
+from hotfolder.inbox.guard import confirm_inbox
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_strangers
+from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.store import Store
+from hotfolder.newfiles import own_temporaries
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The job store, and the ledger of paid calls that is in it."""
+
+    store: Store
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Installation(Records):
+    """The records of one configuration, with its settings and folders. `identity` is the store's own id."""
+
+    settings: Settings
+    places: Places
+    identity: str
+
+    @property
+    def running(self) -> bool:
+        """Whether a daemon works with these records."""
+        return holder_of(self.places.state) is not None
+
+    def confirm_inbox(self, inbox: Path) -> None:
+        """Raise LocalTrouble where that inbox is not there, or is not the one that the store knows."""
+        confirm_inbox(inbox, marker_id=self.identity)
+
+
+@contextmanager
+def reading(state: Path) -> Iterator[Records | None]:
+    """The records in the folder `state`, which can't be changed; None where nothing has run yet. Raises
+    StoreError."""
+    database = read_store(state)
+    if database is None:
+        yield None
+        return
+    try:
+        yield Records(Store(database), Ledger(database))
+    finally:
+        database.dispose()
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[Installation]:
+    """The records of the file of settings, to change them; safe while the daemon runs. Raises
+    ConfigurationError, StoreError, and UsageError where nothing has run yet."""
+    settings = load(config, os.environ)
+    places = places_of(settings)
+    refuse_strangers(places.state, writing=True)
+    if not (places.state / FILE_NAME).is_file():
+        raise nothing_yet(config)
+    database = open_store(places.state)
+    try:
+        store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
+        identity = store.identity(now())
+        own_temporaries(identity)
+        yield Installation(store, ledger, settings, places, identity)
+    finally:
+        database.dispose()
+
+
+def nothing_yet(config: Path) -> UsageError:
+    return UsageError(f"nothing has run with {config} yet", hint="There is no store in its `state` folder.")
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,46 @@
+"""Keeping the records right and the folders tidy: verify, clean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from hotfolder.control.opening import Installation, now
+from hotfolder.daemon.reload import result_limits, retention_policy
+from hotfolder.jobs.database import StoreThread
+from hotfolder.jobs.retention import Expired, Retention, RetentionPolicy
+from hotfolder.jobs.verify import Disagreement
+from hotfolder.jobs.verify import verify as disagreements
+from hotfolder.pictures.decoder import Decoder
+
+
+def verify(installation: Installation) -> Iterator[Disagreement]:
+    """Every disagreement between store, ledger of paid calls and folders. Raises LocalTrouble."""
+    return disagreements(installation.store, installation.ledger, installation.places)
+
+
+async def clean(
+    installation: Installation,
+    *,
+    dry_run: bool,
+    policy: RetentionPolicy | None = None,
+    at: datetime | None = None,
+) -> list[Expired]:
+    """Delete what is old enough `at` a moment (now), by a `policy` (the settings' own), or only say what that
+    is. Raises LocalTrouble."""
+    store_thread, decoder = StoreThread(), Decoder()
+    retention = Retention(
+        installation.store,
+        installation.ledger,
+        installation.places,
+        store_thread,
+        installation.confirm_inbox,
+        decoder,
+        result_limits(installation.settings),
+    )
+    policy = policy or retention_policy(installation.settings)
+    try:
+        return [one async for one in retention.apply(policy, at or now(), dry_run=dry_run)]
+    finally:
+        await decoder.close()
+        store_thread.close()
