@@ -11,7 +11,7 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.daemon.newjobs import Memo, refused_by_inbox
+from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
@@ -53,13 +53,12 @@ class Intake:
         self.shoots = Shoots(engine)
         self.pending: Counter[str] = Counter()
         """By inbox: events that no job was made of yet."""
-        self._settle_rule = Memo(rule_of, clock.monotonic)
         self._orphans: list[frozenset[str]] | None = None
         self._judging: dict[Place, bool] = {}
 
     def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
         """When a set of that inbox may start, by the rules as they are now."""
-        return self._settle_rule(self.rulebook(inbox), (inbox, project, folder), photo_count)
+        return settle_rule(self.rulebook(inbox), project, folder, photo_count)
 
     async def accept(self, inbox: str, event: InboxEvent) -> None:
         """Make a job of `event`, however long the store can't be written."""
@@ -200,7 +199,3 @@ def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
         " it is lost. The others lie among the originals in done; move them back here, and nothing is paid"
         " again"
     )
-
-
-def rule_of(rulebook: Rulebook, place: Place, photo_count: int) -> SettleRule:
-    return settle_rule(rulebook, place[1], place[2], photo_count)

@@ -161,7 +161,7 @@ class Daemon:
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.intake = Intake(self.engine, self.live.rulebook, self.clock, self._look_anew)
-        self.early = Early(self.engine, self.live.rulebook, most=self.engine.most_jobs)
+        self.early = Early(self.context, self.live.rulebook, most=self.engine.most_jobs)
         self.inbox_locks = {name: InboxLock() for name in places.inboxes}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self._claim_inboxes()

@@ -7,7 +7,6 @@ is developed anew from the original.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +26,7 @@ LIMITS = PictureLimits()
 class Darkroom:
     """Develops into `folder`, and keeps each file until the last of its owners has let go of it.
 
-    Belongs to one event loop. An owner is any text: a job's id, or a group's name before it has a job.
+    Belongs to one event loop. An owner is any text: a job's id, or a group's name.
     """
 
     def __init__(self, folder: Path, decoder: Decoder) -> None:
@@ -61,24 +60,15 @@ class Darkroom:
                 logger.debug("photo_developed", photo=source.name)
         return target
 
-    def hand_over(self, owner: str, to: str) -> None:
-        """What `owner` has is `to`'s from now on."""
-        for owners in self._of(owner):
-            owners.discard(owner)
-            owners.add(to)
-
     def release(self, owner: str) -> None:
         """`owner` needs nothing any more. What nobody else needs is removed."""
-        for owners in self._of(owner):
+        for owners in self._owners.values():
             owners.discard(owner)
         for sha256 in [sha256 for sha256, owners in self._owners.items() if not owners]:
             del self._owners[sha256]
             for left in (f"{sha256}.jpg", f"{sha256}.part"):
                 with suppress(OSError):  # the next start clears it away
                     (self.folder / left).unlink(missing_ok=True)
-
-    def _of(self, owner: str) -> Iterator[set[str]]:
-        return (owners for owners in self._owners.values() if owner in owners)
 
 
 def clear(folder: Path) -> None:

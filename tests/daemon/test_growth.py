@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import shutil
 from collections.abc import Callable
 from itertools import count
@@ -22,11 +21,6 @@ BOUNDED = {
     "hotfolder.telemetry.overview.Overview.lines": 50,
     "hotfolder.telemetry.overview.Line": 2 * 50,
     "hotfolder.rules.sets.FileIdentity": 2 * 256,
-    # By time, see test_memo.py; here a minute is a second, and a busy machine takes longer for some things.
-    "hotfolder.daemon.memo.Memo._lately": math.inf,
-    "hotfolder.daemon.memo.Memo._before": math.inf,
-    "hotfolder.rules.routing.SettleRule": math.inf,
-    "hotfolder.daemon.early.ArrivingSet": math.inf,
 }
 """What grows with what is done, up to so much."""
 

@@ -74,27 +74,19 @@ class OpenGroup:
     """Opens a group of its own at once, and sends photos into it, each as soon as its turn comes.
 
     `place` is the folder that the photos lie in, by inbox, project and folder; `title` is what the project is
-    called at the API; `job` is the id of the job that it is for, None while there is none. Raises
-    LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop on which it is made.
+    called at the API. Raises LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop
+    on which it is made.
     """
 
-    def __init__(
-        self,
-        context: JobContext,
-        place: Place,
-        title: str,
-        hdr: HdrOptions,
-        rank: Rank,
-        job: str | None = None,
-    ) -> None:
+    def __init__(self, context: JobContext, place: Place, title: str, hdr: HdrOptions, rank: Rank) -> None:
         self.hdr = hdr
         self.photos: dict[str, Sending] = {}
         self._tools = context
         self.rank = rank
-        self._job = job
         self._place = place
         self._folder = context.places.inbox_named(place[0]) / place[1] / place[2]
         self._begun = False
+        self._owner = f"group {id(self)}"  # of its developed photos
         self._opening = started(self._open(title))
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
@@ -106,29 +98,9 @@ class OpenGroup:
         self._tasks.add(started(self._send(photo, name)))
 
     @property
-    def _owner(self) -> str:
-        """Who its developed photos belong to."""
-        return self._job or f"group {id(self)}"
-
-    def give(self, job: str, rank: Rank) -> None:
-        """It is that job's from now on."""
-        self._tools.darkroom.hand_over(self._owner, job)
-        self._job, self.rank = job, rank
-
-    @property
     def failed(self) -> bool:
         """Whether something has gone wrong: the group can't be used any more."""
         return any(task.done() and (task.cancelled() or task.exception() is not None) for task in self._tasks)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every photo that was begun is up."""
-        return all(task.done() for task in self._tasks) and not self.failed
-
-    @property
-    def ids(self) -> tuple[str, str]:
-        """The API's ids of the project and of the group; only once it is complete."""
-        return self._opening.result()
 
     def part_of(self, photos: Iterable[Sending]) -> bool:
         """Whether nothing was begun but some of these photos, each in the same state."""
@@ -147,14 +119,14 @@ class OpenGroup:
         if errors:
             await self.close()
             raise worst(errors)
-        return self.ids
+        self._tools.darkroom.release(self._owner)
+        return self._opening.result()
 
     def abandon(self) -> None:
         """Stop whatever is on its way. The group may hold anything now, and is never merged."""
         for task in self._tasks:
             task.cancel()
-        if self._job is None:
-            self._tools.darkroom.release(self._owner)
+        self._tools.darkroom.release(self._owner)
 
     async def close(self) -> None:
         """Abandon it, and return when nothing is on its way any more."""
@@ -274,26 +246,22 @@ def worst(errors: Sequence[BaseException]) -> BaseException:
 
 
 async def begin(context: JobContext, job: Job) -> Job:
-    """A queued job, by the rules in force: to the merge at once when that is remembered, or when all its
-    photos went up while they still arrived; else to uploading, once photos may be sent."""
+    """A queued job, by the rules in force: to the merge at once when that is remembered, else to uploading,
+    once photos may be sent."""
     job = await planned(context, job)
     recipe = recipe_of(job)
+    photos = [file.sha256 for file in await context.photos(job)]
     if not recipe.merge:
-        drop_early(context, job)
-        return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
-    photos = await context.photos(job)
-    key = merge_key(job.origin, [file.sha256 for file in photos], recipe.hdr, job.generation)
-    if await context.desk(context.ledger.known, key):
-        drop_early(context, job)
-        return await context.desk(context.store.advance, job.id, Event.MERGE, context.clock.now())
-    early = context.early.get(place_of(job))
-    if early is not None and early.complete and len(early.photos) == len(photos):
-        group = take_early(context, job, photos)
-        if group is not None:
-            return await take_group(context, job, group)
-    if early is None:
-        refuse_outside(context.hours, context.clock.now())
-    return await context.desk(context.store.advance, job.id, Event.UPLOAD, context.clock.now())
+        event = Event.EDIT
+    elif await context.desk(context.ledger.known, merge_key(job.origin, photos, recipe.hdr, job.generation)):
+        event = Event.MERGE
+    else:
+        event = Event.UPLOAD
+        if place_of(job) not in context.early:
+            refuse_outside(context.hours, context.clock.now())
+    if event is not Event.UPLOAD and (group := context.early.pop(place_of(job), None)) is not None:
+        group.abandon()
+    return await context.desk(context.store.advance, job.id, event, context.clock.now())
 
 
 async def planned(context: JobContext, job: Job) -> Job:
@@ -326,12 +294,15 @@ async def upload(context: JobContext, job: Job) -> Job:
     group = take_early(context, job, photos)
     if group is None:
         refuse_outside(context.hours, context.clock.now())
-        group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
+        group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job))
     for file in photos:
         if file.name not in group.photos:
             group.send(sending(file))
-    await group.finish()
-    return await take_group(context, job, group)
+    project_id, group_id = await group.finish()
+    ids = {"group_id": group_id, "api_project_id": project_id}
+    job = await context.desk(context.store.advance, job.id, Event.MERGE, context.clock.now(), **ids)
+    context.crash_point(CrashPoint.GROUP_COMPLETE)
+    return job
 
 
 def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGroup | None:
@@ -345,27 +316,5 @@ def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGrou
         group.abandon()
         return None
     # As old as its first photo, and with the job's own priority.
-    group.give(job.id, (*group.rank[:2], job.id))
+    group.rank = (*group.rank[:2], job.id)
     return group
-
-
-def drop_early(context: JobContext, job: Job) -> None:
-    """Abandon what went up early for a job that needs no group."""
-    group = context.early.pop(place_of(job), None)
-    if group is not None:
-        group.abandon()
-
-
-async def take_group(context: JobContext, job: Job, group: OpenGroup) -> Job:
-    """Record the group that holds exactly the job's photos."""
-    project_id, group_id = group.ids
-    job = await context.desk(
-        context.store.advance,
-        job.id,
-        Event.MERGE,
-        context.clock.now(),
-        group_id=group_id,
-        api_project_id=project_id,
-    )
-    context.crash_point(CrashPoint.GROUP_COMPLETE)
-    return job
