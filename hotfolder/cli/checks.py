@@ -15,10 +15,9 @@ from rich.console import Console
 from hotfolder.cli.problems import FAILED, WORLD_BAD, Text
 from hotfolder.cli.shoots import counted
 from hotfolder.clock import SystemClock
-from hotfolder.config.load import is_missing, load, load_key
+from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.schema import json_schema
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.telling import notify_addresses
 from hotfolder.display import say as print
 from hotfolder.doctor.checkup import checkup
 from hotfolder.doctor.findings import Verdict

@@ -129,6 +129,24 @@ def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> Se
     return SecretStr(key)
 
 
+def notify_addresses(settings: Settings) -> list[str]:
+    """All addresses of the settings, in order; of a file one a line, without empty lines and those that begin
+    with `#`. Raises ConfigurationError when the file can't be read."""
+    addresses = [one.get_secret_value() for one in settings.notify.urls]
+    if settings.notify.url_file is None:
+        return addresses
+    try:
+        text = Path(settings.notify.url_file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigurationError(
+            f"the file that notify.url_file names can't be read: {reason}",
+            hint="A relative name starts at the folder of the configuration file.",
+        ) from None
+    lines = (line.strip() for line in text.splitlines())
+    return [*addresses, *(line for line in lines if line and not line.startswith("#"))]
+
+
 def _read_key(path: Path) -> str:
     try:
         with path.open("rb") as stream:

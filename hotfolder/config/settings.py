@@ -258,8 +258,6 @@ class Notify(Frozen):
     """Seconds without any set under way after which a project is finished."""
     unreachable_seconds: Seconds = 900
     """Seconds without the API, or without an inbox, before that is told."""
-    disk_low_bytes: Annotated[int, Field(strict=True, ge=0)] = 5 * 1024 * MIB
-    """Free bytes on a disk below which that is told."""
 
 
 class Keep(Frozen):

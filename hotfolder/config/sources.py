@@ -19,6 +19,7 @@ KEY_NAMES = {"key", "apikey", "stagerapikey", "secret", "token", "password"}
 
 RETIRED: dict[KeyPath, str] = {
     ("keep", "purchases_days"): "what was paid for is remembered for ever now",
+    ("notify", "disk_low_bytes"): "a disk is told of when it is full",
 }
 """Settings of the release before, with what to say of them. They are accepted, warned of and not used."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+import shutil
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -21,11 +22,12 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.faults import local_trouble, made_anywhere, make_our_folder
+from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.folders import OutputFolder, OutputFolders, identity_from
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
+from hotfolder.telemetry.telemetry import Telemetry
 
 FILE_NAME = "daemon.lock"
 
@@ -198,8 +200,22 @@ async def apply_retention(context: JobContext, live: LiveRules) -> None:
         await context.clock.sleep(CLEAN_SECONDS)
 
 
-async def keep_looking(outputs: OutputFolders, clock: Clock) -> None:
-    """Notice that a disk of done/ or failed/ is gone, or is back. A dead share can hold it for hours."""
+async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Telemetry, clock: Clock) -> None:
+    """Notice that a disk of done/ or failed/ is gone or is back, or is full. A dead share can hold it for
+    hours."""
     while True:
         await clock.sleep(LOOK_SECONDS)
         await asyncio.to_thread(outputs.look)
+        telemetry.full_disks = await asyncio.to_thread(
+            full_disks, {"done": places.done, "state": places.state}
+        )
+
+
+def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:
+    """The names of those whose disk is full; one that can't be asked is left out."""
+    found = []
+    for name, folder in folders.items():
+        with suppress(OSError):
+            if shutil.disk_usage(folder).free < FULL_BYTES:
+                found.append(name)
+    return tuple(found)

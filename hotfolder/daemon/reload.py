@@ -17,7 +17,6 @@ from hotfolder.config.settings import InboxSettings as InboxSection
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.newjobs import NOTHING
-from hotfolder.daemon.telling import Telling
 from hotfolder.errors import ConfigurationError, RuleRefused
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
@@ -175,11 +174,11 @@ class Following:
     engine: Worker
     intake: Intake
     inboxes: Mapping[str, Inbox]
-    telling: Telling
+    telemetry: Telemetry
 
     def follow(self, settings: Settings) -> None:
         """Go by `settings` from now on. Raises ConfigurationError, having changed nothing."""
-        self.telling.follow(settings)
+        self.telemetry.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         self.live.rules = Rules.of(settings)
         context = self.engine.context

@@ -13,7 +13,6 @@ from hotfolder.clock import Clock
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveRules
-from hotfolder.daemon.telling import Telling
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
@@ -34,6 +33,7 @@ from hotfolder.telemetry.overview import (
     Overview,
     overview,
 )
+from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("reporter")
 
@@ -100,14 +100,14 @@ class Reporter:
         inboxes: Mapping[str, Inbox],
         outputs: OutputFolders,
         intake: Intake,
-        telling: Telling,
+        telemetry: Telemetry,
         live: LiveRules,
         clock: Clock,
         pid: int,
     ) -> None:
         """The store's heartbeat is taken from whether it answers here."""
-        self.telling = telling
-        self._beat = telling.telemetry.heartbeats.expect("store", STORE_SECONDS)
+        self.telemetry = telemetry
+        self._beat = telemetry.heartbeats.expect("store", STORE_SECONDS)
         self.context = context
         self.inboxes = inboxes
         self.outputs = outputs
@@ -155,7 +155,7 @@ class Reporter:
             return
         self._changes = context.store.changes
         seen = await context.desk(overview, context.store, pid=self.pid, most_finished=MOST_SHOWN)
-        await self.telling.see(seen, context.desk)
+        await self.telemetry.see(seen)
         now = self.clock.now().astimezone()
         ended = await context.desk(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
         for name in context.places.inboxes:

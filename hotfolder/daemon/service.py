@@ -39,7 +39,6 @@ from hotfolder.daemon.reload import (
     result_limits,
 )
 from hotfolder.daemon.reporter import Reporter, met_before
-from hotfolder.daemon.telling import Telling
 from hotfolder.errors import UsageError
 from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.guard import InboxLock, confirm_inbox
@@ -64,6 +63,7 @@ from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.streams import Throttle
 from hotfolder.stager.transport import Timeouts
+from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("daemon")
 
@@ -146,15 +146,15 @@ class Daemon:
         self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
         with local_trouble(places.state):
             self.ledger.restore()
-        self.telling = Telling(settings, self.clock, self.ledger)
+        self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
         self.context = self._tools(access, places, crash_point)
-        heartbeats = self.telling.telemetry.heartbeats
+        heartbeats = self.telemetry.heartbeats
         self.engine = Worker(
             self.context,
             most_jobs=most_jobs(settings),
             ended=self._ended,
-            defect=self.telling.defect,
+            defect=self.telemetry.defect,
             free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
         )
@@ -171,16 +171,16 @@ class Daemon:
             self.inboxes,
             self.outputs,
             self.intake,
-            self.telling,
+            self.telemetry,
             self.live,
             self.clock,
             os.getpid(),
         )
-        self.telling.begin(self.context, self.store)
+        self.telemetry.begin(self.context)
         self.reloading: Reloading | None = None
         if file is not None:
-            parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telling)
-            self.reloading = Reloading(file, parts, self.clock, self.telling.telemetry)
+            parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telemetry)
+            self.reloading = Reloading(file, parts, self.clock, self.telemetry)
 
     @property
     def settings(self) -> Settings:
@@ -195,7 +195,7 @@ class Daemon:
             paid_read_seconds=api.paid_timeout_seconds,
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
-        counts = self.telling.telemetry.recorder
+        counts = self.telemetry.recorder
         throttle = Throttle(self.clock, self.settings.limits.upload_rate)
         return JobContext(
             origin=access.origin,
@@ -243,7 +243,7 @@ class Daemon:
             settings=inbox_settings(self.settings),
             decoder=self.decoder,
             clock=self.clock,
-            beat=self.telling.telemetry.heartbeats.expect(
+            beat=self.telemetry.heartbeats.expect(
                 f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
             ),
             moved=self._moved,
@@ -276,7 +276,7 @@ class Daemon:
 
     def _ended(self, job: Job) -> None:
         if not (job.cancelled_by and job.state == State.FAILED):  # whoever cancelled it knows
-            self.telling.ended(job)
+            self.telemetry.ended(job)
             self.outcome.needing_person += State(job.state) in NEEDS_PERSON
         self.outcome.finished += job.state == State.DONE
         place = (job.inbox, job.project, job.folder)
@@ -297,7 +297,7 @@ class Daemon:
         work: list[Work] = [self.engine.run, self.reporter.run, CommandPoll(self.engine).run]
         work += [
             partial(apply_retention, self.context, self.live),
-            partial(keep_looking, self.outputs, self.clock),
+            partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
         ]
         work += [
             partial(inbox.run, partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()
@@ -305,9 +305,9 @@ class Daemon:
         if self.reloading is not None:
             work.append(self.reloading.run)
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]
-        telling = asyncio.create_task(self.telling.telemetry.run())
+        telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
-        self.telling.telemetry.ready()
+        self.telemetry.ready()
         stopping = asyncio.create_task(stop.wait())
         idle = asyncio.create_task(self._until_idle()) if until_idle else stopping
         logger.info("started", inboxes=[str(path) for path in self.context.places.inboxes.values()])
@@ -318,7 +318,7 @@ class Daemon:
         finally:
             # Before the jobs are told to stop, since a stopped one is not stuck any more.
             self.outcome.world_bad = self._world_bad()
-            self._tell_stopping()
+            self.telemetry.stopping(len(self.context.paying))
             ending = (*tasks, preparing, stopping, idle)
             for task in ending:
                 task.cancel()
@@ -333,16 +333,9 @@ class Daemon:
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
-        await self.telling.telemetry.close(all_done=until_idle and not stop.is_set())
+        await self.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
-
-    def _tell_stopping(self) -> None:
-        """What is about to be cancelled isn't expected to show signs of life any more."""
-        telemetry = self.telling.telemetry
-        telemetry.stopping(len(self.context.paying))
-        for beat in telemetry.heartbeats.beats():
-            telemetry.heartbeats.retire(beat.part)
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())

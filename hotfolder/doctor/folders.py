@@ -14,9 +14,10 @@ from hotfolder.errors import HotfolderError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
+from hotfolder.outbox.faults import FULL_BYTES
 
 MIB = 1024 * 1024
-LEAST_BYTES = 200 * MIB
+LOW_BYTES = 5 * 1024 * MIB
 
 
 def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
@@ -136,13 +137,13 @@ def rooms(settings: Settings) -> Iterator[Finding]:
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield room(there, shutil.disk_usage(there).free, settings.notify.disk_low_bytes)
+            yield room(there, shutil.disk_usage(there).free)
 
 
-def room(path: Path, free_bytes: int, low_bytes: int) -> Finding:
+def room(path: Path, free_bytes: int) -> Finding:
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
-    if free_bytes < LEAST_BYTES:
+    if free_bytes < FULL_BYTES:
         return problem("disk", text, "Make room there: nothing goes on without.")
-    if free_bytes < low_bytes:
+    if free_bytes < LOW_BYTES:
         return warning("disk", text, "Make room there soon.")
     return ok("disk", text)

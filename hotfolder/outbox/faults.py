@@ -10,6 +10,8 @@ from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
 
+FULL_BYTES = 200 * 1024 * 1024
+"""With less than this free a disk counts as full: a picture and its copies need about as much."""
 SPACE = "Make room on that disk; the work goes on by itself."
 RIGHTS = "Give the user that hotfolder runs as the right to write there; the work goes on by itself."
 SHARE = "Check that the disk or share is connected; the work goes on by itself."

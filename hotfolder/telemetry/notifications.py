@@ -1,28 +1,31 @@
 """What is worth telling people: sets that ended badly, finished projects, and alarms.
 
-Pure: facts and the time are arguments.
+Pure: facts and the time are arguments. A new kind is a member of `Kind`, and what brings it, in `Detector`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hotfolder.config.settings import Notify
 from hotfolder.jobs.model import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.overview import SETTLING, Line, Overview, with_hint
 
-MIB = 1024 * 1024
 WELL_SECONDS = 60.0
 """How long an alarm's cause must be gone before the alarm is over."""
+REFUSED_SECONDS, PAUSED_SECONDS, HELD_SECONDS = 60.0, 60.0, 30.0
+"""How long a refused key or account, a pause and a held set last before they are told."""
 BUSY = (SETTLING, *ACTIVE)
-ENDED_WORDS = {
+ENDED = {
     State.DONE: ("set is done", "sets are done"),
     State.FAILED: ("came back", "came back"),
     State.NEEDS_ATTENTION: ("needs a person", "need a person"),
@@ -30,20 +33,6 @@ ENDED_WORDS = {
 
 Memory = dict[str, Any]
 """What outlives a restart, as JSON."""
-
-
-class Kind(StrEnum):
-    PROJECT_FINISHED = "project_finished"
-    JOB_FAILED = "job_failed"
-    NEEDS_PERSON = "needs_person"
-    HELD = "held"
-    API_UNREACHABLE = "api_unreachable"
-    INBOX_UNREACHABLE = "inbox_unreachable"
-    FOLDER_UNREACHABLE = "folder_unreachable"
-    DISK_LOW = "disk_low"
-    BUDGET_SPENT = "budget_spent"
-    SETTINGS_REFUSED = "settings_refused"
-    PAUSED = "paused"
 
 
 class Severity(StrEnum):
@@ -55,19 +44,44 @@ class Severity(StrEnum):
     FAILURE = "failure"
 
 
-TITLES: Mapping[Kind, tuple[str, str, Severity]] = {
-    Kind.PROJECT_FINISHED: ("A project is finished", "{} projects are finished", Severity.SUCCESS),
-    Kind.JOB_FAILED: ("A set came back", "{} sets came back", Severity.WARNING),
-    Kind.NEEDS_PERSON: ("A set needs you", "{} sets need you", Severity.FAILURE),
-    Kind.HELD: ("Photos wait for you", "Photos wait for you in {} places", Severity.WARNING),
-    Kind.API_UNREACHABLE: ("The API does not answer", "The API does not answer", Severity.FAILURE),
-    Kind.INBOX_UNREACHABLE: ("An inbox is out of reach", "Inboxes are out of reach", Severity.FAILURE),
-    Kind.FOLDER_UNREACHABLE: ("A folder is out of reach", "Folders are out of reach", Severity.FAILURE),
-    Kind.DISK_LOW: ("A disk is nearly full", "Disks are nearly full", Severity.FAILURE),
-    Kind.BUDGET_SPENT: ("A budget is spent", "Budgets are spent", Severity.WARNING),
-    Kind.SETTINGS_REFUSED: ("The settings have an error", "The settings have an error", Severity.WARNING),
-    Kind.PAUSED: ("Paid calls are paused", "Paid calls are paused", Severity.WARNING),
-}
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A message's title, for one notification and for several, and what the all-clear says. With an empty
+    `over` an alarm ends without a word."""
+
+    one: str
+    several: str
+    severity: Severity = Severity.FAILURE
+    over: str = ""
+
+
+class Kind(Enum):
+    """What can be told. The names are kept over a restart."""
+
+    PROJECT_FINISHED = Wording("A project is finished", "{} projects are finished", Severity.SUCCESS)
+    JOB_FAILED = Wording("A set came back", "{} sets came back", Severity.WARNING)
+    NEEDS_PERSON = Wording("A set needs you", "{} sets need you")
+    HELD = Wording("Photos wait for you", "Photos wait for you in {} places", Severity.WARNING)
+    API_UNREACHABLE = Wording(
+        "The API does not answer", "The API does not answer", over="The API answers again."
+    )
+    INBOX_UNREACHABLE = Wording(
+        "An inbox is out of reach", "Inboxes are out of reach", over="Every inbox can be reached again."
+    )
+    FOLDER_UNREACHABLE = Wording(
+        "A folder is out of reach", "Folders are out of reach", over="Every folder can be reached again."
+    )
+    DISK_FULL = Wording("A disk is full", "Disks are full", over="There is room on every disk again.")
+    BUDGET_SPENT = Wording("A budget is spent", "Budgets are spent", Severity.WARNING)
+    SETTINGS_REFUSED = Wording(
+        "The settings have an error",
+        "The settings have an error",
+        Severity.WARNING,
+        "The settings are valid again.",
+    )
+    PAUSED = Wording(
+        "Paid calls are paused", "Paid calls are paused", Severity.WARNING, "Paid calls continue."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,204 +95,172 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that is wrong at this moment. `subject` identifies it; another `version` of it is told anew.
-
-    It is told once it has lasted `after_seconds`; with an empty `over_text` its end is not told.
-    """
+    """Something that is wrong at this moment. `subject` identifies it: each is told once, when it has lasted
+    `after_seconds`."""
 
     kind: Kind
     subject: str
     text: str
-    over_text: str = ""
     after_seconds: float = 0.0
-    version: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """How long, or how much, makes something worth telling; the first three are settings."""
-
-    finished_quiet_seconds: float = 120.0
-    unreachable_seconds: float = 900.0
-    disk_low_bytes: int = 5 * 1024 * MIB
-    refused_seconds: float = 60.0
-    paused_seconds: float = 60.0
-    held_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """How things stand at one moment.
 
-    `api_bad_seconds` is for how long the API has not been asked; `api_needs_person` that waiting won't help
-    (401, 402). `free_bytes` is by disk, as people would call it; `paid_today` of `daily_budget` paid calls
-    are used, which is None without a budget.
+    `api_needs_person` says that waiting won't help (401, 402); `full_disks` names the folders whose disks are
+    full; `spent_budget` is the day's budget of paid calls where all of it is used.
     """
 
     overview: Overview
-    api_bad_seconds: float = 0.0
     api_needs_person: bool = False
-    free_bytes: Mapping[str, int] = field(default_factory=dict)
-    paid_today: int = 0
-    daily_budget: int | None = None
+    full_disks: Sequence[str] = ()
+    spent_budget: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    r"""Where people find done/ and failed/: a path, a share (`\\nas\done`) or an address (smb://nas/done)."""
+@dataclass(slots=True)
+class Project:
+    """Sets of a project that have ended since it was last told: by folder, with the state, and what was paid
+    for them. `quiet_since` is from when nothing of it has been under way."""
 
-    done: str
-    failed: str
-
-    def of(self, base: str, project: str) -> str:
-        """The folder of a project below `base`."""
-        name = safe_name(project)
-        if "://" in base:
-            return f"{base.rstrip('/')}/{quote(name)}"
-        return f"{base.rstrip('/')}/{name}" if "\\" not in base else f"{base.rstrip(chr(92))}\\{name}"
+    ended: dict[str, str] = field(default_factory=dict)
+    paid: list[str] = field(default_factory=list)
+    quiet_since: float | None = None
 
 
 class Detector:
-    """Finds what to tell. `ended` hears of every job at its end; `look` is called again and again."""
+    """Finds what to tell. `ended` hears of every job at its end; `look` is called again and again. `notify`
+    and `prices` may be replaced by newer settings."""
 
-    def __init__(self, links: Links, thresholds: Thresholds | None = None) -> None:
-        self.links = links
-        self.thresholds = thresholds or Thresholds()
-        self.prices = Prices()
-        self._ended: dict[tuple[str, str], dict[str, str]] = {}
-        self._quiet_since: dict[tuple[str, str], float] = {}
-        self._paid: dict[tuple[str, str], list[str]] = {}
-        self._alarm_since: dict[str, float] = {}
-        self._well_since: dict[str, float] = {}
-        self._told: dict[str, Alarm] = {}
+    def __init__(self, notify: Notify, prices: Prices, *, done: Path, failed: Path) -> None:
+        self.notify = notify
+        self.prices = prices
+        self.done = done
+        self.failed = failed
+        self._projects: dict[tuple[str, str], Project] = {}
+        self._since: dict[str, float] = {}
+        self._gone_since: dict[str, float] = {}
+        self._told: dict[str, Kind] = {}
 
     def ended(self, line: Line, paid: Sequence[str] = ()) -> list[Notification]:
         """A job has just ended, which paid for these operations. Those that are done are told with their
         project."""
-        if line.state not in ENDED_WORDS:
+        if line.state not in ENDED:
             return []
-        self._paid.setdefault((line.inbox, line.project), []).extend(paid)
-        self._ended.setdefault((line.inbox, line.project), {})[line.folder] = line.state
+        project = self._projects.setdefault((line.inbox, line.project), Project())
+        project.ended[line.folder] = line.state
+        project.paid.extend(paid)
+        where = f"{line.project} / {line.room}"
         if line.state == State.DONE:
-            where = f"{line.project} / {line.room}"
-            return (
-                [Notification(Kind.NEEDS_PERSON, f"{where}: {line.reason}")] if REMOVED in line.reason else []
-            )
+            removed = REMOVED in line.reason
+            return [Notification(Kind.NEEDS_PERSON, f"{where}: {line.reason}")] if removed else []
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
-        return [Notification(kind, f"{line.project} / {line.room}: {with_hint(line.reason, line.hint)}")]
+        return [Notification(kind, f"{where}: {with_hint(line.reason, line.hint)}")]
 
     def look(self, facts: Facts, now: float) -> list[Notification]:
         """What has become worth telling since the last look; `now` in seconds of a monotonic clock."""
-        finished = self._finished(facts.overview, now, self.thresholds.finished_quiet_seconds)
-        alarms = {alarm.subject: alarm for alarm in self._alarms(facts)}
-        self._alarm_since = {subject: self._alarm_since.get(subject, now) for subject in alarms}
-        return [*finished, *self._begun(alarms.values(), now), *self._over(alarms, now)]
+        quiet = self.notify.finished_quiet_seconds
+        return [*self.finished(facts.overview, now, quiet), *self._news(list(self._alarms(facts)), now)]
 
-    def finish(self, seen: Overview, now: float) -> list[Notification]:
-        """Projects that are finished if nothing more comes: for a run that ends because all is done."""
-        return list(self._finished(seen, now, 0.0))
-
-    def _begun(self, alarms: Iterable[Alarm], now: float) -> Iterator[Notification]:
-        for alarm in alarms:
-            self._well_since.pop(alarm.subject, None)
-            known = self._told.get(alarm.subject)
-            lasted = now - self._alarm_since[alarm.subject] >= alarm.after_seconds
-            if lasted and (known is None or known.version != alarm.version):
-                self._told[alarm.subject] = alarm
-                yield Notification(alarm.kind, alarm.text)
-
-    def _over(self, alarms: Mapping[str, Alarm], now: float) -> Iterator[Notification]:
-        for subject in [subject for subject in self._told if subject not in alarms]:
-            if now - self._well_since.setdefault(subject, now) >= WELL_SECONDS:
-                del self._well_since[subject]
-                told = self._told.pop(subject)
-                if told.over_text:
-                    yield Notification(told.kind, told.over_text, over=True)
-
-    def _finished(self, seen: Overview, now: float, quiet_seconds: float) -> Iterator[Notification]:
+    def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
+        """Projects of which nothing has been under way for so long."""
         busy = {(line.inbox, line.project) for line in seen.lines if line.state in BUSY}
-        for place in list(self._ended):
+        for place, project in list(self._projects.items()):
             if place in busy:
-                self._quiet_since.pop(place, None)
-            elif now - self._quiet_since.setdefault(place, now) >= quiet_seconds:
-                del self._quiet_since[place]
-                counts = Counter(self._ended.pop(place).values())
-                paid = self._paid.pop(place, [])
-                if counts[State.DONE]:
-                    yield Notification(Kind.PROJECT_FINISHED, self._project_text(place[1], counts, paid))
+                project.quiet_since = None
+                continue
+            if project.quiet_since is None:
+                project.quiet_since = now
+            if now - project.quiet_since >= quiet_seconds:
+                del self._projects[place]
+                if State.DONE in project.ended.values():
+                    yield Notification(Kind.PROJECT_FINISHED, self._project_text(place[1], project))
 
-    def _project_text(self, project: str, counts: Counter[str], paid: Sequence[str]) -> str:
+    def _project_text(self, name: str, project: Project) -> str:
+        counts = Counter(project.ended.values())
         told = [
-            f"{counts[state]} {one if counts[state] == 1 else many}"
-            for state, (one, many) in ENDED_WORDS.items()
+            f"{counts[state]} {one if counts[state] == 1 else several}"
+            for state, (one, several) in ENDED.items()
             if counts[state]
         ]
-        text = f"{project}: {', '.join(told)}.\n  Pictures: {self.links.of(self.links.done, project)}"
+        text = f"{name}: {', '.join(told)}.\n  Pictures: {link(self.notify.done_link or self.done, name)}"
         if len(told) > 1:
-            text += f"\n  Came back: {self.links.of(self.links.failed, project)}"
-        cost = self.prices.told(paid)
+            text += f"\n  Came back: {link(self.notify.failed_link or self.failed, name)}"
+        cost = self.prices.told(project.paid)
         return f"{text}\n  Paid: {cost}" if cost else text
+
+    def _news(self, alarms: Sequence[Alarm], now: float) -> Iterator[Notification]:
+        """Alarms that have lasted long enough to be told, and those that are over."""
+        present = {alarm.subject for alarm in alarms}
+        self._since = {subject: self._since.get(subject, now) for subject in present}
+        self._gone_since = {
+            subject: self._gone_since.get(subject, now) for subject in self._told.keys() - present
+        }
+        for alarm in alarms:
+            if alarm.subject not in self._told and now - self._since[alarm.subject] >= alarm.after_seconds:
+                self._told[alarm.subject] = alarm.kind
+                yield Notification(alarm.kind, alarm.text)
+        for subject, since in self._gone_since.items():
+            if now - since >= WELL_SECONDS:
+                kind = self._told.pop(subject)
+                if kind.value.over and kind not in self._told.values():
+                    yield Notification(kind, kind.value.over, over=True)
 
     def _alarms(self, facts: Facts) -> Iterator[Alarm]:
         yield from self._out_of_reach(facts)
-        limits, seen = self.thresholds, facts.overview
+        seen = facts.overview
         for line in seen.lines:
             if line.held:
                 where = f"{line.project} / {line.room}" if line.room else line.project
                 subject = f"held {line.inbox}/{line.project}/{line.folder or line.room}"
-                yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", after_seconds=limits.held_seconds)
+                yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", HELD_SECONDS)
         if seen.paused:
             text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` continues."
-            over = "Paid calls continue."
-            yield Alarm(Kind.PAUSED, "pause", text, over, limits.paused_seconds)
-        for disk, free in facts.free_bytes.items():
-            if free < limits.disk_low_bytes:
-                low = limits.disk_low_bytes // MIB
-                text = f"{disk}: {free // MIB} MiB are free, less than {low} MiB. Make room there."
-                yield Alarm(Kind.DISK_LOW, f"disk {disk}", text, f"{disk}: there is room again.")
-        if facts.daily_budget and facts.paid_today >= facts.daily_budget:
-            text = f"All {facts.daily_budget} paid calls of today are used; the rest waits for midnight."
-            yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
+            yield Alarm(Kind.PAUSED, "pause", text, PAUSED_SECONDS)
         if seen.settings_error:
             text = f"The settings before it stay in force. {seen.settings_error}"
-            over = "The settings are valid again."
-            yield Alarm(Kind.SETTINGS_REFUSED, "settings", text, over, version=seen.settings_error)
+            yield Alarm(Kind.SETTINGS_REFUSED, f"settings {seen.settings_error}", text)
+        if facts.spent_budget is not None:
+            text = f"All {facts.spent_budget} paid calls of today are used; the rest waits for midnight."
+            yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
 
     def _out_of_reach(self, facts: Facts) -> Iterator[Alarm]:
-        limits, seen = self.thresholds, facts.overview
-        patience = limits.refused_seconds if facts.api_needs_person else limits.unreachable_seconds
-        if seen.trouble and facts.api_bad_seconds >= patience:
-            minutes = max(1, round(facts.api_bad_seconds / 60))
-            why = with_hint(seen.trouble, seen.trouble_hint)
-            text = f"Nothing has been asked of the API for {minutes} min: {why}"
-            yield Alarm(Kind.API_UNREACHABLE, "api", text, "The API answers again.")
+        seen, unreachable = facts.overview, self.notify.unreachable_seconds
+        if seen.trouble:
+            text = f"Nothing is asked of the API: {with_hint(seen.trouble, seen.trouble_hint)}"
+            after = REFUSED_SECONDS if facts.api_needs_person else unreachable
+            yield Alarm(Kind.API_UNREACHABLE, "api", text, after)
         for inbox, why in seen.degraded.items():
             if why:
-                text, over = why, f"The inbox {inbox} can be reached again."
-                yield Alarm(Kind.INBOX_UNREACHABLE, f"inbox {inbox}", text, over, limits.unreachable_seconds)
+                yield Alarm(Kind.INBOX_UNREACHABLE, f"inbox {inbox}", why, unreachable)
         for name, why in seen.missing.items():
             if why:
                 text = f"Nothing can be put into {name}: {why}."
-                over = f"Pictures and originals can be put into {name} again."
-                yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, over, limits.unreachable_seconds)
+                yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, unreachable)
+        for name in facts.full_disks:
+            text = f"The disk of {name} is full. Make room there: what needs it waits."
+            yield Alarm(Kind.DISK_FULL, f"disk {name}", text)
 
     def memory(self) -> Memory:
         """What must outlive a restart: what ended in projects under way, and the alarms that were told."""
         return {
-            "projects": [[inbox, project, dict(ended)] for (inbox, project), ended in self._ended.items()],
-            "paid": [[inbox, project, list(paid)] for (inbox, project), paid in self._paid.items()],
-            "told": [
-                [subject, alarm.kind, alarm.over_text, alarm.version] for subject, alarm in self._told.items()
+            "projects": [
+                [*place, dict(project.ended), list(project.paid)] for place, project in self._projects.items()
             ],
+            "told": {subject: kind.name for subject, kind in self._told.items()},
         }
 
     def recall(self, memory: Memory) -> None:
         """Take up what an earlier process left. Raises KeyError, TypeError or ValueError on anything else."""
-        for inbox, project, ended in memory["projects"]:
-            self._ended[str(inbox), str(project)] = {str(name): str(state) for name, state in ended.items()}
-        for inbox, project, paid in memory.get("paid", ()):
-            self._paid[str(inbox), str(project)] = [str(operation) for operation in paid]
-        for subject, kind, over_text, version in memory["told"]:
-            self._told[str(subject)] = Alarm(
-                Kind(kind), str(subject), "", str(over_text), version=str(version)
-            )
+        for inbox, name, ended, paid in memory["projects"]:
+            self._projects[inbox, name] = Project(dict(ended), list(paid))
+        for subject, kind in dict(memory["told"]).items():
+            self._told[subject] = Kind[kind]
+
+
+def link(base: Path | str, project: str) -> str:
+    r"""Where people find a project below `base`: a path, a share (`\\nas\done`) or an address (smb://nas/done)."""
+    text, name = str(base), safe_name(project)
+    if "://" in text:
+        return f"{text.rstrip('/')}/{quote(name)}"
+    return f"{text.rstrip(chr(92))}\\{name}" if "\\" in text else f"{text.rstrip('/')}/{name}"

@@ -1,75 +1,117 @@
-"""All that a running daemon tells of itself, in one place: systemd, health pages, metrics, and people."""
+"""All that a running daemon tells of itself, in one place: to systemd, on pages, and to people."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble
+from hotfolder.config.load import notify_addresses
+from hotfolder.config.settings import Settings
+from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
+from hotfolder.jobs.budget import midnight
+from hotfolder.jobs.context import JobContext
+from hotfolder.jobs.model import CHARGED, SANDBOX, Job
 from hotfolder.telemetry.health import Heartbeats, Verdict, alive, ready
 from hotfolder.telemetry.metrics import Metrics, Recorder, Sources
+from hotfolder.telemetry.notifications import Detector, Facts, Kind, Memory, Notification
 from hotfolder.telemetry.notifier import Notifier
-from hotfolder.telemetry.overview import Overview
-from hotfolder.telemetry.systemd import Supervision, Watchdog, status_sentence
+from hotfolder.telemetry.overview import Overview, line_of, with_hint
+from hotfolder.telemetry.systemd import Watchdog, status_sentence, supervision
 from hotfolder.telemetry.web import Page, WebServer, json_page
 
 logger = log.get("service")
 
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the pages are served."""
-
-    host: str
-    port: int
+TOLD = "told"
+"""The bulletin that keeps, over a restart, what people were told."""
 
 
 class Telemetry:
-    """Make it early, `run` it beside the work, `close` it last. Nothing in it ever raises into the daemon.
+    """Make it before any child process is started, `begin` when all is wired, `run` it beside the work, and
+    `close` it last.
 
     `heartbeats` is for the parts to beat, `recorder` for them to count; `see` takes each new overview.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        supervision: Supervision,
-        *,
-        address: Address | None = None,
-        paid_calls_left: Callable[[], int | None] = lambda: None,
-    ) -> None:
-        """Without an `address` no pages are served. `paid_calls_left` answers at once, from any thread."""
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        """Raises ConfigurationError for an address that is none, or for one that needs the `notify` extra."""
+        self.settings = settings
         self.clock = clock
-        self.supervision = supervision
-        self.systemd = supervision.notifier
+        self.supervision = supervision()
+        self.systemd = self.supervision.notifier
         self.heartbeats = Heartbeats(clock.monotonic)
-        self.notifier: Notifier | None = None
-        """Who tells people, where somebody is to be told; see `employ`."""
-        self._employed = asyncio.Event()
-        self.seen: Overview | None = None
-        sources = Sources(lambda: self.seen, self.heartbeats, paid_calls_left, clock.now)
-        self.metrics = Metrics(sources)
-        self.address = address
+        self.metrics = Metrics(Sources(lambda: self.seen, self.heartbeats, self.paid_calls_left, clock.now))
         self.server: WebServer | None = None
+        self.seen: Overview | None = None
+        self.paid_today = 0
+        self.full_disks: tuple[str, ...] = ()
+        """What lies on disks that are full; whoever looks at them says so here."""
+        self._context: JobContext | None = None
         self._running = False
+        detector = Detector(
+            settings.notify, settings.prices, done=settings.done_folder, failed=settings.failed_folder
+        )
+        self.notifier = Notifier(detector, clock, self._facts, self._remember, outcome=self.recorder.notice)
+        self.follow(settings)
 
     @property
     def recorder(self) -> Recorder:
         return self.metrics.recorder
 
-    def see(self, seen: Overview) -> None:
-        """The latest overview: pages and metrics speak of it, and systemd's status."""
+    def follow(self, settings: Settings) -> None:
+        """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
+        self.notifier.follow(notify_addresses(settings))
+        self.notifier.detector.notify, self.notifier.detector.prices = settings.notify, settings.prices
+        self.notifier.gatherer.gather_seconds = settings.notify.gather_seconds
+        self.notifier.gatherer.pause_seconds = settings.notify.pause_seconds
+        self.settings = settings
+
+    def begin(self, context: JobContext) -> None:
+        """Take up what an earlier process told."""
+        self._context = context
+        self.notifier.recall(context.store.bulletin(TOLD))
+
+    async def _remember(self, memory: Memory) -> None:
+        if self._context is not None:
+            await self._context.desk(self._context.store.post, TOLD, memory, self.clock.now())
+
+    def _facts(self) -> Facts:
+        trouble = self._context.breaker.trouble if self._context is not None else None
+        return Facts(
+            self.seen or Overview((), {}),
+            api_needs_person=isinstance(trouble, KeyRejected | PaymentRequired),
+            full_disks=self.full_disks,
+            spent_budget=self.settings.limits.paid_calls_per_day if self.paid_calls_left() == 0 else None,
+        )
+
+    def paid_calls_left(self) -> int | None:
+        """Of today's budget; None without one."""
+        most = self.settings.limits.paid_calls_per_day
+        return None if most is None else max(0, most - self.paid_today)
+
+    async def see(self, seen: Overview) -> None:
+        """The latest overview: pages, metrics and messages speak of it, and systemd's status."""
+        if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
+            today = midnight(self.clock.now())
+            self.paid_today = await self._context.desk(self._context.ledger.paid_since, today)
         self.seen = seen
         if self._running:
             self.systemd.status(status_sentence(seen))
 
-    def employ(self, notifier: Notifier) -> None:
-        """Let it tell people from now on. Repeating it with the same one changes nothing."""
-        self.notifier = notifier
-        self._employed.set()
+    def ended(self, job: Job) -> None:
+        """A job has come to its end."""
+        paid: list[str] = []
+        if self._context is not None and self.settings.prices.sum(()) is not None and job.origin != SANDBOX:
+            calls = self._context.ledger.of_job(job.id)
+            paid = [call.operation for call in calls if call.state in CHARGED]
+        if self.notifier.recipients:
+            self.notifier.tell(*self.notifier.detector.ended(line_of(job, ""), paid))
+
+    def defect(self, job: Job) -> None:
+        """An error of hotfolder's own has left a job as it was."""
+        text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
+        self.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
     def health(self) -> Verdict:
         return alive(self.heartbeats.beats(), self.heartbeats.monotonic())
@@ -80,16 +122,28 @@ class Telemetry:
     async def run(self) -> None:
         """Serve, ping and tell until cancelled."""
         self._serve()
-        work: list[Awaitable[object]] = [self._tell()]
+        work: list[Awaitable[object]] = [self.notifier.run()]
         if self.supervision.watchdog_seconds is not None:
             watchdog = Watchdog(self.systemd, self.heartbeats, self.clock, self.supervision.watchdog_seconds)
             work.append(watchdog.run())
         await asyncio.gather(*work)
 
-    async def _tell(self) -> None:
-        await self._employed.wait()  # settings that are edited may name somebody later
-        assert self.notifier is not None
-        await self.notifier.run()
+    def _serve(self) -> None:
+        web = self.settings.web
+        if web.port is None:
+            return
+        pages: dict[str, Callable[[], Page]] = {
+            "/healthz": lambda: verdict_page(self.health()),
+            "/readyz": lambda: verdict_page(self.readiness()),
+            "/metrics": self.metrics.page,
+        }
+        self.server = WebServer(pages, host=web.host, port=web.port)
+        try:
+            self.server.start()
+        except LocalTrouble as error:
+            logger.error("pages_not_served", reason=error.message, hint=error.hint)
+        else:
+            logger.info("pages_served", host=web.host, port=web.port)
 
     def ready(self) -> None:
         """Everything is wired and the store is open; or a reload has ended, well or badly."""
@@ -100,36 +154,22 @@ class Telemetry:
         self.systemd.reloading()
 
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
-        """The work has been asked to end. Parts that end with it must be retired from `heartbeats`."""
+        """The work has been asked to end: none of its parts is expected to show life any more."""
         self._running = False
+        for beat in self.heartbeats.beats():
+            self.heartbeats.retire(beat.part)
         calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
         waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
         self.systemd.stopping(f"stopping{waits}")
 
     async def close(self, *, all_done: bool = False) -> None:
-        """Send people's last messages, and let go of the port. `all_done`: the run ends for lack of work."""
-        if self.notifier is not None:
-            if all_done and self.seen is not None:
-                self.notifier.finish(self.seen)
-            await self.notifier.close()
+        """Send people's last messages, and let go of the port. `all_done`: the run ends for lack of work, and
+        its projects are finished without a quiet time."""
+        if all_done and self.seen is not None:
+            self.notifier.tell(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
+        await self.notifier.close()
         if self.server is not None:
             await asyncio.to_thread(self.server.stop)
-
-    def _serve(self) -> None:
-        if self.address is None:
-            return
-        pages: dict[str, Callable[[], Page]] = {
-            "/healthz": lambda: verdict_page(self.health()),
-            "/readyz": lambda: verdict_page(self.readiness()),
-            "/metrics": self.metrics.page,
-        }
-        self.server = WebServer(pages, host=self.address.host, port=self.address.port)
-        try:
-            self.server.start()
-        except LocalTrouble as error:
-            logger.error("pages_not_served", reason=error.message, hint=error.hint)
-        else:
-            logger.info("pages_served", host=self.address.host, port=self.server.port)
 
 
 def verdict_page(verdict: Verdict) -> Page:

@@ -239,5 +239,7 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
     [warning] = settings.warnings
     assert "config.yaml:4:3: keep.purchases_days has no effect any more" in warning
     assert settings.keep.records_days == 40
+    [warning] = settings_of("root: .\nnotify: {disk_low_bytes: 1000}\n").warnings
+    assert "config.yaml:2:10: notify.disk_low_bytes has no effect any more" in warning
     [warning] = settings_of("root: .\n", HOTFOLDER_KEEP__PURCHASES_DAYS="40").warnings
     assert warning.startswith("HOTFOLDER_KEEP__PURCHASES_DAYS: keep.purchases_days has no effect any more")

@@ -74,7 +74,7 @@ def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: st
 
 
 def test_little_room_is_a_warning_and_hardly_any_is_a_problem() -> None:
-    verdicts = [room(Path("/d"), free, 5 * 10**9).verdict for free in (6 * 10**9, 10**9, 10**8)]
+    verdicts = [room(Path("/d"), free).verdict for free in (6 * 10**9, 10**9, 10**8)]
     assert verdicts == [Verdict.OK, Verdict.WARNING, Verdict.PROBLEM]
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from hotfolder.config.settings import Notify
 from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.notifications import MIB, Detector, Facts, Kind, Links, Notification, Thresholds
+from hotfolder.telemetry.notifications import Detector, Facts, Kind, Notification
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
-LINKS = Links(done="smb://nas/photos/done/", failed="/srv/failed")
-GIB = 1024 * MIB
+
+def new_detector() -> Detector:
+    notify = Notify(done_link="smb://nas/photos/done/")
+    return Detector(notify, Prices(), done=Path("/srv/done"), failed=Path("/srv/failed"))
 
 
 def line(
@@ -26,14 +30,14 @@ def facts(*lines: Line, **more: object) -> Facts:
     return Facts(Overview(lines, {}), **more)  # type: ignore[arg-type]
 
 
-def trouble(seconds: float, *, needs_person: bool = False) -> Facts:
+def trouble(*, needs_person: bool = False) -> Facts:
     seen = Overview((), {}, trouble="the API can't be reached.", trouble_hint="Check the network.")
-    return Facts(seen, api_bad_seconds=seconds, api_needs_person=needs_person)
+    return Facts(seen, api_needs_person=needs_person)
 
 
 def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
     """After two quiet minutes, and not while anything of it is under way or still arriving."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     for folder in ("a", "b", "c"):
         assert not detector.ended(line("done", folder))
     detector.ended(line("failed", "d", reason="a photo is unreadable."))
@@ -54,21 +58,21 @@ def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
 
 def test_a_finished_project_says_what_it_cost_where_there_are_prices() -> None:
     """All that was paid for its sets, also before a restart; nothing where no price is set."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     detector.ended(line("done", "a"), ["merge", "sky"])
-    again = Detector(LINKS)
+    again = new_detector()
     again.recall(json.loads(json.dumps(detector.memory())))
     again.prices = Prices(currency="EUR", merge=Decimal("0.8"), sky=Decimal("0.35"))
     again.ended(line("done", "b"), ["merge"])
-    [told] = again.finish(Overview((), {}), 0)
+    [told] = again.finished(Overview((), {}), 0)
     assert told.text.endswith("\n  Paid: 1.95 EUR")
-    [told] = detector.finish(Overview((), {}), 0)
+    [told] = detector.finished(Overview((), {}), 0)
     assert "Paid" not in told.text
 
 
 def test_new_work_starts_the_quiet_time_anew() -> None:
     """A photographer who drops the next room after a minute hears of the project once."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     detector.ended(line("done", "a"))
     assert not detector.look(facts(), 0)
     assert not detector.look(facts(line("uploading", "b")), 100)
@@ -81,7 +85,7 @@ def test_new_work_starts_the_quiet_time_anew() -> None:
 
 def test_a_set_that_came_back_and_was_dropped_again_counts_once() -> None:
     """Its last end is what counts; a project of which nothing is done is not called finished."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     detector.ended(line("failed", "a", reason="no."))
     detector.ended(line("failed", "x", project="another", reason="no."))
     detector.ended(line("done", "a"))
@@ -107,20 +111,18 @@ def test_a_set_that_came_back_and_was_dropped_again_counts_once() -> None:
 )
 def test_what_ends_badly_is_told_with_its_reason(ended: Line, told: list[Notification]) -> None:
     """What is done waits for its project; what was withdrawn concerns nobody."""
-    assert Detector(LINKS).ended(ended) == told
+    assert new_detector().ended(ended) == told
 
 
 def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_does_again() -> None:
     """Once, however long it lasts; a short return is not yet an end."""
-    detector = Detector(LINKS)
-    assert not detector.look(trouble(899), 899)
-    (begun,) = detector.look(trouble(900), 900)
-    assert begun.text == (
-        "Nothing has been asked of the API for 15 min: the API can't be reached. Check the network."
-    )
-    assert not detector.look(trouble(5000), 5000)
+    detector = new_detector()
+    assert not detector.look(trouble(), 0) and not detector.look(trouble(), 899)
+    (begun,) = detector.look(trouble(), 900)
+    assert begun.text == "Nothing is asked of the API: the API can't be reached. Check the network."
+    assert not detector.look(trouble(), 5000)
     assert not detector.look(facts(), 5001)
-    assert not detector.look(trouble(901), 5050)
+    assert not detector.look(trouble(), 5050)
     assert not detector.look(facts(), 5100)
     assert detector.look(facts(), 5160) == [
         Notification(Kind.API_UNREACHABLE, "The API answers again.", over=True)
@@ -130,14 +132,14 @@ def test_an_api_that_does_not_answer_is_told_after_fifteen_minutes_and_when_it_d
 
 def test_a_refused_key_is_told_after_a_minute() -> None:
     """Waiting doesn't help there."""
-    detector = Detector(LINKS)
-    assert not detector.look(trouble(59, needs_person=True), 0)
-    assert [one.kind for one in detector.look(trouble(60, needs_person=True), 1)] == [Kind.API_UNREACHABLE]
+    detector = new_detector()
+    assert not detector.look(trouble(needs_person=True), 0)
+    assert [one.kind for one in detector.look(trouble(needs_person=True), 60)] == [Kind.API_UNREACHABLE]
 
 
 def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     """A share that is away for a moment is nobody's business."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     gone = Facts(Overview((), {}, degraded={"inbox": "The inbox /srv/in is not there.", "other": ""}))
     assert not detector.look(gone, 0) and not detector.look(facts(), 800) and not detector.look(gone, 850)
     assert not detector.look(gone, 1749)
@@ -146,7 +148,7 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
 
 
 def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:
-    detector = Detector(LINKS)
+    detector = new_detector()
     gone = Facts(Overview((), {}, missing={"done": "its disk is not mounted", "failed": ""}))
     assert not detector.look(gone, 0)
     (told,) = detector.look(gone, 900)
@@ -159,7 +161,7 @@ def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -
 
 def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     """Whoever set it may forget it, and the daemon may have set it itself."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     paused = Facts(Overview((), {}, paused="three calls in a row ended unknown"))
     assert not detector.look(paused, 0)
     (told,) = detector.look(paused, 60)
@@ -170,24 +172,24 @@ def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     assert detector.look(facts(), 121) == [Notification(Kind.PAUSED, "Paid calls continue.", over=True)]
 
 
-def test_a_disk_that_hovers_around_the_limit_is_told_once() -> None:
-    """It is well again only when it has had room for a minute."""
-    detector = Detector(LINKS, Thresholds(disk_low_bytes=5 * GIB))
+def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
+    """There is room again only when there has been room for a minute."""
+    detector = new_detector()
     heard = []
-    for second, free in enumerate((6.0, 4.9, 5.1, 4.9, 5.5, 4.0)):
-        heard += detector.look(facts(free_bytes={"done": int(free * GIB)}), second * 50)
-    assert [one.text for one in heard] == ["done: 5017 MiB are free, less than 5120 MiB. Make room there."]
-    detector.look(facts(free_bytes={"done": 7 * GIB}), 700)
-    (over,) = detector.look(facts(free_bytes={"done": 7 * GIB}), 760)
-    assert over.over and over.text == "done: there is room again."
+    for second, full in enumerate(([], ["done"], [], ["done"], [], ["done"])):
+        heard += detector.look(facts(full_disks=full), second * 50)
+    assert [one.text for one in heard] == ["The disk of done is full. Make room there: what needs it waits."]
+    detector.look(facts(), 700)
+    (over,) = detector.look(facts(), 760)
+    assert over.over and over.text == "There is room on every disk again."
 
 
 def test_a_spent_budget_is_told_once_a_day() -> None:
     """Midnight ends it without a word, and the next day can be told again."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     heard = []
-    for second, used in enumerate((10, 99, 100, 100, 0, 0, 50, 100)):
-        heard += detector.look(facts(paid_today=used, daily_budget=100), second * 100)
+    for second, spent in enumerate((None, 100, 100, None, None, 100)):
+        heard += detector.look(facts(spent_budget=spent), second * 100)
     assert [one.text for one in heard] == [
         "All 100 paid calls of today are used; the rest waits for midnight."
     ] * 2
@@ -195,7 +197,7 @@ def test_a_spent_budget_is_told_once_a_day() -> None:
 
 def test_each_new_error_in_the_settings_is_told() -> None:
     """The same one once; when they are valid again that is said too."""
-    detector = Detector(LINKS)
+    detector = new_detector()
     heard = []
     for second, error in enumerate(("rules:3:1: x", "rules:3:1: x", "rules:4:1: y", "", "")):
         heard += detector.look(Facts(Overview((), {}, settings_error=error)), second * 100)
@@ -208,16 +210,17 @@ def test_each_new_error_in_the_settings_is_told() -> None:
 
 def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
     """Counts of a project under way go on; an outage that was told is not told again, but its end is."""
-    detector = Detector(LINKS)
+    detector = new_detector()
+    detector.look(trouble(), 0)
+    detector.look(trouble(), 900)
     detector.ended(line("done", "a"))
-    detector.look(trouble(900), 0)
     memory = detector.memory()
     kept = json.loads(json.dumps(memory))
     detector.ended(line("done", "b"))
     assert memory == kept  # what was handed out doesn't change behind its reader
-    again = Detector(LINKS)
+    again = new_detector()
     again.recall(json.loads(json.dumps(detector.memory())))
-    assert not again.look(trouble(2000), 1000)
+    assert not again.look(trouble(), 1000)
     heard = [*again.look(facts(), 1100), *again.look(facts(), 2000)]
     assert [one.text.splitlines()[0] for one in heard] == [
         "12 Elm Road: 2 sets are done.",
@@ -228,7 +231,7 @@ def test_a_restart_forgets_nothing_and_repeats_nothing() -> None:
 def test_what_is_held_for_a_person_is_told_once_and_only_when_it_lasts() -> None:
     """A photo that waits for its own set to end is no matter for anybody."""
     waits = replace(line(SETTLING, "", reason="two sets may be one"), held=True, room="")
-    detector = Detector(LINKS)
+    detector = new_detector()
     assert not detector.look(facts(waits), 0)
     assert not detector.look(facts(), 20)
     assert not detector.look(facts(waits), 100)

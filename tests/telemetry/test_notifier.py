@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from hotfolder.telemetry.notifications import Detector, Facts, Links, Memory, Thresholds
-from hotfolder.telemetry.notifier import Gatherer, Notifier, Recipient
+from hotfolder.config.settings import Notify
+from hotfolder.rules.prices import Prices
+from hotfolder.telemetry.notifications import Detector, Facts, Memory
+from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Line, Overview
 from tests.support.receiver import Receiver, until
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
-
-LINKS = Links("/srv/done", "/srv/failed")
 
 
 class FastClock:
@@ -25,7 +27,7 @@ class FastClock:
         self.at = 0.0
 
     def now(self) -> datetime:
-        return datetime(2026, 5, 1, tzinfo=UTC)
+        return datetime(2026, 5, 1, tzinfo=UTC) + timedelta(seconds=self.at)
 
     def monotonic(self) -> float:
         return self.at
@@ -39,12 +41,12 @@ def line(state: str, room: str, reason: str = "") -> Line:
     return Line("id", "inbox", "12 Elm Road", room, room, state, reason=reason)
 
 
-async def nothing_goes_on() -> Facts:
+def nothing_goes_on() -> Facts:
     return Facts(Overview((), {}))
 
 
 def notifier_of(
-    address: str, *, facts: object = nothing_goes_on, kept: list[Memory] | None = None, **more: object
+    address: str, *, facts: Callable[[], Facts] = nothing_goes_on, kept: list[Memory] | None = None
 ) -> tuple[Notifier, FastClock]:
     clock = FastClock()
 
@@ -52,18 +54,23 @@ def notifier_of(
         if kept is not None:
             kept.append(json.loads(json.dumps(memory)))
 
-    recipients = [Recipient(address, 1, clock, **more)] if address else []  # type: ignore[arg-type]
-    detector = Detector(LINKS, Thresholds())
-    return Notifier(detector, clock, facts, remember, recipients, Gatherer()), clock  # type: ignore[arg-type]
+    detector = Detector(Notify(), Prices(), done=Path("/srv/done"), failed=Path("/srv/failed"))
+    notifier = Notifier(detector, clock, facts, remember)
+    notifier.follow([address] if address else [])
+    return notifier, clock
+
+
+def ended(notifier: Notifier, ended: Line) -> None:
+    notifier.tell(*notifier.detector.ended(ended))
 
 
 async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> None:
     """One for the set that came back, gathered for a minute, and one when the project is finished."""
     notifier, _ = notifier_of(receiver.address)
     for number in range(30):
-        notifier.ended(line("done", f"room {number}"))
-    notifier.ended(line("failed", "attic", "8 photos; at most 7."))
-    notifier.ended(line("failed", "cellar", "a photo is unreadable."))
+        ended(notifier, line("done", f"room {number}"))
+    ended(notifier, line("failed", "attic", "8 photos; at most 7."))
+    ended(notifier, line("failed", "cellar", "a photo is unreadable."))
     running = asyncio.create_task(notifier.run())
     await until(lambda: len(receiver.got) == 2)
     await asyncio.sleep(0.3)
@@ -83,28 +90,17 @@ async def test_a_project_with_a_failure_is_two_messages(receiver: Receiver) -> N
 async def test_a_stop_sends_what_was_gathered(receiver: Receiver) -> None:
     """Nobody has to wait for the next start to hear of it."""
     notifier, _ = notifier_of(receiver.address)
-    notifier.ended(line("failed", "attic", "8 photos."))
+    ended(notifier, line("failed", "attic", "8 photos."))
     await notifier.close()
     assert [one["message"] for one in receiver.got] == ["12 Elm Road / attic: 8 photos."]
-
-
-async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(receiver: Receiver) -> None:
-    """Who lets it run from time to time need not wait for a quiet time that never comes."""
-    notifier, _ = notifier_of(receiver.address)
-    notifier.ended(line("done", "attic"))
-    notifier.ended(Line("id", "inbox", "3 Oak Lane", "hall", "hall", "done"))
-    notifier.finish(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
-    await notifier.close()
-    (got,) = receiver.got
-    assert got["message"].startswith("12 Elm Road: 1 set is done.")
 
 
 async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> None:
     """A second notifier with the first one's memory says what the first one could not."""
     kept: list[Memory] = []
     first, clock = notifier_of(receiver.address, kept=kept)
-    first.ended(line("done", "kitchen"))
-    first.ended(line("failed", "attic", "8 photos."))
+    ended(first, line("done", "kitchen"))
+    ended(first, line("failed", "attic", "8 photos."))
     running = asyncio.create_task(first.run())
     await until(lambda: clock.at > 20)
     running.cancel()
@@ -124,23 +120,30 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
 async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Hours of both: the loop goes on, the log has one line of each, and a stop is quick."""
 
-    async def no_facts() -> Facts:
+    def no_facts() -> Facts:
         raise OSError("the store is away")
 
     notifier, clock = notifier_of("json://127.0.0.1:1/x", facts=no_facts)
-    notifier.ended(line("failed", "attic", "8 photos."))
+    ended(notifier, line("failed", "attic", "8 photos."))
     running = asyncio.create_task(notifier.run())
     await until(lambda: clock.at > 3600)
     assert not running.done()
     running.cancel()
     await asyncio.wait_for(notifier.close(), 3)
     logged = capsys.readouterr().out
-    assert logged.count("facts_not_known") == 1 and logged.count("not_notified") == 1
+    assert logged.count("notifications_not_looked_for") == 1 and logged.count("not_notified") == 1
     assert "not_delivered" in logged
 
 
 @pytest.mark.parametrize(
-    "rubbish", [None, 3, {}, {"gatherer": 5, "watcher": 6}, {"gatherer": {"groups": []}}]
+    "rubbish",
+    [
+        None,
+        {},
+        {"gathered": 5, "detected": 6},
+        {"gathered": {"groups": {"NO_SUCH_KIND": {}}, "sent": {}}},
+        {"gathered": {"groups": {}, "sent": {"HELD": "soon"}}},
+    ],
 )
 async def test_a_strange_memory_is_left_aside(rubbish: object) -> None:
     """An older or broken memory must not keep the daemon from starting."""

@@ -10,13 +10,25 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from hotfolder.clock import SystemClock
-from hotfolder.telemetry.overview import Overview
-from hotfolder.telemetry.systemd import Notifier, Supervision
-from hotfolder.telemetry.telemetry import Address, Telemetry
-from tests.support.receiver import until
+import pytest
 
-LOOPBACK = Address("127.0.0.1", 0)
+from hotfolder.clock import SystemClock
+from hotfolder.config.load import load
+from hotfolder.daemon import folders
+from hotfolder.telemetry.overview import Line, Overview
+from hotfolder.telemetry.telemetry import Telemetry
+from tests.support.receiver import Receiver, until
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> Telemetry:
+    path = folder / "config.yaml"
+    path.write_text(f"root: .\nnotify: {notify}\nweb: {{port: {port or ''}}}\n")
+    return Telemetry(load(path, {}), SystemClock())
 
 
 def fetch(telemetry: Telemetry, path: str) -> tuple[int, str]:
@@ -32,16 +44,16 @@ async def get(telemetry: Telemetry, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch, telemetry, path)
 
 
-async def test_the_pages_follow_what_goes_on() -> None:
+async def test_the_pages_follow_what_goes_on(tmp_path: Path) -> None:
     """Not ready before the first overview, ready after it, not while a share is away; always healthy."""
-    telemetry = Telemetry(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    telemetry = telemetry_of(tmp_path, free_port())
     telemetry.heartbeats.expect("scan", 60)
     running = asyncio.create_task(telemetry.run())
     await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
     assert (await get(telemetry, "/readyz"))[0] == 503
-    telemetry.see(Overview((), {"queued": 2}))
+    await telemetry.see(Overview((), {"queued": 2}))
     assert (await get(telemetry, "/readyz"))[0] == 200
-    telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
+    await telemetry.see(Overview((), {"queued": 2}, degraded={"inbox": "it is not mounted"}))
     status, body = await get(telemetry, "/readyz")
     assert status == 503
     assert json.loads(body)["reasons"] == ["an inbox is out of reach (inbox): it is not mounted"]
@@ -54,9 +66,9 @@ async def test_the_pages_follow_what_goes_on() -> None:
     await telemetry.close()
 
 
-async def test_health_is_told_while_the_event_loop_hangs() -> None:
+async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path) -> None:
     """The pages have a thread of their own: a hang can be seen from outside, with its name."""
-    telemetry = Telemetry(SystemClock(), Supervision(Notifier()), address=LOOPBACK)
+    telemetry = telemetry_of(tmp_path, free_port())
     telemetry.heartbeats.expect("queue", 0.2)
     running = asyncio.create_task(telemetry.run())
     await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
@@ -71,21 +83,23 @@ async def test_health_is_told_while_the_event_loop_hangs() -> None:
     await telemetry.close()
 
 
-async def test_systemd_hears_the_whole_life(tmp_path: Path) -> None:
+async def test_systemd_hears_the_whole_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ready, the status as it changes, a reload, pings, and the stop with what it waits for."""
     channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     channel.bind(str(tmp_path / "notify"))
     channel.setblocking(False)
-    telemetry = Telemetry(SystemClock(), Supervision(Notifier(str(tmp_path / "notify")), watchdog_seconds=60))
-    telemetry.see(Overview((), {"queued": 1}))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+    telemetry = telemetry_of(tmp_path)
+    await telemetry.see(Overview((), {"queued": 1}))
     running = asyncio.create_task(telemetry.run())
     await asyncio.sleep(0.05)
     telemetry.ready()
-    telemetry.see(Overview((), {"merging": 1}))
+    await telemetry.see(Overview((), {"merging": 1}))
     telemetry.reloading()
     telemetry.ready()
     telemetry.stopping(2)
-    telemetry.see(Overview((), {}))
+    await telemetry.see(Overview((), {}))
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await telemetry.close()
@@ -109,9 +123,7 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path) -> None:
 async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Path) -> None:
     """It is logged with what to do, and the rest runs on."""
     other = socket.create_server(("127.0.0.1", 0))
-    telemetry = Telemetry(
-        SystemClock(), Supervision(Notifier()), address=Address("127.0.0.1", other.getsockname()[1])
-    )
+    telemetry = telemetry_of(tmp_path, other.getsockname()[1])
     running = asyncio.create_task(telemetry.run())
     await asyncio.sleep(0.1)
     assert not running.done()
@@ -119,3 +131,27 @@ async def test_a_taken_port_does_not_keep_the_daemon_from_its_work(tmp_path: Pat
     await asyncio.gather(running, return_exceptions=True)
     await telemetry.close()
     other.close()
+
+
+async def test_a_run_that_ends_because_all_is_done_tells_of_its_projects(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Whoever lets it run from time to time need not wait for a quiet time that never comes."""
+    telemetry = telemetry_of(tmp_path, notify=f"{{urls: ['{receiver.address}']}}")
+    for project, room in (("12 Elm Road", "attic"), ("3 Oak Lane", "hall")):
+        done = Line("id", "inbox", project, room, room, "done")
+        telemetry.notifier.tell(*telemetry.notifier.detector.ended(done))
+    await telemetry.see(Overview((Line("id", "inbox", "3 Oak Lane", "bath", "bath", "queued"),), {}))
+    await telemetry.close(all_done=True)
+    (got,) = receiver.got
+    assert got["message"].startswith("12 Elm Road: 1 set is done.")
+
+
+def test_a_full_disk_is_named_and_one_that_is_away_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"done": tmp_path, "state": tmp_path / "away"}
+    monkeypatch.setattr(folders, "FULL_BYTES", 1)
+    assert folders.full_disks(there) == ()
+    monkeypatch.setattr(folders, "FULL_BYTES", 2**62)
+    assert folders.full_disks(there) == ("done",)
