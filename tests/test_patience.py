@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hotfolder import patience
-from hotfolder.patience import USUAL_THREADS, NoAnswer, Threads, at_once, patiently
+from hotfolder.patience import NoAnswer, at_once, patiently, threads_left
 
 SHARE = Path("/mnt/share")
 
@@ -22,56 +21,45 @@ def hung() -> Iterator[threading.Event]:
     answer = threading.Event()
     yield answer
     answer.set()
+    assert not threads_left(10)
 
 
-@pytest.fixture
-def threads(monkeypatch: pytest.MonkeyPatch) -> Threads:
-    monkeypatch.setattr(patience, "LATE_SECONDS", 0.05)
-    return Threads()
-
-
-def test_however_many_are_stuck_there_is_one_for_the_next(threads: Threads, hung: threading.Event) -> None:
-    for _ in range(3 * USUAL_THREADS):
-        threads.submit(hung.wait)
-        if len(threads._threads) >= USUAL_THREADS:
-            time.sleep(0.06)
-    assert threads.submit(lambda: "done").result(10) == "done"
-    assert threads.stuck()
-
-
-def test_as_long_as_none_is_stuck_there_are_only_a_few(threads: Threads) -> None:
-    for future in [threads.submit(str) for _ in range(500)]:
-        future.result(10)
-    assert len(threads._threads) <= USUAL_THREADS
-    assert not threads.stuck()
-
-
-def test_the_end_waits_for_what_ends_and_not_for_what_is_stuck(
-    threads: Threads, hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+async def test_however_many_are_stuck_the_next_is_answered(
+    hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "LAST_SECONDS", 0.3)
-    slow = threads.submit(time.sleep, 0.1)
-    threads.submit(hung.wait)
-    threads.shutdown()
-    assert slow.done() and threads.stuck()
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    stuck = [patiently(SHARE, hung.wait) for _ in range(100)]
+    answers = await asyncio.gather(*stuck, return_exceptions=True)
+    assert {type(answer) for answer in answers} == {NoAnswer}
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 60)
+    assert await patiently(SHARE, len, "four") == 4
 
 
 async def test_whoever_asks_a_share_that_hangs_is_told_so(
     hung: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
-    asyncio.get_running_loop().set_default_executor(Threads())
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
         await patiently(SHARE, hung.wait)
     with pytest.raises(NoAnswer, match="/mnt/share doesn't answer"):
         at_once(SHARE, hung.wait, 0.1)
+
+
+def test_an_event_loop_ends_while_a_thread_hangs_and_that_can_be_told(
+    hung: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(NoAnswer):
+        asyncio.run(patiently(SHARE, hung.wait))
+    assert threads_left(0.1)
     hung.set()
+    assert not threads_left(10)
 
 
 async def test_answers_and_errors_are_passed_on() -> None:
     assert await patiently(SHARE, len, "four") == 4
     assert at_once(SHARE, lambda: 4) == 4
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="timed out"):
         await patiently(SHARE, fail, TimeoutError(110, "Connection timed out"))
     with pytest.raises(FileNotFoundError):
         at_once(SHARE, lambda: fail(FileNotFoundError(2, "gone")))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from anyio import to_thread
 from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
@@ -85,7 +86,7 @@ async def work(
                     live.update(progress(seen.lines))
         outcome = await running
         lines = (await daemon.context.desk(overview, daemon.store, pid=0)).lines
-        rows = await asyncio.to_thread(sheet_rows, daemon, workspace, lines)
+        rows = await to_thread.run_sync(sheet_rows, daemon, workspace, lines)
         return outcome, lines, rows
     finally:
         running.cancel()

@@ -18,7 +18,7 @@ from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
-from hotfolder.patience import Threads
+from hotfolder.patience import LAST_SECONDS, threads_left
 from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 
@@ -32,15 +32,14 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
         log.get("cli").warning("setting_has_no_effect", reason=warning)
     if is_missing(config):
         log.get("cli").info("no_settings_file", file=str(config), going_by="HOTFOLDER_ variables alone")
-    threads = Threads()
     with ExitStack() as stack:
         embedding = None
         if sandbox:
             embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
             log.get("cli").warning("with_the_stand_in", meaning=NOTHING_BOUGHT)
         access = embedding.access() if embedding is not None else real_access(settings)
-        code = asyncio.run(serve(settings, access, file, threads, until_idle=until_idle, embedding=embedding))
-    if threads.stuck():
+        code = asyncio.run(serve(settings, access, file, until_idle=until_idle, embedding=embedding))
+    if threads_left(LAST_SECONDS):
         # On a share that doesn't answer. The interpreter would wait for them, and so would systemd.
         logging.shutdown()
         sys.stdout.flush()
@@ -72,7 +71,6 @@ async def serve(
     settings: Settings,
     access: ApiAccess,
     file: SettingsFile,
-    threads: Threads,
     *,
     until_idle: bool,
     embedding: Embedding | None = None,
@@ -88,7 +86,6 @@ async def serve(
         stop.set()
 
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(threads)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.daemon.folders import StateLock
 from hotfolder.daemon.service import ApiAccess
@@ -68,7 +70,7 @@ class Embedding:
             if self._sandbox is None or self._sandbox.pid is None:
                 logger.warning("sandbox_ended")
                 try:
-                    await asyncio.to_thread(self._start, self._ports)
+                    await to_thread.run_sync(self._start, self._ports)
                 except SandboxError as error:
                     logger.error("sandbox_not_started", reason=str(error))
 

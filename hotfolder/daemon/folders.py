@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 import shutil
@@ -12,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -205,8 +206,8 @@ async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Teleme
     hours."""
     while True:
         await clock.sleep(LOOK_SECONDS)
-        await asyncio.to_thread(outputs.look)
-        telemetry.full_disks = await asyncio.to_thread(
+        await to_thread.run_sync(outputs.look)
+        telemetry.full_disks = await to_thread.run_sync(
             full_disks, {"done": places.done, "state": places.state}
         )
 

@@ -9,6 +9,8 @@ from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
@@ -246,7 +248,7 @@ class Reloading:
         while True:
             asked = self._asked.is_set()
             self._asked.clear()
-            seen = await asyncio.to_thread(self.file.identity, self.live.settings)
+            seen = await to_thread.run_sync(self.file.identity, self.live.settings)
             if asked:
                 self.telemetry.reloading()
                 await self._read(seen, asked=True)
@@ -270,8 +272,8 @@ class Reloading:
             if seen[0] is None and self._had_file:  # HOTFOLDER_ROOT alone would do: no rules
                 raise ConfigurationError(f"{self.file.path}: the file is gone.")
             self._had_file = seen[0] is not None
-            fresh = await asyncio.to_thread(self.file.load)
-            if not asked and await asyncio.to_thread(self.file.identity, self.live.settings) != seen:
+            fresh = await to_thread.run_sync(self.file.load)
+            if not asked and await to_thread.run_sync(self.file.identity, self.live.settings) != seen:
                 return  # it is being written again: the next look sees that
             self._take(fresh, asked=asked)
         except ConfigurationError as error:

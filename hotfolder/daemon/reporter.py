@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
@@ -69,7 +71,7 @@ class Pages:
     async def _write(self, inbox: str) -> None:
         try:
             while (text := self._wanted.pop(inbox, None)) is not None:
-                await asyncio.to_thread(self._put, self._inboxes[inbox], text)
+                await to_thread.run_sync(self._put, self._inboxes[inbox], text)
         except LocalTrouble as error:
             logger.warning("not_reported", reason=error.message)
         except Exception:

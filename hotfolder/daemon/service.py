@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
@@ -58,6 +60,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble, trouble_of
+from hotfolder.patience import MOST_THREADS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
@@ -293,6 +296,7 @@ class Daemon:
 
         On the way out paid calls in flight are waited for and their answers recorded.
         """
+        to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
         await self.engine.load()
         work: list[Work] = [self.engine.run, self.reporter.run, CommandPoll(self.engine).run]
         work += [

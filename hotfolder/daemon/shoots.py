@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.daemon.newjobs import NOTHING, companions, new_job
@@ -139,7 +140,7 @@ class Shoots:
         earlier = await context.desk(earlier_sets, context.store, inbox, project, states)
         if open_alone:
             earlier = [one for one in earlier if one.state is EarlierState.OPEN]
-        back = await asyncio.to_thread(sort_shoot, rulebook, project, fresh, earlier)
+        back = await to_thread.run_sync(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
             await self.engine.reopen(job, name)
@@ -155,7 +156,7 @@ class Shoots:
 
         async def grouped() -> Shoot:
             given = await context.desk(context.store.rooms, inbox, project)
-            return await asyncio.to_thread(group_shoot, rulebook, project, photos, given, back, before)
+            return await to_thread.run_sync(group_shoot, rulebook, project, photos, given, back, before)
 
         shoot, late = await grouped(), ""
         known = {one.name for one in before}

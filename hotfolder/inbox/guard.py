@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock, Thread
 
+from anyio import to_thread
+
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.events import InboxEvent, SetArriving
@@ -415,7 +417,7 @@ class Looker:
         return next(iter(done), None)
 
     def _begun(self, root: Root, scope: Scope, moved: Moved) -> asyncio.Future[Look]:
-        return asyncio.ensure_future(asyncio.to_thread(look_at, root, scope, moved))
+        return asyncio.ensure_future(to_thread.run_sync(look_at, root, scope, moved))
 
     def _move(self) -> None:
         self._moved_at = time.monotonic()

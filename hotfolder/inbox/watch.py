@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from anyio import to_thread
 from watchdog.events import (
     DirCreatedEvent,
     DirDeletedEvent,
@@ -222,12 +223,12 @@ class Watch:
             self._beginning = asyncio.create_task(self._begin(place))
 
     async def _begin(self, place: Place) -> None:
-        if await asyncio.to_thread(self._observing.ensure, place):
+        if await to_thread.run_sync(self._observing.ensure, place):
             self._begun()
 
     async def stop(self) -> None:
         """End the events; wait for that only so long, since a share may hang."""
         if self._beginning is not None:
             self._beginning.cancel()
-        stopping = asyncio.create_task(asyncio.to_thread(self._observing.stop))
+        stopping = asyncio.create_task(to_thread.run_sync(self._observing.stop))
         await asyncio.wait({stopping}, timeout=PATIENCE_SECONDS)

@@ -10,6 +10,8 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox.faults import local_trouble
@@ -45,7 +47,7 @@ class Darkroom:
         self._owners.setdefault(sha256, set()).add(owner)
         target = self.folder / f"{sha256}.jpg"
         async with self._turn:
-            if not await asyncio.to_thread(target.is_file):
+            if not await to_thread.run_sync(target.is_file):
                 if expected is not None:
                     await patiently(source, refuse_changed, source, expected)
                 made = await self._decoder.develop(source, target, LIMITS)

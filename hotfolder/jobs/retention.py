@@ -6,14 +6,15 @@ pictures made of them must lie in done/ as they were delivered. Purchases and th
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
+from anyio import to_thread
 from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder import log
@@ -140,26 +141,26 @@ class Retention:
     async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
         photos = await self._photos(job)
         # One that is marked as deleted and still there was about to go when a process was killed.
-        return await asyncio.to_thread(lambda: [one for one in photos if one[1].is_file()])
+        return await to_thread.run_sync(lambda: [one for one in photos if one[1].is_file()])
 
     async def _originals(self, job: Job, now: datetime, *, dry_run: bool) -> AsyncIterator[Expired]:
         photos = await self._photos_there(job)
         doubt = await self._doubt(job) if photos else ""
         deleted = 0
         for photo, path in photos:
-            why = doubt or await asyncio.to_thread(unlike, path, photo.sha256)
+            why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not dry_run:
                 why = await self._delete_original(job, photo, path, now)
             deleted += not why
             yield Expired(Kind.ORIGINAL, path, photo.size_bytes, why)
         if deleted and not dry_run:
             await self._tell_in_receipt(job)
-            await asyncio.to_thread(drop_empty_folder, photos[0][1].parent)
+            await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
 
     async def _delete_original(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
         """Recorded first, so that a receipt never misses a deletion."""
         await self.desk(self.store.let_go, job.id, photo.name, now)
-        why = await asyncio.to_thread(deleted_or_why, path, photo.sha256)
+        why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
         if why:
             await self.desk(self.store.let_go, job.id, photo.name, None)
         return why
@@ -169,13 +170,13 @@ class Retention:
         if doubt := await doubt_of_originals(pictures, self.places, self.decoder, self.limits):
             return doubt
         path = self.places.done / job.receipt
-        changed = await asyncio.to_thread(unlike, path, job.receipt_sha256)
+        changed = await to_thread.run_sync(unlike, path, job.receipt_sha256)
         return "the receipt of its set is not as it was put there" if changed or not job.receipt else ""
 
     async def _tell_in_receipt(self, job: Job) -> None:
         files = await self.desk(self.store.files, job.id)
-        path, sharing = self.places.done / job.receipt, await asyncio.to_thread(self.places.sharing, job)
-        told = await asyncio.to_thread(originals_told, path) or ReceiptOriginals(
+        path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
+        told = await to_thread.run_sync(originals_told, path) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
             folder=f"{safe_name(job.project)}/originals/{job.filed_as}",
         )
@@ -183,9 +184,8 @@ class Retention:
         gone = [printable(file.name) for file in files if file.let_go_at is not None]
         deleted = tuple(name for name in gone if name not in told.removed)
         originals = told.model_copy(update={"deleted": deleted})
-        sha256 = await asyncio.to_thread(
-            complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing
-        )
+        complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
+        sha256 = await to_thread.run_sync(complete)
         if sha256 is not None:
             await self.desk(self.store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
@@ -195,22 +195,22 @@ class Retention:
     ) -> AsyncIterator[Expired]:
         """`deleted` are the originals that were deleted just now, or would have been."""
         path = self.places.done / job.receipt
-        if not job.receipt or not await asyncio.to_thread(path.is_file):
+        if not job.receipt or not await to_thread.run_sync(path.is_file):
             return
-        why = await asyncio.to_thread(unlike, path, job.receipt_sha256)
+        why = await to_thread.run_sync(unlike, path, job.receipt_sha256)
         there = {photo for _, photo in await self._photos_there(job)} - deleted
         if not why and policy.originals is not None and there:
             why = "its originals are still there, and are never deleted without it"
-        size_bytes = await asyncio.to_thread(lambda: path.stat().st_size)
+        size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
         if not why and not dry_run:
-            why = await asyncio.to_thread(deleted_or_why, path, job.receipt_sha256)
+            why = await to_thread.run_sync(deleted_or_why, path, job.receipt_sha256)
             if not why:
                 await self.desk(self.store.change, job.id, receipt="", receipt_sha256="")
         yield Expired(Kind.RECEIPT, path, size_bytes, why)
 
     async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Expired]:
         """The purchase stays: a job that needs its result fetches it again."""
-        old = await asyncio.to_thread(older_files, self.places.results, oldest)
+        old = await to_thread.run_sync(older_files, self.places.results, oldest)
         if not old:
             return
         needed = await self.desk(needed_results, self.store, self.ledger)
@@ -220,11 +220,11 @@ class Retention:
             why = spared.get(path.name, "")
             if not why:
                 known = await self.desk(self.ledger.result_named, path.name)
-                why = (
-                    await asyncio.to_thread(unlike, path, known.sha256) if known else "nothing is known of it"
-                )
+                why = "nothing is known of it"
+                if known:
+                    why = await to_thread.run_sync(unlike, path, known.sha256)
                 if known and not why and not dry_run:
-                    why = await asyncio.to_thread(deleted_or_why, path, known.sha256)
+                    why = await to_thread.run_sync(deleted_or_why, path, known.sha256)
             yield Expired(Kind.RESULT, path, size_bytes, why)
 
     async def _not_as_delivered(self, results: frozenset[str]) -> dict[str, str]:
@@ -274,7 +274,7 @@ class Retention:
             return f"the receipt of {what} has to go first"
         bought = await self.desk(results_of, self.store, self.ledger, job)
         results = {self.places.results / name for name in bought} - deleted
-        if policy.results is not None and await asyncio.to_thread(lambda: any(map(Path.is_file, results))):
+        if policy.results is not None and await to_thread.run_sync(lambda: any(map(Path.is_file, results))):
             return f"what was bought for {what} has to go first"
         return ""
 

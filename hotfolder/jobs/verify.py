@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.jobs.context import JobContext, Places, recipe_of
@@ -48,7 +49,7 @@ async def ask_receipts(context: JobContext) -> None:
         since = datetime.fromisoformat(newest) - MARGIN if newest else None
         own = await context.desk(context.store.identity, context.clock.now()) if newest else ""
         context.places.guard(context.places.done)
-        found = await asyncio.to_thread(lambda: list(receipts_in(context.places.done, own, since)))
+        found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, own, since)))
         for path, receipt in found:
             await context.desk(take_over, context.store, context.ledger, path, receipt)
         context.receipts_asked = True

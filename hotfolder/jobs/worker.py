@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import BadJob, BadWorld, HotfolderError, LocalTrouble, OutcomeUnknown, SetChanged
@@ -58,8 +59,8 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
             continue
         folder = context.places.failed / safe_name(job.project) / job.filed_as
         # What can't be seen because its disk is gone has not been dragged anywhere.
-        await asyncio.to_thread(context.places.guard, folder)
-        if not await asyncio.to_thread(any_there, folder, files):
+        await to_thread.run_sync(context.places.guard, folder)
+        if not await to_thread.run_sync(any_there, folder, files):
             back.append(job.id)
     return back
 

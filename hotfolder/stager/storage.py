@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import httpx
+from anyio import to_thread
 
 from hotfolder.errors import (
     HotfolderError,
@@ -237,9 +237,9 @@ async def save(response: httpx.Response, target: Path, most_bytes: int) -> Downl
             pieces.append(piece)
             size_bytes += len(piece)
             if sum(map(len, pieces)) >= LARGEST_PIECE_BYTES:
-                await asyncio.to_thread(write, file, pieces, digest)
+                await to_thread.run_sync(write, file, pieces, digest)
                 pieces = []
-        await asyncio.to_thread(write, file, pieces, digest, last=True)
+        await to_thread.run_sync(partial(write, file, pieces, digest, last=True))
     except BaseException:
         with suppress(OSError):
             file.close()

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.display import visible, visible_lines
@@ -168,7 +170,7 @@ class Recipient:
         taken, why = False, "it took too long"
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                taken = await asyncio.to_thread(self._send, together(sending, self._lost))
+                taken = await to_thread.run_sync(self._send, together(sending, self._lost))
             why = "it was refused or could not be reached"
         except TimeoutError:
             pass

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from anyio import to_thread
+
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.load import notify_addresses
@@ -169,7 +171,7 @@ class Telemetry:
             self.notifier.tell(*self.notifier.detector.finished(self.seen, self.clock.monotonic()))
         await self.notifier.close()
         if self.server is not None:
-            await asyncio.to_thread(self.server.stop)
+            await to_thread.run_sync(self.server.stop)
 
 
 def verdict_page(verdict: Verdict) -> Page:

@@ -17,7 +17,6 @@ from hotfolder.inbox import inbox as inbox_module
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
-from hotfolder.patience import Threads
 
 Open = Callable[..., Inbox]
 Drop = Callable[..., Path]
@@ -54,7 +53,6 @@ def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
 
 @asynccontextmanager
 async def running(inbox: Inbox) -> AsyncIterator[list[InboxEvent]]:
-    asyncio.get_running_loop().set_default_executor(Threads())
     heard: list[InboxEvent] = []
 
     async def take(event: InboxEvent) -> None:
@@ -171,7 +169,6 @@ async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
         handed.set()
         await go_on.wait()
 
-    asyncio.get_running_loop().set_default_executor(Threads())
     drop("12 Elm Road/kitchen", 2)
     inbox = quick(open_inbox)
     running = asyncio.create_task(inbox.run(deliver))

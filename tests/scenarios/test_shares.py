@@ -20,7 +20,6 @@ import pytest
 
 from hotfolder.daemon import service
 from hotfolder.jobs.context import CrashPoint
-from hotfolder.patience import Threads
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -184,7 +183,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> float:
     seconds = 1.0
     for module in ("hotfolder.patience", "hotfolder.inbox.inbox", "hotfolder.inbox.guard"):
         monkeypatch.setattr(f"{module}.PATIENCE_SECONDS", seconds)
-    monkeypatch.setattr("hotfolder.patience.LATE_SECONDS", seconds / 10)
     return seconds
 
 
@@ -200,7 +198,6 @@ async def test_a_share_that_hangs_and_is_mounted_anew_beside_the_old_mount_is_ta
     shared_studio: Callable[..., Studio], shop: Shop, share: Share, hasty: float
 ) -> None:
     studio = shared_studio()
-    asyncio.get_running_loop().set_default_executor(Threads())
     async with studio.working(shop.access()):
         share.drop("kitchen")
         await done(studio, "kitchen")
@@ -230,7 +227,6 @@ async def test_a_share_that_hangs_while_originals_are_filed_holds_up_that_set_al
     monkeypatch.setattr(service, "STUCK_SECONDS", 2 * hasty)
     photos = bracket()
     studio = shared_studio()
-    asyncio.get_running_loop().set_default_executor(Threads())
     passed: set[StrEnum] = set()
 
     def crash_point(checkpoint: StrEnum) -> None:
@@ -263,7 +259,6 @@ async def test_a_share_that_hangs_for_long_costs_a_few_threads_and_not_the_turns
     rooms = [f"room {number}" for number in range(6)]
     size_bytes = sum(len(content) for content in bracket().values())
     studio = shared_studio(limits={"upload_rate": f"{size_bytes}B/s"})
-    asyncio.get_running_loop().set_default_executor(Threads())
     async with studio.working(shop.access()):
         for room in rooms:
             share.drop(room)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePath
+
+from anyio import to_thread
 
 from hotfolder import __version__, log
 from hotfolder.errors import UnusablePhoto
@@ -54,8 +55,8 @@ async def origin_of(context: JobContext, job: Job, photos: Sequence[JobFile]) ->
     they may only seem to be gone."""
     files = await context.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
-    origin = await asyncio.to_thread(found_origin, context, job, middle, files)
-    if not middle.develop or not await asyncio.to_thread(origin.photo.exists):
+    origin = await to_thread.run_sync(found_origin, context, job, middle, files)
+    if not middle.develop or not await to_thread.run_sync(origin.photo.exists):
         return origin
     # The developed one says what the photo says, in a form that a picture can take over.
     with suppress(UnusablePhoto):
@@ -229,7 +230,7 @@ async def deliver(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) 
     calls = await context.desk(context.ledger.of_job, job.id)
     store_id = await context.desk(context.store.identity, context.clock.now())
     receipt = receipt_of(job, photos, chain, calls, pictures, context.prices, notes, store_id=store_id)
-    path, sha256 = await asyncio.to_thread(put_receipt, context, job, receipt)
+    path, sha256 = await to_thread.run_sync(put_receipt, context, job, receipt)
     return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
 
 
@@ -259,7 +260,7 @@ async def deliver_one(
         if recipe_of(job).delivery.renditions:
             placed += await put_renditions(context, job, origin, delivery, shown)
     finally:
-        await asyncio.to_thread(shown.unlink, missing_ok=True)
+        await to_thread.run_sync(partial(shown.unlink, missing_ok=True))
     return placed
 
 
@@ -275,12 +276,12 @@ async def put_renditions(
             logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
         else:
             placed.append(await put(context, job, delivery, copy, name))
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await to_thread.run_sync(partial(path.unlink, missing_ok=True))
     return placed
 
 
 async def put(context: JobContext, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> Picture:
-    picture = await asyncio.to_thread(place_picture, context, job, delivery, copy, rendition)
+    picture = await to_thread.run_sync(place_picture, context, job, delivery, copy, rendition)
     context.crash_point(CrashPoint.PICTURE_PLACED)
     return picture
 
@@ -306,7 +307,7 @@ async def rendition(
             if made is None:
                 return None
             await context.decoder.carry(plain, path, carrying(origin, delivery.altered))
-            size_bytes = (await asyncio.to_thread(path.stat)).st_size
+            size_bytes = (await to_thread.run_sync(path.stat)).st_size
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
                 return Copy(partial(pieces_of, path), "jpg", made.width, made.height)
             most_bytes = wanted.max_bytes - (size_bytes - made.size_bytes)
@@ -314,7 +315,7 @@ async def rendition(
         logger.warning("rendition_failed", reason=error.message)
         return None
     finally:
-        await asyncio.to_thread(plain.unlink, missing_ok=True)
+        await to_thread.run_sync(partial(plain.unlink, missing_ok=True))
 
 
 def words(job: Job) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
@@ -55,7 +56,7 @@ async def fetch(
     name = f"{call.key[:24]}-{call.id}-{position}"
     part = results / f"{name}.part"
     with local_trouble(results):
-        await asyncio.to_thread(part.unlink, missing_ok=True)
+        await to_thread.run_sync(partial(part.unlink, missing_ok=True))
     asking = context.downloading.setdefault(name, RequestBreaker(context.breaker, f"GET {url.parsed.host}"))
     try:
         # All of them bring home what is paid for: first come, first served.
@@ -85,7 +86,7 @@ async def fetch(
     context.crash_point(CrashPoint.RESULT_DOWNLOADED)
     facts = await verified(context, part, download.sha256)
     kept = results / f"{name}.{EXTENSIONS[facts.format]}"
-    await asyncio.to_thread(keep, part, kept)
+    await to_thread.run_sync(keep, part, kept)
     context.crash_point(CrashPoint.RESULT_KEPT)
     return Result(
         call_id=call.id,
@@ -103,7 +104,7 @@ async def fetch(
 async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
     """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
     try:
-        if await asyncio.to_thread(is_webp, part):
+        if await to_thread.run_sync(is_webp, part):
             sha256 = await made_png(context, part)
         # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
         facts = await context.decoder.inspect(part, context.result_limits, closely=False)
@@ -112,7 +113,7 @@ async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts
         if facts.format not in EXTENSIONS:
             raise Damaged(f"the result is a {facts.format} file, which is not delivered")
     except (UnusablePhoto, Damaged) as error:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
+        await to_thread.run_sync(partial(part.unlink, missing_ok=True))
         raise error if isinstance(error, Damaged) else Damaged(error.message) from None
     return facts
 
@@ -128,7 +129,7 @@ async def made_png(context: JobContext, part: Path) -> str:
     png = part.with_suffix(".png.part")
     made = await context.decoder.png_of_webp(part, png, context.result_limits)
     with local_trouble(part):
-        await asyncio.to_thread(png.replace, part)
+        await to_thread.run_sync(png.replace, part)
     return made.sha256
 
 
@@ -144,7 +145,7 @@ async def probe(context: JobContext, met: BadWorld) -> None:
 
 async def all_here(context: JobContext, results: Sequence[Result]) -> bool:
     """As `are_here`, in a thread."""
-    return bool(results) and await asyncio.to_thread(are_here, context, results)
+    return bool(results) and await to_thread.run_sync(are_here, context, results)
 
 
 def are_here(context: JobContext, results: Sequence[Result]) -> bool:
@@ -193,7 +194,7 @@ async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The job's chain as far as its pictures are in state/results/."""
-    return await asyncio.to_thread(those_here, context, job, await job_chain(context, job))
+    return await to_thread.run_sync(those_here, context, job, await job_chain(context, job))
 
 
 def those_here(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> list[PurchaseStep]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+
+from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
@@ -48,7 +50,8 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> Job:
 
     async with context.locks.hold("folder names"):
         taken = await context.desk(context.store.folders_taken, same_project)
-        name = await asyncio.to_thread(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
+        wanted = partial(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
+        name = await to_thread.run_sync(wanted)
         return await context.desk(context.store.change, job.id, filed_as=name)
 
 
@@ -70,10 +73,10 @@ async def move_files(
     here = [file for file in files if file.let_go_at is None]
     enough = threading.Event()
     try:
-        await asyncio.to_thread(move_each, context, job, here, target, enough)
+        await to_thread.run_sync(move_each, context, job, here, target, enough)
     finally:
         enough.set()
-    gone = await asyncio.to_thread(removed, context, job, here, target)
+    gone = await to_thread.run_sync(removed, context, job, here, target)
     for file in gone:
         await context.desk(context.store.let_go, job.id, file.name, context.clock.now())
     return target, gone
@@ -155,7 +158,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
             context, job, files, of_project(root, safe_name(job.project), "")
         )
         gone += removed
-        folder = str(moved_to.relative_to(root)) if await asyncio.to_thread(moved_to.is_dir) else ""
+        folder = str(moved_to.relative_to(root)) if await to_thread.run_sync(moved_to.is_dir) else ""
     photos = [file for file in files if file.role == FileRole.PHOTO]
     note = removed_words(sum(file in gone for file in photos), len(photos))
     receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
@@ -180,7 +183,7 @@ async def archive(context: JobContext) -> Path:
         )
     bulletin = f"archive {folder}"
     met_before = await context.desk(context.store.bulletin, bulletin) is not None
-    await asyncio.to_thread(confirm_archive, folder, met_before=met_before)
+    await to_thread.run_sync(partial(confirm_archive, folder, met_before=met_before))
     if not met_before:
         await context.desk(context.store.post, bulletin, {}, context.clock.now())
     return folder
@@ -208,7 +211,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
 
 async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
     """Whether an earlier attempt has deleted the photo."""
-    if photo.let_go_at is None or await asyncio.to_thread((context.places.folder(job) / photo.name).exists):
+    if photo.let_go_at is None or await to_thread.run_sync((context.places.folder(job) / photo.name).exists):
         return False
     await context.confirm_gone(job)
     return True
@@ -220,7 +223,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     await context.desk(context.store.let_go, job.id, photo.name, context.clock.now())
     context.crash_point(CrashPoint.DELETION_RECORDED)
     try:
-        if not await asyncio.to_thread(remove, path, sha256=photo.sha256):
+        if not await to_thread.run_sync(partial(remove, path, sha256=photo.sha256)):
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
@@ -236,7 +239,7 @@ async def in_doubt(context: JobContext, job: Job) -> str:
     doubt = await doubt_of_originals(pictures, context.places, context.decoder, context.result_limits)
     if doubt:
         return doubt
-    if not await asyncio.to_thread(as_placed, context.places.done / job.receipt, job.receipt_sha256):
+    if not await to_thread.run_sync(as_placed, context.places.done / job.receipt, job.receipt_sha256):
         return "their receipt is not as it was put there"
     return ""
 
@@ -268,12 +271,9 @@ async def tell_in_receipt(
     )
     receipt = context.places.done / job.receipt
 
-    def complete() -> str | None:
-        return complete_receipt(
-            receipt, originals, sha256=job.receipt_sha256, shared=context.places.sharing(job)
-        )
-
-    sha256 = await asyncio.to_thread(complete)
+    sharing = await to_thread.run_sync(context.places.sharing, job)
+    complete = partial(complete_receipt, receipt, originals, sha256=job.receipt_sha256, shared=sharing)
+    sha256 = await to_thread.run_sync(complete)
     if sha256 is None:
         logger.warning("receipt_left_as_it_is", receipt=job.receipt)
     context.crash_point(CrashPoint.RECEIPT_COMPLETED)
@@ -289,11 +289,11 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     links = await job_chain(context, job)
     charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
-    files = await asyncio.to_thread(lambda: [name for name in names if (target / name).exists()])
+    files = await to_thread.run_sync(lambda: [name for name in names if (target / name).exists()])
     halted = job.state == State.HALTING
     unmakeable = recipe_of(job).paid_calls() == 0
     if unmakeable and job.folder:
-        await asyncio.to_thread(remove_if_empty, context.places.inbox(job), job.project, job.folder)
+        await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
@@ -307,8 +307,8 @@ async def set_aside(context: JobContext, job: Job) -> Job:
         as_it_is=not unmakeable,
         also=recipe_of(job).notes if unmakeable else (),
     )
-    sharing = await asyncio.to_thread(context.places.sharing, job)
-    await asyncio.to_thread(write_reason, target, text, shared=sharing)
+    sharing = await to_thread.run_sync(context.places.sharing, job)
+    await to_thread.run_sync(partial(write_reason, target, text, shared=sharing))
     context.crash_point(CrashPoint.REASON_WRITTEN)
     job = await context.desk(
         context.store.advance, job.id, Event.FINISH, context.clock.now(), charged=charged

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from anyio import to_thread
+
 from hotfolder.errors import (
     BadJob,
     BadWorld,
@@ -160,7 +162,7 @@ class OpenGroup:
             path = await self._tools.darkroom.developed(
                 original, photo.sha256, self._owner, expected=photo.identity
             )
-            size_bytes = await asyncio.to_thread(lambda: path.lstat().st_size)
+            size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
         sent = Sent(name, path, size_bytes, original, photo.identity)
         await upload_photo(self._tools, self.rank, project_id, group_id, sent, self._begin)
 
