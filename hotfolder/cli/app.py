@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hotfolder import __version__
-from hotfolder.cli.problems import told
+from hotfolder.cli.output import told
 
 app = typer.Typer(
     name="hotfolder",
@@ -139,7 +139,7 @@ def approve(
 
     As `explain` shows it; puts a file .ready into its folder.
     """
-    from hotfolder.cli.shoots import approve as command
+    from hotfolder.cli.explain import approve as command
 
     with told():
         raise typer.Exit(command(project, config))

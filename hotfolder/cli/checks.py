@@ -12,8 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hotfolder.cli.problems import FAILED, WORLD_BAD, Text
-from hotfolder.cli.shoots import counted
+from hotfolder.cli.output import FAILED, WORLD_BAD, Text, counted
 from hotfolder.clock import SystemClock
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.schema import json_schema

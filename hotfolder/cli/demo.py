@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hotfolder import log
-from hotfolder.cli.problems import FAILED
+from hotfolder.cli.output import FAILED
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.cli.problems import FAILED, INTERRUPTED, WORLD_BAD
+from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
 from hotfolder.config.load import is_missing, load_key
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding

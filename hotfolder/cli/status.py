@@ -16,8 +16,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 
-from hotfolder.cli.problems import Text
-from hotfolder.cli.shoots import counted
+from hotfolder.cli.output import Text, counted
 from hotfolder.config.load import load, state_location
 from hotfolder.daemon.folders import holder_of
 from hotfolder.display import say as print

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hotfolder.cli.problems import FAILED
+from hotfolder.cli.output import FAILED
 from hotfolder.control import upkeep
 from hotfolder.control.opening import opened
 from hotfolder.display import say as print

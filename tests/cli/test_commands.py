@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio
 
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 
@@ -147,23 +150,22 @@ def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> Non
     assert "PUT <signed upload address>" in invoke("explain", inbox, "--config", config, "--calls").output
 
 
-def test_explain_says_what_is_still_to_pay_and_what_that_costs(
-    config: Path, monkeypatch: pytest.MonkeyPatch
+async def test_explain_says_what_is_still_to_pay_and_what_that_costs(
+    make_studio: Callable[..., Studio], shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Money is shown where the settings have prices; what was bought before costs nothing."""
-    config.write_text("root: .\nprices: {currency: EUR, merge: 0.8, sky: 0.35}\n")
-    project = config.parent / "inbox" / "12 Elm Road"
-    drop(project / "kitchen", 2)
-    drop(project / "front__sky-blue", 3)
-    assert (
-        "Together: 2 sets, 5 photos, 3 paid calls, 1.95 EUR."
-        in invoke("explain", project, "--config", config).output
-    )
-    bought = lambda settings, found, photos: ("merge",) if len(photos) == 3 else ()  # noqa: E731
-    monkeypatch.setattr("hotfolder.cli.explain.forecast", bought)
-    said = invoke("explain", project, "--config", config).output
-    assert "2 paid calls, 1.15 EUR (1 more paid already)." in said
-    assert "front__sky-blue: 3 photos (1.jpg to 3.jpg), merge + sky-blue; 1 paid call, 0.35 EUR" in said
+    monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    studio = make_studio(api=api, prices={"currency": "EUR", "merge": 0.8, "sky": 0.35})
+    front = bracket(3)
+    studio.drop("14 Elm Road", "front", front)
+    await studio.until_idle(shop.access())
+    studio.drop("12 Elm Road", "kitchen", bracket(2))
+    project = studio.drop("12 Elm Road", "front__sky-blue", front).parent
+    said = invoke("explain", project, "--config", studio.config).output
+    assert "Together: 2 sets, 5 photos, 2 paid calls, 1.15 EUR (1 more paid already)." in said
+    front_told = "3 photos (DSC0001.jpg to DSC0003.jpg), merge + sky-blue; 1 paid call, 0.35 EUR"
+    assert f"front__sky-blue: {front_told} (1 more paid already)" in said
 
 
 @pytest.mark.parametrize("where", ["nowhere", "."])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli.problems import USAGE
+from hotfolder.cli.output import USAGE
 from tests.support.studio import environment
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hotfolder import log
-from hotfolder.cli.problems import told
+from hotfolder.cli.output import told
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.opening import opened

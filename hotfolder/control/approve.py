@@ -1,0 +1,76 @@
+"""Letting what is held be made: a whole shoot, one set of it, or a room."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.lookup import Place, folders_in, place_named
+from hotfolder.control.opening import reading
+from hotfolder.daemon.shoots import ONLY, as_held, held_title, names_in_signal
+from hotfolder.errors import UsageError
+from hotfolder.inbox.contents import READY_NAME
+from hotfolder.newfiles import new_file
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.rules.names import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """The file `ready` lets `photos` photos beside it be made, or of them only the set of the name `only`."""
+
+    ready: Path
+    photos: int
+    only: str = ""
+
+
+def approve(settings: Settings, what: str) -> Approval:
+    """Put `.ready` into a project's folder, or a room's, which lets the photos in it be made as they are.
+    `what` is the folder's path or its name, or `project/set` for a set that is held by itself. Raises
+    UsageError, LocalTrouble."""
+    held = _held_set(settings, what)
+    place, only = held or (place_named(settings, what), "")
+    folder, seen = place.path, place.seen()
+    if seen is None:
+        rooms = (
+            "" if place.folder else ", ".join(shown(f"{place.project}/{one}") for one in _rooms_of(folder))
+        )
+        raise UsageError(
+            f"no photos lie in {folder} itself",
+            hint=f"Rooms that are held are approved one by one: {rooms}."
+            if rooms
+            else "A whole shoot in its project's folder is approved, or a room that is held for a review.",
+        )
+    ready = folder / READY_NAME
+    with local_trouble(folder):
+        spoken_for = names_in_signal(ready) if only else frozenset()
+        ready.unlink(missing_ok=True)  # an older one would not speak for these photos
+        with os.fdopen(new_file(str(ready)), "w", encoding="utf-8") as file:
+            file.writelines(f"{ONLY}{name}\n" for name in sorted({*spoken_for, only}) if only)
+    return Approval(ready, len(seen.photos), only)
+
+
+def _held_set(settings: Settings, what: str) -> tuple[Place, str] | None:
+    """The project and the name of a set that is held by itself in the project's folder, if `what` is
+    `project/set`, by itself or at the end of a path."""
+    around, _, name = what.rpartition("/")
+    if not (around and name) or Path(what).is_dir():
+        return None
+    project = Path(around).name
+    with reading(settings.state_folder) as records:
+        if records is None:
+            return None
+        for inbox in settings.all_inboxes():
+            place = Place(inbox, settings.inbox_folder(inbox), project, "")
+            held = as_held(records.store.bulletin(held_title(inbox.title, project)))
+            if name in (one.name for one in held) and not (place.path / name).is_dir():
+                return place, name
+    return None
+
+
+def _rooms_of(project: Path) -> list[str]:
+    """The names of the folders in a project's folder, those that begin with a dot aside."""
+    with local_trouble(project):
+        return [one.name for one in folders_in(project) if one.name[0] != "."]

@@ -1,0 +1,272 @@
+"""What would happen to folders of photos, and what it would cost. Touches nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import Settings
+from hotfolder.control.lookup import Place, places_in
+from hotfolder.control.opening import Records, reading
+from hotfolder.daemon.shoots import as_held, as_kept, held_title, title
+from hotfolder.errors import BadJob
+from hotfolder.inbox.contents import SeenFile, SetFolder
+from hotfolder.inbox.tracker import photo_of
+from hotfolder.jobs.ledger import bought, read_chain
+from hotfolder.jobs.model import scope_key
+from hotfolder.jobs.previous import earlier_sets, room_named
+from hotfolder.pictures.facts import PictureFacts, PictureLimits
+from hotfolder.pictures.inspect import inspect
+from hotfolder.rules.explain import Explanation, Sent
+from hotfolder.rules.explain import explain as explain_plan
+from hotfolder.rules.late import EarlierSet
+from hotfolder.rules.names import split_name, without_ok
+from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.rules.sets import Photo, as_grouped
+from hotfolder.rules.shoots import HeldSet, Shoot, group_folder, group_shoot, sort_shoot, why_held
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a set, or several, would cost: its paid calls by kind, and those of them that were made before."""
+
+    kinds: tuple[str, ...] = ()
+    remembered: tuple[str, ...] = ()
+    photos: int = 0
+
+    @property
+    def left(self) -> Sequence[str]:
+        """The paid calls that are still to be made, by kind."""
+        return tuple((Counter(self.kinds) - Counter(self.remembered)).elements())
+
+    def __add__(self, other: Bill) -> Bill:
+        return Bill(self.kinds + other.kinds, self.remembered + other.remembered, self.photos + other.photos)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRoom:
+    """What is said of a room's folder with one set: an explanation, or why it would be refused. `held` is why
+    a person must look first, without its full stop."""
+
+    place: Place
+    explanation: Explanation | None = None
+    remembered: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    held: str = ""
+    kept_out: tuple[str, ...] = ()
+
+    @property
+    def bills(self) -> tuple[Bill, ...]:
+        return () if self.explanation is None else (bill_of(self.explanation, self.remembered),)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedShoot:
+    """What is said of the photos of several sets in one folder. `rooms` and `remembered` go with
+    `shoot.sets`; `earlier` photos are left aside; `waiting` says what photos wait for, and `problems` what
+    somebody must mend first."""
+
+    place: Place
+    shoot: Shoot | None = None
+    rooms: tuple[Explanation, ...] = ()
+    remembered: tuple[tuple[str, ...], ...] = ()
+    earlier: int = 0
+    problems: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+    def waiting_for(self, reason: str) -> ExplainedShoot:
+        """The same where a person must look at all of it first, for that reason; without one at nothing."""
+        if self.shoot is None:
+            return self
+        held = frozenset(each.name for each in self.shoot.sets if reason)
+        return replace(self, shoot=replace(self.shoot, asks=reason, held=held))
+
+    @property
+    def bills(self) -> tuple[Bill, ...]:
+        return tuple(map(bill_of, self.rooms, self.remembered))
+
+
+Explained = ExplainedRoom | ExplainedShoot
+
+
+def bill_of(found: Explanation, remembered: tuple[str, ...]) -> Bill:
+    return Bill(found.paid_kinds, remembered, len(found.photos))
+
+
+def explain(settings: Settings, path: Path) -> list[Explained]:
+    """A room's folder, or every set of a project or an inbox. Raises UsageError, StoreError."""
+    with reading(settings.state_folder) as records:
+        return [Explainer(settings, records, place).explained() for place in places_in(settings, path)]
+
+
+class Explainer:
+    """Explains one folder by the settings, and by the records where there are any."""
+
+    def __init__(self, settings: Settings, records: Records | None, place: Place) -> None:
+        self.settings = settings
+        self.records = records
+        self.place = place
+        self.rulebook: Rulebook = rulebook_for(settings, place.inbox)
+        self.seen = place.seen()
+        self.facts: dict[str, PictureFacts] = {}
+        """Of the photos that can be used, by name in their order."""
+        self.problems: tuple[str, ...] = ()
+        """Why the others can't."""
+
+    def explained(self) -> Explained:
+        self._read_photos()
+        return self._room() if self.place.folder else self._shoot()
+
+    def _files(self) -> Sequence[SeenFile]:
+        return self.seen.photos if self.seen is not None else ()
+
+    def _read_photos(self) -> None:
+        limits = PictureLimits(self.settings.limits.photo_bytes)
+        problems = []
+        for file in self._files():
+            try:
+                self.facts[file.name] = inspect(self.place.path / file.name, limits=limits)
+            except BadJob as error:
+                problems.append(sentence(error))
+        self.problems = tuple(problems)
+
+    def _photos(self) -> list[Photo]:
+        return [
+            photo_of(self.place.path / file.name, file.identity, self.facts[file.name])
+            for file in self._files()
+            if file.name in self.facts
+        ]
+
+    def _shoot(self) -> ExplainedShoot:
+        """A whole shoot in a project's folder, as far as its photos can be read."""
+        project, photos = self.place.project, self._photos()
+        aside = self._left_aside()
+        fresh = [photo for photo in photos if photo.path.name not in aside.names]
+        told = ExplainedShoot(self.place, earlier=len(photos) - len(fresh), problems=self.problems)
+        try:
+            back = sort_shoot(self.rulebook, project, fresh, aside.earlier)
+            told = replace(told, waiting=tuple(back.reasons))
+            fresh = [photo for photo in fresh if photo.path.name not in back.aside]
+            if fresh:
+                shoot = group_shoot(self.rulebook, project, fresh, aside.rooms, back, aside.held)
+                told = self._with_sets(told, shoot)
+        except BadJob as error:
+            return ExplainedShoot(self.place, problems=(*self.problems, sentence(error)))
+        return told.waiting_for("") if approved(self.seen) else told
+
+    def _room(self) -> Explained:
+        """A room's folder: one set, or several."""
+        held = self._why_held()
+        name, kept_out = "", {}
+        try:
+            if not self.problems:
+                photos, project, folder = self._photos(), self.place.project, self.place.folder
+                found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
+                if len(found.sets) > 1:
+                    return self._with_sets(ExplainedShoot(self.place), found).waiting_for(held)
+                name, kept_out = next((each.name for each in found.sets), ""), found.kept_out
+            names = [file.name for file in self._files() if file.name not in kept_out]
+            explained = self._explained(
+                self.place.folder, name, {one: sent_of(self.facts.get(one)) for one in names}
+            )
+        except BadJob as error:
+            return ExplainedRoom(self.place, problems=(*self.problems, sentence(error)))
+        remembered = (
+            () if self.problems else self._remembered(explained, [self.facts[one].sha256 for one in names])
+        )
+        return ExplainedRoom(self.place, explained, remembered, self.problems, held, tuple(kept_out.values()))
+
+    def _with_sets(self, told: ExplainedShoot, shoot: Shoot) -> ExplainedShoot:
+        rooms = tuple(
+            self._explained(
+                self.place.folder or each.name,
+                each.name,
+                {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos},
+            )
+            for each in shoot.sets
+        )
+        remembered = tuple(
+            self._remembered(room, [photo.sha256 for photo in each.photos])
+            for each, room in zip(shoot.sets, rooms, strict=True)
+        )
+        return replace(told, shoot=shoot, rooms=rooms, remembered=remembered)
+
+    def _explained(self, folder: str, room: str, sent: Mapping[str, Sent]) -> Explanation:
+        """What the rules make of one set, whose room is called `room`, or as its folder says."""
+        decided = plan(self.rulebook, self.place.project, folder, len(sent))
+        return explain_plan(replace(decided, room=room or decided.room), sent)
+
+    def _remembered(self, found: Explanation, photos: list[str]) -> tuple[str, ...]:
+        """What of a set is bought already, at the configured API: merge, sky, lawn or stage for each call."""
+        if self.records is None or found.plan.again:
+            return ()
+        origin = self.settings.api.base_url
+        generation = self.records.store.generation(scope_key(origin, photos))
+        links = read_chain(self.records.ledger, origin, photos, found.plan.recipe, generation)
+        return tuple(link.purchase.operation for link in bought(links))
+
+    def _known_as(self) -> tuple[str, str, str]:
+        """Inbox, project and folder as the records name them."""
+        return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
+
+    def _why_held(self) -> str:
+        """Why a person must look at the room first, as the daemon would say it; "" where nobody must."""
+        if approved(self.seen):
+            return ""
+        inbox, project, folder = self._known_as()
+        records = self.records
+        known = records is not None and records.store.latest_of_folder(inbox, project, folder) is not None
+        return why_held(self.rulebook, project, folder, known=known)
+
+    def _room_name(self, photos: Sequence[Photo]) -> str:
+        """What the room is called, beside those that the store knows; "" where there is none."""
+        if self.records is None:
+            return ""
+        wanted = split_name(self.place.folder).name or self.place.folder
+        return room_named(self.records.store, self._known_as(), wanted, [*map(as_grouped, photos)])
+
+    def _left_aside(self) -> Aside:
+        """What belongs to sets under way, or was kept out of earlier ones and is as it was."""
+        if self.records is None:
+            return Aside()
+        store, (inbox, project, _) = self.records.store, self._known_as()
+        kept = as_kept(store.bulletin(title(inbox, project)))
+        names = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
+        for job in store.active():
+            if (job.inbox, job.project, job.folder) == (inbox, project, ""):
+                names |= {file.name for file in store.files(job.id)}
+        return Aside(
+            frozenset(names),
+            store.rooms(inbox, project),
+            earlier_sets(store, inbox, project),
+            as_held(store.bulletin(held_title(inbox, project))),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What the store says of a flat drop: names of files that are left aside, and of sets made before; and
+    those of the sets that were made of such drops."""
+
+    names: frozenset[str] = frozenset()
+    rooms: Collection[str] = ()
+    earlier: Sequence[EarlierSet] = ()
+    held: Sequence[HeldSet] = ()
+
+
+def approved(seen: SetFolder | None) -> bool:
+    """Whether a person has said, of all that lies in the folder, that it may be made."""
+    if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
+        return seen is not None
+    return seen.signal() is not None
+
+
+def sent_of(facts: PictureFacts | None) -> Sent:
+    return Sent(facts.format, facts.develop) if facts is not None else Sent()
+
+
+def sentence(error: BadJob) -> str:
+    return f"{error.message} {error.hint}".strip()

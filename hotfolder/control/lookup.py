@@ -1,0 +1,89 @@
+"""Folders of photos, looked up by what a person types: a path, or PROJECT, or PROJECT/ROOM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.errors import UsageError
+from hotfolder.inbox.contents import SetFolder
+from hotfolder.inbox.scan import scan_folders
+from hotfolder.rules.names import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A room's folder, or with "" for `folder` a project's, whose photos are a whole shoot. `root` is the
+    folder that `inbox` watches; another one where the photos lie elsewhere, and would be treated as there."""
+
+    inbox: InboxSettings
+    root: Path
+    project: str
+    folder: str
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.project / self.folder
+
+    @property
+    def name(self) -> str:
+        """As `approve` takes it."""
+        return f"{self.project}/{self.folder}" if self.folder else self.project
+
+    def seen(self) -> SetFolder | None:
+        """What lies in it now, as the inbox sees it; None where there are no photos."""
+        key = (self.project, self.folder)
+        found = scan_folders(self.root, [key]).folders.get(key)
+        return found if found is not None and found.photos else None
+
+
+def place_of(settings: Settings, folder: Path) -> Place:
+    """An absolute path as a place; in the first inbox, as a room's folder, where it lies in none."""
+    inboxes = {settings.inbox_folder(one): one for one in settings.all_inboxes()}
+    if folder.parent in inboxes:
+        return Place(inboxes[folder.parent], folder.parent, folder.name, "")
+    around = next((above for above in folder.parents if above in inboxes), next(iter(inboxes)))
+    return Place(inboxes[around], folder.parent.parent, folder.parent.name, folder.name)
+
+
+def places_in(settings: Settings, path: Path) -> list[Place]:
+    """The folder itself where photos lie in it, else the folders in it that hold some; both for a project's
+    folder in an inbox, and for all projects of an inbox. Raises UsageError where there are none."""
+    folder = path.absolute()
+    if not folder.is_dir():
+        raise UsageError(f"{path} is not a folder", hint="Give a room's folder, a project's, or an inbox.")
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    outer = folders_in(folder) if folder in inboxes else [folder]
+    candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
+    found = [place for place in candidates if place.seen() is not None]
+    if not found:
+        raise UsageError(f"there are no photos in {path}, nor in its folders")
+    return found[:1] if found[0].path == folder and found[0].folder else found
+
+
+def folders_in(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.is_dir())
+
+
+def place_named(settings: Settings, what: str) -> Place:
+    """A project's or a room's folder that is in an inbox, by its path or by its name there: `12 Elm Road` or
+    `12 Elm Road/front`. Raises UsageError."""
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    found = _in_inboxes(settings, [Path(what).absolute()])
+    found = found or _in_inboxes(settings, [inbox / what for inbox in inboxes])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageError(f"{what} is in several inboxes", hint="Give the folder's path.")
+    raise UsageError(
+        f"there is no folder of a project or room {shown(what)} in {', '.join(map(str, inboxes))}",
+        hint="Drop it there first, then give the folder's path, or its name: project, or project/room.",
+    )
+
+
+def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[Place]:
+    """Those of the paths that are folders of projects or rooms in an inbox."""
+    places = [place_of(settings, path) for path in paths if path.is_dir()]
+    return [place for place in places if place.root == settings.inbox_folder(place.inbox)]
