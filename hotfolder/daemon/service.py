@@ -198,7 +198,7 @@ class Daemon:
             paid_read_seconds=api.paid_timeout_seconds,
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
-        counts = self.telemetry.recorder
+        counts = self.telemetry.metrics
         throttle = Throttle(self.clock, self.settings.limits.upload_rate)
         return JobContext(
             origin=access.origin,

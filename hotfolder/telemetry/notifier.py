@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
+from anyio import move_on_after, to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -169,11 +169,10 @@ class Recipient:
         sending, self.pending = self.pending, []
         taken, why = False, "it took too long"
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                taken = await to_thread.run_sync(self._send, together(sending, self._lost))
-            why = "it was refused or could not be reached"
-        except TimeoutError:
-            pass
+            message = together(sending, self._lost)
+            with move_on_after(SEND_SECONDS):
+                taken = await to_thread.run_sync(self._send, message, abandon_on_cancel=True)
+                why = "it was refused or could not be reached"
         finally:
             if not taken:
                 later, self.pending = self.pending, sending

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import MutableMapping, Sequence
+from typing import Self
 
 from hotfolder import log
-from hotfolder.clock import Clock
 from hotfolder.jobs.model import ACTIVE, State
-from hotfolder.telemetry.health import Beat, Heartbeats, in_words, late
 from hotfolder.telemetry.overview import SETTLING, Overview
 
 logger = log.get("systemd")
@@ -19,19 +17,32 @@ logger = log.get("systemd")
 SEND_SECONDS = 0.5
 """How long systemd may let a message wait; then it is dropped, rather than holding up the daemon."""
 MOST_CHARACTERS = 300
-PINGS_PER_INTERVAL = 3
-"""So that one ping may be late, or get lost, without a kill."""
 
 
-class Notifier:
+class Systemd:
     """Speaks to the service manager, or to nobody when there is none. Nothing here ever raises."""
 
-    def __init__(self, address: str = "", *, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """`address` is what NOTIFY_SOCKET holds: a path, or `@` and an abstract name; empty for nobody."""
+    def __init__(self, address: str = "", watchdog_seconds: float | None = None) -> None:
+        """`address` is what NOTIFY_SOCKET holds: a path, or `@` and an abstract name; empty for nobody.
+        `watchdog_seconds` is the unit's WatchdogSec, None where no watchdog is set."""
+        self.watchdog_seconds = watchdog_seconds
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._monotonic_ns = monotonic_ns
         self._told_status = ""
         self._failed = False
+        self._hung = False
+
+    @classmethod
+    def of(cls, environment: MutableMapping[str, str] = os.environ, *, pid: int | None = None) -> Self:
+        """By NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, which are taken out of `environment`, so that no
+        child process speaks for us."""
+        address = environment.pop("NOTIFY_SOCKET", "")
+        interval = environment.pop("WATCHDOG_USEC", "")
+        meant = environment.pop("WATCHDOG_PID", "")
+        mine = not meant or meant == str(os.getpid() if pid is None else pid)
+        if not address.startswith(("/", "@")) or len(address) < 2:
+            return cls()
+        seconds = int(interval) / 1_000_000 if interval.isascii() and interval.isdigit() else 0.0
+        return cls(address, seconds if seconds > 0 and mine else None)
 
     def ready(self, status: str = "") -> bool:
         """Started, or done with reloading. True when systemd has the message."""
@@ -39,7 +50,7 @@ class Notifier:
 
     def reloading(self) -> bool:
         """Reading the settings anew; `ready` says when that has ended, well or badly."""
-        return self._send("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
+        return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str = "") -> bool:
         return self._send("STOPPING=1", *self._status(status))
@@ -48,9 +59,17 @@ class Notifier:
         """Show one sentence in `systemctl status`. The same one again is not sent again."""
         return text == self._told_status or self._send(*self._status(text))
 
-    def ping(self) -> bool:
-        """Keep the watchdog from ending the process, for one more interval."""
-        return self._send("WATCHDOG=1")
+    def feed_watchdog(self, hung: Sequence[str]) -> None:
+        """Keep it from ending the process for one more interval, unless something has `hung`: then say so,
+        once, and let it."""
+        if hung and not self._hung:
+            logger.error("hung", reason="; ".join(hung), hint="The watchdog is no longer fed.")
+            self.status(f"hung: {'; '.join(hung)}")
+        elif not hung:
+            if self._hung:
+                logger.info("alive_again")
+            self._send("WATCHDOG=1")
+        self._hung = bool(hung)
 
     def _status(self, text: str) -> tuple[str, ...]:
         if not text:
@@ -75,69 +94,6 @@ class Notifier:
             return False
         self._failed = False
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class Supervision:
-    """What systemd asks of this process. `watchdog_seconds` is None where no watchdog is set."""
-
-    notifier: Notifier
-    watchdog_seconds: float | None = None
-
-
-def supervision(environment: MutableMapping[str, str] = os.environ, *, pid: int | None = None) -> Supervision:
-    """Read NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, and take them out of `environment`.
-
-    They are taken out so that no child process speaks for us.
-    """
-    address = environment.pop("NOTIFY_SOCKET", "")
-    interval = environment.pop("WATCHDOG_USEC", "")
-    meant = environment.pop("WATCHDOG_PID", "")
-    mine = not meant or meant == str(os.getpid() if pid is None else pid)
-    if not address.startswith(("/", "@")) or len(address) < 2:
-        return Supervision(Notifier())
-    seconds = int(interval) / 1_000_000 if interval.isascii() and interval.isdigit() else 0.0
-    return Supervision(Notifier(address), seconds if seconds > 0 and mine else None)
-
-
-def may_ping(beats: Iterable[Beat], now: float) -> bool:
-    """Whether the watchdog may be fed: only while no part is late."""
-    return not late(beats, now)
-
-
-class Watchdog:
-    """Pings while every part is alive. A hung part stops the pings, and systemd then starts us anew."""
-
-    def __init__(
-        self, notifier: Notifier, heartbeats: Heartbeats, clock: Clock, interval_seconds: float
-    ) -> None:
-        """`interval_seconds` is the unit's WatchdogSec."""
-        self.notifier = notifier
-        self.heartbeats = heartbeats
-        self.clock = clock
-        self.pause_seconds = interval_seconds / PINGS_PER_INTERVAL
-        self._silent = False
-
-    async def run(self) -> None:
-        """Ping until cancelled. Runs in the daemon's own event loop, so that a hung loop stops it too."""
-        while True:
-            self.look()
-            await self.clock.sleep(self.pause_seconds)
-
-    def look(self) -> None:
-        """Ping once, unless a part is late; then say so, once."""
-        now = self.heartbeats.monotonic()
-        beats = self.heartbeats.beats()
-        if may_ping(beats, now):
-            if self._silent:
-                logger.info("alive_again")
-            self._silent = False
-            self.notifier.ping()
-        elif not self._silent:
-            self._silent = True
-            hung = [in_words(beat, now) for beat in late(beats, now)]
-            logger.error("hung", reason="; ".join(hung), hint="The watchdog is no longer fed.")
-            self.notifier.status(f"hung: {'; '.join(hung)}")
 
 
 RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))

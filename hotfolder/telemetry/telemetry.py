@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
@@ -15,16 +15,20 @@ from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import CHARGED, SANDBOX, Job
-from hotfolder.telemetry.health import Heartbeats, Verdict, alive, ready
-from hotfolder.telemetry.metrics import Metrics, Recorder, Sources
+from hotfolder.telemetry.health import Heartbeats, not_ready, report
+from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.notifications import Detector, Facts, Kind, Memory, Notification
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Overview, line_of, with_hint
-from hotfolder.telemetry.systemd import Watchdog, status_sentence, supervision
-from hotfolder.telemetry.web import Page, WebServer, json_page
+from hotfolder.telemetry.systemd import Systemd, status_sentence
+
+if TYPE_CHECKING:
+    from hotfolder.telemetry.web import WebServer
 
 logger = log.get("service")
 
+PINGS_PER_INTERVAL = 3
+"""Of the watchdog, so that one may be late, or get lost, without a kill."""
 TOLD = "told"
 """The bulletin that keeps, over a restart, what people were told."""
 
@@ -33,17 +37,16 @@ class Telemetry:
     """Make it before any child process is started, `begin` when all is wired, `run` it beside the work, and
     `close` it last.
 
-    `heartbeats` is for the parts to beat, `recorder` for them to count; `see` takes each new overview.
+    `heartbeats` is for the parts to beat, `metrics` for them to count; `see` takes each new overview.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         """Raises ConfigurationError for an address that is none, or for one that needs the `notify` extra."""
         self.settings = settings
         self.clock = clock
-        self.supervision = supervision()
-        self.systemd = self.supervision.notifier
+        self.systemd = Systemd.of()
         self.heartbeats = Heartbeats(clock.monotonic)
-        self.metrics = Metrics(Sources(lambda: self.seen, self.heartbeats, self.paid_calls_left, clock.now))
+        self.metrics = Metrics(lambda: self.seen, self.heartbeats, self.paid_calls_left, clock.now)
         self.server: WebServer | None = None
         self.seen: Overview | None = None
         self.paid_today = 0
@@ -54,12 +57,8 @@ class Telemetry:
         detector = Detector(
             settings.notify, settings.prices, done=settings.done_folder, failed=settings.failed_folder
         )
-        self.notifier = Notifier(detector, clock, self._facts, self._remember, outcome=self.recorder.notice)
+        self.notifier = Notifier(detector, clock, self._facts, self._remember, outcome=self.metrics.notice)
         self.follow(settings)
-
-    @property
-    def recorder(self) -> Recorder:
-        return self.metrics.recorder
 
     def follow(self, settings: Settings) -> None:
         """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
@@ -115,37 +114,34 @@ class Telemetry:
         text = f"{job.project} / {job.room}: {with_hint(job.reason, job.hint)}"
         self.notifier.tell(Notification(Kind.NEEDS_PERSON, text))
 
-    def health(self) -> Verdict:
-        return alive(self.heartbeats.beats(), self.heartbeats.monotonic())
-
-    def readiness(self) -> Verdict:
-        return ready(self.seen, self.heartbeats.beats(), self.heartbeats.monotonic())
-
     async def run(self) -> None:
         """Serve, ping and tell until cancelled."""
         self._serve()
-        work: list[Awaitable[object]] = [self.notifier.run()]
-        if self.supervision.watchdog_seconds is not None:
-            watchdog = Watchdog(self.systemd, self.heartbeats, self.clock, self.supervision.watchdog_seconds)
-            work.append(watchdog.run())
-        await asyncio.gather(*work)
+        await asyncio.gather(self.notifier.run(), self._feed_watchdog())
 
     def _serve(self) -> None:
         web = self.settings.web
         if web.port is None:
             return
-        pages: dict[str, Callable[[], Page]] = {
-            "/healthz": lambda: verdict_page(self.health()),
-            "/readyz": lambda: verdict_page(self.readiness()),
-            "/metrics": self.metrics.page,
-        }
-        self.server = WebServer(pages, host=web.host, port=web.port)
+        from hotfolder.telemetry.web import WebServer, pages  # late: most daemons serve no pages
+
+        served = pages(
+            health=lambda: report(self.heartbeats),
+            readiness=lambda: report(self.heartbeats, not_ready(self.seen)),
+            metrics=self.metrics.page,
+        )
         try:
-            self.server.start()
+            self.server = WebServer(served, host=web.host, port=web.port)
         except LocalTrouble as error:
             logger.error("pages_not_served", reason=error.message, hint=error.hint)
         else:
             logger.info("pages_served", host=web.host, port=web.port)
+
+    async def _feed_watchdog(self) -> None:
+        """In the daemon's own event loop, so that a hung loop stops the pings too."""
+        while self.systemd.watchdog_seconds is not None:
+            self.systemd.feed_watchdog(self.heartbeats.hung())
+            await self.clock.sleep(self.systemd.watchdog_seconds / PINGS_PER_INTERVAL)
 
     def ready(self) -> None:
         """Everything is wired and the store is open; or a reload has ended, well or badly."""
@@ -158,8 +154,7 @@ class Telemetry:
     def stopping(self, paid_calls_in_flight: int = 0) -> None:
         """The work has been asked to end: none of its parts is expected to show life any more."""
         self._running = False
-        for beat in self.heartbeats.beats():
-            self.heartbeats.retire(beat.part)
+        self.heartbeats.retire()
         calls = "a paid call" if paid_calls_in_flight == 1 else f"{paid_calls_in_flight} paid calls"
         waits = f", waiting for {calls} to be answered" if paid_calls_in_flight else ""
         self.systemd.stopping(f"stopping{waits}")
@@ -172,7 +167,3 @@ class Telemetry:
         await self.notifier.close()
         if self.server is not None:
             await to_thread.run_sync(self.server.stop)
-
-
-def verdict_page(verdict: Verdict) -> Page:
-    return json_page(verdict.as_dict(), well=verdict.well)

@@ -17,7 +17,7 @@ from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
 
 PROJECTS = 4
 BOUNDED = {
-    "hotfolder.telemetry.metrics.Recorder._projects": 100,
+    "hotfolder.telemetry.metrics.Metrics._projects": 100,
     "hotfolder.telemetry.overview.Overview.lines": 50,
     "hotfolder.telemetry.overview.Line": 2 * 50,
     "hotfolder.rules.sets.FileIdentity": 2 * 256,

@@ -7,17 +7,15 @@ import signal
 import time
 
 from hotfolder import log
-from hotfolder.clock import SystemClock
 from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import Overview
-from hotfolder.telemetry.systemd import Watchdog, status_sentence, supervision
+from hotfolder.telemetry.systemd import Systemd, status_sentence
 
 SCAN_LIMIT_SECONDS = 2.0
 
 
 async def main() -> None:
-    told = supervision()
-    notifier = told.notifier
+    systemd = Systemd.of()
     heartbeats = Heartbeats(time.monotonic)
     hung, stop = asyncio.Event(), asyncio.Event()
     counts = {"merging": 3, "queued": 12, "needs_attention": 1}
@@ -29,23 +27,27 @@ async def main() -> None:
             await asyncio.sleep(0.1)
         await asyncio.Event().wait()
 
+    async def feed() -> None:
+        assert systemd.watchdog_seconds is not None
+        while True:
+            systemd.feed_watchdog(heartbeats.hung())
+            await asyncio.sleep(systemd.watchdog_seconds / 3)
+
     def reload() -> None:
-        notifier.reloading()
+        systemd.reloading()
         counts["queued"] = 0
-        notifier.ready(status_sentence(Overview((), counts)))
+        systemd.ready(status_sentence(Overview((), counts)))
 
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reload)
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGUSR1, hung.set)
     loop.add_signal_handler(signal.SIGUSR2, time.sleep, 3600)
-    assert told.watchdog_seconds is not None
-    watchdog = Watchdog(notifier, heartbeats, SystemClock(), told.watchdog_seconds)
-    tasks = [asyncio.create_task(scan()), asyncio.create_task(watchdog.run())]
+    tasks = [asyncio.create_task(scan()), asyncio.create_task(feed())]
     await asyncio.sleep(1.0)  # what an opening of the store would take
-    notifier.ready(status_sentence(Overview((), counts)))
+    systemd.ready(status_sentence(Overview((), counts)))
     await stop.wait()
-    notifier.stopping("finishing 1 paid call")
+    systemd.stopping("finishing 1 paid call")
     await asyncio.sleep(0.5)
     for task in tasks:
         task.cancel()

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 
-from hotfolder.telemetry.web import Pages, WebServer
+from hotfolder.telemetry import web
+from hotfolder.telemetry.web import Report, WebServer, pages
 from tests.support.receiver import Receiver
 
-Serve = Callable[[Pages], WebServer]
+
+class Serve(Protocol):
+    def __call__(
+        self, *, health: Callable[[], Report] = ..., metrics: Callable[[], bytes] = ...
+    ) -> WebServer: ...
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Serve pages on a free port of the loopback address until the test ends."""
+    monkeypatch.setattr(web, "EXCHANGE_SECONDS", 1.0)
     servers: list[WebServer] = []
 
-    def begin(pages: Pages) -> WebServer:
-        server = WebServer(pages, exchange_seconds=1)
-        server.start()
+    def begin(
+        *, health: Callable[[], Report] = lambda: {"ok": True}, metrics: Callable[[], bytes] = bytes
+    ) -> WebServer:
+        server = WebServer(pages(health=health, readiness=lambda: {"ok": False}, metrics=metrics))
         servers.append(server)
         return server
 

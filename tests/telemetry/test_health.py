@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from hotfolder.stager.failures import GOES_ON
-from hotfolder.telemetry.health import Beat, alive, ready
+from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.overview import Overview
 
-FINE = (Beat("scan", 95.0, 60.0), Beat("store", 99.5, 30.0))
-HUNG = (Beat("scan", 10.0, 60.0), Beat("store", 99.5, 30.0))
+
+def beating(silent_seconds: float) -> Heartbeats:
+    now = [100.0]
+    heartbeats = Heartbeats(lambda: now[0])
+    heartbeats.expect("scan", 60.0)
+    now[0] += silent_seconds
+    heartbeats.expect("store", 30.0)
+    return heartbeats
 
 
-def test_alive_names_the_part_that_hangs() -> None:
+def test_health_names_the_part_that_hangs() -> None:
     """Only heartbeats count for being alive, and each is shown with its limit."""
-    assert alive(FINE, 100.0).well
-    verdict = alive(HUNG, 100.0)
-    assert verdict.as_dict() == {
+    assert report(beating(5.0))["ok"]
+    assert report(beating(90.0)) == {
         "ok": False,
         "reasons": ["the scan has not moved for 90 seconds"],
         "parts": {
             "scan": {"silent_seconds": 90.0, "limit_seconds": 60.0},
-            "store": {"silent_seconds": 0.5, "limit_seconds": 30.0},
+            "store": {"silent_seconds": 0.0, "limit_seconds": 30.0},
         },
     }
 
 
 def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
     """Every reason is told, not just the first."""
-    assert ready(Overview((), {}, degraded={"inbox": ""}), FINE, 100.0).well
-    assert ready(None, FINE, 100.0).reasons == ("the job store has not been read yet",)
+    assert list(not_ready(Overview((), {}, degraded={"inbox": ""}))) == []
+    assert list(not_ready(None)) == ["the job store has not been read yet"]
     seen = Overview(
         (),
         {},
@@ -36,12 +41,12 @@ def test_ready_wants_the_store_the_inboxes_and_the_api() -> None:
         degraded={"inbox": "", "second": "it is not mounted"},
         paused="by hand",
     )
-    assert ready(seen, HUNG, 100.0).reasons == (
+    assert report(beating(90.0), not_ready(seen))["reasons"] == [
         "the scan has not moved for 90 seconds",
         "an inbox is out of reach (second): it is not mounted",
         "nothing is paid for: by hand",
         "the API is not asked just now: the API refused the key (401). Put the new key into the key file.",
-    )
+    ]
 
 
 def test_why_the_api_is_not_asked_is_told_in_sentences() -> None:

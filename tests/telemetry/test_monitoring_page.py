@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hotfolder.telemetry.health import Heartbeats
-from hotfolder.telemetry.metrics import Metrics, Sources
+from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.overview import Overview
 
 PAGE = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
@@ -26,10 +26,10 @@ def served() -> set[str]:
     heartbeats = Heartbeats(lambda: 0.0)
     heartbeats.expect("scan", 1)
     seen = Overview((), {}, degraded={"inbox": ""})
-    metrics = Metrics(Sources(lambda: seen, heartbeats, lambda: 1, lambda: datetime.now(UTC)))
-    metrics.recorder.paid("merge", "p")
-    metrics.recorder.api_error("x")
-    lines = metrics.page().body.decode().splitlines()
+    metrics = Metrics(lambda: seen, heartbeats, lambda: 1, lambda: datetime.now(UTC))
+    metrics.paid("merge", "p")
+    metrics.api_error("x")
+    lines = metrics.page().decode().splitlines()
     return {SUFFIXES.sub("", found[0]) for line in lines if (found := OURS.match(line))}
 
 

@@ -58,7 +58,7 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path) -> None:
     assert status == 503
     assert json.loads(body)["reasons"] == ["an inbox is out of reach (inbox): it is not mounted"]
     assert (await get(telemetry, "/healthz"))[0] == 200
-    telemetry.recorder.paid("merge", "12 Elm Road")
+    telemetry.metrics.paid("merge", "12 Elm Road")
     assert 'hotfolder_paid_calls_total{operation="merge"} 1.0' in (await get(telemetry, "/metrics"))[1]
     assert 'hotfolder_jobs{state="queued"} 2.0' in (await get(telemetry, "/metrics"))[1]
     running.cancel()

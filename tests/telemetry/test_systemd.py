@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import secrets
@@ -11,13 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hotfolder.clock import SystemClock
-from hotfolder.telemetry.health import Beat, Heartbeats
+from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import SETTLING, Overview
-from hotfolder.telemetry.systemd import Notifier, Watchdog, may_ping, status_sentence, supervision
+from hotfolder.telemetry.systemd import Systemd, status_sentence
 from tests.support.manager import Manager
 
 
@@ -31,9 +27,10 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
 
 def test_every_message_has_the_protocols_words(manager: Manager) -> None:
     """Ready, status, reload, stop and ping, each as one datagram."""
-    notifier = Notifier(manager.address)
-    assert notifier.ready("idle") and notifier.reloading() and notifier.ping() and notifier.stopping()
-    ready, reloading, ping, stopping = manager.heard()
+    systemd = Systemd(manager.address)
+    assert systemd.ready("idle") and systemd.reloading() and systemd.stopping()
+    systemd.feed_watchdog([])
+    ready, reloading, stopping, ping = manager.heard()
     assert (ready, ping, stopping) == ("READY=1\nSTATUS=idle", "WATCHDOG=1", "STOPPING=1")
     assert (stamp := re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", reloading))
     assert abs(int(stamp[1]) / 1e6 - time.monotonic()) < 60
@@ -41,22 +38,22 @@ def test_every_message_has_the_protocols_words(manager: Manager) -> None:
 
 def test_a_status_is_one_line_and_sent_when_it_changes(manager: Manager) -> None:
     """Line breaks in a name must not become other fields, and the same sentence isn't repeated."""
-    notifier = Notifier(manager.address)
+    systemd = Systemd(manager.address)
     for _ in range(3):
-        assert notifier.status("1 running\nMAINPID=1")
-    assert notifier.status("idle \udcff")
+        assert systemd.status("1 running\nMAINPID=1")
+    assert systemd.status("idle \udcff")
     assert manager.heard() == ["STATUS=1 running MAINPID=1", "STATUS=idle ?"]
 
 
 def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
     """A missing socket, one that nobody reads, and a name that is too long: no error, and quickly."""
-    assert not Notifier().ready()
-    assert not Notifier(str(tmp_path / "nobody")).ready()
-    assert not Notifier("/" + "x" * 300).ready()
+    assert not Systemd().ready()
+    assert not Systemd(str(tmp_path / "nobody")).ready()
+    assert not Systemd("/" + "x" * 300).ready()
     deaf = Manager(str(tmp_path / "deaf"))
-    notifier = Notifier(deaf.address)
+    systemd = Systemd(deaf.address)
     began = time.monotonic()
-    while notifier.ping():
+    while systemd.reloading():
         assert time.monotonic() - began < 60
     assert time.monotonic() - began < 60
     deaf.socket.close()
@@ -64,10 +61,10 @@ def test_a_manager_that_is_gone_or_deaf_costs_nothing(tmp_path: Path) -> None:
 
 def test_a_status_that_was_not_heard_is_said_again(tmp_path: Path) -> None:
     """Only what systemd has got counts as told."""
-    notifier = Notifier(str(tmp_path / "notify"))
-    assert not notifier.status("idle")
+    systemd = Systemd(str(tmp_path / "notify"))
+    assert not systemd.status("idle")
     manager = Manager(str(tmp_path / "notify"))
-    assert notifier.status("idle")
+    assert systemd.status("idle")
     assert manager.heard() == ["STATUS=idle"]
     manager.socket.close()
 
@@ -88,39 +85,28 @@ def test_a_status_that_was_not_heard_is_said_again(tmp_path: Path) -> None:
 def test_the_environment_is_read_and_kept_from_children(given: dict[str, str], seconds: float | None) -> None:
     """The watchdog is obeyed when it is meant for this process; what was read is taken out."""
     environment = {"HOME": "/", **given}
-    assert supervision(environment, pid=7).watchdog_seconds == seconds
+    assert Systemd.of(environment, pid=7).watchdog_seconds == seconds
     assert environment == {"HOME": "/"}
 
 
-BEATS = st.builds(
-    Beat, st.sampled_from(["scan", "store", "queue"]), st.floats(0, 1000), st.floats(1, 100, allow_nan=False)
-)
-
-
-@given(st.lists(BEATS, max_size=4), st.floats(0, 2000))
-def test_one_late_part_is_enough_to_stop_the_pings(beats: list[Beat], now: float) -> None:
-    """The decision is exactly: nobody has been silent for longer than its own limit."""
-    assert may_ping(beats, now) == all(now - beat.at <= beat.limit_seconds for beat in beats)
-
-
-async def test_a_hung_part_stops_the_pings_and_is_named(manager: Manager) -> None:
+def test_a_hung_part_stops_the_pings_and_is_named(manager: Manager) -> None:
     """While the scan hangs nothing is pinged; when it moves again, pings go on."""
     now = [100.0]
     heartbeats = Heartbeats(lambda: now[0])
     scan = heartbeats.expect("scan", 60)
     asked = [100.0]
     heartbeats.expect("queue", 30, lambda: asked[0])
-    watchdog = Watchdog(Notifier(manager.address), heartbeats, SystemClock(), 60)
-    watchdog.look()
+    systemd = Systemd(manager.address, 60)
+    systemd.feed_watchdog(heartbeats.hung())
     now[0] = asked[0] = 161.0
-    watchdog.look()
-    watchdog.look()
+    systemd.feed_watchdog(heartbeats.hung())
+    systemd.feed_watchdog(heartbeats.hung())
     scan()
-    watchdog.look()
+    systemd.feed_watchdog(heartbeats.hung())
     now[0] += 31
-    watchdog.look()
-    heartbeats.retire("queue")
-    watchdog.look()
+    systemd.feed_watchdog(heartbeats.hung())
+    heartbeats.retire()
+    systemd.feed_watchdog(heartbeats.hung())
     assert manager.heard() == [
         "WATCHDOG=1",
         "STATUS=hung: the scan has not moved for 61 seconds",
@@ -130,25 +116,15 @@ async def test_a_hung_part_stops_the_pings_and_is_named(manager: Manager) -> Non
     ]
 
 
-async def test_pings_come_well_within_the_interval(manager: Manager) -> None:
-    """At least two pings an interval, so that a lost one does no harm."""
-    watchdog = Watchdog(Notifier(manager.address), Heartbeats(time.monotonic), SystemClock(), 0.3)
-    task = asyncio.create_task(watchdog.run())
-    await asyncio.sleep(0.75)
-    task.cancel()
-    assert 6 <= len(manager.heard()) <= 9
-
-
 def test_a_part_that_joins_has_its_whole_limit() -> None:
-    """Starting up is not being late; beats of strangers are ignored."""
+    """Starting up is not being late."""
     now = [50.0]
     heartbeats = Heartbeats(lambda: now[0])
-    heartbeats.beat("stranger")
     heartbeats.expect("store", 10)
     now[0] = 60.0
-    assert not heartbeats.late()
+    assert not heartbeats.hung()
     now[0] = 60.1
-    assert [beat.part for beat in heartbeats.late()] == ["store"]
+    assert heartbeats.hung() == ["the store has not moved for 10 seconds"]
 
 
 def seen(counts: dict[str, int], **more: object) -> Overview:

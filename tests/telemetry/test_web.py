@@ -6,15 +6,13 @@ import http.client
 import json
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
+from starlette.applications import Starlette
 
 from hotfolder.errors import LocalTrouble
-from hotfolder.telemetry.web import MOST_CONNECTIONS, Page, Pages, WebServer, json_page
-
-Serve = Callable[[Pages], WebServer]
-HELLO: Pages = {"/hello": lambda: Page(b"hello\n")}
+from hotfolder.telemetry.web import MOST_CONNECTIONS, WebServer
+from tests.telemetry.conftest import Serve
 
 
 def exchange(port: int, request: bytes, *, wait_seconds: float = 8) -> bytes:
@@ -36,52 +34,46 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str],
     return result
 
 
-def test_pages_are_served_and_connections_are_not_kept(serve: Serve) -> None:
-    """A known page with any query is answered; HEAD gives the same head without a body."""
-    port = serve(HELLO).port
-    status, headers, body = get(port, "/hello?x=1")
-    assert (status, body, headers["connection"]) == (200, b"hello\n", "close")
-    status, headers, body = get(port, "/hello", "HEAD")
-    assert (status, body, headers["content-length"]) == (200, b"", "6")
-
-
-def test_json_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
-    """A checker that reads nothing but the status gets the truth."""
-    port = serve({"/a": lambda: json_page({"ok": True}), "/b": lambda: json_page({}, well=False)}).port
-    assert [get(port, path)[0] for path in ("/a", "/b")] == [200, 503]
-    assert json.loads(get(port, "/a")[2]) == {"ok": True}
+def test_a_report_says_by_its_status_whether_it_is_well(serve: Serve) -> None:
+    """A checker that reads nothing but the status gets the truth; no connection and no answer is kept."""
+    port = serve().port
+    status, headers, body = get(port, "/healthz?x=1")
+    assert (status, json.loads(body)) == (200, {"ok": True})
+    assert (headers["connection"], headers["cache-control"]) == ("close", "no-store")
+    assert get(port, "/readyz")[0] == 503
+    assert get(port, "/healthz", "HEAD")[::2] == (200, b"")
 
 
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
         (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-        (b"POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", b"405"),
-        (b"GET /hello HTTP/9\r\n\r\n", b"400"),
+        (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", b"405"),
+        (b"GET /healthz HTTP/9\r\n\r\n", b"400"),
         (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-        (b"GET /hello HTTP/1.1\r\nX: " + b"x" * 20_000, b"400"),
+        (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000, b"400"),
     ],
 )
 def test_nonsense_gets_a_short_refusal(serve: Serve, request_bytes: bytes, status: bytes) -> None:
     """Strange requests are refused, and the next proper one is answered."""
-    port = serve(HELLO).port
+    port = serve().port
     try:
         assert exchange(port, request_bytes).split()[1] == status
     except ConnectionResetError:
         assert len(request_bytes) > 20_000  # what had not been read yet may reset the connection
-    assert get(port, "/hello")[0] == 200
+    assert get(port, "/healthz")[0] == 200
 
 
 def test_a_page_that_fails_is_500_and_gives_nothing_away(serve: Serve) -> None:
     """Its error stays in the log; other pages are served on."""
 
-    def fail() -> Page:
+    def fail() -> bytes:
         raise ValueError("a secret")
 
-    port = serve({"/bad": fail, **HELLO}).port
-    status, _, body = get(port, "/bad")
-    assert (status, b"secret" in body, get(port, "/hello")[0]) == (500, False, 200)
+    port = serve(metrics=fail).port
+    status, _, body = get(port, "/metrics")
+    assert (status, b"secret" in body, get(port, "/healthz")[0]) == (500, False, 200)
 
 
 def ended(channel: socket.socket) -> bool:
@@ -95,37 +87,32 @@ def ended(channel: socket.socket) -> bool:
 
 def test_connections_that_say_nothing_keep_nobody_out_and_are_cut_off(serve: Serve) -> None:
     """Every probe is answered, however many there are."""
-    port = serve(HELLO).port
+    port = serve().port
     mute = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * MOST_CONNECTIONS)]
     for _ in range(5):
-        assert get(port, "/hello")[0] == 200
+        assert get(port, "/healthz")[0] == 200
     assert all(ended(channel) for channel in mute)
-    assert get(port, "/hello")[0] == 200
+    assert get(port, "/healthz")[0] == 200
     for channel in mute:
         channel.close()
 
 
-def test_a_port_in_use_is_said_for_people() -> None:
-    """The address, the reason and the setting are named; nothing is left running."""
-    first = WebServer(HELLO)
-    first.start()
-    second = WebServer(HELLO, port=first.port)
-    with pytest.raises(LocalTrouble, match=f"127.0.0.1 port {first.port}: Address already in use") as caught:
-        second.start()
+def test_a_port_in_use_is_said_for_people(serve: Serve) -> None:
+    """The address, the reason and the setting are named."""
+    port = serve().port
+    with pytest.raises(LocalTrouble, match=f"127.0.0.1 port {port}: Address already in use") as caught:
+        WebServer(Starlette(), port=port)
     assert "web.port" in caught.value.hint
-    second.stop()
-    first.stop()
 
 
 def test_stopping_frees_the_port_and_the_thread() -> None:
-    """Start and stop ten times on one port, with callers hanging on: no thread and no port is left."""
+    """Start and stop several times on one port, with callers hanging on: no thread and no port is left."""
     port = 0
-    for _ in range(10):
-        server = WebServer(HELLO, port=port)
-        server.start()
+    for _ in range(3):
+        server = WebServer(Starlette(), port=port)
         port = server.port
         hanging = socket.create_connection(("127.0.0.1", port))
-        assert get(port, "/hello")[0] == 200
+        assert get(port, "/nothing")[0] == 404
         server.stop()
         server.stop()
         hanging.close()
@@ -134,12 +121,11 @@ def test_stopping_frees_the_port_and_the_thread() -> None:
 
 def test_ipv6_works_where_there_is_one() -> None:
     """`::1` is as good as 127.0.0.1."""
-    server = WebServer(HELLO, host="::1")
     try:
-        server.start()
+        server = WebServer(Starlette(), host="::1")
     except LocalTrouble:
         pytest.skip("this machine has no IPv6 loopback")
     with socket.create_connection(("::1", server.port), timeout=5) as channel:
-        channel.sendall(b"GET /hello HTTP/1.0\r\n\r\n")
-        assert b" 200 OK" in channel.recv(100)
+        channel.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert b" 404 " in channel.recv(100)
     server.stop()

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 
-from hotfolder.telemetry.web import WebServer, json_page
+from hotfolder.telemetry.web import WebServer, pages
 from hotfolder.units import health
 
 SCRIPT = Path(health.__file__)
@@ -27,9 +28,11 @@ def reasons() -> list[str]:
 @pytest.fixture
 def port(reasons: list[str]) -> Iterator[int]:
     """Where `/readyz` is served."""
-    pages = {"/readyz": lambda: json_page({"ok": not reasons, "reasons": reasons}, well=not reasons)}
-    server = WebServer(pages)
-    server.start()
+
+    def readiness() -> dict[str, object]:
+        return {"ok": not reasons, "reasons": reasons}
+
+    server = WebServer(pages(health=dict, readiness=readiness, metrics=bytes))
     yield server.port
     server.stop()
 
@@ -57,8 +60,7 @@ def test_a_proxy_in_the_environment_is_not_asked_for_our_own_pages(port: int) ->
 def test_what_does_not_answer_is_unhealthy(port: int) -> None:
     """A daemon that is not there yet, and something else at its port."""
     assert "doesn't answer" in checked(9)[1]
-    other = WebServer({})
-    other.start()
+    other = WebServer(Starlette())
     assert checked(other.port) == (1, f"Port {other.port} answers 404.")
     other.stop()
 
