@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +22,8 @@ from hotfolder.outbox import linking
 from hotfolder.outbox.sharing import Sharing
 
 SOURCES = str(Path(hotfolder.outbox.__file__).parent)
+Killed = Callable[[int, Callable[[], object]], bool]
+TurningPoints = Callable[..., list[int]]
 CHECKOUT = str(Path(hotfolder.outbox.__file__).parents[2])
 
 
@@ -57,16 +60,24 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> link
 
 
 @pytest.fixture
-def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], object]], bool]:
+def killed_at(monkeypatch: pytest.MonkeyPatch) -> Killed:
     """`killed_at(n, call)`: run `call` in a child that gets SIGKILL before the nth line of the outbox.
 
     True if it was killed, False if it ended before. Afterwards this process counts as started anew.
     """
 
     def run(nth: int, call: Callable[[], object]) -> bool:
+        def kill(line: int) -> None:
+            if line == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+
         child = os.fork()
         if child == 0:
-            run_to_line(nth, call)
+            try:
+                traced(call, kill)
+                os._exit(0)
+            finally:
+                os._exit(1)
         _, outcome = os.waitpid(child, 0)
         assert outcome in (0, signal.SIGKILL), "the call itself failed in the child"
         monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 20_000_000)
@@ -75,7 +86,36 @@ def killed_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], ob
     return run
 
 
-def run_to_line(nth: int, call: Callable[[], object]) -> None:
+@pytest.fixture
+def turning_points() -> TurningPoints:
+    return lines_that_matter
+
+
+def lines_that_matter(prepared: Callable[[str], Callable[[], object]], *watched: Path) -> list[int]:
+    """The lines of the outbox, counted from 1, before which something below `watched` has changed, the first,
+    and the one behind the last. A kill at any other line leaves the disk as one at the line before does.
+
+    `prepared(name)` makes a call with files of its own, named so.
+    """
+    looks: list[list[tuple[object, ...]]] = []
+
+    def look(line: int) -> None:
+        looks.append([disk_state(path) for folder in watched for path in sorted(folder.rglob("*"))])
+
+    traced(prepared("first"), lambda line: None)  # what is found out once a process is no part of it
+    traced(prepared("watched"), look)
+    assert len(looks) > 20, "the trace saw too few lines to mean anything"
+    changed = [line + 2 for line, (before, after) in enumerate(pairwise(looks)) if before != after]
+    return [1, *changed, len(looks) + 1]
+
+
+def disk_state(path: Path) -> tuple[object, ...]:
+    seen = path.lstat()
+    return (path, seen.st_ino, seen.st_mode, seen.st_nlink, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+def traced(call: Callable[[], object], at_line: Callable[[int], None]) -> None:
+    """Run `call`, and `at_line(n)` before its nth line of the outbox."""
     lines = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -84,16 +124,15 @@ def run_to_line(nth: int, call: Callable[[], object]) -> None:
             return None
         if event == "line":
             lines += 1
-            if lines == nth:
-                os.kill(os.getpid(), signal.SIGKILL)
+            at_line(lines)
         return trace
 
+    before = sys.gettrace()
+    sys.settrace(trace)
     try:
-        sys.settrace(trace)
         call()
-        os._exit(0)
     finally:
-        os._exit(1)
+        sys.settrace(before)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,6 +26,10 @@ from hotfolder.outbox.receipts import (
 )
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.status import StatusLine, status_text, write_status
+
+if TYPE_CHECKING:
+    from tests.outbox.conftest import Killed, TurningPoints
+
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 RECEIPT = Receipt(
@@ -125,20 +130,19 @@ def test_the_present_reason_is_in_reason_txt(tmp_path: Path, shared: Sharing) ->
 
 
 def test_a_reason_survives_being_killed_at_any_line(
-    memory: Path, shared: Sharing, way: linking.Way, killed_at: Callable[[int, Callable[[], object]], bool]
+    memory: Path, shared: Sharing, way: linking.Way, killed_at: Killed, turning_points: TurningPoints
 ) -> None:
     """Both the old page and the new one are there in the end, once each."""
-    line, killed = 0, True
-    while killed:
-        line += 1
-        folder = memory / str(line)
+
+    def prepared(name: str) -> Callable[[], None]:
+        folder = memory / name
         folder.mkdir()
         (folder / "REASON.txt").write_bytes(b"old")
+        return lambda: write_reason(folder, "new", shared=shared)
 
-        def call(folder: Path = folder) -> None:
-            write_reason(folder, "new", shared=shared)
-
-        killed = killed_at(line, call)
+    for line in turning_points(prepared, memory):
+        folder, call = memory / str(line), prepared(str(line))
+        killed_at(line, call)
         call()
         clear_leftovers(folder)
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
