@@ -16,6 +16,7 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,19 +98,29 @@ class Ledger:
 def read_ledger(folder: Path) -> list[Entry]:
     """All entries of a data folder, oldest first, possibly none. A torn last line is left out."""
     path = folder / FILE_NAME
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-    return [Entry(**json.loads(line)) for line in lines if line.endswith("\n")]
+    return entries_in(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def entries_in(text: str) -> list[Entry]:
+    """The entries in a piece of the file, without a torn last line."""
+    return [Entry(**json.loads(line)) for line in text.splitlines(keepends=True) if line.endswith("\n")]
 
 
 def charges(folder: Path, route: str | None = None) -> list[Entry]:
     """What has been bought, refunds taken off; only on `route` if given (`/api/hdr-enhance`)."""
+    return charged(read_ledger(folder), route)
+
+
+def charged(entries: Iterable[Entry], route: str | None = None) -> list[Entry]:
+    """What has been bought by these entries. A refund of what was charged before them changes nothing."""
     bought: list[Entry] = []
-    for entry in read_ledger(folder):
+    for entry in entries:
         if entry.event == "charged":
             bought.append(entry)
         elif entry.event == "refunded":
-            match = next(one for one in reversed(bought) if (one.route, one.ids) == (entry.route, entry.ids))
-            bought.remove(match)
+            same = [one for one in bought if (one.route, one.ids) == (entry.route, entry.ids)]
+            if same:
+                bought.remove(same[-1])
     return [entry for entry in bought if route in (None, entry.route)]
 
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from hotfolder.sandbox.ledger import Entry, charges
+from hotfolder.sandbox.ledger import Entry, charged
 from tests.support.studio import MERGE, Shop, digest
 
 Fault = dict[str, Any]
@@ -23,12 +23,10 @@ class BadShop(Shop):
         data.mkdir(parents=True, exist_ok=True)
         self._faults = data / "faults.json"
         self._faults.write_text("[]")
-        self._since = 0
         super().__init__(data, faults=self._faults, **changes)
 
     def mark(self) -> None:
         super().mark()
-        self._since = len(self.entries())
         self.goes_wrong()
 
     def goes_wrong(self, *faults: Fault) -> None:
@@ -37,13 +35,9 @@ class BadShop(Shop):
         fresh.write_text(json.dumps(faults))
         fresh.replace(self._faults)
 
-    def page(self) -> list[Entry]:
-        """What happened since the mark."""
-        return self.entries()[self._since :]
-
     def charged(self) -> list[Entry]:
         """The paid calls that were accepted since the mark."""
-        return charges(self.data)[self._marked.get(None, 0) :]
+        return charged(self.page())
 
     def asked(self, route: str) -> int:
         """How often the sandbox was asked for something, answered or not."""

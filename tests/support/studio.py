@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -25,10 +25,12 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.jobs.context import CrashHook, no_crash
+from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.store import Store
 from hotfolder.sandbox.embedded import EmbeddedSandbox
-from hotfolder.sandbox.ledger import Entry, charges, read_ledger
+from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
+from hotfolder.sandbox.ledger import Entry, charged, entries_in
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
 
@@ -56,7 +58,9 @@ class Shop:
         self.sandbox = EmbeddedSandbox(SandboxSettings(data=data, **{**usual, **changes}))
         self.url = ""
         self.storage_host = ""
-        self._marked: dict[str | None, int] = {}
+        self._entries: list[Entry] = []
+        self._read_bytes = 0
+        self._marked = 0
 
     def __enter__(self) -> Self:
         self.url, self.storage_host = self.sandbox.start()
@@ -70,14 +74,25 @@ class Shop:
 
     def mark(self) -> None:
         """Count from here."""
-        self._marked = {route: len(charges(self.data, route)) for route in (None, MERGE, SKY)}
+        self._marked = len(self.entries())
 
     def bought(self, route: str | None = None) -> int:
         """How many paid calls were accepted since the mark."""
-        return len(charges(self.data, route)) - self._marked.get(route, 0)
+        return len(charged(self.page(), route))
+
+    def page(self) -> list[Entry]:
+        """What happened since the mark."""
+        return self.entries()[self._marked :]
 
     def entries(self) -> list[Entry]:
-        return read_ledger(self.data)
+        """The whole ledger, of which only what is new is read."""
+        with (self.data / LEDGER_FILE).open("rb") as file:
+            file.seek(self._read_bytes)
+            fresh = file.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._read_bytes += len(whole)
+        self._entries += entries_in(whole.decode())
+        return self._entries
 
 
 @dataclass
@@ -133,13 +148,31 @@ class Studio:
 
     def status(self) -> dict[str, Any]:
         """What `hotfolder status --json` prints, without the price of a process."""
-        database = read_store(self.state)
-        if database is None:
-            return {"jobs": [], "daemon": {"running": False}}
-        try:
+        with self._looking() as look:
+            return look()
+
+    @contextmanager
+    def _looking(self) -> Iterator[Callable[[], dict[str, Any]]]:
+        """`status`, to be asked again and again: the store stays open until it is another file."""
+        database, inode = None, 0
+        path = self.state / STORE_FILE
+
+        def look() -> dict[str, Any]:
+            nonlocal database, inode
+            found = path.stat().st_ino if path.exists() else 0
+            if database is None or found != inode:
+                if database is not None:
+                    database.dispose()
+                database, inode = read_store(self.state), found
+            if database is None:
+                return {"jobs": [], "daemon": {"running": False}}
             return overview(Store(database), pid=holder_of(self.state)).as_dict()
+
+        try:
+            yield look
         finally:
-            database.dispose()
+            if database is not None:
+                database.dispose()
 
     def reading(self, look: Callable[[Store], T]) -> T | None:
         """What `look` finds in the store; None while there is none."""
@@ -159,13 +192,13 @@ class Studio:
     ) -> dict[str, Any]:
         """The first status for which `holds`; fails with the last one and the log when none does in time."""
         end = time.monotonic() + within_seconds
-        while True:
-            status = self.status()
-            if holds(status):
-                return status
-            told = "\n".join(run.text() for run in self.runs)
-            assert time.monotonic() < end, f"it never came to that: {status}\n{told}"
-            time.sleep(0.1)
+        with self._looking() as look:
+            while not holds(status := look()):
+                if time.monotonic() > end:
+                    told = "\n".join(run.text() for run in self.runs)
+                    raise AssertionError(f"it never came to that: {status}\n{told}")
+                time.sleep(0.1)
+        return status
 
     def wait_for_states(self, *states: str, within_seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """Wait until the sets are in exactly these states, in any order."""
