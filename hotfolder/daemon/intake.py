@@ -15,7 +15,7 @@ from hotfolder.daemon.newjobs import refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
-from hotfolder.inbox.events import InboxEvent, SetArriving, SetRefused
+from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.previous import latest_set, room_named
 from hotfolder.jobs.worker import Worker
@@ -24,7 +24,7 @@ from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.late import why_late_in_room
 from hotfolder.rules.names import split_name
-from hotfolder.rules.routing import Rulebook, SettleRule, settle_rule
+from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 from hotfolder.rules.shoots import why_held
 
@@ -56,11 +56,7 @@ class Intake:
         self._orphans: list[frozenset[str]] | None = None
         self._judging: dict[Place, bool] = {}
 
-    def settle_rule(self, inbox: str, project: str, folder: str, photo_count: int) -> SettleRule:
-        """When a set of that inbox may start, by the rules as they are now."""
-        return settle_rule(self.rulebook(inbox), project, folder, photo_count)
-
-    async def accept(self, inbox: str, event: InboxEvent) -> None:
+    async def accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         """Make a job of `event`, however long the store can't be written."""
         self.pending[inbox] += 1
         found = event if isinstance(event, SetRefused) else event.bracket_set
@@ -70,7 +66,7 @@ class Intake:
         finally:
             self.pending[inbox] -= 1
 
-    async def _accept_patiently(self, inbox: str, event: InboxEvent) -> None:
+    async def _accept_patiently(self, inbox: str, event: SetReady | SetRefused) -> None:
         for failures in range(1, 1_000_000):
             try:
                 return await self._accept(inbox, event)
@@ -81,7 +77,7 @@ class Intake:
                 logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
                 await self.clock.sleep(backoff_seconds(min(failures, 5)))
 
-    async def _accept(self, inbox: str, event: InboxEvent) -> None:
+    async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):
             where = self.engine.context.places.inbox_named(inbox)
             await self.engine.submit(await patiently(where, refused_by_inbox, inbox, event))

@@ -129,13 +129,14 @@ def _with_rules_of(one: InboxSection, fresh: Settings) -> InboxSection:
     return there.get((one.title, one.path), one)
 
 
-def inbox_settings(settings: Settings) -> InboxSettings:
+def inbox_settings(settings: Settings, rulebook: Rulebook) -> InboxSettings:
     settle = settings.settle
     return InboxSettings(
         quiet_seconds=settle.quiet_seconds,
         give_up_seconds=settle.give_up_seconds,
         scan_seconds=settle.scan_seconds,
         limits=PictureLimits(size_bytes=settings.limits.photo_bytes),
+        rulebook=rulebook,
     )
 
 
@@ -191,8 +192,8 @@ class Following:
         context.limits.configure(**concurrency(settings))
         self.engine.most_jobs = most_jobs(settings)
         log.set_level(settings.log.level)
-        for inbox in self.inboxes.values():
-            inbox.follow(inbox_settings(settings))
+        for name, inbox in self.inboxes.items():
+            inbox.follow(inbox_settings(settings, self.live.rulebook(name)))
         # What was held is looked at anew: by the new rules it may be beyond doubt.
         for place in list(self.intake.held):
             del self.intake.held[place]

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -240,10 +240,8 @@ class Daemon:
             first_start=met_at is None,
             known_place=met_at,
             lock=self.inbox_locks[name],
-            rule_for=partial(self.intake.settle_rule, name),
             claimed=partial(self.engine.context.claims.names, name),
-            tell=partial(self._arriving, name),
-            settings=inbox_settings(self.settings),
+            settings=inbox_settings(self.settings, self.live.rulebook(name)),
             decoder=self.decoder,
             clock=self.clock,
             beat=self.telemetry.heartbeats.expect(
@@ -252,8 +250,16 @@ class Daemon:
             moved=self._moved,
         )
 
-    async def _arriving(self, name: str, arriving: SetArriving) -> None:
-        await (self.early.see if arriving.folder else self.intake.glimpse)(name, arriving)
+    async def _listen(self, name: str) -> None:
+        """Treat what an inbox sees, one event at a time, until cancelled."""
+        async with aclosing(self.inboxes[name].events()) as events:
+            async for event in events:
+                if not isinstance(event, SetArriving):
+                    await self.intake.accept(name, event)
+                elif event.folder:
+                    await self.early.see(name, event)
+                else:
+                    await self.intake.glimpse(name, event)
 
     def _claim_inboxes(self) -> None:
         try:
@@ -303,9 +309,7 @@ class Daemon:
             partial(apply_retention, self.context, self.live),
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
         ]
-        work += [
-            partial(inbox.run, partial(self.intake.accept, name)) for name, inbox in self.inboxes.items()
-        ]
+        work += [partial(self._listen, name) for name in self.inboxes]
         if self.reloading is not None:
             work.append(self.reloading.run)
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]

@@ -15,7 +15,7 @@ from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import READY_NAME, SetKey, is_junk, is_junk_folder
-from hotfolder.inbox.guard import Claimed
+from hotfolder.inbox.events import Claimed
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
 from hotfolder.newfiles import new_file, open_folder_beneath

@@ -1,24 +1,31 @@
-"""What the inbox says: to the engine, once, and to whoever asks how it stands."""
+"""What the inbox is told, what it says, once, and how it stands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotfolder.inbox.notices import Notice
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo
+
+Claimed = Callable[[str, str], frozenset[str]]
+"""Takes project and folder; the names of the files there that belong to unfinished jobs. Never blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboxSettings:
-    """Durations in seconds. `quiet_seconds` is for sets whose route names none. `watch` False: no events."""
+    """Durations in seconds. `quiet_seconds` is for sets whose route in the `rulebook` names none. `watch`
+    False: no events of the file system."""
 
     quiet_seconds: float = 15.0
     give_up_seconds: float = 900.0
     scan_seconds: float = 10.0
     watch: bool = True
     limits: PictureLimits = field(default_factory=PictureLimits)
+    rulebook: Rulebook = field(default_factory=Rulebook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +51,6 @@ class SetRefused:
         return self.inbox / self.project / self.folder
 
 
-InboxEvent = SetReady | SetRefused
-
-
 @dataclass(frozen=True, slots=True)
 class SetArriving:
     """A set that hasn't settled yet. `photos` are complete, each by itself, and may be none yet;
@@ -56,6 +60,9 @@ class SetArriving:
     folder: str
     photos: tuple[Photo, ...]
     photo_count: int
+
+
+InboxEvent = SetReady | SetRefused | SetArriving
 
 
 @dataclass(frozen=True, slots=True)

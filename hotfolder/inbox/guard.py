@@ -12,7 +12,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +22,9 @@ from anyio import to_thread
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
-from hotfolder.inbox.events import InboxEvent, SetArriving
 from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silent
 from hotfolder.newfiles import lasting_file, new_temporary, open_folder
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
-from hotfolder.rules.routing import SettleRule
 
 _MARKER_BYTES = 4096
 
@@ -331,18 +329,10 @@ def _told_by(descriptor: int) -> str:
     return "process unknown"
 
 
-RuleFor = Callable[[str, str, int], SettleRule]
-Claimed = Callable[[str, str], frozenset[str]]
-Deliver = Callable[[InboxEvent], Awaitable[None]]
-Tell = Callable[[SetArriving], Awaitable[None]]
 Scope = frozenset[SetKey] | None
 Look = tuple[RootStatus, Snapshot | None]
 
 MOST_PAUSE_SECONDS = 900.0
-
-
-async def tell_nobody(_: SetArriving) -> None:
-    """For an inbox of which nobody wants to know what still arrives."""
 
 
 def look_at(root: Root, scope: Scope, moved: Moved = stay_silent) -> Look:

@@ -15,7 +15,7 @@ from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
 from hotfolder.inbox.contents import SeenFile, SetFolder, SetKey, left_files
-from hotfolder.inbox.events import SettlingSet
+from hotfolder.inbox.events import Claimed, SettlingSet
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import (
@@ -36,7 +36,10 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.rules.sets import FileIdentity, Photo, signed
 
+logger = log.get("inbox")
+
 _AGAIN_SECONDS = 60.0
+_TROUBLE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,59 +50,86 @@ class _Entry:
 
 
 class PhotoBook:
-    """Judgements by path and identity. An unfinished one is read again after a minute."""
+    """What the photos of one inbox are found to be, each in the state that was read. An unfinished one is
+    read again after a minute. `trouble` says why nothing can be read, "" when all is fine."""
 
-    def __init__(self, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
-        self._decoder = decoder
+    def __init__(self, inbox: Path, decoder: Decoder, limits: PictureLimits, clock: Clock) -> None:
         self.limits = limits
+        self.trouble = ""
+        self._inbox = inbox
+        self._decoder = decoder
         self._clock = clock
-        self._entries: dict[Path, _Entry] = {}
+        self._entries: dict[tuple[SetKey, str], _Entry] = {}
+        self._reading: asyncio.Task[Judgement] | None = None
 
-    def judgement(self, path: Path, identity: FileIdentity) -> Judgement | None:
+    def judgement(self, key: SetKey, file: SeenFile) -> Judgement | None:
         """What is known of this state of this file; None: nothing, or not recently enough."""
-        entry = self._entries.get(path)
-        if entry is None or entry.identity != identity:
+        entry = self._entries.get((key, file.name))
+        if entry is None or entry.identity != file.identity:
             return None
         stale = self._clock.monotonic() - entry.judged_at >= _AGAIN_SECONDS
         return None if stale and entry.judgement.status is PhotoStatus.UNFINISHED else entry.judgement
 
-    def was_unfinished(self, path: Path, identity: FileIdentity) -> bool:
+    def was_unfinished(self, key: SetKey, file: SeenFile) -> bool:
         """Whether another state of this file was read and was not whole: it is growing."""
-        entry = self._entries.get(path)
+        entry = self._entries.get((key, file.name))
         growing = entry is not None and entry.judgement.status is PhotoStatus.UNFINISHED
-        return growing and entry is not None and entry.identity != identity
+        return growing and entry is not None and entry.identity != file.identity
 
-    async def judge(self, path: Path, identity: FileIdentity, *, closely: bool = True) -> None:
-        """Read it, having seen it in that state; `closely` where it matters what it shows. Raises
-        LocalTrouble when nothing can be read now.
+    def photo(self, key: SetKey, file: SeenFile) -> Photo:
+        """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
+        judgement = self.judgement(key, file)
+        if judgement is None or judgement.facts is None:
+            raise KeyError(key, file.name)
+        return photo_of(self._inbox.joinpath(*key, file.name), file.identity, judgement.facts)
+
+    def keep_only(self, files: Set[tuple[SetKey, str]]) -> None:
+        """Forget every photo that isn't among `files`."""
+        self._entries = {file: entry for file, entry in self._entries.items() if file in files}
+
+    async def read(self, key: SetKey, file: SeenFile) -> bool:
+        """Read a photo that was seen in this state; False where that was broken off. Where nothing can be
+        read now, wait a while.
 
         What is remembered counts only if a later scan sees that state still: a file that was replaced
         meanwhile has another ctime, and an old one never returns.
         """
-        judgement = await self._read(path, closely)
-        if judgement.facts is not None and signed(judgement.facts.inode) != identity.inode:
-            # By a link, or by another file that had its name for a moment. A look sees what is there now.
-            judgement = Judgement(PhotoStatus.UNFINISHED, reason=f"{visible(path.name)} was exchanged.")
-        self._entries[path] = _Entry(identity, judgement, self._clock.monotonic())
-
-    def photo(self, path: Path, identity: FileIdentity) -> Photo:
-        """The photo, which must have been judged whole in this state; raises KeyError otherwise."""
-        judgement = self.judgement(path, identity)
-        if judgement is None or judgement.facts is None:
-            raise KeyError(path)
-        return photo_of(path, identity, judgement.facts)
-
-    def keep_only(self, paths: Set[Path]) -> None:
-        """Forget every photo that isn't among `paths`."""
-        self._entries = {path: entry for path, entry in self._entries.items() if path in paths}
-
-    async def _read(self, path: Path, closely: bool) -> Judgement:
+        reading = self._reading = asyncio.create_task(self._judged(key, file))
         try:
-            facts = await self._decoder.inspect(path, self.limits, closely=closely)
+            await asyncio.wait({reading})
+            if reading.cancelled():
+                return False
+            entry = _Entry(file.identity, reading.result(), self._clock.monotonic())
+            self._entries[key, file.name] = entry
+            self.trouble = ""
+        except LocalTrouble as error:
+            if error.message != self.trouble:
+                logger.warning("photos_unreadable", inbox=str(self._inbox), reason=error.message)
+            self.trouble = error.message
+            await self._clock.sleep(_TROUBLE_SECONDS)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        return True
+
+    def break_off(self) -> None:
+        """Leave the photo that is being read: its share doesn't answer, and others wait for the process that
+        reads. When it does, everything is looked at anew."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _judged(self, key: SetKey, file: SeenFile) -> Judgement:
+        path = self._inbox.joinpath(*key, file.name)
+        try:
+            # What a photo shows decides only where photos are yet to be sorted into sets.
+            facts = await self._decoder.inspect(path, self.limits, closely=not key[1])
         except NotWhole as error:
             return Judgement(PhotoStatus.UNFINISHED, reason=error.message, hint=error.hint)
         except NeverUsable as error:
             return Judgement(PhotoStatus.UNUSABLE, reason=error.message, hint=error.hint)
+        if signed(facts.inode) != file.identity.inode:
+            # By a link, or by another file that had its name for a moment. A look sees what is there now.
+            return Judgement(PhotoStatus.UNFINISHED, reason=f"{visible(path.name)} was exchanged.")
         return Judgement(PhotoStatus.WHOLE, facts=facts)
 
 
@@ -137,7 +167,6 @@ class SetTracker:
         self._obstacles: dict[SetKey, tuple[Notice, ...]] = {}
         self._above: tuple[Notice, ...] = ()
         self._to_judge: dict[SetKey, tuple[SeenFile, ...]] = {}
-        self._judging: tuple[SetKey, SeenFile] | None = None
 
     def take(
         self,
@@ -145,9 +174,8 @@ class SetTracker:
         now: float,
         *,
         pace_of: Callable[[SetKey, int], Pace],
-        claimed: Callable[[str, str], frozenset[str]],
-        judgement_of: Callable[[SetKey, SeenFile], Judgement | None],
-        was_unfinished: Callable[[SetKey, SeenFile], bool],
+        claimed: Claimed,
+        book: PhotoBook,
     ) -> Decided:
         """Enter what was seen; the sets that are now ready or refused, each said once."""
         if snapshot.scope is None:
@@ -170,8 +198,8 @@ class SetTracker:
                 now=now,
                 pace_of=partial(pace_of, key),
                 claimed=names,
-                judgement_of=partial(judgement_of, key),
-                was_unfinished=partial(was_unfinished, key),
+                judgement_of=partial(book.judgement, key),
+                was_unfinished=partial(book.was_unfinished, key),
             )
             self._states[key] = state
             self._enter(key, seen, verdict, left_out(state, names))
@@ -194,24 +222,14 @@ class SetTracker:
         self._states = {key: restarted(state, now) for key, state in self._states.items()}
         self._to_judge.clear()
 
-    def start_judging(self) -> tuple[SetKey, SeenFile] | None:
-        """Take the photo that has waited longest; `end_judging` is called when it is done."""
+    def to_read(self) -> tuple[SetKey, SeenFile] | None:
+        """A photo of the set that has waited longest, taken from those that wait to be read."""
         for key, files in self._to_judge.items():
-            if len(files) > 1:
-                self._to_judge[key] = files[1:]
-            else:
+            self._to_judge[key] = files[1:]
+            if len(files) == 1:
                 del self._to_judge[key]
-            self._judging = (key, files[0])
-            return self._judging
+            return key, files[0]
         return None
-
-    def end_judging(self) -> None:
-        """The photo taken last has been judged, or couldn't be."""
-        self._judging = None
-
-    def waits_for_judging(self) -> bool:
-        """Whether there is a photo to take."""
-        return bool(self._to_judge)
 
     def due(self, now: float, most: int) -> list[SetKey]:
         """Sets of which time alone may have changed the verdict, the longest due first, `most` of them."""
@@ -260,14 +278,12 @@ class SetTracker:
             self._obstacles[key] = tuple(told)
         else:
             self._obstacles.pop(key, None)
-        to_judge: tuple[SeenFile, ...] = ()
         if isinstance(verdict, Waiting):
             self._verdicts[key] = verdict
-            to_judge = tuple(file for file in verdict.to_judge if (key, file) != self._judging)
         else:
             self._verdicts.pop(key, None)
-        if to_judge:
-            self._to_judge[key] = to_judge
+        if isinstance(verdict, Waiting) and verdict.to_judge:
+            self._to_judge[key] = verdict.to_judge  # in its old place, where it waits already
         else:
             self._to_judge.pop(key, None)
 
@@ -277,70 +293,3 @@ def _describe(verdict: Waiting, now: float) -> str:
         return verdict.reason
     quiet = max(0.0, now - verdict.quiet_from)
     return f"{verdict.reason}, quiet for {quiet:.0f} of {verdict.quiet_seconds:g} s"
-
-
-logger = log.get("inbox")
-
-_TROUBLE_SECONDS = 5.0
-
-
-class Reading:
-    """Reads what the tracker has for it into the book. `trouble` says why nothing can be read, "" when all is
-    fine."""
-
-    def __init__(self, inbox: Path, book: PhotoBook, tracker: SetTracker, clock: Clock) -> None:
-        self.trouble = ""
-        self._inbox = inbox
-        self._book = book
-        self._tracker = tracker
-        self._clock = clock
-        self._work = asyncio.Event()
-        self._reading: asyncio.Task[None] | None = None
-
-    def wake(self) -> None:
-        """Photos wait."""
-        self._work.set()
-
-    def break_off(self) -> None:
-        """Leave the photo that is being read: its share doesn't answer, and others wait for the process that
-        reads."""
-        if self._reading is not None:
-            self._reading.cancel()
-
-    async def run(self, read: Callable[[SetKey], None]) -> None:
-        """Read until cancelled; `read` hears of each set of which a photo was."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            while (key := await self.read_next()) is not None:
-                read(key)
-
-    async def read_next(self) -> SetKey | None:
-        """Read the photo that waits longest; the set it is of, None when none waits."""
-        waiting = self._tracker.start_judging()
-        if waiting is None:
-            return None
-        key, file = waiting
-        path = self._inbox / key[0] / key[1] / file.name
-        # What a photo shows decides only where photos are yet to be sorted into sets.
-        judging = self._book.judge(path, file.identity, closely=not key[1])
-        reading = self._reading = asyncio.create_task(judging)
-        try:
-            await asyncio.wait({reading})
-            if reading.cancelled():
-                return None  # the share doesn't answer; when it does, everything is looked at anew
-            reading.result()
-            self._take_trouble("")
-        except LocalTrouble as error:
-            self._take_trouble(error.message)
-            await self._clock.sleep(_TROUBLE_SECONDS)
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            self._tracker.end_judging()
-        return key
-
-    def _take_trouble(self, reason: str) -> None:
-        if reason and reason != self.trouble:
-            logger.warning("photos_unreadable", inbox=str(self._inbox), reason=reason)
-        self.trouble = reason

@@ -16,7 +16,6 @@ from PIL import Image
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.rules.routing import SettleRule
 from tests.support.clocks import HeldClock
 
 NOBODY = 65534
@@ -96,7 +95,6 @@ def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., 
         arguments: dict[str, Any] = {
             "marker_id": "store-1",
             "first_start": True,
-            "rule_for": lambda project, folder, count: SettleRule(None, None),
             "claimed": lambda project, folder: frozenset(),
             "settings": InboxSettings(),
             "decoder": decoder,

@@ -17,7 +17,8 @@ from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
-from hotfolder.rules.routing import SettleRule
+from hotfolder.rules.routes import Route
+from hotfolder.rules.routing import Rulebook
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
@@ -102,21 +103,6 @@ async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: An
     await decoder.close()
 
 
-async def test_photos_that_arrive_while_others_are_decoded_join_the_set(
-    drop: Drop, open_inbox: Open, clock: Any
-) -> None:
-    drop("12 Elm Road/kitchen", 3)
-    decoder = CountingDecoder()
-    inbox = open_inbox(decoder=decoder)
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    decoder.meanwhile = lambda: drop("12 Elm Road/kitchen", 2, first=4) if len(decoder.asked) == 2 else None
-    assert await inbox.look() == ()
-    clock.pass_seconds(QUIET)
-    assert len(ready(await inbox.look()).bracket_set.photos) == 5
-    await decoder.close()
-
-
 async def test_a_photo_that_is_replaced_while_it_is_decoded_is_judged_anew(
     drop: Drop, open_inbox: Open, clock: Any, jpeg: Callable[..., bytes]
 ) -> None:
@@ -157,21 +143,6 @@ async def test_an_unfinished_photo_is_never_ready_and_refused_in_the_end(
     assert await inbox.look() == ()
 
 
-async def test_an_unfinished_photo_that_is_completed_in_time_is_taken(
-    open_inbox: Open, drop: Drop, clock: Any, jpeg: Callable[..., bytes]
-) -> None:
-    folder = drop("12 Elm Road/kitchen", 0)
-    (folder / "a.jpg").write_bytes(jpeg()[:300])
-    inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(100)
-    assert await inbox.look() == ()
-    (folder / "a.jpg").write_bytes(jpeg())
-    assert await inbox.look() == ()
-    clock.pass_seconds(QUIET)
-    ready(await inbox.look())
-
-
 @pytest.mark.parametrize("name", ["IMG_2.psd", "IMG_2.heic"])
 async def test_a_format_that_is_not_taken_refuses_the_set_once_quiet(
     open_inbox: Open, drop: Drop, clock: Any, name: str
@@ -188,34 +159,10 @@ async def test_a_format_that_is_not_taken_refuses_the_set_once_quiet(
     assert "Export JPEG (quality 90 or more)" in event.hint
 
 
-async def test_the_expected_number_of_photos_starts_without_quiet(
-    open_inbox: Open, drop: Drop, clock: Any
-) -> None:
-    inbox = open_inbox(rule_for=lambda project, folder, count: SettleRule(None, 5))
-    drop("12 Elm Road/kitchen", 4)
-    await inbox.look()
-    clock.pass_seconds(0.3)
-    assert await inbox.look() == ()
-    drop("12 Elm Road/kitchen", 1, first=5)
-    assert await inbox.look() == ()
-    clock.pass_seconds(0.3)
-    assert len(ready(await inbox.look()).bracket_set.photos) == 5
-
-
-async def test_a_ready_file_starts_without_quiet_and_travels_along(
-    open_inbox: Open, drop: Drop, clock: Any
-) -> None:
-    folder = drop("12 Elm Road/kitchen", 2)
-    (folder / ".ready").touch()
-    inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(0.3)
-    assert ready(await inbox.look()).bracket_set.companions == (folder / ".ready",)
-
-
 async def test_a_routes_own_quiet_time_counts(open_inbox: Open, drop: Drop, clock: Any) -> None:
     drop("12 Elm Road/kitchen", 1)
-    inbox = open_inbox(rule_for=lambda project, folder, count: SettleRule(60.0, None))
+    rulebook = Rulebook(routes=(Route(name="slow", quiet_seconds=60),))
+    inbox = open_inbox(settings=InboxSettings(rulebook=rulebook))
     await inbox.look()
     clock.pass_seconds(59)
     assert await inbox.look() == ()
@@ -334,7 +281,6 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
             root,
             marker_id="store-1",
             first_start=True,
-            rule_for=lambda project, folder, count: SettleRule(None, None),
             claimed=lambda project, folder: frozenset(),
             settings=InboxSettings(),
             decoder=decoder,

@@ -15,10 +15,11 @@ import pytest
 from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox.contents import SetKey
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import Snapshot
-from hotfolder.rules.routing import SettleRule
+from hotfolder.rules.routes import Route
+from hotfolder.rules.routing import Rulebook
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
@@ -32,8 +33,10 @@ class Heard:
         self.inbox = inbox
         self.events: list[tuple[float, InboxEvent]] = []
 
-    async def take(self, event: InboxEvent) -> None:
-        self.events.append((time.monotonic(), event))
+    async def listen(self) -> None:
+        async for event in self.inbox.events():
+            if not isinstance(event, SetArriving):
+                self.events.append((time.monotonic(), event))
 
     async def until(self, count: int, seconds: float = 60) -> list[InboxEvent]:
         """The first `count` events; fails when there are fewer in time."""
@@ -57,11 +60,15 @@ def running(open_inbox: Open) -> Callable[..., Any]:
     ) -> AsyncIterator[Heard]:
         inbox = open_inbox(
             clock=SystemClock(),
-            settings=InboxSettings(quiet_seconds=quiet_seconds, scan_seconds=scan_seconds, watch=watch),
-            rule_for=lambda project, folder, count: SettleRule(None, expected),
+            settings=InboxSettings(
+                quiet_seconds=quiet_seconds,
+                scan_seconds=scan_seconds,
+                watch=watch,
+                rulebook=Rulebook(routes=(Route(name="all", brackets=expected),)),
+            ),
         )
         heard = Heard(inbox)
-        task = asyncio.create_task(inbox.run(heard.take))
+        task = asyncio.create_task(heard.listen())
         await asyncio.sleep(0.3)
         try:
             yield heard
@@ -209,25 +216,19 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
         assert event.bracket_set.project == "12 Elm Road"
 
 
-async def test_a_set_of_the_wrong_format_is_refused(running: Callable[..., Any], drop: Drop) -> None:
-    async with running() as heard:
-        folder = drop("12 Elm Road/kitchen", 1)
-        (folder / "IMG_2.heic").write_bytes(b"x")
-        (event,) = await heard.until(1)
-        assert isinstance(event, SetRefused)
-
-
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Else a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
     inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=0.2))
     seen: list[bool] = []
 
-    async def slow(event: InboxEvent) -> None:
-        await asyncio.sleep(0.3)
-        seen.append(inbox.outlook().may_proceed)
+    async def slow() -> None:
+        async for event in inbox.events():
+            await asyncio.sleep(0.3)
+            if isinstance(event, SetReady):
+                seen.append(inbox.outlook().may_proceed)
 
-    task = asyncio.create_task(inbox.run(slow))
+    task = asyncio.create_task(slow())
     async with asyncio.timeout(60):
         while not seen or inbox.outlook().may_proceed:  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.02)
@@ -235,26 +236,3 @@ async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open,
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-async def test_stopping_is_prompt(open_inbox: Open, drop: Drop) -> None:
-    drop("12 Elm Road/kitchen", 5)
-    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=QUIET))
-    task = asyncio.create_task(inbox.run(Heard(inbox).take))
-    await asyncio.sleep(0.5)
-    began = time.monotonic()
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - began < 20
-
-
-async def test_an_engine_that_fails_ends_the_inbox_and_is_not_swallowed(open_inbox: Open, drop: Drop) -> None:
-    drop("12 Elm Road/kitchen", 1)
-    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=0.2))
-
-    async def fail(event: InboxEvent) -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        await asyncio.wait_for(inbox.run(fail), 10)

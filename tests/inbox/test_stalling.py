@@ -14,7 +14,7 @@ import pytest
 from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxSettings, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
 
@@ -55,10 +55,12 @@ def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
 async def running(inbox: Inbox) -> AsyncIterator[list[InboxEvent]]:
     heard: list[InboxEvent] = []
 
-    async def take(event: InboxEvent) -> None:
-        heard.append(event)
+    async def listen() -> None:
+        async for event in inbox.events():
+            if not isinstance(event, SetArriving):
+                heard.append(event)
 
-    task = asyncio.create_task(inbox.run(take))
+    task = asyncio.create_task(listen())
     try:
         yield heard
     finally:
@@ -165,13 +167,15 @@ async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
 ) -> None:
     handed, go_on = asyncio.Event(), asyncio.Event()
 
-    async def deliver(_: InboxEvent) -> None:
-        handed.set()
-        await go_on.wait()
+    async def listen() -> None:
+        async for event in inbox.events():
+            if isinstance(event, SetReady):
+                handed.set()
+                await go_on.wait()
 
     drop("12 Elm Road/kitchen", 2)
     inbox = quick(open_inbox)
-    running = asyncio.create_task(inbox.run(deliver))
+    running = asyncio.create_task(listen())
     await handed.wait()
     share.hung = True
     await until(lambda: inbox.degraded)

@@ -1,4 +1,4 @@
-"""The observer is a wake-up: it says where to look, and its death or absence costs nothing but time."""
+"""Events are a wake-up: they say where to look, and their absence costs nothing but time."""
 
 from __future__ import annotations
 
@@ -10,25 +10,37 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio import to_thread
 
 from hotfolder.inbox import watch
 from hotfolder.inbox.contents import SetKey
-from hotfolder.inbox.watch import Hints, Observing
+from hotfolder.inbox.watch import Watch
 from hotfolder.mounts import Mount
+
+KITCHEN = ("p", "kitchen")
 
 
 class Listener:
     def __init__(self, root: Path, clock: Any) -> None:
+        self.root = root
         self.woken = asyncio.Event()
-        self.hints = Hints(root, self.woken.set, asyncio.get_running_loop())
-        self.observing = Observing(root, self.hints, clock)
+        self.watch = Watch(root, clock, self.woken.set)
 
-    async def heard(self) -> tuple[frozenset[SetKey], bool]:
+    async def begin(self) -> None:
+        """Have events, and forget the hint at everything that their beginning is."""
+        self.ensure()
+        assert await self.heard() is None
+        assert self.watch.alive
+
+    def ensure(self) -> None:
+        self.watch.ensure((self.root.stat().st_dev, self.root.stat().st_ino))
+
+    async def heard(self) -> frozenset[SetKey] | None:
         """Everything hinted at within a while after the next wake-up."""
-        await asyncio.wait_for(self.woken.wait(), 5)
+        await asyncio.wait_for(self.woken.wait(), 20)
         await asyncio.sleep(0.15)
         self.woken.clear()
-        return self.hints.take()
+        return self.watch.take()
 
     async def silent(self) -> bool:
         await asyncio.sleep(0.3)
@@ -39,34 +51,33 @@ class Listener:
 async def listener(root: Path, clock: Any) -> AsyncIterator[Listener]:
     made = Listener(root, clock)
     yield made
-    await asyncio.to_thread(made.observing.stop)
+    await made.watch.stop()
 
 
-def place(root: Path) -> tuple[int, int]:
-    return (root.stat().st_dev, root.stat().st_ino)
+@pytest.fixture
+def kitchen(root: Path) -> Path:
+    folder = root.joinpath(*KITCHEN)
+    folder.mkdir(parents=True)
+    return folder
 
 
-async def test_a_file_in_a_set_hints_at_that_set(listener: Listener, root: Path) -> None:
-    (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
-    assert await listener.heard() == ({("p", "kitchen")}, False)
+async def test_a_file_hints_at_its_set_and_a_new_folder_at_everything(
+    listener: Listener, root: Path, kitchen: Path
+) -> None:
+    await listener.begin()
+    (kitchen / "a.jpg").write_bytes(b"x")
+    assert await listener.heard() == {KITCHEN}
+    (root / "q").mkdir()
+    assert await listener.heard() is None
 
 
-async def test_a_new_folder_hints_at_everything(listener: Listener, root: Path) -> None:
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    (root / "p").mkdir()
-    assert (await listener.heard())[1]
-
-
-async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: Path) -> None:
+async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: Path, kitchen: Path) -> None:
     """Else every scan and every STATUS.txt would cause the next scan."""
-    (root / "p" / "kitchen").mkdir(parents=True)
-    photo = root / "p" / "kitchen" / "a.jpg"
+    photo = kitchen / "a.jpg"
     photo.write_bytes(b"x")
-    await asyncio.to_thread(listener.observing.ensure, place(root))
+    await listener.begin()
     photo.read_bytes()
-    list(photo.parent.iterdir())
+    list(kitchen.iterdir())
     fresh = root / ".STATUS.txt.1.tmp"
     fresh.write_text("1 set is waiting")
     fresh.replace(root / "STATUS.txt")
@@ -74,78 +85,53 @@ async def test_reading_and_our_own_files_wake_nobody(listener: Listener, root: P
     assert await listener.silent()
 
 
-async def test_a_dead_observer_is_replaced(listener: Listener, root: Path) -> None:
-    (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    observer = listener.observing._observer
-    assert observer is not None
-    for emitter in observer.emitters:
-        emitter.stop()
-        await asyncio.to_thread(emitter.join)
-    assert observer.is_alive()
-    assert not listener.observing.alive
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    assert listener.observing.alive
-    (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
-    assert ("p", "kitchen") in (await listener.heard())[0]
-
-
-async def test_a_recreated_root_is_watched_anew(listener: Listener, root: Path) -> None:
-    await asyncio.to_thread(listener.observing.ensure, place(root))
+async def test_it_is_begun_anew_only_when_another_folder_is_there_or_it_was_away(
+    listener: Listener, root: Path
+) -> None:
+    """Watches end with what was mounted, without a word, and the threads that wait for them live on."""
+    await listener.begin()
+    listener.ensure()
+    assert await listener.silent(), "it goes on"
     root.rename(root.with_name("old"))
-    (root / "p" / "kitchen").mkdir(parents=True)
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    listener.hints.take()
-    listener.woken.clear()
-    (root / "p" / "kitchen" / "a.jpg").write_bytes(b"x")
-    assert ("p", "kitchen") in (await listener.heard())[0]
+    root.joinpath(*KITCHEN).mkdir(parents=True)
+    listener.ensure()
+    await listener.heard()
+    root.joinpath(*KITCHEN, "a.jpg").write_bytes(b"x")
+    assert await listener.heard() == {KITCHEN}
+    listener.watch.forget_place()
+    await listener.begin()
 
 
-async def test_without_descriptors_to_spare_there_is_no_observer_and_no_crash(
-    listener: Listener, root: Path, clock: Any
+async def test_without_descriptors_to_spare_there_are_no_events_and_no_crash(
+    listener: Listener, clock: Any
 ) -> None:
     """As with the system's limit on watches, which a test can't set: the same OSError, another number."""
+    await to_thread.run_sync(lambda: None)  # its thread is there
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest_free = os.dup(0)
     os.close(lowest_free)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
     try:
         for _ in range(3):
-            listener.observing.ensure(place(root))
-            assert not listener.observing.alive
+            listener.ensure()
+            await asyncio.sleep(0.1)
+            assert not listener.watch.alive
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    listener.observing.ensure(place(root))
-    assert not listener.observing.alive, "a tree of folders is not walked at every look for nothing"
+    listener.ensure()
+    assert await listener.silent(), "a tree of folders is not walked at every look for nothing"
     clock.pass_seconds(300)
-    listener.observing.ensure(place(root))
-    assert listener.observing.alive
-
-
-async def test_hints_after_the_loop_has_ended_are_dropped(root: Path) -> None:
-    ended = asyncio.new_event_loop()
-    ended.close()
-    Hints(root, lambda: None, ended).touch(root / "p" / "kitchen" / "a.jpg", folder=False)
-
-
-async def test_an_inbox_that_was_away_is_observed_anew_even_where_the_same_folder_came_back(
-    listener: Listener, root: Path
-) -> None:
-    """Watches end with what was mounted, without a word, and the threads that wait for them live on."""
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    assert not await asyncio.to_thread(listener.observing.ensure, place(root)), "it goes on"
-    listener.observing.forget_place()
-    assert not listener.observing.fits(place(root))
-    assert await asyncio.to_thread(listener.observing.ensure, place(root))
-    assert listener.observing.alive and listener.observing.fits(place(root))
+    await listener.begin()
 
 
 @pytest.mark.parametrize(("kind", "observed"), [("cifs", False), ("fuse.bindfs", True), ("ext4", True)])
 async def test_a_file_system_that_may_not_announce_is_named(
-    listener: Listener, root: Path, monkeypatch: pytest.MonkeyPatch, *, kind: str, observed: bool
+    listener: Listener, monkeypatch: pytest.MonkeyPatch, *, kind: str, observed: bool
 ) -> None:
     monkeypatch.setattr(watch, "mount_of", lambda path: Mount(path, kind))
-    await asyncio.to_thread(listener.observing.ensure, place(root))
-    assert listener.observing.alive is observed
-    expected = "" if kind == "ext4" else f"{kind} may not announce what others do"
-    assert listener.observing.why_none == expected
+    listener.ensure()
+    async with asyncio.timeout(20):
+        while listener.watch.why_none == "not looked yet":  # noqa: ASYNC110 - a test may poll
+            await asyncio.sleep(0.02)
+    assert listener.watch.alive is observed
+    assert listener.watch.why_none == ("" if kind == "ext4" else f"{kind} may not announce what others do")

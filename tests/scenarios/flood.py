@@ -14,11 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady
+from hotfolder.inbox.events import InboxSettings, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.routing import SettleRule
 from tests.support.pictures import jpeg
 
 PHOTOS_A_SET = 5
@@ -33,7 +32,6 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
         root,
         marker_id="flood",
         first_start=True,
-        rule_for=lambda *_: SettleRule(quiet_seconds=None, expected_photos=None),
         claimed=lambda *_: frozenset(),
         settings=InboxSettings(
             quiet_seconds=1.0, give_up_seconds=900.0, scan_seconds=10.0, limits=PictureLimits()
@@ -42,13 +40,16 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
         clock=SystemClock(),
     )
 
-    async def deliver(event: InboxEvent) -> None:
-        assert isinstance(event, SetReady)
-        found.update(photo.path for photo in event.bracket_set.photos)
-        if len(found) >= files:
-            complete.set()
+    async def listen() -> None:
+        async for event in inbox.events():
+            if isinstance(event, SetArriving):
+                continue
+            assert isinstance(event, SetReady)
+            found.update(photo.path for photo in event.bracket_set.photos)
+            if len(found) >= files:
+                complete.set()
 
-    running = asyncio.create_task(inbox.run(deliver))
+    running = asyncio.create_task(listen())
     await asyncio.sleep(1.0)
     await asyncio.to_thread(pour, root, files)
     with suppress(TimeoutError):
