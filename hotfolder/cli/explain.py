@@ -65,7 +65,7 @@ def priced(bill: Bill, prices: Prices) -> str:
 def room_brief(one: ExplainedRoom, prices: Prices) -> Iterator[str]:
     """One line, and one for each thing that a person should know."""
     name = printable(f"{one.place.project} / {one.place.folder}")
-    if one.explanation is None:
+    if one.explanation is None or not one.bills:
         yield name
     else:
         yield f"{name}: {one.explanation.brief()}; {priced(sum(one.bills, Bill()), prices)}"
@@ -102,13 +102,15 @@ def shoot_lines(one: ExplainedShoot, prices: Prices, *, calls: bool | None) -> I
             if calls is not None:
                 yield from (f"      {line}" for line in room.lines(calls=calls))
         yield from (f"  {line}" for line in shoot_remarks(one, one.shoot))
+    elif one.earlier:
+        yield f"  {left_aside(one)}"
     yield from (f"  Waits: {reason}." for reason in one.waiting)
     yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
 
 
 def shoot_remarks(one: ExplainedShoot, shoot: Shoot) -> Iterator[str]:
     if one.earlier:
-        yield f"Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
+        yield left_aside(one)
     for refused in shoot.refused:
         yield f"REFUSED: {printable(refused.name)}: {refused.reason} {refused.hint}"
     where = "Kept out of the merge" if one.place.folder else "Left in the inbox"
@@ -121,6 +123,10 @@ def shoot_remarks(one: ExplainedShoot, shoot: Shoot) -> Iterator[str]:
     what = "Nothing is" if shoot.waits_whole else "Nothing of what is held is"
     yield f"HELD: {shoot.asks}."
     yield f"{what} sent before: hotfolder approve {shlex.quote(printable(one.place.name))}"
+
+
+def left_aside(one: ExplainedShoot) -> str:
+    return f"Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
 
 
 def as_dict(one: Explained) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
@@ -34,12 +34,10 @@ def approve(settings: Settings, what: str) -> Approval:
     place, only = held or (place_named(settings, what), "")
     folder, seen = place.path, place.seen()
     if seen is None:
-        rooms = (
-            "" if place.folder else ", ".join(shown(f"{place.project}/{one}") for one in _rooms_of(folder))
-        )
+        rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
         raise UsageError(
             f"no photos lie in {folder} itself",
-            hint=f"Rooms that are held are approved one by one: {rooms}."
+            hint=f"Rooms that are held are approved one by one; there are photos in {rooms}."
             if rooms
             else "A whole shoot in its project's folder is approved, or a room that is held for a review.",
         )
@@ -70,7 +68,8 @@ def _held_set(settings: Settings, what: str) -> tuple[Place, str] | None:
     return None
 
 
-def _rooms_of(project: Path) -> list[str]:
-    """The names of the folders in a project's folder, those that begin with a dot aside."""
-    with local_trouble(project):
-        return [one.name for one in folders_in(project) if one.name[0] != "."]
+def _rooms_of(project: Place) -> list[Place]:
+    """The rooms in a project's folder that hold photos."""
+    with local_trouble(project.path):
+        rooms = [replace(project, folder=one.name) for one in folders_in(project.path)]
+    return [room for room in rooms if room.seen() is not None]

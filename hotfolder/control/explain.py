@@ -60,7 +60,10 @@ class ExplainedRoom:
 
     @property
     def bills(self) -> tuple[Bill, ...]:
-        return () if self.explanation is None else (bill_of(self.explanation, self.remembered),)
+        """Nothing is bought for what is refused."""
+        if self.explanation is None or self.problems:
+            return ()
+        return (bill_of(self.explanation, self.remembered),)
 
 
 @dataclass(frozen=True, slots=True)

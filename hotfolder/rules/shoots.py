@@ -167,9 +167,10 @@ def group_shoot(
         for each in found.sets
     )
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
-    doubtful = {each.name for each in sets if each.doubts}
+    doubtful = [each for each in sets if each.doubts]
     if doubtful and not grouping.doubts and not review and _told_apart(grouping, rule.options):
-        return replace(found, sets=sets, asks=_asks(review, grouping, sets), held=frozenset(doubtful))
+        asks = _asks(review, grouping, doubtful)
+        return replace(found, sets=sets, asks=asks, held=frozenset(each.name for each in doubtful))
     asks = _asks(review, grouping, sets)
     return replace(found, sets=sets, asks=asks, held=frozenset(each.name for each in sets if asks))
 

@@ -16,14 +16,20 @@ from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
 from hotfolder.cli.app import app
+from hotfolder.cli.explain import shoot_lines
 from hotfolder.clock import SystemClock
+from hotfolder.config.settings import InboxSettings
+from hotfolder.control.explain import ExplainedShoot
+from hotfolder.control.lookup import Place
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
+from hotfolder.rules.prices import Prices
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio
 
+ELM = "12 Elm Road"
 STOPS = [0.0, -4.0, -2.0, 2.0, 4.0]
 
 
@@ -132,6 +138,19 @@ def test_explain_of_a_project_tells_each_of_its_sets(config: Path) -> None:
     result = invoke("explain", project, "--config", config)
     assert result.exit_code == 1
     assert "kitchen" in result.output and 'did you mean "sky-blue"' in result.output
+
+
+def test_explain_counts_nothing_for_what_is_refused(config: Path) -> None:
+    """Nothing is bought for it, so it has no price and is no set of the sum."""
+    project = config.parent / "inbox" / "12 Elm Road"
+    drop(project / "kitchen", 2)
+    loft = project / "loft"
+    loft.mkdir()
+    (loft / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
+    told = invoke("explain", project, "--config", config).output.splitlines()
+    assert told[1] == "12 Elm Road / loft" and "REFUSED" in told[2]
+    assert told[-2] == "Together: 1 set, 2 photos, 1 paid call."
+    assert "To pay" not in invoke("explain", loft, "--config", config).output
 
 
 def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> None:
@@ -296,6 +315,13 @@ def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot:
     assert everything_in(config.parent) == before
 
 
+def test_explain_says_that_all_photos_of_a_shoot_are_under_way(tmp_path: Path) -> None:
+    """With nothing left to be grouped there is something to tell all the same."""
+    place = Place(InboxSettings(path="inbox"), tmp_path, ELM, "")
+    told = shoot_lines(ExplainedShoot(place, earlier=35), Prices(), calls=None)
+    assert list(told)[1:] == ["  Left aside: 35 photos of sets under way or kept out before"]
+
+
 def test_explain_tells_programs_of_a_shoot(config: Path, shoot: Path) -> None:
     """The same as JSON, with what is held and why."""
     config.write_text("root: .\nroutes: [{name: all, group: review, name_sets: first_file}]\n")
@@ -325,10 +351,12 @@ def test_approve_makes_the_ready_file_and_says_so(config: Path, shoot: Path, by_
 def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
     """A project without photos of its own and a wrong name are told apart from a shoot."""
     room = drop(shoot.parent / "14 Elm Road" / "kitchen", 3)
+    (room.parent / "made already").mkdir()
+    drop(room.parent / "#recycle", 3)
     for wrong in (room.parent, "16 Elm Road"):
         result = invoke("approve", wrong, "--config", config)
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
-        assert "there is no folder" in result.stderr or 'one by one: "14 Elm Road/kitchen"' in result.stderr
+        assert "there is no folder" in result.stderr or 'photos in "14 Elm Road/kitchen".' in result.stderr
     assert not list(shoot.parent.rglob(".ready"))
 
 

@@ -367,6 +367,7 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
     name = f"{ELM}-04"
     folder = studio.drop(ELM, "", files)
+    assert f"HELD: 1 set, held for a person: {name}" in studio.call("explain", str(folder)).stdout
     for _ in range(2):
         await studio.until_idle(shop.access())
         assert shop.bought() == 6 and set(files_below(folder)) == set(sets[3])
