@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,6 +43,14 @@ def shop(one_shop: Shop) -> Shop:
     """A sandbox for all tests; what it counts begins anew with each."""
     one_shop.mark()
     return one_shop
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    """`small_files(most_bytes)`: no file of this process may be written beyond that, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda most_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 MakeStudio = Callable[..., Studio]

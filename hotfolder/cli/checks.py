@@ -68,7 +68,7 @@ def no_start(settings: Settings, *, key_hidden: bool) -> Iterator[str]:
         for number, address in enumerate(notify_addresses(settings), start=1):
             apprise_for(address, number)
     except ConfigurationError as error:
-        yield f"{error.message} {error.hint}"
+        yield f"{error.message}. {error.hint}"
 
 
 COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.PROBLEM: "bold red"}
@@ -103,8 +103,10 @@ def notify(config: Path, *, test: bool) -> int:
     if not addresses:
         raise UsageError("the settings name no address, so no messages are sent", hint="Set notify.url_file.")
     if not test:
-        number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
-        print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
+        for number, address in enumerate(addresses, start=1):
+            apprise_for(address, number)
+        many = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
+        print(f"Messages go to {many}. `hotfolder notify --test` sends each a message.")
         return 0
     outcome = asyncio.run(try_out(addresses, SystemClock(), TEST))
     for name, taken in outcome:

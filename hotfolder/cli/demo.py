@@ -46,6 +46,8 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
         missing_extra()
     except SandboxError as error:
         raise UsageError(str(error)) from None
+    if tag and photos is None:
+        raise UsageError("--tag is for photos of your own", hint="Name their folder with --photos.")
     console = Console(highlight=False)
     began = time.monotonic()
     own = sets_in(photos) if photos is not None else []
@@ -120,11 +122,15 @@ def sheet_rows(daemon: Daemon, workspace: Workspace, lines: Sequence[Line]) -> l
         pictures = sorted(daemon.store.pictures(job.id), key=lambda picture: picture.altered)
         paths = [workspace.done / picture.path for picture in pictures]
         captions = [path.stem.partition("__")[2].replace("__", " + ") or "merged" for path in paths]
-        refused = "" if done else f"Not made: {line.reason or line.words}."
+        refused = "" if done else not_made(line)
         if photos:
             title = f"{job.project} / {job.room}"
             rows.append(SheetRow(title, photos, list(zip(captions, paths, strict=True)), refused))
     return rows
+
+
+def not_made(line: Line) -> str:
+    return f"Not made: {(line.reason or line.words).removesuffix('.')}."
 
 
 def natural(text: str) -> list[tuple[int, str]]:
@@ -149,10 +155,10 @@ def tell(
             console.print(Text(f"✓ {line.project} / {line.folder}", style="green"))
         else:
             console.print(Text(f"✗ {line.project} / {line.folder}: {line.told}", style="red"))
-    console.print(f"\nFinished in {seconds:.0f} s:")
-    for row in rows:
-        for _, path in row.results:
-            console.print(Text(f"  {path}"))
+    pictures = [path for row in rows for _, path in row.results]
+    console.print(f"\nFinished in {seconds:.0f} s{':' if pictures else ', without a picture.'}")
+    for path in pictures:
+        console.print(Text(f"  {path}"))
     if rows:
         console.print(Text(f"\nBefore and after, on one sheet:\n  {workspace.contact_sheet}", style="bold"))
     if outcome.needing_person or any(line.state != State.DONE for line in lines):

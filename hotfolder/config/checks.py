@@ -211,10 +211,10 @@ def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterato
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
-    """What to say about a tag that doesn't exist."""
-    guess = table.nearest(typed)
-    meant = f"; did you mean {shown(guess)}?" if guess else "."
-    return f"unknown tag {shown(typed)}{meant} Allowed: {'; '.join(table.families())}"
+    """What to say about a tag that doesn't exist: the near one, or all where none is near."""
+    cure = table.cure(typed)
+    rest = f"; {cure}" if cure else f". Allowed: {'; '.join(table.families())}"
+    return f"unknown tag {shown(typed)}{rest}"
 
 
 def _item_problems(
@@ -250,14 +250,15 @@ def _route_problems(sources: Sources) -> Iterator[Problem]:
         for here, route in _listed(sources, path):
             if not isinstance(route, dict):
                 continue
-            name = _text(route.get("name"), "without a name")
+            name = _text(route.get("name"))
             place = sources.place((*here, "name"))
-            if name.casefold() in names:
+            if name and name.casefold() in names:
                 yield Problem(place, f"two routes are called {shown(name)}; rename one of them")
             names.add(name.casefold())
             if catch_all:
+                called = shown(name) if name else "without a name"
                 message = f"since {catch_all} before it matches every set; move {catch_all} to the end"
-                yield Problem(place, f"the route {shown(name)} is never reached, {message}")
+                yield Problem(place, f"the route {called} is never reached, {message}")
             with suppress(ValidationError):
                 if not catch_all and Match.model_validate(route.get("match", {})).is_catch_all():
-                    catch_all = shown(name)
+                    catch_all = shown(name) if name else "the one without a name"

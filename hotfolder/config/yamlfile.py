@@ -30,6 +30,7 @@ NO_SPACE = re.compile(r"\s*(?:- +)?(?P<setting>[A-Za-z_]+):(?=[^\s:/])")
 NEIGHBOURS = "this line is indented differently from its neighbours"
 SPECIAL = "means something else in YAML; put it in quotes"
 BACKSLASH = "a backslash means something else in double quotes; write / instead, or use single quotes"
+BRACKET = "a bracket that was opened is never closed, or closed by another kind"
 SYNTAX = {
     "mapping values are not allowed here": (
         "a colon where none can stand; check the indentation here and in the line above,"
@@ -40,6 +41,8 @@ SYNTAX = {
     "expected <block end>, but found '-'": NEIGHBOURS,
     "expected <block end>, but found '<scalar>'": "unexpected text here; check quotes and indentation",
     "found unexpected end of stream": "a quote that was opened is never closed",
+    "expected the node content, but found '<stream end>'": BRACKET,
+    "expected ',' or": BRACKET,
     "found unknown escape character": BACKSLASH,
     "expected escape sequence": BACKSLASH,
     "found character": "a text can't begin with this sign; put the whole text in quotes",

@@ -15,7 +15,7 @@ from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_strangers
+from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_strangers, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
@@ -52,13 +52,14 @@ class Installation(Records):
 @contextmanager
 def reading(state: Path) -> Iterator[Records | None]:
     """The records in the folder `state`, which can't be changed; None where nothing has run yet. Raises
-    StoreError."""
+    StoreError and LocalTrouble."""
     database = read_store(state)
     if database is None:
         yield None
         return
     try:
-        yield Records(Store(database), Ledger(database))
+        with store_trouble():
+            yield Records(Store(database), Ledger(database))
     finally:
         database.dispose()
 
@@ -66,7 +67,7 @@ def reading(state: Path) -> Iterator[Records | None]:
 @contextmanager
 def opened(config: Path) -> Iterator[Installation]:
     """The records of the file of settings, to change them; safe while the daemon runs. Raises
-    ConfigurationError, StoreError, and UsageError where nothing has run yet."""
+    ConfigurationError, StoreError, LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ)
     places = places_of(settings)
     refuse_strangers(places.state, writing=True)
@@ -75,9 +76,10 @@ def opened(config: Path) -> Iterator[Installation]:
     database = open_store(places.state)
     try:
         store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
-        identity = store.identity(now())
-        own_temporaries(identity)
-        yield Installation(store, ledger, settings, places, identity)
+        with store_trouble():
+            identity = store.identity(now())
+            own_temporaries(identity)
+            yield Installation(store, ledger, settings, places, identity)
     finally:
         database.dispose()
 

@@ -37,9 +37,10 @@ class StateLock:
     """An advisory lock that ends with its process, however that ends. The file names the process."""
 
     def __init__(self, state: Path) -> None:
-        """Take it. Raises UsageError, naming the holder, when another process has it."""
+        """Take it. Raises UsageError, naming the holder, when another process has it, and LocalTrouble."""
         path = state / FILE_NAME
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with local_trouble(path):
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -49,8 +50,9 @@ class StateLock:
                 f"another hotfolder (process {holder or 'unknown'}) already works with {state}",
                 hint="Stop that one first, or give this one a configuration with a `state` of its own.",
             ) from None
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with local_trouble(path):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let the next daemon in."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -240,7 +241,12 @@ def page(
 ) -> str:
     """STATUS.txt of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
     lately, by project, with when."""
-    lines = [line for line in seen.lines if line.inbox == inbox]
+    said = seen.trouble  # of the whole queue, above all sets
+    lines = [
+        replace(line, reason="", hint="") if said and line.reason == said else line
+        for line in seen.lines
+        if line.inbox == inbox
+    ]
 
     def shown(*states: str, held: bool = False) -> list[StatusLine]:
         return [status_line(line) for line in lines if line.state in states and line.held is held][

@@ -50,7 +50,7 @@ from hotfolder.jobs.breaker import CircuitBreaker, backoff_seconds
 from hotfolder.jobs.commands import CommandPoll
 from hotfolder.jobs.context import CrashHook, JobContext, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
-from hotfolder.jobs.database import StoreThread, open_store
+from hotfolder.jobs.database import StoreThread, open_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
@@ -143,11 +143,11 @@ class Daemon:
         reached = make_folders(places)
         self.lock = StateLock(places.state)
         self.store = Store(open_store(places.state))
-        own_temporaries(self.store.identity(self.clock.now()))
-        self.outputs = output_folders(places, self.store, reached)
-        places = replace(places, guard=self.outputs.confirm)
-        self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
-        with local_trouble(places.state):
+        with store_trouble(), local_trouble(places.state):
+            own_temporaries(self.store.identity(self.clock.now()))
+            self.outputs = output_folders(places, self.store, reached)
+            places = replace(places, guard=self.outputs.confirm)
+            self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
             self.ledger.restore()
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()

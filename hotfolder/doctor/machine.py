@@ -81,7 +81,7 @@ def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
             "this system has no inotify; changes are found by looking",
             "Nothing need be done: everything is looked at every settle.scan_seconds.",
         )
-    text = f"{folders} folders to watch; a user may watch {most}, with {instances} watchers"
+    text = f"folders to watch: {folders}; a user may watch {most}, with {instances} watchers"
     if folders > most * 0.8 or instances < 16:
         return warning(
             "watches",

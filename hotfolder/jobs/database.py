@@ -9,9 +9,9 @@ import asyncio
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,8 @@ def open_store(state: Path) -> Engine:
     """The store in folder `state` (made when missing), checked and ready to write.
 
     Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder, or
-    would lie on a network file system, where SQLite's locks can't be trusted.
+    would lie on a network file system, where SQLite's locks can't be trusted. Raises LocalTrouble for what
+    isn't the file's fault, as when its disk is full.
     """
     refuse_network_folder(state)
     refuse_strangers(state, writing=True)
@@ -95,6 +96,9 @@ def open_store(state: Path) -> Engine:
                 )
             if version < SCHEMA_VERSION:
                 migrate(connection, path, version)
+    except OperationalError as error:
+        engine.dispose()
+        raise cant_write(error.orig) from None
     except DatabaseError as error:
         engine.dispose()
         raise corrupt(path, str(error.orig)) from None
@@ -134,8 +138,8 @@ def read_store(state: Path) -> Engine | None:
     try:
         with closing(connect()) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.OperationalError:
-        raise  # busy, or out of reach: not a word about what is in it
+    except sqlite3.OperationalError as error:  # busy, or out of reach: not a word about what is in it
+        raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
     except sqlite3.DatabaseError as error:
         raise corrupt(path, str(error)) from None
     if 0 < version < SCHEMA_VERSION:
@@ -190,6 +194,24 @@ def corrupt(path: Path, detail: str) -> StoreError:
         f"the job store {path} can't be read: {detail}",
         hint="It holds what was paid for, so it is never recreated by itself. Restore it from a backup.",
     )
+
+
+def cant_write(told: object) -> LocalTrouble:
+    return LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK)
+
+
+@contextmanager
+def store_trouble() -> Iterator[None]:
+    """Raise LocalTrouble for what the store can't do just now, as when its disk is full."""
+    try:
+        yield
+    except (OperationalError, InternalError, MemoryError) as error:
+        told = "there is not enough memory" if isinstance(error, MemoryError) else error.orig
+        raise cant_write(told) from None
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:
+            raise  # a wrong statement, or a broken constraint: a defect of ours
+        raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
 
 
 def tune_sqlite(engine: Engine) -> None:
@@ -248,14 +270,8 @@ class StoreThread:
         answer = asyncio.get_running_loop().run_in_executor(self._executor, run)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(answer)
-        except (OperationalError, InternalError, MemoryError) as error:
-            told = "there is not enough memory" if isinstance(error, MemoryError) else error.orig
-            raise LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK) from None
-        except DatabaseError as error:
-            if type(error) is not DatabaseError:
-                raise  # a wrong statement, or a broken constraint: a defect of ours
-            raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
+            with store_trouble():
+                return await asyncio.shield(answer)
         except OSError as error:
             told = error.strerror or error
             raise LocalTrouble(

@@ -53,10 +53,8 @@ def status_text(
     """
     parts = [HEADLINE, "=" * len(HEADLINE), ""]
     if at is not None and stopped:
-        parts += [
-            f"hotfolder was stopped at {clock_time(at)}. Nothing goes on until it is started again.",
-            "",
-        ]
+        words = f"hotfolder was stopped at {clock_time(at)}. Nothing goes on until it is started again."
+        parts += [paragraph(words), ""]
     elif at is not None:
         parts += [f"{AS_OF}{clock_time(at)}", ""]
     for notice in notices:

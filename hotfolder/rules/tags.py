@@ -111,6 +111,13 @@ class TagTable:
                 return meant
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
 
+    def cure(self, typed: str) -> str:
+        """What may have been meant by a tag that doesn't exist; "" where nothing is near."""
+        guess, family = self.nearest(typed), family_of(typed)
+        if family:
+            return f"add {LACKING[family]}, such as {shown(FAMILIES[family])}"
+        return f"did you mean {shown(guess)}?" if guess else ""
+
     def families(self) -> tuple[str, ...]:
         """Every tag that says what is to be made, for people: a line for each family."""
         return (
@@ -175,9 +182,7 @@ class TagTable:
                 if normal(typed).startswith(begins):
                     hint = f"Rename the folder, with {choice}, then drag it back."
             return RuleRefused(f"{unknown}.", hint=hint, also=self.families())
-        meant = f"did you mean {shown(guess or '')}?"
-        if family:
-            meant = f"add {LACKING[family]}, such as {shown(FAMILIES[family])}."
+        meant = f"{self.cure(typed)}{'.' if family else ''}"
         name = shown(renamed(folder, typed, guess or FAMILIES[family]))
         hint = f"Rename it to {name}, then drag it back."
         if project:

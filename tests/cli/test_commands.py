@@ -16,14 +16,18 @@ from typer.testing import CliRunner, Result
 
 from hotfolder import __version__
 from hotfolder.cli.app import app
+from hotfolder.cli.demo import not_made
 from hotfolder.cli.explain import shoot_lines
 from hotfolder.clock import SystemClock
 from hotfolder.config.settings import InboxSettings
 from hotfolder.control.explain import ExplainedShoot
 from hotfolder.control.lookup import Place
+from hotfolder.daemon.folders import StateLock
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
 from hotfolder.rules.prices import Prices
+from hotfolder.telemetry.overview import Line
 from tests.support.camera import SHUTTER, Photographer
 from tests.support.exposures import written
 from tests.support.pictures import bracket
@@ -77,7 +81,9 @@ def test_check_fails_where_run_would_not_start(config: Path, monkeypatch: pytest
     result = invoke("check", "--config", config)
     assert result.exit_code == 2 and "fine" not in result.output
     assert "There is no API key" in result.stderr and "install '.[notify]'" in result.stderr
+    assert "is not installed. Install it" in result.stderr
     assert invoke("run", "--config", config).exit_code == 2
+    assert invoke("notify", "--config", config).exit_code == 2
 
 
 def test_check_warns_of_a_state_that_photographers_can_delete(
@@ -231,7 +237,7 @@ def test_status_does_not_guess_where_the_state_is(config: Path, text: str) -> No
     """Where the file doesn't say it above its error, or nothing is there, the error is all that is said."""
     config.write_text(text)
     result = invoke("status", "--config", config)
-    assert result.exit_code == 2 and "not valid YAML" in result.stderr and not result.stdout
+    assert result.exit_code == 2 and "never closed" in result.stderr and not result.stdout
 
 
 def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
@@ -266,6 +272,32 @@ def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: Command
 def test_retry_of_an_unknown_job_is_a_usage_error(config: Path) -> None:
     """A mistyped id is answered with where to find the right one."""
     assert invoke("retry", "abc", "--config", config).exit_code == 2
+
+
+def test_a_command_that_meets_a_full_disk_says_so(config: Path, small_files: Callable[[int], None]) -> None:
+    """In a sentence and with the exit code of a bad world; the daemon's lock as well."""
+    open_store(config.parent / "state").dispose()
+    small_files(0)
+    result = invoke("pause", "--config", config)
+    assert result.exit_code == 3 and "the job store can't be written" in result.stderr
+    with pytest.raises(LocalTrouble, match="larger than the disk"):
+        StateLock(config.parent / "state")
+
+
+def test_demo_takes_a_tag_for_photos_of_ones_own_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example brackets have theirs: another would be ignored without a word."""
+    monkeypatch.chdir(tmp_path)
+    result = invoke("demo", "--tag", "sky-blue")
+    assert result.exit_code == 2 and "--photos" in result.stderr and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("reason", ["its name doesn't say.", "its name doesn't say"])
+def test_the_contact_sheet_says_why_in_one_sentence(reason: str) -> None:
+    """A reason may be a sentence of ours, or other people's words."""
+    line = Line("job", "inbox", ELM, "kitchen", "kitchen", "failed", reason)
+    assert not_made(line) == "Not made: its name doesn't say."
 
 
 def test_run_without_a_key_says_where_it_belongs(config: Path) -> None:

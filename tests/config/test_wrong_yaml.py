@@ -62,6 +62,14 @@ WRONG: dict[str, tuple[str | bytes, *tuple[str, ...]]] = {
         'root: .\ninbox: "inbox\n',
         "config.yaml:2:8: a quote that was opened is never closed",
     ),
+    "open bracket": (
+        "root: .\nroutes: [\n",
+        "config.yaml:3:1: a bracket that was opened is never closed, or closed by another kind",
+    ),
+    "bracket closed by another": (
+        "root: .\nroutes: [a}\n",
+        "config.yaml:2:11: a bracket that was opened is never closed, or closed by another kind",
+    ),
     "wrong indentation": (
         "root: .\nsettle:\n  quiet_seconds: 5\n   scan_seconds: 5\n",
         "config.yaml:4:16: a colon where none can stand; check the indentation here and in "

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hotfolder.daemon import reporter as module
-from hotfolder.daemon.reporter import Pages
+from hotfolder.daemon.reporter import Pages, page
 from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.model import State
 from hotfolder.outbox.status import FILE_NAME, HEADLINE
+from hotfolder.telemetry.overview import Line, Overview
 
 
 def folders(tmp_path: Path) -> dict[str, Path]:
@@ -57,3 +60,14 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
     answers.set()
     await shown.finish()
     assert "third" in (inboxes["a"] / FILE_NAME).read_text()
+
+
+def test_what_holds_up_everything_is_said_once() -> None:
+    """Above all sets, and not again at each of them; what one alone has met stays with it."""
+    refused = "the API can't be reached: the connection was refused"
+    rooms = [("kitchen", refused), ("hall", refused), ("bath", "the photos are on a share that is away")]
+    lines = tuple(Line("j", "a", "12 Elm Road", room, room, State.UPLOADING, why) for room, why in rooms)
+    seen = Overview(lines=lines, counts={}, trouble=refused, trouble_hint="It goes on by itself.")
+    told = " ".join(page(seen, "a", {}, datetime(2026, 5, 4, 17, 8, tzinfo=UTC)).split())
+    assert told.count("the connection was refused") == told.count("It goes on by itself.") == 1
+    assert "the photos are on a share that is away" in told

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 from sqlmodel import SQLModel
 
-from hotfolder.errors import StoreError
+from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
@@ -38,6 +38,18 @@ def test_a_corrupt_store_is_refused_and_left_untouched(tmp_path: Path, content: 
         open_store(state)
     assert "backup" in refused.value.hint
     assert (state / FILE_NAME).read_bytes() == content
+
+
+@pytest.mark.parametrize("most_bytes", [0, 4096, 65536])
+def test_a_disk_that_is_full_at_the_start_is_trouble_and_no_damage(
+    tmp_path: Path, small_files: Callable[[int], None], most_bytes: int
+) -> None:
+    """A service that ended with "restore it from a backup" would not be started again by systemd."""
+    small_files(most_bytes)
+    with pytest.raises(LocalTrouble, match="can't be written"):
+        open_store(tmp_path / "state")
+    small_files(10**9)
+    open_store(tmp_path / "state").dispose()
 
 
 def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(

@@ -15,7 +15,7 @@ import pytest
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import clear_leftovers
-from hotfolder.outbox.reasons import reason_text, write_reason
+from hotfolder.outbox.reasons import WIDTH, reason_text, write_reason
 from hotfolder.outbox.receipts import (
     Receipt,
     ReceiptCall,
@@ -161,6 +161,8 @@ def test_the_status_page_names_what_needs_a_person_first() -> None:
     assert text.index("Paused: no network.") < text.index("Needs a person: 1") < text.index("Waiting: 1")
     assert "12 Elm Road / kitchen: needs a decision\n      Nobody knows.\n      Ask.\n" in text
     assert "Nothing is waiting" in status_text()
+    stopped = status_text(at=NOON, stopped=True, notices=["Paused: no network. " * 8])
+    assert max(map(len, stopped.splitlines())) <= WIDTH
 
 
 def test_the_status_page_is_written_only_when_it_changes(tmp_path: Path) -> None:
