@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import structlog
 
@@ -17,12 +17,12 @@ from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
 from hotfolder.jobs.breaker import backoff_seconds
-from hotfolder.jobs.previous import latest_set, room_named
+from hotfolder.jobs.previous import latest_set, merged_sets, room_named
 from hotfolder.jobs.worker import Worker
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.late import why_late_in_room
+from hotfolder.rules.late import MergedSet, why_late_in_room, why_part
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
@@ -51,31 +51,22 @@ class Intake:
         self.clock = clock
         self.held: dict[Place, Hold] = {}
         self.shoots = Shoots(engine)
-        self.pending: Counter[str] = Counter()
-        """By inbox: events that no job was made of yet."""
-        self._orphans: list[frozenset[str]] | None = None
+        self._orphans: list[MergedSet] | None = None
         self._judging: dict[Place, bool] = {}
 
     async def accept(self, inbox: str, event: SetReady | SetRefused) -> None:
-        """Make a job of `event`, however long the store can't be written."""
-        self.pending[inbox] += 1
+        """Make a job of `event`, or hold its set, however long the store can't be written."""
         found = event if isinstance(event, SetRefused) else event.bracket_set
-        try:
-            with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
-                await self._accept_patiently(inbox, event)
-        finally:
-            self.pending[inbox] -= 1
-
-    async def _accept_patiently(self, inbox: str, event: SetReady | SetRefused) -> None:
-        for failures in range(1, 1_000_000):
-            try:
-                return await self._accept(inbox, event)
-            except Exception as error:
-                trouble = trouble_of(error)
-                if trouble is None:
-                    raise
-                logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
-                await self.clock.sleep(backoff_seconds(min(failures, 5)))
+        with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
+            for failures in count(1):
+                try:
+                    return await self._accept(inbox, event)
+                except Exception as error:
+                    trouble = trouble_of(error)
+                    if trouble is None:
+                        raise
+                    logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
+                    await self.clock.sleep(backoff_seconds(min(failures, 5)))
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):
@@ -84,34 +75,39 @@ class Intake:
             return
         found = event.bracket_set
         place = (inbox, found.project, found.folder)
-        self._judging[place] = False
-        try:
-            await self._judge(place, found)
-        finally:
-            del self._judging[place]
-
-    async def _judge(self, place: Place, found: BracketSet) -> None:
         if self.held.pop(place, None) is not None and found.folder:
             # What was held lies there still, and this is what came to it: only together can they be judged.
             return self.look_anew(*place)
+        self._judging[place] = False
+        try:
+            if hold := await self._taken(place, found):
+                self._hold(place, hold)
+        finally:
+            del self._judging[place]
+
+    async def _taken(self, place: Place, found: BracketSet) -> Hold:
+        """Make the jobs of a set, but for what is held."""
         context = self.engine.context
         if self._orphans is None:
-            self._orphans = await context.desk(context.ledger.orphans)
-        why = torn(found, self._orphans)
-        if why:
-            return self._hold(place, Hold(why))
-        if not found.folder:
-            return await self._accept_shoot(place, found)
-        await self._accept_room(place, found)
+            self._orphans = [MergedSet(photos) for photos in await context.desk(context.ledger.orphans)]
+        if why := why_part(found, self._orphans):
+            return Hold(why)
+        if found.folder:
+            return Hold(await self._take_room(place, found))
+        fresh = await self.shoots.fresh(place[0], found.project, found.photos)
+        return await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
 
-    async def _accept_room(self, place: Place, found: BracketSet) -> None:
+    async def _take_room(self, place: Place, found: BracketSet) -> str:
+        """Make the jobs of a room; or why it is held."""
         context = self.engine.context
         rulebook = self.rulebook(place[0])
         latest = await context.desk(latest_set, context.store, *place)
         if latest is not None and (why := why_late_in_room(found, latest)):
-            return self._hold(place, Hold(why))
+            return why
+        if why := why_part(found, await context.desk(merged_sets, context.store, *place[:2])):
+            return why
         if not found.approved and (why := why_held(rulebook, *place[1:], known=latest is not None)):
-            return self._hold(place, Hold(why))
+            return why
         given = await context.desk(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
@@ -125,6 +121,7 @@ class Intake:
             await self.engine.submit(new)
         # They were for these photos, and would speak for them again on their way back from failed/.
         await signals_removed(signals)
+        return ""
 
     async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """The photos with what they show, which is of no use to a room of one picture and wasn't looked at;
@@ -138,12 +135,6 @@ class Intake:
                     replace(photo, signature=facts.signature, brightness=facts.brightness) if same else photo
                 )
         return tuple(seen) if len(seen) == len(photos) else tuple(photos)
-
-    async def _accept_shoot(self, place: Place, found: BracketSet) -> None:
-        fresh = await self.shoots.fresh(place[0], found.project, found.photos)
-        hold = await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
-        if hold:
-            self._hold(place, hold)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
         """See to photos of a flat drop that hasn't settled yet: they may belong to a set that is about to be
@@ -182,16 +173,3 @@ class Intake:
 
 def room_of(folder: str) -> str:
     return split_name(folder).name or folder
-
-
-def torn(found: BracketSet, orphans: Sequence[frozenset[str]]) -> str:
-    """Why `found` must not be paid for: it has some photos, and not all, of a set that a lost store had paid
-    for; "" when it may."""
-    hashes = {photo.sha256 for photo in found.photos}
-    if found.approved or all(orphan <= hashes or not orphan & hashes for orphan in orphans):
-        return ""
-    return (
-        "some of these photos were merged and paid for together with others, and the job store that knew of"
-        " it is lost. The others lie among the originals in done; move them back here, and nothing is paid"
-        " again"
-    )

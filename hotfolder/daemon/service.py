@@ -359,10 +359,7 @@ class Daemon:
             away = [name for name, outlook in outlooks.items() if outlook.degraded]
             degraded_since = {name: degraded_since.get(name, now) for name in away}
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
-            waits = any(outlook.may_proceed for outlook in outlooks.values()) or any(
-                count and (hopes or not self._out_of_reach(name))
-                for name, count in self.intake.pending.items()
-            )
+            waits = any(outlook.may_proceed for outlook in outlooks.values())
             working = self.engine.busy() and not self.engine.all_stuck(STUCK_SECONDS)
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 

@@ -23,7 +23,6 @@ from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
 from hotfolder.rules.shoots import (
-    MOST_DOUBTS,
     HeldSet,
     NamedRefusal,
     NamedSet,
@@ -34,12 +33,6 @@ from hotfolder.rules.shoots import (
 )
 
 logger = log.get("shoots")
-
-TO_MAKE_ANEW = (
-    "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
-    " photos together; else move these out, or let them be made as they are: add __ok to the folder's name,"
-    " put a file named READY.txt beside them, or say `hotfolder approve`"
-)
 
 Kept = dict[str, tuple[FileIdentity, str]]
 """Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
@@ -115,7 +108,7 @@ class Shoots:
         if fresh:
             back = await self._sort(inbox, found.project, fresh, rulebook)
             if back.aside and not found.approved:
-                whys.append(why_aside(back))
+                whys.append(back.why_aside())
                 fresh = [photo for photo in fresh if photo.path.name not in back.aside]
         if fresh:
             why, sets = await self._make(inbox, found, fresh, rulebook, back)
@@ -259,14 +252,6 @@ def of_new_sets(shoot: Shoot, back: Sorted) -> list[Photo]:
     """The photos of those sets that have to do with no set of before."""
     sets = [*(each.photos for each in shoot.sets), *(each.photos for each in shoot.refused)]
     return [photo for each in sets if not any(one.path.name in back.rooms for one in each) for photo in each]
-
-
-def why_aside(back: Sorted) -> str:
-    """Why photos wait that have to do with sets of before, and what to do."""
-    shown = back.reasons[:MOST_DOUBTS]
-    if len(back.reasons) > len(shown):
-        shown.append(f"and {len(back.reasons) - len(shown)} more sets have such photos")
-    return "; ".join(shown) + (f". {TO_MAKE_ANEW}" if back.late else "")
 
 
 def told(found: BracketSet, shoot: Shoot) -> str:

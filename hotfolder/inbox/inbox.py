@@ -153,15 +153,17 @@ class Inbox:
     def outlook(self) -> InboxOutlook:
         """How the inbox stood at the last look."""
         settling = self._tracker.settling(self._clock.monotonic())
-        busy = self._undelivered or self._wake.is_set() or bool(self._again)
+        looks = self._wake.is_set() or self._again or not self._looked
         return InboxOutlook(
             settling=settling,
             notices=self._tracker.notices(),
             degraded=self._degraded or self._book.trouble,
             why_looking=self._why_looking(),
             may_proceed=not self._degraded
-            and not self._book.trouble
-            and (busy or not self._looked or any(one.may_proceed for one in settling)),
+            and (
+                self._undelivered
+                or (not self._book.trouble and bool(looks or any(one.may_proceed for one in settling)))
+            ),
         )
 
     def _why_looking(self) -> str:

@@ -25,7 +25,7 @@ from hotfolder.jobs.model import (
 )
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.rules.grouping.model import GroupingPhoto
-from hotfolder.rules.late import EarlierSet, EarlierState, LatestSet, matched
+from hotfolder.rules.late import EarlierSet, EarlierState, LatestSet, MergedSet, matched
 from hotfolder.rules.sets import shot_from
 
 
@@ -85,6 +85,19 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
     ended = None if State(job.state) in ACTIVE else datetime.fromisoformat(job.finished_at or job.updated_at)
     return LatestSet(photos, ended, paid_for)
+
+
+def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
+    """What was merged of a project's photos, and may have been charged, oldest first."""
+    merges = (
+        select(Purchase.photos, Job.room)
+        .join(Job, col(Purchase.job_id) == col(Job.id))
+        .where(Purchase.inbox == inbox, Purchase.project == project, Purchase.photos != "")
+        .where(col(Purchase.state).in_(HOLDING))
+        .order_by(col(Purchase.id))
+    )
+    with store.session() as session:
+        return [MergedSet(frozenset(photos.split()), room) for photos, room in session.exec(merges)]
 
 
 def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:

@@ -22,6 +22,15 @@ from hotfolder.rules.grouping.group import group, tells
 from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
 from hotfolder.rules.sets import BracketSet, Photo
 
+MOST_TOLD = 3
+"""So many of the photos or sets that wait are named."""
+
+TO_MAKE_ANEW = (
+    "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
+    " photos together; else move these out, or let them be made as they are: add __ok to the folder's name,"
+    " put a file named READY.txt beside them, or say `hotfolder approve`"
+)
+
 LATE = timedelta(hours=1)
 """Photos that appear so soon after their folder's latest set was finished are taken for the rest of it."""
 
@@ -65,6 +74,13 @@ class Sorted:
     reasons: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     late: bool = False
+
+    def why_aside(self) -> str:
+        """Why photos wait, and what to do."""
+        shown = self.reasons[:MOST_TOLD]
+        if len(self.reasons) > len(shown):
+            shown.append(f"and {len(self.reasons) - len(shown)} more sets have such photos")
+        return "; ".join(shown) + (f". {TO_MAKE_ANEW}" if self.late else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,9 +276,37 @@ def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class MergedSet:
+    """The photos, by content hash, of a merge that may have been charged. `room` is "" where the store has
+    lost its job."""
+
+    photos: frozenset[str]
+    room: str = ""
+
+
+def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> str:
+    """Why `found` must not be paid for: it has some photos of a merged set, and not all; "" when it may. The
+    latest of such sets is named."""
+    hashes = {photo.sha256 for photo in found.photos}
+    whole = frozenset[str]().union(*(one.photos for one in merged if one.photos <= hashes))
+    torn = [one for one in merged if (one.photos & hashes) - whole]
+    if found.approved or not torn:
+        return ""
+    if not torn[-1].room:
+        return (
+            "some of these photos were merged and paid for together with others, and the job store that knew"
+            " of it is lost. The others lie among the originals in done; move them back here, and nothing is"
+            " paid again"
+        )
+    names = [photo.path.name for photo in found.photos if photo.sha256 in torn[-1].photos]
+    some = f"{', '.join(names[:MOST_TOLD])} {'is' if len(names) == 1 else 'are'}"
+    return f"{some} a part of {torn[-1].room}, which has been paid for. {TO_MAKE_ANEW}"
+
+
 def why_late_in_room(found: BracketSet, latest: LatestSet) -> str:
     """Why `found` must not be paid for by itself, as the rest of its folder's latest set; "" when it may."""
-    names = ", ".join(photo.path.name for photo in found.photos[:3])
+    names = ", ".join(photo.path.name for photo in found.photos[:MOST_TOLD])
     one = len(found.photos) == 1
     if latest.ended_at is None:
         waits = "it waits" if one else "they wait"

@@ -73,21 +73,6 @@ async def test_a_photo_deleted_during_the_merge_stops_nothing(studio: Studio, sh
     assert (studio.done / ELM / "kitchen.jpg").is_file()
 
 
-async def test_a_whole_folder_deleted_during_the_merge_still_gets_its_picture(
-    studio: Studio, shop: Shop
-) -> None:
-    folder = studio.drop(ELM, "kitchen", bracket())
-
-    def delete() -> None:
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
-
-    async with studio.working(shop.access(), crash_point=once(CrashPoint.ANSWER_RECEIVED, delete)):
-        await studio.comes_to("done")
-    assert (studio.done / ELM / "kitchen.jpg").is_file()
-
-
 async def test_a_photo_overwritten_during_the_merge_stays_and_is_explained(
     studio: Studio, shop: Shop
 ) -> None:

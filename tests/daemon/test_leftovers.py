@@ -39,12 +39,6 @@ async def test_a_sidecar_that_is_rewritten_or_comes_while_its_set_is_made_is_nam
     assert files_below(folder).keys() == {"DSC0001.xmp", "DSC0002.xmp"}
 
 
-async def test_a_run_until_idle_says_it_too(studio: Studio, shop: Shop) -> None:
-    studio.drop(ELM, "plans", {"floor plan.pdf": b"%PDF"})
-    await studio.until_idle(shop.access())
-    assert "in the room 'plans', where no photo is: floor plan.pdf. " in page(studio)
-
-
 def page(studio: Studio) -> str:
     path: Path = studio.inbox / "STATUS.txt"
     return " ".join(path.read_text().split())

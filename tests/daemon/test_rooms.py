@@ -79,17 +79,6 @@ async def test_the_same_photos_twice_in_a_room_are_merged_once_each(
     assert files_below(studio.done / ELM / "originals" / "kitchen") == room
 
 
-async def test_a_whole_re_export_beside_nothing_is_a_new_revision(studio: Studio, shop: Shop) -> None:
-    photos = bracket()
-    folder = studio.drop(ELM, "kitchen", photos)
-    async with studio.working(shop.access()):
-        await studio.comes_to("done")
-        for name in photos:
-            (folder / name.replace(".jpg", "-2.jpg")).write_bytes(jpeg())
-        await studio.comes_to("done", "done")
-    assert shop.bought(MERGE) == 2
-
-
 def pictures(studio: Studio) -> set[str]:
     return {path.name for path in (studio.done / ELM).iterdir() if path.is_file()}
 

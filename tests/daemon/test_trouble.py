@@ -14,7 +14,7 @@ from hotfolder.cli.run import exit_code
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.jobs.context import CrashPoint
 from tests.support.clocks import FastClock
-from tests.support.pictures import bracket, jpeg
+from tests.support.pictures import bracket
 from tests.support.receiver import Receiver, until
 from tests.support.studio import Shop, Studio, files_below
 
@@ -26,8 +26,8 @@ def dead(tmp_path: Path) -> ApiAccess:
     return ApiAccess("nobody", "http://127.9.9.9:9", ("127.0.0.2",), lambda: "any-key")
 
 
-async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_moves_nothing(
-    studio: Studio, tmp_path: Path
+async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_the_next_run_finishes(
+    studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
     photos = bracket()
     folder = studio.drop(ELM, "kitchen", photos)
@@ -37,37 +37,15 @@ async def test_until_idle_gives_up_after_a_minute_of_bad_world_and_moves_nothing
     [job] = studio.status()["jobs"]
     # With time that flies, the minute can be over before the job has had its turn.
     assert job["state"] == "queued" or (job["state"] == "uploading" and job["reason"])
-
-
-async def test_of_a_defect_of_our_own_people_are_told(make_studio: Callable[..., Studio], shop: Shop) -> None:
-    receiver = Receiver()
-    studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
-    studio.drop(ELM, "kitchen", bracket())
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.GROUP_COMPLETE:
-            raise ZeroDivisionError
-
-    async with studio.working(shop.access(), crash_point=crash_point):
-        await until(lambda: bool(receiver.got))
-    [told] = receiver.bodies()
-    assert "12 Elm Road / kitchen: hotfolder met an error of its own" in told
+    assert exit_code(await studio.until_idle(shop.access())) == 0
+    [job] = studio.status()["jobs"]
+    assert (job["state"], job["reason"]) == ("done", "")
 
 
 async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path) -> None:
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     assert exit_code(await studio.until_idle(dead(tmp_path), clock=FastClock())) == 1
-
-
-async def test_what_a_bad_world_held_up_is_finished_by_the_next_run(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(dead(tmp_path), clock=FastClock())
-    assert exit_code(await studio.until_idle(shop.access())) == 0
-    assert studio.states() == ["done"]
-    assert studio.status()["jobs"][0]["reason"] == ""
 
 
 async def test_a_wrong_key_pauses_the_queue_and_the_right_one_is_taken_up_by_itself(
@@ -87,27 +65,6 @@ async def test_a_wrong_key_pauses_the_queue_and_the_right_one_is_taken_up_by_its
             keys.append("right-key")
             await studio.comes_to("done")
     assert "wrong-key" not in str(studio.status())
-
-
-async def test_a_photo_that_joins_while_the_api_is_away_is_in_the_merge(
-    studio: Studio, tmp_path: Path
-) -> None:
-    with Shop(tmp_path / "shop") as shop:
-        folder = studio.drop(ELM, "kitchen", bracket())
-        access = shop.access()
-
-        def crash_point(checkpoint: CrashPoint) -> None:
-            if checkpoint is CrashPoint.GROUP_COMPLETE and shop.sandbox.pid:
-                shop.sandbox.stop()
-
-        async with studio.working(access, crash_point=crash_point):
-            await asyncio.to_thread(studio.wait_until, lambda status: status.get("api", {}).get("paused"))
-            (folder / "DSC0004.jpg").write_bytes(jpeg())
-            port = int(shop.url.rpartition(":")[2])
-            with Shop(shop.data, port=port, storage_port=int(shop.storage_host.rpartition(":")[2])) as again:
-                await studio.comes_to("done")
-                assert again.bought() == 1
-    assert "DSC0004.jpg" in files_below(studio.done / ELM / "originals" / "kitchen")
 
 
 async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: Studio, shop: Shop) -> None:
@@ -132,7 +89,11 @@ async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: St
     assert shop.bought() == 1
 
 
-async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(studio: Studio, shop: Shop) -> None:
+async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    receiver = Receiver()
+    studio = make_studio(notify={"urls": [receiver.address], "gather_seconds": 1})
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall", bracket())
     met: list[CrashPoint] = []
@@ -144,7 +105,8 @@ async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(studio: 
 
     async with studio.working(shop.access(), crash_point=crash_point) as daemon:
         await studio.comes_to("done", "publishing")
-        await asyncio.to_thread(studio.wait_until, lambda status: "error of its own" in str(status))
+        await studio.comes_to_say(lambda status: "error of its own" in str(status))
+        await until(lambda: "hotfolder met an error of its own" in str(receiver.bodies()))
     assert exit_code(daemon.outcome) == 1
     assert exit_code(await studio.until_idle(shop.access())) == 0
     assert studio.states() == ["done", "done"]

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,24 +53,6 @@ class Sending:
 
 def sending(file: JobFile) -> Sending:
     return Sending(file.name, identity_of(file), file.sha256, file.format, file.develop)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What goes up as `name`: the file at `path`, which stands for `original` in the state `identity`."""
-
-    name: str
-    path: Path
-    size_bytes: int
-    original: Path
-    identity: FileIdentity
-
-    def refuse_changed(self, opened: int) -> None:
-        """Raise SetChanged when the original is gone or is not the one that is meant. Nor may `opened`, a
-        descriptor of what goes up, be of another file: the path may have led elsewhere for a moment."""
-        refuse_changed(self.original, self.identity)
-        if self.path == self.original and FileIdentity.of(os.fstat(opened)) != self.identity:
-            raise SetChanged(f"{self.name} was exchanged while it was being sent")
 
 
 class OpenGroup:
@@ -155,16 +138,24 @@ class OpenGroup:
         return project_id, group_id
 
     async def _send(self, photo: Sending, name: str) -> None:
+        """Put one photo into the group, once, and in the state that it is said to have."""
+        context = self._tools
         project_id, group_id = await asyncio.shield(self._opening)
         original = self._folder / photo.name
         path, size_bytes = original, photo.identity.size_bytes
         if photo.develop:
-            path = await self._tools.darkroom.developed(
+            path = await context.darkroom.developed(
                 original, photo.sha256, self._owner, expected=photo.identity
             )
             size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
-        sent = Sent(name, path, size_bytes, original, photo.identity)
-        await upload_photo(self._tools, self.rank, project_id, group_id, sent, self._begin)
+        # The address is asked for outside of the turn: the line must not idle for its round trip.
+        async with context.limits.addresses.hold(self.rank):
+            url = await upload_url(context, project_id, group_id, name)
+        still = partial(refuse_exchanged, original, photo.identity, developed=path != original)
+        async with context.limits.uploads.hold(self.rank):
+            self._begin()
+            await put(context, url, path, size_bytes, still)
+        context.crash_point(CrashPoint.PHOTO_UPLOADED)
 
     def _begin(self) -> None:
         """The first photo is about to go up: from then on the group is finished, whatever the hour."""
@@ -194,36 +185,30 @@ async def api_project(context: JobContext, inbox: str, project: str, title: str)
         return api_id
 
 
-async def upload_photo(
-    context: JobContext,
-    rank: Rank,
-    project_id: str,
-    group_id: str,
-    sent: Sent,
-    begin: Callable[[], None],
+def refuse_exchanged(original: Path, expected: FileIdentity, opened: int, *, developed: bool) -> None:
+    """Raise SetChanged when the original is gone or is not the one that is meant. Nor may `opened`, a
+    descriptor of what goes up, be of another file, unless it is one that was developed from it: the path may
+    have led elsewhere for a moment."""
+    refuse_changed(original, expected)
+    if not developed and FileIdentity.of(os.fstat(opened)) != expected:
+        raise SetChanged(f"{original.name} was exchanged while it was being sent")
+
+
+async def put(
+    context: JobContext, url: SignedUrl, path: Path, size_bytes: int, still: Callable[[int], None]
 ) -> None:
-    """Put one photo into the group, once, and in the state that it is said to have. `begin`
-    is called when its turn has come, and raises where it must not go up now."""
-    # The address is asked for outside of the turn: the line must not idle for its round trip.
-    async with context.limits.addresses.hold(rank):
-        url = await upload_url(context, project_id, group_id, sent.name)
-    async with context.limits.uploads.hold(rank):
-        begin()
-        for attempt in range(1, PUT_ATTEMPTS + 1):
-            try:
-                async with context.breaker.at(f"PUT {url.parsed.host}"):
-                    with context.limits.uploads.feedback():
-                        await context.storage.put(
-                            url, sent.path, size_bytes=sent.size_bytes, still=sent.refuse_changed
-                        )
-                context.counts.bytes_up(sent.size_bytes)
-                break
-            except (UrlExpired, LocalTrouble):
-                raise  # a share that hangs must not keep the turn from the photos of others
-            except BadWorld:
-                if attempt == PUT_ATTEMPTS:
-                    raise
-        context.crash_point(CrashPoint.PHOTO_UPLOADED)
+    """Send a file to its address, again where the world is bad."""
+    for attempt in range(1, PUT_ATTEMPTS + 1):
+        try:
+            async with context.breaker.at(f"PUT {url.parsed.host}"):
+                with context.limits.uploads.feedback():
+                    await context.storage.put(url, path, size_bytes=size_bytes, still=still)
+            return context.counts.bytes_up(size_bytes)
+        except (UrlExpired, LocalTrouble):
+            raise  # a share that hangs must not keep the turn from the photos of others
+        except BadWorld:
+            if attempt == PUT_ATTEMPTS:
+                raise
 
 
 async def upload_url(context: JobContext, project_id: str, group_id: str, name: str) -> SignedUrl:
