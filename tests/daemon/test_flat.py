@@ -67,7 +67,7 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
     assert shop.bought() == 3
 
 
-@pytest.mark.parametrize("by", ["approve", ".ready", "READY.txt", "Ready.TXT.txt"])
+@pytest.mark.parametrize("by", ["approve", "Ready.TXT.txt"])
 async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
     studio: Studio, shop: Shop, tmp_path: Path, by: str
 ) -> None:

@@ -112,8 +112,8 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.call("verify").returncode == 0
 
 
-async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
-    folder = studio.drop(ELM, "kitchen", bracket())
+async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
+    """Work until the photos are up, and end there with a defect."""
     stopped = asyncio.Event()
 
     def crash_point(checkpoint: CrashPoint) -> None:
@@ -123,6 +123,11 @@ async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: S
 
     async with studio.working(shop.access(), crash_point=crash_point):
         await stopped.wait()
+
+
+async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: Studio, shop: Shop) -> None:
+    folder = studio.drop(ELM, "kitchen", bracket())
+    await until_its_group_is_complete(studio, shop)
     taken: Path = studio.root / "elsewhere"
     folder.rename(taken)
     outcome = await studio.until_idle(shop.access())
@@ -134,21 +139,11 @@ async def test_photos_that_were_taken_away_while_it_was_off_are_let_go(studio: S
 
 async def test_a_set_whose_inbox_left_the_settings_waits_and_says_so(studio: Studio, shop: Shop) -> None:
     studio.drop(ELM, "kitchen", bracket())
-    stopped = asyncio.Event()
-
-    def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.GROUP_COMPLETE:
-            stopped.set()
-            raise ZeroDivisionError
-
-    async with studio.working(shop.access(), crash_point=crash_point):
-        await stopped.wait()
+    await until_its_group_is_complete(studio, shop)
     before = studio.config.read_text()
     studio.config.write_text(before + "inbox: other\n")
     async with studio.working(shop.access()):
-        status = await asyncio.to_thread(
-            studio.wait_until, lambda status: "settings" in str(status["jobs"]), 10
-        )
+        status = await studio.comes_to_say(lambda status: "settings" in str(status["jobs"]))
         assert status["jobs"][0]["state"] == "merging"
     studio.config.write_text(before)
     assert (await studio.until_idle(shop.access())).finished == 1

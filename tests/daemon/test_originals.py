@@ -35,22 +35,6 @@ def in_originals(studio: Studio) -> dict[str, bytes]:
     return files_below(studio.done / ELM / "originals")
 
 
-async def test_they_are_kept_unless_the_rules_say_otherwise(
-    make_studio: Callable[..., Studio], shop: Shop
-) -> None:
-    studio = make_studio()
-    photos = bracket()
-    studio.drop(ELM, "kitchen", photos)
-    await studio.until_idle(shop.access())
-    assert in_originals(studio) == {f"kitchen/{name}": content for name, content in photos.items()}
-    assert told(studio) == {
-        "rule": "keep",
-        "folder": f"{ELM}/originals/kitchen",
-        "deleted": [],
-        "kept_because": "",
-    }
-
-
 async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:

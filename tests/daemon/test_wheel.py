@@ -172,16 +172,13 @@ def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
 
 
 @pytest.mark.parametrize(
-    ("first", "paid"),
+    ("first", "paid", "second"),
     [
-        (CrashPoint.JOB_CREATED, 0),
-        (CrashPoint.GROUP_COMPLETE, 0),
-        (CrashPoint.ANSWER_RECORDED, 1),
-        (CrashPoint.RESULT_KEPT, 1),
+        (CrashPoint.JOB_CREATED, 0, CrashPoint.ORIGINAL_MOVED),
+        (CrashPoint.GROUP_COMPLETE, 0, CrashPoint.FOLDER_RESERVED),
+        (CrashPoint.ANSWER_RECORDED, 1, CrashPoint.REASON_WRITTEN),
+        (CrashPoint.RESULT_KEPT, 1, CrashPoint.ORIGINAL_MOVED),
     ],
-)
-@pytest.mark.parametrize(
-    "second", [CrashPoint.FOLDER_RESERVED, CrashPoint.ORIGINAL_MOVED, CrashPoint.REASON_WRITTEN]
 )
 def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     studio: Studio, shop: Shop, live: Live, first: CrashPoint, second: CrashPoint, paid: int

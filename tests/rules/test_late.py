@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from hotfolder.rules.grouping.group import USUAL, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
-from hotfolder.rules.late import EarlierSet, EarlierState, Sorted, sort_out
+from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, sort_out, why_part
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from tests.support.camera import CANON, SHUTTER, SONY, Body, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
@@ -130,3 +132,23 @@ def test_a_late_bracket_is_compared_with_the_sets_around_it_alone(
     found = sort_out([late], earlier, USUAL)
     assert f"{late.name} belongs, by what the camera recorded, to room 21" in told(found)
     assert max(compared) < 40
+
+
+def a_room(*hashes: str, approved: bool = False) -> BracketSet:
+    photos = tuple(
+        Photo(Path("/inbox/elm/hall") / f"{sha256}.jpg", FileIdentity(1, 1, 1, 1), sha256, "JPEG", 9, 9, None)
+        for sha256 in hashes
+    )
+    return BracketSet(Path("/inbox"), "elm", "hall", photos, approved=approved)
+
+
+def test_some_photos_of_a_merged_set_and_not_all_are_a_part_of_it() -> None:
+    """All of it may come again, with more beside it, also where a part of a larger set is one itself."""
+    merged = [MergedSet(frozenset("abc"), "kitchen"), MergedSet(frozenset("abcd"), "larder")]
+    assert "a.jpg, e.jpg" not in (why := why_part(a_room("a", "e"), merged))
+    assert why.startswith("a.jpg is a part of larder, which has been paid for. ")
+    assert why_part(a_room("b", "d"), merged).startswith("b.jpg, d.jpg are a part of larder")
+    for whole in ("abc", "abcd", "abcde", "ef"):
+        assert why_part(a_room(*whole), merged) == ""
+    assert why_part(a_room("a", approved=True), merged) == ""
+    assert "the job store that knew of it is lost" in why_part(a_room("a"), [MergedSet(frozenset("ab"))])
