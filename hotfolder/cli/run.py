@@ -90,8 +90,7 @@ async def serve(
         loop.add_signal_handler(number, on_signal, number)
     keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None
     daemon = Daemon(settings, access, file=file)
-    assert daemon.reloading is not None
-    loop.add_signal_handler(signal.SIGHUP, daemon.reloading.ask)
+    loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
     try:
         outcome = await daemon.run(stop=stop, until_idle=until_idle)
     finally:

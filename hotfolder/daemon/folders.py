@@ -17,7 +17,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.reload import LiveRules, retention_policy
+from hotfolder.daemon.reload import LiveSettings, retention_policy
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
@@ -177,7 +177,7 @@ CLEAN_SECONDS = 24 * 3600.0
 LOOK_SECONDS = 6.0
 
 
-async def apply_retention(context: JobContext, live: LiveRules) -> None:
+async def apply_retention(context: JobContext, live: LiveSettings) -> None:
     """Once a day, delete what was kept for long enough. Until cancelled."""
     retention = Retention(
         context.store,

@@ -15,7 +15,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.reload import LiveRules
+from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
@@ -104,7 +104,7 @@ class Reporter:
         outputs: OutputFolders,
         intake: Intake,
         telemetry: Telemetry,
-        live: LiveRules,
+        live: LiveSettings,
         clock: Clock,
         pid: int,
     ) -> None:
@@ -148,8 +148,7 @@ class Reporter:
         own["sandbox"] = context.origin == SANDBOX
         own["waits"] = dict(self.intake.engine.waits.reasons)
         news = await self._post("daemon", own)
-        rules = self.live.status
-        news |= await self._post(SETTINGS, {"error": rules.error, "restart": list(rules.restart)})
+        news |= await self._post(SETTINGS, {"error": self.live.error, "restart": list(self.live.restart)})
         await self._note_places()
         folders = {name: output.trouble for name, output in self.outputs.by_name.items()}
         news |= await self._post(FOLDERS, folders)

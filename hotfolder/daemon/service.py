@@ -29,16 +29,13 @@ from hotfolder.daemon.folders import (
 )
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import (
-    Following,
-    LiveRules,
-    Reloading,
-    Rules,
+    LiveSettings,
+    Rulebooks,
     SettingsFile,
-    budgets,
     concurrency,
     inbox_settings,
+    job_rules,
     most_jobs,
-    result_limits,
 )
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.errors import UsageError
@@ -70,7 +67,6 @@ from hotfolder.telemetry.telemetry import Telemetry
 
 logger = log.get("daemon")
 
-"""Names the embedded sandbox in content keys: whatever its port, it is one shop, and never the real one."""
 STUCK_SECONDS = 60.0
 """After so long in a bad world, `--until-idle` no longer waits."""
 QUEUE, QUEUE_SECONDS = "queue", 60.0
@@ -136,7 +132,9 @@ class Daemon:
 
         With `file`, where `settings` came from, changes of it are taken up while it runs.
         """
-        self.live = LiveRules(Rules.of(settings))
+        self.settings = settings
+        """As they were at the start; `live` has those in force."""
+        self.live = LiveSettings(settings, file)
         self.clock = clock or SystemClock()
         self.outcome = Outcome()
         places = places_of(settings)
@@ -180,15 +178,6 @@ class Daemon:
             os.getpid(),
         )
         self.telemetry.begin(self.context)
-        self.reloading: Reloading | None = None
-        if file is not None:
-            parts = Following(self.live, self.engine, self.intake, self.inboxes, self.telemetry)
-            self.reloading = Reloading(file, parts, self.clock, self.telemetry)
-
-    @property
-    def settings(self) -> Settings:
-        """Those in force."""
-        return self.live.settings
 
     def _tools(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
         api = self.settings.api
@@ -221,14 +210,10 @@ class Daemon:
             confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             crash_point=crash_point,
             counts=counts,
-            result_limits=result_limits(self.settings),
-            merge_timeout_seconds=api.merge_timeout_seconds,
-            budgets=budgets(self.settings),
             throttle=throttle,
-            hours=self.settings.schedule.active,
-            prices=self.settings.prices,
             out_of_reach=self._out_of_reach,
             decide=self.live.decide,
+            **job_rules(self.settings),
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
@@ -241,7 +226,7 @@ class Daemon:
             known_place=met_at,
             lock=self.inbox_locks[name],
             claimed=partial(self.engine.context.claims.names, name),
-            settings=inbox_settings(self.settings, self.live.rulebook(name)),
+            settings=inbox_settings(self.settings, self.live.rulebook(name), settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,
             beat=self.telemetry.heartbeats.expect(
@@ -310,8 +295,8 @@ class Daemon:
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
         ]
         work += [partial(self._listen, name) for name in self.inboxes]
-        if self.reloading is not None:
-            work.append(self.reloading.run)
+        if self.live.file is not None:
+            work.append(partial(self.live.run, self._follow, self.telemetry))
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
@@ -344,6 +329,23 @@ class Daemon:
         await self.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
+
+    def _follow(self, settings: Settings, rulebooks: Rulebooks) -> None:
+        """Go by other settings from now on. Raises ConfigurationError, having changed nothing."""
+        self.telemetry.follow(settings)
+        # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
+        log.set_level(settings.log.level)
+        for name, rule in job_rules(settings).items():
+            setattr(self.context, name, rule)
+        self.context.throttle.bytes_per_second = settings.limits.upload_rate
+        self.context.limits.configure(**concurrency(settings))
+        self.engine.most_jobs = most_jobs(settings)
+        for name, inbox in self.inboxes.items():
+            inbox.follow(inbox_settings(settings, rulebooks[name], self.settings.settle.scan_seconds))
+        # What was held is looked at anew: by the new rules it may be beyond doubt.
+        for place in list(self.intake.held):
+            del self.intake.held[place]
+            self._look_anew(*place)
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
+from hotfolder.clock import SystemClock
 from hotfolder.config.load import load
-from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.reload import taken_up
+from hotfolder.daemon.reload import LiveSettings, SettingsFile, only_at_next_start
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
+from hotfolder.telemetry.telemetry import Telemetry
 from tests.support.pictures import bracket
 from tests.support.receiver import Receiver, until
 from tests.support.studio import SKY, Shop, Studio
@@ -33,8 +34,7 @@ def edit(studio: Studio, **settings: Any) -> None:
 
 
 def ask(daemon: Daemon) -> None:
-    assert daemon.reloading is not None
-    daemon.reloading.ask()
+    daemon.live.ask()
 
 
 async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, shop: Shop) -> None:
@@ -113,17 +113,17 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
     edit(studio, notify={"urls": [receiver.address], "gather_seconds": 1})
     good = studio.config.read_text()
     async with studio.working(shop.access(), live=True) as daemon:
-        before = daemon.live.rules
+        before = daemon.live.settings
         studio.config.write_text(good + "routes:\n  - nme: all blue\n")
         told = await asyncio.to_thread(studio.wait_until, lambda status: status["settings"]["error"])
         error = told["settings"]["error"]
         assert f"{studio.config}:" in error and "nme" in error
-        assert daemon.live.rules is before
+        assert daemon.live.settings is before
         await until(lambda: "stay in force" in (studio.inbox / "STATUS.txt").read_text())
         await until(lambda: any("nme" in body for body in receiver.bodies()))
         studio.config.write_text(good)
         await asyncio.to_thread(studio.wait_until, lambda status: not status["settings"]["error"])
-        assert daemon.live.rules is before
+        assert daemon.live.settings is before
     receiver.shutdown()
 
 
@@ -150,63 +150,46 @@ async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> 
     receiver.shutdown()
 
 
-BEFORE = """
-root: .
-settle: {quiet_seconds: 15}
-tags: {curb: [sky-blue]}
-routes: [{name: front, match: {room: front}, operations: [sky-blue]}]
-"""
-AFTER = """
-root: .
-settle: {quiet_seconds: 5, scan_seconds: 3}
-limits: {paid_calls_per_day: 20, uploads: 2}
-web: {port: 9000}
-tags: {curb: [sky-blue, lawn-light]}
-routes: [{name: back, match: {room: back}}]
-"""
-
-
 def settings_of(folder: Path, text: str) -> Settings:
     path = folder / "config.yaml"
     path.write_text(text)
     return load(path, {})
 
 
-def test_what_needs_a_restart_stays_and_all_else_is_taken(tmp_path: Path) -> None:
-    """After it nothing is left to take, and the same settings still wait for the restart."""
-    running, fresh = settings_of(tmp_path, BEFORE), settings_of(tmp_path, AFTER)
-    now, restart = taken_up(running, fresh)
-    assert restart == ("settle.scan_seconds", "web.port")
-    assert (now.web.port, now.settle.scan_seconds, now.settle.quiet_seconds) == (None, 10, 5)
-    assert now.limits == fresh.limits
-    assert rulebook_for(now) == rulebook_for(fresh)
-    assert taken_up(now, fresh) == (now, restart)
-    assert taken_up(running, running)[1] == ()
-
-
 @pytest.mark.parametrize(
     ("edited", "restart"),
     [
-        ("root: ..", "root"),
-        ("root: .\nstate: elsewhere", "state"),
-        ("root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}", "api.base_url"),
-        ("root: .\ninbox: letterbox", "inbox"),
-        ("root: .\ninboxes: [{path: inbox}, {path: second}]", "inboxes"),
+        ("root: .\nsettle: {quiet_seconds: 5}\nlimits: {uploads: 2}", ()),
+        (
+            "root: .\nsettle: {quiet_seconds: 5, scan_seconds: 3}\nweb: {port: 9000}",
+            ("settle.scan_seconds", "web.port"),
+        ),
+        ("root: ..", ("root",)),
+        ("root: .\nstate: elsewhere", ("state",)),
+        (
+            "root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}",
+            ("api.base_url",),
+        ),
+        ("root: .\ninbox: letterbox", ("inbox",)),
+        ("root: .\ninboxes: [{path: inbox}, {path: second}]", ("inboxes",)),
     ],
 )
-def test_places_and_the_shop_change_only_with_a_restart(tmp_path: Path, edited: str, restart: str) -> None:
+def test_places_and_the_shop_change_only_with_a_restart(
+    tmp_path: Path, edited: str, restart: tuple[str, ...]
+) -> None:
     running = settings_of(tmp_path, "root: .")
-    now, named = taken_up(running, settings_of(tmp_path, edited))
-    assert named == (restart,)
-    assert (now.root, now.state, now.api.base_url) == (running.root, "state", running.api.base_url)
-    assert [one.path for one in now.all_inboxes()] == ["inbox"]
+    assert only_at_next_start(running, settings_of(tmp_path, edited)) == restart
 
 
-def test_an_inbox_follows_its_own_rules_by_name(tmp_path: Path) -> None:
-    """The rules of an inbox that is not watched yet wait; those of one that is are taken."""
-    text = "root: .\ninboxes:\n  - {path: a, routes: [{name: ROUTE, operations: [sky-blue]}]}\n"
-    running = settings_of(tmp_path, text.replace("ROUTE", "one"))
-    fresh = settings_of(tmp_path, text.replace("ROUTE", "two") + "  - {path: b, routes: [{name: three}]}\n")
-    now, _ = taken_up(running, fresh)
-    assert [one.title for one in now.all_inboxes()] == ["a"]
-    assert rulebook_for(now, "a") == rulebook_for(fresh, "a")
+async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(studio: Studio) -> None:
+    """It is watched until the next start."""
+    two = [{"path": "inbox", "routes": [{"name": "one"}]}, {"path": "second", "routes": [{"name": "two"}]}]
+    edit(studio, inboxes=two)
+    file = SettingsFile(studio.config, {})
+    live = LiveSettings(file.load(), file)
+    edit(studio, inboxes=[{"path": "inbox", "routes": [{"name": "new"}]}])
+    watching = asyncio.create_task(live.run(lambda *_: None, Telemetry(live.settings, SystemClock())))
+    live.ask()
+    await until(lambda: live.restart == ("inboxes",))
+    watching.cancel()
+    assert [live.rulebook(name).routes[0].name for name in ("inbox", "second")] == ["new", "two"]
