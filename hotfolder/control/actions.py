@@ -52,7 +52,8 @@ def retry(
 
     def tell() -> None:
         if pay_again and job.scope:
-            installation.store.pay_again(job.scope, now())  # before the daemon can see the files
+            # Before the daemon can see the files.
+            installation.store.pay_again(job.scope, returning.gathered(), now())
 
     returning.arrive(tell)
     return PutBack(returning.count, returning.target)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,7 @@ from hotfolder.jobs.model import (
     scope_of,
     stamp,
 )
+from hotfolder.rules.sets import FileIdentity
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
 """What a job's reason outlives; with any other move it is over."""
@@ -83,7 +85,8 @@ class Store:
         self.changes += 1
         with self.session() as session, session.begin():
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
-            job.generation = self._generation(session, scope, new, returning)
+            anew = asked_to_pay_again(session, scope, new)
+            job.generation = self._generation(session, scope, new, returning, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if State(old.state) in NEEDS_PERSON:
@@ -96,20 +99,22 @@ class Store:
             notes = [*new.notes]
             if new.again and job.generation == bought_generation(session, scope)[0]:
                 notes.append("Its __again was obeyed before: what was bought then is used again.")
+            if anew is False:
+                notes.append(NOT_THOSE_FILES)
             tell(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
-    def _generation(self, session: Session, scope: str, new: NewJob, returning: Iterable[Job]) -> int:
-        """The generation that a new job buys in: a higher one than before where `__again` or `--pay-again`
-        asks for it. That one counts for later jobs only once something was bought in it.
+    def _generation(
+        self, session: Session, scope: str, new: NewJob, returning: Iterable[Job], *, anew: bool
+    ) -> int:
+        """The generation that a new job buys in: a higher one than before where `__again` asks for it, or
+        `--pay-again` did (`anew`). That one counts for later jobs only once something was bought in it.
 
         An `__again` is obeyed once: photos that are back from failed/ under the name that they had there stay
         in their generation, and so do those that lay there already while the last one was being obeyed.
         """
         latest, last = bought_generation(session, scope)
-        asked = session.get(DaemonState, pay_again(scope))
-        if asked is not None:
-            session.delete(asked)
+        if anew:
             return latest + 1
         if not new.again or not scope:
             return latest
@@ -143,9 +148,9 @@ class Store:
             if bought_generation(session, scope)[0] < number:
                 session.merge(Generation(scope=scope, number=number))
 
-    def pay_again(self, scope: str, at: datetime) -> None:
-        """Let the next job of the photos of `scope` buy everything anew."""
-        self.post(pay_again(scope), True, at)
+    def pay_again(self, scope: str, files: Mapping[str, FileIdentity], at: datetime) -> None:
+        """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
+        self.post(pay_again(scope), {name: astuple(identity) for name, identity in files.items()}, at)
 
     def job(self, job_id: str) -> Job | None:
         with self.session() as session:
@@ -359,6 +364,26 @@ class Store:
 def pay_again(scope: str) -> str:
     """The name of the bulletin that is there until the next job of these photos begins."""
     return f"pay again {scope}"
+
+
+NOT_THOSE_FILES = (
+    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were removed"
+    " or changed since: what was bought is used again."
+)
+
+
+def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None:
+    """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
+    folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
+    asked = session.get(DaemonState, pay_again(scope))
+    if asked is None:
+        return None
+    session.delete(asked)
+    told = json.loads(asked.text)
+    photos = [file for file in new.files if file.role == FileRole.PHOTO]
+    return isinstance(told, dict) and all(
+        told.get(file.name) == list(astuple(file.identity)) for file in photos
+    )
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:

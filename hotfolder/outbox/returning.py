@@ -22,6 +22,7 @@ from hotfolder.outbox.placing import move
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import GATHERING
+from hotfolder.rules.sets import FileIdentity
 
 _ASIDE = "-aside"
 _NAMED = 3
@@ -75,6 +76,10 @@ class Returning:
     def begun(self) -> bool:
         """Whether an earlier attempt was broken off on the way."""
         return self._gathering.is_dir()
+
+    def gathered(self) -> dict[str, FileIdentity]:
+        """The files that are about to arrive, by name."""
+        return {path.name: FileIdentity.of(path.lstat()) for path in _plain_files(self._gathering)}
 
     def check(self) -> None:
         """Raise UsageError where there is nothing to put back, or where it can't go. Moves nothing."""

@@ -168,3 +168,24 @@ async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plai
     bench.drop("kitchen", photos)
     await bench.until_idle()
     assert bench.shop.bought() == 1
+
+
+async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench) -> None:
+    """Removed before it became a job, it speaks for no later copy of the photos, and that is said."""
+    photos = bench.drop("kitchen__lawn-medium")  # that has no lawn
+    await bench.until_idle()
+    [failed] = bench.studio.status()["jobs"]
+    bench.studio.by_hand(actions.retry, failed["job"], pay_again=True)
+    shutil.rmtree(bench.path(ELM, "kitchen__lawn-medium"))
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 1
+    [made] = [job for job in bench.studio.status()["jobs"] if job["state"] == "done"]
+    assert "were removed or changed since: what was bought is used again" in logged(bench, made["job"])
+    bench.drop("kitchen", photos)
+    await bench.until_idle()
+    assert bench.shop.bought() == 1
+
+
+def logged(bench: Bench, job: str) -> str:
+    return " ".join(bench.studio.call("logs", job).stdout.split())
