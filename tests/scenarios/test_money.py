@@ -125,6 +125,29 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench, crashe
     assert "hotfolder was stopped before the answer arrived" in bench.reason_page("room-0__sky-blue")
 
 
+async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
+    make_bench: Callable[..., Bench], crasher: Crasher
+) -> None:
+    """Its group says that it never was. Long before `merge_timeout_seconds` are over, and paid for once."""
+    bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
+    bench.drop("kitchen")
+    assert bench.live(crasher, kill_at="intent_recorded", nth=1) == -signal.SIGKILL
+    assert bench.live(crasher) == 0
+    bench.check("done", paid=1)
+    assert len(bench.events("merge_never_asked_for")) == 1
+
+
+async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(
+    make_bench: Callable[..., Bench], crasher: Crasher
+) -> None:
+    bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
+    bench.drop("kitchen")
+    assert bench.live(crasher, kill_at="answer_received", nth=1) == -signal.SIGKILL
+    assert bench.live(crasher) == 0
+    bench.check("done", paid=1)
+    assert bench.events("merge_never_asked_for") == []
+
+
 async def test_what_a_person_pauses_waits_and_free_work_goes_on(bench: Bench) -> None:
     await bench.until_idle()  # there is a store from now on
     bench.studio.by_hand(actions.pause, reason="the boss wants to look first")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import NoReturn
 
 from hotfolder import log
 from hotfolder.errors import (
@@ -17,7 +18,7 @@ from hotfolder.errors import (
 from hotfolder.jobs.breaker import RequestBreaker, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.model import RESOLVED, Event, Job, JobFile, Purchase, merge_key
+from hotfolder.jobs.model import RESOLVED, Event, Job, JobFile, Purchase, PurchaseState, merge_key
 from hotfolder.jobs.steps.fetching import (
     DOWNLOAD_ATTEMPTS,
     DRAG_BACK,
@@ -27,7 +28,7 @@ from hotfolder.jobs.steps.fetching import (
     fetch,
     probe,
 )
-from hotfolder.jobs.steps.paying import give_up, pay
+from hotfolder.jobs.steps.paying import give_up, pay, record
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 from hotfolder.stager.failures import ResultGone
 
@@ -35,6 +36,16 @@ logger = log.get("merging")
 
 SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 """Between two polls of a group: a tenth of the time that its merge has taken so far, within these bounds."""
+
+UNTOUCHED = "created"
+"""The status of a group whose merge was never asked for. By the API's reference one that was asked for is
+processing or completed; no other word, such as "pending", is taken to say that nothing has begun."""
+IN_FLIGHT_SECONDS = 60.0
+"""A request that left as its process was killed may arrive so much later, and not after that."""
+
+
+class NeverAsked(Exception):
+    """The purchase was recorded and its request never left: the merge is still to be bought."""
 
 
 async def merge(context: JobContext, job: Job) -> Job:
@@ -51,7 +62,10 @@ async def merge(context: JobContext, job: Job) -> Job:
             async with context.limits.merges.hold(photo_rank(job)):
                 just_begun = call is None
                 call = call or await buy(context, job, key, photos)
-                url = await wait_until_completed(context, call, just_begun=just_begun)
+                try:
+                    url = await wait_until_completed(context, call, just_begun=just_begun)
+                except NeverAsked:
+                    return job  # once more, from what the ledger says now
             await bring_home(context, call, url)
     return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
 
@@ -117,8 +131,9 @@ async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> Non
 async def wait_until_completed(context: JobContext, call: Purchase, *, just_begun: bool = False) -> SignedUrl:
     """Poll the group until it is completed. The last word on a merge whose answer was lost.
 
-    A call that was given up before gets one look; a result that a person has named is taken. Raises
-    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time.
+    A call that was given up before gets one look; a result that a person has named is used. Raises
+    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time, and
+    NeverAsked, with the ledger told, when what an earlier process meant to ask for never left.
     """
     named = named_by_person(call)
     if named is not None:
@@ -127,6 +142,7 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
     began = context.clock.monotonic()
     asking = RequestBreaker(context.breaker, STATUS)
     strange = ""
+    untouched = left_behind(context, call)
     if just_begun:
         await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
@@ -135,6 +151,9 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
         if group.done and group.image_url is not None:
             context.limits.merges.succeeded()
             return group.image_url
+        untouched = untouched and group.status.lower() == UNTOUCHED
+        if untouched and elapsed >= IN_FLIGHT_SECONDS:
+            await never_asked(context, call)
         if group.failed:
             await give_up(context, call, f"its group ended with the status {spelt(group)}")
         if not group.done and group.status != "processing" and group.status != strange:
@@ -148,6 +167,21 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
             )
         pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
         await context.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
+
+
+def left_behind(context: JobContext, call: Purchase) -> bool:
+    """Whether another process has recorded the intent, and ended before there was an answer."""
+    here = any(task.get_name() == call.job_id for task in context.paying)
+    return call.state == PurchaseState.STARTED and not here
+
+
+async def never_asked(context: JobContext, call: Purchase) -> NoReturn:
+    """Record that the merge was never asked for, which frees its key, and raise NeverAsked."""
+    assert call.id is not None
+    why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
+    logger.warning("merge_never_asked_for", call=call.id)
+    await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
+    raise NeverAsked
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
