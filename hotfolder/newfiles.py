@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterable
+from pathlib import PurePath
 
 TEMPORARY_PREFIX = ".hotfolder-tmp-"
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
@@ -79,6 +80,16 @@ def open_folder_beneath(root: os.PathLike[str] | str, names: Iterable[str]) -> i
         finally:
             os.close(above)
     return folder
+
+
+def open_beneath(root: PurePath, path: PurePath) -> int:
+    """A descriptor for reading the file at `path`, which lies beneath `root`, opened as folders are by
+    `open_folder_beneath`. Raises OSError."""
+    folder = open_folder_beneath(root, path.parent.relative_to(root).parts)
+    try:
+        return os.open(path.name, _SAFE | os.O_RDONLY, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def open_folder(path: os.PathLike[str] | str) -> int:

@@ -17,6 +17,7 @@ from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.model import ASKS_API, FileRole, NewFile, NewJob, State
 from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.worker import Worker
+from hotfolder.newfiles import open_beneath
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.late import EarlierState, Sorted, why_late_in_shoot
 from hotfolder.rules.names import split_name
@@ -162,7 +163,9 @@ class Shoots:
                 return late, {}
             shoot = await grouped()
         only = (
-            await patiently(found.path, names_in_signal, found.path / READY_NAME)
+            await patiently(
+                found.path, names_in_signal, context.places.inbox_named(inbox), found.path / READY_NAME
+            )
             if found.approved
             else frozenset()
         )
@@ -287,11 +290,11 @@ def waiting_sets(shoot: Shoot, *, approved: bool, only: frozenset[str]) -> list[
     ]
 
 
-def names_in_signal(path: Path) -> frozenset[str]:
-    """The sets that the `.ready` file at the `path` speaks of; none where it speaks of all. Whatever else is
-    written in it doesn't matter."""
+def names_in_signal(inbox: Path, path: Path) -> frozenset[str]:
+    """The sets that the `.ready` file at the `path` in the inbox speaks of; none where it speaks of all.
+    Whatever else is written in it doesn't matter."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        descriptor = open_beneath(inbox, path)
     except OSError:
         return frozenset()
     with os.fdopen(descriptor, "rb") as file:

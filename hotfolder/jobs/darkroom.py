@@ -7,6 +7,7 @@ is developed anew from the original.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,9 +39,16 @@ class Darkroom:
         self._turn = asyncio.Lock()
 
     async def developed(
-        self, source: Path, sha256: str, owner: str, *, expected: FileIdentity | None = None
+        self,
+        source: Path,
+        sha256: str,
+        owner: str,
+        *,
+        expected: FileIdentity | None = None,
+        roots: Sequence[str] = (),
     ) -> Path:
-        """The developed `source`, whose bytes have that hash in the state `expected`.
+        """The developed `source`, whose bytes have that hash in the state `expected`, reached by no link
+        beneath one of the `roots`.
 
         Raises `SetChanged` where it isn't in that state, before or after; `UnusablePhoto` and `LocalTrouble`.
         """
@@ -50,7 +58,7 @@ class Darkroom:
             if not await to_thread.run_sync(target.is_file):
                 if expected is not None:
                     await patiently(source, refuse_changed, source, expected)
-                made = await self._decoder.develop(source, target, LIMITS)
+                made = await self._decoder.develop(source, target, LIMITS, roots)
                 try:
                     if expected is not None:
                         if signed(made.inode) != expected.inode:

@@ -367,8 +367,8 @@ def pay_again(scope: str) -> str:
 
 
 NOT_THOSE_FILES = (
-    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were removed"
-    " or changed since: what was bought is used again."
+    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were"
+    " removed or changed since: what was bought is used again."
 )
 
 

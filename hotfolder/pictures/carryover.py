@@ -9,7 +9,7 @@ import errno
 import os
 import resource
 import signal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,7 @@ def carry(result: Path, target: Path, wanted: Carrying) -> list[str]:
                         level=Level(wanted.level),
                         sidecar=Path(sidecar) if sidecar else None,
                         notes=notes,
+                        roots=wanted.roots,
                     )
                     write(target, content)
                 return notes
@@ -124,6 +125,7 @@ def carried_over(
     level: Level,
     sidecar: Path | None,
     notes: list[str] | None = None,
+    roots: Sequence[str] = (),
 ) -> Iterator[bytes]:
     """The file `result`, its picture bit for bit, with the capture metadata of `original`; piece by piece.
 
@@ -133,36 +135,37 @@ def carried_over(
     orientation are made true of `result`, thumbnails go. XMP makes the `statement` at every level. Metadata
     that can't be read is left out, as is all of it where `original` is gone. A result that is neither JPEG
     nor PNG is copied as it is. What is left out since it is too much is told in `notes`. Without an
-    `original` the XMP of `result` is left out too.
+    `original` the XMP of `result` is left out too. Neither it nor `sidecar` is reached by a link beneath one
+    of the folders `roots`.
 
     The same input gives the same bytes. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
     """
     notes = notes if notes is not None else []
     with result.open("rb") as stream:
-        blocks = original_blocks(original, notes) if original is not None else None
-        packet = sidecar_packet(sidecar, notes)
+        blocks = original_blocks(original, notes, roots) if original is not None else None
+        packet = sidecar_packet(sidecar, notes, roots)
         yield from result_pieces(stream, Carried(blocks, packet, level, statement, notes))
 
 
-def sidecar_packet(sidecar: Path | None, notes: list[str]) -> bytes | None:
-    with plain_file(sidecar) as stream:
+def sidecar_packet(sidecar: Path | None, notes: list[str], roots: Sequence[str]) -> bytes | None:
+    with plain_file(sidecar, roots) as stream:
         if stream is None:
             return None
         return screened(stream.read(MOST_FOREIGN_BYTES + 1), "the XMP file beside the photo", notes)
 
 
 @contextmanager
-def plain_file(path: Path | None) -> Iterator[BinaryIO | None]:
+def plain_file(path: Path | None, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
     """None where there is no such file: opening a pipe would wait for ever, and what was paid for is
     delivered even if its photo is gone."""
     with ExitStack() as stack:
         stream = None
         try:
-            stream = stack.enter_context(opened(path)) if path is not None else None
+            stream = stack.enter_context(opened(path, roots)) if path is not None else None
         except (FileNotFoundError, NeverUsable):
             pass
         except OSError as error:
-            if error.errno not in (errno.ELOOP, errno.EISDIR):  # a link, a folder
+            if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR):  # a link, a folder
                 raise
         yield stream
 
@@ -181,8 +184,8 @@ def screened(packet: bytes | None, whose: str, notes: list[str]) -> bytes | None
     return packet
 
 
-def original_blocks(original: Path, notes: list[str]) -> Blocks:
-    with plain_file(original) as stream, suppress(DamagedMetadata):
+def original_blocks(original: Path, notes: list[str], roots: Sequence[str]) -> Blocks:
+    with plain_file(original, roots) as stream, suppress(DamagedMetadata):
         try:
             return blocks_in(stream) if stream is not None else Blocks()
         except TooMuch as error:

@@ -79,7 +79,7 @@ def _made(request: dict[str, Any], path: Path) -> object:
         case "develop":
             from hotfolder.pictures.developing import develop
 
-            return develop(path, target, limits=limits)
+            return develop(path, target, limits=limits, roots=request["roots"])
         case "carry":
             from hotfolder.pictures.carryover import carry
 

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -78,9 +79,14 @@ class Decoder:
         )
         return Rendered(**made) if made is not None else None
 
-    async def develop(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
+    async def develop(
+        self, source: Path, target: Path, limits: PictureLimits, roots: Sequence[str] = ()
+    ) -> Developed:
         """As `pictures.developing.develop`, in the child. Raises as `render` does."""
-        return Developed(**await self._made("develop", source, target=str(target), limits=asdict(limits)))
+        made = await self._made(
+            "develop", source, target=str(target), limits=asdict(limits), roots=list(roots)
+        )
+        return Developed(**made)
 
     async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
         """As `pictures.rendering.png_of_webp`, in the child. Raises as `render` does."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -58,15 +59,16 @@ class Channels:
     profile: bytes | None = None
 
 
-def develop(source: Path, target: Path, *, limits: PictureLimits) -> Developed:
+def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequence[str] = ()) -> Developed:
     """Write `target`: `source`, a picture that was found whole, as an upright sRGB JPEG that says what
-    `source` says of the photo. It appears at once and whole, and is durable then.
+    `source` says of the photo. It appears at once and whole, and is durable then. No link is followed beneath
+    the folders `roots`.
 
     Needs memory for the file that it makes; for a picture that isn't stored upright, for its pixels too.
     Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
     """
     name = visible(source.name)
-    with opened(source) as file:
+    with opened(source, roots) as file:
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
         picture, said = raw_picture(file, name) if kind == "RAW" else picture_of(file, name, kind, limits)
     return write_durably(target, with_metadata(picture, said), inode)

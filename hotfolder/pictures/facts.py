@@ -70,7 +70,8 @@ class Rendered:
 @dataclass(frozen=True, slots=True)
 class Carrying:
     """The metadata that a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far
-    as `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none."""
+    as `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none. No
+    link is followed beneath the folders `roots`."""
 
     photo: str
     sidecar: str | None
@@ -78,6 +79,7 @@ class Carrying:
     altered: tuple[str, ...]
     software: str
     plain: bool = False
+    roots: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

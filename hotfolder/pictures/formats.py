@@ -7,11 +7,12 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from hotfolder.display import visible
+from hotfolder.newfiles import open_beneath
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 
 EXPORT_HINT = (
@@ -108,10 +109,13 @@ _ISO_BRANDS = {
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[io.FileIO]:
-    """The file, unbuffered. Raises `NeverUsable` for what isn't one, and OSError."""
+def opened(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
+    """The file, unbuffered; where it lies beneath one of the `roots`, no link is followed from there. Raises
+    `NeverUsable` for what isn't a file, and OSError."""
+    root = next((Path(one) for one in roots if path.is_relative_to(one)), None)
     # O_NONBLOCK, because opening a FIFO would otherwise wait for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags) if root is None else open_beneath(root, path)
     with io.FileIO(descriptor) as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NeverUsable(f"{visible(path.name)} is not a file.", hint="Drop the photo itself.")

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from hotfolder.jobs.context import CrashPoint
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import Shop, Studio
+from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 
@@ -95,6 +96,31 @@ async def test_a_sidecar_speaks_for_its_photo_as_far_as_the_route_lets_it(
     assert b'Rating="4"' in told["hall"] and b"Rating" not in told["kitchen"]
     labels = [name for name in bracket() if b'Label="%s"' % name.encode() in told["hall"]]
     assert len(labels) == 1
+
+
+async def test_a_room_exchanged_for_a_link_lends_no_strange_metadata_and_loses_nothing(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Behind the link lies a backup of the photos: no sidecar of it is read, and no file of it is moved."""
+    studio = make_studio()
+    room, backup = studio.drop(ELM, "kitchen", bracket()), studio.root / "backup"
+    kept = {**bracket(), **{name.replace(".jpg", ".xmp"): SIDECAR % b"private" for name in bracket()}}
+
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.ANSWER_RECORDED:
+            room.rename(studio.root / "elsewhere")
+            backup.mkdir()
+            for name, content in kept.items():
+                (backup / name).write_bytes(content)
+            room.symlink_to(backup)
+
+    files = {**bracket(), **{name: SIDECAR % b"own" for name in kept if name.endswith(".xmp")}}
+    for name, content in files.items():
+        (room / name).write_bytes(content)
+    async with studio.working(shop.access(), crash_point=crash_point):
+        await studio.comes_to("done")
+    assert b"private" not in (studio.done / ELM / "kitchen.jpg").read_bytes()
+    assert files_below(backup) == kept
 
 
 async def test_metadata_that_are_too_much_are_left_out_and_the_receipt_says_so(

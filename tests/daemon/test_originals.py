@@ -67,6 +67,21 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     assert studio.call("verify").stdout == "Store, ledger and folders agree.\n"
 
 
+async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., Studio], shop: Shop) -> None:
+    """The room was exchanged for a link to a backup with the same photos."""
+    studio = make_studio(deliver={"originals": "delete"})
+    photos = bracket()
+    room, backup = studio.drop(ELM, "kitchen", photos), studio.root / "backup"
+
+    def exchange() -> None:
+        room.rename(backup)
+        room.symlink_to(backup)
+
+    async with studio.working(shop.access(), crash_point=at(CrashPoint.ANSWER_RECORDED, exchange)):
+        await studio.comes_to("done")
+    assert files_below(backup) == photos
+
+
 async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hotfolder.errors import SetChanged
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import Developed, PictureLimits
+from hotfolder.pictures.facts import Developed
 from hotfolder.rules.sets import FileIdentity
 from tests.support.tiffs import tiff
 
@@ -64,8 +65,8 @@ async def test_a_photo_that_changes_meanwhile_leaves_nothing_behind(
 ) -> None:
     real = Decoder.develop
 
-    async def slow(self: Decoder, source: Path, target: Path, limits: PictureLimits) -> Developed:
-        made = await real(self, source, target, limits)
+    async def slow(self: Decoder, source: Path, target: Path, *rest: Any) -> Developed:
+        made = await real(self, source, target, *rest)
         source.write_bytes(tiff(depth=16))
         return made
 

@@ -43,11 +43,13 @@ SOFTWARE = f"hotfolder {__version__}"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The middle exposure, its sidecar, and how much of what they say is carried."""
+    """The middle exposure, its sidecar, and how much of what they say is carried; no link is followed beneath
+    the folders `roots`."""
 
     photo: Path
     sidecar: Path | None
     level: Level
+    roots: tuple[str, ...]
 
 
 async def origin_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Origin:
@@ -60,7 +62,8 @@ async def origin_of(context: JobContext, job: Job, photos: Sequence[JobFile]) ->
         return origin
     # The developed one says what the photo says, in a form that a picture can take over.
     with suppress(UnusablePhoto):
-        return replace(origin, photo=await context.darkroom.developed(origin.photo, middle.sha256, job.id))
+        made = await context.darkroom.developed(origin.photo, middle.sha256, job.id, roots=origin.roots)
+        return replace(origin, photo=made)
     return origin
 
 
@@ -73,7 +76,8 @@ def found_origin(context: JobContext, job: Job, middle: JobFile, files: Sequence
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
     sidecar = whereabouts(context, job, companions[nearest]) if nearest is not None else None
-    return Origin(photo, sidecar, recipe_of(job).delivery.metadata)
+    roots = (str(context.places.inbox(job)), str(context.places.done))
+    return Origin(photo, sidecar, recipe_of(job).delivery.metadata, roots)
 
 
 def is_sidecar(name: str) -> bool:
@@ -91,7 +95,7 @@ def whereabouts(context: JobContext, job: Job, file: JobFile) -> Path:
 def carrying(origin: Origin, altered: tuple[str, ...]) -> Carrying:
     """What a picture is to get."""
     sidecar = str(origin.sidecar) if origin.sidecar is not None else None
-    return Carrying(str(origin.photo), sidecar, origin.level, altered, SOFTWARE)
+    return Carrying(str(origin.photo), sidecar, origin.level, altered, SOFTWARE, roots=origin.roots)
 
 
 def receipt_of(

@@ -22,7 +22,7 @@ from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.newfiles import open_folder_beneath
-from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.folders import confirm_archive
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, folded, originals_folder, safe_name
@@ -120,6 +120,16 @@ def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
         return now
 
 
+def refuse_links(context: JobContext, job: Job) -> None:
+    """Raise SetChanged where a link leads to the job's folder: what lies behind it was never dropped."""
+    folder = context.places.folder(job)
+    with suppress(FileNotFoundError), local_trouble(folder):
+        try:
+            os.close(open_folder_beneath(context.places.inbox(job), filter(None, (job.project, job.folder))))
+        except NotADirectoryError:
+            raise SetChanged(f"{shown(folder)} is a link, or no folder, by now") from None
+
+
 def move_each(
     context: JobContext, job: Job, files: Sequence[JobFile], target: Path, enough: threading.Event
 ) -> None:
@@ -131,8 +141,9 @@ def move_each(
             if enough.is_set():
                 return
             source, moved = context.places.folder(job) / file.name, target / file.name
-            expected = identity_as_it_is(source, file)
             try:
+                refuse_links(context, job)
+                expected = identity_as_it_is(source, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
                 context.confirm_inbox(context.places.inbox(job))
@@ -223,6 +234,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     await context.desk(context.store.let_go, job.id, photo.name, context.clock.now())
     context.crash_point(CrashPoint.DELETION_RECORDED)
     try:
+        await to_thread.run_sync(refuse_links, context, job)
         if not await to_thread.run_sync(partial(remove, path, sha256=photo.sha256)):
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
