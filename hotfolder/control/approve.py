@@ -43,7 +43,7 @@ def approve(settings: Settings, what: str) -> Approval:
         )
     ready = folder / READY_NAME
     with local_trouble(folder):
-        spoken_for = names_in_signal(inbox, ready) if only else frozenset()
+        spoken_for = names_in_signal(place.root, ready) if only else frozenset()
         ready.unlink(missing_ok=True)  # an older one would not speak for these photos
         with os.fdopen(new_file(str(ready)), "w", encoding="utf-8") as file:
             file.writelines(f"{ONLY}{name}\n" for name in sorted({*spoken_for, only}) if only)

@@ -9,7 +9,16 @@ from datetime import datetime, time
 from sqlmodel import Session, col, delete, func, select
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.model import GIVEN_UP, OWN_END, DaemonState, Purchase, PurchaseState, stamp
+from hotfolder.jobs.model import (
+    ANOTHERS,
+    BY_RECEIPT,
+    GIVEN_UP,
+    OWN_END,
+    DaemonState,
+    Purchase,
+    PurchaseState,
+    stamp,
+)
 from hotfolder.rules.hours import Hours, opens_at
 
 PAUSE = "pause"
@@ -17,6 +26,10 @@ PAUSE = "pause"
 RESUMED = "resumed"
 """The name of the bulletin with the number of the newest paid call when a person last ended a pause."""
 UNKNOWN_IN_A_ROW = 3
+SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & ~col(Purchase.note).startswith(
+    BY_RECEIPT + ANOTHERS
+)
+"""What this store has paid for, or may have: not what it knows another one to have bought."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
 DAILY = "paid_calls_per_day"
 
@@ -78,11 +91,7 @@ def refuse_unless_allowed(session: Session, call: Purchase, budgets: Budgets, no
     for most, what, setting, condition in checks:
         if most is None:
             continue
-        made = session.exec(
-            select(func.count())
-            .select_from(Purchase)
-            .where(Purchase.state != PurchaseState.NOT_EXECUTED, condition)
-        ).one()
+        made = session.exec(select(func.count()).select_from(Purchase).where(SPENT, condition)).one()
         if made >= most:
             later = "It continues by itself tomorrow; to continue now, "
             later = later if setting == DAILY else "To continue, "

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from hotfolder import log
-from hotfolder.jobs.budget import Budgets, pause, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.journal import Journal, JournalState, Recorded, standing
 from hotfolder.jobs.model import (
@@ -125,7 +125,7 @@ class Ledger:
     def paid_since(self, moment: datetime) -> int:
         """How many calls were begun since then that may have been charged."""
         with self.session() as session:
-            made = (Purchase.state != PurchaseState.NOT_EXECUTED, col(Purchase.started_at) >= stamp(moment))
+            made = (SPENT, col(Purchase.started_at) >= stamp(moment))
             return session.exec(select(func.count()).select_from(Purchase).where(*made)).one()
 
     def paid_operations_since(self, moment: datetime) -> list[str]:
@@ -133,7 +133,7 @@ class Ledger:
         What the stand-in made is left out."""
         with self.database.connect() as connection:
             for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-            made = (Purchase.state != PurchaseState.NOT_EXECUTED, col(Purchase.started_at) >= stamp(moment))
+            made = (SPENT, col(Purchase.started_at) >= stamp(moment))
             found = select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing))
             return list(connection.execute(found).scalars())
 

@@ -14,6 +14,7 @@ from hotfolder.jobs.context import JobContext, Places, recipe_of
 from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
 from hotfolder.jobs.model import (
     ACTIVE,
+    ANOTHERS,
     BY_RECEIPT,
     FileRole,
     Job,
@@ -47,11 +48,12 @@ async def ask_receipts(context: JobContext) -> None:
             return
         newest = await context.desk(context.ledger.newest)
         since = datetime.fromisoformat(newest) - MARGIN if newest else None
-        own = await context.desk(context.store.identity, context.clock.now()) if newest else ""
+        own = await context.desk(context.store.identity, context.clock.now())
+        of_store = own if newest else ""
         context.places.guard(context.places.done)
-        found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, own, since)))
+        found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
         for path, receipt in found:
-            await context.desk(take_over, context.store, context.ledger, path, receipt)
+            await context.desk(take_over, context.store, context.ledger, path, receipt, own)
         context.receipts_asked = True
 
 
@@ -68,8 +70,10 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
                     yield str(path.relative_to(done)), receipt
 
 
-def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt) -> None:
-    """Record the purchases of a receipt that nothing else knows of."""
+def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: str) -> None:
+    """Record the purchases of a receipt that nothing else knows of. Those of another store than `own` are
+    bought, and count towards none of this one's budgets."""
+    whose = "" if receipt.store in (own, "") else ANOTHERS
     for bought in unknown_to(ledger, receipt):
         merge = bought.operation == "merge"
         call = Purchase(
@@ -82,7 +86,7 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt) -> None
             group_id=receipt.group_id if merge else None,
             api_project_id=receipt.api_project_id if merge else None,
             photos=" ".join(photo.sha256 for photo in receipt.photos) if merge else "",
-            note=BY_RECEIPT + path,
+            note=BY_RECEIPT + whose + path,
             started_at=stamp(bought.at),
             answered_at=stamp(bought.at),
         )

@@ -22,7 +22,8 @@ from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
 from tests.support.crashing import Crasher
-from tests.support.studio import MERGE, SKY
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Studio
 
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
@@ -330,6 +331,20 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
     await bench.until_idle()
     assert (bench.studio.states(), bench.shop.bought()) == (["done"], 1)
     assert Audit(bench.studio, ()).disagreements == []
+
+
+async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_budget_of_this_one(
+    bench: Bench, make_studio: Callable[..., Studio]
+) -> None:
+    """Two daemons with one done/: the second's first start asks the receipts of the first."""
+    photos = bench.drop("kitchen")
+    bench.drop("hall")
+    await bench.until_idle()
+    second = make_studio(done=str(bench.studio.done), limits={"paid_calls_per_day": 1})
+    second.drop(ELM, "kitchen", photos)
+    second.drop(ELM, "attic", bracket())
+    await second.until_idle(bench.shop.access())
+    assert (second.states(), bench.shop.bought()) == (["done", "done"], 3)
 
 
 async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:

@@ -12,6 +12,7 @@ from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import (
+    ANOTHERS,
     BY_RECEIPT,
     OWN_END,
     Event,
@@ -124,9 +125,11 @@ async def buy_once(
         if await all_here(context, results):
             return results
     if call.note.startswith(BY_RECEIPT) and call.answer is None:
+        receipt = call.note.removeprefix(BY_RECEIPT).removeprefix(ANOTHERS)
         raise OutcomeUnknown(
-            f"{NAMES[call.operation]} was paid for, as {call.note.removeprefix(BY_RECEIPT)} in the done"
-            " folder says, but the state folder was restored from before that and doesn't have its picture",
+            f"{NAMES[call.operation]} was paid for, as {receipt} in the done folder says, but the state"
+            " folder doesn't have its picture: another hotfolder bought it, or the folder was restored from"
+            " before that",
             hint="The picture lies in the done folder, as it was delivered.",
         )
     if call.answer is None or call.state == PurchaseState.UNKNOWN:
