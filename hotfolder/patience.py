@@ -75,5 +75,5 @@ def at_once(path: Path, look: Callable[[], T], seconds: float = PATIENCE_SECONDS
 def no_answer(path: Path) -> NoAnswer:
     return NoAnswer(
         f"{path} doesn't answer",
-        hint="Is its share or disk all right? Everything goes on by itself once it answers.",
+        hint="Check its disk or share. Everything continues by itself once it answers.",
     )

@@ -23,7 +23,8 @@ def retry(job_id: str, config: Path, *, pay_again: bool) -> int:
 
 
 def told_back(back: actions.PutBack) -> None:
-    print(f"{back.files} files are back in {back.folder}.")
+    files = "1 file is" if back.files == 1 else f"{back.files} files are"
+    print(f"{files} back in {back.folder}.")
 
 
 def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:

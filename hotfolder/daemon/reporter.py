@@ -90,7 +90,7 @@ MOST_PROJECTS, MOST_ROOMS = 10, 1000
 """What is told of finished work."""
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
-WAITED_FOR = "Whatever is to be put there waits, and goes on by itself when that is mended."
+WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
 RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
@@ -266,9 +266,7 @@ def page(
             0, f"The settings have an error, and those before it stay in force: {seen.settings_error}"
         )
     if seen.trouble:
-        after = (
-            "" if seen.trouble_told.endswith("goes on by itself.") else " Everything goes on by itself then."
-        )
+        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
         notices.insert(0, seen.trouble_told + after)
     notices[:0] = [f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why]
     if seen.schedule:

@@ -75,15 +75,21 @@ def told_by_daemon(seen: Overview) -> Iterator[Finding]:
         yield problem("service", seen.trouble, seen.trouble_hint)
     for name, why in seen.missing.items():
         if why:
-            yield problem(name, why, "Connect its disk or share; the work goes on by itself.")
+            yield problem(name, why, "Connect its disk or share; the work continues by itself.")
     if seen.paused:
         yield warning("service", f"no paid calls are made: {seen.paused}", "`hotfolder resume` continues.")
     if seen.settings_error:
         yield problem(
-            "service", f"it goes by older settings: {seen.settings_error}", "Mend the file; it is taken up."
+            "service",
+            f"the file of settings has an error, and those before it stay in force: {seen.settings_error}",
+            "Correct the file; it is then read again by itself.",
         )
     if seen.restart:
-        yield warning("service", f"edited, but not taken up: {', '.join(seen.restart)}", "Restart hotfolder.")
+        yield warning(
+            "service",
+            f"edited, and in force only after a restart: {', '.join(seen.restart)}",
+            "Restart hotfolder.",
+        )
     needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
     if needing:
         need = "1 needs" if needing == 1 else f"{needing} need"

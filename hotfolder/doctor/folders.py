@@ -101,8 +101,8 @@ def how_noticed(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
         return ok(what, f"on {kind}: changes are noticed at once")
     looks = f"everything is looked at every {scan_seconds:g} s"
     if mount is not None and mount.announces is False:
-        return ok(what, f"on {kind}, which announces nothing that others do: {looks}")
-    return ok(what, f"on {kind}, where only trying tells whether changes are announced: besides, {looks}")
+        return ok(what, f"on {kind}, which doesn't announce what other machines do: {looks}")
+    return ok(what, f"on {kind}, which may or may not announce changes; in any case {looks}")
 
 
 def local(what: str, path: Path, mount: Mount | None) -> Finding:
@@ -121,7 +121,7 @@ def local(what: str, path: Path, mount: Mount | None) -> Finding:
     if mount.kind in ("tmpfs", "ramfs", "overlay"):
         return warning(
             what,
-            f"{path} is on {mount.kind}, which may be gone with the next start of machine or container",
+            f"{path} is on {mount.kind}, which may be empty once the machine or container starts again",
             "Keep it on a disk or on a volume: it knows what was paid for.",
         )
     return ok(what, f"on {mount.kind}")
@@ -143,7 +143,7 @@ def rooms(settings: Settings) -> Iterator[Finding]:
 def room(path: Path, free_bytes: int) -> Finding:
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
     if free_bytes < FULL_BYTES:
-        return problem("disk", text, "Make room there: nothing goes on without.")
+        return problem("disk", text, "Make room there: without it nothing can be delivered.")
     if free_bytes < LOW_BYTES:
         return warning("disk", text, "Make room there soon.")
     return ok("disk", text)

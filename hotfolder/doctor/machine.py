@@ -67,7 +67,7 @@ def open_files(limit: int) -> Finding:
             f"a process may open {limit} files here; {FEWEST_FILES} are wise",
             "Raise it with `ulimit -n`, or LimitNOFILE= in the unit.",
         )
-    return ok("open files", f"a process may open {limit if limit >= 0 else 'any number of'} of them")
+    return ok("open files", f"a process may open {limit if limit >= 0 else 'any number'} of them")
 
 
 def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
@@ -79,7 +79,7 @@ def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
         return warning(
             "watches",
             "this system has no inotify; changes are found by looking",
-            "Nothing need be done: everything is looked at every settle.scan_seconds.",
+            "There is nothing to do: everything is looked at every settle.scan_seconds.",
         )
     text = f"folders to watch: {folders}; a user may watch {most}, with {instances} watchers"
     if folders > most * 0.8 or instances < 16:

@@ -115,11 +115,11 @@ def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
     elif answer.status == 402:
         yield problem("API", f"{asked}: the account has no credit", "Top it up.")
     elif answer.status == 429 or answer.status >= 500:
-        yield warning("API", f"{asked}: it has trouble of its own", "Nothing need be done but wait.")
+        yield warning("API", f"{asked}: it has trouble of its own", "There is nothing to do but wait.")
     elif 300 <= answer.status < 400:
         yield problem("API", f"{asked}, a redirect, which is never followed", "Check api.base_url.")
     else:
-        yield ok("API", f"{asked} {took}; it takes the key")
+        yield ok("API", f"{asked} {took}; it accepts the key")
 
 
 async def storage(host: str, *, proxy: str | None = None) -> Finding:
@@ -146,4 +146,4 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
         why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror or str(error)
         return problem("storage", f"{url.hostname}, port {port}, can't be reached: {why}", hint)
     writer.close()
-    return ok("storage", f"{url.hostname}, port {port}, takes connections")
+    return ok("storage", f"{url.hostname}, port {port}, accepts connections")

@@ -422,4 +422,4 @@ def confirm_inbox(inbox: Path, *, marker_id: str) -> None:
     gone only then. Writes nothing."""
     doubt = Root(inbox, marker_id, first_start=False).check().degraded
     if doubt:
-        raise LocalTrouble(doubt, hint="The work goes on by itself once the inbox is back.")
+        raise LocalTrouble(doubt, hint="The work continues by itself once the inbox is back.")

@@ -12,9 +12,9 @@ from hotfolder.errors import LocalTrouble
 
 FULL_BYTES = 200 * 1024 * 1024
 """With less than this free a disk counts as full: a picture and its copies need about as much."""
-SPACE = "Make room on that disk; the work goes on by itself."
-RIGHTS = "Give the user that hotfolder runs as the right to write there; the work goes on by itself."
-SHARE = "Check that the disk or share is connected; the work goes on by itself."
+SPACE = "Make room on that disk; the work continues by itself."
+RIGHTS = "Give the user that hotfolder runs as the right to write there; the work continues by itself."
+SHARE = "Check that the disk or share is connected; the work continues by itself."
 SOON = "It is tried again by itself."
 MEMORY = ("there is not enough memory", "Check the machine's free memory; it is tried again by itself.")
 FILES = ("too many files are open", "Check the limit on open files; it is tried again by itself.")
@@ -50,11 +50,11 @@ TROUBLES = {
     errno.EMFILE: FILES,
     errno.ENFILE: FILES,
     errno.ENOMEM: MEMORY,
-    errno.ENOLCK: ("the system gives no more locks", SOON),
+    errno.ENOLCK: ("the system has no more file locks to give", SOON),
     errno.EFBIG: ("a file would become larger than the disk or a limit allows", SPACE),
     errno.ENOTDIR: (
         "a file stands where a folder is needed",
-        "Rename that file; the work goes on by itself.",
+        "Rename that file; the work continues by itself.",
     ),
 }
 

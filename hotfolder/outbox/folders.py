@@ -102,8 +102,8 @@ class OutputFolder:
             assert known is not None
             raise LocalTrouble(
                 f"{shown(self.path)} can't be used: its disk is not mounted at {shown(known.mount)} any more",
-                hint="Connect its disk or share; the work goes on by itself. If this is the right folder all"
-                f" the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
+                hint="Connect its disk or share; the work continues by itself. If this is the right folder"
+                f" all the same, put an empty file named {RIGHT_AFTER_ALL} into it.",
             )
         make_folder(self.path, self._sharing())
         self._known = MountIdentity.of(self.path)
@@ -145,7 +145,7 @@ def refuse_links(folder: Path, path: Path) -> None:
         if one.is_symlink():
             raise LocalTrouble(
                 f"{shown(one)} is a link, and nothing is put where a link leads",
-                hint="Put a folder in its place, or remove the link; the work goes on by itself.",
+                hint="Put a folder in its place, or remove the link; the work continues by itself.",
             )
 
 
@@ -164,7 +164,7 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
         if not folder.is_dir():
             raise LocalTrouble(
                 f"the archive {shown(folder)} is not there",
-                hint="Connect its disk, or make the folder; the work goes on by itself.",
+                hint="Connect its disk, or make the folder; the work continues by itself.",
             )
         marker = folder / ARCHIVE_MARKER
         if marker.exists():
@@ -172,8 +172,8 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
         if met_before:
             raise LocalTrouble(
                 f"{shown(folder)} is not the archive that was used before: it holds no {ARCHIVE_MARKER}",
-                hint="Connect its disk; the work goes on by itself. If this is the right folder all the same,"
-                " put an empty file of that name into it.",
+                hint="Connect its disk; the work continues by itself. If this is the right folder all the"
+                " same, put an empty file of that name into it.",
             )
         place = open_folder(folder)
         try:

@@ -212,7 +212,7 @@ def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentit
 def taken_by_another(target: Path) -> TargetTaken:
     return TargetTaken(
         f"{shown(target)} is already there, and is another file",
-        hint="Rename or move that file; the work goes on by itself.",
+        hint="Rename or move that file; the work continues by itself.",
     )
 
 

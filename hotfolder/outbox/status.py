@@ -53,7 +53,7 @@ def status_text(
     """
     parts = [HEADLINE, "=" * len(HEADLINE), ""]
     if at is not None and stopped:
-        words = f"hotfolder was stopped at {clock_time(at)}. Nothing goes on until it is started again."
+        words = f"hotfolder was stopped at {clock_time(at)}. Nothing continues until it is started again."
         parts += [paragraph(words), ""]
     elif at is not None:
         parts += [f"{AS_OF}{clock_time(at)}", ""]
@@ -61,7 +61,7 @@ def status_text(
         parts += [paragraph(f"! {notice}"), ""]
     sections = (
         ("Needs a person", attention),
-        ("Goes on when hotfolder is started again" if stopped else "Being worked on", running),
+        ("Continues when hotfolder is started again" if stopped else "Being worked on", running),
         ("Waiting", waiting),
         ("Came back lately (see REASON.txt in failed)", failed),
     )

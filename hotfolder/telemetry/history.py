@@ -44,11 +44,11 @@ PAID: Mapping[PurchaseState, Paid] = {
 
 ENTERED: Mapping[str, str] = {
     State.QUEUED: "The set is complete and waits for its turn.",
-    State.UPLOADING: "Its photos are sent.",
-    State.MERGING: "Its photos are with the API; next is the merge.",
-    State.EDITING: "Next are its operations.",
-    State.PUBLISHING: "Its pictures are placed in done.",
-    State.FILING: "Next are its originals.",
+    State.UPLOADING: "Its photos are being sent.",
+    State.MERGING: "Its photos are with the API; the merge comes next.",
+    State.EDITING: "Its operations come next.",
+    State.PUBLISHING: "Its pictures are being placed in done.",
+    State.FILING: "Its originals come next.",
     State.DONE: "It is done.",
     State.REFUSING: "It goes to failed.",
     State.FAILED: "It has failed; its originals are in the failed folder.",

@@ -182,7 +182,9 @@ class Recipient:
             if self._failures:
                 logger.info("notifying_again", address=self.name)
         elif not self._failures:
-            hint = "`hotfolder notify --test` tries it. Messages wait until it works; nothing else does."
+            hint = (
+                "`hotfolder notify --test` tries it. Messages wait until it works; the work itself does not."
+            )
             logger.warning("not_notified", address=self.name, reason=why, hint=hint)
         self._failures = 0 if taken else self._failures + 1
         self._outcome("sent" if taken else "failed")
@@ -325,8 +327,10 @@ def together(messages: Sequence[Message], lost: int = 0) -> Message:
     if len(messages) > 1 or lost:
         parts = [f"{message.title}\n{message.body}" for message in messages]
         if lost:
-            parts.insert(0, f"{lost} earlier messages could not be delivered and are not here.")
-        title, body = f"{len(messages)} messages", "\n\n".join(parts)
+            which = "1 earlier message" if lost == 1 else f"{lost} earlier messages"
+            parts.insert(0, f"{which} could not be delivered, and can't be shown here.")
+        title = "1 message" if len(messages) == 1 else f"{len(messages)} messages"
+        body = "\n\n".join(parts)
     if len(body) > MOST_CHARACTERS:
         body = f"{body[:MOST_CHARACTERS].rstrip()}\n… and more; {MORE}"
     return Message(title, body, max((one.severity for one in messages), key=list(Severity).index))
@@ -351,8 +355,9 @@ def apprise_for(address: str, number: int) -> Apprise:
         known = False
     if not known:
         raise ConfigurationError(
-            f"notify.urls: address {number} is none that apprise understands",
-            hint="https://appriseit.com/services/ has each service's spelling. It is secret, so not shown.",
+            f"notify.urls: address {number} is not one that apprise understands",
+            hint="https://appriseit.com/services/ says how to write each service's address. Yours is secret,"
+            " and so isn't shown here.",
         )
     return made
 

@@ -45,7 +45,7 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any,
     before = files_below(studio.root)
     code, found = ask(studio.config)
     assert code == 0
-    assert "it takes the key" in found["API"][0]["text"] and found["clock"][0]["verdict"] == "ok"
+    assert "it accepts the key" in found["API"][0]["text"] and found["clock"][0]["verdict"] == "ok"
     assert "30 characters from STAGER_API_KEY" in found["key"][0]["text"]
     assert found["storage"][0]["verdict"] == "ok" and shop.bought() == 0
     assert files_below(studio.root) == before and not studio.inbox.exists()

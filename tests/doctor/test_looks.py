@@ -66,7 +66,7 @@ def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Verdict) 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("xfs", "at once"), ("cifs", "every 10 s"), ("fuse.bindfs", "only trying tells")],
+    [("xfs", "at once"), ("cifs", "every 10 s"), ("fuse.bindfs", "may or may not announce")],
 )
 def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: str) -> None:
     found = how_noticed("inbox", Mount(Path("/i"), kind), 10)

@@ -191,7 +191,7 @@ def test_a_spent_budget_is_told_once_a_day() -> None:
     for second, spent in enumerate((None, 100, 100, None, None, 100)):
         heard += detector.look(facts(spent_budget=spent), second * 100)
     assert [one.text for one in heard] == [
-        "All 100 paid calls of today are used; the rest waits for midnight."
+        "Today's budget of 100 paid calls is used up; what is left waits until midnight."
     ] * 2
 
 
