@@ -13,6 +13,7 @@ from hotfolder.config.load import load
 from hotfolder.control import approve as approving
 from hotfolder.control.explain import Bill, Explained, ExplainedRoom, ExplainedShoot
 from hotfolder.control.explain import explain as explained
+from hotfolder.control.lookup import left_alone
 from hotfolder.display import say as print
 from hotfolder.rules.names import printable
 from hotfolder.rules.prices import Prices
@@ -28,6 +29,8 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
         print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
     else:
         print("\n".join(said(answers, settings.prices, calls=calls)))
+        for text in left_alone(settings, path):
+            print(f"\nNote: {text}")
     return FAILED if any(one.problems for one in answers) else 0
 
 

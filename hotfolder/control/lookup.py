@@ -8,8 +8,9 @@ from pathlib import Path
 
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import UsageError
-from hotfolder.inbox.contents import SetFolder
-from hotfolder.inbox.scan import scan_folders
+from hotfolder.inbox.contents import SetFolder, is_junk_folder
+from hotfolder.inbox.scan import scan, scan_folders
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.names import shown
 
 
@@ -59,8 +60,22 @@ def places_in(settings: Settings, path: Path) -> list[Place]:
     candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
     found = [place for place in candidates if place.seen() is not None]
     if not found:
-        raise UsageError(f"there are no photos in {path}, nor in its folders")
+        left = left_alone(settings, folder.parent if is_junk_folder(folder.name) else folder)
+        raise UsageError(f"there are no photos in {path}, nor in its folders", hint=" ".join(left))
     return found[:1] if found[0].path == folder and found[0].folder else found
+
+
+def left_alone(settings: Settings, path: Path) -> list[str]:
+    """What lies in that folder of an inbox, or below it, and isn't looked into, with the reason: a sentence
+    or two for each."""
+    folder = path.absolute()
+    inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    root = next((inbox for inbox in inboxes if folder.is_relative_to(inbox)), None)
+    if root is None:
+        return []
+    with local_trouble(root):
+        notices = scan(root).notices
+    return [notice.text for notice in notices if notice.path.is_relative_to(folder)]
 
 
 def folders_in(folder: Path) -> list[Path]:

@@ -61,6 +61,16 @@ def passed_over(parent: Path, name: str) -> Notice:
     )
 
 
+def ready_folder(parent: Path, name: str) -> Notice:
+    """A folder that is called like the file by which a person approves."""
+    return Notice(
+        parent,
+        NoticeKind.APPROVAL,
+        f"{visible(name)!r} in {parent.name!r} is a folder, and only a file with that name approves anything."
+        " Remove it, and put a file named READY.txt in its place.",
+    )
+
+
 def archives(folder: Path, names: list[str]) -> Notice:
     """Zip files and the like, in which nobody looks for photos."""
     it = "it" if len(names) == 1 else "each"

@@ -60,16 +60,19 @@ def reason_text(
     hint: str,
     charged: str,
     files: Sequence[str],
+    removed: str = "",
     when: datetime,
     job: str,
     as_it_is: bool = True,
     also: Sequence[str] = (),
 ) -> str:
-    """The page: what happened, what to do, what it cost, and that nothing is lost.
+    """The page: what happened, what to do, what it cost, and that nothing is lost here.
 
-    `title` is the headline; `charged` says in a sentence what was or may have been paid, empty for nothing.
-    `when` is shown with its own time zone. `as_it_is`: the folder may be made as it is when it is dragged
-    back; else only once somebody has done what the `hint` says. `also` are lines to be read at the end. The
+    `title` is the headline; `files` lie beside the page, and `removed` says in a sentence which of the set's
+    somebody removed before they could be moved, empty for none. `charged` says in a sentence what was or may
+    have been paid, empty for nothing. `when` is shown with its own time zone. `as_it_is`: the folder may be
+    made as it is when it is dragged back; else only once somebody has done what the `hint` says. `also` are
+    lines to be read at the end. The
     same arguments give the same text.
     """
     photos = "\n".join(f"    {plain(name)}" for name in files) or "    (none)"
@@ -91,7 +94,12 @@ def reason_text(
         paragraph(charged or "Nothing was charged.", "  "),
         "",
         "Is anything lost?",
-        paragraph("No. Every file that you dropped lies beside this page, unchanged:", "  "),
+        paragraph(
+            f"{removed} hotfolder has deleted none of them. The others lie beside this page, unchanged:"
+            if removed
+            else "No. Every file that you dropped lies beside this page, unchanged:",
+            "  ",
+        ),
         photos,
         "",
         "To try again",

@@ -319,8 +319,9 @@ def why_late_in_room(found: BracketSet, latest: LatestSet) -> str:
     return (
         f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
         f" {'by itself' if one else 'by themselves'}. If {'it is' if one else 'they are'} a picture of {own}"
-        f" own, say so with `hotfolder approve`, or move {it} into a new folder; to make the set again with"
-        f" {it}, drop all its photos together"
+        f" own, add __ok to the folder's name, put a file named READY.txt beside {it}, say `hotfolder"
+        f" approve`, or move {it} into a new folder; to make the set again with {it}, drop all its photos"
+        " together"
     )
 
 

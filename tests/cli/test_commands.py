@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -157,6 +158,17 @@ def test_explain_counts_nothing_for_what_is_refused(config: Path) -> None:
     assert told[1] == "12 Elm Road / loft" and "REFUSED" in told[2]
     assert told[-2] == "Together: 1 set, 2 photos, 1 paid call."
     assert "To pay" not in invoke("explain", loft, "--config", config).output
+
+
+def test_explain_of_a_project_names_what_is_not_looked_into(config: Path) -> None:
+    project = config.parent / "inbox" / "12 Elm Road"
+    for room in ("kitchen", "@bath", ".x"):
+        drop(project / room, 1)
+    told = " ".join(invoke("explain", project, "--config", config).output.split())
+    assert "'@bath' in '12 Elm Road' holds photos and is left alone" in told and "'.x' in" in told
+    shutil.rmtree(project / "kitchen")
+    alone = invoke("explain", project / "@bath", "--config", config)
+    assert alone.exit_code == 2 and "'@bath' in '12 Elm Road'" in " ".join(alone.output.split())
 
 
 def test_explain_of_an_inbox_tells_each_set_of_each_project(config: Path) -> None:

@@ -112,6 +112,23 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert studio.call("verify").returncode == 0
 
 
+async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_the_reason(
+    studio: Studio, shop: Shop
+) -> None:
+    folder = studio.drop(ELM, "kitchen__sky-blu", bracket())
+
+    def crash_point(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.FOLDER_RESERVED:
+            (folder / "DSC0002.jpg").unlink()
+
+    async with studio.working(shop.access(), crash_point=crash_point):
+        await studio.comes_to("failed")
+    page = " ".join((studio.failed / ELM / "kitchen__sky-blu" / "REASON.txt").read_text().split())
+    assert "1 of the 3 originals was removed before it could be filed." in page
+    assert "The others lie beside this page, unchanged: DSC0001.jpg DSC0003.jpg" in page
+    assert "Every file that you dropped" not in page
+
+
 async def until_its_group_is_complete(studio: Studio, shop: Shop) -> None:
     """Work until the photos are up, and end there with a defect."""
     stopped = asyncio.Event()

@@ -297,7 +297,8 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     pictures = await deliver_what_there_is(context, job) if photos else ()
     all_files = await context.files(job)
-    target, _ = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
+    before = sum(file.let_go_at is not None for file in all_files)
+    target, gone = await move_files(context, job, all_files, context.places.failed / safe_name(job.project))
     links = await job_chain(context, job)
     charged = charged_text([link.purchase for link in links], [picture.path for picture in pictures])
     names = [file.name for file in all_files]
@@ -314,6 +315,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
         hint=job.hint + (f" {resolving(job)}" if halted else ""),
         charged=charged,
         files=files,
+        removed=removed_words(before + len(gone), len(all_files)),
         when=datetime.fromisoformat(job.updated_at).astimezone(),
         job=job.id,
         as_it_is=not unmakeable,
