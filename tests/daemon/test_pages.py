@@ -46,7 +46,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
 
     def confirm(inbox: Path) -> None:
         if inbox == inboxes["a"]:
-            answers.wait(10)
+            answers.wait(60)
 
     monkeypatch.setattr(module, "LAST_SECONDS", 0.2)
     shown = Pages(inboxes, confirm)

@@ -43,7 +43,7 @@ async def test_sets_wait_for_the_hours_say_until_when_and_go_on_by_themselves(
 
 
 def wait_for_text(page: Path, text: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 180
     while text not in " ".join(page.read_text().split()):
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -34,7 +34,7 @@ class Share:
         def held(*arguments: Any) -> Any:
             if self.hung:
                 self.looks += 1
-                self.back.wait(20)
+                self.back.wait(120)
             return look(*arguments)
 
         return held

@@ -130,7 +130,7 @@ async def test_a_file_system_that_may_not_announce_is_named(
 ) -> None:
     monkeypatch.setattr(watch, "mount_of", lambda path: Mount(path, kind))
     listener.ensure()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while listener.watch.why_none == "not looked yet":  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.02)
     assert listener.watch.alive is observed

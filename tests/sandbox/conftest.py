@@ -111,7 +111,7 @@ def running(settings: SandboxSettings) -> Iterator[Caller]:
             yield Caller(api, storage, settings)
     finally:
         loops[0].call_soon_threadsafe(stop.set)
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive(), "the sandbox didn't stop"
 
 

@@ -28,7 +28,7 @@ def workers_of(parent: int) -> list[int]:
 
 async def soon(found: Callable[[], Any]) -> Any:
     """What `found` returns once that is something."""
-    end = monotonic() + 10
+    end = monotonic() + 60
     while not (value := found()) and monotonic() < end:  # noqa: ASYNC110 - processes tell no loop
         await asyncio.sleep(0.02)
     return value
@@ -55,7 +55,7 @@ def test_a_worker_killed_from_outside_fails_its_merge(start: Start) -> None:
     others = set(workers_of(os.getpid()))
     with start(task_timeout_seconds=20, engine="slow_engine") as caller:
         group = start_merge(caller)
-        end = monotonic() + 10
+        end = monotonic() + 60
         while not (mine := sorted(set(workers_of(os.getpid())) - others)) and monotonic() < end:
             sleep(0.02)
         for pid in mine:

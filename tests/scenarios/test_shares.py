@@ -46,7 +46,7 @@ class Share:
         self.server = subprocess.Popen(
             ["bindfs", "-f", "-o", options, self.back, self.here], stderr=subprocess.PIPE
         )
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while not os.path.ismount(self.here):
             if self.server.poll() is not None or time.monotonic() > end:
                 return False

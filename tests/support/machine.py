@@ -109,7 +109,7 @@ class Machine:
             input=text,
             text=True,
             stdout=subprocess.DEVNULL,
-            timeout=10,
+            timeout=60,
         )
         assert ended.returncode == 0
 
@@ -125,11 +125,11 @@ class Machine:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(15)
+            self._process.wait(60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        wait_for(self._cleared, 5)
+        wait_for(self._cleared, 30)
 
     def _cleared(self) -> bool:
         clear = ["unshare", "-m", "--propagation", "private", "bash", "-c", CLEAR, self.name]

@@ -63,7 +63,7 @@ def test_what_happened_is_scraped_over_http(serve: Serve) -> None:
     metrics.bytes_down(300)
     metrics.api_error("KeyRejected")
     metrics.notice("sent")
-    connection = http.client.HTTPConnection("127.0.0.1", serve(metrics=metrics.page).port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", serve(metrics=metrics.page).port, timeout=60)
     connection.request("GET", "/metrics")
     answer = connection.getresponse()
     assert (answer.getheader("Content-Type") or "").startswith("text/plain; version=0.0.4")

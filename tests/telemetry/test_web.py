@@ -26,7 +26,7 @@ def exchange(port: int, request: bytes, *, wait_seconds: float = 8) -> bytes:
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=8)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path)
     answer = connection.getresponse()
     result = answer.status, dict(answer.getheaders()), answer.read()
@@ -125,7 +125,7 @@ def test_ipv6_works_where_there_is_one() -> None:
         server = WebServer(Starlette(), host="::1")
     except LocalTrouble:
         pytest.skip("this machine has no IPv6 loopback")
-    with socket.create_connection(("::1", server.port), timeout=5) as channel:
+    with socket.create_connection(("::1", server.port), timeout=60) as channel:
         channel.sendall(b"GET / HTTP/1.0\r\n\r\n")
         assert b" 404 " in channel.recv(100)
     server.stop()
