@@ -45,3 +45,8 @@ def visible_lines(text: str) -> str:
 def say(*values: object, file: TextIO | None = None) -> None:
     """As `print`, for text that may hold what came from outside."""
     print(*(visible_lines(str(value)) for value in values), file=file)
+
+
+def counted(number: int, what: str) -> str:
+    """Such as "1 photo" and "3 photos"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -104,7 +104,7 @@ def check(
 
     With line and column, all at once. Touches nothing.
     """
-    from hotfolder.cli.checks import check as command
+    from hotfolder.cli.upkeep import check as command
 
     with told():
         raise typer.Exit(command(config, schema=schema, against_inbox=against_inbox))
@@ -267,7 +267,7 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> None:
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
-    from hotfolder.cli.checks import doctor as command
+    from hotfolder.cli.upkeep import doctor as command
 
     with told():
         raise typer.Exit(command(config, as_json=as_json))
@@ -337,7 +337,7 @@ def notify(
     config: Config = CONFIG,
 ) -> None:
     """Show, or with --test try, who gets messages."""
-    from hotfolder.cli.checks import notify as command
+    from hotfolder.cli.upkeep import notify as command
 
     with told():
         raise typer.Exit(command(config, test=test))

@@ -8,12 +8,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hotfolder.cli.output import FAILED, counted
+from hotfolder.cli.output import FAILED
 from hotfolder.config.load import load
 from hotfolder.control import approve as approving
 from hotfolder.control.explain import Bill, Explained, ExplainedRoom, ExplainedShoot
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
+from hotfolder.display import counted
 from hotfolder.display import say as print
 from hotfolder.rules.names import printable
 from hotfolder.rules.prices import Prices

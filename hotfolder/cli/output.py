@@ -59,7 +59,3 @@ def journalled() -> bool:
     except (OSError, ValueError, AttributeError):  # there is none
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
-
-
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

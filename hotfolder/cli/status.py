@@ -16,9 +16,10 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 
-from hotfolder.cli.output import Text, counted
+from hotfolder.cli.output import Text
 from hotfolder.config.load import load, state_location
 from hotfolder.daemon.folders import holder_of
+from hotfolder.display import counted
 from hotfolder.display import say as print
 from hotfolder.errors import ConfigurationError
 from hotfolder.jobs.budget import midnight

@@ -1,21 +1,92 @@
-"""`hotfolder verify` and `hotfolder clean`."""
+"""`hotfolder check`, `doctor`, `notify`, `verify` and `clean`: is everything in order?"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from hotfolder.cli.output import FAILED
-from hotfolder.control import upkeep
+from rich.console import Console
+
+from hotfolder.cli.output import FAILED, WORLD_BAD, Text
+from hotfolder.config.load import load
+from hotfolder.config.schema import json_schema
+from hotfolder.control import checkup, upkeep
+from hotfolder.control.local import Severity
 from hotfolder.control.opening import opened
+from hotfolder.display import counted
 from hotfolder.display import say as print
 from hotfolder.jobs.retention import Expired, Kind
 from hotfolder.rules.names import printable
 
+COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
+
+
+def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
+    """Print that the settings are fine, or raise ConfigurationError with everything that isn't."""
+    if schema:
+        print(json.dumps(json_schema(), indent=2))
+        return 0
+    if against_inbox:
+        print(
+            "--against-inbox and --json have gone: `hotfolder explain PATH --config FILE` says what a file of"
+            " settings makes of a folder.",
+            file=sys.stderr,
+        )
+    found = checkup.check(config, os.environ)
+    settings = found.settings
+    rules = f"{counted(len(settings.routes), 'route')}, {counted(len(settings.tags), 'own tag')}"
+    fine = "not there; the HOTFOLDER_ variables alone are fine" if found.without_file else "fine"
+    print(f"{config}: {fine}. {rules}.")
+    for inbox in settings.all_inboxes():
+        print(f"  inbox   {settings.inbox_folder(inbox)}")
+    for name in ("done", "failed", "state"):
+        print(f"  {name:<7} {getattr(settings, f'{name}_folder')}")
+    unseen = "only its owner may read it; ask `hotfolder doctor` as root"
+    print(f"  key     {unseen if found.key_hidden else 'found'}")
+    for retired in settings.warnings:
+        print(f"Warning: {retired}.")
+    for warning in found.warnings:
+        print(f"Warning: {warning.text}.\n  {warning.hint}")
+    return 0
+
+
+def doctor(config: Path, *, as_json: bool) -> int:
+    """Print what was found; 1 when there is a problem. Warnings alone are no failure."""
+    found = []
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in checkup.checkup(config, os.environ):
+        found.append(finding)
+        if not as_json:
+            console.print(Text(f"{finding.verdict:<8}", COLOURS[finding.verdict]), end="")
+            console.print(Text(f"{finding.what}: {finding.text}"))
+            if finding.hint:
+                console.print(Text(f"{'':<8}{finding.hint}", "dim"))
+    problems = sum(finding.verdict == Severity.PROBLEM for finding in found)
+    if as_json:
+        print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in found]}, indent=2))
+    else:
+        warnings = sum(finding.verdict == Severity.WARNING for finding in found)
+        console.print(Text(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}."))
+    return FAILED if problems else 0
+
+
+def notify(config: Path, *, test: bool) -> int:
+    """Try every address, or count them; 3 when one can't be reached. Their secrets are not printed."""
+    addresses = checkup.messages_to(load(config, os.environ))
+    if not test:
+        number = "1 address" if len(addresses) == 1 else f"{len(addresses)} addresses"
+        print(f"Messages go to {number}. `hotfolder notify --test` sends each a message.")
+        return 0
+    outcome = asyncio.run(checkup.try_messages(addresses))
+    for name, taken in outcome:
+        print(f"{name}: {'accepted' if taken else 'NOT accepted'}")
+    return 0 if all(taken for _, taken in outcome) else WORLD_BAD
 
 
 def verify(config: Path) -> int:
@@ -26,7 +97,7 @@ def verify(config: Path) -> int:
             found += 1
             print(f"job {one.job}: {one.what}" if one.job else one.what)
     if found:
-        print(f"{found} disagreement{'' if found == 1 else 's'}.")
+        print(f"{counted(found, 'disagreement')}.")
     else:
         print("Store, ledger and folders agree.")
     return FAILED if found else 0
@@ -64,8 +135,7 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
 
 
 def files(found: Sequence[Expired]) -> str:
-    number = "1 file" if len(found) == 1 else f"{len(found)} files"
-    return f"{number}, {megabytes(sum(one.size_bytes for one in found))}"
+    return f"{counted(len(found), 'file')}, {megabytes(sum(one.size_bytes for one in found))}"
 
 
 def shown(one: Expired) -> str:

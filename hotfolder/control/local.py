@@ -1,23 +1,142 @@
-"""The folders: there, writable, on which file system, with how much room."""
+"""What the doctor finds on this machine: versions, limits, time zone, user, folders and disks."""
 
 from __future__ import annotations
 
 import os
+import platform
+import pwd
+import resource
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from hotfolder import __version__
 from hotfolder.config.settings import Settings
-from hotfolder.doctor.findings import Finding, ok, problem, warning
 from hotfolder.errors import HotfolderError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES
 
-MIB = 1024 * 1024
-LOW_BYTES = 5 * 1024 * MIB
+LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
+INOTIFY = Path("/proc/sys/fs/inotify")
+FEWEST_FILES = 1024
+WAL_MENDED = (3, 51, 3)
+LOW_BYTES = 5 * 1024 * 1024 * 1024
+RIGHTS = "Give the user that hotfolder runs as the right to write there."
+
+
+class Severity(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    """It works, and something about it should be known."""
+    PROBLEM = "problem"
+    """It doesn't work like that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`what` was looked at, in a word or two; `text` is what was seen, `hint` what to do. No secrets."""
+
+    what: str
+    verdict: Severity
+    text: str
+    hint: str = ""
+
+
+def ok(what: str, text: str) -> Finding:
+    return Finding(what, Severity.OK, text)
+
+
+def warning(what: str, text: str, hint: str) -> Finding:
+    return Finding(what, Severity.WARNING, text, hint)
+
+
+def problem(what: str, text: str, hint: str) -> Finding:
+    return Finding(what, Severity.PROBLEM, text, hint)
+
+
+def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:
+    """What doesn't depend on the settings; `folders` is how many are to be watched."""
+    yield ok("hotfolder", f"{__version__}, {platform.python_implementation()} {platform.python_version()}")
+    yield sqlite(sqlite3.sqlite_version_info)
+    yield ok("libraries", ", ".join(f"{name} {installed(name)}" for name in LIBRARIES))
+    yield user(os.geteuid())
+    yield open_files(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    yield watches(folders, inotify)
+    yield time_zone(datetime.now().astimezone())
+
+
+def installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def sqlite(found: tuple[int, ...]) -> Finding:
+    text = f"{'.'.join(map(str, found))}, used with the rollback journal"
+    if found < WAL_MENDED:
+        text += "; its WAL mode can damage a file before 3.51.3, so don't switch the store to it"
+    return ok("SQLite", text)
+
+
+def user(number: int) -> Finding:
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    if number == 0:
+        return warning(
+            "user",
+            "asked as root, who may do more than the service",
+            "Ask as the service's user: `sudo -u hotfolder hotfolder doctor --config …`.",
+        )
+    return ok("user", f"asked as {name}")
+
+
+def open_files(limit: int) -> Finding:
+    if limit != resource.RLIM_INFINITY and limit < FEWEST_FILES:
+        return warning(
+            "open files",
+            f"a process may open {limit} files here; {FEWEST_FILES} are wise",
+            "Raise it with `ulimit -n`, or LimitNOFILE= in the unit.",
+        )
+    return ok("open files", f"a process may open {limit if limit >= 0 else 'any number'} of them")
+
+
+def watches(folders: int, inotify: Path = INOTIFY) -> Finding:
+    """Whether the inboxes' folders can all be watched; others on this machine watch things too."""
+    try:
+        most = int((inotify / "max_user_watches").read_text())
+        instances = int((inotify / "max_user_instances").read_text())
+    except (OSError, ValueError):
+        return warning(
+            "watches",
+            "this system has no inotify; changes are found by looking",
+            "There is nothing to do: everything is looked at every settle.scan_seconds.",
+        )
+    text = f"folders to watch: {folders}; a user may watch {most}, with {instances} watchers"
+    if folders > most * 0.8 or instances < 16:
+        return warning(
+            "watches",
+            text,
+            "With sysctl, raise fs.inotify.max_user_watches to 524288 and max_user_instances to 512;"
+            " until then what can't be watched is found by looking.",
+        )
+    return ok("watches", text)
+
+
+def time_zone(now: datetime) -> Finding:
+    return ok(
+        "time zone", f"{now.tzname()} (UTC{now:%z}); a day of budgets and schedules begins at its midnight"
+    )
 
 
 def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
@@ -34,9 +153,9 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
     for name in ("done", "failed"):
         yield from folder(name, getattr(settings, f"{name}_folder"), new=marker_id is None)
     yield from folder("state", settings.state_folder, new=marker_id is None)
-    yield local("state", settings.state_folder, mount_of(settings.state_folder))
+    yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
     yield from in_sight(settings.state_folder, settings.root_folder)
-    yield from rooms(settings)
+    yield from disks(settings)
 
 
 def folder(what: str, path: Path, *, new: bool) -> Iterator[Finding]:
@@ -71,9 +190,6 @@ def in_sight(state: Path, root: Path) -> Iterator[Finding]:
     yield warning("state", f"{state}, which knows what was paid for, lies where photographers see it", hint)
 
 
-RIGHTS = "Give the user that hotfolder runs as the right to write there."
-
-
 def nearest(path: Path) -> Path:
     """The nearest folder above that is there."""
     return next(parent for parent in path.parents if parent.exists())
@@ -105,7 +221,7 @@ def how_noticed(what: str, mount: Mount | None, scan_seconds: float) -> Finding:
     return ok(what, f"on {kind}, which may or may not announce changes; in any case {looks}")
 
 
-def local(what: str, path: Path, mount: Mount | None) -> Finding:
+def on_local_disk(what: str, path: Path, mount: Mount | None) -> Finding:
     if mount is None:
         return warning(
             what,
@@ -127,7 +243,7 @@ def local(what: str, path: Path, mount: Mount | None) -> Finding:
     return ok(what, f"on {mount.kind}")
 
 
-def rooms(settings: Settings) -> Iterator[Finding]:
+def disks(settings: Settings) -> Iterator[Finding]:
     """Free room, once for each disk."""
     paths = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     paths += [settings.done_folder, settings.failed_folder, settings.state_folder]
@@ -137,10 +253,10 @@ def rooms(settings: Settings) -> Iterator[Finding]:
         device = os.stat(there).st_dev  # noqa: PTH116
         if device not in seen:
             seen.add(device)
-            yield room(there, shutil.disk_usage(there).free)
+            yield disk(there, shutil.disk_usage(there).free)
 
 
-def room(path: Path, free_bytes: int) -> Finding:
+def disk(path: Path, free_bytes: int) -> Finding:
     text = f"{free_bytes / 1e9:.1f} GB are free on the disk of {path}"
     if free_bytes < FULL_BYTES:
         return problem("disk", text, "Make room there: without it nothing can be delivered.")

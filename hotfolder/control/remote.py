@@ -1,4 +1,4 @@
-"""The key and the API, as far as looking costs nothing."""
+"""What the doctor finds of the key, the API and the storage, as far as looking costs nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from hotfolder.config.load import KEY_VARIABLE, load_key
 from hotfolder.config.settings import Settings
-from hotfolder.doctor.findings import Finding, ok, problem, warning
-from hotfolder.doctor.machine import clock
+from hotfolder.control.local import Finding, ok, problem, warning
 from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError
 from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Probe, StagerClient
@@ -120,6 +119,20 @@ def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
         yield problem("API", f"{asked}, a redirect, which is never followed", "Check api.base_url.")
     else:
         yield ok("API", f"{asked} {took}; it accepts the key")
+
+
+def clock(now: datetime, theirs: datetime | None) -> Finding:
+    """Compared with the API's own. Both aware."""
+    if theirs is None:
+        return warning(
+            "clock", "the API did not say what time it is", "Compare this machine's clock with another one."
+        )
+    off_seconds = (now - theirs).total_seconds()
+    text = f"{abs(off_seconds):.0f} s {'ahead of' if off_seconds > 0 else 'behind'} the API's"
+    hint = "Switch time synchronisation on: `timedatectl set-ntp true`."
+    if abs(off_seconds) > 300:
+        return problem("clock", f"{text}: signed addresses may count as expired", hint)
+    return warning("clock", text, hint) if abs(off_seconds) > 30 else ok("clock", "within 30 s of the API's")
 
 
 async def storage(host: str, *, proxy: str | None = None) -> Finding:

@@ -1,0 +1,166 @@
+"""Whether everything is in order: the settings (check), all around them (doctor), and the messages."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from hotfolder.clock import SystemClock
+from hotfolder.config.load import is_missing, load, load_key, notify_addresses
+from hotfolder.config.settings import Settings
+from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
+from hotfolder.control.opening import reading
+from hotfolder.control.remote import key, out_of_sight, remote
+from hotfolder.daemon.folders import holder_of
+from hotfolder.display import counted
+from hotfolder.errors import ConfigurationError, StoreError, UsageError, to_install
+from hotfolder.jobs.model import State
+from hotfolder.telemetry.notifier import Message, apprise_for, try_out
+from hotfolder.telemetry.overview import Overview, overview
+
+START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
+TEST = Message("A test", "hotfolder can reach you here.")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Settings with which `hotfolder run` would start. `without_file`: there is no file, and the environment
+    alone says them; `key_hidden`: who asks may not read the key, so nobody knows whether it is fine."""
+
+    settings: Settings
+    without_file: bool
+    key_hidden: bool
+    warnings: tuple[Finding, ...]
+
+
+def check(config: Path, environ: Mapping[str, str]) -> Checked:
+    """Read the settings and what they name. Touches nothing. Raises ConfigurationError with everything that
+    is wrong, one problem a line."""
+    settings = load(config, environ)
+    hidden = settings.api.key_file is not None and out_of_sight(settings, environ)
+    refusals = list(_no_start(settings, environ, key_hidden=hidden))
+    if refusals:
+        raise ConfigurationError("\n".join(f"{config}: {refusal}" for refusal in refusals))
+    warnings = tuple(in_sight(settings.state_folder, settings.root_folder))
+    return Checked(settings, is_missing(config), hidden, warnings)
+
+
+def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: bool) -> Iterator[str]:
+    """Why `hotfolder run` would end at once, although the file is well-formed."""
+    try:
+        if not key_hidden:
+            load_key(settings, environ)
+    except ConfigurationError as error:
+        yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
+    try:
+        for number, address in enumerate(notify_addresses(settings), start=1):
+            apprise_for(address, number)
+    except ConfigurationError as error:
+        yield f"{error.message}. {error.hint}"
+
+
+def messages_to(settings: Settings) -> Sequence[str]:
+    """The addresses that get messages, secrets in them. Raises ConfigurationError where one is none, and
+    UsageError where there are none."""
+    addresses = notify_addresses(settings)
+    if not addresses:
+        raise UsageError("the settings name no address, so no messages are sent", hint="Set notify.url_file.")
+    for number, address in enumerate(addresses, start=1):
+        apprise_for(address, number)
+    return addresses
+
+
+async def try_messages(addresses: Sequence[str]) -> list[tuple[str, bool]]:
+    """Send each address a message; their names, without secrets, and which have taken it."""
+    return await try_out(addresses, SystemClock(), TEST)
+
+
+def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Look at everything. Nothing is paid for, and no folder is changed but for a file that is gone again."""
+    try:
+        settings = load(config, environ)
+    except ConfigurationError as error:
+        yield problem(
+            "settings", error.message, error.hint or "Mend the file; `hotfolder check` looks again."
+        )
+        yield from machine(0)
+        return
+    yield ok("settings", f"{config}: fine, {counted(len(settings.routes), 'route')}")
+    yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
+    yield from asyncio.run(remote(settings, environ))
+    identity, found = records(settings)
+    yield from folders(settings, identity)
+    yield from found
+    yield from messages(settings)
+    yield from machine(count_folders(settings))
+
+
+def records(settings: Settings) -> tuple[str | None, list[Finding]]:
+    """The store's id, and what is to be said of it and of the daemon that works with it."""
+    pid = holder_of(settings.state_folder)
+    service = f"running (process {pid})" if pid is not None else "not running"
+    identity: object = None
+    told: list[Finding] = []
+    try:
+        with reading(settings.state_folder) as opened:
+            if opened is None:
+                service = f"{service}; nothing has run with these settings yet"
+            else:
+                identity = opened.store.bulletin("identity")
+                told = list(told_by_daemon(overview(opened.store, pid=pid)))
+    except StoreError as error:
+        return None, [problem("store", error.message, error.hint)]
+    found = ok("service", service) if pid is not None else warning("service", service, START)
+    return (identity if isinstance(identity, str) else None), [found, *told]
+
+
+def told_by_daemon(seen: Overview) -> Iterator[Finding]:
+    """What the running service itself says is wrong."""
+    if seen.trouble:
+        yield problem("service", seen.trouble, seen.trouble_hint)
+    for name, why in seen.missing.items():
+        if why:
+            yield problem(name, why, "Connect its disk or share; the work continues by itself.")
+    if seen.paused:
+        yield warning("service", f"no paid calls are made: {seen.paused}", "`hotfolder resume` continues.")
+    if seen.settings_error:
+        yield problem(
+            "service",
+            f"the file of settings has an error, and those before it stay in force: {seen.settings_error}",
+            "Correct the file; it is then read again by itself.",
+        )
+    if seen.restart:
+        yield warning(
+            "service",
+            f"edited, and in force only after a restart: {', '.join(seen.restart)}",
+            "Restart hotfolder.",
+        )
+    needing = seen.counts.get(State.NEEDS_ATTENTION, 0)
+    if needing:
+        need = "1 needs" if needing == 1 else f"{needing} need"
+        yield warning("sets", f"{need} a person", "`hotfolder status` lists them.")
+
+
+def messages(settings: Settings) -> Iterator[Finding]:
+    if not settings.notify.urls and settings.notify.url_file is None:
+        yield ok("messages", "none are sent: the settings name no address")
+    elif find_spec("apprise") is None:
+        yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
+    else:
+        yield ok("messages", "people are told; `hotfolder notify --test` tries it")
+
+
+def count_folders(settings: Settings) -> int:
+    """How many folders the inboxes have, three levels deep, as far as they can be read."""
+    total = 0
+    for inbox in settings.all_inboxes():
+        root = settings.inbox_folder(inbox)
+        for parent, below, _ in os.walk(root):
+            total += 1
+            if len(Path(parent).relative_to(root).parts) >= 2:
+                below.clear()
+    return total

@@ -1,1 +1,0 @@
-"""Everything that a support person would ask, asked by the program itself."""
