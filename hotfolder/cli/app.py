@@ -161,7 +161,7 @@ def status(
 @app.command(rich_help_panel=DAILY)
 def logs(job: Job, config: Config = CONFIG, as_json: AsJson = False) -> None:
     """Tell the whole history of one set, in order."""
-    from hotfolder.cli.logs import logs as command
+    from hotfolder.cli.status import logs as command
 
     with told():
         raise typer.Exit(command(job, config, as_json=as_json))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hotfolder.cli.output import FAILED
+from hotfolder.cli.output import FAILED, print_json
 from hotfolder.config.load import load
 from hotfolder.control import approve as approving
 from hotfolder.control.explain import Bill, Explained, ExplainedRoom, ExplainedShoot
@@ -27,7 +26,7 @@ def explain(path: Path, config: Path, *, as_json: bool, calls: bool = False) -> 
     answers = explained(settings, path)
     if as_json:
         told = [as_dict(one) for one in answers]
-        print(json.dumps(told[0] if len(told) == 1 else told, indent=2))
+        print_json(told[0] if len(told) == 1 else told)
     else:
         print("\n".join(said(answers, settings.prices, calls=calls)))
         for text in left_alone(settings, path):

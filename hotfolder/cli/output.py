@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -59,3 +60,8 @@ def journalled() -> bool:
     except (OSError, ValueError, AttributeError):  # there is none
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def print_json(content: object) -> None:
+    """What `--json` prints."""
+    print(json.dumps(content, indent=2))

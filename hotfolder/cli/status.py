@@ -1,35 +1,26 @@
-"""`hotfolder status`."""
+"""`hotfolder status` and `hotfolder logs`."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from itertools import groupby
-from operator import itemgetter
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 
-from hotfolder.cli.output import Text
-from hotfolder.config.load import load, state_location
-from hotfolder.daemon.folders import holder_of
+from hotfolder.cli.output import Text, print_json
+from hotfolder.control.status import FinishedProject, Status, history
+from hotfolder.control.status import status as read_status
 from hotfolder.display import counted
 from hotfolder.display import say as print
-from hotfolder.errors import ConfigurationError
-from hotfolder.jobs.budget import midnight
-from hotfolder.jobs.database import read_store
-from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import State
-from hotfolder.jobs.store import Store
 from hotfolder.rules.names import printable
-from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.overview import NOTHING_BOUGHT, SETTLING, Line, Overview, overview
+from hotfolder.telemetry.history import Story
+from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, Overview, with_hint
 
 MOST_ROWS = 20
 """Of each part."""
@@ -42,67 +33,49 @@ COLOURS: Mapping[str, str] = {
 
 
 def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
-    """Print the overview, with `watch` again and again until Ctrl-C. Only reads; whether or not the daemon
-    runs and the settings have an error."""
+    """Print how all sets stand, with `watch` again and again until Ctrl-C."""
     if as_json:
-        print(json.dumps(look(config)[0].as_dict(), indent=2))
+        print_json(read_status(config, os.environ).seen.as_dict())
         return 0
     console = Console(highlight=False)
     if not watch:
-        console.print(page(*look(config)))
+        console.print(page(read_status(config, os.environ)))
         return 0
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
             try:
-                live.update(page(*look(config)), refresh=True)
+                live.update(page(read_status(config, os.environ)), refresh=True)
                 time.sleep(WATCH_SECONDS)
             except KeyboardInterrupt:
                 return 0
 
 
-def look(config: Path) -> tuple[Overview, str]:
-    """How things stand, and what was paid today, in words."""
-    place = state_location(config, os.environ)
-    database = read_store(place.state)
-    if database is None and place.error is not None:
-        raise place.error
-    pid = holder_of(place.state)
-    if database is None:
-        return Overview(lines=(), counts={}, pid=pid), ""
-    try:
-        seen = overview(Store(database), pid=pid)
-        operations = Ledger(database).paid_operations_since(midnight(datetime.now(UTC)))
-    finally:
-        database.dispose()
-    if place.error is not None:
-        seen = replace(seen, settings_error=place.error.message)
-    cost = prices_in(config).told(operations)
-    calls = counted(len(operations), "paid call")
-    return seen, f"Today: {calls}{f', {cost}' if cost else ''}." if operations else ""
+def page(found: Status) -> RenderableType:
+    """First what concerns everything, then sets, those first that need a person."""
+    parts = (
+        ("Needs a person", found.needing_person),
+        ("Came back", found.failed),
+        ("Being worked on", found.running),
+        ("Waiting", found.waiting),
+    )
+    return Group(
+        *(Text(text, style) for text, style in heading(found)),
+        *(each for title, lines in parts for each in part(title, lines, said=found.seen.trouble)),
+        *finished(found.finished),
+    )
 
 
-def prices_in(config: Path) -> Prices:
-    """None where the settings have an error."""
-    try:
-        return load(config, os.environ).prices
-    except ConfigurationError:
-        return Prices()
-
-
-def page(seen: Overview, paid: str) -> RenderableType:
-    """The whole overview: first what concerns everything, then sets, those first that need a person."""
-    return Group(*(Text(text, style) for text, style in heading(seen, paid)), *parts(seen))
-
-
-def heading(seen: Overview, paid: str) -> Iterator[tuple[str, str]]:
+def heading(found: Status) -> Iterator[tuple[str, str]]:
     """Sentences on the whole, with their colours."""
+    seen = found.seen
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
     counts = ", ".join(seen.count_words())
     yield f"hotfolder is {running}. {counts or 'No sets yet'}.", ""
     if seen.sandbox:
         yield NOTHING_BOUGHT, "bold yellow"
-    if paid:
-        yield paid, ""
+    if found.paid_today:
+        cost = found.prices.told(found.paid_today)
+        yield f"Today: {counted(len(found.paid_today), 'paid call')}{f', {cost}' if cost else ''}.", ""
     if seen.trouble:
         yield f"Waiting: {seen.trouble_told}", "yellow"
     if seen.paused:
@@ -130,25 +103,6 @@ def out_of_reach(seen: Overview) -> Iterator[str]:
     yield from (f"Out of reach: {why}" for why in seen.missing.values() if why)
 
 
-def parts(seen: Overview) -> Iterator[RenderableType]:
-    """The sets, part by part."""
-    ended = (State.DONE, State.FAILED)
-    attention = (State.NEEDS_ATTENTION, State.HALTING)
-    needy = [line for line in seen.lines if line.held or line.state in attention]
-    failed = list(seen.in_states([State.FAILED]))
-    moving = [line for line in seen.lines if line not in needy and line.state not in ended]
-    waiting = [line for line in moving if line.state in (SETTLING, State.QUEUED)]
-    running = [line for line in moving if line not in waiting]
-    for title, lines in (
-        ("Needs a person", needy),
-        ("Came back", failed),
-        ("Being worked on", running),
-        ("Waiting", waiting),
-    ):
-        yield from part(title, lines, said=seen.trouble)
-    yield from finished(seen.in_states([State.DONE]))
-
-
 def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[RenderableType]:
     """A heading, and for each set a line, with its reason on lines of its own, unless it is what was `said`
     of them all. Newest first where they have ended, since nobody scrolls for what has just happened."""
@@ -161,35 +115,65 @@ def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[Renderable
         high_or_low = f", {line.priority} priority" if line.priority in ("high", "low") else ""
         job = f" ({line.job})" if line.job else ""
         words = "" if line.state == State.FAILED else f": {line.words}{high_or_low}"  # the heading says it
-        row = Text(f"{printable(place)}{words}{job}", COLOURS.get(line.state, ""))
-        yield Padding(row, (0, 0, 0, 2))
+        yield row(f"{place}{words}{job}", COLOURS.get(line.state, ""))
         if line.told and not (said and line.reason == said):
-            yield Padding(Text(printable(line.told), "dim"), (0, 0, 0, 6))
+            yield row(line.told, "dim", indent=6)
     if len(lines) > MOST_ROWS:
         yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
 
 
-def finished(lines: Sequence[Line]) -> Iterator[RenderableType]:
-    """A line for each project, the one with the latest picture first; and one for each set of which there is
-    something to say."""
-    if not lines:
-        return
-    by_project = groupby(sorted(lines, key=lambda line: line.project), key=lambda line: line.project)
-    projects = [
-        (max(line.updated_at for line in group), project, group)
-        for project, group in ((project, list(members)) for project, members in by_project)
-    ]
-    yield Text(f"\nDone: {len(lines)}", "bold")
-    for last, project, group in sorted(projects, key=itemgetter(0, 1), reverse=True)[:MOST_ROWS]:
-        row = Text(f"{printable(project)}: {counted(len(group), 'set')}, the last {moment(last)}", "green")
-        yield Padding(row, (0, 0, 0, 2))
-        for line in [one for one in group if one.reason][:MOST_ROWS]:
-            yield Padding(Text(printable(f"{line.room}: {line.reason}"), "dim"), (0, 0, 0, 6))
+def finished(projects: Sequence[FinishedProject]) -> Iterator[RenderableType]:
+    """A line for each project; and one for each set of which there is something to say."""
+    if projects:
+        yield Text(f"\nDone: {sum(len(project.lines) for project in projects)}", "bold")
+    for each in projects[:MOST_ROWS]:
+        sets = counted(len(each.lines), "set")
+        yield row(f"{each.project}: {sets}, the last {moment(each.last)}", "green")
+        for line in [one for one in each.lines if one.reason][:MOST_ROWS]:
+            yield row(f"{line.room}: {line.reason}", "dim", indent=6)
     if len(projects) > MOST_ROWS:
         yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
+
+
+def row(text: str, style: str, *, indent: int = 2) -> RenderableType:
+    """One line of the page; the rest of a longer one begins where it does."""
+    return Padding(Text(printable(text), style), (0, 0, 0, indent))
 
 
 def moment(iso: str) -> str:
     """A time of today, or a day, by this machine's clock."""
     at = datetime.fromisoformat(iso).astimezone()
     return f"at {at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"on {at:%Y-%m-%d}"
+
+
+def logs(job_id: str, config: Path, *, as_json: bool) -> int:
+    """Print the whole history of one job."""
+    told = history(config, os.environ, job_id)
+    if as_json:
+        print_json(told.as_dict())
+    else:
+        print("\n".join(history_lines(told)))
+    return 0
+
+
+def history_lines(told: Story, zone: tzinfo | None = None) -> Iterator[str]:
+    """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
+    job = told.job
+    yield printable(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
+    route = f'route "{job.route}"' if job.route else "no route, by the defaults"
+    photos = counted(len(told.photos), "photo")
+    yield printable(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
+    day = ""
+    for entry in told.entries:
+        at = datetime.fromisoformat(entry.at).astimezone(zone)
+        if f"{at:%A %Y-%m-%d}" != day:
+            day = f"{at:%A %Y-%m-%d}"
+            yield f"\n{day}, {at:%Z}"
+        yield printable(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
+    yield ""
+    if job.reason:
+        yield printable(f"Why: {with_hint(job.reason, job.hint)}")
+    if job.charged:
+        yield printable(job.charged)
+    for picture in told.pictures:
+        yield printable(f"In done: {picture.path}")

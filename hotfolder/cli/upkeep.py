@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hotfolder.cli.output import FAILED, WORLD_BAD, Text
+from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
 from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
 from hotfolder.control import checkup, upkeep
@@ -30,7 +29,7 @@ WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bou
 def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
     """Print that the settings are fine, or raise ConfigurationError with everything that isn't."""
     if schema:
-        print(json.dumps(json_schema(), indent=2))
+        print_json(json_schema())
         return 0
     if against_inbox:
         print(
@@ -69,7 +68,7 @@ def doctor(config: Path, *, as_json: bool) -> int:
                 console.print(Text(f"{'':<8}{finding.hint}", "dim"))
     problems = sum(finding.verdict == Severity.PROBLEM for finding in found)
     if as_json:
-        print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in found]}, indent=2))
+        print_json({"ok": not problems, "findings": [asdict(finding) for finding in found]})
     else:
         warnings = sum(finding.verdict == Severity.WARNING for finding in found)
         console.print(Text(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}."))
@@ -107,7 +106,7 @@ def clean(config: Path, *, dry_run: bool, as_json: bool) -> int:
     with opened(config) as installation:
         found = asyncio.run(upkeep.clean(installation, dry_run=dry_run))
     if as_json:
-        print(json.dumps(as_dict(found, dry_run=dry_run), indent=2))
+        print_json(as_dict(found, dry_run=dry_run))
     else:
         print("\n".join(lines(found, dry_run=dry_run)))
     return 0

@@ -78,9 +78,10 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class StateLocation:
-    """`error` is what is wrong with the settings; None when nothing is."""
+    """`error` is what is wrong with the settings, None when nothing is."""
 
     state: Path
+    settings: Settings | None = None
     error: ConfigurationError | None = None
 
 
@@ -92,7 +93,8 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
     as `load` does, where they aren't.
     """
     try:
-        return StateLocation(load(path, environ).state_folder)
+        settings = load(path, environ)
+        return StateLocation(settings.state_folder, settings)
     except ConfigurationError as error:
         try:
             sources = Sources(read_document(path, beginning=True), environ)
@@ -101,7 +103,8 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         root, state = sources.at(("root",)), sources.at(("state",))
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
-        return StateLocation(Path(absolute(path.absolute().parent, root.strip()), state.strip()), error)
+        folder = Path(absolute(path.absolute().parent, root.strip()), state.strip())
+        return StateLocation(folder, error=error)
 
 
 def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:

@@ -1,0 +1,92 @@
+"""What there is to see: how all sets stand, and the history of one. Only reads, also beside a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from hotfolder.config.load import state_location
+from hotfolder.control.opening import nothing_yet, now, reading
+from hotfolder.daemon.folders import holder_of
+from hotfolder.jobs.budget import midnight
+from hotfolder.jobs.model import State
+from hotfolder.rules.prices import Prices
+from hotfolder.telemetry.history import Story
+from hotfolder.telemetry.history import history as history_of
+from hotfolder.telemetry.overview import SETTLING, Line, Overview, overview
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedProject:
+    """The finished sets of a project; `last` is when the latest was, ISO 8601, UTC."""
+
+    project: str
+    lines: Sequence[Line]
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How all sets stand, and the paid calls since midnight by kind, with the prices of such."""
+
+    seen: Overview
+    paid_today: Sequence[str] = ()
+    prices: Prices = field(default_factory=Prices)
+
+    @property
+    def needing_person(self) -> Sequence[Line]:
+        attention = (State.NEEDS_ATTENTION, State.HALTING)
+        return [line for line in self.seen.lines if line.held or line.state in attention]
+
+    @property
+    def failed(self) -> Sequence[Line]:
+        return self.seen.in_states([State.FAILED])
+
+    @property
+    def waiting(self) -> Sequence[Line]:
+        waiting = self.seen.in_states([SETTLING, State.QUEUED])
+        return [line for line in waiting if not line.held]
+
+    @property
+    def running(self) -> Sequence[Line]:
+        other = (State.DONE, State.FAILED, State.NEEDS_ATTENTION, State.HALTING, SETTLING, State.QUEUED)
+        return [line for line in self.seen.lines if not line.held and line.state not in other]
+
+    @property
+    def finished(self) -> Sequence[FinishedProject]:
+        """The project with the latest picture first."""
+        project, when = attrgetter("project"), attrgetter("updated_at")
+        done = groupby(sorted(self.seen.in_states([State.DONE]), key=project), key=project)
+        found = [(name, tuple(lines)) for name, lines in done]
+        projects = [FinishedProject(name, lines, max(map(when, lines))) for name, lines in found]
+        return sorted(projects, key=attrgetter("last", "project"), reverse=True)
+
+
+def status(config: Path, environ: Mapping[str, str]) -> Status:
+    """Also while the settings have an error, as far as they say where the records are. Raises
+    ConfigurationError where they don't, StoreError."""
+    place = state_location(config, environ)
+    pid = holder_of(place.state)
+    with reading(place.state) as records:
+        if records is None and place.error is not None:
+            raise place.error
+        if records is None:
+            return Status(Overview(lines=(), counts={}, pid=pid))
+        seen = overview(records.store, pid=pid)
+        paid = records.ledger.paid_operations_since(midnight(now()))
+    if place.settings is None:
+        error = place.error.message if place.error is not None else ""
+        return Status(replace(seen, settings_error=error), paid)
+    return Status(seen, paid, place.settings.prices)
+
+
+def history(config: Path, environ: Mapping[str, str], job: str) -> Story:
+    """All that is known of one job, by its id or `project/room`. Raises as `status` does, and UsageError."""
+    place = state_location(config, environ)
+    with reading(place.state) as records:
+        if records is None:
+            raise place.error or nothing_yet(config)
+        return history_of(records.store, records.ledger, job)
