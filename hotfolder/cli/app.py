@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from hotfolder import __version__
 from hotfolder.cli.output import told
 
+
+class Commands(TyperGroup):
+    """Ends with the exit code that a command returns, and tells of an error as users meet it."""
+
+    def invoke(self, ctx: Any) -> None:
+        with told():
+            ctx.exit(super().invoke(ctx) or 0)
+
+
 app = typer.Typer(
     name="hotfolder",
+    cls=Commands,
     help="A folder of brackets in, a finished picture out.",
     no_args_is_help=True,
     add_completion=False,
@@ -56,17 +67,16 @@ def run(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End once nothing can go on by itself.")
     ] = False,
-) -> None:
+) -> int:
     """Watch the inbox and finish what is dropped.
 
     Ends on SIGTERM or Ctrl-C, after paid calls in flight have been answered; a second Ctrl-C ends at once.
     Exit codes: 0 fine, 1 a set of this run failed or needs a person, 2 wrong usage or configuration,
     3 the API or a folder can't be reached, 130 Ctrl-C.
     """
-    from hotfolder.cli.run import run as command
+    from hotfolder.cli import run
 
-    with told():
-        raise typer.Exit(command(config, sandbox=sandbox, until_idle=until_idle))
+    return run.run(config, sandbox=sandbox, until_idle=until_idle)
 
 
 @app.command(rich_help_panel=TRYING)
@@ -83,15 +93,14 @@ def demo(
     tag: Annotated[
         str, typer.Option("--tag", help="With --photos: a tag for all folders, such as sky-twilight.")
     ] = "",
-) -> None:
+) -> int:
     """Show the whole thing, offline and free.
 
     It renders brackets of its own and has them made by a stand-in of the API.
     """
-    from hotfolder.cli.demo import demo as command
+    from hotfolder.cli import demo
 
-    with told():
-        raise typer.Exit(command(target, photos, tag))
+    return demo.demo(target, photos, tag)
 
 
 @app.command(rich_help_panel=OPERATING)
@@ -99,15 +108,14 @@ def check(
     config: Config = CONFIG,
     schema: Annotated[bool, typer.Option("--schema", help="Print a JSON Schema for editors.")] = False,
     against_inbox: Annotated[bool, typer.Option("--against-inbox", "--json", hidden=True)] = False,
-) -> None:
+) -> int:
     """Say what is wrong with the settings.
 
     With line and column, all at once. Touches nothing.
     """
-    from hotfolder.cli.upkeep import check as command
+    from hotfolder.cli import upkeep
 
-    with told():
-        raise typer.Exit(command(config, schema=schema, against_inbox=against_inbox))
+    return upkeep.check(config, schema=schema, against_inbox=against_inbox)
 
 
 @app.command(rich_help_panel=DAILY)
@@ -116,15 +124,14 @@ def explain(
     config: Config = CONFIG,
     calls: Annotated[bool, typer.Option("--calls", help="Show every call to the API.")] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Say what would happen to a folder, and what it costs.
 
     Touches nothing. Of a project or an inbox each set is one line; of a room's folder everything is told.
     """
-    from hotfolder.cli.explain import explain as command
+    from hotfolder.cli import explain
 
-    with told():
-        raise typer.Exit(command(path, config, as_json=as_json, calls=calls))
+    return explain.explain(path, config, as_json=as_json, calls=calls)
 
 
 @app.command(rich_help_panel=DAILY)
@@ -134,15 +141,14 @@ def approve(
         typer.Argument(help="The folder of a project, or of a room, or its name: PROJECT or PROJECT/ROOM."),
     ],
     config: Config = CONFIG,
-) -> None:
+) -> int:
     """Let a shoot or a room that is held be made.
 
     As `explain` shows it; puts a file .ready into its folder.
     """
-    from hotfolder.cli.explain import approve as command
+    from hotfolder.cli import explain
 
-    with told():
-        raise typer.Exit(command(project, config))
+    return explain.approve(project, config)
 
 
 @app.command(rich_help_panel=DAILY)
@@ -150,21 +156,19 @@ def status(
     config: Config = CONFIG,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew every 2 s, until Ctrl-C.")] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Show what needs a person, runs, waits, is done."""
-    from hotfolder.cli.status import status as command
+    from hotfolder.cli import status
 
-    with told():
-        raise typer.Exit(command(config, as_json=as_json, watch=watch))
+    return status.status(config, as_json=as_json, watch=watch)
 
 
 @app.command(rich_help_panel=DAILY)
-def logs(job: Job, config: Config = CONFIG, as_json: AsJson = False) -> None:
+def logs(job: Job, config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Tell the whole history of one set, in order."""
-    from hotfolder.cli.status import logs as command
+    from hotfolder.cli import status
 
-    with told():
-        raise typer.Exit(command(job, config, as_json=as_json))
+    return status.logs(job, config, as_json=as_json)
 
 
 @app.command(rich_help_panel=DAILY)
@@ -174,15 +178,14 @@ def retry(
     pay_again: Annotated[
         bool, typer.Option("--pay-again", help="Buy its merge and operations anew, even what was bought.")
     ] = False,
-) -> None:
+) -> int:
     """Put a failed set back into the inbox.
 
     What was paid for is used again, unless --pay-again.
     """
-    from hotfolder.cli.actions import retry as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(command(job, config, pay_again=pay_again))
+    return actions.retry(job, config, pay_again=pay_again)
 
 
 @app.command(rich_help_panel=STEERING)
@@ -198,23 +201,19 @@ def resolve(
     give_up: Annotated[
         bool, typer.Option("--give-up", help="Leave it at that; the originals stay in failed.")
     ] = False,
-) -> None:
+) -> int:
     """Say how a paid call ended that is in doubt."""
-    from hotfolder.cli.actions import resolve as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(
-            command(job, config, paid_result=paid_result, not_charged=not_charged, giving_up=give_up)
-        )
+    return actions.resolve(job, config, paid_result=paid_result, not_charged=not_charged, giving_up=give_up)
 
 
 @app.command(rich_help_panel=OPERATING)
-def verify(config: Config = CONFIG) -> None:
+def verify(config: Config = CONFIG) -> int:
     """Compare records, paid calls and folders."""
-    from hotfolder.cli.upkeep import verify as command
+    from hotfolder.cli import upkeep
 
-    with told():
-        raise typer.Exit(command(config))
+    return upkeep.verify(config)
 
 
 @app.command(rich_help_panel=OPERATING)
@@ -224,15 +223,14 @@ def clean(
         bool, typer.Option("--dry-run", help="Only show what would go, and what would stay and why.")
     ] = False,
     as_json: AsJson = False,
-) -> None:
+) -> int:
     """Delete what is older than the settings allow.
 
     As the daemon does by itself once a day.
     """
-    from hotfolder.cli.upkeep import clean as command
+    from hotfolder.cli import upkeep
 
-    with told():
-        raise typer.Exit(command(config, dry_run=dry_run, as_json=as_json))
+    return upkeep.clean(config, dry_run=dry_run, as_json=as_json)
 
 
 @app.command(rich_help_panel=STEERING)
@@ -241,36 +239,33 @@ def pause(
     reason: Annotated[
         str, typer.Option("--reason", help="Shown to whoever asks why nothing is made.")
     ] = "paused by hand",
-) -> None:
+) -> int:
     """Make no more paid calls, until resume.
 
     Those under way are waited for.
     """
-    from hotfolder.cli.actions import pause as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(command(config, reason=reason))
+    return actions.pause(config, reason=reason)
 
 
 @app.command(rich_help_panel=STEERING)
-def resume(config: Config = CONFIG) -> None:
+def resume(config: Config = CONFIG) -> int:
     """Make paid calls again."""
-    from hotfolder.cli.actions import resume as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(command(config))
+    return actions.resume(config)
 
 
 @app.command(rich_help_panel=OPERATING)
-def doctor(config: Config = CONFIG, as_json: AsJson = False) -> None:
+def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
     """Check everything around it: key, API, folders.
 
     Also clock, disks, limits and versions. Says what to do, and costs nothing.
     """
-    from hotfolder.cli.upkeep import doctor as command
+    from hotfolder.cli import upkeep
 
-    with told():
-        raise typer.Exit(command(config, as_json=as_json))
+    return upkeep.doctor(config, as_json=as_json)
 
 
 @app.command("install-service", rich_help_panel=OPERATING)
@@ -284,15 +279,14 @@ def install_service(
     directory: Annotated[Path, typer.Option("--directory", help="Where units are written to.")] = Path(
         "/etc/systemd/system"
     ),
-) -> None:
+) -> int:
     """Print, or write, the systemd unit.
 
     For the folders of these settings, with what to do next. Starts nothing.
     """
-    from hotfolder.cli.install import install_service as command
+    from hotfolder.cli import install
 
-    with told():
-        raise typer.Exit(command(config, user=user, group=group, write=write, directory=directory))
+    return install.install_service(config, user=user, group=group, write=write, directory=directory)
 
 
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]
@@ -301,16 +295,15 @@ OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, wh
 
 
 @app.command(rich_help_panel=STEERING)
-def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> None:
+def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> int:
     """Take back a set or a project.
 
     The originals go to failed, and nothing more is bought. A paid call under way is waited for, and what was
     bought is delivered.
     """
-    from hotfolder.cli.actions import cancel as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(command(target, config, inbox=inbox, by=by))
+    return actions.cancel(target, config, inbox=inbox, by=by)
 
 
 @app.command(rich_help_panel=STEERING)
@@ -320,39 +313,36 @@ def priority(
     config: Config = CONFIG,
     inbox: OfInbox = "",
     by: By = "",
-) -> None:
+) -> int:
     """Let a set or a project go first, or last.
 
     A project with all that is still to come of it.
     """
-    from hotfolder.cli.actions import priority as command
+    from hotfolder.cli import actions
 
-    with told():
-        raise typer.Exit(command(target, level, config, inbox=inbox, by=by))
+    return actions.priority(target, level, config, inbox=inbox, by=by)
 
 
 @app.command(rich_help_panel=OPERATING)
 def notify(
     test: Annotated[bool, typer.Option("--test", help="Send each address a message now.")] = False,
     config: Config = CONFIG,
-) -> None:
+) -> int:
     """Show, or with --test try, who gets messages."""
-    from hotfolder.cli.upkeep import notify as command
+    from hotfolder.cli import upkeep
 
-    with told():
-        raise typer.Exit(command(config, test=test))
+    return upkeep.notify(config, test=test)
 
 
 @app.command(
     rich_help_panel=TRYING,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
-def sandbox(context: typer.Context) -> None:
+def sandbox(context: typer.Context) -> int:
     """Serve the stand-in of the API by itself."""
     from hotfolder.sandbox.__main__ import main as serve
 
-    with told():
-        raise typer.Exit(serve(context.args))
+    return serve(context.args)
 
 
 PANELS = (DAILY, STEERING, OPERATING, TRYING)
