@@ -19,8 +19,8 @@ FROM python:3.13-slim AS base
 ENV PATH=$PATH:/opt/hotfolder/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOTFOLDER_WEB__PORT=9100
 # A new volume gets these rights; whoever the container is started as must be able to write there.
 RUN install -d -o 1000 -g 1000 -m 2777 /data && install -d -o 1000 -g 1000 -m 1777 /state
-COPY hotfolder/units/container.sh /usr/local/bin/hotfolder
-COPY hotfolder/units/health.py /usr/local/lib/hotfolder/
+COPY hotfolder/setup/container.sh /usr/local/bin/hotfolder
+COPY hotfolder/setup/health.py /usr/local/lib/hotfolder/
 USER 1000:1000
 WORKDIR /data
 VOLUME /data

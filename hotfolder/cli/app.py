@@ -284,9 +284,9 @@ def install_service(
 
     For the folders of these settings, with what to do next. Starts nothing.
     """
-    from hotfolder.cli import install
+    from hotfolder.cli import upkeep
 
-    return install.install_service(config, user=user, group=group, write=write, directory=directory)
+    return upkeep.install_service(config, user=user, group=group, write=write, directory=directory)
 
 
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]

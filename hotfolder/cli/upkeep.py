@@ -1,4 +1,4 @@
-"""`hotfolder check`, `doctor`, `notify`, `verify` and `clean`: is everything in order?"""
+"""`hotfolder check`, `doctor`, `notify`, `verify`, `clean` and `install-service`: for whoever runs it."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from hotfolder.display import counted
 from hotfolder.display import say as print
 from hotfolder.jobs.retention import Expired, Kind
 from hotfolder.rules.names import printable
+from hotfolder.setup import install
 
 COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
@@ -159,3 +160,19 @@ def as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, object]:
             for one in found
         ],
     }
+
+
+def install_service(config: Path, *, user: str, group: str | None, write: bool, directory: Path) -> int:
+    """Print the unit and its drop-in, or write them below `directory`. Starts nothing."""
+    site = install.site_of(load(config, os.environ), config, user, group)
+    files = install.unit_files(site)
+    if write:
+        for path in install.write_all(directory, files):
+            print(f"Wrote {path}.")
+        print("\n".join(install.next_steps(site)))
+        return 0
+    for name, text in files.items():
+        print(f"# {directory / name}\n{text}")
+    steps = install.next_steps(site, install.command_to_write(site, directory))
+    print("\n".join(f"# {line}" for line in steps))
+    return 0

@@ -1,4 +1,4 @@
-"""`hotfolder install-service`."""
+"""The service's unit, installed: the files to write, and what a person does next."""
 
 from __future__ import annotations
 
@@ -13,54 +13,39 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from hotfolder.config.load import load
 from hotfolder.config.settings import Settings
-from hotfolder.display import say as print
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.units.dropin import STATE_HOME, Site, at_home, drop_in, shared
+from hotfolder.setup.dropin import STATE_HOME, Site, at_home, drop_in, shared
 
 UNIT = "hotfolder.service"
 DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
-SYSUSERS = "hotfolder.sysusers.conf"
-USER = "hotfolder"
 KEY = Path("/etc/hotfolder/key")
 
 
-def install_service(config: Path, *, user: str, group: str | None, write: bool, directory: Path) -> int:
-    """Print the unit and its drop-in, or write them below `directory`. Starts nothing."""
-    settings = load(config, os.environ)
-    site = site_of(settings, config.absolute(), user, group or group_of(settings, user))
-    texts = {UNIT: shipped(UNIT), DROP_IN: drop_in(site)}
-    again = (*site.command, "install-service", "--config", str(site.config), "--user", site.user)
-    again += ("--group", site.group, "--directory", str(directory.absolute()), "--write")
-    if not write:
-        for name, text in texts.items():
-            print(f"# {directory / name}\n{text}")
-        print("\n".join(f"# {line}" for line in next_steps(site, again)))
-        return 0
-    write_all(directory, texts)
-    print("\n".join(next_steps(site)))
-    return 0
+def unit_files(site: Site) -> Mapping[str, str]:
+    """The unit and its drop-in, by their names in the folder of units."""
+    return {UNIT: shipped(UNIT), DROP_IN: drop_in(site)}
 
 
 def shipped(name: str) -> str:
     """A file that comes with hotfolder."""
-    return (files("hotfolder.units") / name).read_text()
+    return (files("hotfolder.setup") / name).read_text()
 
 
-def site_of(settings: Settings, config: Path, user: str, group: str) -> Site:
+def site_of(settings: Settings, config: Path, user: str, group: str | None) -> Site:
+    """The installation for these settings; with no `group`, for the one that shares the inbox."""
     inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
     return Site(
         command=command(Path(sys.executable)),
         python=Path(sys.base_prefix).resolve(),
-        config=config,
+        config=config.absolute(),
         root=settings.root_folder,
         folders=(*inboxes, settings.done_folder, settings.failed_folder),
         state=settings.state_folder,
         key_file=Path(settings.api.key_file) if settings.api.key_file else None,
         user=user,
-        group=group,
+        group=group or group_of(settings, user),
     )
 
 
@@ -86,8 +71,8 @@ def inherited_group(path: Path) -> int:
     return above.st_gid if above.st_mode & stat.S_ISGID else 0
 
 
-def write_all(directory: Path, texts: Mapping[str, str]) -> None:
-    """Raises UsageError where they can't be written."""
+def write_all(directory: Path, texts: Mapping[str, str]) -> Iterator[Path]:
+    """Write the files; each when it is written. Raises UsageError where they can't be."""
     for name, text in texts.items():
         target = directory / name
         try:
@@ -99,7 +84,15 @@ def write_all(directory: Path, texts: Mapping[str, str]) -> None:
             raise UsageError(
                 f"{target} can't be written: {error}", hint="Writing there needs root."
             ) from None
-        print(f"Wrote {target}.")
+        yield target
+
+
+def command_to_write(site: Site, directory: Path) -> Sequence[str]:
+    """The command that writes the files into `directory`, as they are for this site."""
+    return (
+        *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
+        *("--group", site.group, "--directory", str(directory.absolute()), "--write"),
+    )
 
 
 def next_steps(site: Site, again: Sequence[str] = ()) -> Iterator[str]:

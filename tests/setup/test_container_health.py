@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
+from hotfolder.setup import health
 from hotfolder.telemetry.web import WebServer, pages
-from hotfolder.units import health
 
 SCRIPT = Path(health.__file__)
 REPOSITORY = Path(__file__).parents[2]
