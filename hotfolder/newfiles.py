@@ -48,11 +48,11 @@ def make_marker(folder: int, name: str) -> None:
         return
 
 
-def lasting_file(name: str, folder: int) -> int:
+def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
     """A descriptor of the one file with this name, made where it is missing: a plain file, by one name only,
     since a link's other name may be that of a file which is not to be written. Raises OSError."""
     try:
-        descriptor = os.open(name, _SAFE | os.O_RDWR | os.O_CREAT, 0o666, dir_fd=folder)
+        descriptor = os.open(name, _SAFE | os.O_RDWR | os.O_CREAT, mode, dir_fd=folder)
     except OSError as error:
         # Another user's file, or a disk that is read-only just now.
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.daemon.folders import StateLock
+from hotfolder.daemon.folders import lock_state
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import SANDBOX
@@ -39,7 +39,7 @@ class Embedding:
         state = self.data.parent
         make_our_folder(state)
         # Two sandboxes on one folder would sell the same pictures under two addresses.
-        StateLock(state).release()
+        lock_state(state).close()
         make_our_folder(self.data)
         try:
             self._start(self._known_ports())

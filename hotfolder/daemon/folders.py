@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -23,6 +22,8 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
+from hotfolder.locks import FolderLock, Held, refuse_held
+from hotfolder.newfiles import open_folder
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.folders import OutputFolder, OutputFolders, identity_from
 from hotfolder.outbox.sharing import Sharing, make_folder
@@ -33,46 +34,34 @@ from hotfolder.telemetry.telemetry import Telemetry
 FILE_NAME = "daemon.lock"
 
 
-class StateLock:
-    """An advisory lock that ends with its process, however that ends. The file names the process."""
-
-    def __init__(self, state: Path) -> None:
-        """Take it. Raises UsageError, naming the holder, when another process has it, and LocalTrouble."""
-        path = state / FILE_NAME
-        with local_trouble(path):
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def lock_state(state: Path) -> FolderLock:
+    """Let nobody else work with `state`, until the lock is closed. Raises UsageError, naming the holder,
+    where another process does, and LocalTrouble."""
+    lock = FolderLock(FILE_NAME, private=True)
+    with local_trouble(state / FILE_NAME):
+        folder = open_folder(state)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip()
-            os.close(self._descriptor)
+            if lock.hold(folder):
+                return lock
+        except Held as held:
             raise UsageError(
-                f"another hotfolder (process {holder or 'unknown'}) already works with {state}",
+                f"another hotfolder ({held.holder}) already works with {state}",
                 hint="Stop that one first, or give this one a configuration with a `state` of its own.",
             ) from None
-        with local_trouble(path):
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
-
-    def release(self) -> None:
-        """Let the next daemon in."""
-        os.close(self._descriptor)
+        finally:
+            os.close(folder)
+    raise UsageError(
+        f"{state} lies on a disk that knows no file locks", hint="Name a folder on a local disk as `state`."
+    )
 
 
 def holder_of(state: Path) -> int | None:
     """The process id of the daemon that works with `state` now, None when there is none."""
     try:
-        descriptor = os.open(state / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except OSError:
-        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else None
-    finally:
-        os.close(descriptor)
+        refuse_held(state, FILE_NAME)
+    except Held as held:
+        return held.pid
+    return None
 
 
 logger = log.get("daemon")

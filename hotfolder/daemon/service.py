@@ -19,10 +19,10 @@ from hotfolder.clock import Clock, SystemClock
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.early import Early
 from hotfolder.daemon.folders import (
-    StateLock,
     apply_retention,
     clear_leftovers,
     keep_looking,
+    lock_state,
     make_folders,
     output_folders,
     places_of,
@@ -39,8 +39,9 @@ from hotfolder.daemon.reload import (
 )
 from hotfolder.daemon.reporter import Reporter, met_before
 from hotfolder.errors import UsageError
+from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import SetArriving
-from hotfolder.inbox.guard import InboxLock, confirm_inbox
+from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.breaker import CircuitBreaker, backoff_seconds
@@ -55,6 +56,7 @@ from hotfolder.jobs.limits import ConcurrencyLimits
 from hotfolder.jobs.model import NEEDS_PERSON, SANDBOX, Job, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
+from hotfolder.locks import FolderLock
 from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.patience import MOST_THREADS
@@ -139,7 +141,7 @@ class Daemon:
         self.outcome = Outcome()
         places = places_of(settings)
         reached = make_folders(places)
-        self.lock = StateLock(places.state)
+        self.lock = lock_state(places.state)
         self.store = Store(open_store(places.state))
         with store_trouble(), local_trouble(places.state):
             own_temporaries(self.store.identity(self.clock.now()))
@@ -163,7 +165,7 @@ class Daemon:
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.intake = Intake(self.engine, self.live.rulebook, self.clock, self._look_anew)
         self.early = Early(self.context, self.live.rulebook, most=self.engine.most_jobs)
-        self.inbox_locks = {name: InboxLock() for name in places.inboxes}
+        self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in places.inboxes}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self._claim_inboxes()
         clear_leftovers(places, reached)
@@ -258,7 +260,7 @@ class Daemon:
     def _release_locks(self) -> None:
         for lock in self.inbox_locks.values():
             lock.close()
-        self.lock.release()
+        self.lock.close()
 
     def _out_of_reach(self, name: str) -> str:
         return self.inboxes[name].degraded if name in self.inboxes else ""

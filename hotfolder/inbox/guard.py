@@ -6,24 +6,21 @@ An unmounted disk looks like an empty folder, and isn't one.
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import os
-import socket
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock, Thread
 
 from anyio import to_thread
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silent
-from hotfolder.newfiles import lasting_file, new_temporary, open_folder
+from hotfolder.locks import FolderLock, Held, refuse_held
+from hotfolder.newfiles import new_temporary, open_folder
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
 
 _MARKER_BYTES = 4096
@@ -59,7 +56,7 @@ class Root:
         *,
         first_start: bool,
         known_place: tuple[int, int] | None = None,
-        lock: InboxLock | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
         self.path = path
         self._marker = path / MARKER_NAME
@@ -79,7 +76,7 @@ class Root:
         """Look at the folder and its marker; blocking. Never raises for what the file system does."""
         try:
             return self._check()
-        except InboxHeld as held:
+        except Held as held:
             return RootStatus(degraded=self._in_use(held), holder=held.holder)
         except FileNotFoundError:
             return RootStatus(degraded=f"The inbox {self.path} is not there. Is its disk or share mounted?")
@@ -120,11 +117,11 @@ class Root:
         self._place = place
         return RootStatus(place=place, marker_made=made, lockable=locked or self._lock is None)
 
-    def _in_use(self, held: InboxHeld) -> str:
+    def _in_use(self, held: Held) -> str:
         lies = f", which {held.lies} {self.path}" if held.lies else " already"
         return (
-            f"Another hotfolder ({held.holder}) works with the inbox {held.inbox or self.path}{lies}. Two at "
-            "once would pay for everything twice: stop one of them, or give it an inbox of its own."
+            f"Another hotfolder ({held.holder}) works with the inbox {held.folder or self.path}{lies}. Two"
+            " at once would pay for everything twice: stop one of them, or give it an inbox of its own."
         )
 
     def _doubt(self, found: str | None) -> str:
@@ -162,34 +159,18 @@ class Root:
             raise
 
 
-_HOLDER_BYTES = 400
-_ATTEMPTS = 3
-"""Somebody may delete the file between our making and our locking it. On a share that numbers files anew at
-every look, the last attempt counts."""
-_TURN_SECONDS = 2.0
-_HELD = frozenset({errno.EWOULDBLOCK, errno.EACCES})
-_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
-
-
-class InboxHeld(Exception):
-    """Another process has the lock. `holder` says which one, in words that can be printed. Where it is the
-    lock of another inbox, `inbox` says of which one, and `lies` how it lies: "contains", or "lies in"."""
-
-    def __init__(self, holder: str, inbox: Path | None = None, lies: str = "") -> None:
-        super().__init__(holder)
-        self.holder = holder
-        self.inbox = inbox
-        self.lies = lies
-
-
 def refuse_neighbours(inbox: Path, marker_id: str) -> None:
-    """Raise InboxHeld where another hotfolder works with an inbox that this one lies in, or that lies in this
-    one: the same photos would be projects to one and rooms to the other, and paid for by both."""
+    """Raise Held where another hotfolder works with an inbox that this one lies in, or that lies in this one:
+    the same photos would be projects to one and rooms to the other, and paid for by both. A marker alone is
+    what one has left behind that doesn't run, and that finds our lock when it does."""
     here = Path(os.path.realpath(inbox))
     for place in (*here.parents, *folders_in(here, 2)):
-        holder = worked_with_by(place, marker_id)
-        if holder:
-            raise InboxHeld(holder, place, "contains" if here.is_relative_to(place) else "lies in")
+        if has_marker(place, marker_id) is False:
+            try:
+                refuse_held(place, LOCK_NAME)
+            except Held as held:
+                lies = "contains" if here.is_relative_to(place) else "lies in"
+                raise Held(held.holder, place, lies) from None
 
 
 def folders_in(folder: Path, levels: int) -> Iterator[Path]:
@@ -203,130 +184,14 @@ def folders_in(folder: Path, levels: int) -> Iterator[Path]:
             yield from folders_in(one, levels - 1)
 
 
-def worked_with_by(folder: Path, marker_id: str) -> str:
-    """Which process of another store has a marker and the lock in `folder` now; "" where none has. A marker
-    alone is what one has left behind that doesn't run, and that finds our lock when it does."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+def has_marker(folder: Path, marker_id: str) -> bool | None:
+    """Whether the marker in `folder` is that one; None where there is none."""
     try:
-        found = os.open(folder / MARKER_NAME, flags)
-        with os.fdopen(found, "rb") as file:
-            if file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() == marker_id:
-                return ""
-        lock = os.open(folder / LOCK_NAME, flags)
+        found = os.open(folder / MARKER_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return ""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return _told_by(lock)
-    finally:
-        os.close(lock)
-    return ""
-
-
-class InboxLock:
-    """An advisory lock on a file in the inbox. It ends with its process, however that ends.
-
-    Nothing relies on the file's being there: where it was deleted, or the inbox is another folder now, it is
-    made and locked anew.
-    """
-
-    def __init__(self) -> None:
-        self._descriptor: int | None = None
-        self._locked: tuple[int, int] | None = None
-        self._letting_go: Thread | None = None
-        self._closed = False
-        self._one_at_a_time = Lock()
-
-    def hold(self, folder: int) -> bool:
-        """Have the lock; False where the file system knows no locks. `folder` is a descriptor of the inbox:
-        so nothing is made in a bare mount point when the inbox goes away meanwhile.
-
-        Raises InboxHeld, and OSError where the file can't be made or opened. May be repeated.
-        """
-        if self._holds(folder) and not self._closed:
-            return True
-        with self._turn():
-            if self._closed:
-                raise InboxHeld("this process has let go of it")
-            for _ in range(_ATTEMPTS):
-                if self._holds(folder):
-                    break
-                self._release()
-                if not self._take(folder):
-                    return False
-            return True
-
-    def close(self) -> None:
-        """Let the next daemon in, for good: a look that still goes on must not take the lock again."""
-        self._closed = True
-        with suppress(OSError), self._turn():
-            self._release()
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Raises OSError where an earlier look still waits for a share that doesn't answer."""
-        if not self._one_at_a_time.acquire(timeout=_TURN_SECONDS):
-            raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-        try:
-            yield
-        finally:
-            self._one_at_a_time.release()
-
-    def _release(self) -> None:
-        if self._descriptor is not None:
-            # On a share that has gone away closing, too, can wait for an answer, for ever.
-            self._letting_go = Thread(target=_close, args=(self._descriptor,), daemon=True)
-            self._letting_go.start()
-            self._letting_go.join(_TURN_SECONDS)
-            self._descriptor = self._locked = None
-
-    def _take(self, folder: int) -> bool:
-        descriptor = lasting_file(LOCK_NAME, folder)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _told_by(descriptor)
-            os.close(descriptor)
-            if error.errno in _HELD:
-                if self._letting_go is not None and self._letting_go.is_alive():
-                    raise TimeoutError(errno.ETIMEDOUT, "its lock is still being let go of") from None
-                raise InboxHeld(holder) from None
-            if error.errno in _NO_LOCKS:
-                return False
-            raise
-        facts = os.fstat(descriptor)
-        self._descriptor, self._locked = descriptor, (facts.st_dev, facts.st_ino)
-        # Only for the sentence that the next one is refused with; the lock is held without it.
-        with suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        return True
-
-    def _holds(self, folder: int) -> bool:
-        """Whether the file that is there is still the one that was locked. That one itself is never asked:
-        its share may have been mounted anew, and the old mount gives errors, or hangs."""
-        if self._locked is None:
-            return False
-        try:
-            there = os.stat(LOCK_NAME, dir_fd=folder, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return (there.st_dev, there.st_ino) == self._locked
-
-
-def _close(descriptor: int) -> None:
-    with suppress(OSError):  # that its share is gone
-        os.close(descriptor)
-
-
-def _told_by(descriptor: int) -> str:
-    """Who has locked the file. A share may not let it be read while it is locked."""
-    with suppress(OSError):
-        text = os.pread(descriptor, _HOLDER_BYTES, 0).decode(errors="replace").strip()
-        if text.isprintable() and text:
-            return text
-    return "process unknown"
+        return None
+    with os.fdopen(found, "rb") as file:
+        return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() == marker_id
 
 
 Scope = frozenset[SetKey] | None

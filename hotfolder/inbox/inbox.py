@@ -22,12 +22,13 @@ from hotfolder.inbox.events import (
     SetReady,
     SetRefused,
 )
-from hotfolder.inbox.guard import InboxLock, Looker, Root, RootStatus, Scope
+from hotfolder.inbox.guard import Looker, Root, RootStatus, Scope
 from hotfolder.inbox.notices import Notice
 from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import Pace, Ready, Refused
 from hotfolder.inbox.tracker import PhotoBook, SetTracker
 from hotfolder.inbox.watch import Watch
+from hotfolder.locks import FolderLock
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import settle_rule
@@ -57,7 +58,7 @@ class Inbox:
         marker_id: str,
         first_start: bool,
         known_place: tuple[int, int] | None = None,
-        lock: InboxLock | None = None,
+        lock: FolderLock | None = None,
         beat: Callable[[], None] = lambda: None,
         moved: Callable[[], None] = lambda: None,
         claimed: Claimed,

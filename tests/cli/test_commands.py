@@ -23,7 +23,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.config.settings import InboxSettings
 from hotfolder.control.explain import ExplainedShoot
 from hotfolder.control.lookup import Place
-from hotfolder.daemon.folders import StateLock
+from hotfolder.daemon.folders import lock_state
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.store import Store
@@ -293,7 +293,7 @@ def test_a_command_that_meets_a_full_disk_says_so(config: Path, small_files: Cal
     result = invoke("pause", "--config", config)
     assert result.exit_code == 3 and "the job store can't be written" in result.stderr
     with pytest.raises(LocalTrouble, match="larger than the disk"):
-        StateLock(config.parent / "state")
+        lock_state(config.parent / "state")
 
 
 def test_demo_takes_a_tag_for_photos_of_ones_own_alone(

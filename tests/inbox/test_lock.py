@@ -12,31 +12,32 @@ import pytest
 
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME
-from hotfolder.inbox.guard import InboxLock, Root
+from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.locks import FolderLock
 
 
-def standing_at(root: Path, store: str, lock: InboxLock) -> Root:
+def standing_at(root: Path, store: str, lock: FolderLock) -> Root:
     return Root(root, store, first_start=True, lock=lock)
 
 
 def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[..., Inbox]) -> None:
-    first = standing_at(root, "store-1", InboxLock())
+    first = standing_at(root, "store-1", FolderLock(LOCK_NAME))
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", InboxLock())
+    second = standing_at(root, "store-2", FolderLock(LOCK_NAME))
     found = second.check()
     assert f"process {os.getpid()} on " in found.degraded and found.holder in found.degraded
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
     assert first.check().degraded == ""
     with pytest.raises(UsageError, match=f"process {os.getpid()} on "):
-        open_inbox(marker_id="store-2", lock=InboxLock()).claim()
+        open_inbox(marker_id="store-2", lock=FolderLock(LOCK_NAME)).claim()
 
 
 def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
-    lock = InboxLock()
+    lock = FolderLock(LOCK_NAME)
     first = standing_at(root, "store-1", lock)
     assert first.check().degraded == ""
-    second = standing_at(root, "store-2", InboxLock())
+    second = standing_at(root, "store-2", FolderLock(LOCK_NAME))
     assert second.check().holder
     lock.close()
     assert second.check().degraded == ""
@@ -44,11 +45,11 @@ def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:
 
 
 def test_a_deleted_lock_is_made_again_by_whoever_has_it(root: Path) -> None:
-    first = standing_at(root, "store-1", InboxLock())
+    first = standing_at(root, "store-1", FolderLock(LOCK_NAME))
     first.check()
     (root / LOCK_NAME).unlink()
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", InboxLock()).check().holder
+    assert standing_at(root, "store-2", FolderLock(LOCK_NAME)).check().holder
 
 
 def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path) -> None:
@@ -56,22 +57,24 @@ def test_an_inbox_that_was_not_mounted_at_first_is_locked_when_it_is(root: Path)
     mounted = root.with_name("mounted")
     root.rename(mounted)
     root.mkdir()
-    first = Root(root, "store-1", first_start=False, lock=InboxLock())
+    first = Root(root, "store-1", first_start=False, lock=FolderLock(LOCK_NAME))
     assert "empty mount point" in first.check().degraded
     assert list(root.iterdir()) == []
     root.rmdir()
     mounted.rename(root)
     assert first.check().degraded == ""
-    assert standing_at(root, "store-2", InboxLock()).check().holder
+    assert standing_at(root, "store-2", FolderLock(LOCK_NAME)).check().holder
 
 
 LOOK = """
 import sys
 from pathlib import Path
-from hotfolder.inbox.guard import InboxLock, Root
+from hotfolder.inbox.contents import LOCK_NAME
+from hotfolder.inbox.guard import Root
+from hotfolder.locks import FolderLock
 root = Path(sys.argv[1])
 for store in sys.argv[2:]:
-    status = Root(root, store, first_start=True, lock=InboxLock()).check()
+    status = Root(root, store, first_start=True, lock=FolderLock(LOCK_NAME)).check()
     print(status.lockable, status.degraded)
 """
 
@@ -113,8 +116,8 @@ def test_a_file_system_without_locks_is_said_and_a_foreign_marker_there_is_left_
 async def test_a_standing_notice_says_that_nobody_guards_the_inbox(
     root: Path, open_inbox: Callable[..., Inbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(InboxLock, "hold", lambda *_: False)
-    inbox = open_inbox(lock=InboxLock())
+    monkeypatch.setattr(FolderLock, "hold", lambda *_: False)
+    inbox = open_inbox(lock=FolderLock(LOCK_NAME))
     inbox.claim()
     await inbox.look()
     assert any("no file locks" in notice.text for notice in inbox.outlook().notices)
@@ -124,7 +127,7 @@ def test_a_lock_that_is_another_files_second_name_is_refused_and_left_alone(root
     victim = root.with_name("jobs.sqlite")
     victim.write_bytes(b"what was paid for")
     os.link(victim, root / LOCK_NAME)
-    assert "remove it" in standing_at(root, "store-1", InboxLock()).check().degraded
+    assert "remove it" in standing_at(root, "store-1", FolderLock(LOCK_NAME)).check().degraded
     assert victim.read_bytes() == b"what was paid for"
     (root / LOCK_NAME).unlink()
-    assert standing_at(root, "store-1", InboxLock()).check().degraded == ""
+    assert standing_at(root, "store-1", FolderLock(LOCK_NAME)).check().degraded == ""

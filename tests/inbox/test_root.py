@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from hotfolder.inbox.contents import MARKER_NAME
-from hotfolder.inbox.guard import InboxLock, Root
+from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME
+from hotfolder.inbox.guard import Root
+from hotfolder.locks import FolderLock
 
 
 def met(root: Path) -> Root:
@@ -91,7 +92,7 @@ def test_another_stores_inbox_is_left_alone(root: Path) -> None:
 def test_a_new_store_takes_over_what_nobody_works_with_and_the_old_one_stops(root: Path) -> None:
     old = met(root)
     assert old.check().degraded == ""
-    new = Root(root, "store-2", first_start=True, lock=InboxLock())
+    new = Root(root, "store-2", first_start=True, lock=FolderLock(LOCK_NAME))
     assert new.check().degraded == ""
     assert "belongs to another hotfolder" in old.check().degraded
 
@@ -115,7 +116,7 @@ def test_an_inbox_that_may_not_be_written_is_not_said_to_be_missing(
     with unprivileged() as folder:
         inbox = folder / "inbox"
         inbox.mkdir(mode=0o500)
-        checked = Root(inbox, "store-1", first_start=True, lock=InboxLock())
+        checked = Root(inbox, "store-1", first_start=True, lock=FolderLock(LOCK_NAME))
         said = checked.check().degraded
         assert "can't be used: Permission denied" in said
         assert f"writable for user {os.geteuid()}" in said
@@ -129,6 +130,6 @@ def test_making_the_marker_writes_through_nobodys_link(root: Path) -> None:
     victim.write_bytes(b"what was paid for")
     for name in (f"{MARKER_NAME}.{os.getpid()}.tmp", f".hotfolder-tmp-{os.getpid()}"):
         (root / name).symlink_to(victim)
-    assert Root(root, "store-1", first_start=True, lock=InboxLock()).check().degraded == ""
+    assert Root(root, "store-1", first_start=True, lock=FolderLock(LOCK_NAME)).check().degraded == ""
     assert victim.read_bytes() == b"what was paid for"
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
