@@ -18,6 +18,13 @@ REPOSITORY = Path(__file__).parents[1]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
+if sys.dont_write_bytecode:
+    # Each of the many processes that are started would compile everything anew.
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(REPOSITORY / ".pytest_cache" / "bytecode")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
 from tests.support.studio import Shop, Studio  # noqa: E402
 
 # How long an example takes tells of the machine.
@@ -40,7 +47,7 @@ def one_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 @pytest.fixture
 def shop(one_shop: Shop) -> Shop:
-    """A sandbox for all tests; what it counts begins anew with each."""
+    """A sandbox for all tests; what it counts begins anew with each, and nothing goes wrong at first."""
     one_shop.mark()
     return one_shop
 

@@ -8,11 +8,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-from tests.support.mischief import BadShop
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment
 
 ELM = "12 Elm Road"
 
@@ -49,17 +47,15 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[...,
 
 
 def test_status_says_which_originals_were_removed_before_they_could_be_filed(
-    tmp_path: Path, make_studio: Callable[..., Studio]
+    shop: Shop, make_studio: Callable[..., Studio]
 ) -> None:
-    with BadShop(tmp_path / "shop") as shop:
-        shop.mark()
-        studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
-        shop.goes_wrong({"endpoint": "group-get", "fault": 503})
-        folder = studio.drop(ELM, "hall", bracket())
-        studio.start(key="any-key")
-        studio.wait_until(lambda _: shop.bought())
-        (folder / "DSC0001.jpg").unlink()
-        shop.goes_wrong()
-        studio.wait_for_states("done")
+    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+    shop.goes_wrong({"endpoint": "group-get", "fault": 503})
+    folder = studio.drop(ELM, "hall", bracket())
+    studio.start(key="any-key")
+    studio.wait_until(lambda _: shop.bought())
+    (folder / "DSC0001.jpg").unlink()
+    shop.goes_wrong()
+    studio.wait_for_states("done")
     told = " ".join(studio.call("status").stdout.split())
     assert "hall: 1 of the 3 originals was removed before it could be filed." in told

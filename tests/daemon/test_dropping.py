@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from hotfolder.control import actions
-from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -97,24 +95,23 @@ async def test_the_same_photos_again_are_delivered_and_not_paid_again(studio: St
     assert files_below(studio.done / ELM / "originals" / f"{ROOM} (2)") == photos
 
 
-async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, tmp_path: Path) -> None:
-    with BadShop(tmp_path / "shop") as shop:
-        photos = bracket()
-        studio.drop(ELM, ROOM, photos)
-        await studio.until_idle(shop.access())
-        shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-        studio.drop(ELM, f"{ROOM}__again", photos)
-        await studio.until_idle(shop.access())
-        shop.goes_wrong()
-        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
-        (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
-        await studio.until_idle(shop.access())
-        studio.by_hand(actions.retry, newest(studio), pay_again=False)
-        await studio.until_idle(shop.access())
-        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
-        studio.by_hand(actions.resolve, newest(studio), paid_result=None)
-        await studio.until_idle(shop.access())
-        assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
+async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:
+    photos = bracket()
+    studio.drop(ELM, ROOM, photos)
+    await studio.until_idle(shop.access())
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    studio.drop(ELM, f"{ROOM}__again", photos)
+    await studio.until_idle(shop.access())
+    shop.goes_wrong()
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+    (studio.failed / ELM / f"{ROOM}__again").rename(studio.inbox / ELM / f"{ROOM}__again")
+    await studio.until_idle(shop.access())
+    studio.by_hand(actions.retry, newest(studio), pay_again=False)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 2)
+    studio.by_hand(actions.resolve, newest(studio), paid_result=None)
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (2, 3)
 
 
 def newest(studio: Studio) -> str:
@@ -122,19 +119,18 @@ def newest(studio: Studio) -> str:
     return [job["job"] for job in studio.status()["jobs"] if job["state"] == "needs_attention"][-1]
 
 
-async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Studio, tmp_path: Path) -> None:
+async def test_stragglers_of_a_set_that_needs_a_person_are_held_too(studio: Studio, shop: Shop) -> None:
     """It isn't done, and yet its merge is paid for."""
     names = ("DSC0001.jpg", "DSC0009.jpg", "DSC0010.jpg")
-    with BadShop(tmp_path / "shop") as shop:
-        shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-        folder = studio.drop(ELM, ROOM, bracket())
-        async with studio.working(shop.access()):
-            await studio.comes_to("needs_attention")
-            for name in names:
-                (folder / name).write_bytes(jpeg())
-            await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
-        assert {path.name for path in folder.iterdir()} == set(names)
-        assert shop.bought() == 2
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    folder = studio.drop(ELM, ROOM, bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("needs_attention")
+        for name in names:
+            (folder / name).write_bytes(jpeg())
+        await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
+    assert {path.name for path in folder.iterdir()} == set(names)
+    assert shop.bought() == 2
 
 
 async def test_a_straggler_and_the_photos_that_join_it_are_one_set(studio: Studio, shop: Shop) -> None:

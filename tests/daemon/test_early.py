@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.support.audit import sha256
-from tests.support.mischief import BadShop, Fault
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import MERGE, PATIENCE_SECONDS, Studio, files_below
+from tests.support.studio import MERGE, PATIENCE_SECONDS, Fault, Shop, Studio, files_below
 
 ELM, ROOM = "12 Elm Road", "kitchen"
 GROUP, SLOT, PUT = "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"
-
-
-@pytest.fixture(scope="module")
-def module_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadShop]:
-    with BadShop(tmp_path_factory.mktemp("early-shop")) as shop:
-        yield shop
-
-
-@pytest.fixture
-def bad_shop(module_shop: BadShop) -> BadShop:
-    module_shop.mark()
-    return module_shop
 
 
 @pytest.fixture
@@ -41,81 +28,77 @@ async def comes_true(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.05)
 
 
-def up(shop: BadShop) -> int:
+def up(shop: Shop) -> int:
     return sum(one.route == PUT and one.event == "answered" and one.status == 200 for one in shop.page())
 
 
-def merged_exactly(shop: BadShop, photos: dict[str, bytes]) -> bool:
+def merged_exactly(shop: Shop, photos: dict[str, bytes]) -> bool:
     """Whether one merge was paid for, of these photos and no others, each once."""
     paid = [one for one in shop.charged() if one.route == MERGE]
     return len(paid) == 1 and not shop.ghosts(paid, [Counter(map(sha256, photos.values()))])
 
 
-async def test_photos_go_up_before_their_set_has_settled_and_only_once(
-    patient: Studio, bad_shop: BadShop
-) -> None:
+async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     first = dict(list(photos.items())[:2])
     folder = patient.drop(ELM, ROOM, first)
-    async with patient.working(bad_shop.access()):
-        await comes_true(lambda: up(bad_shop) == 2)
+    async with patient.working(shop.access()):
+        await comes_true(lambda: up(shop) == 2)
         assert patient.states() == ["settling"]
         patient.drop(ELM, ROOM, photos)  # writes the first two again, too: they are other files now
-        await comes_true(lambda: up(bad_shop) == 5)
-        assert bad_shop.charged() == []
+        await comes_true(lambda: up(shop) == 5)
+        assert shop.charged() == []
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
-    assert (bad_shop.asked(GROUP), up(bad_shop)) == (2, 5)
+    assert merged_exactly(shop, photos)
+    assert (shop.asked(GROUP), up(shop)) == (2, 5)
 
 
-async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, bad_shop: BadShop) -> None:
+async def test_one_more_photo_joins_the_group_that_is_open(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, {})
-    async with patient.working(bad_shop.access()):
+    async with patient.working(shop.access()):
         for number, (name, content) in enumerate(photos.items(), start=1):
             (folder / name).write_bytes(content)
-            await comes_true(lambda number=number: up(bad_shop) == number)
+            await comes_true(lambda number=number: up(shop) == number)
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
-    assert (bad_shop.asked(GROUP), bad_shop.asked(SLOT)) == (1, 3)
+    assert merged_exactly(shop, photos)
+    assert (shop.asked(GROUP), shop.asked(SLOT)) == (1, 3)
 
 
-async def test_a_photo_that_is_rewritten_or_removed_is_in_no_merge(
-    patient: Studio, bad_shop: BadShop
-) -> None:
+async def test_a_photo_that_is_rewritten_or_removed_is_in_no_merge(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(bad_shop.access()):
-        await comes_true(lambda: up(bad_shop) == 3)
+    async with patient.working(shop.access()):
+        await comes_true(lambda: up(shop) == 3)
         first, second, third = photos
         (folder / first).unlink()
         photos.pop(first)
-        await comes_true(lambda: up(bad_shop) == 5)
+        await comes_true(lambda: up(shop) == 5)
         (folder / second).write_bytes(jpeg())
-        await comes_true(lambda: up(bad_shop) >= 6)
+        await comes_true(lambda: up(shop) >= 6)
         photos[second] = (folder / second).read_bytes()
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
+    assert merged_exactly(shop, photos)
     assert files_below(patient.done / ELM / "originals" / ROOM).keys() - {".ready"} == {second, third}
 
 
 async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
-    patient: Studio, bad_shop: BadShop
+    patient: Studio, shop: Shop
 ) -> None:
     photos = bracket(7)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(bad_shop.access()) as daemon:
-        await comes_true(lambda: up(bad_shop) == 7)
+    async with patient.working(shop.access()) as daemon:
+        await comes_true(lambda: up(shop) == 7)
         (folder / "eighth.jpg").write_bytes(jpeg())
         await comes_true(lambda: not daemon.context.early)
         (folder / "eighth.jpg").unlink()
-        await comes_true(lambda: up(bad_shop) == 14)
+        await comes_true(lambda: up(shop) == 14)
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
+    assert merged_exactly(shop, photos)
 
 
 @pytest.mark.parametrize(
@@ -124,14 +107,14 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
     ids=["an unknown tag", "a photo that is edited as it is", "a whole shoot", "eight photos"],
 )
 async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
-    patient: Studio, bad_shop: BadShop, folder: str, number: int
+    patient: Studio, shop: Shop, folder: str, number: int
 ) -> None:
     patient.drop(ELM, folder, bracket(number))
     patient.drop(ELM, "hall", bracket(2))
-    async with patient.working(bad_shop.access()):
-        await comes_true(lambda: up(bad_shop) == 2)  # of the hall, which came behind it
+    async with patient.working(shop.access()):
+        await comes_true(lambda: up(shop) == 2)  # of the hall, which came behind it
         await asyncio.sleep(0.5)
-    assert (bad_shop.asked(GROUP), up(bad_shop), bad_shop.charged()) == (1, 2, [])
+    assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
 
 
 @pytest.mark.parametrize(
@@ -140,28 +123,26 @@ async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     ids=["nobody knows whether an image is in the group", "an address that has expired"],
 )
 async def test_an_early_upload_that_fails_costs_a_group_and_nothing_else(
-    patient: Studio, bad_shop: BadShop, fault: Fault
+    patient: Studio, shop: Shop, fault: Fault
 ) -> None:
-    bad_shop.goes_wrong(fault)
+    shop.goes_wrong(fault)
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(bad_shop.access()) as daemon:
+    async with patient.working(shop.access()) as daemon:
         await comes_true(lambda: any(group.failed for group in daemon.context.early.values()))
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
-    assert bad_shop.asked(GROUP) == 2
+    assert merged_exactly(shop, photos)
+    assert shop.asked(GROUP) == 2
 
 
-async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(
-    patient: Studio, bad_shop: BadShop
-) -> None:
+async def test_a_daemon_that_is_started_again_opens_a_group_of_its_own(patient: Studio, shop: Shop) -> None:
     photos = bracket(3)
     folder = patient.drop(ELM, ROOM, photos)
-    async with patient.working(bad_shop.access()):
-        await comes_true(lambda: up(bad_shop) == 3)
-    async with patient.working(bad_shop.access()):
-        await comes_true(lambda: up(bad_shop) == 6)
+    async with patient.working(shop.access()):
+        await comes_true(lambda: up(shop) == 3)
+    async with patient.working(shop.access()):
+        await comes_true(lambda: up(shop) == 6)
         (folder / ".ready").touch()
         await patient.comes_to("done")
-    assert merged_exactly(bad_shop, photos)
+    assert merged_exactly(shop, photos)

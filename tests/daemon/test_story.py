@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from hotfolder import log
 from hotfolder.cli.app import app
-from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import Shop, Studio
 
@@ -71,12 +70,11 @@ async def test_a_jobs_story_is_in_order_and_marks_what_was_paid_and_what_is_used
 
 
 async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where_there_are_none(
-    studio: Studio, tmp_path: Path
+    studio: Studio, shop: Shop
 ) -> None:
     studio.drop(ELM, "kitchen", bracket())
-    with BadShop(tmp_path / "shop") as shop:
-        shop.goes_wrong({"endpoint": "group-get", "fault": 503, "when": {"from": 1, "to": 2}})
-        await studio.until_idle(shop.access())
+    shop.goes_wrong({"endpoint": "group-get", "fault": 503, "when": {"from": 1, "to": 2}})
+    await studio.until_idle(shop.access())
     told = logs(studio.config, job_id(studio))
     accepted, brought = (entry for entry in told["entries"] if entry["what"] == "answer")
     assert accepted["text"] == "The HDR merge was accepted."

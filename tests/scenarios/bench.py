@@ -15,9 +15,8 @@ from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from tests.support.audit import Audit, Originals, sha256
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import Crasher
-from tests.support.mischief import BadShop
 from tests.support.pictures import bracket
-from tests.support.studio import Studio, files_below
+from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -29,7 +28,7 @@ HURRIED: dict[str, Any] = {"api": {"merge_timeout_seconds": 60.0, "read_timeout_
 class Bench:
     """`shop` is what it buys from. What a daemon logs goes to a file of the studio's own."""
 
-    def __init__(self, studio: Studio, shop: BadShop) -> None:
+    def __init__(self, studio: Studio, shop: Shop) -> None:
         self.studio = studio
         self.shop = shop
         self.clock = JumpingClock(SPEED)

@@ -1,4 +1,4 @@
-"""One misbehaving shop for all scenarios, and a bench on which a studio is put to the test."""
+"""A bench on which a studio is put to the test, and daemons that are killed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,7 @@ import pytest
 
 from tests.scenarios.bench import HURRIED, Bench
 from tests.support.crashing import Crasher
-from tests.support.mischief import BadShop
-from tests.support.studio import Studio
-
-
-@pytest.fixture(scope="session")
-def one_bad_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BadShop]:
-    with BadShop(tmp_path_factory.mktemp("bad-shop")) as shop:
-        yield shop
-
-
-@pytest.fixture
-def bad_shop(one_bad_shop: BadShop) -> BadShop:
-    """A shop for all scenarios; what it counts begins anew with each, and nothing goes wrong at first."""
-    one_bad_shop.mark()
-    return one_bad_shop
+from tests.support.studio import Shop, Studio
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +21,11 @@ def crasher() -> Iterator[Crasher]:
 
 
 @pytest.fixture
-def make_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Callable[..., Bench]:
+def make_bench(make_studio: Callable[..., Studio], shop: Shop) -> Callable[..., Bench]:
     """`make_bench(**settings)`: a studio that buys from the shop."""
 
     def make(**settings: object) -> Bench:
-        return Bench(make_studio(**{**HURRIED, **settings}), bad_shop)
+        return Bench(make_studio(**{**HURRIED, **settings}), shop)
 
     return make
 

@@ -11,22 +11,21 @@ import pytest
 
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
-from tests.support.mischief import BadShop
-from tests.support.studio import Studio
+from tests.support.studio import Shop, Studio
 
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
 
 
 @pytest.fixture
-def strict_shop(tmp_path: Path) -> Iterator[BadShop]:
-    with BadShop(tmp_path / "strict-shop", required_key=RIGHT) as shop:
+def strict_shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop(tmp_path / "strict-shop", required_key=RIGHT) as shop:
         shop.mark()
         yield shop
 
 
 async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_is_taken_up(
-    tmp_path: Path, strict_shop: BadShop
+    tmp_path: Path, strict_shop: Shop
 ) -> None:
     bench = Bench(Studio(tmp_path / "studio"), strict_shop)
     key_file = tmp_path / "key"

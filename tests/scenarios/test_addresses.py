@@ -9,10 +9,9 @@ import pytest
 
 from tests.scenarios.bench import Bench
 from tests.support.audit import KEY
-from tests.support.mischief import BadShop
 from tests.support.pictures import jpeg
 from tests.support.rawserver import RawServer
-from tests.support.studio import Studio
+from tests.support.studio import Shop, Studio
 
 
 @pytest.mark.parametrize(
@@ -67,19 +66,19 @@ BOMBS = (
 
 
 def test_results_that_are_bombs_are_refused_and_memory_stays_bounded(
-    make_studio: Callable[..., Studio], bad_shop: BadShop
+    make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     """Measured at the process itself: its peak of resident memory."""
-    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
-    bench = Bench(make_studio(api=api), bad_shop)
-    bad_shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    bench = Bench(make_studio(api=api), shop)
+    shop.goes_wrong(*({"endpoint": "result-get", **bomb} for bomb in BOMBS))
     bench.drop("kitchen")
     run = bench.studio.start(key=KEY)
     bench.studio.wait_for_states("needs_attention")
     peak = peak_megabytes(run.process.pid)
     assert run.stop() == 0
     assert peak < 200, f"{peak:.0f} MB"
-    assert len([entry for entry in bad_shop.page() if entry.event == "faulted"]) == len(BOMBS)
+    assert len([entry for entry in shop.page() if entry.event == "faulted"]) == len(BOMBS)
     audit = bench.check("needs_attention", paid=1)
     assert "300" in audit.jobs[0].reason or "314" in audit.jobs[0].reason
 

@@ -18,9 +18,8 @@ import pytest
 from hotfolder import log
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.audit import KEY
-from tests.support.mischief import BadShop
 from tests.support.pictures import bracket, jpeg
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment, files_below
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment, files_below
 from tests.support.tiffs import tiff
 
 NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
@@ -62,15 +61,15 @@ exit $code
 
 
 @pytest.fixture
-def disk_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Bench:
-    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
-    return Bench(make_studio(api=api), bad_shop)
+def disk_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    return Bench(make_studio(api=api), shop)
 
 
 @pytest.fixture
-def archiving_bench(make_studio: Callable[..., Studio], bad_shop: BadShop) -> Bench:
-    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
-    return Bench(make_studio(api=api, archive="archive", deliver={"originals": "archive"}), bad_shop)
+def archiving_bench(make_studio: Callable[..., Studio], shop: Shop) -> Bench:
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    return Bench(make_studio(api=api, archive="archive", deliver={"originals": "archive"}), shop)
 
 
 def start(bench: Bench, *, on_tmpfs: str, full: str = "", size: str = "1m") -> subprocess.Popen[bytes]:

@@ -89,9 +89,9 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
 
 
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
-    make_studio: type[Studio], bad_shop: Shop
+    make_studio: type[Studio], shop: Shop
 ) -> None:
-    studio = make_studio(api={"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]})
+    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
     run = studio.start(key="any-key")
     whole = studio.config.read_text()
     studio.config.write_text(whole[: len(whole) // 2] + '"')

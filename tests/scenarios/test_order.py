@@ -15,8 +15,7 @@ import pytest
 from tests.scenarios.bench import ELM, Bench
 from tests.scenarios.test_disks import needs_strace
 from tests.support.audit import KEY
-from tests.support.mischief import BadShop
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment
 
 TRACED = "fsync,fdatasync,openat,sendto,write,pwrite64,rename,renameat,renameat2,unlink,unlinkat"
 LINE = re.compile(r"(?P<pid>\d+) +(?:<\.\.\. (?P<resumed>\w+) resumed>|(?P<name>\w+)\()(?P<rest>.*)")
@@ -91,10 +90,10 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
 
 @needs_strace
 def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_disk(
-    make_studio: Callable[..., Studio], bad_shop: BadShop, other_disk: Path, tmp_path: Path
+    make_studio: Callable[..., Studio], shop: Shop, other_disk: Path, tmp_path: Path
 ) -> None:
-    api = {"base_url": bad_shop.url, "storage_hosts": [bad_shop.storage_host]}
-    bench = Bench(make_studio(api=api, done=str(other_disk / "done")), bad_shop)
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    bench = Bench(make_studio(api=api, done=str(other_disk / "done")), shop)
     photos = bench.drop()
     told = tmp_path / "account.txt"
     strace = ["strace", "-f", "--seccomp-bpf", "-y", "-s", "4096", "-o", str(told), "-e", f"trace={TRACED}"]

@@ -16,9 +16,8 @@ from hotfolder.outbox.returning import HandStep
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
 from tests.support.crashing import Crasher
-from tests.support.mischief import BadShop
 from tests.support.pictures import jpeg
-from tests.support.studio import MERGE, SKY, Studio, files_below
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
 NOTES = {"notes.txt": b"the blinds are broken"}
 # How often a set of three photos and its REASON.txt passes each step, with a neighbour in the room's folder.
@@ -37,13 +36,11 @@ NOT_CHARGED: dict[str, Any] = {"paid_result": None}
 
 
 @pytest.fixture(scope="module")
-def doubtful(
-    tmp_path_factory: pytest.TempPathFactory, one_bad_shop: BadShop, crasher: Crasher
-) -> Iterator[Bench]:
+def doubtful(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop, crasher: Crasher) -> Iterator[Bench]:
     """A studio with a set whose sky may have been charged: it lies in failed/."""
-    one_bad_shop.mark()
-    one_bad_shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
-    bench = Bench(Studio(tmp_path_factory.mktemp("doubtful") / "studio", **HURRIED), one_bad_shop)
+    one_shop.mark()
+    one_shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    bench = Bench(Studio(tmp_path_factory.mktemp("doubtful") / "studio", **HURRIED), one_shop)
     bench.drop()
     assert bench.live(crasher) == 0
     bench.check("needs_attention", paid=2)
@@ -51,11 +48,11 @@ def doubtful(
 
 
 @pytest.fixture
-def bench(doubtful: Bench, bad_shop: BadShop, tmp_path: Path) -> Bench:
+def bench(doubtful: Bench, shop: Shop, tmp_path: Path) -> Bench:
     """A copy of it; what the shop charges counts from here."""
     studio = Studio(tmp_path / "studio", **HURRIED)
     shutil.copytree(doubtful.studio.root, studio.root, dirs_exist_ok=True)
-    bench = Bench(studio, bad_shop)
+    bench = Bench(studio, shop)
     bench.originals.count.update(doubtful.originals.count)
     bench.originals.name.update(doubtful.originals.name)
     bench.sets += doubtful.sets

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from tests.support.crashing import Crasher
-from tests.support.mischief import BadShop
+from tests.support.studio import Shop
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Lane:
     """`root` is a folder for studios."""
 
     root: Path
-    shop: BadShop
+    shop: Shop
     crasher: Crasher
 
 
@@ -64,6 +64,6 @@ class Lanes:
 def opened(root: Path) -> Lane:
     root.mkdir(parents=True)
     crasher = Crasher()
-    shop = BadShop(root / "shop")
+    shop = Shop(root / "shop")
     shop.__enter__()
     return Lane(root, shop, crasher)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -38,6 +41,7 @@ T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
 MERGE, SKY = "/api/hdr-enhance", "/api/images/{imageId}/sky-replace"
 PATIENCE_SECONDS = 180.0
+Fault = dict[str, Any]
 
 
 def digest(path: Path) -> str:
@@ -50,10 +54,21 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 
 class Shop:
-    """A sandbox that outlives the daemons that buy from it. Its ledger is the judge; `mark` begins a page."""
+    """A sandbox that outlives the daemons that buy from it. Its ledger is the judge.
+
+    `mark` begins a page, on which nothing goes wrong until `goes_wrong` says what.
+    """
 
     def __init__(self, data: Path, **changes: Any) -> None:
-        usual: dict[str, Any] = {"port": 0, "storage_port": 0, "engine": "tests.support.quickengine"}
+        data.mkdir(parents=True, exist_ok=True)
+        self._faults = data / "faults.json"
+        self._faults.write_text("[]")
+        usual: dict[str, Any] = {
+            "port": 0,
+            "storage_port": 0,
+            "engine": "tests.support.quickengine",
+            "faults": self._faults,
+        }
         self.data = data
         self.sandbox = EmbeddedSandbox(SandboxSettings(data=data, **{**usual, **changes}))
         self.url = ""
@@ -75,10 +90,39 @@ class Shop:
     def mark(self) -> None:
         """Count from here."""
         self._marked = len(self.entries())
+        self.goes_wrong()
+
+    def goes_wrong(self, *faults: Fault) -> None:
+        """These faults from the next request on, each counting from one."""
+        fresh = self._faults.with_suffix(".new")
+        fresh.write_text(json.dumps(faults))
+        fresh.replace(self._faults)
 
     def bought(self, route: str | None = None) -> int:
         """How many paid calls were accepted since the mark."""
         return len(charged(self.page(), route))
+
+    def charged(self) -> list[Entry]:
+        """The paid calls that were accepted since the mark."""
+        return charged(self.page())
+
+    def asked(self, route: str) -> int:
+        """How often the sandbox was asked for something, answered or not."""
+        answered = [one for one in self.page() if one.route == route]
+        return sum(
+            one.event == "answered" or (one.event == "faulted" and one.status is None) for one in answered
+        )
+
+    def ghosts(self, paid: Sequence[Entry], sets: Sequence[Counter[str]]) -> list[str]:
+        """Merges among the `paid` calls whose group didn't hold exactly one of `sets` (checksums)."""
+        merges = [one for one in paid if one.route == MERGE]
+        return [one.ids["group"] for one in merges if self._group(one.ids["group"]) not in sets]
+
+    def _group(self, group: str) -> Counter[str]:
+        with closing(sqlite3.connect(self.data / "sandbox.sqlite3")) as books:
+            rows = books.execute("SELECT object FROM photos WHERE owner = ?", (group,)).fetchall()
+        uploads = self.data / "objects" / "stager-uploads"
+        return Counter(digest(uploads / name) for (name,) in rows)
 
     def page(self) -> list[Entry]:
         """What happened since the mark."""
