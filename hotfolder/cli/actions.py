@@ -30,7 +30,7 @@ def told_back(back: actions.PutBack) -> None:
 def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:
     """Raises UsageError where not one of the three is said."""
     if sum((paid_result is not None, not_charged, giving_up)) != 1:
-        raise UsageError("say one of --paid-result URL, --not-charged and --give-up")
+        raise UsageError("Say one of --paid-result URL, --not-charged and --give-up.")
     with opened(config) as installation:
         if giving_up:
             actions.give_up(installation, job_id)
@@ -53,7 +53,7 @@ def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
             print(printable(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
         if not found.taken:
             raise UsageError(
-                printable(f"nothing of {found.project or target} is under way that could be cancelled"),
+                printable(f"Nothing of {found.project or target} is under way that could be cancelled."),
                 hint="Sets that are still arriving are taken back by taking their folders out of the inbox.",
             )
         for job in found.taken:

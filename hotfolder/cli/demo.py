@@ -47,7 +47,7 @@ def demo(target: Path, photos: Path | None, tag: str) -> int:
     except SandboxError as error:
         raise UsageError(str(error)) from None
     if tag and photos is None:
-        raise UsageError("--tag is for photos of your own", hint="Name their folder with --photos.")
+        raise UsageError("--tag is for photos of your own.", hint="Name their folder with --photos.")
     console = Console(highlight=False)
     began = time.monotonic()
     own = sets_in(photos) if photos is not None else []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,6 +53,18 @@ def told() -> Iterator[None]:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(FAILED)
+
+
+def fitted(lines: Iterable[str]) -> Iterator[str]:
+    """Lines that are no wider than the terminal, each going on a little further in. Where nobody sees them,
+    as in a pipe, they are left whole."""
+    if not sys.stdout.isatty():
+        yield from lines
+        return
+    width = shutil.get_terminal_size().columns
+    for line in lines:
+        further = " " * (len(line) - len(line.lstrip()) + 4)
+        yield from textwrap.wrap(line, width, subsequent_indent=further, break_on_hyphens=False) or [line]
 
 
 def journalled() -> bool:

@@ -69,7 +69,7 @@ def _retriable(installation: Installation, job_id: str, crash_point: CrashHook) 
         if needs_person or returning.begun:
             return job, returning
     words = WORDS.get(job.state, job.state)
-    raise UsageError(f"job {job_id} can't be tried again: it is {words}", hint="Only failed sets can.")
+    raise UsageError(f"Job {job_id} can't be tried again: it is {words}.", hint="Only failed sets can.")
 
 
 def _way_back(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
@@ -79,7 +79,7 @@ def _way_back(installation: Installation, job: Job, crash_point: CrashHook) -> R
     filed_as = job.filed_as or ""
     source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:
-        raise UsageError(f"{source} has no folder of it", hint="Drop the photos into the inbox again.")
+        raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
     # Back in the project's folder itself they would be grouped anew, with whatever lies there.
     target = places.folder(job) if job.folder else places.folder(job) / filed_as
     return Returning(source, target, job.id, shared=places.sharing(job), crash_point=crash_point)
@@ -142,7 +142,7 @@ def prioritise(installation: Installation, target: str, level: str, *, by: str, 
     try:
         wanted = Priority[level.upper()]
     except KeyError:
-        raise UsageError(f"there is no priority {level}", hint="Say high, normal or low.") from None
+        raise UsageError(f"There is no priority {level}.", hint="Say high, normal or low.") from None
     with installation.store.session() as session, session.begin():
         aim = commands.meant(session, target, inbox, **_arrived(installation, target))
         if aim.project:

@@ -36,7 +36,7 @@ def approve(settings: Settings, what: str) -> Approval:
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
         raise UsageError(
-            f"no photos lie in {folder} itself",
+            f"No photos lie in {folder} itself.",
             hint=f"Rooms that are held are approved one by one; there are photos in {rooms}."
             if rooms
             else "A whole shoot in its project's folder is approved, or a room that is held for a review.",

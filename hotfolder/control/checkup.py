@@ -68,7 +68,7 @@ def messages_to(settings: Settings) -> Sequence[str]:
     UsageError where there are none."""
     addresses = notify_addresses(settings)
     if not addresses:
-        raise UsageError("the settings name no address, so no messages are sent", hint="Set notify.url_file.")
+        raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     for number, address in enumerate(addresses, start=1):
         apprise_for(address, number)
     return addresses

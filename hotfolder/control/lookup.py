@@ -54,14 +54,14 @@ def places_in(settings: Settings, path: Path) -> list[Place]:
     folder in an inbox, and for all projects of an inbox. Raises UsageError where there are none."""
     folder = path.absolute()
     if not folder.is_dir():
-        raise UsageError(f"{path} is not a folder", hint="Give a room's folder, a project's, or an inbox.")
+        raise UsageError(f"{path} is not a folder.", hint="Give a room's folder, a project's, or an inbox.")
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     outer = folders_in(folder) if folder in inboxes else [folder]
     candidates = [place_of(settings, one) for each in outer for one in (each, *folders_in(each))]
     found = [place for place in candidates if place.seen() is not None]
     if not found:
         left = left_alone(settings, folder.parent if is_junk_folder(folder.name) else folder)
-        raise UsageError(f"there are no photos in {path}, nor in its folders", hint=" ".join(left))
+        raise UsageError(f"There are no photos in {path}, nor in its folders.", hint=" ".join(left))
     return found[:1] if found[0].path == folder and found[0].folder else found
 
 
@@ -91,9 +91,9 @@ def place_named(settings: Settings, what: str) -> Place:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(f"{what} is in several inboxes", hint="Give the folder's path.")
+        raise UsageError(f"{what} is in several inboxes.", hint="Give the folder's path.")
     raise UsageError(
-        f"there is no folder of a project or room {shown(what)} in {', '.join(map(str, inboxes))}",
+        f"There is no folder of a project or room {shown(what)} in {', '.join(map(str, inboxes))}.",
         hint="Drop it there first, then give the folder's path, or its name: project, or project/room.",
     )
 

@@ -85,7 +85,7 @@ def opened(config: Path) -> Iterator[Installation]:
 
 
 def nothing_yet(config: Path) -> UsageError:
-    return UsageError(f"nothing has run with {config} yet", hint="There is no store in its `state` folder.")
+    return UsageError(f"Nothing has run with {config} yet.", hint="There is no store in its `state` folder.")
 
 
 def now() -> datetime:

@@ -45,7 +45,7 @@ def lock_state(state: Path) -> FolderLock:
                 return lock
         except Held as held:
             raise UsageError(
-                f"another hotfolder ({held.holder}) already works with {state}",
+                f"Another hotfolder ({held.holder}) already works with {state}.",
                 hint="Stop that one first, or give this one a configuration with a `state` of its own.",
             ) from None
         finally:

@@ -38,7 +38,7 @@ LOOK_SECONDS = 2.0
 STAYS = "What was in force before stays in force until the file is mended."
 RESTART = (
     *("root", "inbox", "done", "failed", "archive", "state"),
-    *("api.base_url", "api.key_file", "api.storage_hosts", "api.connect_timeout_seconds"),
+    *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
     *("api.read_timeout_seconds", "api.paid_timeout_seconds"),
     *("settle.scan_seconds", "web.port", "web.host", "log.format"),
 )

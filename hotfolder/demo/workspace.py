@@ -75,13 +75,13 @@ def sets_in(source: Path) -> list[OwnSet]:
     """The folder, if it holds brackets, and each folder in it that does. Raises UsageError when none does."""
     if not source.is_dir():
         raise UsageError(
-            f"{source} is not a folder", hint="Give the folder that holds the brackets of a room."
+            f"{source} is not a folder.", hint="Give the folder that holds the brackets of a room."
         )
     folders = [source, *sorted(path for path in source.iterdir() if path.is_dir())]
     sets = [(folder, found) for folder in folders if (found := photos_in(folder))]
     if not sets:
         raise UsageError(
-            f"there are no JPEG, PNG or TIFF photos in {source}, nor in its folders",
+            f"There are no JPEG, PNG or TIFF photos in {source}, nor in its folders.",
             hint="Give a folder that holds the 1 to 7 exposures of one room, or a folder of such folders.",
         )
     return sets

@@ -81,13 +81,13 @@ def meant(
     if job is not None:
         if State(job.state) not in ACTIVE:
             raise UsageError(
-                f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}",
+                f"{job.project} / {job.room} (job {job.id}) is finished already: {job.state}.",
                 hint="Only a set that isn't finished can be cancelled or go first.",
             )
         return Aim([job])
     if arriving:
         raise UsageError(
-            f"{target} is still arriving, and nothing of it has begun",
+            f"{target} is still arriving, and nothing of it has begun.",
             hint="Take its folder out of the inbox to keep it from being made; only its project can be given"
             " a priority now.",
         )
@@ -97,12 +97,12 @@ def meant(
     inboxes = list(dict.fromkeys([*begun, *(name for name in dropped if inbox in ("", name))]))
     if not inboxes:
         raise UsageError(
-            f"nothing is known of {target}",
+            f"Nothing is known of {target}.",
             hint="Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them.",
         )
     if len(inboxes) > 1:
         raise UsageError(
-            f"several inboxes have a project {project}",
+            f"Several inboxes have a project {project}.",
             hint=f"Add --inbox with one of: {', '.join(inboxes)}.",
         )
     unfinished = select(Job).where(*known, col(Job.state).in_(list(ACTIVE))).order_by(col(Job.created_at))

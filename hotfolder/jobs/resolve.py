@@ -19,7 +19,7 @@ def waiting_for_person(store: Store, job_id: str) -> Job:
     """The job, if it waits for a person. Raises UsageError."""
     job = remembered(store, job_id)
     if job.state != State.NEEDS_ATTENTION:
-        raise UsageError(f"job {job_id} has nothing to resolve: it is {job.state}")
+        raise UsageError(f"Job {job_id} has nothing to resolve: it is {job.state}.")
     return job
 
 
@@ -31,7 +31,7 @@ def open_question(store: Store, ledger: Ledger, job: Job) -> Purchase:
         if not link.results:
             return link.purchase
     raise UsageError(
-        f"no paid call of job {job.id} is in doubt",
+        f"No paid call of job {job.id} is in doubt.",
         hint="To have it made, drag its folder back into the inbox.",
     )
 
@@ -40,8 +40,8 @@ def refuse_answered(call: Purchase) -> None:
     """Raise UsageError for a call that can't be called not charged: its answer says that it was."""
     if call.state == PurchaseState.ANSWERED:
         raise UsageError(
-            "the API has said that it made this call: only its picture is missing, and buying it again would"
-            " be paid for twice",
+            "The API has said that it made this call: only its picture is missing, and buying it again would"
+            " be paid for twice.",
             hint="`hotfolder retry` downloads it; with --pay-again it is bought again.",
         )
 
@@ -52,7 +52,7 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
         hosts.check(SignedUrl(url))
     except ValueError:
         raise UsageError(
-            "what --paid-result names is not an address", hint="It begins with https://; quote it."
+            "What --paid-result names is not an address.", hint="It begins with https://; quote it."
         ) from None
     except UrlRefused as error:
         raise UsageError(error.message, hint=error.hint) from None

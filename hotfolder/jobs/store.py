@@ -448,9 +448,9 @@ def remembered(store: Store, job_id: str) -> Job:
         let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
         call = session.exec(let_go.limit(1)).first()
     if call is None:
-        raise UsageError(f"there is no job {job_id}", hint="`hotfolder status` lists them.")
+        raise UsageError(f"There is no job {job_id}.", hint="`hotfolder status` lists them.")
     raise UsageError(
-        f"the record of job {job_id}, of {call.project}, was deleted on {(call.job_let_go_at or '')[:10]}",
+        f"The record of job {job_id}, of {call.project}, was deleted on {(call.job_let_go_at or '')[:10]}.",
         hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
         " the same photos dropped again are not paid again.",
     )

@@ -87,7 +87,7 @@ class Returning:
             coming = [*_plain_files(self._source), *_plain_files(self._gathering)]
         if not coming:
             raise UsageError(
-                f"{shown(self._source)} is not there any more", hint="Drop the photos into the inbox again."
+                f"{shown(self._source)} is not there any more.", hint="Drop the photos into the inbox again."
             )
         self._check_target({folded(path.name) for path in coming})
 
@@ -135,7 +135,7 @@ class Returning:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise
             raise UsageError(
-                f"something has just been put into {shown(self.target)}", hint="Say the same again."
+                f"Something has just been put into {shown(self.target)}.", hint="Say the same again."
             ) from error
         linking.sync_folder(self.target.parent)
 
@@ -154,7 +154,7 @@ class Returning:
             return
         if not stat.S_ISDIR(found.st_mode):
             raise UsageError(
-                f"{shown(self.target)} is in the way: it is not a folder",
+                f"{shown(self.target)} is in the way: it is not a folder.",
                 hint="Move it away, and say the same again; nothing has been put back yet.",
             )
         with local_trouble(self.target), os.scandir(self.target) as entries:
@@ -169,7 +169,7 @@ class Returning:
             names = ", ".join(shown(name) for name in in_the_way[:_NAMED])
             more = f" and {len(in_the_way) - _NAMED} more" if len(in_the_way) > _NAMED else ""
             raise UsageError(
-                f"in {shown(self.target)} there is already {names}{more}, and the set is put back as a whole",
+                f"In {shown(self.target)} there is already {names}{more}, and a set is put back as a whole.",
                 hint="Move that away, and say the same again; nothing has been put back yet.",
             )
 

@@ -262,11 +262,15 @@ def test_what_has_not_begun_is_told_in_whole_sentences(config: Path) -> None:
     assert first.exit_code == 0
     assert "Every set of 12 Elm Road that is still to come gets high priority." in first.output
     for words, answer in (
-        (("cancel", "12 Elm Road"), "nothing of 12 Elm Road is under way"),
-        (("cancel", "12 Elm Road/kitchen"), "12 Elm Road/kitchen is still arriving"),
+        (("cancel", "12 Elm Road"), "Nothing of 12 Elm Road is under way that could be cancelled."),
+        (
+            ("cancel", "12 Elm Road/kitchen"),
+            "kitchen is still arriving, and nothing of it has begun.",
+        ),
+        (("retry", "abc"), "There is no job abc."),
         (("priority", "12 Elm Road/kitchen", "low"), "12 Elm Road/kitchen is still arriving"),
-        (("cancel", "14 Elm Road"), "nothing is known of 14 Elm Road"),
-        (("approve", "14 Elm Road"), 'there is no folder of a project or room "14 Elm Road"'),
+        (("cancel", "14 Elm Road"), "Nothing is known of 14 Elm Road."),
+        (("approve", "14 Elm Road"), 'There is no folder of a project or room "14 Elm Road" in'),
     ):
         refused = invoke(*words, "--config", config)
         assert refused.exit_code == 2 and answer in refused.stderr, refused.stderr
@@ -400,7 +404,7 @@ def test_approve_refuses_what_is_no_shoot(config: Path, shoot: Path) -> None:
     for wrong in (room.parent, "16 Elm Road"):
         result = invoke("approve", wrong, "--config", config)
         assert result.exit_code == 2 and str(getattr(wrong, "name", wrong)) in result.stderr
-        assert "there is no folder" in result.stderr or 'photos in "14 Elm Road/kitchen".' in result.stderr
+        assert "There is no folder" in result.stderr or 'photos in "14 Elm Road/kitchen".' in result.stderr
     assert not list(shoot.parent.rglob(".ready"))
 
 

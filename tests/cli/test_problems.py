@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.cli.output import USAGE
+from hotfolder.cli.output import USAGE, fitted
 from tests.support.studio import environment
 
 
@@ -34,3 +34,14 @@ def test_settings_that_are_wrong_are_told_in_the_journal_as_json_and_elsewhere_a
     reason = json.loads(line)["reason"] if journal else line
     assert "config.yaml:2:25: settle.quiet_seconds must be at least" in reason
     assert not journal or len(stderr.read_text().splitlines()) == 1
+
+
+def test_lines_are_no_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each goes on a little further in; what goes into a pipe is left whole."""
+    lines = ["12 Elm Road / kitchen", "    HELD: Did you mean " + "kitchen__sky-twilight? " * 8, ""]
+    assert list(fitted(lines)) == lines
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    shown = list(fitted(lines))
+    assert shown[:2] == ["12 Elm Road / kitchen", "    HELD: Did you mean"] and shown[-1] == ""
+    assert max(map(len, shown)) <= 40 and all(line.startswith(" " * 8) for line in shown[2:-1])

@@ -170,6 +170,7 @@ def settings_of(folder: Path, text: str) -> Settings:
             "root: .\napi: {base_url: 'https://example.org', merge_timeout_seconds: 60}",
             ("api.base_url",),
         ),
+        ("root: .\napi: {proxy: 'http://proxy.example:3128'}", ("api.proxy",)),
         ("root: .\ninbox: letterbox", ("inbox",)),
         ("root: .\ninboxes: [{path: inbox}, {path: second}]", ("inboxes",)),
     ],

@@ -71,7 +71,7 @@ async def test_who_asks_for_a_record_that_went_is_told_so(studio: Studio, shop: 
     await clean(studio, RECORDS)
     for command in (("logs",), ("retry",), ("resolve", "--give-up")):
         answer = studio.call(*command, job)
-        assert answer.returncode == 2 and f"the record of job {job}, of {ELM}, was deleted" in answer.stderr
+        assert answer.returncode == 2 and f"The record of job {job}, of {ELM}, was deleted" in answer.stderr
 
 
 async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
