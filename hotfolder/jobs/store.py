@@ -354,6 +354,12 @@ class Store:
         """The bulletin of that name, None when there is none."""
         return self.bulletins(name).get(name)
 
+    def bulletin_time(self, name: str) -> str:
+        """When the bulletin of that name was put up, ISO 8601 in UTC; empty where there is none."""
+        with self.session() as session:
+            found = session.get(DaemonState, name)
+        return "" if found is None else found.updated_at
+
     def bulletins(self, *names: str) -> dict[str, object]:
         """Those of these names that there are."""
         with self.session() as session:

@@ -145,7 +145,10 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
     over = {job.id for job in ended}  # some have come to their end between these two looks
     # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
-    begun = {(job.inbox, job.project, job.folder) for job in active if job.folder}
+    # In a project's own folder other photos may arrive beside those: there, what has begun since counts.
+    said_at = store.bulletin_time("inboxes")
+    new = [job for job in (*active, *ended) if job.created_at > said_at]
+    begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [
         line
         for line in arriving(inboxes)

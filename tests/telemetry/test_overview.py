@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
 
-from hotfolder.telemetry.overview import Line, Overview, with_hint
+from hotfolder.jobs.database import open_store
+from hotfolder.jobs.model import NewJob
+from hotfolder.jobs.store import Store
+from hotfolder.rules.recipes import Recipe
+from hotfolder.telemetry.overview import Line, Overview, overview, with_hint
 
 
 def line(state: str, *, held: bool = False, reason: str = "", hint: str = "") -> Line:
@@ -39,3 +46,17 @@ def test_a_hint_begins_a_sentence_of_its_own(reason: str, hint: str, told: str) 
 
 def test_a_reason_that_only_repeats_the_state_is_not_told() -> None:
     assert line("queued", reason="waiting for its turn").told == ""
+
+
+def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) -> None:
+    """What the daemon said of the inbox is some seconds old; what it says after that is shown again."""
+    store, at = Store(open_store(tmp_path / "state")), datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+    shoot = {"project": "elm", "folder": "", "room": "(the whole shoot)", "reason": "12 photos"}
+    for seconds in (0, 2):
+        store.post("inboxes", {"studio": {"arriving": [shoot]}}, at + timedelta(seconds=seconds))
+        if not seconds:
+            room = NewJob("studio", "elm", "", "elm-01", "elm", (), Recipe())
+            store.create(room, "https://api", at + timedelta(seconds=1))
+        shown = [line.room for line in overview(store, pid=1).lines]
+        assert shown == (["(the whole shoot)", "elm-01"] if seconds else ["elm-01"])
+    store.database.dispose()
