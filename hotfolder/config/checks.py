@@ -18,8 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from hotfolder.config.operations import Items, OneOperation
 from hotfolder.config.rulebooks import resolve
 from hotfolder.config.settings import CONTROL, InboxSettings
-from hotfolder.config.sources import Sources
-from hotfolder.config.yamlfile import KeyPath, Problem
+from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.errors import LocalTrouble
 from hotfolder.patience import at_once
 from hotfolder.rules.delivery import Originals
@@ -42,15 +41,15 @@ FOR_FOLDERS = {
 OwnTags = dict[str, tuple[Operation, ...]]
 
 
-def meaning_problems(sources: Sources, folder: Path) -> list[Problem]:
+def meaning_problems(document: Document, folder: Path) -> list[Problem]:
     """Every such problem, as far as the settings are well-formed enough to tell. `folder` is the file's."""
     return [
-        *_root_problems(sources, folder),
-        *_inbox_problems(sources),
-        *_nested_folders(sources, folder),
-        *_archive_problems(sources),
-        *_tag_problems(sources),
-        *_route_problems(sources),
+        *_root_problems(document, folder),
+        *_inbox_problems(document),
+        *_nested_folders(document, folder),
+        *_archive_problems(document),
+        *_tag_problems(document),
+        *_route_problems(document),
     ]
 
 
@@ -64,8 +63,8 @@ def _text(value: object, default: str = "") -> str:
     return value.strip() if usable and isinstance(value, str) else default
 
 
-def _root_problems(sources: Sources, folder: Path) -> Iterator[Problem]:
-    root = _text(sources.at(("root",)))
+def _root_problems(document: Document, folder: Path) -> Iterator[Problem]:
+    root = _text(document.at(("root",)))
     path = absolute(folder, root)
     try:
         there = not root or at_once(Path(path), partial(os.path.isdir, path), ANSWER_SECONDS)
@@ -74,46 +73,46 @@ def _root_problems(sources: Sources, folder: Path) -> Iterator[Problem]:
     if not there:
         what = "is not a folder" if os.path.exists(path) else "doesn't exist"  # noqa: PTH110
         message = f"the root folder {shown(root)} {what}; correct it or make the folder"
-        yield Problem(sources.place(("root",)), message)
+        yield Problem(document.place(("root",)), message)
 
 
-def _listed(sources: Sources, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
+def _listed(document: Document, path: KeyPath, *, alone: bool = False) -> list[tuple[KeyPath, object]]:
     """What a list holds, with the path of each; with `alone`, one thing that is no list counts as one."""
-    value = sources.at(path)
+    value = document.at(path)
     if alone and value is not None and not isinstance(value, list):
         value = [value]
     return [((*path, index), item) for index, item in enumerate(value)] if isinstance(value, list) else []
 
 
-def _everywhere(sources: Sources, name: str) -> list[KeyPath]:
+def _everywhere(document: Document, name: str) -> list[KeyPath]:
     """The path of `name` in general, and then of each inbox."""
-    return [(name,), *((*here, name) for here, _ in _listed(sources, ("inboxes",)))]
+    return [(name,), *((*here, name) for here, _ in _listed(document, ("inboxes",)))]
 
 
-def _inbox_problems(sources: Sources) -> Iterator[Problem]:
-    if sources.at(("inboxes",)) and sources.at(("inbox",)) is not None:
-        both = [sources.place(("inbox",), of_name=True), sources.place(("inboxes",), of_name=True)]
+def _inbox_problems(document: Document) -> Iterator[Problem]:
+    if document.at(("inboxes",)) and document.at(("inbox",)) is not None:
+        both = [document.place(("inbox",), of_name=True), document.place(("inboxes",), of_name=True)]
         later = max(both, key=lambda place: place.order)
         yield Problem(later, "inbox and inboxes are both given; keep one of them")
     titles: set[str] = set()
-    for here, raw in _listed(sources, ("inboxes",)):
+    for here, raw in _listed(document, ("inboxes",)):
         path, name = (_text(raw.get(key)) for key in ("path", "name")) if isinstance(raw, dict) else ("", "")
         if not path:
             continue
         title = InboxSettings.model_construct(path=path, name=name or None).title
         if title.casefold() in titles:
             message = f"two inboxes are called {shown(title)}; give one of them another name"
-            yield Problem(sources.place((*here, "name" if name else "path")), message)
+            yield Problem(document.place((*here, "name" if name else "path")), message)
         titles.add(title.casefold())
 
 
-def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
-    root = absolute(folder, _text(sources.at(("root",)), "."))
-    inboxes = _everywhere(sources, "path")[1:] or [("inbox",)]
+def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
+    root = absolute(folder, _text(document.at(("root",)), "."))
+    inboxes = _everywhere(document, "path")[1:] or [("inbox",)]
     places: list[tuple[KeyPath, str, str]] = []
     for path in (*inboxes, *((name,) for name in FOLDERS)):
         default = str(path[0]) if len(path) == 1 and path[0] != "archive" else ""
-        text = _text(sources.at(path), default)
+        text = _text(document.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
             places.append((path, title, absolute(Path(root), text)))
@@ -130,54 +129,54 @@ def _nested_folders(sources: Sources, folder: Path) -> Iterator[Problem]:
         elif Path(there).is_relative_to(here):
             message = f"{other_title} lies inside {title}"
         if message:
-            place = sources.later_place(path, other_path)
+            place = document.later_place(path, other_path)
             yield Problem(place, f"{message}; each needs a place of its own")
 
 
-def _archive_problems(sources: Sources) -> Iterator[Problem]:
-    if _text(sources.at(("archive",))):
+def _archive_problems(document: Document) -> Iterator[Problem]:
+    if _text(document.at(("archive",))):
         return
-    routes = [path for where in _everywhere(sources, "routes") for path, _ in _listed(sources, where)]
+    routes = [path for where in _everywhere(document, "routes") for path, _ in _listed(document, where)]
     for path in [(), *routes]:
-        if sources.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
+        if document.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
             message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
-            yield Problem(sources.place((*path, "deliver", "originals")), message)
+            yield Problem(document.place((*path, "deliver", "originals")), message)
 
 
-def _tag_problems(sources: Sources) -> Iterator[Problem]:
+def _tag_problems(document: Document) -> Iterator[Problem]:
     """Own tags that can't be, and tags that don't exist, in what routes match and in what they do."""
-    general, *inboxes = (_own_tags(sources, path) for path in _everywhere(sources, "tags"))
-    for path in _everywhere(sources, "tags"):
-        yield from _own_tag_problems(sources, path)
+    general, *inboxes = (_own_tags(document, path) for path in _everywhere(document, "tags"))
+    for path in _everywhere(document, "tags"):
+        yield from _own_tag_problems(document, path)
     everywhere = dict(general)
     for own in inboxes:
         everywhere |= own
     matching = [everywhere, *({**general, **own} for own in inboxes)]
     doing = [general, *matching[1:]]
-    for path, matched, done in zip(_everywhere(sources, "routes"), matching, doing, strict=True):
-        for here, _ in _listed(sources, path):
-            yield from _match_problems(sources, (*here, "match", "tag"), TagTable(matched))
-            yield from _item_problems(sources, (*here, "operations"), TagTable(done))
-            variants = sources.at((*here, "variants"))
+    for path, matched, done in zip(_everywhere(document, "routes"), matching, doing, strict=True):
+        for here, _ in _listed(document, path):
+            yield from _match_problems(document, (*here, "match", "tag"), TagTable(matched))
+            yield from _item_problems(document, (*here, "operations"), TagTable(done))
+            variants = document.at((*here, "variants"))
             for name in variants if isinstance(variants, dict) else ():
-                yield from _item_problems(sources, (*here, "variants", name), TagTable(done))
+                yield from _item_problems(document, (*here, "variants", name), TagTable(done))
 
 
-def _own_tags(sources: Sources, path: KeyPath) -> OwnTags:
+def _own_tags(document: Document, path: KeyPath) -> OwnTags:
     """The own tags that can be, with what they do as far as it is right."""
     own: OwnTags = {}
-    tags = sources.at(path)
+    tags = document.at(path)
     for name in tags if isinstance(tags, dict) else ():
         if normal(name) and normal(name) not in built_in_tags():
             own[name] = ()
             with suppress(ValidationError, KeyError):
-                own[name] = resolve(OPERATIONS.validate_python(sources.at((*path, name))), TagTable())
+                own[name] = resolve(OPERATIONS.validate_python(document.at((*path, name))), TagTable())
     return own
 
 
-def _own_tag_problems(sources: Sources, path: KeyPath) -> Iterator[Problem]:
-    tags = sources.at(path)
-    siblings = TagTable(_own_tags(sources, path))
+def _own_tag_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
+    tags = document.at(path)
+    siblings = TagTable(_own_tags(document, path))
     taken: dict[str, str] = {}
     for name in tags if isinstance(tags, dict) else ():
         spelling = normal(name)
@@ -191,23 +190,23 @@ def _own_tag_problems(sources: Sources, path: KeyPath) -> Iterator[Problem]:
             both = f"{shown(taken[spelling])} and {shown(name)}"
             message = f"the own tags {both} are read as one; rename one of them"
         if message:
-            yield Problem(sources.place((*path, name), of_name=True), message)
+            yield Problem(document.place((*path, name), of_name=True), message)
         taken.setdefault(spelling, name)
-        yield from _item_problems(sources, (*path, name), TagTable(), siblings)
+        yield from _item_problems(document, (*path, name), TagTable(), siblings)
 
 
-def _match_problems(sources: Sources, path: KeyPath, table: TagTable) -> Iterator[Problem]:
+def _match_problems(document: Document, path: KeyPath, table: TagTable) -> Iterator[Problem]:
     names = [*table.own, *(tag.name for tag in built_in_tags().values() if tag.name != OK)]
-    for here, pattern in _listed(sources, path, alone=True):
+    for here, pattern in _listed(document, path, alone=True):
         if not isinstance(pattern, str) or not pattern.strip():
             continue
         if normal(pattern) == OK:
-            yield Problem(sources.place(here), FOR_FOLDERS[OK])
+            yield Problem(document.place(here), FOR_FOLDERS[OK])
         elif not has_wildcard(pattern) and table.find(pattern) is None:
-            yield Problem(sources.place(here), unknown_tag(pattern, table))
+            yield Problem(document.place(here), unknown_tag(pattern, table))
         elif has_wildcard(pattern) and not tag_matches(names, pattern):
             message = f"no tag fits {shown(pattern)}. Allowed: {'; '.join(table.families())}"
-            yield Problem(sources.place(here), message)
+            yield Problem(document.place(here), message)
 
 
 def unknown_tag(typed: str, table: TagTable) -> str:
@@ -218,11 +217,11 @@ def unknown_tag(typed: str, table: TagTable) -> str:
 
 
 def _item_problems(
-    sources: Sources, path: KeyPath, table: TagTable, siblings: TagTable | None = None
+    document: Document, path: KeyPath, table: TagTable, siblings: TagTable | None = None
 ) -> Iterator[Problem]:
     """Tags that can't stand among operations. `siblings` are own tags, which an own tag can't be made of."""
     seen: set[str] = set()
-    for here, item in _listed(sources, path, alone=True):
+    for here, item in _listed(document, path, alone=True):
         tag = table.find(item) if isinstance(item, str) else None
         message = ""
         if isinstance(item, str) and tag is None:
@@ -232,26 +231,26 @@ def _item_problems(
         elif tag is not None:
             message = FOR_FOLDERS.get(tag.name, "")
         if message:
-            yield Problem(sources.place(here), message)
+            yield Problem(document.place(here), message)
         kinds = {operation.kind for operation in tag.operations} if tag else set()
         if isinstance(item, dict):
             kinds = {name for name in item if name in OneOperation.model_fields}
         for kind in sorted(seen & kinds):
             message = f"a second {kind} operation; a picture gets one of each kind"
-            yield Problem(sources.place(here), message)
+            yield Problem(document.place(here), message)
         seen |= kinds
 
 
-def _route_problems(sources: Sources) -> Iterator[Problem]:
+def _route_problems(document: Document) -> Iterator[Problem]:
     """Routes called alike, and those behind one that takes every set."""
-    for path in _everywhere(sources, "routes"):
+    for path in _everywhere(document, "routes"):
         catch_all = ""
         names: set[str] = set()
-        for here, route in _listed(sources, path):
+        for here, route in _listed(document, path):
             if not isinstance(route, dict):
                 continue
             name = _text(route.get("name"))
-            place = sources.place((*here, "name"))
+            place = document.place((*here, "name"))
             if name and name.casefold() in names:
                 yield Problem(place, f"two routes are called {shown(name)}; rename one of them")
             names.add(name.casefold())

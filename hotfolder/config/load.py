@@ -13,8 +13,8 @@ from pydantic import SecretStr, ValidationError
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
 from hotfolder.config.settings import WRITTEN, Settings
-from hotfolder.config.sources import Sources
-from hotfolder.config.yamlfile import Node, Place, read_document, refusal
+from hotfolder.config.sources import complete
+from hotfolder.config.yamlfile import Document, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
 
 USUAL_NAME = "config.yaml"
@@ -35,23 +35,24 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
-    document = (Node(Place(str(path)), {}), []) if without_file else read_document(path)
-    sources = Sources(document, environ)
-    problems = list(sources.problems)
+    document = Document(Place(str(path))) if without_file else read_document(path)
+    if document.broken:
+        raise refusal([*document.problems, document.broken])
+    complete(document, environ)
+    problems = list(document.problems)
     settings: Settings | None = None
-    written = sources.root.plain()
-    token = WRITTEN.set(written if isinstance(written, dict) else {})
+    token = WRITTEN.set(document.data if isinstance(document.data, dict) else {})
     try:
         settings = Settings()
     except ValidationError as error:
-        problems += structure_problems(error, sources)
+        problems += structure_problems(error, document)
     finally:
         WRITTEN.reset(token)
     folder = path.absolute().parent
-    problems += meaning_problems(sources, folder)
+    problems += meaning_problems(document, folder)
     if problems or settings is None:
         raise refusal(problems)
-    settings.set_warnings(sources.warnings)
+    settings.set_warnings(document.warnings)
     return _with_absolute_paths(settings, folder)
 
 
@@ -97,10 +98,11 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         return StateLocation(settings.state_folder, settings)
     except ConfigurationError as error:
         try:
-            sources = Sources(read_document(path, beginning=True), environ)
+            document = read_document(path)
         except ConfigurationError:
             raise error from None
-        root, state = sources.at(("root",)), sources.at(("state",))
+        complete(document, environ)
+        root, state = document.at(("root",)), document.at(("state",))
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
         folder = Path(absolute(path.absolute().parent, root.strip()), state.strip())

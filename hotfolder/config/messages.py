@@ -10,8 +10,8 @@ from pydantic.alias_generators import to_snake
 
 from hotfolder.config.operations import OneOperation
 from hotfolder.config.schema import kind_at, model_of, names
-from hotfolder.config.sources import KEY_NAMES, Sources
-from hotfolder.config.yamlfile import KeyPath, Problem
+from hotfolder.config.sources import KEY_NAMES
+from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.rules.names import nearest, normal, shown
 
 KEY_MESSAGE = (
@@ -32,6 +32,7 @@ MUST: Mapping[str, str] = {
     "decimal_parsing": "a number, such as 0.80",
     "decimal_max_places": "a number with at most {decimal_places} digits after the point",
     "bool_type": "true or false",
+    "bool_parsing": "true or false",
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
@@ -42,16 +43,16 @@ MUST: Mapping[str, str] = {
 """What a value must be, by the type of pydantic's error."""
 
 
-def structure_problems(error: ValidationError, sources: Sources) -> list[Problem]:
+def structure_problems(error: ValidationError, document: Document) -> list[Problem]:
     """One problem for each of pydantic's errors."""
-    return [_problem(one, sources) for one in error.errors(include_url=False)]
+    return [_problem(one, document) for one in error.errors(include_url=False)]
 
 
-def _problem(error: Mapping[str, Any], sources: Sources) -> Problem:
+def _problem(error: Mapping[str, Any], document: Document) -> Problem:
     path: KeyPath = tuple(error["loc"])
     if error["type"] == "extra_forbidden":
-        return Problem(sources.place(path, of_name=True), _unknown_name(path))
-    return Problem(sources.place(path), _message(error, path, _title(path, sources)))
+        return Problem(document.place(path, of_name=True), _unknown_name(path))
+    return Problem(document.place(path), _message(error, path, _title(path, document)))
 
 
 def _message(error: Mapping[str, Any], path: KeyPath, title: str) -> str:
@@ -115,9 +116,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return text
 
 
-def _title(path: KeyPath, sources: Sources) -> str:
+def _title(path: KeyPath, document: Document) -> str:
     """The setting's name for people: its own, and the section's where it is in one."""
-    return _title_of(sources.known_prefix(path)) or "the file"
+    return _title_of(document.known_prefix(path)) or "the file"
 
 
 def _title_of(path: KeyPath) -> str:

@@ -19,8 +19,12 @@ from pydantic import (
     SecretStr,
     StringConstraints,
 )
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
 from hotfolder.rules.delivery import Delivery
@@ -320,16 +324,6 @@ WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
 """What the file and the environment say, while `Settings()` is called."""
 
 
-class Written(PydanticBaseSettingsSource):
-    """The file with the environment over it: merged before, where the place of every value is known."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        return WRITTEN.get({}).get(field_name), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        return dict(WRITTEN.get({}))
-
-
 class Settings(BaseSettings):
     """All settings, as `load` makes them: `root`, `api.key_file` and `notify.url_file` are absolute."""
 
@@ -396,7 +390,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (Written(settings_cls),)
+        return (InitSettingsSource(settings_cls, dict(WRITTEN.get({}))),)
 
     @property
     def warnings(self) -> tuple[str, ...]:

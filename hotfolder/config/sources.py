@@ -1,4 +1,4 @@
-"""The file with the HOTFOLDER_* variables laid over it, before it is checked: every value with its place."""
+"""The HOTFOLDER_* variables laid over the file, before it is checked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pydantic.alias_generators import to_snake
 
 from hotfolder.config.schema import all_settings, below, holds, model_of
 from hotfolder.config.settings import Settings
-from hotfolder.config.yamlfile import Document, KeyPath, Node, Place, Problem, parse
-from hotfolder.errors import ConfigurationError
+from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
 from hotfolder.rules.names import nearest, normal
 
 PREFIX = "HOTFOLDER_"
@@ -24,83 +23,50 @@ RETIRED: dict[KeyPath, str] = {
 """Settings of the release before, with what to say of them. They are accepted, warned of and not used."""
 
 
-class Sources:
-    """What was written. Empty settings are left out, since they mean their defaults; what is no setting, such
-    as a mistyped one or an own tag, stays when it is empty, and is a problem later. `problems` are those of
-    form; `warnings` name what was accepted and has no effect."""
+def complete(document: Document, environ: Mapping[str, str]) -> None:
+    """Lay the variables over what the file says, and leave out what has no effect: settings that have gone,
+    and empty ones, which mean their defaults. What is no setting, such as a mistyped one or an own tag, stays
+    when it is empty, and is a problem later."""
+    # Outer settings first, so that inner ones are laid over them.
+    for path, value in sorted(_variables(document, environ), key=lambda one: len(one[0])):
+        document.lay_over(path, value)
+    _leave_out_empty(document.data, Settings)
+    for path, why in RETIRED.items():
+        place = document.place(path, of_name=True)
+        section = document.at(path[:-1])
+        if isinstance(section, dict) and section.pop(path[-1], None):
+            warning = f"{'.'.join(map(str, path))} has no effect any more, since {why}; leave it out"
+            document.warnings.append(Problem(place, warning))
 
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
-        self.root, self.problems = document
-        self.warnings: list[Problem] = []
-        # Outer settings first, so that inner ones are laid over them.
-        for path, node in sorted(self._variables(environ), key=lambda one: len(one[0])):
-            self._lay_over(path, node)
-        tidy(self.root, Settings)
-        self._take_retired()
 
-    def _variables(self, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, Node]]:
-        accepted = [*all_settings(), *((path, None) for path in RETIRED)]
-        known = {tuple(normal(str(part)) for part in path): (path, kind) for path, kind in accepted}
-        for variable in sorted(environ):
-            if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
-                continue
-            place = Place(variable=variable)
-            parts = variable.removeprefix(PREFIX).split("__")
-            path, kind = known.get(tuple(map(normal, parts)), ((), None))
-            if not path:
-                self.problems.append(Problem(place, _unknown(variable, parts)))
-            elif environ[variable].strip():  # what a container's template leaves empty is as good as unset
-                try:
-                    yield path, _value(environ[variable], kind, place)
-                except ConfigurationError:
-                    self.problems.append(Problem(place, "its value is not valid YAML"))
+def _variables(document: Document, environ: Mapping[str, str]) -> Iterator[tuple[KeyPath, Document]]:
+    accepted = [*all_settings(), *((path, None) for path in RETIRED)]
+    known = {tuple(normal(str(part)) for part in path): (path, kind) for path, kind in accepted}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable in NOT_SETTINGS:
+            continue
+        place = Place(variable=variable)
+        parts = variable.removeprefix(PREFIX).split("__")
+        path, kind = known.get(tuple(map(normal, parts)), ((), None))
+        if not path:
+            document.problems.append(Problem(place, _unknown(variable, parts)))
+        elif environ[variable].strip():  # what a container's template leaves empty is as good as unset
+            value = _value(environ[variable], kind, place)
+            if value.broken or value.problems:
+                document.problems.append(Problem(place, "its value is not valid YAML"))
+            else:
+                yield path, value
 
-    def _lay_over(self, path: KeyPath, node: Node) -> None:
-        target = self.root
-        for part in path:
-            if not isinstance(target.value, dict):
-                target.value = {}
-            above, target = target.value, target.value.setdefault(part, Node(node.place, None, node.place))
-        above[path[-1]] = node
 
-    def _take_retired(self) -> None:
-        for path, why in RETIRED.items():
-            place = self.place(path, of_name=True)
-            section = self.walk(path[:-1])[-1].value
-            if isinstance(section, dict) and section.pop(path[-1], None):
-                name = ".".join(map(str, path))
-                warning = f"{name} has no effect any more, since {why}; leave it out"
-                self.warnings.append(Problem(place, warning))
-
-    def walk(self, path: KeyPath) -> list[Node]:
-        """The node at the top and those below it, for as much of `path` as is written."""
-        nodes = [self.root]
-        for part in path:
-            found = nodes[-1].below(part)
-            if found is None:
-                break
-            nodes.append(found)
-        return nodes
-
-    def known_prefix(self, path: KeyPath) -> KeyPath:
-        """As much of `path` as is really written."""
-        return path[: len(self.walk(path)) - 1]
-
-    def at(self, path: KeyPath) -> object:
-        """The value at a path, None where nothing is written."""
-        nodes = self.walk(path)
-        return nodes[-1].plain() if len(nodes) > len(path) else None
-
-    def place(self, path: KeyPath, *, of_name: bool = False) -> Place:
-        """Where the value (or the name) at `path` is written; of what is missing, where it should be."""
-        nodes = self.walk(path)
-        name_place = nodes[-1].name_place if of_name and len(nodes) > len(path) else None
-        return name_place or nodes[-1].place
-
-    def later_place(self, *paths: KeyPath) -> Place:
-        """Of several settings the place that a reader meets last, leaving aside what isn't written at all."""
-        written = [path for path in paths if self.known_prefix(path) == path]
-        return max((self.place(path) for path in written or [()]), key=lambda place: place.order)
+def _value(text: str, kind: object, place: Place) -> Document:
+    if holds(kind, str, SecretStr):
+        value = Document(place)
+        value.data = text
+        return value
+    value = parse(text, place)
+    if holds(kind, tuple) and isinstance(value.data, str):
+        value.data = [part.strip() for part in value.data.split(",")]
+    return value
 
 
 def _unknown(variable: str, parts: list[str]) -> str:
@@ -115,28 +81,13 @@ def all_variables() -> list[str]:
     return [PREFIX + "__".join(to_snake(str(part)).upper() for part in path) for path, _ in all_settings()]
 
 
-def _value(text: str, kind: object, place: Place) -> Node:
-    if holds(kind, str, SecretStr):
-        return Node(place, text, place)
-    node, problems = parse(text, place)
-    if problems:
-        raise ConfigurationError("a name is written twice")
-    node.name_place = place
-    if holds(kind, tuple) and isinstance(node.value, str):
-        node.value = [Node(place, part.strip()) for part in node.value.split(",")]
-    return node
-
-
-def tidy(node: Node, kind: object) -> None:
-    """Leave out empty settings, and read `yes` and `no` as true and false where the setting is one."""
-    if isinstance(node.value, list):
-        for index, item in enumerate(node.value):
-            tidy(item, below(kind, index))
-    elif isinstance(node.value, dict):
-        for name, item in list(node.value.items()):
+def _leave_out_empty(value: object, kind: object) -> None:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            _leave_out_empty(item, below(kind, index))
+    elif isinstance(value, dict):
+        for name, item in list(value.items()):
             inner = below(kind, name)
-            tidy(item, inner)
-            if item.value is None and inner is not None and model_of(kind) is not None:
-                del node.value[name]
-    elif node.word and holds(kind, bool):
-        node.value = str(node.value).lower() in ("yes", "on")
+            _leave_out_empty(item, inner)
+            if item is None and inner is not None and model_of(kind) is not None:
+                del value[name]

@@ -1,4 +1,4 @@
-"""The YAML file as a tree of nodes, each with its place; and problems, which are told by place.
+"""The YAML file as plain values, each with its place; and problems, which are told by place.
 
 It is PyYAML's reader with a smaller language: no aliases, no type marks, no octal or base-60 numbers, no
 dates, and the names of settings are always text.
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -97,57 +98,89 @@ def refusal(problems: Iterable[Problem]) -> ConfigurationError:
     return ConfigurationError("\n".join(map(str, ordered)))
 
 
-@dataclass(slots=True)
-class Node:
-    """A value and where it is written: a dict or a list of nodes, text, a number, a truth, or None.
+class Document:
+    """What is written, as plain values, and where: `place` answers for every value and every name.
 
-    `name_place` is where its name stands, for a value in a mapping. `word` marks an unquoted yes, no, on or
-    off: text here, and a truth where the setting is one.
+    `places` and `names` have where values, and their names, stand. `broken` is why there is no more of it,
+    where it isn't YAML to its end. `problems` are names that are written twice and variables that name
+    nothing; `warnings` name what is accepted and has no effect.
     """
 
-    place: Place
-    value: object
-    name_place: Place | None = None
-    word: bool = False
+    def __init__(self, place: Place) -> None:
+        self.data: Any = None
+        self.broken: Problem | None = None
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self.places: dict[KeyPath, Place] = {(): place}
+        self.names: dict[KeyPath, Place] = {(): place}
 
-    def below(self, part: str | int) -> Node | None:
-        """One value of a mapping or a list, if it is there. One thing alone counts as a list of it."""
-        if isinstance(self.value, dict):
-            found = self.value.get(part)
-            if isinstance(found, Node):
-                return found
-        elif isinstance(self.value, list):
-            return self.value[part] if isinstance(part, int) and part < len(self.value) else None
-        return self if part == 0 and self.value is not None else None
+    def put(self, path: KeyPath, place: Place, name_place: Place | None = None) -> None:
+        """Note where the value at `path` is written, and its name, if it has one."""
+        self.places[path] = place
+        self.names[path] = name_place or place
 
-    def plain(self) -> object:
-        """The value alone."""
-        if isinstance(self.value, dict):
-            return {name: node.plain() for name, node in self.value.items()}
-        if isinstance(self.value, list):
-            return [node.plain() for node in self.value]
-        return self.value
+    def lay_over(self, path: KeyPath, other: Document) -> None:
+        """Put what another document says at `path`, all of it in the one place of that document."""
+        place = other.place(())
+        section = self.data = self.data if isinstance(self.data, dict) else {}
+        for depth, part in enumerate(path[:-1], start=1):
+            if not isinstance(section.get(part), dict):
+                section[part] = {}
+                self.put(path[:depth], place)
+            section = section[part]
+        section[path[-1]] = other.data
+        self.places = {known: at for known, at in self.places.items() if known[: len(path)] != path}
+        self.put(path, place)
+
+    def _find(self, path: KeyPath) -> tuple[int, KeyPath, Any]:
+        """How much of `path` is written, where that really stands, and what. One thing alone counts as a list
+        of it."""
+        value: Any = self.data
+        written: KeyPath = ()
+        for count, part in enumerate(path):
+            listed = isinstance(value, list) and isinstance(part, int) and part < len(value)
+            if listed or (isinstance(value, dict) and part in value):
+                value, written = value[part], (*written, part)
+            elif part != 0 or value is None or isinstance(value, list):
+                return count, written, value
+        return len(path), written, value
+
+    def at(self, path: KeyPath) -> Any:
+        """The value at a path, None where nothing is written."""
+        count, _, value = self._find(path)
+        return value if count == len(path) else None
+
+    def known_prefix(self, path: KeyPath) -> KeyPath:
+        """As much of `path` as is written."""
+        return path[: self._find(path)[0]]
+
+    def place(self, path: KeyPath, *, of_name: bool = False) -> Place:
+        """Where the value (or the name) at `path` is written; of what is missing, where it should be."""
+        count, written, _ = self._find(path)
+        while written not in self.places:
+            written = written[:-1]
+        return (self.names if of_name and count == len(path) else self.places)[written]
+
+    def later_place(self, *paths: KeyPath) -> Place:
+        """Of several settings the place that a reader meets last, leaving aside what isn't written at all."""
+        written = [path for path in paths if self.known_prefix(path) == path]
+        return max((self.place(path) for path in written or [()]), key=lambda place: place.order)
 
 
-Document = tuple[Node, list[Problem]]
-"""What a text says, and which names it has twice."""
-
-
-def read_document(path: Path, *, beginning: bool = False) -> Document:
-    """Read and parse a YAML file of settings. Raises ConfigurationError when it isn't one.
-
-    With `beginning`, an error of form ends the document instead.
-    """
+def read_document(path: Path) -> Document:
+    """Read and parse a YAML file of settings. Raises ConfigurationError when it can't be one."""
     file = Place(str(path))
     text = _read_text(path)
-    top, problems = parse(text, file, beginning=beginning)
-    if top.value is None:
+    document = parse(text, file)
+    if document.broken:
+        return document
+    if document.data is None:
         raise refusal([Problem(file, "the file is empty; it needs at least the line `root: .`")])
-    if not isinstance(top.value, dict):
+    if not isinstance(document.data, dict):
         message = "the file must hold settings, like `root: .`, one a line"
         found = _no_space(file, text.splitlines(), range(1))
-        raise refusal([found or Problem(top.place, message)])
-    return top, problems
+        raise refusal([found or Problem(document.place(()), message)])
+    return document
 
 
 def _read_text(path: Path) -> str:
@@ -185,11 +218,11 @@ class Loader(yaml.SafeLoader):
     """PyYAML's composer, which refuses what could expand, construct or nest without end."""
 
     top: yaml.Node | None = None
+    """What is read so far, also where an error follows."""
     depth = -1
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.top is None:
-            self.top = parent  # so that what comes before an error is known
+        self.top = self.top or parent
         event = self.peek_event()  # type: ignore[no-untyped-call]
         anchor = getattr(event, "anchor", None)
         is_name = isinstance(parent, yaml.MappingNode) and index is None
@@ -214,41 +247,39 @@ class Loader(yaml.SafeLoader):
         return node
 
 
-def parse(text: str, place: Place, *, beginning: bool = False) -> Document:
-    """Parse YAML text that stands at `place`. Raises ConfigurationError, or ends there with `beginning`."""
+def parse(text: str, place: Place) -> Document:
+    """Parse YAML text that stands at `place`, as far as it is YAML."""
+    document = Document(place)
     loader: Loader | None = None
-    problems: list[Problem] = []
-    wrong: Problem | None = None
     try:
         loader = Loader(text)
         top = loader.get_single_node()
     except (yaml.YAMLError, RecursionError, ValueError, IndexError) as error:
+        document.broken = _syntax_problem(place, text, error)
         top = loader.top if loader is not None else None
-        wrong = _syntax_problem(place, text, error)
-    node = _node(top, place, problems) if top is not None else Node(place, None)
-    if wrong is not None and not beginning:
-        raise refusal([*problems, wrong])
-    return node, problems
+    if top is not None:
+        document.data = _value(document, top, place, ())
+    return document
 
 
-def _node(node: yaml.Node, place: Place, problems: list[Problem]) -> Node:
-    here = place.of(node.start_mark)
-    if isinstance(node, yaml.SequenceNode):
-        return Node(here, [_node(item, place, problems) for item in node.value])
+def _value(document: Document, node: yaml.Node, place: Place, path: KeyPath) -> object:
+    document.put(path, place.of(node.start_mark))
     if isinstance(node, yaml.ScalarNode):
-        plain = node.style is None
-        word = plain and node.value.lower() in ("yes", "no", "on", "off")
-        return Node(here, scalar(node.value) if plain else node.value, word=word)
-    found: dict[str, Node] = {}
+        return scalar(node.value) if node.style is None else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(document, item, place, (*path, index)) for index, item in enumerate(node.value)]
+    found: dict[str, object] = {}
     for key, item in node.value:
-        value = _node(item, place, problems)
-        value.name_place = place.of(key.start_mark)
-        first = found.setdefault(key.value, value)
-        if first is not value and first.name_place is not None:
-            line = first.name_place.line
+        below = (*path, key.value)
+        here = place.of(key.start_mark)
+        if key.value in found:
+            line = document.names[below].line
             message = f"{shown(key.value)} is written twice, here and in line {line}; keep one of them"
-            problems.append(Problem(value.name_place, message))
-    return Node(here, found)
+            document.problems.append(Problem(here, message))
+            continue
+        found[key.value] = _value(document, item, place, below)
+        document.put(below, place.of(item.start_mark), here)
+    return found
 
 
 def scalar(text: str) -> object:

@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StrictBool,
     StringConstraints,
     model_validator,
 )
@@ -119,11 +118,9 @@ class Match(Frozen):
 class HdrChoices(Parameters):
     """HDR options that a route may decide; what is None is left as it was."""
 
-    lens_correction: StrictBool | None = Field(
-        default=None, description="Correct lens and fish-eye distortion."
-    )
-    perspective_correction: StrictBool | None = Field(default=None, description="Straighten the verticals.")
-    photographer_removal: StrictBool | None = Field(
+    lens_correction: bool | None = Field(default=None, description="Correct lens and fish-eye distortion.")
+    perspective_correction: bool | None = Field(default=None, description="Straighten the verticals.")
+    photographer_removal: bool | None = Field(
         default=None, description="Remove the photographer's reflection."
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 Json = dict[str, object]
@@ -128,7 +128,7 @@ class Stage(Parameters):
     action_type: ActionType = ActionType.SUBTLE_STAGING
     resolution: Resolution = Resolution.HIGH
     color_types: tuple[ColorType, ...] = ()
-    remove_furniture: StrictBool = False
+    remove_furniture: bool = False
     extra_instructions: Instructions | None = None
 
 

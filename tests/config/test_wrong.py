@@ -1,0 +1,57 @@
+"""What wrong settings are answered with, word for word: a change of wording is seen, and meant.
+
+The files in `wrong/` hold cases: a title, what is written, and behind `--` what is said about it, a line for
+each problem. With GOLDEN=write in the environment, what is said now is written into them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent / "wrong"
+
+
+def cases(path: Path) -> dict[str, tuple[str, str]]:
+    found = {}
+    for case in path.read_text().removeprefix("== ").split("\n\n== "):
+        title, _, rest = case.partition("\n")
+        content, _, said = rest.partition("\n--\n")
+        found[title] = (content + "\n", said.strip("\n"))
+    return found
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(FOLDER.iterdir())])
+def test_it_is_said_what_is_wrong_and_where(name: str, problems_of: Callable[[str], list[str]]) -> None:
+    """In the order of their positions, all problems at once."""
+    path = FOLDER / f"{name}.txt"
+    expected = cases(path)
+    said = {title: (content, "\n".join(problems_of(content))) for title, (content, _) in expected.items()}
+    if os.environ.get("GOLDEN") == "write":
+        path.write_text("\n".join(f"== {title}\n{one[0]}--\n{one[1]}\n" for title, one in said.items()))
+    assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "config.yaml: the file is empty; it needs at least the line `root: .`"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "config.yaml: the file is not text; settings are YAML text in UTF-8"),
+        (b"root: .\ninbox: K\xfcche\n", "config.yaml: line 2 is not UTF-8 text; save the file as UTF-8"),
+        ("root: .\n".encode("utf-16"), "config.yaml: the file is saved as UTF-16; save it as UTF-8"),
+        (
+            "root: .\n#" + "x" * 300_000,
+            "config.yaml: the file is larger than 256 KiB, so it can't be the settings",
+        ),
+        ("root: .\ninbox: a\x07b\n", "config.yaml:2:9: a control character that YAML doesn't allow"),
+        ("root: .\nsettle:\n\tquiet_seconds: 5\n", "config.yaml:3:1: a tab; indent with spaces only"),
+        ("root: " + "[" * 3000 + "]" * 3000 + "\n", "config.yaml:1:27: nested deeper than 20 levels"),
+    ],
+)
+def test_what_is_no_yaml_text_is_told_apart(
+    content: str | bytes, expected: str, problems_of: Callable[[str | bytes], list[str]]
+) -> None:
+    assert problems_of(content) == [expected]
