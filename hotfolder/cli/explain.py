@@ -10,7 +10,7 @@ from pathlib import Path
 from hotfolder.cli.output import FAILED, fitted, print_json
 from hotfolder.config.load import load
 from hotfolder.control import approve as approving
-from hotfolder.control.explain import Bill, Explained, ExplainedRoom, ExplainedShoot
+from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
 from hotfolder.display import counted
@@ -43,10 +43,8 @@ def said(answers: Sequence[Explained], prices: Prices, *, calls: bool) -> Iterat
         whole = alone or calls
         if whole and number:
             yield ""
-        if isinstance(one, ExplainedShoot):
-            yield from shoot_lines(one, prices, calls=calls if whole else None)
-        else:
-            yield from room_lines(one, prices, calls=calls) if whole else room_brief(one, prices)
+        told = shoot_lines if one.several else room_lines
+        yield from told(one, prices, calls=calls if whole else None)
     if not alone:
         together = sum(bills, Bill())
         yield ""
@@ -65,99 +63,87 @@ def priced(bill: Bill, prices: Prices) -> str:
     return f"{text} ({len(bill.remembered)} more paid already)" if bill.remembered else text
 
 
-def room_brief(one: ExplainedRoom, prices: Prices) -> Iterator[str]:
-    """One line, and one for each thing that a person should know."""
-    name = printable(f"{one.place.project} / {one.place.folder}")
-    if one.explanation is None or not one.bills:
-        yield name
-    else:
-        yield f"{name}: {one.explanation.brief()}; {priced(sum(one.bills, Bill()), prices)}"
-    yield from (f"    {line}" for line in room_remarks(one))
-
-
-def room_lines(one: ExplainedRoom, prices: Prices, *, calls: bool) -> Iterator[str]:
-    yield printable(str(one.place.path))
-    if one.explanation is not None:
-        yield from (f"  {line}" for line in one.explanation.lines(calls=calls))
-    yield from (f"  To pay   {priced(bill, prices)}" for bill in one.bills)
-    yield from (f"  {line}" for line in room_remarks(one))
-
-
-def room_remarks(one: ExplainedRoom) -> Iterator[str]:
-    yield from (f"Kept out of the merge: {reason}" for reason in one.kept_out)
+def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
+    """All about the set in a room's folder; one line of it without `calls`."""
+    brief = calls is None
+    place, margin = one.place, "    " if brief else "  "
+    name = printable(f"{place.project} / {place.folder}" if brief else str(place.path))
+    if brief and one.bills:
+        [each] = one.sets
+        name = f"{name}: {each.explanation.brief()}; {priced(each.bill, prices)}"
+    yield name
+    if not brief:
+        yield from (f"  {line}" for each in one.sets for line in each.explanation.lines(calls=bool(calls)))
+        yield from (f"  To pay   {priced(bill, prices)}" for bill in one.bills)
+    for reason in one.shoot.kept_out.values() if one.shoot is not None else ():
+        yield f"{margin}Kept out of the merge: {reason}"
     if one.held:
-        yield f"HELD: {one.held}. Nothing is paid before that."
-    yield from (f"REFUSED before anything is sent: {problem}" for problem in one.problems)
+        yield f"{margin}HELD: {one.held}. Nothing is paid before that."
+    yield from (f"{margin}REFUSED before anything is sent: {problem}" for problem in one.problems)
 
 
-def shoot_lines(one: ExplainedShoot, prices: Prices, *, calls: bool | None) -> Iterator[str]:
+def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterator[str]:
     """A line for each set, and one for each thing that a person should know; all of each set where `calls`
     is not None."""
     place = one.place
     name = f"{place.project} / {place.folder}" if place.folder else place.project
     what = "a room with more than one set" if place.folder else "a whole shoot in one folder"
     yield printable(f"{name}: {what}")
+    for each in one.sets:
+        evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
+        yield f"  {printable(each.name)}: {each.explanation.brief()}; {priced(each.bill, prices)}{evidence}"
+        yield from (f"      DOUBT: {text}" for text in each.doubts)
+        if calls is not None:
+            yield from (f"      {line}" for line in each.explanation.lines(calls=calls))
+    if one.earlier:
+        yield f"  Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
     if one.shoot is not None:
-        for each, room, bill in zip(one.shoot.sets, one.rooms, one.bills, strict=True):
-            evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
-            yield f"  {printable(each.name)}: {room.brief()}; {priced(bill, prices)}{evidence}"
-            yield from (f"      DOUBT: {text}" for text in each.doubts)
-            if calls is not None:
-                yield from (f"      {line}" for line in room.lines(calls=calls))
         yield from (f"  {line}" for line in shoot_remarks(one, one.shoot))
-    elif one.earlier:
-        yield f"  {left_aside(one)}"
     yield from (f"  Waits: {reason}." for reason in one.waiting)
     yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
 
 
-def shoot_remarks(one: ExplainedShoot, shoot: Shoot) -> Iterator[str]:
-    if one.earlier:
-        yield left_aside(one)
+def shoot_remarks(one: Explained, shoot: Shoot) -> Iterator[str]:
     for refused in shoot.refused:
         yield f"REFUSED: {printable(refused.name)}: {refused.reason} {refused.hint}"
     where = "Kept out of the merge" if one.place.folder else "Left in the inbox"
     yield from (f"{where}: {reason}" for reason in shoot.kept_out.values())
     yield from (f"Note: {notice}" for notice in shoot.notices)
     yield from (f"DOUBT about the whole: {doubt}" for doubt in shoot.doubts)
-    if not shoot.asks:
+    if not one.held:
         yield "It starts by itself."
         return
-    what = "Nothing is" if shoot.waits_whole else "Nothing of what is held is"
-    yield f"HELD: {shoot.asks}."
+    what = "Nothing is" if one.held_whole else "Nothing of what is held is"
+    yield f"HELD: {one.held}."
     yield f"{what} sent before: hotfolder approve {shlex.quote(printable(one.place.name))}"
-
-
-def left_aside(one: ExplainedShoot) -> str:
-    return f"Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
 
 
 def as_dict(one: Explained) -> dict[str, object]:
     """One JSON object."""
-    path = {"path": str(one.place.path)}
-    if isinstance(one, ExplainedRoom):
-        return {
-            **path,
-            **(one.explanation.as_dict() if one.explanation else {}),
-            "remembered_calls": len(one.remembered),
-            "held": bool(one.held),
-            "kept_out": list(one.kept_out),
-            "problems": list(one.problems),
-        }
-    found = shoot_as_dict(one, one.shoot) if one.shoot is not None else {}
-    return {**path, **found, "waiting": list(one.waiting), "problems": list(one.problems)}
+    path, problems = {"path": str(one.place.path)}, {"problems": list(one.problems)}
+    if one.several:
+        found = shoot_as_dict(one, one.shoot) if one.shoot is not None else {}
+        return {**path, **found, "waiting": list(one.waiting), **problems}
+    return {
+        **path,
+        **(one.sets[0].explanation.as_dict() if one.sets else {}),
+        "remembered_calls": sum(len(each.remembered) for each in one.sets),
+        "held": bool(one.held),
+        "kept_out": list(one.shoot.kept_out.values()) if one.shoot is not None else [],
+        **problems,
+    }
 
 
-def shoot_as_dict(one: ExplainedShoot, shoot: Shoot) -> dict[str, object]:
+def shoot_as_dict(one: Explained, shoot: Shoot) -> dict[str, object]:
     return {
         "sets": [
             {
-                **room.as_dict(),
-                "remembered_calls": len(remembered),
+                **each.explanation.as_dict(),
+                "remembered_calls": len(each.remembered),
                 "evidence": list(each.evidence),
                 "doubts": list(each.doubts),
             }
-            for each, room, remembered in zip(shoot.sets, one.rooms, one.remembered, strict=True)
+            for each in one.sets
         ],
         "refused": [
             {
@@ -171,9 +157,9 @@ def shoot_as_dict(one: ExplainedShoot, shoot: Shoot) -> dict[str, object]:
         "kept_out": shoot.kept_out,
         "notices": list(shoot.notices),
         "doubts": list(shoot.doubts),
-        "held": shoot.asks,
-        "paid_calls": sum(room.paid_calls for room in one.rooms),
-        "remembered_calls": sum(map(len, one.remembered)),
+        "held": one.held,
+        "paid_calls": sum(each.explanation.paid_calls for each in one.sets),
+        "remembered_calls": sum(len(each.remembered) for each in one.sets),
     }
 
 

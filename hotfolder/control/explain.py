@@ -47,56 +47,43 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class ExplainedRoom:
-    """What is said of a room's folder with one set: an explanation, or why it would be refused. `held` is why
-    a person must look first, without its full stop."""
+class ExplainedSet:
+    """What the rules make of one set, which of its paid calls were made before, by kind, and how it was told
+    apart from others."""
 
-    place: Place
-    explanation: Explanation | None = None
+    name: str
+    explanation: Explanation
     remembered: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    held: str = ""
-    kept_out: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
-    def bills(self) -> tuple[Bill, ...]:
-        """Nothing is bought for what is refused."""
-        if self.explanation is None or self.problems:
-            return ()
-        return (bill_of(self.explanation, self.remembered),)
+    def bill(self) -> Bill:
+        found = self.explanation
+        return Bill(found.paid_kinds, self.remembered, len(found.photos))
 
 
 @dataclass(frozen=True, slots=True)
-class ExplainedShoot:
-    """What is said of the photos of several sets in one folder. `rooms` and `remembered` go with
-    `shoot.sets`; `earlier` photos are left aside; `waiting` says what photos wait for, and `problems` what
-    somebody must mend first."""
+class Explained:
+    """What is said of the photos in one folder: of a room's with one set, or of `several` sets, as a whole
+    shoot has. `held` is why a person must look first, without its full stop, at all of it or only at what is
+    doubtful. `earlier` photos are left aside; `waiting` says what others wait for, and `problems` what
+    somebody must mend first. `shoot` is how the photos were grouped, None where they can't be."""
 
     place: Place
+    several: bool = False
     shoot: Shoot | None = None
-    rooms: tuple[Explanation, ...] = ()
-    remembered: tuple[tuple[str, ...], ...] = ()
+    sets: tuple[ExplainedSet, ...] = ()
+    held: str = ""
+    held_whole: bool = True
     earlier: int = 0
-    problems: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
-
-    def waiting_for(self, reason: str) -> ExplainedShoot:
-        """The same where a person must look at all of it first, for that reason; without one at nothing."""
-        if self.shoot is None:
-            return self
-        held = frozenset(each.name for each in self.shoot.sets if reason)
-        return replace(self, shoot=replace(self.shoot, asks=reason, held=held))
+    problems: tuple[str, ...] = ()
 
     @property
     def bills(self) -> tuple[Bill, ...]:
-        return tuple(map(bill_of, self.rooms, self.remembered))
-
-
-Explained = ExplainedRoom | ExplainedShoot
-
-
-def bill_of(found: Explanation, remembered: tuple[str, ...]) -> Bill:
-    return Bill(found.paid_kinds, remembered, len(found.photos))
+        """Nothing is bought for a room that is refused."""
+        return () if self.problems and not self.several else tuple(one.bill for one in self.sets)
 
 
 def explain(settings: Settings, path: Path) -> list[Explained]:
@@ -143,73 +130,63 @@ class Explainer:
             if file.name in self.facts
         ]
 
-    def _shoot(self) -> ExplainedShoot:
+    def _shoot(self) -> Explained:
         """A whole shoot in a project's folder, as far as its photos can be read."""
-        project, photos = self.place.project, self._photos()
-        aside = self._left_aside()
+        project, photos, aside = self.place.project, self._photos(), self._left_aside()
         fresh = [photo for photo in photos if photo.path.name not in aside.names]
-        told = ExplainedShoot(self.place, earlier=len(photos) - len(fresh), problems=self.problems)
+        told = Explained(self.place, several=True, earlier=len(photos) - len(fresh), problems=self.problems)
         try:
             back = sort_shoot(self.rulebook, project, fresh, aside.earlier)
             told = replace(told, waiting=tuple(back.reasons))
             fresh = [photo for photo in fresh if photo.path.name not in back.aside]
-            if fresh:
-                shoot = group_shoot(self.rulebook, project, fresh, aside.rooms, back, aside.held)
-                told = self._with_sets(told, shoot)
+            if not fresh:
+                return told
+            shoot = group_shoot(self.rulebook, project, fresh, aside.rooms, back, aside.held)
+            told = replace(told, shoot=shoot, sets=self._sets(shoot))
         except BadJob as error:
-            return ExplainedShoot(self.place, problems=(*self.problems, sentence(error)))
-        return told.waiting_for("") if approved(self.seen) else told
+            return Explained(self.place, several=True, problems=(*self.problems, sentence(error)))
+        held = "" if approved(self.seen) else shoot.asks
+        return replace(told, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
         """A room's folder: one set, or several."""
-        held = self._why_held()
-        name, kept_out = "", {}
+        told = Explained(self.place, held=self._why_held(), problems=self.problems)
         try:
-            if not self.problems:
-                photos, project, folder = self._photos(), self.place.project, self.place.folder
-                found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
-                if len(found.sets) > 1:
-                    return self._with_sets(ExplainedShoot(self.place), found).waiting_for(held)
-                name, kept_out = next((each.name for each in found.sets), ""), found.kept_out
-            names = [file.name for file in self._files() if file.name not in kept_out]
-            explained = self._explained(
-                self.place.folder, name, {one: sent_of(self.facts.get(one)) for one in names}
-            )
+            if self.problems:  # as far as it goes: the names of the photos are known
+                sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
+                return replace(told, sets=(self._set("", sent),))
+            photos, project, folder = self._photos(), self.place.project, self.place.folder
+            found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
+            if len(found.sets) > 1:
+                return replace(told, several=True, shoot=found, sets=self._sets(found))
+            left = [photo for photo in photos if photo.path.name not in found.kept_out]
+            name = found.sets[0].name if found.sets else ""
+            return replace(told, shoot=found, sets=(self._set_of(name, left),))
         except BadJob as error:
-            return ExplainedRoom(self.place, problems=(*self.problems, sentence(error)))
-        remembered = (
-            () if self.problems else self._remembered(explained, [self.facts[one].sha256 for one in names])
-        )
-        return ExplainedRoom(self.place, explained, remembered, self.problems, held, tuple(kept_out.values()))
+            return Explained(self.place, problems=(*self.problems, sentence(error)))
 
-    def _with_sets(self, told: ExplainedShoot, shoot: Shoot) -> ExplainedShoot:
-        rooms = tuple(
-            self._explained(
-                self.place.folder or each.name,
-                each.name,
-                {photo.path.name: Sent(photo.format, photo.develop) for photo in each.photos},
-            )
+    def _sets(self, shoot: Shoot) -> tuple[ExplainedSet, ...]:
+        return tuple(
+            replace(self._set_of(each.name, each.photos), evidence=each.evidence, doubts=each.doubts)
             for each in shoot.sets
         )
-        remembered = tuple(
-            self._remembered(room, [photo.sha256 for photo in each.photos])
-            for each, room in zip(shoot.sets, rooms, strict=True)
-        )
-        return replace(told, shoot=shoot, rooms=rooms, remembered=remembered)
 
-    def _explained(self, folder: str, room: str, sent: Mapping[str, Sent]) -> Explanation:
-        """What the rules make of one set, whose room is called `room`, or as its folder says."""
-        decided = plan(self.rulebook, self.place.project, folder, len(sent))
-        return explain_plan(replace(decided, room=room or decided.room), sent)
+    def _set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
+        """One set, with what is bought of it already at the configured API: merge, sky, lawn or stage."""
+        sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in photos}
+        found = self._set(name, sent)
+        if self.records is None or found.explanation.plan.again:
+            return found
+        origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
+        generation = self.records.store.generation(scope_key(origin, hashes))
+        recipe = found.explanation.plan.recipe
+        links = read_chain(self.records.ledger, origin, hashes, recipe, generation)
+        return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))
 
-    def _remembered(self, found: Explanation, photos: list[str]) -> tuple[str, ...]:
-        """What of a set is bought already, at the configured API: merge, sky, lawn or stage for each call."""
-        if self.records is None or found.plan.again:
-            return ()
-        origin = self.settings.api.base_url
-        generation = self.records.store.generation(scope_key(origin, photos))
-        links = read_chain(self.records.ledger, origin, photos, found.plan.recipe, generation)
-        return tuple(link.purchase.operation for link in bought(links))
+    def _set(self, name: str, sent: Mapping[str, Sent]) -> ExplainedSet:
+        """What the rules make of one set, whose room is called `name`, or as its folder says."""
+        decided = plan(self.rulebook, self.place.project, self.place.folder or name, len(sent))
+        return ExplainedSet(name, explain_plan(replace(decided, room=name or decided.room), sent))
 
     def _known_as(self) -> tuple[str, str, str]:
         """Inbox, project and folder as the records name them."""
