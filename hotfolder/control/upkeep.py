@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from hotfolder.control.opening import Installation, now
-from hotfolder.daemon.reload import result_limits, retention_policy
+from hotfolder.daemon.reload import job_settings, retention_policy
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.retention import Expired, Retention, RetentionPolicy
 from hotfolder.jobs.verify import Disagreement
@@ -36,7 +36,7 @@ async def clean(
         store_thread,
         installation.confirm_inbox,
         decoder,
-        result_limits(installation.settings),
+        job_settings(installation.settings).result_limits,
     )
     policy = policy or retention_policy(installation.settings)
     try:

@@ -74,7 +74,7 @@ class Early:
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:
         """A new group for the set, unless it is doubtful whether it will be merged."""
         context, now = self.context, self.context.clock.now()
-        if len(context.early) >= self.most or opens_at(context.hours, now.astimezone()) is not None:
+        if len(context.early) >= self.most or opens_at(context.settings.hours, now.astimezone()) is not None:
             return None
         merge = merge_of(self.rulebook(place[0]), place, photo_count)
         if merge is None:

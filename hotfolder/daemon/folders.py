@@ -173,9 +173,9 @@ async def apply_retention(context: JobContext, live: LiveSettings) -> None:
         context.ledger,
         context.places,
         context.desk,
-        context.confirm_inbox,
+        context.places.confirm_inbox,
         context.decoder,
-        context.result_limits,
+        context.settings.result_limits,
     )
     while True:
         gone: Counter[str] = Counter()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from anyio import move_on_after, to_thread
 
@@ -23,7 +22,7 @@ from hotfolder.daemon.newjobs import NOTHING
 from hotfolder.errors import ConfigurationError, RuleRefused
 from hotfolder.inbox.events import InboxSettings
 from hotfolder.jobs.budget import Budgets
-from hotfolder.jobs.context import Decision
+from hotfolder.jobs.context import Decision, JobSettings
 from hotfolder.jobs.limits import START
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import RetentionPolicy
@@ -198,24 +197,20 @@ def concurrency(settings: Settings) -> dict[str, int | None]:
     return settings.limits.model_dump(include={"uploads", "merges", "operations", "downloads"})
 
 
-def job_rules(settings: Settings) -> dict[str, Any]:
-    """What jobs go by, as a JobContext has it."""
+def job_settings(settings: Settings) -> JobSettings:
+    """What jobs go by."""
     limits = settings.limits
-    return {
-        "budgets": Budgets(
+    return JobSettings(
+        result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
+        merge_timeout_seconds=settings.api.merge_timeout_seconds,
+        budgets=Budgets(
             per_day=limits.paid_calls_per_day,
             per_project=limits.paid_calls_per_project,
             per_job=limits.paid_calls_per_job,
         ),
-        "result_limits": result_limits(settings),
-        "merge_timeout_seconds": settings.api.merge_timeout_seconds,
-        "hours": settings.schedule.active,
-        "prices": settings.prices,
-    }
-
-
-def result_limits(settings: Settings) -> PictureLimits:
-    return PictureLimits(size_bytes=settings.limits.result_bytes, pixels=settings.limits.result_pixels)
+        hours=settings.schedule.active,
+        prices=settings.prices,
+    )
 
 
 def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxSettings:

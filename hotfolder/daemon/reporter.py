@@ -118,7 +118,7 @@ class Reporter:
         self.live = live
         self.clock = clock
         self.pid = pid
-        self.pages = Pages(context.places.inboxes, context.confirm_inbox)
+        self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
         self._posted: dict[str, object] = {}
         self._changes = -1
 
@@ -139,14 +139,14 @@ class Reporter:
     async def report(self, *, stopped: bool = False) -> None:
         """Say what has changed since the last time, if anything has. `stopped`: it is the last time."""
         context = self.context
-        trouble = context.breaker.trouble
+        trouble = context.breakers.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
         paused = await context.desk(context.store.paused)
-        opens = opens_at(context.hours, self.clock.now().astimezone())
+        opens = opens_at(context.settings.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
         own["sandbox"] = context.origin == SANDBOX
-        own["waits"] = dict(self.intake.engine.waits.reasons)
+        own["waits"] = self.intake.engine.reasons()
         news = await self._post("daemon", own)
         news |= await self._post(SETTINGS, {"error": self.live.error, "restart": list(self.live.restart)})
         await self._note_places()

@@ -34,7 +34,7 @@ from hotfolder.daemon.reload import (
     SettingsFile,
     concurrency,
     inbox_settings,
-    job_rules,
+    job_settings,
     most_jobs,
 )
 from hotfolder.daemon.reporter import Reporter, met_before
@@ -44,7 +44,7 @@ from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
-from hotfolder.jobs.breaker import CircuitBreaker, backoff_seconds
+from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
 from hotfolder.jobs.commands import CommandPoll
 from hotfolder.jobs.context import CrashHook, JobContext, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
@@ -146,11 +146,17 @@ class Daemon:
         with store_trouble(), local_trouble(places.state):
             own_temporaries(self.store.identity(self.clock.now()))
             self.outputs = output_folders(places, self.store, reached)
-            places = replace(places, guard=self.outputs.confirm)
+            places = replace(
+                places,
+                guard=self.outputs.confirm,
+                confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
+                out_of_reach=self._out_of_reach,
+            )
             self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
             self.ledger.restore()
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
+        self.throttle = Throttle(self.clock, settings.limits.upload_rate)
         self.context = self._tools(access, places, crash_point)
         heartbeats = self.telemetry.heartbeats
         self.engine = Worker(
@@ -190,7 +196,6 @@ class Daemon:
             paid_total_seconds=1.5 * api.paid_timeout_seconds,
         )
         counts = self.telemetry.metrics
-        throttle = Throttle(self.clock, self.settings.limits.upload_rate)
         return JobContext(
             origin=access.origin,
             places=places,
@@ -198,24 +203,21 @@ class Daemon:
             ledger=self.ledger,
             desk=StoreThread(),
             client=StagerClient(
-                access.base_url, access.key, timeouts=timeouts, throttle=throttle, proxy=access.proxy
+                access.base_url, access.key, timeouts=timeouts, throttle=self.throttle, proxy=access.proxy
             ),
             storage=StorageClient(
-                access.storage_hosts, timeouts=timeouts, throttle=throttle, proxy=access.proxy
+                access.storage_hosts, timeouts=timeouts, throttle=self.throttle, proxy=access.proxy
             ),
             decoder=self.decoder,
             darkroom=Darkroom(places.developed, self.decoder),
-            breaker=CircuitBreaker(self.clock, met=counts.api_error),
+            breakers=CircuitBreakers(self.clock, met=counts.api_error),
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             recheck=recheck,
-            confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
             crash_point=crash_point,
             counts=counts,
-            throttle=throttle,
-            out_of_reach=self._out_of_reach,
             decide=self.live.decide,
-            **job_rules(self.settings),
+            settings=job_settings(self.settings),
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
@@ -337,9 +339,8 @@ class Daemon:
         self.telemetry.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         log.set_level(settings.log.level)
-        for name, rule in job_rules(settings).items():
-            setattr(self.context, name, rule)
-        self.context.throttle.bytes_per_second = settings.limits.upload_rate
+        self.context.settings = job_settings(settings)
+        self.throttle.bytes_per_second = settings.limits.upload_rate
         self.context.limits.configure(**concurrency(settings))
         self.engine.most_jobs = most_jobs(settings)
         for name, inbox in self.inboxes.items():
@@ -351,7 +352,7 @@ class Daemon:
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
-        return self.context.breaker.trouble is not None or degraded or self.engine.waits.any()
+        return self.context.breakers.trouble is not None or degraded or self.engine.waits()
 
     async def _until_idle(self) -> None:
         quiet_looks = 0

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
-from hotfolder.errors import LocalTrouble, OutOfReach, SetChanged
-from hotfolder.jobs.breaker import CircuitBreaker, RequestBreaker
+from hotfolder.errors import LocalTrouble, OutOfReach
+from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import HOLDING, FileRole, Job, JobFile, Purchase, State
+from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
-from hotfolder.stager.streams import Throttle
 
 if TYPE_CHECKING:
     from hotfolder.jobs.steps.uploading import OpenGroup
@@ -97,8 +95,9 @@ class Claims:
         return frozenset().union(*self._of.get((inbox, project, folder), {}).values())
 
 
-class Counts(Protocol):
-    """Plain events; none of these methods may raise or block."""
+class Counts:
+    """Plain events, of which nobody hears here; telemetry has one that counts them. None of these methods may
+    raise or block."""
 
     def paid(self, operation: str, project: str) -> None:
         """A paid request is about to leave."""
@@ -114,35 +113,14 @@ class Counts(Protocol):
         """A request went wrong; `kind` is the name of its error's class."""
 
 
-class Uncounted:
-    """Counts nothing."""
-
-    def paid(self, operation: str, project: str) -> None: ...
-
-    def phase(self, name: str, seconds: float) -> None: ...
-
-    def bytes_up(self, number: int) -> None: ...
-
-    def bytes_down(self, number: int) -> None: ...
-
-    def api_error(self, kind: str) -> None: ...
-
-
 Recheck = Callable[[Path, str, str, Mapping[str, FileIdentity], Collection[str]], None]
 """Takes inbox, project, folder, the photos by name, and names that are of no account; raises SetChanged
 unless exactly those photos are there."""
 
 
-ConfirmInbox = Callable[[Path], None]
-"""Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
-
-WhyOutOfReach = Callable[[str], str]
-"""Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
-
-
 @dataclass(frozen=True)
 class Places:
-    """The folders. `inboxes` by name; `state` is ours alone."""
+    """The folders, and who knows whether they are in reach. `inboxes` by name; `state` is ours alone."""
 
     inboxes: Mapping[str, Path]
     done: Path
@@ -151,6 +129,10 @@ class Places:
     archive: Path | None = None
     guard: Guard = unguarded
     """Knows whether `done` and `failed` are where they were."""
+    confirm_inbox: Guard = unguarded
+    """Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
+    out_of_reach: Callable[[str], str] = lambda _: ""
+    """Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
 
     @property
     def results(self) -> Path:
@@ -208,23 +190,15 @@ Decide = Callable[[Job, int], Decision | None]
 """Takes a job and its number of photos; None leaves the job as it is."""
 
 
-class KeyLocks:
-    """A lock per name, so that two jobs that want the same purchase make it once."""
+@dataclass(frozen=True)
+class JobSettings:
+    """What the settings say of jobs. Never changed, only replaced."""
 
-    def __init__(self) -> None:
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @asynccontextmanager
-    async def hold(self, name: str) -> AsyncIterator[None]:
-        lock, users = self._locks.get(name, (asyncio.Lock(), 0))
-        self._locks[name] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks.pop(name)
-            if users > 1:
-                self._locks[name] = (lock, users - 1)
+    result_limits: PictureLimits
+    merge_timeout_seconds: float
+    budgets: Budgets
+    hours: Hours = ()
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass
@@ -240,43 +214,30 @@ class JobContext:
     storage: StorageClient
     decoder: Decoder
     darkroom: Darkroom
-    breaker: CircuitBreaker
+    breakers: CircuitBreakers
     clock: Clock
     limits: ConcurrencyLimits
     recheck: Recheck
-    confirm_inbox: ConfirmInbox
     crash_point: CrashHook
-    result_limits: PictureLimits
-    merge_timeout_seconds: float
-    budgets: Budgets
-    throttle: Throttle
-    hours: Hours = ()
-    prices: Prices = field(default_factory=Prices)
-    out_of_reach: WhyOutOfReach = lambda _: ""
+    settings: JobSettings
     decide: Decide = lambda _, __: None
     """The rules in force."""
-    counts: Counts = field(default_factory=Uncounted)
+    counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
-    locks: KeyLocks = field(default_factory=KeyLocks)
+    locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     paying: set[asyncio.Task[Purchase]] = field(default_factory=set)
-    downloading: dict[str, RequestBreaker] = field(default_factory=dict)
-    """Pictures on their way, and those that fail to come; by their name in state/results/."""
+    missed: dict[str, int] = field(default_factory=dict)
+    """How often in a row pictures failed to come, by their names in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
-    joined: dict[str, str] = field(default_factory=dict)
-    """Photos that came later, and belong to sets of flat drops that aren't paid for yet; by their jobs."""
-    receipts_asked: bool = False
-    """Whether the receipts in done/ were compared with the ledger."""
-    known_files: dict[str, list[JobFile]] = field(default_factory=dict)
-    """Of the jobs under way; what the store says of them changes only when originals are deleted."""
+
+    def lock(self, name: str) -> asyncio.Lock:
+        """The lock of that name, so that two jobs that want the same purchase make it once."""
+        return self.locks.setdefault(name, asyncio.Lock())
 
     async def files(self, job: Job) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
-        if job.state == State.FILING and recipe_of(job).delivery.originals is Originals.DELETE:
-            return await self.desk(self.store.files, job.id)
-        if job.id not in self.known_files:
-            self.known_files[job.id] = await self.desk(self.store.files, job.id)
-        return self.known_files[job.id]
+        return await self.desk(self.store.files, job.id)
 
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""
@@ -289,25 +250,17 @@ class JobContext:
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
         await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected, others)
-        await self.refuse_joined(job)
-
-    async def refuse_joined(self, job: Job) -> None:
-        """Raise SetChanged where a photo of the set came after it was taken, and nothing is paid for yet."""
-        if job.id in self.joined:
-            calls = await self.desk(self.ledger.of_job, job.id)
-            if not any(call.state in HOLDING for call in calls):
-                raise SetChanged(f"{self.joined[job.id]}, which came later, belongs to it")
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""
         self.refuse_out_of_reach(job)
         inbox = self.places.inbox(job)
-        await patiently(inbox, self.confirm_inbox, inbox)
+        await patiently(inbox, self.places.confirm_inbox, inbox)
 
     def refuse_out_of_reach(self, job: Job) -> None:
         """Raise OutOfReach where the job's inbox is. A share that hangs keeps a thread for everything that is
         asked of it, for as long as it hangs."""
-        why = self.out_of_reach(job.inbox)
+        why = self.places.out_of_reach(job.inbox)
         if why:
             raise OutOfReach(why.removesuffix("."), hint="It continues by itself once the inbox is back.")
 

@@ -1,10 +1,10 @@
-"""How much goes on at once, over all jobs together: semaphores with priorities, which adapt to the API."""
+"""How much goes on at once, over all jobs together: priority semaphores that adapt to the API."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from hotfolder.errors import TooManyRequests
@@ -25,16 +25,23 @@ def photo_rank(job: Job) -> Rank:
     return (1, job.created_at, job.id)
 
 
-class PrioritySemaphore:
+class AdaptiveLimit:
     """At most `number` holders at once; among those that wait, the lowest rank goes first, then the first to
-    come. `priorities` are the present ones of jobs, by id; a job that isn't in it has the normal one."""
+    come. `priorities` are the present ones of jobs, by id; a job that isn't in it has the normal one.
 
-    def __init__(self, number: int, priorities: Mapping[str, int] | None = None) -> None:
+    The number grows by one after as many successes as it has, while somebody waits, and is halved when the
+    API answers 429 (additive increase, multiplicative decrease). With `most` None it is fixed.
+    """
+
+    def __init__(self, number: int, most: int | None = None) -> None:
         self.number = number
-        self.priorities: Mapping[str, int] = priorities or {}
+        self.most = most
+        self.priorities: Mapping[str, int] = {}
         self._held = 0
         self._came = itertools.count()
         self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
+        self._successes = 0
+        self._stale = 0
 
     @asynccontextmanager
     async def hold(self, rank: Rank) -> AsyncIterator[None]:
@@ -42,34 +49,59 @@ class PrioritySemaphore:
         try:
             yield
         finally:
-            self._release()
+            self._held -= 1
+            self._wake()
 
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody waits."""
-        return any(not one[2].done() for one in self._waiting)
+    @contextmanager
+    def feedback(self) -> Iterator[None]:
+        """Around a request: its success, or its 429, adapts the number."""
+        try:
+            yield
+        except TooManyRequests:
+            self.refused()
+            raise
+        self.succeeded()
 
-    def resize(self, number: int) -> None:
-        """Let so many hold it from now on; whoever is over that finishes first."""
+    def set(self, number: int, most: int | None) -> None:
+        """Begin anew with this number; whoever holds it and is over that finishes first."""
+        self.most, self._successes, self._stale = most, 0, 0
+        self._resize(number)
+
+    def succeeded(self) -> None:
+        if self.most is None or self._is_stale():
+            return
+        self._successes += any(not woken.done() for _, _, woken in self._waiting)
+        if self._successes >= self.number:
+            self._successes = 0
+            self._resize(min(self.number + 1, self.most))
+
+    def refused(self) -> None:
+        """The API has said that it is too much. Said of several requests at once, it counts once."""
+        if self.most is None or self._is_stale():
+            return
+        self._stale, self._successes = self.number - 1, 0
+        self._resize(max(1, self.number // 2))
+
+    def _is_stale(self) -> bool:
+        """Whether the request was begun before the number was halved, and so says nothing of the new one."""
+        self._stale -= 1
+        return self._stale >= 0
+
+    def _resize(self, number: int) -> None:
         self.number = number
         self._wake()
 
     async def _acquire(self, rank: Rank) -> None:
-        if self._held < self.number and not self.wanted:
-            self._held += 1
-            return
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((rank, next(self._came), woken))
+        self._wake()
         try:
             await woken
         except asyncio.CancelledError:
-            if woken.done() and not woken.cancelled():
-                self._release()
+            if not woken.cancelled():  # it was let in just now
+                self._held -= 1
+                self._wake()
             raise
-
-    def _release(self) -> None:
-        self._held -= 1
-        self._wake()
 
     def _wake(self) -> None:
         self._waiting = [one for one in self._waiting if not one[2].done()]
@@ -85,93 +117,27 @@ class PrioritySemaphore:
         return (kind, self.priorities.get(job_id, NORMAL), created_at, job_id, came)
 
 
-class AdaptiveLimit(PrioritySemaphore):
-    """A semaphore whose number grows by one after as many successes as it has, while somebody waits, and is
-    halved when the API answers 429 (additive increase, multiplicative decrease). With `most` None it is
-    fixed. `changed` hears of each new number."""
-
-    def __init__(
-        self, number: int, most: int | None = None, *, changed: Callable[[int], None] = lambda _: None
-    ) -> None:
-        super().__init__(number)
-        self._most = most
-        self._changed = changed
-        self._successes = 0
-        self._stale = 0
-
-    @property
-    def adaptive(self) -> bool:
-        return self._most is not None
-
-    def limit(self, number: int, most: int | None) -> None:
-        """Begin anew with this number."""
-        self._most, self._successes, self._stale = most, 0, 0
-        self._set(number)
-
-    @contextmanager
-    def feedback(self) -> Iterator[None]:
-        """Around a request: its success, or its 429, adapts the number."""
-        try:
-            yield
-        except TooManyRequests:
-            self.refused()
-            raise
-        self.succeeded()
-
-    def succeeded(self) -> None:
-        if self._most is None or self._is_stale():
-            return
-        self._successes += self.wanted
-        if self._successes >= self.number:
-            self._successes = 0
-            self._set(min(self.number + 1, self._most))
-
-    def refused(self) -> None:
-        """The API has said that it is too much. Said of several requests at once, it counts once."""
-        if self._most is None or self._is_stale():
-            return
-        self._stale, self._successes = self.number - 1, 0
-        self._set(max(1, self.number // 2))
-
-    def _is_stale(self) -> bool:
-        """Whether the request was begun before the number was halved, and so says nothing of the new one."""
-        self._stale -= 1
-        return self._stale >= 0
-
-    def _set(self, number: int) -> None:
-        if number != self.number:
-            self.resize(number)
-            self._changed(number)
-
-
 class ConcurrencyLimits:
     """The limit of each kind of work. A number that the settings leave out (None) is adaptive."""
 
-    def __init__(
-        self, *, uploads: int | None, merges: int | None, operations: int | None, downloads: int | None
-    ) -> None:
+    def __init__(self, **numbers: int | None) -> None:
         self.priorities: Mapping[str, int] = {}
-        self.addresses = PrioritySemaphore(2)
-        self.uploads = AdaptiveLimit(1, changed=lambda number: self.addresses.resize(2 * number))
-        self.merges = AdaptiveLimit(1)
-        self.operations = AdaptiveLimit(1)
-        self.downloads = AdaptiveLimit(1)
-        self.configure(uploads=uploads, merges=merges, operations=operations, downloads=downloads)
+        self._each = [AdaptiveLimit(1) for _ in START]
+        self.uploads, self.merges, self.operations, self.downloads = self._each
+        self.configure(**numbers)
 
     def prioritise(self, priorities: Mapping[str, int]) -> None:
         """Let jobs go by these priorities from now on, also those that wait already."""
         self.priorities = priorities
-        for semaphore in (self.uploads, self.addresses, self.merges, self.operations):
-            semaphore.priorities = priorities
+        for limit in self._each:
+            limit.priorities = priorities
 
-    def configure(
-        self, *, uploads: int | None, merges: int | None, operations: int | None, downloads: int | None
-    ) -> None:
-        """Other numbers from now on; what goes on already is not interrupted, and what was learnt stays."""
-        wanted = {"uploads": uploads, "merges": merges, "operations": operations, "downloads": downloads}
-        for name, number in wanted.items():
-            limit: AdaptiveLimit = getattr(self, name)
+    def configure(self, **numbers: int | None) -> None:
+        """Other numbers from now on, by kind; what goes on already is not interrupted, and what was learnt
+        stays."""
+        for name, limit in zip(START, self._each, strict=True):
+            number = numbers[name]
             if number is not None:
-                limit.limit(number, None)
-            elif not limit.adaptive:
-                limit.limit(START[name], MOST[name])
+                limit.set(number, None)
+            elif limit.most is None:
+                limit.set(START[name], MOST[name])

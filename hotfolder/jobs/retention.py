@@ -19,7 +19,7 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
-from hotfolder.jobs.context import ConfirmInbox, Places, recipe_of
+from hotfolder.jobs.context import Places, recipe_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, batches, read_chain
 from hotfolder.jobs.model import (
@@ -40,6 +40,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
 from hotfolder.outbox.removing import remove
+from hotfolder.outbox.sharing import Guard
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
@@ -92,7 +93,7 @@ class Retention:
     ledger: Ledger
     places: Places
     desk: StoreThread
-    confirm_inbox: ConfirmInbox
+    confirm_inbox: Guard
     decoder: Decoder
     limits: PictureLimits
 

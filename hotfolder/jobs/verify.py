@@ -40,21 +40,17 @@ MARGIN = timedelta(days=1)
 
 
 async def ask_receipts(context: JobContext) -> None:
-    """Take over what the receipts know and the ledger doesn't, once in the life of a process and before it
-    buys anything. Only receipts that are younger than the newest purchase are read; all, and those of other
-    stores too, by a store that has bought nothing yet: `state` may have been lost. Raises LocalTrouble."""
-    async with context.locks.hold("receipts"):
-        if context.receipts_asked:
-            return
-        newest = await context.desk(context.ledger.newest)
-        since = datetime.fromisoformat(newest) - MARGIN if newest else None
-        own = await context.desk(context.store.identity, context.clock.now())
-        of_store = own if newest else ""
-        context.places.guard(context.places.done)
-        found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
-        for path, receipt in found:
-            await context.desk(take_over, context.store, context.ledger, path, receipt, own)
-        context.receipts_asked = True
+    """Take over what the receipts know and the ledger doesn't. Only receipts that are younger than the newest
+    purchase are read; all, and those of other stores too, by a store that has bought nothing yet: `state` may
+    have been lost. Raises LocalTrouble."""
+    newest = await context.desk(context.ledger.newest)
+    since = datetime.fromisoformat(newest) - MARGIN if newest else None
+    own = await context.desk(context.store.identity, context.clock.now())
+    of_store = own if newest else ""
+    context.places.guard(context.places.done)
+    found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
+    for path, receipt in found:
+        await context.desk(take_over, context.store, context.ledger, path, receipt, own)
 
 
 def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt]]:

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from hotfolder import __version__
 from hotfolder.display import visible
+from hotfolder.jobs.context import Counts
 from hotfolder.jobs.model import ACTIVE, State
 from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
@@ -27,7 +28,7 @@ OPERATIONS = ("merge", "stage", "lawn", "sky")
 PHASES = ("uploading", "merging", "editing", "publishing", "filing")
 
 
-class Metrics(Collector):
+class Metrics(Collector, Counts):
     """All metrics of one daemon. What it tells is quick, and any thread may call it.
 
     The gauges are read in the web server's thread. `seen` gives the latest overview, None before the first;

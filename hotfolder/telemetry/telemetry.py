@@ -78,7 +78,7 @@ class Telemetry:
             await self._context.desk(self._context.store.post, TOLD, memory, self.clock.now())
 
     def _facts(self) -> Facts:
-        trouble = self._context.breaker.trouble if self._context is not None else None
+        trouble = self._context.breakers.trouble if self._context is not None else None
         return Facts(
             self.seen or Overview((), {}),
             api_needs_person=isinstance(trouble, KeyRejected | PaymentRequired),

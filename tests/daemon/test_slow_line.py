@@ -81,4 +81,4 @@ async def test_a_set_goes_up_whole_under_a_limit_of_its_rate(make_studio: Any, s
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access(), clock=JumpingClock(20)) as daemon:
         await studio.comes_to("done")
-        assert daemon.context.throttle.bytes_per_second == 40_000
+        assert daemon.throttle.bytes_per_second == 40_000

@@ -13,7 +13,6 @@ from hotfolder.jobs.limits import (
     START,
     AdaptiveLimit,
     ConcurrencyLimits,
-    PrioritySemaphore,
     Rank,
 )
 
@@ -21,9 +20,7 @@ OLD: Rank = (1, "2026-01-01", "a")
 NEW: Rank = (1, "2026-01-02", "b")
 
 
-async def order_of(
-    semaphore: PrioritySemaphore, ranks: dict[str, Rank], priorities: dict[str, int]
-) -> list[str]:
+async def order_of(semaphore: AdaptiveLimit, ranks: dict[str, Rank], priorities: dict[str, int]) -> list[str]:
     """In which order they come to hold it, when all wait for one that holds it."""
     order: list[str] = []
 
@@ -42,19 +39,19 @@ async def order_of(
 
 async def test_a_picture_goes_before_photos_and_the_oldest_set_before_younger_ones() -> None:
     ranks = {"new": NEW, "old 1": OLD, "picture": PICTURE, "old 2": OLD}
-    assert await order_of(PrioritySemaphore(1), ranks, {}) == ["picture", "old 1", "old 2", "new"]
+    assert await order_of(AdaptiveLimit(1), ranks, {}) == ["picture", "old 1", "old 2", "new"]
 
 
 async def test_a_priority_that_changes_while_somebody_waits_counts() -> None:
     """High before normal before low, whatever came first; a picture still goes before all of them."""
     ranks = {"old": OLD, "new": NEW, "third": (1, "2026-01-03", "c"), "picture": PICTURE}
-    order = await order_of(PrioritySemaphore(1), ranks, {"a": 2, "c": 0})
+    order = await order_of(AdaptiveLimit(1), ranks, {"a": 2, "c": 0})
     assert order == ["picture", "third", "new", "old"]
 
 
 @pytest.mark.parametrize("number", [1, 3])
 async def test_no_more_than_so_many_hold_it_at_once(number: int) -> None:
-    semaphore, inside, most = PrioritySemaphore(number), 0, 0
+    semaphore, inside, most = AdaptiveLimit(number), 0, 0
 
     async def take() -> None:
         nonlocal inside, most
@@ -71,7 +68,7 @@ async def test_no_more_than_so_many_hold_it_at_once(number: int) -> None:
 @pytest.mark.parametrize("woken_first", [False, True])
 async def test_who_is_cancelled_while_waiting_takes_no_place_along(woken_first: bool) -> None:
     """Cancelled before or just when it was woken: the next one comes."""
-    semaphore, entered = PrioritySemaphore(1), asyncio.Event()
+    semaphore, entered = AdaptiveLimit(1), asyncio.Event()
 
     async def take() -> None:
         async with semaphore.hold(OLD):
@@ -95,7 +92,7 @@ async def test_who_is_cancelled_while_waiting_takes_no_place_along(woken_first: 
 
 
 async def test_a_smaller_number_waits_for_those_who_hold_it_and_a_larger_one_wakes() -> None:
-    semaphore, inside, over = PrioritySemaphore(2), 0, asyncio.Event()
+    semaphore, inside, over = AdaptiveLimit(2), 0, asyncio.Event()
 
     async def take() -> None:
         nonlocal inside
@@ -106,9 +103,9 @@ async def test_a_smaller_number_waits_for_those_who_hold_it_and_a_larger_one_wak
 
     tasks = [asyncio.create_task(take()) for _ in range(6)]
     await asyncio.sleep(0)
-    semaphore.resize(1)
+    semaphore.set(1, None)
     assert inside == 2
-    semaphore.resize(5)
+    semaphore.set(5, None)
     await asyncio.sleep(0)
     assert inside == 5
     over.set()
@@ -116,7 +113,7 @@ async def test_a_smaller_number_waits_for_those_who_hold_it_and_a_larger_one_wak
 
 
 async def test_a_limit_grows_by_one_while_more_is_wanted_and_halves_once_for_a_burst_of_refusals() -> None:
-    limit, numbers = AdaptiveLimit(4, 6, changed=lambda number: numbers.append(number)), []
+    limit = AdaptiveLimit(4, 6)
     for _ in range(40):
         limit.succeeded()  # nobody waits: there is no reason for more
     assert limit.number == 4
@@ -130,28 +127,28 @@ async def test_a_limit_grows_by_one_while_more_is_wanted_and_halves_once_for_a_b
     await asyncio.sleep(0)
     for _ in range(40):
         limit.succeeded()
-    assert numbers == [5, 6]
+    assert limit.number == 6
     for _ in range(6):  # all that were under way
         limit.refused()
-    assert numbers == [5, 6, 3]
+    assert limit.number == 3
     limit.refused()
     assert limit.number == 1
     limit.refused()
     assert limit.number == 1
     over.set()
-    limit.resize(20)
+    limit.set(20, None)
     await asyncio.gather(*tasks)
 
 
 async def test_the_limits_of_the_settings_are_fixed_and_others_adapt() -> None:
     limits = ConcurrencyLimits(uploads=3, merges=8, operations=4, downloads=4)
     limits.uploads.refused()
-    assert (limits.uploads.number, limits.addresses.number) == (3, 6)
+    assert limits.uploads.number == 3
     limits.configure(uploads=None, merges=8, operations=4, downloads=4)
     with pytest.raises(TooManyRequests), limits.uploads.feedback():
         raise TooManyRequests("too many")
     halved = START["uploads"] // 2
-    assert (limits.uploads.number, limits.addresses.number) == (halved, 2 * halved)
+    assert limits.uploads.number == halved
     limits.configure(uploads=None, merges=8, operations=4, downloads=4)
     assert limits.uploads.number == halved  # an edited file of settings forgets nothing
     assert all(START[kind] <= MOST[kind] for kind in START)

@@ -18,8 +18,7 @@ from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import CHARGED, SANDBOX, Event, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.previous import place_of_room
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
-from hotfolder.metadata.blocks import Level
-from hotfolder.outbox.content import Pieces, pieces_of
+from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.names import (
     originals_folder,
     picture_stem,
@@ -31,7 +30,7 @@ from hotfolder.outbox.names import (
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture, write_receipt
 from hotfolder.outbox.temporary import sha256_of
-from hotfolder.pictures.facts import Carrying, Rendering
+from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LEAST_QUALITY, Rendition
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe, Variant
@@ -41,43 +40,36 @@ from hotfolder.rules.tags import operation_word
 SOFTWARE = f"hotfolder {__version__}"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The middle exposure, its sidecar, and how much of what they say is carried; no link is followed beneath
-    the folders `roots`."""
+async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Carrying:
+    """What every picture of the job is to get: the metadata of the middle exposure and its sidecar.
 
-    photo: Path
-    sidecar: Path | None
-    level: Level
-    roots: tuple[str, ...]
-
-
-async def origin_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Origin:
-    """Where they lie, or lay: a picture whose photos are really gone is delivered. Raises LocalTrouble where
-    they may only seem to be gone."""
+    The photos may be gone: then their pictures are delivered without. Raises LocalTrouble where they may only
+    seem to be gone.
+    """
     files = await context.files(job)
     middle = next((photo for photo in photos if photo.is_middle), photos[0])
-    origin = await to_thread.run_sync(found_origin, context, job, middle, files)
-    if not middle.develop or not await to_thread.run_sync(origin.photo.exists):
-        return origin
+    found = await to_thread.run_sync(found_metadata, context, job, middle, files)
+    if not middle.develop or not await to_thread.run_sync(Path(found.photo).exists):
+        return found
     # The developed one says what the photo says, in a form that a picture can take over.
     with suppress(UnusablePhoto):
-        made = await context.darkroom.developed(origin.photo, middle.sha256, job.id, roots=origin.roots)
-        return replace(origin, photo=made)
-    return origin
+        photo = Path(found.photo)
+        made = await context.darkroom.developed(photo, middle.sha256, job.id, roots=found.roots)
+        return replace(found, photo=str(made))
+    return found
 
 
-def found_origin(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Origin:
+def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Carrying:
     photo = whereabouts(context, job, middle)
     if not photo.exists():
-        context.confirm_inbox(context.places.inbox(job))
+        context.places.confirm_inbox(context.places.inbox(job))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
     beside = sharing_stem((name for name in companions if is_sidecar(name)), [middle.name])
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
-    sidecar = whereabouts(context, job, companions[nearest]) if nearest is not None else None
+    sidecar = str(whereabouts(context, job, companions[nearest])) if nearest is not None else None
     roots = (str(context.places.inbox(job)), str(context.places.done))
-    return Origin(photo, sidecar, recipe_of(job).delivery.metadata, roots)
+    return Carrying(str(photo), sidecar, recipe_of(job).delivery.metadata, (), SOFTWARE, roots=roots)
 
 
 def is_sidecar(name: str) -> bool:
@@ -90,12 +82,6 @@ def whereabouts(context: JobContext, job: Job, file: JobFile) -> Path:
     if dropped.exists() or job.filed_as is None:
         return dropped
     return originals_folder(context.places.done, safe_name(job.project), job.filed_as) / file.name
-
-
-def carrying(origin: Origin, altered: tuple[str, ...]) -> Carrying:
-    """What a picture is to get."""
-    sidecar = str(origin.sidecar) if origin.sidecar is not None else None
-    return Carrying(str(origin.photo), sidecar, origin.level, altered, SOFTWARE, roots=origin.roots)
 
 
 def receipt_of(
@@ -194,48 +180,37 @@ class Delivery:
     variant: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """What is to be placed: its bytes, its extension, and its picture's size in pixels."""
-
-    content: Pieces
-    extension: str
-    width: int
-    height: int
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """What lies in done/ of a set. `receipt` is to be recorded with the job: columns of its row, none where
-    there is no picture."""
-
-    pictures: Sequence[Picture]
-    receipt: Mapping[str, str]
-
-
-async def deliver(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> Delivered:
+async def deliver(
+    context: JobContext, job: Job, chain: Sequence[PurchaseStep]
+) -> tuple[Sequence[Picture], Mapping[str, str]]:
     """Place what was bought so far, the `purchases`, into done/. Repeating it finds the same files there and
-    places none."""
+    places none.
+
+    Returns all pictures of the job, and what is to be recorded with it of their receipt: columns of its row,
+    none where there is no picture.
+    """
     photos = await context.photos(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
     seq = await context.desk(place_of_room, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
-        origin = await origin_of(context, job, photos)
+        metadata = await metadata_of(context, job, photos)
         placed: list[Picture] = []
         for number, delivery in enumerate(wanted):
-            placed += await deliver_one(context, job, origin, delivery, number, notes)
+            placed += await deliver_one(context, job, metadata, delivery, number, notes)
         await context.desk(context.store.add_pictures, placed)
         context.crash_point(CrashPoint.PICTURES_RECORDED)
     pictures = await context.desk(context.store.pictures, job.id)
     if not pictures:
-        return Delivered((), {})
+        return (), {}
     calls = await context.desk(context.ledger.of_job, job.id)
     store_id = await context.desk(context.store.identity, context.clock.now())
-    receipt = receipt_of(job, photos, chain, calls, pictures, context.prices, notes, store_id=store_id)
+    receipt = receipt_of(
+        job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
+    )
     path, sha256 = await to_thread.run_sync(put_receipt, context, job, receipt)
-    return Delivered(pictures, {"receipt": path, "receipt_sha256": sha256})
+    return pictures, {"receipt": path, "receipt_sha256": sha256}
 
 
 def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> tuple[str, str]:
@@ -248,51 +223,48 @@ def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> tuple[str, s
 
 
 async def deliver_one(
-    context: JobContext, job: Job, origin: Origin, delivery: Delivery, number: int, notes: list[str]
+    context: JobContext, job: Job, metadata: Carrying, delivery: Delivery, number: int, notes: list[str]
 ) -> list[Picture]:
     """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
-    result, extension = delivery.result, EXTENSIONS[delivery.result.format]
-    shown = context.places.work / f"{job.id}-{number}.{extension}"
-    wanted = carrying(origin, delivery.altered)
-    left_out = await context.decoder.carry(context.places.results / result.file, shown, wanted)
+    result = delivery.result
+    shown = context.places.work / f"{job.id}-{number}.{EXTENSIONS[result.format]}"
+    metadata = replace(metadata, altered=delivery.altered)
+    left_out = await context.decoder.carry(context.places.results / result.file, shown, metadata)
     for note in left_out:
         logger.warning("metadata_left_out", picture=delivery.stem, reason=note)
     notes += [note for note in left_out if note not in notes]
     try:
-        copy = Copy(partial(pieces_of, shown), extension, result.width, result.height)
-        placed = [await put(context, job, delivery, copy)]
-        if recipe_of(job).delivery.renditions:
-            placed += await put_renditions(context, job, origin, delivery, shown)
+        placed = [await put(context, job, delivery, shown, result)]
+        for name, wanted in recipe_of(job).delivery.renditions.items():
+            path = shown.with_suffix(".rendition.jpg")
+            made = await rendition(context, metadata, shown, path, wanted)
+            if made is None:
+                logger.warning("rendition_not_made", rendition=name, picture=delivery.stem)
+            else:
+                placed.append(await put(context, job, delivery, path, made, name))
+                await to_thread.run_sync(partial(path.unlink, missing_ok=True))
     finally:
         await to_thread.run_sync(partial(shown.unlink, missing_ok=True))
     return placed
 
 
-async def put_renditions(
-    context: JobContext, job: Job, origin: Origin, delivery: Delivery, shown: Path
-) -> list[Picture]:
-    """Those of the picture `shown`."""
-    placed = []
-    for name, wanted in recipe_of(job).delivery.renditions.items():
-        path = shown.with_suffix(".rendition.jpg")
-        copy = await rendition(context, origin, shown, path, delivery, wanted)
-        if copy is None:
-            logger.warning("rendition_not_made", rendition=name, picture=delivery.stem, wanted=str(wanted))
-        else:
-            placed.append(await put(context, job, delivery, copy, name))
-            await to_thread.run_sync(partial(path.unlink, missing_ok=True))
-    return placed
-
-
-async def put(context: JobContext, job: Job, delivery: Delivery, copy: Copy, rendition: str = "") -> Picture:
-    picture = await to_thread.run_sync(place_picture, context, job, delivery, copy, rendition)
+async def put(
+    context: JobContext,
+    job: Job,
+    delivery: Delivery,
+    made: Path,
+    size: Result | Rendered,
+    rendition: str = "",
+) -> Picture:
+    """Place the file `made`, a picture of this size, under its name."""
+    picture = await to_thread.run_sync(place_picture, context, job, delivery, made, size, rendition)
     context.crash_point(CrashPoint.PICTURE_PLACED)
     return picture
 
 
 async def rendition(
-    context: JobContext, origin: Origin, shown: Path, path: Path, delivery: Delivery, wanted: Rendition
-) -> Copy | None:
+    context: JobContext, metadata: Carrying, shown: Path, path: Path, wanted: Rendition
+) -> Rendered | None:
     """A rendition of the picture `shown`, with the same metadata, in `path`; None where it would be too
     large.
 
@@ -306,14 +278,14 @@ async def rendition(
                 shown,
                 plain,
                 Rendering(wanted.quality, LEAST_QUALITY, wanted.long_edge, most_bytes),
-                context.result_limits,
+                context.settings.result_limits,
             )
             if made is None:
                 return None
-            await context.decoder.carry(plain, path, carrying(origin, delivery.altered))
+            await context.decoder.carry(plain, path, metadata)
             size_bytes = (await to_thread.run_sync(path.stat)).st_size
             if wanted.max_bytes is None or size_bytes <= wanted.max_bytes:
-                return Copy(partial(pieces_of, path), "jpg", made.width, made.height)
+                return made
             most_bytes = wanted.max_bytes - (size_bytes - made.size_bytes)
     except UnusablePhoto as error:
         logger.warning("rendition_failed", reason=error.message)
@@ -360,17 +332,19 @@ def stem_of(job: Job, variant: Variant, seq: int) -> str:
     return picture_stem(recipe.delivery, fields)
 
 
-def place_picture(context: JobContext, job: Job, delivery: Delivery, copy: Copy, rendition: str) -> Picture:
-    """The copy into done/, under its name."""
+def place_picture(
+    context: JobContext, job: Job, delivery: Delivery, made: Path, size: Result | Rendered, rendition: str
+) -> Picture:
+    """A copy of the file into done/, under its name."""
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
-    sharing = context.places.sharing(job)
-    placed = place(copy.content, folder / rendition, delivery.stem, copy.extension, shared=sharing)
+    extension, sharing = made.suffix.removeprefix("."), context.places.sharing(job)
+    placed = place(partial(pieces_of, made), folder / rendition, delivery.stem, extension, shared=sharing)
     return Picture(
         job_id=job.id,
         path=str(placed.path.relative_to(context.places.done)),
         sha256=placed.sha256,
-        width=copy.width,
-        height=copy.height,
+        width=size.width,
+        height=size.height,
         altered=",".join(delivery.altered),
         rendition=rendition,
         variant=delivery.variant,
@@ -382,9 +356,7 @@ async def publish(context: JobContext, job: Job) -> Job:
     chain = await purchases(context, job)
     if len(chain) < recipe_of(job).paid_calls():
         return await back_to_missing(context, job)
-    delivered = await deliver(context, job, chain)
-    job = await context.desk(
-        context.store.advance, job.id, Event.FILE, context.clock.now(), **delivered.receipt
-    )
+    _, receipt = await deliver(context, job, chain)
+    job = await context.desk(context.store.advance, job.id, Event.FILE, context.clock.now(), **receipt)
     context.crash_point(CrashPoint.RECEIPT_RECORDED)
     return job

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
-from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import (
@@ -23,18 +23,14 @@ from hotfolder.jobs.model import (
     operation_key,
 )
 from hotfolder.jobs.steps.fetching import (
-    DOWNLOAD_ATTEMPTS,
-    DRAG_BACK,
-    Damaged,
     all_here,
     back_to_missing,
-    fetch,
+    fetch_patiently,
     purchases,
 )
 from hotfolder.jobs.steps.paying import NAMES, give_up, pay
 from hotfolder.rules.recipes import Recipe
-from hotfolder.stager.answers import Answer, SignedUrl, parse_results
-from hotfolder.stager.failures import ResultGone
+from hotfolder.stager.answers import Answer, parse_results
 from hotfolder.stager.operations import Operation
 
 logger = log.get("editing")
@@ -87,7 +83,7 @@ def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
 async def buy_step(context: JobContext, job: Job, operation: Operation, source: Source) -> Source:
     """Buy one operation unless it was bought before; its picture."""
     key = operation_key(job.origin, source.sha256, operation, job.generation)
-    async with context.locks.hold(key):
+    async with context.lock(key):
         first = (await buy_once(context, job, operation, key, source))[0]
     return Source(context.places.results / first.file, first.sha256, first.format)
 
@@ -148,25 +144,15 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
         parameters=operation.model_dump_json(by_alias=True),
     )
     # What mustn't be bought now must not be sent again and again until it may.
-    await context.desk(context.ledger.refuse, intent, context.clock.now(), context.budgets)
+    await context.desk(context.ledger.refuse, intent, context.clock.now(), context.settings.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
-    async with context.limits.uploads.hold(PICTURE), context.breaker.at("image"):
+    async with context.limits.uploads.hold(PICTURE), context.breakers.at(API):
         image_id = await context.client.upload_image(source.path, f"picture.{extension}", media_type)
     context.crash_point(CrashPoint.IMAGE_UPLOADED)
     async with context.limits.operations.hold(photo_rank(job)):
         intent.image_id = image_id
-        try:
-            return await pay(
-                context,
-                intent,
-                lambda: operate(context, image_id, operation),
-                last_look=partial(look, context, job),
-            )
-        except OutcomeUnknown as error:
-            logger.warning("operation_answer_lost", operation=operation.kind, reason=error.message)
-    call = await context.desk(context.ledger.known, key)
-    assert call is not None
-    return call
+        request = partial(operate, context, image_id, operation)
+        return await pay(context, intent, request, last_look=partial(look, context, job))
 
 
 async def operate(context: JobContext, image_id: str, operation: Operation) -> Answer:
@@ -200,19 +186,3 @@ async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
     if missing:
         raise missing[0]
     return results
-
-
-async def fetch_patiently(
-    context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str
-) -> Result:
-    """Download one picture of an answer, with a few attempts: its address can't be asked for anew."""
-    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
-        try:
-            return await fetch(context, call, position, url, answer_id)
-        except (Damaged, ResultGone) as error:
-            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
-            await context.clock.sleep(backoff_seconds(attempt))
-    raise OutcomeUnknown(
-        f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
-        hint=DRAG_BACK,
-    )

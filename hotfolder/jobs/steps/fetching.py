@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, OutcomeUnknown, Unreachable, UnusablePhoto
-from hotfolder.jobs.breaker import RequestBreaker
+from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
+from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep, read_chain
 from hotfolder.jobs.limits import PICTURE
@@ -24,17 +23,15 @@ from hotfolder.pictures.facts import PictureFacts
 from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
-from hotfolder.stager.failures import UrlRefused
+from hotfolder.stager.failures import ResultGone, UrlRefused
 from hotfolder.stager.operations import Operation
 
 logger = log.get("fetching")
 
 DOWNLOAD_ATTEMPTS = 5
 PATIENCE = 20
-"""How often in a row one picture fails to come, while other requests get through, until a person is told.
+"""How often in a row one picture fails to come, while the API answers, until a person is told.
 With the waits between it takes an hour, in which a storage that is down for everybody should be up again."""
-STATUS = "group status"
-"""What the breaker calls the endpoint that tells how far a group is."""
 DRAG_BACK = "Drag the folder back into the inbox to try the download again; it isn't paid again."
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
@@ -57,31 +54,30 @@ async def fetch(
     part = results / f"{name}.part"
     with local_trouble(results):
         await to_thread.run_sync(partial(part.unlink, missing_ok=True))
-    asking = context.downloading.setdefault(name, RequestBreaker(context.breaker, f"GET {url.parsed.host}"))
     try:
         # All of them bring home what is paid for: first come, first served.
-        async with context.limits.downloads.hold(PICTURE), asking:
-            most_bytes = context.result_limits.size_bytes
+        async with context.limits.downloads.hold(PICTURE), context.breakers.at(url.parsed.host):
+            most_bytes = context.settings.result_limits.size_bytes
             with context.limits.downloads.feedback():
                 download = await context.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
-        del context.downloading[name]
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
             " the inbox: it isn't paid again.",
         ) from None
     except Unreachable as error:
-        if not asking.own:
-            await probe(context, error)
-        if asking.alone < PATIENCE:
+        async with context.breakers.at(API):
+            await confirm_api(context, error)
+        missed = context.missed[name] = context.missed.get(name, 0) + 1
+        if missed < PATIENCE:
             raise
-        del context.downloading[name]
+        del context.missed[name]
         raise OutcomeUnknown(
             f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded: {error.message}",
             hint=DRAG_BACK,
         ) from None
-    del context.downloading[name]
+    context.missed.pop(name, None)
     context.counts.bytes_down(download.size_bytes)
     context.crash_point(CrashPoint.RESULT_DOWNLOADED)
     facts = await verified(context, part, download.sha256)
@@ -101,13 +97,38 @@ async def fetch(
     )
 
 
+async def fetch_patiently(
+    context: JobContext,
+    call: Purchase,
+    position: int,
+    url: SignedUrl,
+    answer_id: str = "",
+    *,
+    anew: Callable[[], Awaitable[SignedUrl]] | None = None,
+) -> Result:
+    """As `fetch`, with a few attempts while what comes is damaged or gone; `anew` asks for another address
+    then. Raises OutcomeUnknown after the last one."""
+    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
+        try:
+            return await fetch(context, call, position, url, answer_id)
+        except (Damaged, ResultGone) as error:
+            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
+            await context.clock.sleep(backoff_seconds(attempt))
+        if anew is not None:
+            url = await anew()
+    raise OutcomeUnknown(
+        f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
+        hint=DRAG_BACK,
+    )
+
+
 async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
     """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
     try:
         if await to_thread.run_sync(is_webp, part):
             sha256 = await made_png(context, part)
         # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
-        facts = await context.decoder.inspect(part, context.result_limits, closely=False)
+        facts = await context.decoder.inspect(part, context.settings.result_limits, closely=False)
         if facts.sha256 != sha256:
             raise Damaged("what lies on the disk is not what came")
         if facts.format not in EXTENSIONS:
@@ -127,20 +148,19 @@ async def made_png(context: JobContext, part: Path) -> str:
     """Put a PNG with the same pixels in the place of a WebP picture, which neither an operation nor a
     customer's program may take; its sha256."""
     png = part.with_suffix(".png.part")
-    made = await context.decoder.png_of_webp(part, png, context.result_limits)
+    made = await context.decoder.png_of_webp(part, png, context.settings.result_limits)
     with local_trouble(part):
         await to_thread.run_sync(png.replace, part)
     return made.sha256
 
 
-async def probe(context: JobContext, met: BadWorld) -> None:
-    """Ask for nothing, after a request that has `met` trouble, to tell it from an API that is down."""
-    with suppress(BadWorld):
-        async with context.breaker.at(STATUS):
-            try:
-                await context.client.ping()
-            except Unreachable:
-                raise met from None  # in the same words, so that nobody is told of it twice
+async def confirm_api(context: JobContext, met: Unreachable) -> None:
+    """Ask the API for nothing, after a request that has `met` trouble: raises BadWorld where the API is in
+    trouble."""
+    try:
+        await context.client.ping()
+    except Unreachable:
+        raise met from None  # in the same words, so that nobody is told of it twice
 
 
 async def all_here(context: JobContext, results: Sequence[Result]) -> bool:

@@ -48,7 +48,7 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> Job:
     def same_project(project: str) -> bool:
         return folded(safe_name(project)) == folded(safe_name(job.project))
 
-    async with context.locks.hold("folder names"):
+    async with context.lock("folder names"):
         taken = await context.desk(context.store.folders_taken, same_project)
         wanted = partial(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
         name = await to_thread.run_sync(wanted)
@@ -89,7 +89,7 @@ def removed(context: JobContext, job: Job, files: Sequence[JobFile], target: Pat
         folder = context.places.folder(job)
         gone = [file for file in files if not status(target / file.name) and not status(folder / file.name)]
     if gone:
-        context.confirm_inbox(context.places.inbox(job))
+        context.places.confirm_inbox(context.places.inbox(job))
     return gone
 
 
@@ -146,7 +146,7 @@ def move_each(
                 expected = identity_as_it_is(source, file)
                 move(source, moved, expected=expected, shared=sharing, sync=folders.setdefault)
             except SetChanged as error:
-                context.confirm_inbox(context.places.inbox(job))
+                context.places.confirm_inbox(context.places.inbox(job))
                 logger.warning("original_left_in_inbox", file=file.name, reason=error.message)
             context.crash_point(CrashPoint.ORIGINAL_MOVED)
     finally:
@@ -248,7 +248,9 @@ async def in_doubt(context: JobContext, job: Job) -> str:
     """Why the results are no reason to delete anything; empty when they are, and the receipt lies beside
     them."""
     pictures = await context.desk(context.store.pictures, job.id)
-    doubt = await doubt_of_originals(pictures, context.places, context.decoder, context.result_limits)
+    doubt = await doubt_of_originals(
+        pictures, context.places, context.decoder, context.settings.result_limits
+    )
     if doubt:
         return doubt
     if not await to_thread.run_sync(as_placed, context.places.done / job.receipt, job.receipt_sha256):
@@ -348,11 +350,11 @@ def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
 
 
 async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Picture]:
-    delivered = await deliver(context, job, await purchases(context, job))
-    if delivered.receipt:
-        await context.desk(context.store.change, job.id, **delivered.receipt)
+    pictures, receipt = await deliver(context, job, await purchases(context, job))
+    if receipt:
+        await context.desk(context.store.change, job.id, **receipt)
         context.crash_point(CrashPoint.RECEIPT_RECORDED)
-    return delivered.pictures
+    return pictures
 
 
 def ending(job: Job) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 
 from hotfolder import log
@@ -15,22 +16,17 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.jobs.breaker import RequestBreaker, backoff_seconds
+from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.model import RESOLVED, Event, Job, JobFile, Purchase, PurchaseState, merge_key
 from hotfolder.jobs.steps.fetching import (
-    DOWNLOAD_ATTEMPTS,
-    DRAG_BACK,
-    STATUS,
-    Damaged,
     all_here,
-    fetch,
-    probe,
+    confirm_api,
+    fetch_patiently,
 )
 from hotfolder.jobs.steps.paying import give_up, pay, record
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
-from hotfolder.stager.failures import ResultGone
 
 logger = log.get("merging")
 
@@ -53,7 +49,7 @@ async def merge(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     recipe = recipe_of(job)
     key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
-    async with context.locks.hold(key):
+    async with context.lock(key):
         call = await context.desk(context.ledger.known, key)
         if call is None and job.group_id is None:
             return await context.desk(context.store.advance, job.id, Event.UPLOAD, context.clock.now())
@@ -71,7 +67,7 @@ async def merge(context: JobContext, job: Job) -> Job:
 
 
 async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:
-    """Ask for the merge. An answer that was lost is no failure yet: the group's status can tell."""
+    """Ask for the merge. Where its answer is lost, the group's status can tell."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
     intent = Purchase(
@@ -95,11 +91,6 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
     except TooManyRequests:
         context.limits.merges.refused()
         raise
-    except OutcomeUnknown as error:
-        logger.warning("merge_answer_lost", reason=error.message)
-        known = await context.desk(context.ledger.known, key)
-        assert known is not None
-        return known
 
 
 async def is_here(context: JobContext, call: Purchase) -> bool:
@@ -111,21 +102,9 @@ async def is_here(context: JobContext, call: Purchase) -> bool:
 async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
     """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
     assert call.id is not None
-    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
-        try:
-            result = await fetch(context, call, 0, url)
-        except (Damaged, ResultGone) as error:
-            logger.warning("result_not_usable", attempt=attempt, reason=str(error))
-            await context.clock.sleep(backoff_seconds(attempt))
-            url = await wait_until_completed(context, call)
-            continue
-        await context.desk(context.ledger.keep, call.id, [result])
-        context.crash_point(CrashPoint.RESULTS_RECORDED)
-        return
-    raise OutcomeUnknown(
-        "the HDR merge was paid for and is finished, but its picture could not be downloaded",
-        hint=DRAG_BACK,
-    )
+    result = await fetch_patiently(context, call, 0, url, anew=partial(wait_until_completed, context, call))
+    await context.desk(context.ledger.keep, call.id, [result])
+    context.crash_point(CrashPoint.RESULTS_RECORDED)
 
 
 async def wait_until_completed(context: JobContext, call: Purchase, *, just_begun: bool = False) -> SignedUrl:
@@ -138,16 +117,14 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
     named = named_by_person(call)
     if named is not None:
         return named
-    limit_seconds = 0.0 if call.given_up else context.merge_timeout_seconds
-    began = context.clock.monotonic()
-    asking = RequestBreaker(context.breaker, STATUS)
+    limit_seconds = 0.0 if call.given_up else context.settings.merge_timeout_seconds
+    elapsed = 0.0  # between two answers of the API: while it is down no merge comes to its limit
     strange = ""
     untouched = left_behind(context, call)
     if just_begun:
         await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
-        elapsed = context.clock.monotonic() - began - asking.world_seconds
-        group = await look(context, call, asking)
+        group = await look(context, call)
         if group.done and group.image_url is not None:
             context.limits.merges.succeeded()
             return group.image_url
@@ -166,7 +143,9 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
                 context, call, f"it was not completed within {limit_seconds:.0f} s (last: {spelt(group)})"
             )
         pause = min(max(SHORTEST_PAUSE_SECONDS, PAUSE_SHARE * elapsed), LONGEST_PAUSE_SECONDS)
-        await context.clock.sleep(min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed))
+        pause = min(pause * random.uniform(0.9, 1.1), limit_seconds - elapsed)
+        await context.clock.sleep(pause)
+        elapsed += pause
 
 
 def left_behind(context: JobContext, call: Purchase) -> bool:
@@ -196,22 +175,24 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
         ) from None
 
 
-async def look(context: JobContext, call: Purchase, asking: RequestBreaker) -> GroupState:
+async def look(context: JobContext, call: Purchase) -> GroupState:
     """The group's state, asked until there is an answer: a silent API proves nothing.
 
-    Where it answers others meanwhile the trouble is the group's own, and is told in place of its state.
+    Where it answers something else the trouble is the group's own, and is told in place of its state.
     """
     assert call.group_id is not None
     while True:
         try:
-            async with asking:
-                return await context.client.group(call.group_id)
+            async with context.breakers.at(API):
+                try:
+                    return await context.client.group(call.group_id)
+                except Unreachable as error:
+                    if error.retry_after_seconds is not None:
+                        raise
+                    await confirm_api(context, error)
+                    return GroupState("not answered", None, error.message)
         except LocalTrouble:
             raise
-        except Unreachable as error:
-            if asking.own:
-                return GroupState("not answered", None, error.message)
-            await probe(context, error)
         except BadWorld:
             continue  # the breaker decides when to ask again
         except RequestRefused as error:

@@ -9,7 +9,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
-from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import GIVEN_UP, Purchase, PurchaseState
 from hotfolder.stager.answers import Answer
@@ -33,27 +33,34 @@ NAMES = {
 async def pay(
     context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
 ) -> Purchase:
-    """Make one paid call. What is returned has its answer, which is recorded, and the ledger holds its key.
+    """Make one paid call. What is returned is on record and holds its key: with its answer, or, where that
+    was lost, as one whose outcome is unknown.
 
-    `last_look` comes once the world is fine, however long that took. Raises what it raises, and what the
-    request raised, after the ledger knows of it: BadWorld and RequestRefused free the key, OutcomeUnknown
-    holds it. A cancelled caller does not interrupt it: it goes on in `context.paying`, which whoever stops
-    the engine waits for, since a lost answer is a paid picture lost.
+    `last_look` comes once the world is fine, however long that took. Raises what it raises, and, after the
+    ledger knows of it, BadWorld and RequestRefused, which free the key. A cancelled caller does not interrupt
+    it: it goes on in `context.paying`, which whoever stops the engine waits for, since a lost answer is a
+    paid picture lost.
     """
-    async with context.breaker.at(call.operation):
-        await last_look()
-        task = asyncio.create_task(_record_call_record(context, call, request), name=call.job_id)
-        context.paying.add(task)
-        task.add_done_callback(context.paying.discard)
-        # How it ended is on record by then; whoever waited may have been stopped meanwhile.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(task)
+    try:
+        async with context.breakers.at(API):
+            await last_look()
+            task = asyncio.create_task(_record_call_record(context, call, request), name=call.job_id)
+            context.paying.add(task)
+            task.add_done_callback(context.paying.discard)
+            # How it ended is on record by then; whoever waited may have been stopped meanwhile.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return await asyncio.shield(task)
+    except OutcomeUnknown as error:
+        logger.warning("paid_answer_lost", operation=call.operation, reason=error.message)
+        known = await context.desk(context.ledger.known, call.key)
+        assert known is not None
+        return known
 
 
 async def _record_call_record(
     context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]]
 ) -> Purchase:
-    number = await context.desk(context.ledger.begin, call, context.clock.now(), context.budgets)
+    number = await context.desk(context.ledger.begin, call, context.clock.now(), context.settings.budgets)
     context.crash_point(CrashPoint.INTENT_RECORDED)
     context.counts.paid(call.operation, call.project)
     logger.info("paid_call_leaves", operation=call.operation, call=number)

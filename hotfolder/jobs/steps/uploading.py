@@ -23,6 +23,7 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
+from hotfolder.jobs.breaker import API
 from hotfolder.jobs.budget import refuse_outside
 from hotfolder.jobs.context import CrashPoint, JobContext, Place, identity_of, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
@@ -124,7 +125,7 @@ class OpenGroup:
         known = await context.desk(context.store.api_project, context.origin, inbox, project)
         project_id = known or await api_project(context, inbox, project, title)
         try:
-            async with context.breaker.at("group"):
+            async with context.breakers.at(API):
                 group_id = await context.client.create_group(project_id, self.hdr)
         except RequestRefused as error:
             if error.status == 404 and known is not None:
@@ -148,19 +149,17 @@ class OpenGroup:
                 original, photo.sha256, self._owner, expected=photo.identity
             )
             size_bytes = await to_thread.run_sync(lambda: path.lstat().st_size)
-        # The address is asked for outside of the turn: the line must not idle for its round trip.
-        async with context.limits.addresses.hold(self.rank):
-            url = await upload_url(context, project_id, group_id, name)
         still = partial(refuse_exchanged, original, photo.identity, developed=path != original)
         async with context.limits.uploads.hold(self.rank):
             self._begin()
+            url = await upload_url(context, project_id, group_id, name)
             await put(context, url, path, size_bytes, still)
         context.crash_point(CrashPoint.PHOTO_UPLOADED)
 
     def _begin(self) -> None:
         """The first photo is about to go up: from then on the group is finished, whatever the hour."""
         if not self._begun:
-            refuse_outside(self._tools.hours, self._tools.clock.now())
+            refuse_outside(self._tools.settings.hours, self._tools.clock.now())
             self._begun = True
 
 
@@ -173,11 +172,11 @@ def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 async def api_project(context: JobContext, inbox: str, project: str, title: str) -> str:
     """The API's id of a project folder, made at the folder's first set."""
-    async with context.locks.hold(f"project {inbox}/{project}"):
+    async with context.lock(f"project {inbox}/{project}"):
         known = await context.desk(context.store.api_project, context.origin, inbox, project)
         if known is not None:
             return known
-        async with context.breaker.at("project"):
+        async with context.breakers.at(API):
             api_id = await context.client.create_project(title)
         context.crash_point(CrashPoint.PROJECT_CREATED)
         await context.desk(context.store.remember_api_project, context.origin, inbox, project, api_id)
@@ -200,7 +199,7 @@ async def put(
     """Send a file to its address, again where the world is bad."""
     for attempt in range(1, PUT_ATTEMPTS + 1):
         try:
-            async with context.breaker.at(f"PUT {url.parsed.host}"):
+            async with context.breakers.at(url.parsed.host):
                 with context.limits.uploads.feedback():
                     await context.storage.put(url, path, size_bytes=size_bytes, still=still)
             return context.counts.bytes_up(size_bytes)
@@ -215,7 +214,7 @@ async def upload_url(context: JobContext, project_id: str, group_id: str, name: 
     """A signed URL for one photo. Asked again only after 429, which leaves no image behind in the group."""
     while True:
         try:
-            async with context.breaker.at("upload address"):
+            async with context.breakers.at(API):
                 return await context.client.upload_url(project_id, group_id, name)
         except TooManyRequests:
             context.limits.uploads.refused()
@@ -245,7 +244,7 @@ async def begin(context: JobContext, job: Job) -> Job:
     else:
         event = Event.UPLOAD
         if place_of(job) not in context.early:
-            refuse_outside(context.hours, context.clock.now())
+            refuse_outside(context.settings.hours, context.clock.now())
     if event is not Event.UPLOAD and (group := context.early.pop(place_of(job), None)) is not None:
         group.abandon()
     return await context.desk(context.store.advance, job.id, event, context.clock.now())
@@ -280,7 +279,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     photos = await context.photos(job)
     group = take_early(context, job, photos)
     if group is None:
-        refuse_outside(context.hours, context.clock.now())
+        refuse_outside(context.settings.hours, context.clock.now())
         group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job))
     for file in photos:
         if file.name not in group.photos:
