@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import MERGE, SKY, Run, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 ROOM = "living-room__sky-twilight"
@@ -21,59 +21,59 @@ KEY = "any-key"
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
-    tmp_path: Path, studio_at: Callable[..., Studio], number: int, code: int
+    shop: Shop, studio_at: Callable[..., Studio], number: int, code: int
 ) -> None:
-    with Shop(tmp_path / "shop", merge_delay_seconds=2) as shop:
-        studio = studio_at(shop)
-        dropped = {"kitchen": bracket(), "bath": bracket(), "hall": bracket()}
-        for room, photos in dropped.items():
-            studio.drop(ELM, room, photos)
-        run = studio.start(key=KEY)
-        studio.wait_until(lambda status: status["counts"].get("merging") == 3)
-        began = time.monotonic()
-        assert run.stop(number, within_seconds=60) == code
-        assert time.monotonic() - began < 30
-        assert studio.start("--until-idle", key=KEY).wait() == 0
-        assert studio.states() == ["done"] * 3
-        assert shop.bought() == shop.bought(MERGE) == 3
+    shop.goes_wrong({"endpoint": "group-get", "fault": "never"})
+    studio = studio_at(shop)
+    dropped = {"kitchen": bracket(), "bath": bracket(), "hall": bracket()}
+    for room, photos in dropped.items():
+        studio.drop(ELM, room, photos)
+    run = studio.start(key=KEY)
+    studio.wait_until(lambda status: status["counts"].get("merging") == 3)
+    began = time.monotonic()
+    assert run.stop(number, within_seconds=60) == code
+    assert time.monotonic() - began < 30
+    shop.goes_wrong()
+    assert studio.start("--until-idle", key=KEY).wait() == 0
+    assert studio.states() == ["done"] * 3
+    assert shop.bought() == shop.bought(MERGE) == 3
     for room, photos in dropped.items():
         assert files_below(studio.done / ELM / "originals" / room) == photos
 
 
+def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
+    """A daemon that waits for the answer to its sky, which comes after so many seconds."""
+    shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": seconds})
+    studio.drop(ELM, ROOM, bracket())
+    run = studio.start(key=KEY)
+    end = time.monotonic() + 60
+    while not shop.bought(SKY):
+        assert time.monotonic() < end, run.text()
+        time.sleep(0.05)
+    return run
+
+
 def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
-    tmp_path: Path, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
-    with Shop(tmp_path / "shop", operation_delay_seconds=3) as shop:
-        studio = studio_at(shop)
-        studio.drop(ELM, ROOM, bracket())
-        run = studio.start(key=KEY)
-        end = time.monotonic() + 180
-        while not shop.bought(SKY):
-            assert time.monotonic() < end, run.text()
-            time.sleep(0.05)
-        assert run.stop(signal.SIGTERM) == 0
-        assert '"draining"' in run.text()
-        assert studio.start("--until-idle", key=KEY).wait() == 0
-        assert studio.states() == ["done"]
-        assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+    studio = studio_at(shop)
+    run = in_flight(shop, studio, seconds=3)
+    assert run.stop(signal.SIGTERM) == 0
+    assert '"draining"' in run.text()
+    assert studio.start("--until-idle", key=KEY).wait() == 0
+    assert studio.states() == ["done"]
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
     assert (studio.done / ELM / f"{ROOM}.png").is_file()
 
 
 def test_a_second_ctrl_c_ends_it_at_once_even_with_a_paid_operation_in_flight(
-    tmp_path: Path, studio_at: Callable[..., Studio]
+    shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
-    with Shop(tmp_path / "shop", operation_delay_seconds=60) as shop:
-        studio = studio_at(shop)
-        studio.drop(ELM, ROOM, bracket())
-        run = studio.start(key=KEY)
-        end = time.monotonic() + 30
-        while not shop.bought(SKY):
-            assert time.monotonic() < end, run.text()
-            time.sleep(0.05)
-        run.process.send_signal(signal.SIGINT)
-        time.sleep(0.5)
-        assert run.process.poll() is None
-        assert run.stop(signal.SIGINT, within_seconds=30) == 130
+    run = in_flight(shop, studio_at(shop), seconds=60)
+    run.process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert run.process.poll() is None
+    assert run.stop(signal.SIGINT, within_seconds=20) == 130
 
 
 def test_an_embedded_sandbox_that_dies_is_started_again_under_its_old_addresses(studio: Studio) -> None:

@@ -396,28 +396,28 @@ def run_until_idle(bench: Bench, *before: str) -> int:
 
 
 @pytest.mark.skipif(
-    not allowed("unshare", "-U", "-r", "sh", "-c", "echo 20 >/proc/sys/user/max_inotify_watches"),
+    not allowed("unshare", "-U", "-r", "sh", "-c", "echo 10 >/proc/sys/user/max_inotify_watches"),
     reason="this machine lets nobody set a limit on watches of one's own",
 )
-def test_with_twenty_watches_every_folder_is_found(disk_bench: Bench) -> None:
+def test_with_ten_watches_every_folder_is_found(disk_bench: Bench) -> None:
     bench = disk_bench
-    limited = 'echo 20 >/proc/sys/user/max_inotify_watches && exec "$@"'
+    limited = 'echo 10 >/proc/sys/user/max_inotify_watches && exec "$@"'
     command = ["unshare", "-U", "-r", "sh", "-c", limited, "sh", *bench.studio.command("run")]
-    for number in range(22):
+    for number in range(12):
         bench.drop(f"room {number}", bracket(1))
     with bench.log.open("a") as stream:
         process = subprocess.Popen(
             command, stdout=stream, stderr=stream, env=environment(KEY), start_new_session=True
         )
     try:
-        bench.studio.wait_for_states(*["done"] * 22, within_seconds=300)
+        bench.studio.wait_for_states(*["done"] * 12, within_seconds=300)
         for number in range(3):
             bench.drop(f"late room {number}", {"DSC0001.jpg": jpeg()})
-        bench.studio.wait_for_states(*["done"] * 25, within_seconds=300)
+        bench.studio.wait_for_states(*["done"] * 15, within_seconds=300)
     finally:
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0
-    bench.check(*["done"] * 25, paid=25)
+    bench.check(*["done"] * 15, paid=15)
 
 
 def test_a_store_that_is_damaged_or_newer_stops_the_start_and_says_what_to_do(disk_bench: Bench) -> None:
