@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,10 +29,9 @@ from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_s
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
-    FOLDERS,
     NOTHING_BOUGHT,
-    SETTINGS,
     SETTLING,
+    STANDING,
     Line,
     Overview,
     overview,
@@ -106,7 +106,6 @@ class Reporter:
         telemetry: Telemetry,
         live: LiveSettings,
         clock: Clock,
-        pid: int,
     ) -> None:
         """The store's heartbeat is taken from whether it answers here."""
         self.telemetry = telemetry
@@ -117,7 +116,6 @@ class Reporter:
         self.intake = intake
         self.live = live
         self.clock = clock
-        self.pid = pid
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
         self._posted: dict[str, object] = {}
         self._changes = -1
@@ -144,19 +142,22 @@ class Reporter:
         paused = await context.desk(context.store.paused)
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
-        own = {"pid": self.pid, "trouble": told, "paused": paused, "schedule": schedule}
-        own["sandbox"] = context.origin == SANDBOX
-        own["waits"] = self.intake.engine.reasons()
-        news = await self._post("daemon", own)
-        news |= await self._post(SETTINGS, {"error": self.live.error, "restart": list(self.live.restart)})
+        standing = {
+            "trouble": told,
+            "paused": paused,
+            "schedule": schedule,
+            "sandbox": context.origin == SANDBOX,
+            "waits": self.intake.engine.reasons(),
+            "settings": {"error": self.live.error, "restart": list(self.live.restart)},
+            "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
+            "inboxes": {name: self._inbox(name) for name in self.inboxes},
+        }
+        news = await self._post(STANDING, standing)
         await self._note_places()
-        folders = {name: output.trouble for name, output in self.outputs.by_name.items()}
-        news |= await self._post(FOLDERS, folders)
-        news |= await self._post("inboxes", {name: self._inbox(name) for name in self.inboxes})
         if not news and not stopped and self._changes == context.store.changes:
             return
         self._changes = context.store.changes
-        seen = await context.desk(overview, context.store, pid=self.pid, most_finished=MOST_SHOWN)
+        seen = await context.desk(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         await self.telemetry.see(seen)
         now = self.clock.now().astimezone()
         ended = await context.desk(context.store.rooms_finished, now - LATELY, MOST_ROOMS)

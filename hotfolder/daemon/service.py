@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -157,7 +156,7 @@ class Daemon:
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
         self.throttle = Throttle(self.clock, settings.limits.upload_rate)
-        self.context = self._tools(access, places, crash_point)
+        self.context = self._job_context(access, places, crash_point)
         heartbeats = self.telemetry.heartbeats
         self.engine = Worker(
             self.context,
@@ -183,11 +182,10 @@ class Daemon:
             self.telemetry,
             self.live,
             self.clock,
-            os.getpid(),
         )
         self.telemetry.begin(self.context)
 
-    def _tools(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
+    def _job_context(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
         api = self.settings.api
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
@@ -293,15 +291,7 @@ class Daemon:
         """
         to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
         await self.engine.load()
-        work: list[Work] = [self.engine.run, self.reporter.run, CommandPoll(self.engine).run]
-        work += [
-            partial(apply_retention, self.context, self.live),
-            partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
-        ]
-        work += [partial(self._listen, name) for name in self.inboxes]
-        if self.live.file is not None:
-            work.append(partial(self.live.run, self._follow, self.telemetry))
-        tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in work]
+        tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in self._work()]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
         self.telemetry.ready()
@@ -333,6 +323,20 @@ class Daemon:
         await self.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome
+
+    def _work(self) -> list[Work]:
+        """What runs until the stop, each beside the others."""
+        work: list[Work] = [
+            self.engine.run,  # drives the jobs
+            CommandPoll(self.engine).run,  # what people ask of them
+            *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
+            partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
+            partial(apply_retention, self.context, self.live),
+            self.reporter.run,  # says how everything stands
+        ]
+        if self.live.file is not None:
+            work.append(partial(self.live.run, self._follow, self.telemetry))
+        return work
 
     def _follow(self, settings: Settings, rulebooks: Rulebooks) -> None:
         """Go by other settings from now on. Raises ConfigurationError, having changed nothing."""

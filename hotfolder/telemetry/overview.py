@@ -10,10 +10,8 @@ from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, State
 from hotfolder.jobs.store import Store
 
-SETTINGS = "settings"
-"""The bulletin that says how the file of settings stands."""
-FOLDERS = "folders"
-"""The bulletin that says why done/ or failed/ can't be used."""
+STANDING = "daemon"
+"""The name of the row in which a daemon says how it stands, beside the jobs."""
 SETTLING = "settling"
 """The state of a set that is no job yet, in `status`."""
 
@@ -135,12 +133,12 @@ class Overview:
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
     stay true that are about what waits for a person in the inbox."""
-    told = store.bulletins("daemon", "inboxes", FOLDERS, SETTINGS)
+    told = as_mapping(store.bulletin(STANDING))
     inboxes = as_mapping(told.get("inboxes"))
-    told = told if pid is not None else {}
-    live, daemon = as_mapping(told.get("inboxes")), as_mapping(told.get("daemon"))
-    missing, settings = as_mapping(told.get(FOLDERS)), as_mapping(told.get(SETTINGS))
-    trouble, waits = as_mapping(daemon.get("trouble")), as_mapping(daemon.get("waits"))
+    daemon = told if pid is not None else {}
+    live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
+    settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
+    waits = as_mapping(daemon.get("waits"))
     paused = str(trouble.get("reason", ""))
     active, ended = store.in_states(ACTIVE), store.in_states(ENDED, newest=most_finished)
     over = {job.id for job in ended}  # some have come to their end between these two looks
