@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.control import upkeep
+from hotfolder.control.opening import opened
 from hotfolder.daemon.service import Daemon
-from hotfolder.jobs.context import CrashPoint, Places
+from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.model import Job, State
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
-from tests.support.tidying import tidied
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
@@ -40,12 +41,12 @@ async def clean(
     now: datetime = LATER,
     dry_run: bool = False,
 ) -> list[Expired]:
-    def make_old(places: Places) -> None:
-        age = (now - timedelta(days=40)).timestamp()
-        for path in places.results.iterdir():
+    """`hotfolder clean` at another time, by rules that the settings may not allow; all results are old."""
+    age = (now - timedelta(days=40)).timestamp()
+    with opened(studio.config) as installation:
+        for path in installation.places.results.iterdir():
             os.utime(path, (age, age))
-
-    return await tidied(studio.config, keep, now, dry_run=dry_run, before=make_old)
+        return await upkeep.clean(installation, dry_run=dry_run, policy=keep, at=now)
 
 
 def kept(found: list[Expired]) -> dict[Kind, set[str]]:

@@ -7,15 +7,16 @@ again until all is calm, and then holds everything to the checker. Exits 1 when 
 from __future__ import annotations
 
 import argparse
+import queue
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import as_completed
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, State
@@ -23,8 +24,8 @@ from hotfolder.jobs.store import Store
 from tests.scenarios.bench import Bench
 from tests.scenarios.weather import Plan, plan
 from tests.support.audit import Audit
-from tests.support.lanes import Lane, Lanes
-from tests.support.studio import Studio
+from tests.support.crashing import Crasher
+from tests.support.studio import Shop, Studio
 
 LANES = 5
 MOST_CALM_LIVES = 6
@@ -32,6 +33,15 @@ SETTINGS = {
     "api": {"merge_timeout_seconds": 40.0, "read_timeout_seconds": 0.8, "paid_timeout_seconds": 1.0},
     "settle": {"give_up_seconds": 30.0},
 }
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What one run at a time has for itself; `root` is a folder for studios."""
+
+    root: Path
+    shop: Shop
+    crasher: Crasher
 
 
 @dataclass
@@ -130,15 +140,35 @@ def judge(story: Story, bench: Bench) -> None:
             story.broken.append(f"no job was ever made of {drop.folder}")
 
 
+@contextmanager
+def opened(root: Path) -> Iterator[Lane]:
+    root.mkdir(parents=True)
+    with Shop(root / "shop") as shop, closing(Crasher()) as crasher:
+        yield Lane(root, shop, crasher)
+
+
 def storm(root: Path, plans: Mapping[int, Plan], lanes: int = LANES) -> list[Story]:
-    """Play these runs, several at a time."""
-    with Lanes(root, min(lanes, len(plans))) as open_lanes:
-        runs = [open_lanes.submit(partial(play, number, one)) for number, one in plans.items()]
-        stories = []
-        for run in as_completed(runs):
-            stories.append(run.result())
-            tell(stories[-1], len(stories), len(runs))
-        return sorted(stories, key=lambda story: story.number)
+    """Play these runs, several at a time, each in whichever lane is free."""
+    free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+
+    def run(number: int) -> Story:
+        lane = free.get()
+        try:
+            lane.shop.mark()
+            return play(number, plans[number], lane)
+        finally:
+            free.put(lane)
+
+    lanes = min(lanes, len(plans))
+    stories = []
+    with ExitStack() as stack:
+        for number in range(lanes):
+            free.put(stack.enter_context(opened(root / f"lane-{number}")))
+        pool = stack.enter_context(ThreadPoolExecutor(lanes))
+        for ended in as_completed([pool.submit(run, number) for number in plans]):
+            stories.append(ended.result())
+            tell(stories[-1], len(stories), len(plans))
+    return sorted(stories, key=lambda story: story.number)
 
 
 def tell(story: Story, ended: int, of: int) -> None:
