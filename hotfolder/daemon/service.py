@@ -150,6 +150,7 @@ class Daemon:
                 guard=self.outputs.confirm,
                 confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
                 out_of_reach=self._out_of_reach,
+                recheck=recheck,
             )
             self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
             self.ledger.restore()
@@ -211,7 +212,6 @@ class Daemon:
             breakers=CircuitBreakers(self.clock, met=counts.api_error),
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
-            recheck=recheck,
             crash_point=crash_point,
             counts=counts,
             decide=self.live.decide,

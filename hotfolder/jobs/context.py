@@ -19,12 +19,15 @@ from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
+from hotfolder.jobs.model import ACTIVE, FileRole, Job, JobFile, Purchase, State
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
+from hotfolder.outbox.returning import gathering_folder
 from hotfolder.outbox.sharing import Guard, Sharing, unguarded
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe
@@ -133,6 +136,7 @@ class Places:
     """Takes an inbox; raises LocalTrouble where it isn't there, or another folder is in its place. Blocks."""
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
+    recheck: Recheck = lambda *_: None
 
     @property
     def results(self) -> Path:
@@ -163,6 +167,25 @@ class Places:
     def folder(self, job: Job) -> Path:
         """Where the job's photos were dropped."""
         return self.inbox(job) / job.project / job.folder
+
+    def of_original(self, job: Job, file: JobFile) -> list[Path]:
+        """Where a file of the job may lie: in the inbox while it is worked on, on its way back there, and
+        where it is filed by the job's state."""
+        state, known = State(job.state), job.inbox in self.inboxes
+        dropped = [self.folder(job) / file.name] if state in ACTIVE and known else []
+        if job.filed_as is None:
+            return dropped or [self.folder(job) / file.name]
+        project = safe_name(job.project)
+        if state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING):
+            if known:
+                folder = self.folder(job) if job.folder else self.folder(job) / job.filed_as
+                dropped.append(gathering_folder(folder, job.id) / file.name)
+            filed = self.failed / project / job.filed_as
+        elif self.archive is not None and recipe_of(job).delivery.originals is Originals.ARCHIVE:
+            filed = archived_folder(self.archive, project, job.filed_as)
+        else:
+            filed = originals_folder(self.done, project, job.filed_as)
+        return [*dropped, filed / file.name]
 
     def sharing(self, job: Job) -> Sharing:
         return Sharing.of(self.inbox(job), self.guard)
@@ -217,7 +240,6 @@ class JobContext:
     breakers: CircuitBreakers
     clock: Clock
     limits: ConcurrencyLimits
-    recheck: Recheck
     crash_point: CrashHook
     settings: JobSettings
     decide: Decide = lambda _, __: None
@@ -249,7 +271,7 @@ class JobContext:
         expected = {file.name: identity_of(file) for file in await self.photos(job)}
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
-        await patiently(inbox, self.recheck, inbox, job.project, job.folder, expected, others)
+        await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
 
     async def confirm_gone(self, job: Job) -> None:
         """Raise LocalTrouble when the job's photos may only seem to be gone, since their inbox is."""

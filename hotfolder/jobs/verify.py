@@ -10,7 +10,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.jobs.context import JobContext, Places, recipe_of
+from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
 from hotfolder.jobs.model import (
     ACTIVE,
@@ -18,7 +18,6 @@ from hotfolder.jobs.model import (
     BY_RECEIPT,
     FileRole,
     Job,
-    JobFile,
     Purchase,
     PurchaseState,
     State,
@@ -27,11 +26,8 @@ from hotfolder.jobs.model import (
 )
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
-from hotfolder.outbox.returning import gathering_folder
 from hotfolder.outbox.temporary import sha256_of
-from hotfolder.rules.delivery import Originals
 
 logger = log.get("ledger")
 
@@ -124,43 +120,12 @@ def verify_originals(store: Store, places: Places, job: Job) -> Iterator[str]:
     for file in store.files(job.id):
         if file.let_go_at is not None:
             continue
-        candidates = whereabouts(places, job, file)
+        candidates = places.of_original(job, file)
         found = [path for path in candidates if path.is_file()]
         if not found:
             yield f"the original {file.name} {LOST_WORDS}: {candidates[-1]}"
         elif file.role == FileRole.PHOTO and sha256_of(found[0]) != file.sha256:
             yield f"the original {found[0]} has changed since it was dropped"
-
-
-def whereabouts(places: Places, job: Job, file: JobFile) -> list[Path]:
-    """Where a file of the job may be: in the inbox while it is worked on, and where its state says."""
-    state = State(job.state)
-    dropped = [places.folder(job) / file.name] if state in ACTIVE and job.inbox in places.inboxes else []
-    if job.filed_as is None:
-        return dropped or [places.folder(job) / file.name]
-    project = safe_name(job.project)
-    failed = state in (State.FAILED, State.NEEDS_ATTENTION, State.REFUSING, State.HALTING)
-    filed = places.failed / project / job.filed_as
-    if not failed:
-        filed = filed_originals(places, job)
-        return [*dropped, filed / file.name]
-    return [*dropped, *on_the_way_back(places, job, file), filed / file.name]
-
-
-def on_the_way_back(places: Places, job: Job, file: JobFile) -> list[Path]:
-    """Where a file is while its set is being put back, or after that was broken off."""
-    if job.inbox not in places.inboxes:
-        return []
-    folder = places.folder(job) if job.folder else places.folder(job) / (job.filed_as or "")
-    return [gathering_folder(folder, job.id) / file.name]
-
-
-def filed_originals(places: Places, job: Job) -> Path:
-    """Where the originals of a finished set lie; `filed_as` is known."""
-    project, folder = safe_name(job.project), job.filed_as or ""
-    if places.archive is not None and recipe_of(job).delivery.originals is Originals.ARCHIVE:
-        return archived_folder(places.archive, project, folder)
-    return originals_folder(places.done, project, folder)
 
 
 def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:

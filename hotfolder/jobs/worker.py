@@ -332,7 +332,7 @@ class Worker:
                 # A share can go away between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
                 if trouble is not None:
-                    await self._put_off(job, trouble)
+                    await self._postpone(job, trouble)
                 else:
                     # A defect of ours must not stop the other jobs, nor try again in a tight loop.
                     logger.exception("job_crashed")
@@ -367,7 +367,7 @@ class Worker:
         self.put_off.pop(job.id, None)
         return left
 
-    async def _put_off(self, job: Job, error: BadWorld) -> None:
+    async def _postpone(self, job: Job, error: BadWorld) -> None:
         """Say why the job doesn't move, and let it wait. The breaker decides when the API is asked again; a
         local trouble, or one that the breaker lets through, is waited out here."""
         now = self.context.clock.monotonic()

@@ -20,7 +20,6 @@ from hotfolder.jobs.previous import place_of_room
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.names import (
-    originals_folder,
     picture_stem,
     pictures_folder,
     receipts_folder,
@@ -77,11 +76,9 @@ def is_sidecar(name: str) -> bool:
 
 
 def whereabouts(context: JobContext, job: Job, file: JobFile) -> Path:
-    """Where an original lies now: still in the inbox, or filed already."""
-    dropped = context.places.folder(job) / file.name
-    if dropped.exists() or job.filed_as is None:
-        return dropped
-    return originals_folder(context.places.done, safe_name(job.project), job.filed_as) / file.name
+    """Where an original lies now, or lay."""
+    paths = context.places.of_original(job, file)
+    return next((path for path in paths if path.exists()), paths[0])
 
 
 def receipt_of(
