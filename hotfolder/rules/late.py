@@ -19,7 +19,7 @@ from enum import Enum, auto
 
 from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, uncopied
 from hotfolder.rules.grouping.group import group, tells
-from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions, GroupingPhoto
 from hotfolder.rules.sets import BracketSet, Photo
 
 MOST_TOLD = 3
@@ -159,11 +159,11 @@ def belonging(
 ) -> list[tuple[str, str]]:
     """The photos that are grouped with frames of an earlier set: their names, each with that set's job."""
     timed = [photo for photo in photos if tells(photo)]
-    if options.method is not Method.AUTO or not timed:
+    if options.brackets is not None or not timed:
         return []
     of_job: dict[str, str] = {}
     frames: list[GroupingPhoto] = []
-    for one in _near(beside, timed, _NEAR_PAUSES * options.by_hand_seconds):
+    for one in _near(beside, timed, _NEAR_PAUSES * BY_HAND_SECONDS):
         for photo in one.photos:
             name = f"{one.room}/{photo.name}"  # no file is called so
             if tells(photo) and name not in of_job:

@@ -10,7 +10,6 @@ from hotfolder.rules.grouping.model import (
     Grouping,
     GroupingOptions,
     GroupingPhoto,
-    Method,
     OverSeven,
     RefusedSet,
 )
@@ -114,10 +113,9 @@ def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
     brackets = next(counts, None)
     mode = next((route.group for route in routes if route.group is not None), GroupMode.AUTO)
     names = next((route.name_sets for route in routes if route.name_sets is not None), NameScheme.NUMBERED)
-    method = Method.AUTO if brackets is None else Method.COUNT
     return ShootRule(
         mode is GroupMode.REVIEW,
-        GroupingOptions(method=method, brackets=brackets, over_seven=_over_seven(routes)),
+        GroupingOptions(brackets=brackets, over_seven=_over_seven(routes)),
         names,
     )
 
@@ -184,9 +182,7 @@ def _doubted(grouping: Grouping, place: int, doubts: Sequence[str]) -> Grouping:
 def _told_apart(grouping: Grouping, options: GroupingOptions) -> bool:
     """Whether each set begins and ends on evidence of its own. Photos that are counted off, or sorted by what
     they show, are all wrong where one is."""
-    return options.method is Method.AUTO and all(
-        tells(photo) for each in grouping.sets for photo in each.photos
-    )
+    return options.brackets is None and all(tells(photo) for each in grouping.sets for photo in each.photos)
 
 
 def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[int, str], list[str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, prove_more_than_one
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, OverSeven
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
 from tests.support.camera import SHUTTER, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
@@ -61,20 +61,6 @@ def test_photos_of_different_things_are_no_copies_whatever_their_clock_says(by: 
         by.now = 1_000_000.0
         by.single(by.room(), MIDDLE)
     assert kept(group(by.photos)) == {"IMG_0001.jpg", "IMG_0002.jpg"}
-
-
-def test_the_jpeg_wins_over_its_raw_and_a_raw_alone_stays(by: Photographer) -> None:
-    by.burst(by.room(), MIDDLE, (0, -2, 2))
-    raws = [
-        GroupingPhoto(name, 60, 40, 0.5, sha256=name, is_raw=True)
-        for name in ("img_0001.ARW", "IMG_0002.ARW", "alone.ARW")
-    ]
-    grouping = group([*by.photos, *raws])
-    assert {out.photo.name for out in grouping.kept_out} == {"img_0001.ARW", "IMG_0002.ARW"}
-    assert (
-        grouping.kept_out[0].reason == "img_0001.ARW is the RAW file of IMG_0001.jpg, which is used instead."
-    )
-    assert "alone.ARW" in kept(grouping)
 
 
 def test_more_than_seven_are_refused_whole_by_default(by: Photographer) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group, group_room
-from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, Method, OverSeven
+from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto, OverSeven
 from hotfolder.rules.sets import MOST_PHOTOS
 
 maybe = st.none
@@ -47,12 +47,10 @@ photos = st.builds(
     signature=signatures,
     capture=maybe() | captures,
     modified_seconds=st.floats(0, 10),
-    is_raw=st.booleans(),
 )
 drops = st.lists(photos, max_size=24, unique_by=lambda photo: photo.name)
 options = st.builds(
     GroupingOptions,
-    method=st.sampled_from(Method),
     brackets=st.integers(1, 9),
     over_seven=st.sampled_from(OverSeven),
 ) | st.builds(GroupingOptions, over_seven=st.sampled_from(OverSeven))

@@ -18,7 +18,6 @@ HARD = {
     "another view",
     "culled, by hand",
     "stripped, by picture",
-    "stripped, counted",
 }
 
 

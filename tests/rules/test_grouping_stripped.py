@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from hotfolder.rules.grouping.group import group
-from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto, Method
+from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
 from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
 from tests.support.camera import SHUTTER, Photographer
 
@@ -70,16 +70,10 @@ def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> N
     for _ in range(2):
         by.burst(by.room(), MIDDLE, (0, -2, 2))
         by.walk(8, 9)
-    grouping = found(by, GroupingOptions(method=Method.COUNT, brackets=3))
+    grouping = found(by, GroupingOptions(brackets=3))
     assert names(grouping) == truth(by) and grouping.sure
-    crossing = found(by, GroupingOptions(method=Method.COUNT, brackets=2))
+    crossing = found(by, GroupingOptions(brackets=2))
     assert not crossing.sure
-
-
-def test_a_set_of_another_size_than_the_route_expects_is_held(by: Photographer) -> None:
-    by.burst(by.room(), MIDDLE, (0, -2, 2))
-    grouping = found(by, GroupingOptions(brackets=5))
-    assert grouping.sets[0].doubts == ("it has 3 frames where 5 are expected",)
 
 
 def test_some_stripped_photos_among_others_make_the_whole_doubtful(by: Photographer) -> None:
@@ -87,10 +81,3 @@ def test_some_stripped_photos_among_others_make_the_whole_doubtful(by: Photograp
     photos = [replace(by.photos[0], capture=None), *by.photos[1:]]
     grouping = group(photos)
     assert grouping.doubts == ("1 of 5 photos lack camera data and may belong to sets of the others",)
-
-
-def test_counting_needs_a_number() -> None:
-    with pytest.raises(ValueError, match="how many brackets"):
-        GroupingOptions(method=Method.COUNT)
-    with pytest.raises(ValueError, match="1 or more"):
-        GroupingOptions(brackets=0)

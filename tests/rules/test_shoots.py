@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hotfolder.rules.grouping.group import NameScheme
-from hotfolder.rules.grouping.model import Method, OverSeven
+from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.routes import GroupMode, Match, Route
 from hotfolder.rules.routing import Rulebook, settle_rule
 from hotfolder.rules.sets import FileIdentity, Photo, sharing_stem
@@ -34,13 +34,13 @@ def test_each_setting_comes_from_the_first_route_that_fits_the_project_and_has_i
         ELM,
     )
     assert rule.review
-    assert (rule.options.method, rule.options.brackets) == (Method.COUNT, 5)
+    assert rule.options.brackets == 5
     assert (rule.options.over_seven, rule.names) == (OverSeven.REFUSE, NameScheme.FIRST_FILE)
 
 
 def test_a_count_that_its_route_never_takes_counts_nothing_off() -> None:
     wrong = Route(name="odd", match=Match.model_validate({"photos": 3}), brackets=5)
-    assert shoot_rule(book(wrong), ELM).options.method is Method.AUTO
+    assert shoot_rule(book(wrong), ELM).options.brackets is None
 
 
 def test_a_shoot_waits_for_quiet_alone_and_for_the_longest() -> None:

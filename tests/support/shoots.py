@@ -148,7 +148,6 @@ KINDS: dict[str, tuple[Visit, Visit]] = {
     "exported twice, Sony": (visits.with_sony, visits.sony_bracket),
     "stripped, by picture": (visits.with_canon, visits.canon_manual),
     "stripped, counted in order": (visits.with_canon, visits.canon_manual),
-    "stripped, counted": (visits.with_canon, visits.canon_manual),
 }
 
 FINISH: dict[str, Callable[[Shoot, random.Random], Shoot]] = {
@@ -158,5 +157,4 @@ FINISH: dict[str, Callable[[Shoot, random.Random], Shoot]] = {
     "culled, by hand": culled,
     "stripped, by picture": stripped,
     "stripped, counted in order": stripped_of_five,
-    "stripped, counted": stripped_of_five,
 }

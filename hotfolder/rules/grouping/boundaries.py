@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.evidence import Likeness, Step, likeness_to, shot, started, value
-from hotfolder.rules.grouping.model import GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV, GroupingPhoto
 
 _LEAST_STEP_EV = 0.6
 _MANUAL, _AUTO_BRACKET = 1, 2
@@ -47,25 +47,25 @@ class Neighbours:
         return self.so_far[-1]
 
 
-def boundary(at: Neighbours, options: GroupingOptions) -> Boundary:
+def boundary(at: Neighbours) -> Boundary:
     """Decide, with the strongest evidence first."""
     if at.step.changes:
         return Boundary(False, at.step.changes)
     pause: tuple[str, ...] = ()
-    if not at.step.burst and at.step.idle_seconds > options.idle_seconds:
-        pause = (wording.idle(at.step.idle_seconds, options.idle_seconds),)
+    if not at.step.burst and at.step.idle_seconds > IDLE_SECONDS:
+        pause = (wording.idle(at.step.idle_seconds, IDLE_SECONDS),)
     counted = _counted(at, pause)
     if counted is not None:
         return counted
-    earlier = _same_exposure(at, options.value_tolerance_ev)
+    earlier = _same_exposure(at)
     if earlier is not None:
         return _returned(at, earlier, pause)
     if at.step.burst and not at.step.dark_frame:
         return Boundary(True)
-    if at.step.dark_frame or at.step.idle_seconds <= options.idle_seconds:
+    if at.step.dark_frame or at.step.idle_seconds <= IDLE_SECONDS:
         return _short_pause(at)
-    if at.step.idle_seconds > options.by_hand_seconds:
-        return _long_pause(at, options)
+    if at.step.idle_seconds > BY_HAND_SECONDS:
+        return _long_pause(at)
     if max(at.burst_before, at.burst_after) > 1:
         return Boundary(False, pause)
     return _by_hand(at, pause)
@@ -85,13 +85,13 @@ def _counted(at: Neighbours, pause: tuple[str, ...]) -> Boundary | None:
     return Boundary(False, (f"the camera's own count began again at {after.sequence_number}", *pause))
 
 
-def _same_exposure(at: Neighbours, tolerance: float) -> GroupingPhoto | None:
+def _same_exposure(at: Neighbours) -> GroupingPhoto | None:
     ours = value(at.following)
     if ours is None:
         return None
     for earlier in at.so_far:
         theirs = value(earlier)
-        if theirs is not None and abs(theirs - ours) <= tolerance:
+        if theirs is not None and abs(theirs - ours) <= SAME_EXPOSURE_EV:
             return earlier
     return None
 
@@ -121,13 +121,13 @@ def _taken_again(at: Neighbours) -> bool:
     return by_hand and likeness_to(at.following, at.so_far) is not Likeness.DIFFERENT
 
 
-def _long_pause(at: Neighbours, options: GroupingOptions) -> Boundary:
-    evidence = (wording.idle(at.step.idle_seconds, options.by_hand_seconds),)
+def _long_pause(at: Neighbours) -> Boundary:
+    evidence = (wording.idle(at.step.idle_seconds, BY_HAND_SECONDS),)
     alone = max(at.burst_before, at.burst_after) == 1
     if alone and _set_by_hand(at) and likeness_to(at.following, at.so_far) is Likeness.SAME:
         doubt = f"{at.following.name} shows the same picture as {at.last.name}"
         # Where a frame was thrown away, the pause is twice as long.
-        if at.step.idle_seconds <= 2 * options.by_hand_seconds and _continues(at):
+        if at.step.idle_seconds <= 2 * BY_HAND_SECONDS and _continues(at):
             return Boundary(True, doubt=f"{doubt}, {at.step.idle_seconds:.0f} s later")
         return Boundary(False, evidence, doubt)
     return Boundary(False, evidence)

@@ -17,7 +17,7 @@ from hotfolder.rules.grouping.evidence import (
     strangers,
     value,
 )
-from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto
 
 _NEAR_EV = 0.35
 _HALF_STOP_EV = 0.5
@@ -27,7 +27,7 @@ _MOST = 0.6
 Pattern = tuple[float, ...]
 
 
-def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
+def examine(drafts: Sequence[Draft]) -> None:
     """Add to the `doubts` of one body's sets, which are in the order taken. Weak doubts become doubts, but
     for sets that were exposed as most others were."""
     several = [draft for draft in drafts if len(draft.photos) > 1]
@@ -49,7 +49,7 @@ def examine(drafts: Sequence[Draft], options: GroupingOptions) -> None:
     if drafts:
         drafts[-1].doubts += last_of_several(drafts[-1], drafts[:-1])
     for before, after in pairwise(drafts):
-        _stray_frame(before, after, options)
+        _stray_frame(before, after)
     for before, after in pairwise(drafts):
         _share_doubts(before, after)
 
@@ -136,7 +136,7 @@ def odd_pictures(draft: Draft) -> None:
         draft.doubts.append(f"{pair[0].name} and {pair[1].name} show different pictures")
 
 
-def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
+def _stray_frame(before: Draft, after: Draft) -> None:
     """A frame by itself beside a set of the same picture: a trial, a stopped set, a frame taken again. Then a
     set that the camera fired in one burst is sound, but not one that was made by hand."""
     step = step_between(before.photos[-1], after.photos[0])
@@ -148,7 +148,7 @@ def _stray_frame(before: Draft, after: Draft, options: GroupingOptions) -> None:
         photo = single.photos[0]
         by_hand = not step_between(*other.photos[:2]).burst
         # Where a frame was thrown away, the pause by hand is twice as long.
-        if step.idle_seconds > options.by_hand_seconds * (2 if by_hand else 1):
+        if step.idle_seconds > BY_HAND_SECONDS * (2 if by_hand else 1):
             continue
         alike = likeness_to(photo, other.photos)
         if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and (by_hand or _has_value(other, photo))):

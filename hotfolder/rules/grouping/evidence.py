@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto, KeptOut
+from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto, KeptOut
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
@@ -297,9 +297,7 @@ def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
     return counts
 
 
-def lit_frames(
-    photos: Sequence[GroupingPhoto], drafts: list[Draft], options: GroupingOptions
-) -> tuple[list[KeptOut], list[Draft]]:
+def lit_frames(photos: Sequence[GroupingPhoto], drafts: list[Draft]) -> tuple[list[KeptOut], list[Draft]]:
     """What becomes of the frames with flash among `photos`: kept out beside the set of `drafts` that they
     were taken with, or, where there is none, sets of one that a person should see first."""
     kept_out: list[KeptOut] = []
@@ -309,7 +307,7 @@ def lit_frames(
         for frame in frames:
             if not fired(frame):
                 continue
-            beside = _nearest(frame, unlit, options)
+            beside = _nearest(frame, unlit)
             if beside is None:
                 doubt = f"{frame.name} was taken with flash, and no frame without flash was taken with it"
                 alone.append(Draft([frame], ("taken with flash, by itself",), [doubt]))
@@ -320,13 +318,11 @@ def lit_frames(
     return kept_out, alone
 
 
-def _nearest(
-    frame: GroupingPhoto, unlit: Sequence[GroupingPhoto], options: GroupingOptions
-) -> GroupingPhoto | None:
+def _nearest(frame: GroupingPhoto, unlit: Sequence[GroupingPhoto]) -> GroupingPhoto | None:
     found: list[tuple[float, GroupingPhoto]] = []
     for other in unlit:
         step = step_between(*sorted((frame, other), key=started))
-        if step.idle_seconds <= options.by_hand_seconds and not step.changes:
+        if step.idle_seconds <= BY_HAND_SECONDS and not step.changes:
             found.append((step.idle_seconds, other))
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
@@ -338,21 +334,6 @@ def uncopied(name: str) -> str:
     """The file's name without what Lightroom, Finder and Explorer add to that of a second export."""
     path = PurePath(name)
     return _COPY_MARK.sub("", path.stem) + path.suffix
-
-
-def without_raw_twins(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
-    """Drop RAW files that lie beside a picture of the same name: the photographer has developed that one."""
-    developed = {_stem(photo): photo for photo in photos if not photo.is_raw}
-    kept: list[GroupingPhoto] = []
-    out: list[KeptOut] = []
-    for photo in photos:
-        twin = developed.get(_stem(photo)) if photo.is_raw else None
-        if twin is None:
-            kept.append(photo)
-        else:
-            reason = f"{photo.name} is the RAW file of {twin.name}, which is used instead."
-            out.append(KeptOut(photo, reason, twin.name))
-    return kept, out
 
 
 def without_copies(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:

@@ -21,17 +21,16 @@ from hotfolder.rules.grouping.evidence import (
     step_between,
     value,
     without_copies,
-    without_raw_twins,
 )
 from hotfolder.rules.grouping.methods import drafts_by_capture, drafts_by_count, drafts_by_picture
 from hotfolder.rules.grouping.model import (
+    SAME_EXPOSURE_EV,
     Draft,
     GroupedSet,
     Grouping,
     GroupingOptions,
     GroupingPhoto,
     KeptOut,
-    Method,
     OverSeven,
     RefusedSet,
 )
@@ -83,22 +82,18 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
     timed = [photo for photo in own if tells(photo)]
     silent = [photo for photo in own if not tells(photo)]
     doubts: list[str] = []
-    if options.method is Method.AUTO:
-        drafts = drafts_by_capture(timed, options)
-        lit, alone = lit_frames(timed, drafts, options)
-        drafts += alone + _without_capture(silent, options)
-        kept_out += lit
+    if options.brackets is None:
+        drafts = drafts_by_capture(timed)
+        lit, alone = lit_frames(timed, drafts)
+        drafts += alone + drafts_by_picture(silent)
         if timed and silent:
             doubts.append(
                 f"{len(silent)} of {len(own)} photos lack camera data and may belong to sets of the others"
             )
-        for draft in drafts:
-            _expect(draft, options)
     else:
         unlit, lit = _unlit(own)
-        kept_out += lit
-        by_method = drafts_by_count if options.method is Method.COUNT else drafts_by_picture
-        drafts = by_method(unlit, options) if unlit else []
+        drafts = drafts_by_count(unlit, options.brackets) if unlit else []
+    kept_out += lit
     notices = (wording.EXPORT_WITH_CAMERA_DATA,) if silent else ()
     return _finished(drafts, kept_out, notices, tuple(doubts), options)
 
@@ -123,54 +118,42 @@ def prove_more_than_one(photos: Sequence[GroupingPhoto], options: GroupingOption
     own, _ = _own_photos(photos)
     if not own or not all(tells(photo) for photo in own):
         return None
-    found = group(photos, replace(options, method=Method.AUTO))
+    found = group(photos, replace(options, brackets=None))
     if found.refused or not found.sure or len(found.sets) < 2:
         return None
     if any(len(each.photos) < 2 for each in found.sets):
         return None
-    return found if all(_apart(*pair, options) for pair in pairwise(found.sets)) else None
+    return found if all(_apart(*pair) for pair in pairwise(found.sets)) else None
 
 
 def _several_views(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> Grouping | None:
     """The grouping, as of a shoot, of more photos than one set can have, if it is sure of itself."""
     if len(photos) <= MOST_PHOTOS or options.over_seven is not OverSeven.REFUSE:
         return None
-    found = group(photos, replace(options, method=Method.AUTO))
+    found = group(photos, replace(options, brackets=None))
     several = len(found.sets) > 1 and all(len(each.photos) > 1 for each in found.sets)
     return found if several and found.sure and not found.refused else None
 
 
-def _apart(before: GroupedSet, after: GroupedSet, options: GroupingOptions) -> bool:
+def _apart(before: GroupedSet, after: GroupedSet) -> bool:
     one, other = in_order(before.photos)[-1], in_order(after.photos)[0]
     if step_between(one, other).changes or shot(one).body_serial != shot(other).body_serial:
         return True
     values = [(value(a) or 0.0) - (value(b) or 0.0) for a in before.photos for b in after.photos]
-    return any(abs(difference) <= options.value_tolerance_ev for difference in values)
+    return any(abs(difference) <= SAME_EXPOSURE_EV for difference in values)
 
 
 def _own_photos(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
     if len({photo.name for photo in photos}) < len(photos):
         raise ValueError("two photos of a drop can't have one name")
-    kept, raws = without_raw_twins(sorted(photos, key=by_name))
-    kept, copies = without_copies(kept)
-    return sorted(kept, key=by_name), raws + copies
+    kept, copies = without_copies(sorted(photos, key=by_name))
+    return sorted(kept, key=by_name), copies
 
 
 def tells(photo: GroupingPhoto) -> bool:
     """Whether the camera has recorded when it was taken, and for how long."""
     taken = shot(photo)
     return taken.started_seconds is not None and taken.exposure_seconds is not None
-
-
-def _without_capture(photos: list[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
-    if not photos:
-        return []
-    by_picture = drafts_by_picture(photos, options)
-    if not options.brackets:
-        return by_picture
-    by_count = drafts_by_count(photos, options)
-    # Files that were renamed out of order can still be told by what they show.
-    return min(by_count, by_picture, key=lambda drafts: sum(bool(draft.doubts) for draft in drafts))
 
 
 def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[KeptOut]]:
@@ -180,12 +163,6 @@ def _unlit(photos: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[K
         return list(photos), []
     reason = "The flash fired for {}: it is kept out of the merge."
     return unlit, [KeptOut(photo, reason.format(photo.name)) for photo in photos if fired(photo)]
-
-
-def _expect(draft: Draft, options: GroupingOptions) -> None:
-    number = len(draft.photos)
-    if options.brackets is not None and number not in (1, options.brackets):
-        draft.doubts.append(f"it has {wording.frames(number)} where {options.brackets} are expected")
 
 
 def _finished(

@@ -25,7 +25,7 @@ from hotfolder.rules.grouping.evidence import (
     streams,
     value,
 )
-from hotfolder.rules.grouping.model import Draft, GroupingOptions, GroupingPhoto, KeptOut, RefusedSet
+from hotfolder.rules.grouping.model import SAME_EXPOSURE_EV, Draft, GroupingPhoto, KeptOut, RefusedSet
 from hotfolder.rules.sets import MOST_PHOTOS
 
 
@@ -63,29 +63,28 @@ def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[
     return chosen, out
 
 
-def drafts_by_count(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
-    """Every `options.brackets` photos one set, in the order taken where all tell it, else in the order of
-    their names."""
-    count = options.brackets or 1
+def drafts_by_count(photos: Sequence[GroupingPhoto], count: int) -> list[Draft]:
+    """Every `count` photos one set, in the order taken where all tell it, else in the order of their
+    names."""
     timed = all(shot(photo).started_seconds is not None for photo in photos)
     drafts: list[Draft] = []
     for frames in streams(photos) if timed else [sorted(photos, key=by_name)]:
         for start in range(0, len(frames), count):
             evidence = (f"every {wording.frames(count)} are one set",) if drafts else ()
             drafts.append(Draft(list(frames[start : start + count]), evidence))
-            _examine(drafts[-1], count, options)
+            _examine(drafts[-1], count)
     _compare(drafts)
     return drafts
 
 
-def _examine(draft: Draft, count: int, options: GroupingOptions) -> None:
+def _examine(draft: Draft, count: int) -> None:
     if len(draft.photos) < count:
         draft.doubts.append(f"only {wording.frames(len(draft.photos))} are left where {count} make a set")
     odd_pictures(draft)
     known = [(each, photo) for photo in draft.photos if (each := value(photo)) is not None]
     for number, (ours, photo) in enumerate(known):
         for theirs, earlier in known[:number]:
-            if abs(ours - theirs) <= options.value_tolerance_ev:
+            if abs(ours - theirs) <= SAME_EXPOSURE_EV:
                 draft.doubts.append(f"{wording.came_back(earlier, photo)} within it ({photo.name})")
                 return
 
@@ -110,14 +109,14 @@ def _order(draft: Draft) -> tuple[int, ...]:
 _LEAST_BRIGHTNESS_STEP = 0.01
 
 
-def drafts_by_picture(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+def drafts_by_picture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
     """Sets of photos that resemble each other, in the order of their names; photos from dark to bright."""
     drafts = [
         Draft(sorted(alike, key=lambda photo: photo.brightness), ("it shows another picture",))
         for alike in scenes(sorted(photos, key=by_name))
     ]
     sizes = Counter(len(draft.photos) for draft in drafts if len(draft.photos) > 1)
-    usual = options.brackets or max(sizes, key=lambda size: (sizes[size], size), default=1)
+    usual = max(sizes, key=lambda size: (sizes[size], size), default=1)
     for one, other in combinations(drafts, 2):
         apart = on_the_whole(one.photos, other.photos)
         if apart is not None and apart < APART_FROM and not _clearly_two(one, other, usual):
@@ -193,7 +192,7 @@ def _equally_bright(drafts: Sequence[Draft]) -> None:
                 break
 
 
-def drafts_by_capture(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> list[Draft]:
+def drafts_by_capture(photos: Sequence[GroupingPhoto]) -> list[Draft]:
     """The sets of all bodies, frames in the order taken. All photos must have a start time; those with flash
     are left out, but fill the time that they took."""
     drafts: list[Draft] = []
@@ -201,24 +200,24 @@ def drafts_by_capture(photos: Sequence[GroupingPhoto], options: GroupingOptions)
     for frames in found:
         unlit = [frame for frame in frames if not fired(frame)]
         if unlit:
-            of_body = _segments(unlit, steps_past_flash(frames), options)
+            of_body = _segments(unlit, steps_past_flash(frames))
             lit = lit_in_burst(frames)
             for draft in of_body:
                 draft.lit = sum(lit[photo.name] for photo in draft.photos)
-            examine(of_body, options)
+            examine(of_body)
             if len(found) > 1 and not of_body[0].evidence:
                 of_body[0].evidence = ("another camera took it",)
             drafts += of_body
     return drafts
 
 
-def _segments(frames: list[GroupingPhoto], steps: list[Step], options: GroupingOptions) -> list[Draft]:
+def _segments(frames: list[GroupingPhoto], steps: list[Step]) -> list[Draft]:
     bursts = _burst_lengths(steps)
     drafts = [Draft([frames[0]])]
     for number, step in enumerate(steps, start=1):
         draft = drafts[-1]
         at = Neighbours(draft.photos, frames[number], step, bursts[number - 1], bursts[number])
-        found = boundary(at, options)
+        found = boundary(at)
         if not found.joins:
             drafts.append(Draft([], found.evidence))
         drafts[-1].photos.append(frames[number])

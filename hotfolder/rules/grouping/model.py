@@ -7,14 +7,12 @@ from enum import StrEnum
 
 from hotfolder.capture import Capture
 
-
-class Method(StrEnum):
-    """AUTO: by what the camera recorded, and photos without that by count where one is given, else by
-    picture. PICTURE and COUNT use nothing else to tell the sets apart."""
-
-    AUTO = "auto"
-    PICTURE = "picture"
-    COUNT = "count"
+IDLE_SECONDS = 4.0
+"""No bracketing camera pauses longer between two frames of a set."""
+BY_HAND_SECONDS = 30.0
+"""No photographer who turns the exposure by hand pauses longer between two frames of a set."""
+SAME_EXPOSURE_EV = 0.2
+"""Exposure values that differ by no more are the same exposure."""
 
 
 class OverSeven(StrEnum):
@@ -27,24 +25,11 @@ class OverSeven(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupingOptions:
-    """`brackets` is how many photos make a set, None where that varies; COUNT needs it.
+    """`brackets`, 1 or more: the photos are counted off in sets of so many. None: the sets are told apart by
+    what the camera recorded, and photos without that by what they show."""
 
-    `idle_seconds`: no bracketing camera pauses longer between two frames of a set. `by_hand_seconds`: no
-    photographer who turns the exposure by hand does. `value_tolerance_ev`: how near two exposures are one.
-    """
-
-    method: Method = Method.AUTO
     brackets: int | None = None
     over_seven: OverSeven = OverSeven.REFUSE
-    idle_seconds: float = 4.0
-    by_hand_seconds: float = 30.0
-    value_tolerance_ev: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.brackets is not None and self.brackets < 1:
-            raise ValueError("brackets must be 1 or more")
-        if self.method is Method.COUNT and self.brackets is None:
-            raise ValueError("grouping by count needs to know how many brackets make a set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +37,7 @@ class GroupingPhoto:
     """One file of the drop. `name` is unique within it; `width` and `height` are as stored, `orientation`
     EXIF's. `brightness` is 0 to 1; `signature` as `pictures.signature` writes it, empty when unknown.
 
-    `modified_seconds` orders two exports of one photo. `is_raw`: it is a RAW file, whatever is known of it.
+    `modified_seconds` orders two exports of one photo.
     """
 
     name: str
@@ -64,7 +49,6 @@ class GroupingPhoto:
     signature: str = ""
     capture: Capture | None = None
     modified_seconds: float = 0.0
-    is_raw: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
