@@ -52,15 +52,16 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
 
 def page(found: Status) -> RenderableType:
     """First what concerns everything, then sets, those first that need a person."""
+    seen = found.seen
     parts = (
-        ("Needs a person", found.needing_person),
-        ("Came back", found.failed),
-        ("Being worked on", found.running),
-        ("Waiting", found.waiting),
+        ("Needs a person", seen.needing_person),
+        ("Came back", seen.failed),
+        ("Being worked on", seen.running),
+        ("Waiting", seen.waiting),
     )
     return Group(
         *(Text(text, style) for text, style in heading(found)),
-        *(each for title, lines in parts for each in part(title, lines, said=found.seen.trouble)),
+        *(each for title, lines in parts for each in part(title, lines, said=seen.trouble)),
         *finished(found.finished),
     )
 

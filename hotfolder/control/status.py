@@ -16,7 +16,7 @@ from hotfolder.jobs.model import State
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.history import Story
 from hotfolder.telemetry.history import history as history_of
-from hotfolder.telemetry.overview import SETTLING, Line, Overview, overview
+from hotfolder.telemetry.overview import Line, Overview, overview
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +35,6 @@ class Status:
     seen: Overview
     paid_today: Sequence[str] = ()
     prices: Prices = field(default_factory=Prices)
-
-    @property
-    def needing_person(self) -> Sequence[Line]:
-        attention = (State.NEEDS_ATTENTION, State.HALTING)
-        return [line for line in self.seen.lines if line.held or line.state in attention]
-
-    @property
-    def failed(self) -> Sequence[Line]:
-        return self.seen.in_states([State.FAILED])
-
-    @property
-    def waiting(self) -> Sequence[Line]:
-        waiting = self.seen.in_states([SETTLING, State.QUEUED])
-        return [line for line in waiting if not line.held]
-
-    @property
-    def running(self) -> Sequence[Line]:
-        other = (State.DONE, State.FAILED, State.NEEDS_ATTENTION, State.HALTING, SETTLING, State.QUEUED)
-        return [line for line in self.seen.lines if not line.held and line.state not in other]
 
     @property
     def finished(self) -> Sequence[FinishedProject]:

@@ -21,7 +21,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import ACTIVE, SANDBOX, State, stamp
+from hotfolder.jobs.model import SANDBOX, State, stamp
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.folders import OutputFolders
@@ -91,7 +91,6 @@ MOST_PROJECTS, MOST_ROOMS = 10, 1000
 WHOLE_SHOOT = "(the whole shoot)"
 PLACE = "place of inbox "
 WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
-RUNNING = tuple(state for state in ACTIVE if state is not State.QUEUED)
 
 
 class Reporter:
@@ -242,17 +241,12 @@ def page(
     """STATUS.txt of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
     lately, by project, with when."""
     said = seen.trouble  # of the whole queue, above all sets
-    lines = [
+    lines = tuple(
         replace(line, reason="", hint="") if said and line.reason == said else line
         for line in seen.lines
         if line.inbox == inbox
-    ]
-
-    def shown(*states: str, held: bool = False) -> list[StatusLine]:
-        return [status_line(line) for line in lines if line.state in states and line.held is held][
-            :MOST_SHOWN
-        ]
-
+    )
+    here = replace(seen, lines=lines)
     lately = stamp(now - LATELY)
     notices = [
         *seen.notices,
@@ -277,10 +271,10 @@ def page(
     if seen.sandbox:
         notices.insert(0, NOTHING_BOUGHT)
     return status_text(
-        attention=[*shown(State.NEEDS_ATTENTION, State.HALTING), *shown(SETTLING, held=True)],
-        running=shown(*RUNNING),
-        waiting=shown(State.QUEUED, SETTLING),
-        failed=shown(State.FAILED),
+        attention=shown(here.needing_person),
+        running=shown(here.running),
+        waiting=shown(here.waiting),
+        failed=shown(here.failed),
         finished=list(finished(lines, ended, now)),
         notices=notices,
         at=now,
@@ -298,6 +292,10 @@ def finished(lines: Sequence[Line], ended: Mapping[str, Mapping[str, str]], now:
         last = datetime.fromisoformat(max(rooms.values())).astimezone(now.tzinfo)
         when = f"{last:%H:%M}" if last.date() == now.date() else clock_time(last)
         yield f"{project}: {many}, the last at {when}"
+
+
+def shown(lines: Sequence[Line]) -> list[StatusLine]:
+    return [status_line(line) for line in lines[:MOST_SHOWN]]
 
 
 def status_line(line: Line) -> StatusLine:

@@ -33,6 +33,7 @@ HELD_WORDS = "held"
 MOST_FINISHED = 1000
 NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
 ENDED = (State.DONE, *NEEDS_PERSON)
+RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,24 @@ class Overview:
                 yield f"{number} {WORDS.get(state, state)}"
         if held:
             yield f"{held} {HELD_WORDS}"
+
+    @property
+    def needing_person(self) -> tuple[Line, ...]:
+        attention = (State.NEEDS_ATTENTION, State.HALTING)
+        return tuple(line for line in self.lines if line.held or line.state in attention)
+
+    @property
+    def failed(self) -> tuple[Line, ...]:
+        return self.in_states([State.FAILED])
+
+    @property
+    def running(self) -> tuple[Line, ...]:
+        return self.in_states(RUNNING)
+
+    @property
+    def waiting(self) -> tuple[Line, ...]:
+        """What still arrives, and what waits for its turn."""
+        return tuple(line for line in self.in_states([SETTLING, State.QUEUED]) if not line.held)
 
     def in_states(self, states: Sequence[str]) -> tuple[Line, ...]:
         return tuple(line for line in self.lines if line.state in states)

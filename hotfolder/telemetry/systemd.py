@@ -9,8 +9,8 @@ from collections.abc import MutableMapping, Sequence
 from typing import Self
 
 from hotfolder import log
-from hotfolder.jobs.model import ACTIVE, State
-from hotfolder.telemetry.overview import SETTLING, Overview
+from hotfolder.jobs.model import State
+from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
 
 logger = log.get("systemd")
 
@@ -94,9 +94,6 @@ class Systemd:
             return False
         self._failed = False
         return True
-
-
-RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.HALTING))
 
 
 def status_sentence(seen: Overview) -> str:

@@ -18,7 +18,8 @@ def line(state: str, *, held: bool = False, project: str = "p", updated_at: str 
 @pytest.mark.parametrize("state", [SETTLING, HELD, *sorted({*ACTIVE, *ENDED})])
 def test_every_set_is_in_exactly_one_part(state: str) -> None:
     found = Status(Overview((line(SETTLING, held=True) if state == HELD else line(state),), {}))
-    parts = (found.needing_person, found.failed, found.running, found.waiting, found.finished)
+    seen = found.seen
+    parts = (seen.needing_person, seen.failed, seen.running, seen.waiting, found.finished)
     assert sum(len(part) for part in parts) == 1
 
 
