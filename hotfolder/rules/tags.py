@@ -129,7 +129,7 @@ class TagTable:
             + " and the room types "
             + ", ".join(hyphened(room_type) for room_type in RoomType),
             *([", ".join(self.own)] if self.own else []),
-            AGAIN,
+            f"{AGAIN} (makes all of it anew, and pays again)",
         )
 
     def meant(self, name: str) -> str:

@@ -107,9 +107,11 @@ def history(store: Store, ledger: Ledger, job_id: str) -> Story:
     photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
     moments = store.history(job_id)
     alone = not recipe_of(job).steps()
-    entries = [*told_moments(moments, alone), *told_calls(ledger, job_id, moments)]
+    entries = [*merged(ledger, job_id, moments), *told_moments(moments, alone)]
+    entries += told_calls(ledger, job_id, moments)
     entries += reused(ledger, job, photos, moments)
-    # A call begins after the move that led to it, even within one millisecond: the sort keeps that order.
+    # Even within one millisecond a merge's picture comes before the move that it leads to, and a call begins
+    # after the one that led to it: the sort keeps that order.
     return Story(
         job, photos, tuple(sorted(entries, key=lambda entry: entry.at)), tuple(store.pictures(job_id))
     )
@@ -143,14 +145,26 @@ def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iter
         text = sentence(f"{asked}; {end}" if end else asked)
         yield Entry(call.started_at, "call", text, PAID[state], call.id)
         results = ledger.results(call.id)
-        here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
-        later = here[0] if here and call.operation == "merge" and results else None
         if call.answered_at is not None:
-            text = answered(call, results, later=later is not None)
+            text = answered(call, results, later=came_later(call, results, moments) is not None)
             yield Entry(call.answered_at, "answer", text, call=call.id)
-        if later is not None:
+
+
+def merged(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator[Entry]:
+    """The pictures that merges brought."""
+    for call in ledger.of_job(job_id):
+        assert call.id is not None
+        results = ledger.results(call.id)
+        at = came_later(call, results, moments)
+        if at is not None:
             name = sentence(NAMES[call.operation], end="")
-            yield Entry(later, "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+            yield Entry(at, "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+
+
+def came_later(call: Purchase, results: Sequence[Result], moments: Sequence[JobEvent]) -> str | None:
+    """When a merge's picture was there, if it is; None for other calls: theirs come with the answer."""
+    here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
+    return here[0] if here and call.operation == "merge" and results else None
 
 
 def sizes_of(results: Sequence[Result]) -> str:

@@ -79,6 +79,10 @@ async def test_a_merge_s_picture_is_told_of_when_it_came_and_no_operations_where
     accepted, brought = (entry for entry in told["entries"] if entry["what"] == "answer")
     assert accepted["text"] == "The HDR merge was accepted."
     assert brought["text"].startswith("The HDR merge brought ")
+    texts = [entry["text"] for entry in told["entries"]]
+    assert texts.index(brought["text"]) + 1 == texts.index(
+        "Its merge is here, and nothing more is to be bought."
+    )
     between = datetime.fromisoformat(brought["at"]) - datetime.fromisoformat(accepted["at"])
     assert between.total_seconds() > 0.5
     assert not [entry for entry in told["entries"] if "operations" in entry["text"]]
@@ -103,7 +107,7 @@ async def test_why_a_job_waited_is_part_of_its_story(make_studio: Any, shop: Sho
 
 def test_the_story_of_an_unknown_job_is_a_usage_error(studio: Studio) -> None:
     result = CliRunner().invoke(app, ["logs", "abc", "--config", str(studio.config)])
-    assert result.exit_code == 2 and "nothing has run" in result.stderr
+    assert result.exit_code == 2 and "Nothing has run" in result.stderr
 
 
 async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
