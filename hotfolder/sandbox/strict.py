@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
+from xml.sax.saxutils import escape
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,7 @@ from hotfolder.sandbox.settings import SandboxSettings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+XML_TYPE = "application/xml"
 SHOWN_CHARACTERS = 80
 SHOWN_PROBLEMS = 10
 
@@ -66,6 +68,12 @@ def problems(errors: Sequence[Any]) -> str:
 
 def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse({"error": message}, status_code=status, headers=headers)
+
+
+def storage_error(code: str, message: str) -> bytes:
+    """An error as the real storage words it."""
+    error = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
+    return f"<?xml version='1.0' encoding='UTF-8'?>{error}".encode()
 
 
 def install(app: FastAPI) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, XML_TYPE, Answer, Exchange, made
+from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Answer, Exchange, made
 from hotfolder.sandbox.faults.rules import ALL, STATUSES, Rule, fault
+from hotfolder.sandbox.strict import XML_TYPE, storage_error
 
 
 @fault("refused", at=ALL, seconds=5, origin="both", processed=True)
@@ -120,11 +121,7 @@ async def answer_status(exchange: Exchange, rule: Rule) -> None:
 
 
 def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None) -> Answer:
-    """An error as the storage words it."""
-    body = (
-        f"<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>{SAID}</Message></Error>"
-    )
-    return made(status, XML_TYPE, body.encode(), extra)
+    return made(status, XML_TYPE, storage_error(code, SAID), extra)
 
 
 @fault("expired", at=("put", "result-get"))

@@ -73,12 +73,6 @@ def mistyped(value: Any) -> Any:
     return 7 if isinstance(value, str) else str(value)
 
 
-@fault("unknown-status", at=STATUS, text="weird")
-async def unknown_status(exchange: Exchange, rule: Rule) -> None:
-    """A status that the reference doesn't have."""
-    await spoilt(exchange, lambda answer: answer.with_value({"status": rule.text}))
-
-
 CLAIMS = {
     "failed": {"status": "failed", "error": SAID},
     "never": {"status": "processing"},
@@ -87,9 +81,11 @@ CLAIMS = {
 
 
 @fault(*CLAIMS, at=STATUS)
+@fault("unknown-status", at=STATUS, text="weird")
 async def claimed(exchange: Exchange, rule: Rule) -> None:
-    """The merge is said to have failed, to be going on, or to be completed and no more."""
-    await spoilt(exchange, lambda answer: answer.with_value(CLAIMS[rule.fault]))
+    """The merge is said to have failed, to be going on, to be completed and no more, or to be `text`."""
+    said = CLAIMS.get(rule.fault, {"status": rule.text})
+    await spoilt(exchange, lambda answer: answer.with_value(said))
 
 
 URL_FIELDS = ("imageUrl", "uploadUrl")
@@ -172,31 +168,22 @@ ZEROS = bytes(1024**2)
 PAGE = b"<!doctype html><title>Sign in</title><p>Please sign in to the network to go on.</p>\n"
 
 
-async def picture(exchange: Exchange) -> Answer | None:
-    """The sandbox's own answer; None if that was a refusal, which has then been sent as it is."""
-    answer = await exchange.carry_out()
-    if answer.fine:
-        return answer
-    await exchange.reply(answer)
-    return None
-
-
 @fault("truncated", at=RESULT)
 async def truncated(exchange: Exchange, rule: Rule) -> None:
     """Half of the picture, and then the connection is closed; the length that was told is the whole one."""
-    answer = await picture(exchange)
-    if answer is not None:
-        await exchange.begin(answer.status, answer.headers)
-        await exchange.write(answer.body[: len(answer.body) // 2])
-        await exchange.hang_up()
+    answer = await exchange.carry_out()
+    if not answer.fine:
+        await exchange.reply(answer)
+        return
+    await exchange.begin(answer.status, answer.headers)
+    await exchange.write(answer.body[: len(answer.body) // 2])
+    await exchange.hang_up()
 
 
 @fault("cut", at=RESULT)
 async def cut(exchange: Exchange, rule: Rule) -> None:
     """Half of the picture, under an honest length: HTTP has nothing to complain of."""
-    answer = await picture(exchange)
-    if answer is not None:
-        await exchange.reply(answer.with_body(answer.body[: len(answer.body) // 2]))
+    await spoilt(exchange, lambda answer: answer.with_body(answer.body[: len(answer.body) // 2]))
 
 
 @fault("html", at=RESULT)
@@ -208,27 +195,21 @@ async def html(exchange: Exchange, rule: Rule) -> None:
 @fault("empty", at=RESULT)
 async def empty(exchange: Exchange, rule: Rule) -> None:
     """200 with the right type and no bytes."""
-    answer = await picture(exchange)
-    if answer is not None:
-        await exchange.reply(answer.with_body(b""))
+    await spoilt(exchange, lambda answer: answer.with_body(b""))
 
 
 @fault("huge", at=RESULT, size_bytes=300_000_000, announced=True)
 async def huge(exchange: Exchange, rule: Rule) -> None:
     """So many bytes, the first two of them a JPEG's, with or without a Content-Length."""
-    size = rule.size_bytes
-    answer = made(200, "image/jpeg", b"")
+    headers = made(200, "image/jpeg", b"").headers[:1]
     if rule.announced:
-        headers = [*answer.headers[:1], (b"content-length", str(size).encode())]
-    else:
-        headers = answer.headers[:1]
+        headers.append((b"content-length", str(rule.size_bytes).encode()))
     await exchange.begin(200, headers)
     await exchange.write(START)
-    left = size - len(START)
+    left = rule.size_bytes - len(START)
     while left > 0 and not await exchange.gone_within(0):
-        piece = ZEROS[:left]
-        await exchange.write(piece)
-        left -= len(piece)
+        await exchange.write(ZEROS[:left])
+        left -= len(ZEROS)
     await exchange.write(b"", last=True)
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 JSON_TYPE = "application/json"
-XML_TYPE = "application/xml"
 SAID = "a fault that the sandbox was told to make"
 
 

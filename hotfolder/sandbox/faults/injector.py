@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.2
-BODY_FIELDS = {"group-create": "projectId", "upload-url": "projectId", "enhance": "projectId"}
+WITH_PROJECT_ID = ("group-create", "upload-url", "enhance")
 
 
 class Injector:
@@ -62,13 +62,11 @@ class Injector:
         """The title of the project that a request is for, None when nothing in it tells."""
         if exchange.endpoint == "projects":
             return text_of(await self._body(exchange), "title")
-        if exchange.endpoint in BODY_FIELDS:
-            identifier = text_of(await self._body(exchange), BODY_FIELDS[exchange.endpoint])
+        if exchange.endpoint in WITH_PROJECT_ID:
+            identifier = text_of(await self._body(exchange), "projectId")
         else:
             identifier = PurePosixPath(exchange.scope["path"]).stem
-        if identifier is None:
-            return None
-        return self._faults.sandbox.records.title(identifier)
+        return self._faults.sandbox.records.title(identifier) if identifier is not None else None
 
     async def _body(self, exchange: Exchange) -> bytes:
         """The request's body, which can still be received afterwards as if nobody had looked."""

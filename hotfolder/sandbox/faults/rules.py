@@ -239,15 +239,23 @@ class RuleBook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = identity(path)
+        self._seen = self._identity()
         self._take(read_rules(path))
+
+    def _identity(self) -> tuple[int, ...] | None:
+        """Changes with the file; None when there is none."""
+        try:
+            seen = self._path.stat()
+        except OSError:
+            return None
+        return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
 
     def _take(self, rules: list[Rule]) -> None:
         self.rules, self._counts = rules, [0] * len(rules)
 
     def refresh(self) -> None:
         """Look whether the file has changed. All rules of a new file count from one."""
-        now = identity(self._path)
+        now = self._identity()
         if now == self._seen:
             return
         self._seen = now
@@ -271,12 +279,3 @@ class RuleBook:
                 if found is None and rule.hits(self._counts[place]):
                     found = rule
         return found
-
-
-def identity(path: Path) -> tuple[int, int, int, int] | None:
-    """Changes with the file; None when there is none."""
-    try:
-        seen = path.stat()
-    except OSError:
-        return None
-    return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
