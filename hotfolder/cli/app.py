@@ -12,7 +12,7 @@ from hotfolder import __version__
 from hotfolder.cli.output import told
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """Ends with the exit code that a command returns, and tells of an error as users meet it."""
 
     def invoke(self, ctx: Any) -> None:
@@ -22,7 +22,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     name="hotfolder",
-    cls=Commands,
+    cls=CommandGroup,
     help="A folder of brackets in, a finished picture out.",
     no_args_is_help=True,
     add_completion=False,

@@ -15,7 +15,7 @@ from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
 from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
 from hotfolder.control import checkup, upkeep
-from hotfolder.control.local import Severity
+from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
 from hotfolder.display import counted
 from hotfolder.display import say as print
@@ -23,7 +23,7 @@ from hotfolder.jobs.retention import Expired, Kind
 from hotfolder.rules.names import printable
 from hotfolder.setup import install
 
-COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.PROBLEM: "bold red"}
+COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
 WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
 
 
@@ -67,11 +67,11 @@ def doctor(config: Path, *, as_json: bool) -> int:
             console.print(Text(f"{finding.what}: {finding.text}"))
             if finding.hint:
                 console.print(Text(f"{'':<8}{finding.hint}", "dim"))
-    problems = sum(finding.verdict == Severity.PROBLEM for finding in found)
+    problems = sum(finding.verdict == Grade.PROBLEM for finding in found)
     if as_json:
         print_json({"ok": not problems, "findings": [asdict(finding) for finding in found]})
     else:
-        warnings = sum(finding.verdict == Severity.WARNING for finding in found)
+        warnings = sum(finding.verdict == Grade.WARNING for finding in found)
         console.print(Text(f"{counted(problems, 'problem')}, {counted(warnings, 'warning')}."))
     return FAILED if problems else 0
 
@@ -128,7 +128,7 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
         yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
     records = [one for one in found if one.kind is Kind.RECORD]
     if records:
-        yield "Records of projects in the job store:"
+        yield "JobRecords of projects in the job store:"
     for one in records:
         stays = f"stay: {one.kept_because}" if one.kept_because else word.lower()
         yield f"    {printable(one.path.name)}: {stays}"

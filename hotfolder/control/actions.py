@@ -75,7 +75,7 @@ def _retriable(installation: Installation, job_id: str, crash_point: CrashHook) 
 def _way_back(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
     """From failed/ back into the inbox. Raises LocalTrouble where the inbox is not there."""
     places = installation.places
-    installation.confirm_inbox(places.inbox(job))
+    places.confirm_inbox(places.inbox(job))
     filed_as = job.filed_as or ""
     source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import Place, folders_in, place_named
+from hotfolder.control.lookup import PhotoPlace, folders_in, place_named
 from hotfolder.control.opening import reading
 from hotfolder.daemon.shoots import ONLY, as_held, held_title, names_in_signal
 from hotfolder.errors import UsageError
@@ -50,7 +50,7 @@ def approve(settings: Settings, what: str) -> Approval:
     return Approval(ready, len(seen.photos), only)
 
 
-def _held_set(settings: Settings, what: str) -> tuple[Place, str] | None:
+def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, str] | None:
     """The project and the name of a set that is held by itself in the project's folder, if `what` is
     `project/set`, by itself or at the end of a path."""
     around, _, name = what.rpartition("/")
@@ -61,14 +61,14 @@ def _held_set(settings: Settings, what: str) -> tuple[Place, str] | None:
         if records is None:
             return None
         for inbox in settings.all_inboxes():
-            place = Place(inbox, settings.inbox_folder(inbox), project, "")
+            place = PhotoPlace(inbox, settings.inbox_folder(inbox), project, "")
             held = as_held(records.store.bulletin(held_title(inbox.title, project)))
             if name in (one.name for one in held) and not (place.path / name).is_dir():
                 return place, name
     return None
 
 
-def _rooms_of(project: Place) -> list[Place]:
+def _rooms_of(project: PhotoPlace) -> list[PhotoPlace]:
     """The rooms in a project's folder that hold photos."""
     with local_trouble(project.path):
         rooms = [replace(project, folder=one.name) for one in folders_in(project.path)]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.lookup import Place, places_in
-from hotfolder.control.opening import Records, reading
+from hotfolder.control.lookup import PhotoPlace, places_in
+from hotfolder.control.opening import JobRecords, reading
 from hotfolder.daemon.shoots import as_held, as_kept, held_title, title
 from hotfolder.errors import BadJob
 from hotfolder.inbox.contents import SeenFile, SetFolder
@@ -70,7 +70,7 @@ class Explained:
     doubtful. `earlier` photos are left aside; `waiting` says what others wait for, and `problems` what
     somebody must mend first. `shoot` is how the photos were grouped, None where they can't be."""
 
-    place: Place
+    place: PhotoPlace
     several: bool = False
     shoot: Shoot | None = None
     sets: tuple[ExplainedSet, ...] = ()
@@ -95,7 +95,7 @@ def explain(settings: Settings, path: Path) -> list[Explained]:
 class Explainer:
     """Explains one folder by the settings, and by the records where there are any."""
 
-    def __init__(self, settings: Settings, records: Records | None, place: Place) -> None:
+    def __init__(self, settings: Settings, records: JobRecords | None, place: PhotoPlace) -> None:
         self.settings = settings
         self.records = records
         self.place = place

@@ -32,7 +32,7 @@ LOW_BYTES = 5 * 1024 * 1024 * 1024
 RIGHTS = "Give the user that hotfolder runs as the right to write there."
 
 
-class Severity(StrEnum):
+class Grade(StrEnum):
     OK = "ok"
     WARNING = "warning"
     """It works, and something about it should be known."""
@@ -45,21 +45,21 @@ class Finding:
     """`what` was looked at, in a word or two; `text` is what was seen, `hint` what to do. No secrets."""
 
     what: str
-    verdict: Severity
+    verdict: Grade
     text: str
     hint: str = ""
 
 
 def ok(what: str, text: str) -> Finding:
-    return Finding(what, Severity.OK, text)
+    return Finding(what, Grade.OK, text)
 
 
 def warning(what: str, text: str, hint: str) -> Finding:
-    return Finding(what, Severity.WARNING, text, hint)
+    return Finding(what, Grade.WARNING, text, hint)
 
 
 def problem(what: str, text: str, hint: str) -> Finding:
-    return Finding(what, Severity.PROBLEM, text, hint)
+    return Finding(what, Grade.PROBLEM, text, hint)
 
 
 def machine(folders: int, inotify: Path = INOTIFY) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from hotfolder.rules.names import shown
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PhotoPlace:
     """A room's folder, or with "" for `folder` a project's, whose photos are a whole shoot. `root` is the
     folder that `inbox` watches; another one where the photos lie elsewhere, and would be treated as there."""
 
@@ -40,16 +40,16 @@ class Place:
         return found if found is not None and found.photos else None
 
 
-def place_of(settings: Settings, folder: Path) -> Place:
+def place_of(settings: Settings, folder: Path) -> PhotoPlace:
     """An absolute path as a place; in the first inbox, as a room's folder, where it lies in none."""
     inboxes = {settings.inbox_folder(one): one for one in settings.all_inboxes()}
     if folder.parent in inboxes:
-        return Place(inboxes[folder.parent], folder.parent, folder.name, "")
+        return PhotoPlace(inboxes[folder.parent], folder.parent, folder.name, "")
     around = next((above for above in folder.parents if above in inboxes), next(iter(inboxes)))
-    return Place(inboxes[around], folder.parent.parent, folder.parent.name, folder.name)
+    return PhotoPlace(inboxes[around], folder.parent.parent, folder.parent.name, folder.name)
 
 
-def places_in(settings: Settings, path: Path) -> list[Place]:
+def places_in(settings: Settings, path: Path) -> list[PhotoPlace]:
     """The folder itself where photos lie in it, else the folders in it that hold some; both for a project's
     folder in an inbox, and for all projects of an inbox. Raises UsageError where there are none."""
     folder = path.absolute()
@@ -82,7 +82,7 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(one for one in folder.iterdir() if one.is_dir())
 
 
-def place_named(settings: Settings, what: str) -> Place:
+def place_named(settings: Settings, what: str) -> PhotoPlace:
     """A project's or a room's folder that is in an inbox, by its path or by its name there: `12 Elm Road` or
     `12 Elm Road/front`. Raises UsageError."""
     inboxes = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
@@ -98,7 +98,7 @@ def place_named(settings: Settings, what: str) -> Place:
     )
 
 
-def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[Place]:
+def _in_inboxes(settings: Settings, paths: Iterable[Path]) -> list[PhotoPlace]:
     """Those of the paths that are folders of projects or rooms in an inbox."""
     places = [place_of(settings, path) for path in paths if path.is_dir()]
     return [place for place in places if place.root == settings.inbox_folder(place.inbox)]

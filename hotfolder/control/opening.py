@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from hotfolder.config.load import load
@@ -24,7 +25,7 @@ from hotfolder.newfiles import own_temporaries
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class JobRecords:
     """The job store, and the ledger of paid calls that is in it."""
 
     store: Store
@@ -32,25 +33,20 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Installation(Records):
-    """The records of one configuration, with its settings and folders. `identity` is the store's own id."""
+class Installation(JobRecords):
+    """The records of one configuration, with its settings and folders."""
 
     settings: Settings
     places: Places
-    identity: str
 
     @property
     def running(self) -> bool:
         """Whether a daemon works with these records."""
         return holder_of(self.places.state) is not None
 
-    def confirm_inbox(self, inbox: Path) -> None:
-        """Raise LocalTrouble where that inbox is not there, or is not the one that the store knows."""
-        confirm_inbox(inbox, marker_id=self.identity)
-
 
 @contextmanager
-def reading(state: Path) -> Iterator[Records | None]:
+def reading(state: Path) -> Iterator[JobRecords | None]:
     """The records in the folder `state`, which can't be changed; None where nothing has run yet. Raises
     StoreError and LocalTrouble."""
     database = read_store(state)
@@ -59,7 +55,7 @@ def reading(state: Path) -> Iterator[Records | None]:
         return
     try:
         with store_trouble():
-            yield Records(Store(database), Ledger(database))
+            yield JobRecords(Store(database), Ledger(database))
     finally:
         database.dispose()
 
@@ -79,7 +75,8 @@ def opened(config: Path) -> Iterator[Installation]:
         with store_trouble():
             identity = store.identity(now())
             own_temporaries(identity)
-            yield Installation(store, ledger, settings, places, identity)
+            places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
+            yield Installation(store, ledger, settings, places)
     finally:
         database.dispose()
 

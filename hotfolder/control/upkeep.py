@@ -34,7 +34,7 @@ async def clean(
         installation.ledger,
         installation.places,
         store_thread,
-        installation.confirm_inbox,
+        installation.places.confirm_inbox,
         decoder,
         job_settings(installation.settings).result_limits,
     )

@@ -22,7 +22,7 @@ from hotfolder.cli.explain import shoot_lines
 from hotfolder.clock import SystemClock
 from hotfolder.config.settings import InboxSettings
 from hotfolder.control.explain import Explained
-from hotfolder.control.lookup import Place
+from hotfolder.control.lookup import PhotoPlace
 from hotfolder.daemon.folders import lock_state
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import open_store
@@ -365,7 +365,7 @@ def test_explain_shows_a_shoots_sets_with_evidence_and_cost(config: Path, shoot:
 
 def test_explain_says_that_all_photos_of_a_shoot_are_under_way(tmp_path: Path) -> None:
     """With nothing left to be grouped there is something to tell all the same."""
-    place = Place(InboxSettings(path="inbox"), tmp_path, ELM, "")
+    place = PhotoPlace(InboxSettings(path="inbox"), tmp_path, ELM, "")
     told = shoot_lines(Explained(place, several=True, earlier=35), Prices(), calls=None)
     assert list(told)[1:] == ["  Left aside: 35 photos of sets under way or kept out before"]
 

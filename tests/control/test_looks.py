@@ -11,7 +11,7 @@ import pytest
 from hotfolder.config.load import load
 from hotfolder.control.local import (
     Finding,
-    Severity,
+    Grade,
     disk,
     folders,
     how_noticed,
@@ -30,12 +30,12 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("seconds", "verdict", "words"),
     [
-        (-2, Severity.OK, "within 30 s"),
-        (60, Severity.WARNING, "60 s ahead"),
-        (-412, Severity.PROBLEM, "412 s behind"),
+        (-2, Grade.OK, "within 30 s"),
+        (60, Grade.WARNING, "60 s ahead"),
+        (-412, Grade.PROBLEM, "412 s behind"),
     ],
 )
-def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Severity, words: str) -> None:
+def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Grade, words: str) -> None:
     found = clock(NOW + timedelta(seconds=seconds), NOW)
     assert found.verdict == verdict and words in found.text
 
@@ -43,17 +43,17 @@ def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Severity, wo
 @pytest.mark.parametrize(
     ("status", "known", "verdict"),
     [
-        (404, True, Severity.OK),
-        (400, True, Severity.OK),
-        (200, True, Severity.OK),
-        (401, True, Severity.PROBLEM),
-        (402, True, Severity.PROBLEM),
-        (302, True, Severity.PROBLEM),
-        (503, True, Severity.WARNING),
-        (401, False, Severity.WARNING),
+        (404, True, Grade.OK),
+        (400, True, Grade.OK),
+        (200, True, Grade.OK),
+        (401, True, Grade.PROBLEM),
+        (402, True, Grade.PROBLEM),
+        (302, True, Grade.PROBLEM),
+        (503, True, Grade.WARNING),
+        (401, False, Grade.WARNING),
     ],
 )
-def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Severity) -> None:
+def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Grade) -> None:
     [found] = judged("https://api.stagerai.com", Probe(status, NOW, 0.1), known=known)
     assert found.verdict == verdict and str(status) in found.text
 
@@ -61,14 +61,14 @@ def test_what_the_api_answers_is_judged(status: int, known: bool, verdict: Sever
 @pytest.mark.parametrize(
     ("kind", "verdict"),
     [
-        ("ext4", Severity.OK),
-        ("cifs", Severity.PROBLEM),
-        ("nfs4", Severity.PROBLEM),
-        ("tmpfs", Severity.WARNING),
-        ("overlay", Severity.WARNING),
+        ("ext4", Grade.OK),
+        ("cifs", Grade.PROBLEM),
+        ("nfs4", Grade.PROBLEM),
+        ("tmpfs", Grade.WARNING),
+        ("overlay", Grade.WARNING),
     ],
 )
-def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Severity) -> None:
+def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Grade) -> None:
     assert on_local_disk("state", Path("/s"), Mount(Path("/s"), kind)).verdict == verdict
 
 
@@ -78,23 +78,23 @@ def test_the_state_belongs_on_a_lasting_local_disk(kind: str, verdict: Severity)
 )
 def test_how_changes_are_noticed_is_told_by_the_file_system(kind: str, words: str) -> None:
     found = how_noticed("inbox", Mount(Path("/i"), kind), 10)
-    assert found.verdict == Severity.OK and words in found.text and kind in found.text
+    assert found.verdict == Grade.OK and words in found.text and kind in found.text
 
 
 def test_little_room_is_a_warning_and_hardly_any_is_a_problem() -> None:
     verdicts = [disk(Path("/d"), free).verdict for free in (6 * 10**9, 10**9, 10**8)]
-    assert verdicts == [Severity.OK, Severity.WARNING, Severity.PROBLEM]
+    assert verdicts == [Grade.OK, Grade.WARNING, Grade.PROBLEM]
 
 
 def test_limits_that_are_too_low_are_told(tmp_path: Path) -> None:
     (tmp_path / "max_user_watches").write_text("1000\n")
     (tmp_path / "max_user_instances").write_text("128\n")
-    assert [watches(number, tmp_path).verdict for number in (500, 900)] == [Severity.OK, Severity.WARNING]
-    assert watches(1, tmp_path / "none").verdict == Severity.WARNING
+    assert [watches(number, tmp_path).verdict for number in (500, 900)] == [Grade.OK, Grade.WARNING]
+    assert watches(1, tmp_path / "none").verdict == Grade.WARNING
     assert [open_files(number).verdict for number in (256, 4096, -1)] == [
-        Severity.WARNING,
-        Severity.OK,
-        Severity.OK,
+        Grade.WARNING,
+        Grade.OK,
+        Grade.OK,
     ]
 
 
@@ -116,7 +116,7 @@ def test_the_nearest_mount_counts_and_the_later_of_two_at_one_place(tmp_path: Pa
 
 async def test_a_storage_on_this_machine_without_a_port_cant_be_tried() -> None:
     found = await storage("127.0.0.2")
-    assert found.verdict is Severity.OK
+    assert found.verdict is Grade.OK
     assert "whatever port" in found.text
 
 
@@ -155,8 +155,8 @@ def test_a_key_that_only_the_running_service_is_handed_is_no_problem(tmp_path: P
     config = tmp_path / "config.yaml"
     config.write_text(f"root: .\n{setting}")
     found = ask_for_key(config, running=True)
-    assert found.verdict is Severity.WARNING and "ask as root" in found.hint
-    assert ask_for_key(config, running=False).verdict is Severity.PROBLEM
+    assert found.verdict is Grade.WARNING and "ask as root" in found.hint
+    assert ask_for_key(config, running=False).verdict is Grade.PROBLEM
 
 
 def test_a_key_that_is_wrong_where_it_can_be_read_stays_a_problem(tmp_path: Path) -> None:
@@ -164,15 +164,14 @@ def test_a_key_that_is_wrong_where_it_can_be_read_stays_a_problem(tmp_path: Path
     config.write_text("root: .\napi: {key_file: key}\n")
     for running in (True, False):
         assert (
-            key(load(config, {}), {"STAGER_API_KEY": "two words"}, running=running).verdict
-            is Severity.PROBLEM
+            key(load(config, {}), {"STAGER_API_KEY": "two words"}, running=running).verdict is Grade.PROBLEM
         )
-        assert key(load(config, {}), {}, running=running).verdict is Severity.PROBLEM
+        assert key(load(config, {}), {}, running=running).verdict is Grade.PROBLEM
 
 
 def test_a_proxy_in_the_environment_that_is_not_used_is_named() -> None:
     [found] = proxies(None, {"HTTPS_PROXY": "http://user:word@proxy.example:3128"})
-    assert found.verdict == Severity.WARNING and "HTTPS_PROXY is set" in found.text
+    assert found.verdict == Grade.WARNING and "HTTPS_PROXY is set" in found.text
     assert "api.proxy" in found.hint and "word" not in found.text + found.hint
     assert list(proxies(None, {})) == []
 
@@ -180,6 +179,6 @@ def test_a_proxy_in_the_environment_that_is_not_used_is_named() -> None:
 async def test_the_storage_is_looked_for_through_the_proxy(unused_tcp_port: int) -> None:
     address = f"http://user:word@127.0.0.1:{unused_tcp_port}"
     [told] = proxies(address, {"HTTPS_PROXY": "http://other:1"})
-    assert told.verdict == Severity.OK and "word" not in told.text
+    assert told.verdict == Grade.OK and "word" not in told.text
     found = await storage("storage.googleapis.com", proxy=address)
-    assert found.verdict == Severity.PROBLEM and "the connection was refused" in found.text
+    assert found.verdict == Grade.PROBLEM and "the connection was refused" in found.text
