@@ -53,7 +53,7 @@ def retry(
     def tell() -> None:
         if pay_again and job.scope:
             # Before the daemon can see the files.
-            installation.store.pay_again(job.scope, returning.gathered(), now())
+            installation.store.pay_again(job.scope, returning.gathered())
 
     returning.arrive(tell)
     return PutBack(returning.count, returning.target)
@@ -166,9 +166,9 @@ def _arrived(installation: Installation, target: str) -> dict[str, Sequence[str]
 
 def pause(installation: Installation, reason: str) -> None:
     """Let no paid call begin until `resume`; those in flight end as they would."""
-    installation.store.pause(reason, now())
+    installation.store.pause(reason)
 
 
 def resume(installation: Installation) -> bool:
     """Take the pause away; whether there was one."""
-    return installation.store.resume(now())
+    return installation.store.resume()

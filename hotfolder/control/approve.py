@@ -62,7 +62,7 @@ def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, str] | None:
             return None
         for inbox in settings.all_inboxes():
             place = PhotoPlace(inbox, settings.inbox_folder(inbox), project, "")
-            held = as_held(records.store.bulletin(held_title(inbox.title, project)))
+            held = as_held(records.store.told(held_title(inbox.title, project)))
             if name in (one.name for one in held) and not (place.path / name).is_dir():
                 return place, name
     return None

@@ -103,19 +103,19 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
     """The store's id, and what is to be said of it and of the daemon that works with it."""
     pid = holder_of(settings.state_folder)
     service = f"running (process {pid})" if pid is not None else "not running"
-    identity: object = None
+    identity: str | None = None
     told: list[Finding] = []
     try:
         with reading(settings.state_folder) as opened:
             if opened is None:
                 service = f"{service}; nothing has run with these settings yet"
             else:
-                identity = opened.store.bulletin("identity")
+                identity = opened.store.identity()
                 told = list(told_by_daemon(overview(opened.store, pid=pid)))
     except StoreError as error:
         return None, [problem("store", error.message, error.hint)]
     found = ok("service", service) if pid is not None else warning("service", service, START)
-    return (identity if isinstance(identity, str) else None), [found, *told]
+    return identity, [found, *told]
 
 
 def told_by_daemon(seen: Overview) -> Iterator[Finding]:

@@ -213,7 +213,7 @@ class Explainer:
         if self.records is None:
             return Aside()
         store, (inbox, project, _) = self.records.store, self._known_as()
-        kept = as_kept(store.bulletin(title(inbox, project)))
+        kept = as_kept(store.told(title(inbox, project)))
         names = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
         for job in store.active():
             if (job.inbox, job.project, job.folder) == (inbox, project, ""):
@@ -222,7 +222,7 @@ class Explainer:
             frozenset(names),
             store.rooms(inbox, project),
             earlier_sets(store, inbox, project),
-            as_held(store.bulletin(held_title(inbox, project))),
+            as_held(store.told(held_title(inbox, project))),
         )
 
 

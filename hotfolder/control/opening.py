@@ -73,7 +73,7 @@ def opened(config: Path) -> Iterator[Installation]:
     try:
         store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
         with store_trouble():
-            identity = store.identity(now())
+            identity = store.identity()
             own_temporaries(identity)
             places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, ledger, settings, places)

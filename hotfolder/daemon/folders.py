@@ -20,12 +20,13 @@ from hotfolder.daemon.reload import LiveSettings, retention_policy
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
+from hotfolder.jobs.model import FolderRole
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
 from hotfolder.newfiles import open_folder
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
-from hotfolder.outbox.folders import OutputFolder, OutputFolders, identity_from
+from hotfolder.outbox.folders import MountIdentity, OutputFolder, OutputFolders
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import clear_leftovers as clear_temporaries
 from hotfolder.patience import START_SECONDS, NoAnswer, at_once
@@ -66,7 +67,6 @@ def holder_of(state: Path) -> int | None:
 
 logger = log.get("daemon")
 
-PLACE = "place of folder "
 OURS = frozenset({"results", "work", "developed", "sandbox"})
 """The folders in `state`."""
 
@@ -135,7 +135,7 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         return Sharing.of(next(iter(reached or places.inboxes.values())))
 
     folders = {"done": places.done, "failed": places.failed}
-    known = {name: identity_from(store.bulletin(f"{PLACE}{name}")) for name in folders}
+    known = {name: met_output(store, name) for name in folders}
     outputs = OutputFolders(
         (name, OutputFolder(path, known[name], sharing)) for name, path in folders.items()
     )
@@ -145,6 +145,18 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
         if known[name] is None:
             output.confirm()  # with nothing known, trouble is for whoever starts it
     return outputs
+
+
+def met_output(store: Store, name: str) -> MountIdentity | None:
+    """Where `done` or `failed` was when a daemon with this store last met it; None if none ever has."""
+    met = store.folder_identity(FolderRole.OUTPUT, name)
+    return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
+
+
+def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
+    """Device and inode of an inbox when a daemon with this store last met it there; None if none ever has."""
+    met = store.folder_identity(FolderRole.INBOX, inbox)
+    return (met.device, met.inode) if met is not None and met.path == str(path) else None
 
 
 def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:

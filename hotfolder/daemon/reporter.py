@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,15 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.daemon.folders import PLACE as FOLDER_PLACE
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import SANDBOX, State, stamp
+from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, State, stamp
 from hotfolder.jobs.steps.filing import REMOVED
-from hotfolder.jobs.store import Store
-from hotfolder.outbox.folders import OutputFolders
+from hotfolder.outbox.folders import MountIdentity, OutputFolders
 from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_status
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
@@ -89,7 +87,6 @@ LATELY = timedelta(days=7)
 MOST_PROJECTS, MOST_ROOMS = 10, 1000
 """What is told of finished work."""
 WHOLE_SHOOT = "(the whole shoot)"
-PLACE = "place of inbox "
 WAITED_FOR = "Whatever is to be put there waits, and continues by itself once that is mended."
 
 
@@ -116,7 +113,8 @@ class Reporter:
         self.live = live
         self.clock = clock
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
-        self._posted: dict[str, object] = {}
+        self._told: dict[str, object] = {}
+        self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._changes = -1
 
     async def run(self) -> None:
@@ -151,7 +149,7 @@ class Reporter:
             "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
-        news = await self._post(STANDING, standing)
+        news = await self._tell(STANDING, standing)
         await self._note_places()
         if not news and not stopped and self._changes == context.store.changes:
             return
@@ -168,18 +166,23 @@ class Reporter:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""
         for name, inbox in self.inboxes.items():
             if inbox.place is not None:
-                path = str(self.context.places.inboxes[name])
-                await self._post(f"{PLACE}{name}", {"path": path, "place": list(inbox.place)})
+                path, (device, inode) = str(self.context.places.inboxes[name]), inbox.place
+                await self._remember(FolderRole.INBOX, name, MountIdentity(path, device, inode, ""))
         for name, output in self.outputs.by_name.items():
-            place = output.as_content()
-            if place is not None:
-                await self._post(f"{FOLDER_PLACE}{name}", place)
+            if output.known is not None:
+                await self._remember(FolderRole.OUTPUT, name, output.known)
 
-    async def _post(self, name: str, content: object) -> bool:
-        if self._posted.get(name) == content:
+    async def _remember(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
+        if self._remembered.get((role, name)) != folder:
+            row = FolderIdentity(role=role, name=name, **asdict(folder))
+            await self.context.desk(self.context.store.remember_folder, row)
+            self._remembered[role, name] = folder
+
+    async def _tell(self, name: str, content: object) -> bool:
+        if self._told.get(name) == content:
             return False
-        await self.context.desk(self.context.store.post, name, content, self.clock.now())
-        self._posted[name] = content
+        await self.context.desk(self.context.store.tell, name, content, self.clock.now())
+        self._told[name] = content
         return True
 
     def _inbox(self, name: str) -> dict[str, Any]:
@@ -218,14 +221,6 @@ class Reporter:
                 yield from self.intake.shoots.notices(name, project, there)
 
 
-def met_before(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
-    """Device and inode of an inbox when a daemon with this store last met it there; None if none ever has."""
-    match store.bulletin(f"{PLACE}{inbox}"):
-        case {"path": known, "place": [int(device), int(inode)]} if known == str(path):
-            return device, inode
-    return None
-
-
 def room(folder: str) -> str:
     return split_name(folder).name or folder or WHOLE_SHOOT
 
@@ -233,7 +228,7 @@ def room(folder: str) -> str:
 def page(
     seen: Overview,
     inbox: str,
-    ended: Mapping[str, Mapping[str, str]],
+    ended: Mapping[str, Mapping[str, datetime]],
     now: datetime,
     *,
     stopped: bool = False,
@@ -282,14 +277,16 @@ def page(
     )
 
 
-def finished(lines: Sequence[Line], ended: Mapping[str, Mapping[str, str]], now: datetime) -> Iterator[str]:
+def finished(
+    lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime
+) -> Iterator[str]:
     """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
     latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
     for project, rooms in latest[:MOST_PROJECTS]:
         there = {line.room for line in lines if line.project == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
         many = f"{number} of {every} rooms" if every > number else f"{number} room{'s' * (number > 1)}"
-        last = datetime.fromisoformat(max(rooms.values())).astimezone(now.tzinfo)
+        last = max(rooms.values()).astimezone(now.tzinfo)
         when = f"{last:%H:%M}" if last.date() == now.date() else clock_time(last)
         yield f"{project}: {many}, the last at {when}"
 

@@ -23,6 +23,7 @@ from hotfolder.daemon.folders import (
     keep_looking,
     lock_state,
     make_folders,
+    met_inbox,
     output_folders,
     places_of,
 )
@@ -36,7 +37,7 @@ from hotfolder.daemon.reload import (
     job_settings,
     most_jobs,
 )
-from hotfolder.daemon.reporter import Reporter, met_before
+from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import SetArriving
@@ -44,7 +45,7 @@ from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
-from hotfolder.jobs.commands import CommandPoll
+from hotfolder.jobs.commands import follow_commands
 from hotfolder.jobs.context import CrashHook, JobContext, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, open_store, store_trouble
@@ -143,12 +144,12 @@ class Daemon:
         self.lock = lock_state(places.state)
         self.store = Store(open_store(places.state))
         with store_trouble(), local_trouble(places.state):
-            own_temporaries(self.store.identity(self.clock.now()))
+            own_temporaries(self.store.identity())
             self.outputs = output_folders(places, self.store, reached)
             places = replace(
                 places,
                 guard=self.outputs.confirm,
-                confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity(self.clock.now())),
+                confirm_inbox=partial(confirm_inbox, marker_id=self.store.identity()),
                 out_of_reach=self._out_of_reach,
                 recheck=recheck,
             )
@@ -219,11 +220,11 @@ class Daemon:
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
-        met_at = met_before(self.store, name, path)
+        met_at = met_inbox(self.store, name, path)
         settle = self.settings.settle
         return Inbox(
             path,
-            marker_id=self.store.identity(self.clock.now()),
+            marker_id=self.store.identity(),
             first_start=met_at is None,
             known_place=met_at,
             lock=self.inbox_locks[name],
@@ -328,7 +329,7 @@ class Daemon:
         """What runs until the stop, each beside the others."""
         work: list[Work] = [
             self.engine.run,  # drives the jobs
-            CommandPoll(self.engine).run,  # what people ask of them
+            partial(follow_commands, self.engine),  # what people ask of them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
             partial(apply_retention, self.context, self.live),

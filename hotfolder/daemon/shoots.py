@@ -78,7 +78,7 @@ class Shoots:
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
         context = self.engine.context
-        read = as_kept(await context.desk(context.store.bulletin, title(inbox, project)))
+        read = as_kept(await context.desk(context.store.told, title(inbox, project)))
         there = {photo.path.name: photo.identity for photo in photos}
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
@@ -146,7 +146,7 @@ class Shoots:
         """Make the jobs of `photos`, but for those that wait or that a person must look at first: why, and
         which sets are held by themselves."""
         context, project = self.engine.context, found.project
-        before = as_held(await context.desk(context.store.bulletin, held_title(inbox, project)))
+        before = as_held(await context.desk(context.store.told, held_title(inbox, project)))
 
         async def grouped() -> Shoot:
             given = await context.desk(context.store.rooms, inbox, project)
@@ -197,7 +197,7 @@ class Shoots:
         if now != list(before):
             context = self.engine.context
             await context.desk(
-                context.store.post, held_title(inbox, project), held_as_json(now), context.clock.now()
+                context.store.tell, held_title(inbox, project), held_as_json(now), context.clock.now()
             )
 
     async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
@@ -213,7 +213,7 @@ class Shoots:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
         await context.desk(
-            context.store.post, title(inbox, found.project), as_json(kept), context.clock.now()
+            context.store.tell, title(inbox, found.project), as_json(kept), context.clock.now()
         )
         self.kept[inbox, found.project] = kept
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, func, select, update
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.model import (
-    ANOTHERS,
-    BY_RECEIPT,
-    GIVEN_UP,
-    OWN_END,
-    DaemonState,
-    Purchase,
-    PurchaseState,
-    stamp,
-)
+from hotfolder.jobs.model import Pause, Purchase, PurchaseOutcome, PurchaseState
 from hotfolder.rules.hours import Hours, opens_at
 
-PAUSE = "pause"
-"""The name of the bulletin that pauses everything paid while it is there."""
-RESUMED = "resumed"
-"""The name of the bulletin with the number of the newest paid call when a person last ended a pause."""
 UNKNOWN_IN_A_ROW = 3
-SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & ~col(Purchase.note).startswith(
-    BY_RECEIPT + ANOTHERS
+SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
+    col(Purchase.outcome) != PurchaseOutcome.BY_ANOTHER
 )
 """What this store has paid for, or may have: not what it knows another one to have bought."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
@@ -73,20 +59,21 @@ def midnight(now: datetime) -> datetime:
     return datetime(today.year, today.month, today.day).astimezone()
 
 
-def refuse_unless_allowed(session: Session, call: Purchase, budgets: Budgets, now: datetime) -> None:
+def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
-    pause = pause_reason(session)
+    # Locked, so that several daemons keep a budget together; SQLite has one writer at a time anyway.
+    pause = session.exec(select(Pause.reason).with_for_update()).one()
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
     checks = (
-        (budgets.per_day, "today", DAILY, col(Purchase.started_at) >= stamp(midnight(now))),
+        (budgets.per_day, "today", DAILY, col(Purchase.started_at) >= midnight(now)),
         (
             budgets.per_project,
-            f"the project {call.project}",
+            f"the project {wanted.project}",
             "paid_calls_per_project",
-            (col(Purchase.inbox) == call.inbox) & (col(Purchase.project) == call.project),
+            (col(Purchase.inbox) == wanted.inbox) & (col(Purchase.project) == wanted.project),
         ),
-        (budgets.per_job, "this set", "paid_calls_per_job", col(Purchase.job_id) == call.job_id),
+        (budgets.per_job, "this set", "paid_calls_per_job", col(Purchase.job_id) == wanted.job_id),
     )
     for most, what, setting, condition in checks:
         if most is None:
@@ -102,34 +89,28 @@ def refuse_unless_allowed(session: Session, call: Purchase, budgets: Budgets, no
             )
 
 
-def pause(session: Session, reason: str, now: datetime) -> None:
+def pause(session: Session, reason: str) -> None:
     """Let no paid call begin until the pause is taken away. The first reason stays."""
-    if session.get(DaemonState, PAUSE) is None:
-        session.merge(DaemonState(name=PAUSE, text=json.dumps(reason), updated_at=stamp(now)))
+    session.exec(update(Pause).where(col(Pause.reason).is_(None)).values(reason=reason))
 
 
 def pause_reason(session: Session) -> str | None:
     """Why everything paid is paused, None when it isn't."""
-    found = session.get(DaemonState, PAUSE)
-    return None if found is None else str(json.loads(found.text))
+    return session.exec(select(Pause.reason)).one()
 
 
-def resume(session: Session, now: datetime) -> bool:
+def resume(session: Session) -> bool:
     """Take the pause away; whether there was one. Outcomes that led to it don't count any more."""
-    if session.get(DaemonState, PAUSE) is None:
-        return False
-    session.exec(delete(DaemonState).where(col(DaemonState.name) == PAUSE))
-    newest = session.exec(select(func.max(Purchase.id))).one()
-    session.merge(DaemonState(name=RESUMED, text=json.dumps(newest or 0), updated_at=stamp(now)))
-    return True
+    newest = session.exec(select(func.max(Purchase.id))).one() or 0
+    paused = col(Pause.reason).is_not(None)
+    return session.exec(update(Pause).where(paused).values(reason=None, resumed_after=newest)).rowcount == 1
 
 
 def unknown_in_a_row(session: Session) -> bool:
-    """Whether the newest calls were all given up without anybody knowing how they ended."""
-    resumed = session.get(DaemonState, RESUMED)
-    since = col(Purchase.id) > (json.loads(resumed.text) if resumed else 0)
+    """Whether the newest purchases were all given up without anybody knowing how they ended."""
+    since = col(Purchase.id) > select(Pause.resumed_after).scalar_subquery()
     # What our own end has made unknown says nothing of the API.
-    counts = col(Purchase.state).in_(ENDED) & (col(Purchase.note) != GIVEN_UP + OWN_END)
-    ended = select(Purchase).where(counts, since).order_by(col(Purchase.id).desc())
-    newest = session.exec(ended.limit(UNKNOWN_IN_A_ROW)).all()
-    return len(newest) == UNKNOWN_IN_A_ROW and all(call.given_up for call in newest)
+    counts = col(Purchase.state).in_(ENDED) & (col(Purchase.outcome) != PurchaseOutcome.INTERRUPTED)
+    newest = select(Purchase).where(counts, since).order_by(col(Purchase.id).desc())
+    ended = session.exec(newest.limit(UNKNOWN_IN_A_ROW)).all()
+    return len(ended) == UNKNOWN_IN_A_ROW and all(purchase.given_up for purchase in ended)

@@ -1,11 +1,9 @@
-"""What people ask of jobs while they run: to be cancelled, to go first. Told through the store."""
+"""What people ask of jobs that run: to be cancelled, to go first. Columns of the job, read each second."""
 
 from __future__ import annotations
 
-import json
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -15,25 +13,16 @@ from sqlmodel import Session, col, select
 
 from hotfolder import log
 from hotfolder.errors import Cancelled, LocalTrouble, UsageError
-from hotfolder.jobs.model import (
-    ACTIVE,
-    ASKS_API,
-    DaemonState,
-    Job,
-    JobEvent,
-    ProjectPriority,
-    Purchase,
-    State,
-    stamp,
-)
+from hotfolder.jobs.model import ACTIVE, ASKS_API, Job, JobEvent, ProjectPriority, State
 
 if TYPE_CHECKING:
     from hotfolder.jobs.store import Store
     from hotfolder.jobs.worker import Worker
 
-WISHES = "wishes"
-"""The bulletin that changes with every wish, so that the daemon need look at nothing else."""
 HINT = "To have it made after all, drag the folder back into the inbox; what is paid for is used again."
+POLL_SECONDS = 1.0
+
+logger = log.get("commands")
 
 
 class Priority(IntEnum):
@@ -42,15 +31,6 @@ class Priority(IntEnum):
     HIGH = 0
     NORMAL = 1
     LOW = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """As the store has them. `levels` holds only jobs whose priority isn't normal; `seen` tells a change."""
-
-    seen: object = None
-    cancelled: tuple[str, ...] = ()
-    levels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +90,12 @@ def meant(
 
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:
-    """Wish the jobs cancelled; those for which it wasn't too late. Repeating it changes nothing."""
-    taken = []
-    for job in jobs:
-        if State(job.state) not in ASKS_API:
-            continue
-        taken.append(job)
+    """Ask for the jobs to be cancelled; those for which it isn't too late. May be repeated."""
+    taken = [job for job in jobs if State(job.state) in ASKS_API]
+    for job in taken:
         if not job.cancelled_by:
             job.cancelled_by = by
-            session.add(job)
             note(session, job, at, f"cancelled by {by}")
-    announce(session, at)
     return taken
 
 
@@ -128,9 +103,7 @@ def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, 
     """Give the jobs this priority."""
     for job in jobs:
         job.priority = level
-        session.add(job)
         note(session, job, at, f"priority {level.name.lower()}, by {by}")
-    announce(session, at)
 
 
 def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
@@ -143,27 +116,15 @@ def project_priority(session: Session, inbox: str, project: str) -> int:
     return Priority.NORMAL if row is None else row.level
 
 
-UNFINISHED = col(Job.state).in_(list(ACTIVE))
-CANCELLED = select(Job.id).where(UNFINISHED, Job.cancelled_by != "")
-NOT_NORMAL = select(Job.id, Job.priority).where(UNFINISHED, Job.priority != Priority.NORMAL)
+def note(session: Session, job: Job, at: datetime, text: str) -> None:
+    """One more line of the job's history."""
+    session.add(JobEvent(job_id=job.id, at=at, state=job.state, text=text))
 
 
-def wishes(session: Session) -> Commands:
-    """All that concern unfinished jobs."""
-    cancelled = session.exec(CANCELLED).all()
-    return Commands(seen(session), tuple(cancelled), dict(session.exec(NOT_NORMAL).all()))
-
-
-def seen(session: Session) -> object:
-    """Differs from an earlier one when somebody has wished something since."""
-    row = session.get(DaemonState, WISHES)
-    return None if row is None else row.text
-
-
-def refuse_cancelled(session: Session, call: Purchase) -> None:
-    """Raise Cancelled when the call's job is to be cancelled. Within the transaction of the intent, so that
-    nothing is bought once the wish is in the store."""
-    by = session.exec(select(Job.cancelled_by).where(Job.id == call.job_id)).first()
+def refuse_cancelled(session: Session, job_id: str) -> None:
+    """Raise Cancelled when the job is to be cancelled. Within the transaction of an intent, so that nothing
+    is bought once the command is in the store."""
+    by = session.exec(select(Job.cancelled_by).where(Job.id == job_id).with_for_update()).first()
     if by:
         raise cancellation(by)
 
@@ -172,52 +133,27 @@ def cancellation(by: str) -> Cancelled:
     return Cancelled(f"cancelled by {by}", hint=HINT)
 
 
-def note(session: Session, job: Job, at: datetime, text: str) -> None:
-    session.add(JobEvent(job_id=job.id, at=stamp(at), state=job.state, text=text))
+async def follow_commands(worker: Worker) -> None:
+    """Do, each second, what is asked of unfinished jobs, until cancelled."""
+    context = worker.context
+    trouble = log.News(logger, "commands_not_seen")
+    while True:
+        try:
+            cancelled, priorities = await context.desk(commands, context.store)
+            context.limits.prioritise(priorities)
+            for job_id in cancelled:
+                await worker.cancel(job_id)
+            trouble.over()
+        except LocalTrouble as error:
+            trouble.met(error.message)
+        await context.clock.sleep(POLL_SECONDS)
 
 
-def announce(session: Session, at: datetime) -> None:
-    session.merge(DaemonState(name=WISHES, text=json.dumps(secrets.token_hex(8)), updated_at=stamp(at)))
-
-
-logger = log.get("steering")
-
-POLL_SECONDS = 1.0
-
-
-class CommandPoll:
-    """Asks every second whether somebody has wished something."""
-
-    def __init__(self, engine: Worker) -> None:
-        self.engine = engine
-        self._done: Commands | None = None
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        context = self.engine.context
-        trouble = log.News(logger, "wishes_not_seen")
-        while True:
-            try:
-                await self.look()
-                trouble.over()
-            except LocalTrouble as error:
-                trouble.met(error.message)
-            await context.clock.sleep(POLL_SECONDS)
-
-    async def look(self) -> None:
-        """Do what is wished, as far as it can be done at once; the rest is tried at the next look."""
-        context = self.engine.context
-        found = await context.desk(read, context.store, self._done)
-        if found is None:
-            return
-        context.limits.prioritise(found.levels)
-        done = [await self.engine.cancel(job_id) for job_id in found.cancelled]
-        self._done = found if all(done) else None
-
-
-def read(store: Store, done: Commands | None) -> Commands | None:
-    """The wishes as they are now; None when they are those that were done."""
+def commands(store: Store) -> tuple[list[str], dict[str, int]]:
+    """The jobs that are still to be cancelled, and the priorities that aren't normal, by job."""
+    can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
+    unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
     with store.session() as session:
-        if done is not None and seen(session) == done.seen:
-            return None
-        return wishes(session)
+        cancelled = session.exec(select(Job.id).where(*can_be_cancelled)).all()
+        priorities = session.exec(select(Job.id, Job.priority).where(*unfinished)).all()
+    return list(cancelled), dict(priorities)

@@ -1,6 +1,6 @@
-"""The store's database: opening it, and the one thread that works on it.
+"""The store's database: opening it, bringing it up to date, and the one thread that works on it.
 
-Everything that only SQLite needs lives in `tune_sqlite`.
+Everything that only SQLite needs lives in `sqlite_engine` and `open_store`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
@@ -17,49 +17,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
+from sqlalchemy.orm import sessionmaker
+from sqlmodel import Session
 
 from hotfolder.errors import LocalTrouble, StoreError
-from hotfolder.jobs.model import Job
+from hotfolder.jobs.model import Job, Pause, StoreIdentity
 from hotfolder.mounts import MOUNTS, mount_of
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.linking import sync_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-MIGRATIONS: Mapping[int, Sequence[str]] = {
-    2: (
-        "ALTER TABLE jobfile ADD COLUMN let_go_at VARCHAR",
-        "ALTER TABLE picture ADD COLUMN rendition VARCHAR NOT NULL DEFAULT ''",
-        "ALTER TABLE picture ADD COLUMN look VARCHAR NOT NULL DEFAULT ''",
-    ),
-    3: (
-        "ALTER TABLE picture RENAME COLUMN look TO variant",
-        "ALTER TABLE job ADD COLUMN receipt VARCHAR NOT NULL DEFAULT ''",
-        "ALTER TABLE job ADD COLUMN receipt_sha256 VARCHAR NOT NULL DEFAULT ''",
-    ),
-    4: (
-        "ALTER TABLE job ADD COLUMN cancelled_by VARCHAR NOT NULL DEFAULT ''",
-        "ALTER TABLE job ADD COLUMN priority INTEGER NOT NULL DEFAULT 1",
-    ),
-    5: ("ALTER TABLE jobfile ADD COLUMN develop VARCHAR NOT NULL DEFAULT ''",),
-    6: ("ALTER TABLE call ADD COLUMN photos VARCHAR NOT NULL DEFAULT ''",),
-    7: ("ALTER TABLE call ADD COLUMN job_let_go_at VARCHAR",),
-    8: ("ALTER TABLE jobfile ADD COLUMN shot VARCHAR NOT NULL DEFAULT ''",),
-    9: (
-        "ALTER TABLE generation ADD COLUMN let_go_at VARCHAR",
-        "DROP INDEX IF EXISTS ix_call_key",
-        # As `lean` has it since.
-        "UPDATE call SET answer = NULL, note = '' WHERE job_let_go_at IS NOT NULL AND"
-        " (state = 'not_executed' OR"
-        " state = 'succeeded' AND operation = 'merge' AND note NOT LIKE 'resolved: %')",
-        "UPDATE call SET parameters = '', photos = '', image_id = NULL, api_project_id = NULL"
-        " WHERE job_let_go_at IS NOT NULL AND state IN ('succeeded', 'not_executed')",
-    ),
-}
-"""What brings a store to each version, from the one before."""
-SCHEMA_VERSION = max(MIGRATIONS)
-BEGIN = "BEGIN IMMEDIATE"
+FORMAT = 10
+"""Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
+before format 10 know that a store is newer than they are."""
+OLDEST_FORMAT = 8
+"""Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
+TO_PASS_THROUGH = "hotfolder 0.1"
+MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 CHECK_DISK = "Check the disk that holds `state`."
@@ -69,68 +47,106 @@ CACHE_KIB = 512
 
 
 def open_store(state: Path) -> Engine:
-    """The store in folder `state` (made when missing), checked and ready to write.
+    """The store in folder `state` (made when missing), checked, in the present format, and ready to write.
 
-    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder, or
-    would lie on a network file system, where SQLite's locks can't be trusted. Raises LocalTrouble for what
-    isn't the file's fault, as when its disk is full.
+    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder or by
+    one that is too old, or would lie on a network file system, where SQLite's locks can't be trusted.
+    Raises LocalTrouble for what isn't the file's fault, as when its disk is full.
     """
     refuse_network_folder(state)
     refuse_strangers(state, writing=True)
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state / FILE_NAME
     private_file(path)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
-    tune_sqlite(engine)
+    # While tables are replaced by others, nothing may look at what refers to them.
+    engine = sqlite_engine(path, foreign_keys=False)
     try:
         with engine.begin() as connection:
             problem = connection.execute(text("PRAGMA quick_check(1)")).scalar()
             if problem != "ok":
                 raise corrupt(path, str(problem))
             version = int(connection.execute(text("PRAGMA user_version")).scalar() or 0)
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{path} was written by a newer hotfolder (its format is {version}, this one knows"
-                    f" {SCHEMA_VERSION})",
-                    hint="Install the newer hotfolder again; nothing was changed.",
-                )
-            if version < SCHEMA_VERSION:
-                migrate(connection, path, version)
+            refuse_format(path, version)
+            if 0 < version < FORMAT:
+                keep_copy(path, version)
+            if version < FORMAT:
+                bring_up_to_date(connection, empty=version == 0)
+                connection.execute(text(f"PRAGMA user_version = {FORMAT}"))
     except OperationalError as error:
-        engine.dispose()
         raise cant_write(error.orig) from None
+    except sqlite3.OperationalError as error:  # met by the copy
+        raise cant_write(error) from None
     except DatabaseError as error:
-        engine.dispose()
         raise corrupt(path, str(error.orig)) from None
-    return engine
+    finally:
+        engine.dispose()
+    return sqlite_engine(path)
 
 
-def migrate(connection: Connection, path: Path, version: int) -> None:
-    """Bring the store from `version` (0: empty) to ours, in the transaction that is open. One that holds
-    something is copied aside before."""
-    if version:
-        private_file(path.with_name(f"{path.name}.format-{version}"))
-        with (
-            closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(f"{path}.format-{version}")) as copy,
-        ):
-            source.backup(copy)
-        for step in range(version + 1, SCHEMA_VERSION + 1):
-            for statement in MIGRATIONS[step]:
-                connection.execute(text(statement))
+def refuse_format(path: Path, version: int) -> None:
+    """Raise StoreError for a store that this release can't bring up to date."""
+    if version > FORMAT:
+        raise StoreError(
+            f"{path} was written by a newer hotfolder (its format is {version}, this one knows {FORMAT})",
+            hint="Install the newer hotfolder again; nothing was changed.",
+        )
+    if 0 < version < OLDEST_FORMAT:
+        raise StoreError(
+            f"{path} was written by a hotfolder that is too old (its format is {version}, this one takes"
+            f" {OLDEST_FORMAT} and later)",
+            hint=f"Install {TO_PASS_THROUGH} and start it once, which brings the store up to date; then"
+            " install this one again. Nothing was changed.",
+        )
+
+
+def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
+    """Give the database the present tables, within the transaction that is open. One that is `empty` gets
+    them as they are in the model; any other goes through the migrations."""
+    # Only who needs it waits for its import.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    if not empty:
+        command.upgrade(config, "head")
+        return
     Job.metadata.create_all(connection)
-    connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+    with Session(connection) as session:
+        session.add_all([StoreIdentity(), Pause()])
+        session.flush()
+    command.stamp(config, "head")
+
+
+def keep_copy(path: Path, version: int) -> None:
+    """Copy the store aside as it is, in place of any earlier copy. Whoever calls holds its write lock."""
+    copy = path.with_name(f"{path.name}.format-{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    with local_trouble(path.parent):
+        part.unlink(missing_ok=True)
+    private_file(part)
+    with (
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(part)) as target,
+    ):
+        source.backup(target)
+    with local_trouble(path.parent):
+        part.replace(copy)
+        sync_folder(path.parent)
+        for older in set(path.parent.glob(f"{path.name}.format-*")) - {copy}:
+            older.unlink()
 
 
 def read_store(state: Path) -> Engine | None:
     """The store, for reading only, from another process; None when there is none yet, or no more than a file
-    that its first daemon is just filling. Raises StoreError for a file that is no store, and for one of an
-    older hotfolder that hasn't been brought up to date yet."""
+    that its first daemon is just filling. Raises StoreError for a file that is no store, and for one of
+    another format than the present one."""
     path = state / FILE_NAME
     refuse_strangers(state)
     if not path.exists():
         return None
-    uri = f"file:{path}?mode=ro"
+    uri = f"{path.absolute().as_uri()}?mode=ro"
 
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
@@ -142,7 +158,8 @@ def read_store(state: Path) -> Engine | None:
         raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
     except sqlite3.DatabaseError as error:
         raise corrupt(path, str(error)) from None
-    if 0 < version < SCHEMA_VERSION:
+    refuse_format(path, version)
+    if 0 < version < FORMAT:
         raise StoreError(
             f"{path} was written by an older hotfolder",
             hint="`hotfolder run` brings it up to date when it is started.",
@@ -214,12 +231,15 @@ def store_trouble() -> Iterator[None]:
         raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
 
 
-def tune_sqlite(engine: Engine) -> None:
+def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
     """SQLite as it has to be here: durable before a paid call leaves, and no deadlock between writers.
 
     The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3. Cut to
     nothing and synced it is as durable as deleted, and a commit costs a third less.
     """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False}
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -230,19 +250,22 @@ def tune_sqlite(engine: Engine) -> None:
             f"busy_timeout = {BUSY_SECONDS * 1000}",
             "journal_mode = TRUNCATE",
             "synchronous = EXTRA",
-            "foreign_keys = ON",
+            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
             f"cache_size = -{CACHE_KIB}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        # Not by the connection itself, which would take several times as long as the statement does.
-        try:
-            connection.connection.driver_connection.execute(BEGIN)
-        except sqlite3.OperationalError as error:
-            raise OperationalError(BEGIN, None, error) from error
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def sessions(database: Engine) -> sessionmaker[Session]:
+    """Sessions whose rows may be read after they are closed: `with` one for reading, `begin` one to write."""
+    return sessionmaker(database, class_=Session, expire_on_commit=False)
 
 
 def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:

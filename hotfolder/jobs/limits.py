@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from hotfolder.errors import TooManyRequests
-from hotfolder.jobs.model import Job
+from hotfolder.jobs.model import Job, stamp
 
 Rank = tuple[int, str, str]
 PICTURE: Rank = (0, "", "")
@@ -22,7 +22,7 @@ idles: what is over its capacity queues there, and is no later for that."""
 
 def photo_rank(job: Job) -> Rank:
     """Oldest set first, among those of the same priority."""
-    return (1, job.created_at, job.id)
+    return (1, stamp(job.created_at), job.id)
 
 
 class AdaptiveLimit:

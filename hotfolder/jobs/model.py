@@ -1,6 +1,6 @@
-"""What the store keeps: jobs, files and paid calls, their states, and the keys that make purchases the same.
+"""The tables of the store, both state machines as data, and the keys that make two purchases the same.
 
-The same tables serve SQLite and PostgreSQL.
+The same tables serve SQLite and PostgreSQL: sizes, times and inodes have 64 bits, moments are aware.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, text
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, text
+from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
 from hotfolder.rules.recipes import Recipe
@@ -121,7 +123,7 @@ class FileRole(StrEnum):
 
 
 class PurchaseState(StrEnum):
-    """Of a paid call. STARTED, ANSWERED, UNKNOWN and SUCCEEDED hold the key: it isn't bought again."""
+    """All but NOT_EXECUTED hold the key: nothing with the same key is bought."""
 
     STARTED = "started"  # the intent is recorded; the request may have left
     ANSWERED = "answered"  # a 2xx answer is recorded; its pictures are not here yet
@@ -130,30 +132,84 @@ class PurchaseState(StrEnum):
     NOT_EXECUTED = "not_executed"  # it provably did not happen: never sent, or refused
 
 
-HOLDING = (PurchaseState.STARTED, PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
-CHARGED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED)
+P = PurchaseState
+
+PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
+    # The status of its group can tell how a merge ended whose answer was lost, so pictures may come first.
+    P.STARTED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN, P.NOT_EXECUTED}),
+    # Given up once more with another reason; told by a person or by the group's status after all.
+    P.UNKNOWN: frozenset({P.UNKNOWN, P.ANSWERED, P.SUCCEEDED, P.NOT_EXECUTED}),
+    # A person may name another address for its picture; its pictures may never come.
+    P.ANSWERED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN}),
+    # Its pictures are fetched again, or are gone from state/results/ and can't be.
+    P.SUCCEEDED: frozenset({P.SUCCEEDED, P.UNKNOWN}),
+    P.NOT_EXECUTED: frozenset(),
+}
+
+HOLDING = (P.STARTED, P.ANSWERED, P.SUCCEEDED, P.UNKNOWN)
+CHARGED = (P.ANSWERED, P.SUCCEEDED)
 """Those that were answered, and so were paid for without a doubt."""
-HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
-"""Who looks for a key says this word for word, and the index `one_call_per_key` serves."""
-
-
-SETTLED = (PurchaseState.SUCCEEDED, PurchaseState.NOT_EXECUTED)
+SETTLED = (P.SUCCEEDED, P.NOT_EXECUTED)
 """What there is no doubt about, and nothing to wait for."""
+HOLDS_KEY = text(f"state IN ({', '.join(repr(state.value) for state in HOLDING)})")
+"""SQLite uses the index `one_purchase_per_key` only for a query that has its condition word for word."""
 
-RESOLVED = "resolved: "
-"""Begins the note of a call whose outcome a person has told."""
-BY_RECEIPT = "known by its receipt: "
-"""Begins the note of a purchase that was taken over from a receipt; its answer is lost."""
-ANOTHERS = "another store's: "
-"""Follows it where another store has bought it. No folder in done/ has a colon in its name."""
-GIVEN_UP = "given up: "
-"""Begins the note of a call whose outcome stays unknown; one that may still be learnt has another note."""
+
+def change_state(before: str, after: PurchaseState) -> PurchaseState:
+    """`after`, if a purchase may go there from `before`. Raises IllegalMove."""
+    if after not in PURCHASE_TRANSITIONS[PurchaseState(before)]:
+        raise IllegalMove(f"a purchase that is {before} cannot become {after}")
+    return after
+
+
+class PurchaseOutcome(StrEnum):
+    """What is known of the end of a purchase besides its state; empty for one that went as usual."""
+
+    GIVEN_UP = "given_up"  # its end stays unknown
+    INTERRUPTED = "interrupted"  # the same, since this program was stopped before the answer arrived
+    RESOLVED = "resolved"  # a person has told it
+    BY_RECEIPT = "by_receipt"  # taken over from the receipt that its note names; its answer is lost
+    BY_ANOTHER = "by_another"  # the same, and another store has bought it
+
+
+BY_RECEIPTS = (PurchaseOutcome.BY_RECEIPT, PurchaseOutcome.BY_ANOTHER)
+
+
 OWN_END = "hotfolder was stopped before the answer arrived"
-"""Why the outcome of a call is unknown that was in flight when this process ended."""
+"""The note of a purchase that was interrupted."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC, to the microsecond. SQLite keeps it as text that sorts."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise TypeError(f"a moment without a time zone: {value}")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        # SQLite's has no time zone, PostgreSQL's has that of the connection.
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+class Unsigned64(TypeDecorator[int]):
+    """An inode or a device: up to 64 bits without a sign, where databases have 63 bits and a sign."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
+        return value - 2**64 if value is not None and value >= 2**63 else value
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
+        return value + 2**64 if value is not None and value < 0 else value
 
 
 def stamp(at: datetime) -> str:
-    """A moment as ISO 8601 text in UTC: sorts, and means the same in every database."""
+    """A moment as ISO 8601 text in UTC, to the millisecond: as people and other programs get it."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
@@ -180,9 +236,9 @@ class Job(SQLModel, table=True):
     filed_as: str | None = None
     receipt: str = ""
     receipt_sha256: str = ""
-    created_at: str = Field(index=True)
-    updated_at: str
-    finished_at: str | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancelled_by: str = ""
     priority: int = 1
 
@@ -207,27 +263,26 @@ class JobFile(SQLModel, table=True):
     size_bytes: int = Field(sa_type=BigInteger)
     mtime_ns: int = Field(sa_type=BigInteger)
     ctime_ns: int = Field(sa_type=BigInteger)
-    inode: int = Field(sa_type=BigInteger)
+    inode: int = Field(sa_type=Unsigned64)
     format: str = ""
     exposure_value: float | None = None
     is_middle: bool = False
-    let_go_at: str | None = None
+    let_go_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     develop: str = ""
     shot: str = ""
 
 
 class Purchase(SQLModel, table=True):
-    """One paid call, written before it leaves. At most one per key holds it, by index and not by care.
+    """One paid call and what it brought, written before the request leaves.
 
     `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
     `job_let_go_at` is when the record of its job was let go of, as the settings had it; None for a job that
-    is in the store, or was lost with it. A call with it is lean: what nobody needs any more is empty.
+    is in the store, or was lost with it.
     """
 
-    __tablename__ = "call"
     __table_args__ = (
         Index(
-            "one_call_per_key",
+            "one_purchase_per_key",
             "key",
             unique=True,
             sqlite_where=HOLDS_KEY,
@@ -244,26 +299,30 @@ class Purchase(SQLModel, table=True):
     operation: str
     parameters: str
     state: str = PurchaseState.STARTED
+    outcome: str = ""
     group_id: str | None = None
     api_project_id: str | None = None
     image_id: str | None = None
     photos: str = ""
     answer: str | None = None
     note: str = ""
-    started_at: str = Field(default="", index=True)
-    answered_at: str | None = None
-    job_let_go_at: str | None = None
+    started_at: datetime = Field(sa_type=UtcDateTime, index=True)
+    answered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    job_let_go_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
     @property
     def given_up(self) -> bool:
-        """Whether nobody expects to learn any more how this call ended."""
-        return self.state == PurchaseState.UNKNOWN and self.note.startswith(GIVEN_UP)
+        """Whether nobody expects to learn any more how this purchase ended."""
+        return self.state == PurchaseState.UNKNOWN and self.outcome in (
+            PurchaseOutcome.GIVEN_UP,
+            PurchaseOutcome.INTERRUPTED,
+        )
 
 
 class Result(SQLModel, table=True):
-    """One picture that a call bought. `file` is a name in state/results/."""
+    """One picture that a purchase brought. `file` is a name in state/results/."""
 
-    call_id: int = Field(primary_key=True, foreign_key="call.id")
+    purchase_id: int = Field(primary_key=True, foreign_key="purchase.id")
     position: int = Field(primary_key=True)
     file: str
     sha256: str
@@ -299,12 +358,12 @@ class ApiProject(SQLModel, table=True):
 
 
 class Generation(SQLModel, table=True):
-    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `let_go_at` is
-    since when no job of them is remembered."""
+    """How often the same photos were deliberately bought anew (`__again`, `--pay-again`). `pay_again`
+    are the identities of the files, by name, whose job is to buy everything anew; None where nobody asks."""
 
     scope: str = Field(primary_key=True)
-    number: int
-    let_go_at: str | None = None
+    number: int = 0
+    pay_again: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class ProjectPriority(SQLModel, table=True):
@@ -318,23 +377,52 @@ class ProjectPriority(SQLModel, table=True):
 class JobEvent(SQLModel, table=True):
     """One line of a job's history."""
 
-    __tablename__ = "moment"
-
     id: int | None = Field(default=None, primary_key=True)
     job_id: str = Field(index=True)
-    at: str
+    at: datetime = Field(sa_type=UtcDateTime)
     state: str
     text: str = ""
 
 
-class DaemonState(SQLModel, table=True):
-    """What a running daemon tells other processes of itself: a JSON text by name."""
+class StoreIdentity(SQLModel, table=True):
+    """The store's own id, in one row that is made with the store. Receipts and marker files name it."""
 
-    __tablename__ = "bulletin"
+    uid: str = Field(default_factory=lambda: secrets.token_hex(16), primary_key=True)
+
+
+class Pause(SQLModel, table=True):
+    """Whether everything paid is paused, in one row that is made with the store. `reason` is None while
+    nothing is; `resumed_after` is the newest purchase when a person last ended a pause."""
+
+    id: int = Field(default=1, primary_key=True)
+    reason: str | None = None
+    resumed_after: int = 0
+
+
+class FolderRole(StrEnum):
+    INBOX = "inbox"
+    OUTPUT = "output"
+    ARCHIVE = "archive"
+
+
+class FolderIdentity(SQLModel, table=True):
+    """Which folder a daemon of this store last met in a role, so that the next one knows it again: an empty
+    mount point is not the inbox. `mount` is the mount point of its disk; empty where it isn't of interest."""
+
+    role: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    path: str
+    device: int = Field(default=0, sa_type=Unsigned64)
+    inode: int = Field(default=0, sa_type=Unsigned64)
+    mount: str = ""
+
+
+class DaemonState(SQLModel, table=True):
+    """What a daemon tells other processes, and its successor, of itself: JSON by name."""
 
     name: str = Field(primary_key=True)
-    text: str
-    updated_at: str
+    content: Any = Field(sa_type=JSON)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 SANDBOX = "sandbox"

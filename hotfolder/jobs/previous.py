@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
-from datetime import datetime
 from itertools import count
 
 from sqlalchemy.orm import load_only
@@ -83,7 +82,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     with store.session() as session:
         paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
     photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
-    ended = None if State(job.state) in ACTIVE else datetime.fromisoformat(job.finished_at or job.updated_at)
+    ended = None if State(job.state) in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for)
 
 

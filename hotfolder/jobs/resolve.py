@@ -8,7 +8,7 @@ from datetime import datetime
 from hotfolder.errors import UsageError
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import RESOLVED, Event, FileRole, Job, Purchase, PurchaseState, State
+from hotfolder.jobs.model import Event, FileRole, Job, Purchase, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
@@ -61,7 +61,7 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
 def told_not_charged(ledger: Ledger, call: Purchase) -> None:
     """It was not charged: it may be bought."""
     assert call.id is not None
-    ledger.conclude(call.id, PurchaseState.NOT_EXECUTED, f"{RESOLVED}not charged")
+    ledger.conclude(call.id, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED)
 
 
 def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
@@ -73,7 +73,7 @@ def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
         picture = {"id": "resolved", "imageUrl": url, "width": 1, "height": 1}
         body = {"success": True, "data": [picture]}
     answer = Answer(200, json.dumps(body))
-    ledger.resolve(call.id, answer.as_json(), f"{RESOLVED}a person named its result", at)
+    ledger.resolve(call.id, answer.as_json(), "a person named its result", at)
 
 
 def give_up(store: Store, job: Job, at: datetime) -> None:

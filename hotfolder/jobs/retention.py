@@ -33,7 +33,6 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
     State,
-    stamp,
 )
 from hotfolder.jobs.store import Store, bought_generation
 from hotfolder.outbox.faults import local_trouble
@@ -111,7 +110,7 @@ class Retention:
         self, policy: RetentionPolicy, now: datetime, *, dry_run: bool
     ) -> AsyncIterator[Expired]:
         async for job in self._done():
-            done_at = datetime.fromisoformat(job.finished_at or job.updated_at)
+            done_at = job.finished_at or job.updated_at
             deleted: set[Path] = set()
             if policy.originals is not None and done_at + policy.originals <= now:
                 async for one in self._originals(job, now, dry_run=dry_run):
@@ -343,7 +342,7 @@ def finished_projects(store: Store, before: datetime) -> list[str]:
             select(Job.project)
             .where(col(Job.project).not_in(waiting), col(Job.project).not_in(in_doubt))
             .group_by(col(Job.project))
-            .having(func.max(Job.updated_at) < stamp(before))
+            .having(func.max(Job.updated_at) < before)
             .order_by(col(Job.project))
         )
         return list(session.exec(statement).all())
@@ -367,9 +366,7 @@ def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
                 number, _ = bought_generation(session, job.scope)
                 session.merge(Generation(scope=job.scope, number=number))
         for ids in batches([job.id for job in jobs]):
-            session.exec(
-                update(Purchase).where(col(Purchase.job_id).in_(ids)).values(job_let_go_at=stamp(at))
-            )
+            session.exec(update(Purchase).where(col(Purchase.job_id).in_(ids)).values(job_let_go_at=at))
             for table in (JobFile, Picture, JobEvent):
                 session.exec(delete(table).where(col(table.job_id).in_(ids)))
             session.exec(delete(Job).where(col(Job.id).in_(ids)))

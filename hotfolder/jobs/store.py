@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple
@@ -14,7 +13,8 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder.errors import UsageError
 from hotfolder.jobs.budget import pause, pause_reason, resume
-from hotfolder.jobs.commands import job_at, project_priority
+from hotfolder.jobs.commands import job_at, note, project_priority
+from hotfolder.jobs.database import sessions
 from hotfolder.jobs.model import (
     ACTIVE,
     EXPLAINED,
@@ -24,6 +24,8 @@ from hotfolder.jobs.model import (
     DaemonState,
     Event,
     FileRole,
+    FolderIdentity,
+    FolderRole,
     Generation,
     IllegalMove,
     Job,
@@ -33,11 +35,11 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
     State,
+    StoreIdentity,
     advance,
     file_row,
     scope_key,
     scope_of,
-    stamp,
 )
 from hotfolder.rules.sets import FileIdentity
 
@@ -56,11 +58,9 @@ class Store:
 
     def __init__(self, database: Engine) -> None:
         self.database = database
+        self.session = sessions(database)
         self.changes = 0
         """Grows with every change of a job, so that a reader in this process knows when to look again."""
-
-    def session(self) -> Session:
-        return Session(self.database, expire_on_commit=False)
 
     def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
         """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it."""
@@ -79,11 +79,11 @@ class Store:
             recipe=new.recipe.model_dump_json(),
             origin=origin,
             scope=scope,
-            created_at=stamp(at),
-            updated_at=stamp(at),
+            created_at=at,
+            updated_at=at,
         )
         self.changes += 1
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
             anew = asked_to_pay_again(session, scope, new)
             job.generation = self._generation(session, scope, new, returning, anew=bool(anew))
@@ -101,7 +101,7 @@ class Store:
                 notes.append("Its __again was obeyed before: what was bought then is used again.")
             if anew is False:
                 notes.append(NOT_THOSE_FILES)
-            tell(session, job, at, " ".join(filter(None, (new.reason, *notes))))
+            note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
     def _generation(
@@ -127,7 +127,7 @@ class Store:
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""
         self.changes += 1
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             job = session.get_one(Job, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
             scope = scope_key(origin, session.exec(photos).all())
@@ -144,13 +144,15 @@ class Store:
 
     def remember_generation(self, scope: str, number: int) -> None:
         """These photos were bought in that generation."""
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             if bought_generation(session, scope)[0] < number:
-                session.merge(Generation(scope=scope, number=number))
+                generation_row(session, scope).number = number
 
-    def pay_again(self, scope: str, files: Mapping[str, FileIdentity], at: datetime) -> None:
+    def pay_again(self, scope: str, files: Mapping[str, FileIdentity]) -> None:
         """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
-        self.post(pay_again(scope), {name: astuple(identity) for name, identity in files.items()}, at)
+        with self.session.begin() as session:
+            told = {name: astuple(identity) for name, identity in files.items()}
+            generation_row(session, scope).pay_again = told
 
     def job(self, job_id: str) -> Job | None:
         with self.session() as session:
@@ -207,26 +209,32 @@ class Store:
             rooms = select(Job.room).where(in_project(inbox, project), Job.state != State.WITHDRAWN)
             return set(session.exec(rooms.distinct()).all())
 
-    def identity(self, at: datetime) -> str:
-        """The store's own id, made at the first call."""
-        known = self.bulletin("identity")
-        if isinstance(known, str):
-            return known
-        made = secrets.token_hex(16)
-        self.post("identity", made, at)
-        return made
+    def identity(self) -> str:
+        """The store's own id."""
+        with self.session() as session:
+            return session.exec(select(StoreIdentity.uid)).one()
 
-    def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, str]]]:
+    def folder_identity(self, role: FolderRole, name: str) -> FolderIdentity | None:
+        """Which folder a daemon of this store last met in that role; None if none ever has."""
+        with self.session() as session:
+            return session.get(FolderIdentity, (role, name))
+
+    def remember_folder(self, folder: FolderIdentity) -> None:
+        """In place of the one of that role and name."""
+        with self.session.begin() as session:
+            session.merge(folder)
+
+    def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
         """When each room was finished last, by inbox and project: the latest so many since then."""
         last = func.max(Job.updated_at)
         rooms = (
             select(Job.inbox, Job.project, Job.room, last)
-            .where(col(Job.state) == State.DONE, col(Job.updated_at) >= stamp(since))
+            .where(col(Job.state) == State.DONE, col(Job.updated_at) >= since)
             .group_by(col(Job.inbox), col(Job.project), col(Job.room))
             .order_by(last.desc())
             .limit(most)
         )
-        found: dict[str, dict[str, dict[str, str]]] = {}
+        found: dict[str, dict[str, dict[str, datetime]]] = {}
         with self.session() as session:
             for inbox, project, room, at in session.exec(rooms):
                 found.setdefault(inbox, {}).setdefault(project, {})[room] = at
@@ -237,44 +245,43 @@ class Store:
         with self.session() as session:
             return dict(session.exec(select(Job.state, func.count()).group_by(col(Job.state))).all())
 
-    def advance(
-        self, job_id: str, event: Event, at: datetime, *, text: str = "", **changes: str | None
-    ) -> Job:
+    def advance(self, job_id: str, event: Event, at: datetime, *, text: str = "", **changes: Any) -> Job:
         """Make the move that the table of states holds for `event`, and set `changes` with it."""
         self.changes += 1
         text = text or str(changes.get("reason") or "")
         if event not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             job = session.get_one(Job, job_id)
             move(session, job, event, at, text, **changes)
         return job
 
-    def change(self, job_id: str, **changes: str | None) -> Job:
+    def change(self, job_id: str, **changes: Any) -> Job:
         """Set columns of a job that stays in its state."""
         self.changes += 1
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             job = session.get_one(Job, job_id)
-            set_columns(job, changes)
+            for name, value in changes.items():
+                setattr(job, name, value)
         return job
 
     def plan_anew(self, job_id: str, recipe: str, route: str | None, at: datetime) -> Job:
         """Give a job that hasn't begun another recipe, by a route or by the defaults."""
         self.changes += 1
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             job = session.get_one(Job, job_id)
             job.recipe, job.route = recipe, route
-            tell(session, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
+            note(session, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
         return job
 
     def wait(self, job_id: str, reason: str, hint: str, at: datetime) -> None:
         """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
         self.changes += 1
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             job = session.get_one(Job, job_id)
             if State(job.state) not in EXPLAINED:
                 job.reason, job.hint = reason, hint
-            tell(session, job, at, f"it waits: {reason}")
+            note(session, job, at, f"it waits: {reason}")
 
     def api_project(self, origin: str, inbox: str, project: str) -> str | None:
         with self.session() as session:
@@ -283,12 +290,12 @@ class Store:
 
     def remember_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
         row = ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id)
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             session.add(row)
 
     def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
         """Of a project that the API doesn't know any more; another one may have been made since."""
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             session.exec(
                 delete(ApiProject).where(
                     col(ApiProject.origin) == origin,
@@ -311,12 +318,12 @@ class Store:
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
         """Write down that a file of a job is about to be deleted, or, without `at`, that it is not."""
-        with self.session() as session, session.begin():
-            session.get_one(JobFile, (job_id, name)).let_go_at = stamp(at) if at else None
+        with self.session.begin() as session:
+            session.get_one(JobFile, (job_id, name)).let_go_at = at
 
     def add_pictures(self, pictures: Iterable[Picture]) -> None:
         """Record what was delivered. Repeating it changes nothing."""
-        with self.session() as session, session.begin():
+        with self.session.begin() as session:
             for picture in pictures:
                 session.merge(picture)
 
@@ -329,47 +336,45 @@ class Store:
             history = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
             return list(session.exec(history).all())
 
-    def post(self, name: str, content: object, at: datetime) -> None:
-        """Put up a bulletin for other processes, in place of the one of that name."""
-        bulletin = DaemonState(name=name, text=json.dumps(content), updated_at=stamp(at))
-        with self.session() as session, session.begin():
-            session.merge(bulletin)
-
-    def pause(self, reason: str, at: datetime) -> None:
+    def pause(self, reason: str) -> None:
         """Let no paid call begin until `resume`."""
-        with self.session() as session, session.begin():
-            pause(session, reason, at)
+        with self.session.begin() as session:
+            pause(session, reason)
 
-    def resume(self, at: datetime) -> bool:
+    def resume(self) -> bool:
         """Let paid calls begin again; whether they had been paused."""
-        with self.session() as session, session.begin():
-            return resume(session, at)
+        with self.session.begin() as session:
+            return resume(session)
 
     def paused(self) -> str | None:
         """Why everything paid is paused, None when it isn't."""
         with self.session() as session:
             return pause_reason(session)
 
-    def bulletin(self, name: str) -> object:
-        """The bulletin of that name, None when there is none."""
-        return self.bulletins(name).get(name)
+    def tell(self, name: str, content: object, at: datetime) -> None:
+        """Put what a daemon says of itself under that name, for other processes and for its successor."""
+        with self.session.begin() as session:
+            session.merge(DaemonState(name=name, content=content, updated_at=at))
 
-    def bulletin_time(self, name: str) -> str:
-        """When the bulletin of that name was put up, ISO 8601 in UTC; empty where there is none."""
+    def told(self, name: str) -> Any:
+        """What is there under that name; None where there is nothing."""
+        with self.session() as session:
+            state = session.get(DaemonState, name)
+        return None if state is None else state.content
+
+    def told_at(self, name: str) -> datetime | None:
+        """When that was put there; None where there is nothing."""
         with self.session() as session:
             found = session.get(DaemonState, name)
-        return "" if found is None else found.updated_at
-
-    def bulletins(self, *names: str) -> dict[str, object]:
-        """Those of these names that there are."""
-        with self.session() as session:
-            found = session.exec(select(DaemonState).where(col(DaemonState.name).in_(names))).all()
-        return {bulletin.name: json.loads(bulletin.text) for bulletin in found}
+        return None if found is None else found.updated_at
 
 
-def pay_again(scope: str) -> str:
-    """The name of the bulletin that is there until the next job of these photos begins."""
-    return f"pay again {scope}"
+def generation_row(session: Session, scope: str) -> Generation:
+    """Attached to the session, which adds it where there is none."""
+    row = session.get(Generation, scope)
+    if row is None:
+        session.add(row := Generation(scope=scope))
+    return row
 
 
 NOT_THOSE_FILES = (
@@ -381,11 +386,10 @@ NOT_THOSE_FILES = (
 def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None:
     """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
     folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
-    asked = session.get(DaemonState, pay_again(scope))
-    if asked is None:
+    row = session.get(Generation, scope)
+    if row is None or row.pay_again is None:
         return None
-    session.delete(asked)
-    told = json.loads(asked.text)
+    told, row.pay_again = row.pay_again, None
     photos = [file for file in new.files if file.role == FileRole.PHOTO]
     return isinstance(told, dict) and all(
         told.get(file.name) == list(astuple(file.identity)) for file in photos
@@ -412,33 +416,22 @@ def was_there(session: Session, new: NewJob, before: Job) -> bool:
     moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
     made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
     newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
-    return made is not None and newest_ns / 1e9 < datetime.fromisoformat(made).timestamp() - TICK_SECONDS
+    return made is not None and newest_ns / 1e9 < made.timestamp() - TICK_SECONDS
 
 
 def in_project(inbox: str, project: str) -> ColumnElement[bool]:
     return and_(col(Job.inbox) == inbox, col(Job.project) == project)
 
 
-def set_columns(row: Job, changes: dict[str, Any]) -> None:
-    for name, value in changes.items():
-        setattr(row, name, value)
-
-
 def move(session: Session, job: Job, event: Event, at: datetime, text: str, **changes: object) -> None:
     """Make the move that the table of states holds for `event`, with these changes, unless the job has left
     its state meanwhile. Raises IllegalMove."""
-    state = advance(State(job.state), event)
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)
-    values = {"state": state, "updated_at": stamp(at), **changes}
+    values = {"state": advance(State(job.state), event), "updated_at": at, **changes}
     if session.exec(update(Job).where(*as_read).values(values)).rowcount != 1:
         raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot {event}")
     session.refresh(job)
-    tell(session, job, at, text)
-
-
-def tell(session: Session, job: Job, at: datetime, text: str) -> None:
-    """One more line of the job's history."""
-    session.add(JobEvent(job_id=job.id, at=stamp(at), state=job.state, text=text))
+    note(session, job, at, text)
 
 
 def remembered(store: Store, job_id: str) -> Job:
@@ -452,11 +445,12 @@ def remembered(store: Store, job_id: str) -> Job:
         if job is not None:
             return job
         let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
-        call = session.exec(let_go.limit(1)).first()
-    if call is None:
+        purchase = session.exec(let_go.limit(1)).first()
+    if purchase is None or purchase.job_let_go_at is None:
         raise UsageError(f"There is no job {job_id}.", hint="`hotfolder status` lists them.")
+    let_go_at = purchase.job_let_go_at
     raise UsageError(
-        f"The record of job {job_id}, of {call.project}, was deleted on {(call.job_let_go_at or '')[:10]}.",
+        f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
         hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
         " the same photos dropped again are not paid again.",
     )

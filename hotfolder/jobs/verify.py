@@ -14,15 +14,13 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
 from hotfolder.jobs.model import (
     ACTIVE,
-    ANOTHERS,
-    BY_RECEIPT,
     FileRole,
     Job,
     Purchase,
+    PurchaseOutcome,
     PurchaseState,
     State,
     scope_key,
-    stamp,
 )
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
@@ -40,8 +38,8 @@ async def ask_receipts(context: JobContext) -> None:
     purchase are read; all, and those of other stores too, by a store that has bought nothing yet: `state` may
     have been lost. Raises LocalTrouble."""
     newest = await context.desk(context.ledger.newest)
-    since = datetime.fromisoformat(newest) - MARGIN if newest else None
-    own = await context.desk(context.store.identity, context.clock.now())
+    since = newest - MARGIN if newest else None
+    own = await context.desk(context.store.identity)
     of_store = own if newest else ""
     context.places.guard(context.places.done)
     found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
@@ -65,7 +63,8 @@ def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator
 def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: str) -> None:
     """Record the purchases of a receipt that nothing else knows of. Those of another store than `own` are
     bought, and count towards none of this one's budgets."""
-    whose = "" if receipt.store in (own, "") else ANOTHERS
+    anothers = receipt.store not in (own, "")
+    outcome = PurchaseOutcome.BY_ANOTHER if anothers else PurchaseOutcome.BY_RECEIPT
     for bought in unknown_to(ledger, receipt):
         merge = bought.operation == "merge"
         call = Purchase(
@@ -78,9 +77,10 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: st
             group_id=receipt.group_id if merge else None,
             api_project_id=receipt.api_project_id if merge else None,
             photos=" ".join(photo.sha256 for photo in receipt.photos) if merge else "",
-            note=BY_RECEIPT + whose + path,
-            started_at=stamp(bought.at),
-            answered_at=stamp(bought.at),
+            outcome=outcome,
+            note=path,
+            started_at=bought.at,
+            answered_at=bought.at,
         )
         ledger.adopt(call)
         logger.warning("purchase_known_by_receipt", receipt=path, operation=bought.operation)
@@ -92,7 +92,7 @@ def take_over(store: Store, ledger: Ledger, path: str, receipt: Receipt, own: st
 def unknown_to(ledger: Ledger, receipt: Receipt) -> list[ReceiptCall]:
     """The purchases that the receipt's own job has made, and the ledger knows nothing of."""
     own = [call for call in receipt.calls if call.paid]
-    known = ledger.brought([call.key for call in own])
+    known = ledger.held([call.key for call in own])
     return [call for call in own if call.key not in known]
 
 
@@ -143,7 +143,7 @@ def verify_pictures(store: Store, places: Places, job: Job) -> Iterator[str]:
 def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     """What the receipts of this store say was paid for, against the ledger; those of all stores where this
     one has bought nothing yet."""
-    own = str(store.bulletin("identity") or "-") if ledger.newest() else ""
+    own = store.identity() if ledger.newest() else ""
     for path, receipt in receipts_in(places.done, own):
         for call in unknown_to(ledger, receipt) if receipt.store or not own else ():
             yield Disagreement(
@@ -157,8 +157,9 @@ def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Di
 
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     """Database and file against each other, and both against state/results/."""
-    rows = {call.uid: call for call in ledger.all_calls()}
-    written = {one.call["uid"]: one.call for one in ledger.file.read()} if ledger.file else {}
+    rows = {call.uid: call for call in ledger.all_purchases()}
+    read = ledger.journal.read() if ledger.journal else []
+    written = {one["call"]["uid"]: one["call"] for one in read}
     for uid, call in rows.items():
         if call.state == PurchaseState.NOT_EXECUTED and call.note == NOT_WRITTEN:
             continue  # it never left, and the file need not know

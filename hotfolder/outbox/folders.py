@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -54,14 +54,6 @@ def mount_point(folder: Path) -> str:
     return str(mount.point) if mount is not None else ""
 
 
-def identity_from(content: object) -> MountIdentity | None:
-    """What `as_content` made; None for anything else."""
-    match content:
-        case {"path": str(path), "device": int(device), "inode": int(inode), "mount": str(mount)}:
-            return MountIdentity(path, device, inode, mount)
-    return None
-
-
 class OutputFolder:
     """One of the two. `known` is where it was when a daemon with this store last met it, if one ever has.
 
@@ -75,9 +67,10 @@ class OutputFolder:
         self._sharing = sharing
         self._one_at_a_time = Lock()
 
-    def as_content(self) -> dict[str, object] | None:
+    @property
+    def known(self) -> MountIdentity | None:
         """Where it is, for the next daemon; None while it was never met."""
-        return asdict(self._known) if self._known is not None else None
+        return self._known
 
     def confirm(self) -> None:
         """Raise LocalTrouble unless files may be put into it. It is made where it is missing, on its disk."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,9 +18,11 @@ from hotfolder.jobs.model import (
     JobFile,
     Picture,
     Purchase,
+    PurchaseOutcome,
     PurchaseState,
     Result,
     State,
+    stamp,
 )
 from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.store import Store, remembered
@@ -41,6 +44,15 @@ PAID: Mapping[PurchaseState, Paid] = {
     PurchaseState.UNKNOWN: Paid.MAYBE,
     PurchaseState.NOT_EXECUTED: Paid.NO,
 }
+
+OUTCOMES: Mapping[str, str] = {
+    PurchaseOutcome.GIVEN_UP: "given up: ",
+    PurchaseOutcome.INTERRUPTED: "given up: ",
+    PurchaseOutcome.RESOLVED: "resolved: ",
+    PurchaseOutcome.BY_RECEIPT: "known by its receipt: ",
+    PurchaseOutcome.BY_ANOTHER: "known by its receipt: another store's: ",
+}
+"""What a purchase's outcome adds to its note."""
 
 ENTERED: Mapping[str, str] = {
     State.QUEUED: "The set is complete and waits for its turn.",
@@ -124,10 +136,10 @@ def told_moments(moments: Sequence[JobEvent], alone: bool) -> Iterator[Entry]:
     for moment in moments:
         text = sentence(moment.text)
         if moment.state == before:
-            yield Entry(moment.at, "note", text)
+            yield Entry(stamp(moment.at), "note", text)
         else:
             entered = MERGED if alone and moment.state == State.EDITING else ENTERED[moment.state]
-            yield Entry(moment.at, "state", f"{entered} {text}".strip())
+            yield Entry(stamp(moment.at), "state", f"{entered} {text}".strip())
         before = moment.state
 
 
@@ -139,15 +151,15 @@ def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iter
         asked = f"{sentence(NAMES[call.operation], end='')} is asked for"
         end = {
             PurchaseState.STARTED: "its answer has not been recorded yet",
-            PurchaseState.NOT_EXECUTED: f"it did not happen: {call.note}",
-            PurchaseState.UNKNOWN: f"nobody knows how it ended: {call.note}",
+            PurchaseState.NOT_EXECUTED: f"it did not happen: {note_of(call)}",
+            PurchaseState.UNKNOWN: f"nobody knows how it ended: {note_of(call)}",
         }.get(state)
         text = sentence(f"{asked}; {end}" if end else asked)
-        yield Entry(call.started_at, "call", text, PAID[state], call.id)
+        yield Entry(stamp(call.started_at), "call", text, PAID[state], call.id)
         results = ledger.results(call.id)
         if call.answered_at is not None:
             text = answered(call, results, later=came_later(call, results, moments) is not None)
-            yield Entry(call.answered_at, "answer", text, call=call.id)
+            yield Entry(stamp(call.answered_at), "answer", text, call=call.id)
 
 
 def merged(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator[Entry]:
@@ -158,13 +170,17 @@ def merged(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator
         at = came_later(call, results, moments)
         if at is not None:
             name = sentence(NAMES[call.operation], end="")
-            yield Entry(at, "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+            yield Entry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
 
 
-def came_later(call: Purchase, results: Sequence[Result], moments: Sequence[JobEvent]) -> str | None:
+def came_later(call: Purchase, results: Sequence[Result], moments: Sequence[JobEvent]) -> datetime | None:
     """When a merge's picture was there, if it is; None for other calls: theirs come with the answer."""
     here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
     return here[0] if here and call.operation == "merge" and results else None
+
+
+def note_of(call: Purchase) -> str:
+    return OUTCOMES.get(call.outcome, "") + call.note
 
 
 def sizes_of(results: Sequence[Result]) -> str:
@@ -177,7 +193,7 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """What came of a call; `later` where its pictures came at another time, which is told there."""
     told = f"{sentence(NAMES[call.operation], end='')} was accepted"
     sizes = sizes_of(results)
-    note = f" ({call.note})" if call.note else ""
+    note = f" ({note_of(call)})" if call.note else ""
     if later:
         return f"{told}{note}."
     return f"{told}{note}; it brought {sizes}." if sizes else f"{told}{note}; its picture is not here yet."
@@ -196,7 +212,7 @@ def reused(
         if at:
             name = sentence(NAMES[link.purchase.operation], end="")
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."
-            yield Entry(at[-1], "reuse", text, Paid.NO, link.purchase.id)
+            yield Entry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
 
 
 def sentence(text: str, *, end: str = ".") -> str:

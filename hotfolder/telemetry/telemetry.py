@@ -30,7 +30,7 @@ logger = log.get("service")
 PINGS_PER_INTERVAL = 3
 """Of the watchdog, so that one may be late, or get lost, without a kill."""
 TOLD = "told"
-"""The bulletin that keeps, over a restart, what people were told."""
+"""The name under which it is kept, over a restart, what people were told."""
 
 
 class Telemetry:
@@ -71,11 +71,11 @@ class Telemetry:
     def begin(self, context: JobContext) -> None:
         """Take up what an earlier process told."""
         self._context = context
-        self.notifier.recall(context.store.bulletin(TOLD))
+        self.notifier.recall(context.store.told(TOLD))
 
     async def _remember(self, memory: Memory) -> None:
         if self._context is not None:
-            await self._context.desk(self._context.store.post, TOLD, memory, self.clock.now())
+            await self._context.desk(self._context.store.tell, TOLD, memory, self.clock.now())
 
     def _facts(self) -> Facts:
         trouble = self._context.breakers.trouble if self._context is not None else None

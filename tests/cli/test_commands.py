@@ -19,7 +19,6 @@ from hotfolder import __version__
 from hotfolder.cli.app import app
 from hotfolder.cli.demo import not_made
 from hotfolder.cli.explain import shoot_lines
-from hotfolder.clock import SystemClock
 from hotfolder.config.settings import InboxSettings
 from hotfolder.control.explain import Explained
 from hotfolder.control.lookup import PhotoPlace
@@ -231,7 +230,7 @@ def test_status_shows_the_work_while_the_settings_have_an_error(
     state = config.parent / "state"
     state.mkdir()
     database = open_store(state)
-    Store(database).pause("by hand", SystemClock().now())
+    Store(database).pause("by hand")
     database.dispose()
     config.write_text(f"root: .\nstate: state\n{broken}\n")
     told = invoke("status", "--config", config, "--json")

@@ -93,7 +93,7 @@ async def test_an_inbox_that_was_replaced_and_sets_that_need_a_person_are_told(
 async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Any, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop))
     async with studio.working(shop.access()) as daemon:
-        daemon.store.pause("the boss is away", daemon.clock.now())
+        daemon.store.pause("the boss is away")
         await studio.comes_to()
         found = (await asyncio.to_thread(ask, studio.config))[1]
     assert "running (process" in found["service"][0]["text"]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from hotfolder.clock import SystemClock
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.store import Store
 from hotfolder.rules.late import Sorted
@@ -38,11 +37,11 @@ def copies(files: Mapping[str, bytes], *, anew: bool) -> dict[str, bytes]:
 
 
 async def pause(daemon: Daemon) -> None:
-    await daemon.context.desk(daemon.store.pause, "for now", daemon.clock.now())
+    await daemon.context.desk(daemon.store.pause, "for now")
 
 
 async def resume(daemon: Daemon) -> None:
-    await daemon.context.desk(daemon.store.resume, daemon.clock.now())
+    await daemon.context.desk(daemon.store.resume)
 
 
 def notes(studio: Studio) -> list[str]:
@@ -203,7 +202,7 @@ async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for
 
     def resume_and_wait() -> None:
         store = studio.store()
-        store.resume(SystemClock().now())
+        store.resume()
         store.database.dispose()
         studio.wait_until(rooms)
 

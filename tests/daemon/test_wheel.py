@@ -11,7 +11,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
-from hotfolder.clock import SystemClock
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
@@ -69,7 +68,7 @@ async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs
 ) -> None:
     photos = bracket()
     async with studio.working(shop.access()) as daemon:
-        daemon.store.pause("the boss is away", SystemClock().now())
+        daemon.store.pause("the boss is away")
         studio.drop(ELM, ROOM, photos)
         await asyncio.to_thread(studio.wait_until, lambda status: "boss" in str(status["jobs"]))
         said = await ask(studio, "cancel", ELM, "--by", "anna")
@@ -200,7 +199,7 @@ def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
 def calls(studio: Studio) -> list[Purchase]:
     store = studio.store()
     try:
-        return Ledger(store.database).all_calls()
+        return Ledger(store.database).all_purchases()
     finally:
         store.database.dispose()
 

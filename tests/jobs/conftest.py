@@ -13,6 +13,7 @@ from hotfolder.jobs.model import FileRole, NewFile, NewJob
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
+from tests.support.postgres import ADVICE, Postgres, programs, running
 
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -24,8 +25,23 @@ def at() -> datetime:
     return AT
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Engine]:
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for all tests of this process."""
+    programs_folder = programs()
+    if programs_folder is None:
+        pytest.skip(ADVICE)
+    with running(programs_folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty store, once in each database."""
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres").store() as engine:
+            yield engine
+        return
     engine = open_store(tmp_path / "state")
     yield engine
     engine.dispose()

@@ -1,14 +1,13 @@
-"""What was bought of a recipe, for one set and for many at once."""
+"""What was bought of a recipe for a set, whichever job bought it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import pytest
 
-from hotfolder.jobs.ledger import Ledger, PurchasePlan, reached, read_chain
-from hotfolder.jobs.model import Purchase, PurchaseState, Result
+from hotfolder.jobs.ledger import Ledger, read_chain
+from hotfolder.jobs.model import Purchase, Result, merge_key, operation_key
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.stager.operations import Lawn, LawnType, Sky, SkyType
 
@@ -27,40 +26,36 @@ RECIPES = [
 ]
 
 
-def buy(ledger: Ledger, wish: PurchasePlan, at: datetime, most: int) -> None:
-    """The first so many of its calls."""
-    sources = wish.sources()
-    for path in wish.paths()[:most]:
-        key = wish.key(path, sources)
-        assert key is not None
-        number = ledger.begin(Purchase(key=key, job_id="job", operation="some", parameters=""), at)
+def buy(ledger: Ledger, recipe: Recipe, photos: list[str], at: datetime, most: int) -> list[str]:
+    """The keys of the first so many of its purchases, which are made."""
+    keys = []
+    sources = {} if recipe.merge else {(): photos[0]}
+    for path in (*(((),) if recipe.merge else ()), *recipe.steps())[:most]:
+        source = sources.get(path[:-1], "")
+        key = operation_key("o", source, path[-1], 0) if path else merge_key("o", photos, recipe.hdr, 0)
+        intent = Purchase(key=key, job_id="job", operation="some", parameters="", started_at=at)
+        number = ledger.begin(intent, at)
         ledger.answer(number, "{}", at)
         sources[path] = f"picture {number}"
         pictures = [
             Result(
-                call_id=number, position=position, file="", sha256=f"picture {number}" + "b" * position,
+                purchase_id=number, position=position, file="", sha256=f"picture {number}" + "b" * position,
                 size_bytes=1, format="JPEG", width=1, height=1,
             )
             for position in (1, 0)
         ]  # fmt: skip
         ledger.keep(number, pictures)
+        keys.append(key)
+    return keys
 
 
-@pytest.mark.parametrize("bought", range(5))
-def test_many_at_once_reach_what_each_reaches_alone(ledger: Ledger, at: datetime, bought: int) -> None:
-    wishes = [
-        PurchasePlan("origin", [f"{number}a", f"{number}b"], one, 0) for number, one in enumerate(RECIPES)
-    ]
-    for wish in wishes:
-        buy(ledger, wish, at, bought)
-    ledger.begin(Purchase(key="of somebody else", job_id="job", operation="sky", parameters=""), at)
-    alone: Mapping[int, list[str]] = {
-        number: [
-            link.purchase.key
-            for link in read_chain(ledger, wish.origin, wish.photos, wish.recipe, wish.generation)
-        ]
-        for number, wish in enumerate(wishes)
-    }
-    assert [len(keys) for keys in alone.values()] == [min(bought, len(wish.paths())) for wish in wishes]
-    assert reached(ledger, wishes) == {key for keys in alone.values() for key in keys}
-    assert {call.state for call in ledger.all_calls()} <= {PurchaseState.SUCCEEDED, PurchaseState.STARTED}
+@pytest.mark.parametrize("most", range(5))
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_purchases_of_a_set_are_found_as_far_as_they_were_made(
+    ledger: Ledger, at: datetime, recipe: Recipe, most: int
+) -> None:
+    bought = buy(ledger, recipe, ["a", "b"], at, most)
+    buy(ledger, recipe, ["c", "d"], at, most)
+    steps = read_chain(ledger, "o", ["a", "b"], recipe, 0)
+    assert [step.purchase.key for step in steps] == bought
+    assert ledger.held([*bought, "another"]) == set(bought)

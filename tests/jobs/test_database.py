@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.schema import CreateTable
-from sqlmodel import SQLModel
+from sqlalchemy.exc import StatementError
 
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
-from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import NewJob, Picture, Purchase
+from hotfolder.jobs.model import NewJob
 from hotfolder.jobs.store import Store
+from hotfolder.rules.sets import FileIdentity
 
 
 def state_with(tmp_path: Path, content: bytes) -> Path:
@@ -68,84 +62,6 @@ def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
     assert (state / FILE_NAME).read_bytes() == content
 
 
-def test_a_store_of_an_older_version_is_brought_up_to_date_and_a_copy_of_it_kept(
-    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
-) -> None:
-    state = tmp_path / "state"
-    database = open_store(state)
-    job = Store(database).create(new_job(), "origin", at)
-    database.dispose()
-    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
-        columns = (
-            "jobfile.let_go_at",
-            "picture.rendition",
-            "picture.variant",
-            "job.receipt",
-            "job.receipt_sha256",
-            "job.cancelled_by",
-            "job.priority",
-            "jobfile.develop",
-            "call.photos",
-            "call.job_let_go_at",
-            "jobfile.shot",
-            "generation.let_go_at",
-        )
-        for table, column in (name.split(".") for name in columns):
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-        connection.execute("PRAGMA user_version = 1")
-        connection.commit()
-    with pytest.raises(StoreError, match="older hotfolder"):
-        read_store(state)
-    database = open_store(state)
-    store = Store(database)
-    store.add_pictures([Picture(job_id=job.id, path="a.jpg", sha256="b", width=1, height=1, rendition="web")])
-    assert [(one.rendition, one.variant) for one in store.pictures(job.id)] == [("web", "")]
-    assert store.change(job.id, receipt="elm/receipts/kitchen.json").receipt_sha256 == ""
-    assert [file.let_go_at for file in store.files(job.id)] == [None] * 4
-    found = store.job(job.id)
-    assert found is not None and (found.cancelled_by, found.priority) == ("", 1)
-    database.dispose()
-    with closing(sqlite3.connect(state / f"{FILE_NAME}.format-1")) as copy:
-        assert copy.execute("SELECT count(*) FROM job").fetchone() == (1,)
-
-
-def test_paid_calls_that_were_let_go_of_become_lean_with_their_store(tmp_path: Path, at: datetime) -> None:
-    """As those that are let go of now, and in the ledger's file as well."""
-    state = tmp_path / "state"
-    database = open_store(state)
-    ledger = Ledger(database, Journal(state / LEDGER_FILE))
-    for operation in ("merge", "sky"):
-        call = Purchase(key=operation, job_id=operation, operation=operation, parameters="{}", photos="a b")
-        number = ledger.begin(call, at)
-        ledger.answer(number, "the answer", at)
-        ledger.keep(number, [])
-    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
-        connection.execute("UPDATE call SET job_let_go_at = '2026-06-01'")
-        connection.execute("ALTER TABLE generation DROP COLUMN let_go_at")
-        connection.execute("PRAGMA user_version = 8")
-        connection.commit()
-    database.dispose()
-    database = open_store(state)
-    ledger = Ledger(database, Journal(state / LEDGER_FILE))
-    assert ledger.restore() == 0
-    database.dispose()
-    assert ledger.file is not None
-    lean = [(one.call.get("answer"), one.call.get("photos")) for one in ledger.file.read()]
-    assert lean == [(None, None), ("the answer", None)]
-
-
-def test_a_store_of_a_newer_version_is_refused_and_left_untouched(tmp_path: Path) -> None:
-    state = tmp_path / "state"
-    open_store(state).dispose()
-    with sqlite3.connect(state / FILE_NAME) as connection:
-        connection.execute("PRAGMA user_version = 999")
-    connection.close()
-    content = (state / FILE_NAME).read_bytes()
-    with pytest.raises(StoreError, match="newer hotfolder"):
-        open_store(state)
-    assert (state / FILE_NAME).read_bytes() == content
-
-
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
 //nas/photos {root}/share cifs rw 0 0
@@ -177,8 +93,17 @@ def test_reading_makes_no_store_and_writes_nothing(tmp_path: Path) -> None:
     database = read_store(tmp_path / "state")
     assert database is not None
     with pytest.raises(Exception, match="readonly"):
-        Store(database).post("daemon", {}, datetime.now().astimezone())
+        Store(database).tell("daemon", {}, datetime.now().astimezone())
     database.dispose()
+
+
+def test_the_path_of_a_store_may_have_any_character(tmp_path: Path) -> None:
+    state = tmp_path / "50% off? #1 %20"
+    open_store(state).dispose()
+    database = read_store(state)
+    assert database is not None and Store(database).identity()
+    database.dispose()
+    assert [path.name for path in tmp_path.iterdir()] == [state.name]
 
 
 def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_path: Path) -> None:
@@ -219,10 +144,27 @@ def test_writers_from_several_processes_wait_for_each_other(
     assert len(jobs) == 40
 
 
-def test_file_sizes_times_and_inodes_have_64_bits_in_every_database() -> None:
-    """PostgreSQL's INTEGER has 32, and takes no time in nanoseconds."""
-    made = str(CreateTable(SQLModel.metadata.tables["jobfile"]).compile(dialect=postgresql.dialect()))
-    wide = re.findall(r"(\w+) BIGINT", made)
-    assert wide == ["size_bytes", "mtime_ns", "ctime_ns", "inode"]
-    made = str(CreateTable(SQLModel.metadata.tables["result"]).compile(dialect=postgresql.dialect()))
-    assert re.findall(r"(\w+) BIGINT", made) == ["size_bytes"]
+BIG = 2**64 - 5
+
+
+def test_an_inode_may_need_all_of_its_64_bits(
+    store: Store, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    """File systems that hash, such as mergerfs, have such; neither database does."""
+    new = new_job("a")
+    [photo, notes] = new.files
+    big = replace(photo, identity=FileIdentity(2**40, 2**62, 2**62 + 1, BIG))
+    job = store.create(replace(new, files=(big, notes)), "origin", at)
+    [file, _] = store.files(job.id)
+    assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (2**40, 2**62, 2**62 + 1, BIG)
+
+
+def test_a_moment_comes_back_aware_and_the_same_in_every_database(
+    store: Store, new_job: Callable[..., NewJob]
+) -> None:
+    at = datetime(2026, 5, 4, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
+    job = store.create(new_job(), "origin", at)
+    [known] = store.active()
+    assert (known.created_at, known.created_at.utcoffset()) == (at, timedelta(0))
+    with pytest.raises(StatementError, match="without a time zone"):
+        store.change(job.id, finished_at=datetime(2026, 5, 4))  # noqa: DTZ001

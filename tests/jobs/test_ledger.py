@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import sqlite3
+import json
 import threading
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session
 
 from hotfolder.errors import Cancelled
-from hotfolder.jobs.database import open_store
-from hotfolder.jobs.ledger import AlreadyHeld, Ledger
-from hotfolder.jobs.model import Job, Purchase, PurchaseState, Result
+from hotfolder.jobs.budget import Budgets, NotAllowed
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.ledger import AlreadyHeld, Ledger, move
+from hotfolder.jobs.model import OWN_END, IllegalMove, Job, Purchase, PurchaseOutcome, PurchaseState, Result
+from hotfolder.jobs.store import Store
+from tests.jobs.conftest import AT
 
 
 def call(key: str = "k", job: str = "job1") -> Purchase:
-    return Purchase(key=key, job_id=job, operation="merge", parameters="{}", started_at="")
+    return Purchase(key=key, job_id=job, operation="merge", parameters="{}", started_at=AT)
 
 
 def result(number: int, position: int = 0) -> Result:
     return Result(
-        call_id=number,
+        purchase_id=number,
         position=position,
         file=f"{position}.jpg",
         sha256="f",
@@ -34,11 +37,11 @@ def result(number: int, position: int = 0) -> Result:
     )
 
 
-def test_an_intent_is_on_the_disk_for_others_when_begin_returns(
-    ledger: Ledger, at: datetime, tmp_path: Path
+def test_an_intent_is_there_for_others_when_begin_returns(
+    ledger: Ledger, database: Engine, at: datetime
 ) -> None:
     ledger.begin(call(), at)
-    other = open_store(tmp_path / "state")
+    other = create_engine(database.url)
     known = Ledger(other).known("k")
     other.dispose()
     assert known is not None and known.state == PurchaseState.STARTED
@@ -68,14 +71,12 @@ def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) 
     assert len(ledger.of_job("job1")) == 4
 
 
-def test_of_many_threads_that_begin_at_once_one_may_send(tmp_path: Path, at: datetime) -> None:
-    state = tmp_path / "state"
-    open_store(state).dispose()
+def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: datetime) -> None:
+    """With connections of their own, as processes have."""
     start = threading.Barrier(8)
     outcomes: list[str] = []
 
     def begin() -> None:
-        database: Engine = open_store(state)
         start.wait()
         for key in ("k1", "k2", "k3"):
             try:
@@ -83,7 +84,6 @@ def test_of_many_threads_that_begin_at_once_one_may_send(tmp_path: Path, at: dat
                 outcomes.append(f"{key} begun")
             except AlreadyHeld:
                 outcomes.append(f"{key} held")
-        database.dispose()
 
     threads = [threading.Thread(target=begin) for _ in range(8)]
     for thread in threads:
@@ -115,26 +115,95 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
     with Session(database) as session, session.begin():
         job = Job(
             id="job1", inbox="i", project="elm", folder="f", room="r", title="t",
-            created_at="1", updated_at="1", cancelled_by="anna",
+            created_at=at, updated_at=at, cancelled_by="anna",
         )  # fmt: skip
         session.add(job)
     with pytest.raises(Cancelled, match="by anna"):
         ledger.begin(call(), at)
-    assert ledger.all_calls() == []
+    assert ledger.all_purchases() == []
 
 
-def test_a_key_is_found_by_its_index(ledger: Ledger, database: Engine) -> None:
-    """Each set looks for several, among all that were ever bought."""
-    asked: list[str] = []
-    with database.connect() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        driver.set_trace_callback(asked.append)  # what is asked, with its parameters
-    ledger.known("k")
-    ledger.brought(["k", "l"])
-    driver.set_trace_callback(None)
-    selects = [one for one in asked if one.startswith("SELECT")]
-    assert len(selects) == 3
-    for select in selects:
-        plan = driver.execute(f"EXPLAIN QUERY PLAN {select}").fetchone()[-1]
-        assert "SEARCH call USING" in plan and "one_call_per_key (key=?)" in plan
+def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger, at: datetime) -> None:
+    number = ledger.begin(call(), at)
+    ledger.conclude(number, PurchaseState.NOT_EXECUTED, "refused")
+    with pytest.raises(IllegalMove, match="not_executed cannot become answered"):
+        ledger.answer(number, "{}", at)
+    assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.NOT_EXECUTED]
+
+
+def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
+    ledger: Ledger, database: Engine, at: datetime
+) -> None:
+    """Another process may have recorded something between reading and writing."""
+    number = ledger.begin(call(), at)
+    stale = ledger.known("k")
+    assert stale is not None
+    ledger.answer(number, "{}", at)
+    with Session(database) as session, pytest.raises(IllegalMove, match="not started any more"):
+        move(session, stale, PurchaseState.UNKNOWN)
+
+
+def unknown(ledger: Ledger, at: datetime, *outcomes: PurchaseOutcome) -> None:
+    for outcome in outcomes:
+        number = ledger.begin(call(f"key {outcome} {len(ledger.all_purchases())}"), at)
+        ledger.conclude(number, PurchaseState.UNKNOWN, "nobody knows", outcome)
+
+
+def test_three_unknown_ends_in_a_row_pause_whatever_is_paid_until_a_person_resumes(
+    ledger: Ledger, store: Store, at: datetime
+) -> None:
+    unknown(ledger, at, PurchaseOutcome.GIVEN_UP, PurchaseOutcome.GIVEN_UP)
+    assert store.paused() is None
+    unknown(ledger, at, PurchaseOutcome.GIVEN_UP)
+    assert store.paused() is not None
+    with pytest.raises(NotAllowed, match="the last three"):
+        ledger.begin(call("another"), at)
+    assert (store.resume(), store.resume()) == (True, False)
+    ledger.begin(call("another"), at)
+
+
+def test_ends_that_are_our_own_doing_do_not_pause(ledger: Ledger, store: Store, at: datetime) -> None:
+    unknown(ledger, at, *[PurchaseOutcome.INTERRUPTED] * 3)
+    assert store.paused() is None
+
+
+def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, at: datetime) -> None:
+    ledger.begin(call("k1"), at, Budgets(per_day=1))
+    with pytest.raises(NotAllowed, match="1 of 1"):
+        ledger.begin(call("k2"), at, Budgets(per_day=1))
+
+
+def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
+    database: Engine, at: datetime, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / "journal")
+    ledger = Ledger(database, journal)
+    number = ledger.begin(call(), at)
+    ledger.answer(number, "{}", at)
+    ledger.keep(number, [result(number)])
+    before = ledger.known("k")
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM result"))
+        connection.execute(text("DELETE FROM purchase"))
+    assert (ledger.restore(), ledger.restore()) == (1, 0)
+    after = ledger.known("k")
+    assert before is not None and after is not None and after.id is not None
+    assert after.model_dump(exclude={"id"}) == before.model_dump(exclude={"id"})
+    assert [one.file for one in ledger.results(after.id)] == ["0.jpg"]
+
+
+def test_a_journal_of_earlier_releases_tells_the_outcome_by_its_notes(
+    ledger: Ledger, at: datetime, tmp_path: Path
+) -> None:
+    lines = [
+        {"uid": f"u{number}", "key": f"k{number}", "job_id": "j", "operation": "sky", "parameters": "{}",
+         "state": "unknown", "note": note, "started_at": "2026-05-04T12:00:00.123+00:00"}
+        for number, note in enumerate(("given up: why", f"given up: {OWN_END}", "lost"))
+    ]  # fmt: skip
+    (tmp_path / "journal").write_text(
+        "".join(json.dumps({"call": one, "results": []}) + "\n" for one in lines)
+    )
+    ledger.journal = Journal(tmp_path / "journal")
+    assert ledger.restore() == 3
+    told = [(one.outcome, one.note) for one in ledger.all_purchases()]
+    assert told == [("given_up", "why"), ("interrupted", OWN_END), ("", "lost")]

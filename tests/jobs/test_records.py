@@ -30,7 +30,7 @@ def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
     """The jobs of the store, and the states of its paid calls."""
     store = studio.store()
     try:
-        return jobs_of(store, ELM), {call.state for call in Ledger(store.database).all_calls()}
+        return jobs_of(store, ELM), {call.state for call in Ledger(store.database).all_purchases()}
     finally:
         store.database.dispose()
 

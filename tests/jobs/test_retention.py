@@ -239,7 +239,7 @@ async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
     files = await done_set(studio, shop)
     store = studio.store()
     [job] = store.in_states([State.DONE])
-    store.change(job.id, finished_at=(datetime.now(UTC) - timedelta(days=2)).isoformat())
+    store.change(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
     store.database.dispose()
     told = studio.call("clean", "--dry-run")
     assert told.returncode == 0 and "Would go: 2 files" in told.stdout, told

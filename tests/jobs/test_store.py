@@ -110,6 +110,6 @@ def test_api_projects_are_remembered_for_each_api(store: Store) -> None:
     assert store.api_project(ORIGIN, "inbox", "oak") is None
 
 
-def test_the_store_knows_itself_again(store: Store, at: datetime) -> None:
-    assert store.identity(at) == store.identity(at)
-    assert len(store.identity(at)) == 32
+def test_the_store_knows_itself_again(store: Store) -> None:
+    assert store.identity() == store.identity()
+    assert len(store.identity()) == 32

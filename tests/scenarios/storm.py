@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, State
@@ -90,7 +89,7 @@ def calm_down(story: Story, bench: Bench, lane: Lane) -> None:
         live(story, bench, lane)
         store = bench.studio.store()
         try:
-            paused = store.resume(datetime.now(UTC))
+            paused = store.resume()
             waiting = store.in_states(ACTIVE)
         finally:
             store.database.dispose()

@@ -24,7 +24,7 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import FILE_NAME, Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, RESOLVED, Job, Purchase, PurchaseState, State
+from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, Purchase, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder
@@ -84,7 +84,7 @@ class Audit:
             self.ledger_file = Journal(studio.state / FILE_NAME)
             ledger = Ledger(database, self.ledger_file)
             self.jobs: list[Job] = store.in_states(State)
-            self.calls: list[Purchase] = ledger.all_calls()
+            self.calls: list[Purchase] = ledger.all_purchases()
             self.pictures = {picture.path: picture for job in self.jobs for picture in store.pictures(job.id)}
             self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
             self.seen = overview(store, pid=0)
@@ -140,7 +140,7 @@ class Audit:
         file_ids = {
             value
             for one in self.ledger_file.read()
-            for value in (one.call.get("group_id"), one.call.get("image_id"))
+            for value in (one["call"].get("group_id"), one["call"].get("image_id"))
             if value
         }
         for charge in self.charges:
@@ -198,7 +198,7 @@ class Audit:
 
 def happened_never(call: Purchase) -> bool:
     """Whether the ledger says, of its own, that the call did not happen."""
-    return call.state == PurchaseState.NOT_EXECUTED and not call.note.startswith(RESOLVED)
+    return call.state == PurchaseState.NOT_EXECUTED and call.outcome != PurchaseOutcome.RESOLVED
 
 
 def same_words(reason: str, page: str) -> bool:

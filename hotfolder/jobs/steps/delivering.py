@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePath
 
@@ -102,7 +101,7 @@ def receipt_of(
         project=job.project,
         room=job.room,
         folder=job.shown_folder,
-        finished_at=datetime.fromisoformat(job.finished_at or job.updated_at),
+        finished_at=job.finished_at or job.updated_at,
         api_origin=job.origin,
         api_project_id=job.api_project_id,
         group_id=job.group_id,
@@ -124,7 +123,7 @@ def receipt_of(
                 key=step.purchase.key,
                 paid=step.purchase.id in own,
                 remembered=step.purchase.id not in own,
-                at=datetime.fromisoformat(step.purchase.started_at),
+                at=step.purchase.started_at,
                 answers=tuple(result.answer_id for result in step.results if result.answer_id),
             )
             for step in chain
@@ -202,7 +201,7 @@ async def deliver(
     if not pictures:
         return (), {}
     calls = await context.desk(context.ledger.of_job, job.id)
-    store_id = await context.desk(context.store.identity, context.clock.now())
+    store_id = await context.desk(context.store.identity)
     receipt = receipt_of(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )
@@ -316,7 +315,7 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[De
 def stem_of(job: Job, variant: Variant, seq: int) -> str:
     """The name of the picture of a variant, or of what there is of it, without its extension."""
     recipe = recipe_of(job)
-    dropped_on = datetime.fromisoformat(job.created_at).astimezone().date().isoformat()
+    dropped_on = job.created_at.astimezone().date().isoformat()
     fields = {
         "project": job.title,
         "room": job.room,

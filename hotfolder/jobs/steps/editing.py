@@ -12,9 +12,7 @@ from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import (
-    ANOTHERS,
-    BY_RECEIPT,
-    OWN_END,
+    BY_RECEIPTS,
     Event,
     Job,
     Purchase,
@@ -70,8 +68,9 @@ async def edit(context: JobContext, job: Job) -> Job:
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
+    now = context.clock.now()
     return await context.desk(
-        context.store.advance, job.id, Event.PUBLISH, context.clock.now(), finished_at=iso(context)
+        context.store.advance, job.id, Event.PUBLISH, now, finished_at=now.replace(microsecond=0)
     )
 
 
@@ -86,10 +85,6 @@ async def buy_step(context: JobContext, job: Job, operation: Operation, source: 
     async with context.lock(key):
         first = (await buy_once(context, job, operation, key, source))[0]
     return Source(context.places.results / first.file, first.sha256, first.format)
-
-
-def iso(context: JobContext) -> str:
-    return context.clock.now().isoformat(timespec="seconds")
 
 
 async def first_source(context: JobContext, job: Job) -> Source | None:
@@ -120,16 +115,15 @@ async def buy_once(
         results = await context.desk(context.ledger.results, call.id)
         if await all_here(context, results):
             return results
-    if call.note.startswith(BY_RECEIPT) and call.answer is None:
-        receipt = call.note.removeprefix(BY_RECEIPT).removeprefix(ANOTHERS)
+    if call.outcome in BY_RECEIPTS and call.answer is None:
         raise OutcomeUnknown(
-            f"{NAMES[call.operation]} was paid for, as {receipt} in the done folder says, but the state"
+            f"{NAMES[call.operation]} was paid for, as {call.note} in the done folder says, but the state"
             " folder doesn't have its picture: another hotfolder bought it, or the folder was restored from"
             " before that",
             hint="The picture lies in the done folder, as it was delivered.",
         )
     if call.answer is None or call.state == PurchaseState.UNKNOWN:
-        await give_up(context, call, call.note or OWN_END)
+        await give_up(context, call, call.note)
     return await bring_home(context, call)
 
 
@@ -140,6 +134,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
         job_id=job.id,
         inbox=job.inbox,
         project=job.project,
+        started_at=context.clock.now(),
         operation=operation.kind,
         parameters=operation.model_dump_json(by_alias=True),
     )

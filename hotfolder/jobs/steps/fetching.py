@@ -85,7 +85,7 @@ async def fetch(
     await to_thread.run_sync(keep, part, kept)
     context.crash_point(CrashPoint.RESULT_KEPT)
     return Result(
-        call_id=call.id,
+        purchase_id=call.id,
         position=position,
         file=kept.name,
         sha256=facts.sha256,

@@ -7,7 +7,6 @@ import stat
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,18 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
-from hotfolder.jobs.model import Event, FileRole, Job, JobFile, Picture, Purchase, PurchaseState, State
+from hotfolder.jobs.model import (
+    Event,
+    FileRole,
+    FolderIdentity,
+    FolderRole,
+    Job,
+    JobFile,
+    Picture,
+    Purchase,
+    PurchaseState,
+    State,
+)
 from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
@@ -192,11 +202,11 @@ async def archive(context: JobContext) -> Path:
             "the originals of this set are to be archived, and no archive is known to this hotfolder",
             hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
-    bulletin = f"archive {folder}"
-    met_before = await context.desk(context.store.bulletin, bulletin) is not None
-    await to_thread.run_sync(partial(confirm_archive, folder, met_before=met_before))
-    if not met_before:
-        await context.desk(context.store.post, bulletin, {}, context.clock.now())
+    archive = FolderIdentity(role=FolderRole.ARCHIVE, name=str(folder), path=str(folder))
+    known = await context.desk(context.store.folder_identity, FolderRole.ARCHIVE, archive.name)
+    await to_thread.run_sync(partial(confirm_archive, folder, met_before=known is not None))
+    if known is None:
+        await context.desk(context.store.remember_folder, archive)
     return folder
 
 
@@ -318,7 +328,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
         charged=charged,
         files=files,
         removed=removed_words(before + len(gone), len(all_files)),
-        when=datetime.fromisoformat(job.updated_at).astimezone(),
+        when=job.updated_at.astimezone(),
         job=job.id,
         as_it_is=not unmakeable,
         also=recipe_of(job).notes if unmakeable else (),

@@ -19,7 +19,7 @@ from hotfolder.errors import (
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.model import RESOLVED, Event, Job, JobFile, Purchase, PurchaseState, merge_key
+from hotfolder.jobs.model import Event, Job, JobFile, Purchase, PurchaseOutcome, PurchaseState, merge_key
 from hotfolder.jobs.steps.fetching import (
     all_here,
     confirm_api,
@@ -75,6 +75,7 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
         job_id=job.id,
         inbox=job.inbox,
         project=job.project,
+        started_at=context.clock.now(),
         operation="merge",
         parameters=recipe_of(job).hdr.model_dump_json(by_alias=True),
         api_project_id=project_id,
@@ -164,7 +165,7 @@ async def never_asked(context: JobContext, call: Purchase) -> NoReturn:
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
-    if call.answer is None or not call.note.startswith(RESOLVED):
+    if call.answer is None or call.outcome != PurchaseOutcome.RESOLVED:
         return None
     try:
         return parse_group(Answer.from_json(call.answer)).image_url

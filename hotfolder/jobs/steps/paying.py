@@ -11,7 +11,7 @@ from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
-from hotfolder.jobs.model import GIVEN_UP, Purchase, PurchaseState
+from hotfolder.jobs.model import OWN_END, Purchase, PurchaseOutcome, PurchaseState
 from hotfolder.stager.answers import Answer
 
 logger = log.get("paying")
@@ -100,11 +100,13 @@ async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kw
 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
-    """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held."""
+    """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held. `why` is
+    empty where this program was stopped before the answer arrived."""
     assert call.id is not None
-    reason = call.note.removeprefix(GIVEN_UP) if call.given_up else why
+    reason = call.note if call.given_up else why or OWN_END
     if not call.given_up:
-        await context.desk(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, GIVEN_UP + why)
+        outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
+        await context.desk(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, reason, outcome)
     raise OutcomeUnknown(
         f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",

@@ -1,0 +1,176 @@
+"""Stores of earlier formats: brought up to date with a copy kept, whenever they are killed meanwhile.
+
+`format_9` is what a daemon of that format left behind when it was killed: a job that has bought a merge and a
+sky, and has delivered neither.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+from sqlmodel import SQLModel
+
+from hotfolder.daemon.service import ApiAccess
+from hotfolder.errors import StoreError
+from hotfolder.jobs.database import FILE_NAME, FORMAT, OLDEST_FORMAT, open_store, read_store
+from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import FolderRole, State
+from hotfolder.jobs.store import Store
+from tests.support.studio import REPOSITORY, Shop, Studio
+
+OLD = Path(__file__).with_name("format_9")
+PROJECT, FOLDER = "12 Elm Road", "living-room__sky-twilight"
+ORIGIN = "http://127.0.0.1:28801"
+
+
+def old_store(state: Path, *statements: str, version: int = 9) -> Path:
+    """The store, the journal and what was bought, in the folder `state`."""
+    (state / "results").mkdir(parents=True)
+    shutil.copy(OLD / JOURNAL_FILE, state)
+    for result in (OLD / "results").iterdir():
+        shutil.copy(result, state / "results")
+    with closing(sqlite3.connect(state / FILE_NAME)) as connection:
+        connection.executescript((OLD / "store.sql").read_text())
+        for statement in (*statements, f"PRAGMA user_version = {version}"):
+            connection.execute(statement)
+        connection.commit()
+    return state
+
+
+def differences(database: Engine) -> list[object]:
+    """Between the tables there and those of the model."""
+    with database.connect() as connection:
+        found = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(found, SQLModel.metadata))
+
+
+def copies(state: Path) -> list[str]:
+    return sorted(path.name for path in state.glob(f"{FILE_NAME}.*"))
+
+
+def test_a_fresh_store_has_the_tables_of_the_model(database: Engine) -> None:
+    assert differences(database) == []
+
+
+MORE = (
+    "INSERT INTO bulletin VALUES ('pause', '\"by hand\"', '2026-05-04T12:00:00.000+00:00')",
+    "INSERT INTO bulletin VALUES ('resumed', '1', '2026-05-04T12:00:00.000+00:00')",
+    "INSERT INTO bulletin VALUES ('pay again s1', 'true', '2026-05-04T12:00:00.000+00:00')",
+    "INSERT INTO bulletin VALUES ('archive /mnt/archive', '{}', '2026-05-04T12:00:00.000+00:00')",
+    "UPDATE bulletin SET text = '\"0123\"' WHERE name = 'identity'",
+    "INSERT INTO generation (scope, number) VALUES ('s2', 3)",
+    "UPDATE call SET state = 'unknown', note = 'given up: it was not completed' WHERE id = 1",
+    "UPDATE job SET finished_at = '2026-05-04T12:00:07+00:00'",
+)
+
+
+@pytest.mark.parametrize("version", [8, 9])
+def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) -> None:
+    """Of format 8 it is the same, without what format 9 added."""
+    before = ("ALTER TABLE generation DROP COLUMN let_go_at",) if version == 8 else ()
+    state = old_store(tmp_path / "state", *before, *MORE, version=version)
+    with pytest.raises(StoreError, match="older hotfolder"):
+        read_store(state)
+    database = open_store(state)
+    store, ledger = Store(database), Ledger(database)
+    [job] = store.active()
+    assert job.created_at == datetime(2026, 11, 26, 22, 30, 50, 942_000, UTC)
+    assert job.finished_at == datetime(2026, 5, 4, 12, 0, 7, tzinfo=UTC)
+    assert [event.state for event in store.history(job.id)][:2] == [State.QUEUED, State.UPLOADING]
+    assert [(one.state, one.outcome, one.note) for one in ledger.all_purchases()] == [
+        ("unknown", "given_up", "it was not completed"),
+        ("succeeded", "", ""),
+    ]
+    assert [len(ledger.results(number)) for number in (1, 2)] == [1, 1]
+    assert (store.identity(), store.paused()) == ("0123", "by hand")
+    assert store.resume() and store.paused() is None
+    assert store.folder_identity(FolderRole.INBOX, "inbox") is not None
+    assert store.folder_identity(FolderRole.ARCHIVE, "/mnt/archive") is not None
+    assert store.generation("s2") == 3
+    assert differences(database) == []
+    with database.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
+    database.dispose()
+    assert copies(state) == [f"{FILE_NAME}.format-{version}"]
+
+
+def test_an_older_store_is_refused_with_the_release_to_pass_through(tmp_path: Path) -> None:
+    state = old_store(tmp_path / "state", version=OLDEST_FORMAT - 1)
+    content = (state / FILE_NAME).read_bytes()
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreError, match="too old") as refused:
+            opening(state)
+        assert "Install hotfolder 0.1 and start it once" in refused.value.hint
+    assert ((state / FILE_NAME).read_bytes(), copies(state)) == (content, [])
+
+
+def test_a_newer_store_is_refused(tmp_path: Path) -> None:
+    open_store(tmp_path).dispose()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    content = (tmp_path / FILE_NAME).read_bytes()
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreError, match="newer hotfolder"):
+            opening(tmp_path)
+    assert (tmp_path / FILE_NAME).read_bytes() == content
+
+
+def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
+    state = old_store(tmp_path / "state")
+    (state / f"{FILE_NAME}.format-7").touch()
+    (state / f"{FILE_NAME}.format-9.part").write_text("cut off when its process was killed")
+    open_store(state).dispose()
+    assert copies(state) == [f"{FILE_NAME}.format-9"]
+    with closing(sqlite3.connect(state / f"{FILE_NAME}.format-9")) as copy:
+        assert copy.execute("SELECT count(*) FROM call").fetchone() == (2,)
+
+
+def killed_migrations(state: Path, first: int, step: int) -> int:
+    command = [sys.executable, "-m", "tests.support.migrating", str(state), str(first), str(step)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=REPOSITORY).stdout)
+
+
+def resumed(root: Path) -> Studio:
+    """A studio with the old store, as if the photos in its inbox were those that the killed daemon saw."""
+    studio = Studio(root)
+    photos = {path.name: path.read_bytes() for path in sorted((OLD / "photos").iterdir())}
+    folder = studio.drop(PROJECT, FOLDER, photos)
+    seen = [(name, (folder / name).stat()) for name in photos]
+    old_store(
+        studio.state,
+        *(
+            f"UPDATE jobfile SET mtime_ns = {facts.st_mtime_ns}, ctime_ns = {facts.st_ctime_ns},"
+            f" inode = {facts.st_ino} WHERE name = '{name}'"
+            for name, facts in seen
+        ),
+    )
+    return studio
+
+
+@pytest.mark.parametrize("first", [1, 4])
+async def test_a_job_in_flight_goes_on_and_pays_nothing_again_wherever_its_migration_is_killed(
+    tmp_path: Path, shop: Shop, first: int
+) -> None:
+    studio = resumed(tmp_path)
+    assert killed_migrations(studio.state, first, step=7) > 5
+    assert copies(studio.state) == [f"{FILE_NAME}.format-9"]
+    access = ApiAccess(ORIGIN, shop.url, (shop.storage_host,), lambda: "any-key")
+    await studio.until_idle(access)
+    assert (studio.states(), shop.bought()) == (["done"], 0)
+    assert (studio.done / PROJECT / "living-room__sky-twilight.png").is_file()
+    verified = studio.call("verify")
+    assert verified.returncode == 0, verified.stdout
+    written = Journal(studio.state / JOURNAL_FILE).read()
+    assert [entry["call"]["state"] for entry in written] == ["succeeded", "succeeded"]

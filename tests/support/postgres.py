@@ -1,0 +1,99 @@
+"""A private PostgreSQL on a socket in a temporary folder, with a fresh store for each test that asks."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, text
+
+from hotfolder.jobs.database import bring_up_to_date
+
+ADVICE = "there is no PostgreSQL: install it, as `apt-get install --no-install-recommends postgresql` does"
+TEMPLATE, USER = "template_of_stores", "hot"
+
+
+def programs() -> Path | None:
+    """The folder with initdb and pg_ctl; None where there is none."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return folders[-1] if folders else None
+
+
+def unprivileged() -> str | None:
+    """Whom to run it as: it refuses to run as root. None for whoever we are."""
+    if os.geteuid() != 0:
+        return None
+    with suppress(KeyError):
+        return pwd.getpwnam("postgres").pw_name
+    return "nobody"
+
+
+class Postgres:
+    """The running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count(1)
+        self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        self._run(f"CREATE DATABASE {TEMPLATE}")
+        template = create_engine(self.url(TEMPLATE))
+        with template.begin() as connection:
+            bring_up_to_date(connection, empty=True)
+        template.dispose()
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}"
+
+    def _run(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(statement))
+
+    @contextmanager
+    def store(self) -> Iterator[Engine]:
+        """An empty store of its own."""
+        name = f"store_{next(self._numbers)}"
+        self._run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        engine = create_engine(self.url(name))
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def close(self) -> None:
+        self._admin.dispose()
+
+
+@contextmanager
+def running(bin_folder: Path) -> Iterator[Postgres]:
+    """A server that ends with the block. Nothing of it is synced: it needn't outlive the machine."""
+    user = unprivileged()
+    # A socket's path has to be short.
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        folder = Path(name)
+        if user is not None:
+            shutil.chown(folder, user)
+
+        def call(program: str, *arguments: str) -> None:
+            command = [str(bin_folder / program), "-D", str(folder / "data"), *arguments]
+            as_user = {"user": user, "extra_groups": []} if user is not None else {}
+            environment = {**os.environ, "HOME": name}
+            subprocess.run(command, check=True, capture_output=True, cwd=name, env=environment, **as_user)  # type: ignore[call-overload]
+
+        call("initdb", "-A", "trust", "-U", USER, "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        options = f"-k {name} -c listen_addresses='' -c fsync=off"
+        call("pg_ctl", "-w", "-s", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            server = Postgres(folder)
+            yield server
+            server.close()
+        finally:
+            call("pg_ctl", "-w", "-s", "-m", "immediate", "stop")
