@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
-from rich.text import Text
 
 from hotfolder import log
-from hotfolder.cli.output import FAILED
+from hotfolder.cli.output import FAILED, Text
 from hotfolder.config.load import load
 from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.service import Daemon, Outcome
@@ -30,6 +29,7 @@ from hotfolder.demo.workspace import (
     make_workspace,
     sets_in,
 )
+from hotfolder.display import counted
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import FileRole, State
 from hotfolder.outbox.names import originals_folder, safe_name
@@ -66,8 +66,7 @@ def drop(workspace: Workspace, own: Sequence[OwnSet], tag: str, console: Console
     """Put brackets into the inbox: the user's own, or the package's."""
     if own:
         drop_own_photos(own, tag, workspace.inbox)
-        plural = "s" if len(own) != 1 else ""
-        console.print(f"Dropped {len(own)} folder{plural} of your photos into the inbox.")
+        console.print(f"Dropped {counted(len(own), 'folder')} of your photos into the inbox.")
         return
     folders = drop_pictures(workspace.inbox)
     console.print(f"Dropped {folders} folders of example brackets into the inbox.")

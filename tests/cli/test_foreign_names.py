@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 
 import pytest
+from rich.console import Console
 
+from hotfolder.cli.demo import progress
 from hotfolder.display import visible, visible_lines
+from hotfolder.jobs.model import State
+from hotfolder.telemetry.overview import Line
 from tests.support.pictures import bracket
 from tests.support.studio import Studio
 
@@ -58,3 +63,11 @@ def test_no_command_and_no_page_passes_a_name_on_to_the_terminal(make_studio: Ca
         name: [] for name in told
     }
     assert json.loads(studio.call("status", "--json").stdout)["jobs"][0]["project"] == PROJECT
+
+
+def test_neither_does_the_demonstration_of_photos_of_ones_own() -> None:
+    shown = Console(file=io.StringIO(), width=200)
+    shown.print(progress([Line("job", "inbox", PROJECT, ROOM, ROOM, State.DONE)]))
+    assert isinstance(shown.file, io.StringIO)
+    text = shown.file.getvalue()
+    assert "Elm" in text and [sign for sign in OBEYED if sign in text] == []
