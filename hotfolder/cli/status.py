@@ -19,7 +19,7 @@ from hotfolder.display import counted
 from hotfolder.display import say as print
 from hotfolder.jobs.model import State
 from hotfolder.rules.names import printable
-from hotfolder.telemetry.history import Story
+from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, Overview, with_hint
 
 MOST_ROWS = 20
@@ -157,7 +157,7 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
     return 0
 
 
-def history_lines(told: Story, zone: tzinfo | None = None) -> Iterator[str]:
+def history_lines(told: JobHistory, zone: tzinfo | None = None) -> Iterator[str]:
     """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
     job = told.job
     yield printable(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")

@@ -255,7 +255,7 @@ class Notify(Frozen):
     failed_link: Folder | None = None
     """Where people find failed; left out: its path."""
     gather_seconds: Annotated[float, Field(strict=True, ge=1, le=3600)] = 60
-    """Seconds that happenings are gathered before they are told."""
+    """Seconds that news is gathered before it is told."""
     pause_seconds: Annotated[float, Field(strict=True, ge=60, le=86400)] = 600
     """The least seconds between two messages of a kind."""
     finished_quiet_seconds: Seconds = 120

@@ -14,7 +14,7 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.model import State
 from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.history import Story
+from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, Overview, overview
 
@@ -64,7 +64,7 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     return Status(seen, paid, place.settings.prices)
 
 
-def history(config: Path, environ: Mapping[str, str], job: str) -> Story:
+def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
     """All that is known of one job, by its id or `project/room`. Raises as `status` does, and UsageError."""
     place = state_location(config, environ)
     with reading(place.state) as records:

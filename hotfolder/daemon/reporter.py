@@ -27,9 +27,9 @@ from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_s
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
+    DAEMON_STATUS,
     NOTHING_BOUGHT,
     SETTLING,
-    STANDING,
     Line,
     Overview,
     overview,
@@ -139,7 +139,7 @@ class Reporter:
         paused = await context.desk(context.store.paused)
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
-        standing = {
+        status = {
             "trouble": told,
             "paused": paused,
             "schedule": schedule,
@@ -149,7 +149,7 @@ class Reporter:
             "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
-        news = await self._tell(STANDING, standing)
+        news = await self._tell(DAEMON_STATUS, status)
         await self._note_places()
         if not news and not stopped and self._changes == context.store.changes:
             return

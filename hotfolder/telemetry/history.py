@@ -86,7 +86,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class JobHistory:
     """What is known of one job."""
 
     job: Job
@@ -112,38 +112,38 @@ class Story:
         }
 
 
-def history(store: Store, ledger: Ledger, job_id: str) -> Story:
+def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
     """Raises UsageError when there is no such job."""
     job = remembered(store, job_id)
     job_id = job.id
     photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
-    moments = store.history(job_id)
+    events = store.history(job_id)
     alone = not recipe_of(job).steps()
-    entries = [*merged(ledger, job_id, moments), *told_moments(moments, alone)]
-    entries += told_calls(ledger, job_id, moments)
-    entries += reused(ledger, job, photos, moments)
+    entries = [*merged(ledger, job_id, events), *told_events(events, alone)]
+    entries += told_calls(ledger, job_id, events)
+    entries += reused(ledger, job, photos, events)
     # Even within one millisecond a merge's picture comes before the move that it leads to, and a call begins
     # after the one that led to it: the sort keeps that order.
-    return Story(
+    return JobHistory(
         job, photos, tuple(sorted(entries, key=lambda entry: entry.at)), tuple(store.pictures(job_id))
     )
 
 
-def told_moments(moments: Sequence[JobEvent], alone: bool) -> Iterator[Entry]:
-    """A moment in the state of the one before is a note, such as why the job waits. `alone`: after the merge
+def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[Entry]:
+    """An event in the state of the one before is a note, such as why the job waits. `alone`: after the merge
     there is nothing more to buy."""
     before = ""
-    for moment in moments:
-        text = sentence(moment.text)
-        if moment.state == before:
-            yield Entry(stamp(moment.at), "note", text)
+    for event in events:
+        text = sentence(event.text)
+        if event.state == before:
+            yield Entry(stamp(event.at), "note", text)
         else:
-            entered = MERGED if alone and moment.state == State.EDITING else ENTERED[moment.state]
-            yield Entry(stamp(moment.at), "state", f"{entered} {text}".strip())
-        before = moment.state
+            entered = MERGED if alone and event.state == State.EDITING else ENTERED[event.state]
+            yield Entry(stamp(event.at), "state", f"{entered} {text}".strip())
+        before = event.state
 
 
-def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator[Entry]:
+def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[Entry]:
     """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
@@ -158,24 +158,24 @@ def told_calls(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iter
         yield Entry(stamp(call.started_at), "call", text, PAID[state], call.id)
         results = ledger.results(call.id)
         if call.answered_at is not None:
-            text = answered(call, results, later=came_later(call, results, moments) is not None)
+            text = answered(call, results, later=came_later(call, results, events) is not None)
             yield Entry(stamp(call.answered_at), "answer", text, call=call.id)
 
 
-def merged(ledger: Ledger, job_id: str, moments: Sequence[JobEvent]) -> Iterator[Entry]:
+def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[Entry]:
     """The pictures that merges brought."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
         results = ledger.results(call.id)
-        at = came_later(call, results, moments)
+        at = came_later(call, results, events)
         if at is not None:
             name = sentence(NAMES[call.operation], end="")
             yield Entry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
 
 
-def came_later(call: Purchase, results: Sequence[Result], moments: Sequence[JobEvent]) -> datetime | None:
+def came_later(call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]) -> datetime | None:
     """When a merge's picture was there, if it is; None for other calls: theirs come with the answer."""
-    here = [one.at for one in moments if one.state == State.EDITING and one.at >= call.started_at]
+    here = [one.at for one in events if one.state == State.EDITING and one.at >= call.started_at]
     return here[0] if here and call.operation == "merge" and results else None
 
 
@@ -200,7 +200,7 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
 
 
 def reused(
-    ledger: Ledger, job: Job, photos: Sequence[JobFile], moments: Sequence[JobEvent]
+    ledger: Ledger, job: Job, photos: Sequence[JobFile], events: Sequence[JobEvent]
 ) -> Iterator[Entry]:
     """What earlier jobs had bought. It is told where the job came to it."""
     hashes = [photo.sha256 for photo in photos]
@@ -208,7 +208,7 @@ def reused(
         if link.purchase.job_id == job.id:
             continue
         phase = State.MERGING if link.operation is None else State.EDITING
-        at = [moment.at for moment in moments if moment.state == phase]
+        at = [event.at for event in events if event.state == phase]
         if at:
             name = sentence(NAMES[link.purchase.operation], end="")
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."

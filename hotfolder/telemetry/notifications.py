@@ -220,7 +220,7 @@ class Detector:
         if seen.settings_error:
             text = f"The settings before it stay in force. {seen.settings_error}"
             yield Alarm(Kind.SETTINGS_REFUSED, f"settings {seen.settings_error}", text)
-        if facts.spent_budget is not None:
+        if facts.spent_budget:
             calls = "1 paid call" if facts.spent_budget == 1 else f"{facts.spent_budget} paid calls"
             text = f"Today's budget of {calls} is used up; what is left waits until midnight."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)

@@ -10,7 +10,7 @@ from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, State, stamp
 from hotfolder.jobs.store import Store
 
-STANDING = "daemon"
+DAEMON_STATUS = "daemon"
 """The name of the row in which a daemon says how it stands, beside the jobs."""
 SETTLING = "settling"
 """The state of a set that is no job yet, in `status`."""
@@ -152,7 +152,7 @@ class Overview:
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
     stay true that are about what waits for a person in the inbox."""
-    told = as_mapping(store.told(STANDING))
+    told = as_mapping(store.told(DAEMON_STATUS))
     inboxes = as_mapping(told.get("inboxes"))
     daemon = told if pid is not None else {}
     live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
@@ -163,7 +163,7 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     over = {job.id for job in ended}  # some have come to their end between these two looks
     # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
     # In a project's own folder other photos may arrive beside those: there, what has begun since counts.
-    said_at = store.told_at(STANDING)
+    said_at = store.told_at(DAEMON_STATUS)
     new = [job for job in (*active, *ended) if said_at is None or job.created_at > said_at]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [

@@ -64,28 +64,28 @@ def test_an_all_clear_says_what_is_over() -> None:
     assert message.body == "Nothing has been asked.\nThe API answers again."
 
 
-HAPPENINGS = st.builds(
+NEWS = st.builds(
     Notification, st.sampled_from(Kind), st.sampled_from(["a", "b", "c d"]) | st.text(max_size=20)
 )
-STORY = st.lists(st.tuples(st.floats(0, 400), st.lists(HAPPENINGS, max_size=6), st.booleans()), max_size=60)
+HISTORY = st.lists(st.tuples(st.floats(0, 400), st.lists(NEWS, max_size=6), st.booleans()), max_size=60)
 
 
-@given(STORY)
+@given(HISTORY)
 def test_no_storm_and_nothing_lost(history: list[tuple[float, list[Notification], bool]]) -> None:
     """Whatever happens when, with restarts in between: at most one message of a kind in ten minutes, each
-    happening in exactly one message, and none waits once its minute and its kind's pause are over."""
+    notification in exactly one message, and none waits once its minute and its kind's pause are over."""
     gatherer, now, added, told = Gatherer(), 0.0, 0, 0
     sent: dict[Kind, float] = {}
     since: dict[Kind, float] = {}
-    for seconds, happenings, restarted in [*history, (1000.0, [], False), (1000.0, [], False)]:
+    for seconds, news, restarted in [*history, (1000.0, [], False), (1000.0, [], False)]:
         now += seconds
         if restarted:
             memory = json.loads(json.dumps(gatherer.memory()))
             gatherer = Gatherer()
             gatherer.recall(memory)
-        for happening in happenings:
-            gatherer.add(happening, now)
-            since.setdefault(happening.kind, now)
+        for notification in news:
+            gatherer.add(notification, now)
+            since.setdefault(notification.kind, now)
             added += 1
         for kind, group in gatherer.due(now).items():
             assert now - sent.get(kind, -1e9) >= 600

@@ -193,6 +193,7 @@ def test_a_spent_budget_is_told_once_a_day() -> None:
     assert [one.text for one in heard] == [
         "Today's budget of 100 paid calls is used up; what is left waits until midnight."
     ] * 2
+    assert not detector.look(facts(spent_budget=0), 9999)  # nobody who allows none is surprised
 
 
 def test_each_new_error_in_the_settings_is_told() -> None:
