@@ -33,6 +33,8 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
         assert 'Do what is said under "What to do" first' in " ".join(reason.split())
         assert not (studio.inbox / ELM / folder).exists()
     assert studio.states() == ["failed"] * 4
+    page = (studio.inbox / "STATUS.txt").read_text()
+    assert all(f"{ELM} / {folder}: failed" in page for folder in bad) and "sky-twilihgt" in page
     assert shop.bought() == 0
 
 

@@ -95,15 +95,6 @@ def test_status_json_is_the_object_that_others_script_against(
     assert told["daemon"] == {"running": True, "pid": run.process.pid}
 
 
-def test_the_page_in_the_inbox_says_what_came_back(shop: Shop, studio_at: Callable[..., Studio]) -> None:
-    studio = studio_at(shop)
-    studio.drop(ELM, "hall__sky-twilihgt", bracket())
-    assert studio.start("--until-idle", key=KEY).wait() == 1
-    page = (studio.inbox / "STATUS.txt").read_text()
-    assert "12 Elm Road / hall__sky-twilihgt: failed" in page
-    assert "sky-twilihgt" in page
-
-
 def test_what_it_makes_is_writable_for_the_group_of_the_inbox(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
