@@ -9,6 +9,7 @@ code, negative for the signal that ended it. Forking saves importing everything 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -117,6 +118,7 @@ def by_hand(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> 
 
 
 def main() -> None:
+    gc.freeze()  # what is imported stays shared with the children
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -166,10 +166,10 @@ def test_staging_says_on_the_picture_that_it_did_nothing(tmp_path: Path) -> None
 
 
 def test_low_resolution_is_smaller_and_the_others_keep_the_size(tmp_path: Path) -> None:
-    large = np.asarray(Image.fromarray(garden()[0]).resize((1800, 1200)))
+    large = np.asarray(Image.fromarray(garden()[0]).resize((1410, 940)))
     source, sizes = written(large, tmp_path / "in.png"), []
     for resolution in ("low", "high", "superHigh"):
         target = tmp_path / f"{resolution}.jpg"
         engine.replace_sky(source, target, sky_type="blue", sky_sub_type="subtle", resolution=resolution)
         sizes.append(Image.open(target).size)
-    assert sizes == [(1280, 853), (1800, 1200), (1800, 1200)]
+    assert sizes == [(1280, 853), (1410, 940), (1410, 940)]
