@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from anyio import to_thread
-from sqlmodel import Session, col, delete, func, select, update
+from sqlmodel import col, delete, func, select, update
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, SetChanged, UnusablePhoto
+from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.jobs.context import Places, recipe_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, batches, read_chain
@@ -26,7 +26,6 @@ from hotfolder.jobs.model import (
     ACTIVE,
     SETTLED,
     FileRole,
-    Generation,
     Job,
     JobEvent,
     JobFile,
@@ -34,13 +33,12 @@ from hotfolder.jobs.model import (
     Purchase,
     State,
 )
-from hotfolder.jobs.store import Store, bought_generation
+from hotfolder.jobs.store import Store, bought_generation, generation_row
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
-from hotfolder.outbox.removing import remove
+from hotfolder.outbox.removing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.sharing import Guard
-from hotfolder.outbox.temporary import sha256_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -99,29 +97,29 @@ class Retention:
     async def apply(self, policy: RetentionPolicy, now: datetime, *, dry_run: bool) -> AsyncIterator[Expired]:
         """Everything that is old enough, each reported once it is deleted. With `dry_run` nothing is changed.
         May be repeated after a crash at any step. Raises LocalTrouble."""
-        deleted: set[Path] = set()
-        async for one in self._files(policy, now, dry_run=dry_run):
-            deleted |= set() if one.kept_because else {one.path}
-            yield one
-        async for one in self._records(policy, now, deleted, dry_run=dry_run):
-            yield one
+        gone: set[Path] = set()
+        for expired in (
+            self._of_jobs(policy, now, gone, dry_run=dry_run),
+            self._results(policy, now, dry_run=dry_run),
+            self._records(policy, now, gone, dry_run=dry_run),
+        ):
+            async for one in expired:
+                if not one.kept_because:
+                    gone.add(one.path)
+                yield one
 
-    async def _files(
-        self, policy: RetentionPolicy, now: datetime, *, dry_run: bool
+    async def _of_jobs(
+        self, policy: RetentionPolicy, now: datetime, gone: Set[Path], *, dry_run: bool
     ) -> AsyncIterator[Expired]:
+        """Originals and receipts. `gone` is what was deleted so far, or would have been."""
         async for job in self._done():
             done_at = job.finished_at or job.updated_at
-            deleted: set[Path] = set()
             if policy.originals is not None and done_at + policy.originals <= now:
                 async for one in self._originals(job, now, dry_run=dry_run):
-                    deleted |= set() if one.kept_because else {one.path}
                     yield one
             if policy.receipts is not None and done_at + policy.receipts <= now:
-                async for one in self._receipt(job, policy, deleted, dry_run=dry_run):
+                async for one in self._receipt(job, policy, gone, dry_run=dry_run):
                     yield one
-        if policy.results is not None:
-            async for one in self._results((now - policy.results).timestamp(), dry_run=dry_run):
-                yield one
 
     async def _done(self) -> AsyncIterator[Job]:
         last: Job | None = None
@@ -146,24 +144,20 @@ class Retention:
     async def _originals(self, job: Job, now: datetime, *, dry_run: bool) -> AsyncIterator[Expired]:
         photos = await self._photos_there(job)
         doubt = await self._doubt(job) if photos else ""
-        deleted = 0
+        deleted = False
         for photo, path in photos:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not dry_run:
-                why = await self._delete_original(job, photo, path, now)
-            deleted += not why
+                # Recorded first, so that a receipt never misses a deletion.
+                await self.desk(self.store.let_go, job.id, photo.name, now)
+                why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
+                if why:
+                    await self.desk(self.store.let_go, job.id, photo.name, None)
+            deleted |= not why
             yield Expired(Kind.ORIGINAL, path, photo.size_bytes, why)
         if deleted and not dry_run:
             await self._tell_in_receipt(job)
             await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
-
-    async def _delete_original(self, job: Job, photo: JobFile, path: Path, now: datetime) -> str:
-        """Recorded first, so that a receipt never misses a deletion."""
-        await self.desk(self.store.let_go, job.id, photo.name, now)
-        why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
-        if why:
-            await self.desk(self.store.let_go, job.id, photo.name, None)
-        return why
 
     async def _doubt(self, job: Job) -> str:
         pictures = await self.desk(self.store.pictures, job.id)
@@ -191,25 +185,29 @@ class Retention:
             job.receipt_sha256 = sha256
 
     async def _receipt(
-        self, job: Job, policy: RetentionPolicy, deleted: Set[Path], *, dry_run: bool
+        self, job: Job, policy: RetentionPolicy, gone: Set[Path], *, dry_run: bool
     ) -> AsyncIterator[Expired]:
-        """`deleted` are the originals that were deleted just now, or would have been."""
         path = self.places.done / job.receipt
         if not job.receipt or not await to_thread.run_sync(path.is_file):
             return
+        size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
         why = await to_thread.run_sync(unlike, path, job.receipt_sha256)
-        there = {photo for _, photo in await self._photos_there(job)} - deleted
+        there = {photo for _, photo in await self._photos_there(job)} - gone
         if not why and policy.originals is not None and there:
             why = "its originals are still there, and are never deleted without it"
-        size_bytes = await to_thread.run_sync(lambda: path.stat().st_size)
         if not why and not dry_run:
             why = await to_thread.run_sync(deleted_or_why, path, job.receipt_sha256)
             if not why:
                 await self.desk(self.store.change, job.id, receipt="", receipt_sha256="")
         yield Expired(Kind.RECEIPT, path, size_bytes, why)
 
-    async def _results(self, oldest: float, *, dry_run: bool) -> AsyncIterator[Expired]:
+    async def _results(
+        self, policy: RetentionPolicy, now: datetime, *, dry_run: bool
+    ) -> AsyncIterator[Expired]:
         """The purchase stays: a job that needs its result fetches it again."""
+        if policy.results is None:
+            return
+        oldest = (now - policy.results).timestamp()
         old = await to_thread.run_sync(older_files, self.places.results, oldest)
         if not old:
             return
@@ -239,7 +237,7 @@ class Retention:
         return spared
 
     async def _records(
-        self, policy: RetentionPolicy, now: datetime, deleted: Set[Path], *, dry_run: bool
+        self, policy: RetentionPolicy, now: datetime, gone: Set[Path], *, dry_run: bool
     ) -> AsyncIterator[Expired]:
         """Project by project: what is numbered in one keeps its number for as long as it has records."""
         if policy.records is None:
@@ -248,32 +246,22 @@ class Retention:
             jobs = await self.desk(jobs_of, self.store, project)
             why = await self._lies_in_inbox(project)
             for job in jobs:
-                why = why or await self._needed(job, policy, deleted)
-            if not why and not dry_run and not await self.desk(self._delete_records, jobs, now):
-                continue  # a job of it came just now
-            yield Expired(Kind.RECORD, self.places.done / safe_name(project), 0, why)
+                if not why and job.state == State.DONE:
+                    why = await self._needed(job, policy, gone)
+            if why or dry_run or await self.desk(delete_records, self.store, self.ledger, jobs, now):
+                yield Expired(Kind.RECORD, self.places.done / safe_name(project), 0, why)
 
-    def _delete_records(self, jobs: Sequence[Job], now: datetime) -> bool:
-        if not delete_records(self.store, jobs, now):
-            return False
-        # Where the process ends before this line is written, the next start writes it.
-        self.ledger.write_down_anew(uids_of(self.ledger, jobs))
-        return True
-
-    async def _needed(self, job: Job, policy: RetentionPolicy, deleted: Set[Path]) -> str:
+    async def _needed(self, job: Job, policy: RetentionPolicy, gone: Set[Path]) -> str:
         """Which deletion still needs the job's record. The store is believed, and not what is seen of done/,
         whose disk may be gone."""
-        if job.state != State.DONE:
-            return ""
         what = f"{job.shown_folder} of {job.project}"
-        if policy.originals is not None:
-            photos = {path for file, path in await self._photos(job) if file.let_go_at is None}
-            if photos - deleted:
-                return f"the originals of {what} have to go first"
-        if policy.receipts is not None and job.receipt and self.places.done / job.receipt not in deleted:
+        photos = {path for file, path in await self._photos(job) if file.let_go_at is None}
+        if policy.originals is not None and photos - gone:
+            return f"the originals of {what} have to go first"
+        if policy.receipts is not None and job.receipt and self.places.done / job.receipt not in gone:
             return f"the receipt of {what} has to go first"
         bought = await self.desk(results_of, self.store, self.ledger, job)
-        results = {self.places.results / name for name in bought} - deleted
+        results = {self.places.results / name for name in bought} - gone
         if policy.results is not None and await to_thread.run_sync(lambda: any(map(Path.is_file, results))):
             return f"what was bought for {what} has to go first"
         return ""
@@ -354,41 +342,30 @@ def jobs_of(store: Store, project: str) -> list[Job]:
         return list(session.exec(select(Job).where(Job.project == project)).all())
 
 
-def delete_records(store: Store, jobs: Sequence[Job], at: datetime) -> bool:
+def delete_records(store: Store, ledger: Ledger, jobs: Sequence[Job], at: datetime) -> bool:
     """Delete these jobs, all of one project; False, with nothing changed, where by now the project has others
     or one of them has moved. Their purchases stay, and say since when their job has no record."""
-    store.changes += 1
-    with store.session() as session, session.begin():
-        if not unchanged(session, jobs):
+    ids = [job.id for job in jobs]
+    uids: list[str] = []
+    with store.session.begin() as session:
+        there = select(Job.id, Job.state).where(col(Job.project).in_({job.project for job in jobs}))
+        if {(job.id, job.state) for job in jobs} != set(session.exec(there).all()):
             return False
         for job in jobs:
             if job.generation and job.scope:  # how often these photos were bought anew
                 number, _ = bought_generation(session, job.scope)
-                session.merge(Generation(scope=job.scope, number=number))
-        for ids in batches([job.id for job in jobs]):
-            session.exec(update(Purchase).where(col(Purchase.job_id).in_(ids)).values(job_let_go_at=at))
+                generation_row(session, job.scope).number = number
+        for some in batches(ids):
+            own = col(Purchase.job_id).in_(some)
+            uids += session.exec(select(Purchase.uid).where(own).order_by(col(Purchase.id))).all()
+            session.exec(update(Purchase).where(own).values(job_let_go_at=at))
             for table in (JobFile, Picture, JobEvent):
-                session.exec(delete(table).where(col(table.job_id).in_(ids)))
-            session.exec(delete(Job).where(col(Job.id).in_(ids)))
+                session.exec(delete(table).where(col(table.job_id).in_(some)))
+            session.exec(delete(Job).where(col(Job.id).in_(some)))
+    store.changes += 1
+    # Where the process ends before these lines are written, the next start writes them.
+    ledger.write_down_anew(uids)
     return True
-
-
-def unchanged(session: Session, jobs: Sequence[Job]) -> bool:
-    """Whether these are still all jobs of their project, in the same states."""
-    projects = {job.project for job in jobs}
-    there = session.exec(select(Job.id, Job.state).where(col(Job.project).in_(projects))).all()
-    return {(job.id, job.state) for job in jobs} == set(there)
-
-
-def uids_of(ledger: Ledger, jobs: Sequence[Job]) -> list[str]:
-    """Of the purchases of these jobs."""
-    uids: list[str] = []
-    with ledger.session() as session:
-        for ids in batches([job.id for job in jobs]):
-            uids += session.exec(
-                select(Purchase.uid).where(col(Purchase.job_id).in_(ids)).order_by(col(Purchase.id))
-            ).all()
-    return uids
 
 
 def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
@@ -400,36 +377,11 @@ def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
 
 def holds_photos(folder: Path) -> bool:
     """Whether photos lie in it, at any depth; hidden ones aside. Raises LocalTrouble."""
+
+    def unless_missing(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
     with local_trouble(folder):
-        names = (name for *_, files in os.walk(folder, onerror=_unless_missing) for name in files)
+        names = (name for *_, files in os.walk(folder, onerror=unless_missing) for name in files)
         return any(name[0] != "." and is_photo_name(name) for name in names)
-
-
-def _unless_missing(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-def unlike(path: Path, sha256: str) -> str:
-    """Why the file isn't the one with that hash; empty where it is."""
-    with local_trouble(path):
-        if path.is_symlink() or not path.is_file():
-            return "it isn't there any more"
-        return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
-
-
-def deleted_or_why(path: Path, sha256: str) -> str:
-    """Delete the file if it has that hash; else why it stays."""
-    try:
-        remove(path, sha256=sha256)
-    except (SetChanged, LocalTrouble) as error:
-        return error.message
-    return ""
-
-
-def drop_empty_folder(folder: Path) -> None:
-    """Remove it unless something is in it, such as a sidecar."""
-    try:
-        folder.rmdir()
-    except OSError as error:
-        logger.debug("folder_stays", folder=str(folder), reason=error.strerror or str(error))

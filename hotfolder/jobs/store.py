@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder.errors import UsageError
@@ -288,10 +289,14 @@ class Store:
             row = session.get(ApiProject, (origin, inbox, project))
             return row.api_id if row else None
 
-    def remember_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
-        row = ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id)
-        with self.session.begin() as session:
-            session.add(row)
+    def remember_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> str:
+        """The API's id of a project folder: this one, unless another was remembered meanwhile."""
+        try:
+            with self.session.begin() as session:
+                session.add(ApiProject(origin=origin, inbox=inbox, project=project, api_id=api_id))
+        except IntegrityError:
+            return self.api_project(origin, inbox, project) or api_id
+        return api_id
 
     def forget_api_project(self, origin: str, inbox: str, project: str, api_id: str) -> None:
         """Of a project that the API doesn't know any more; another one may have been made since."""

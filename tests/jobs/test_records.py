@@ -141,6 +141,6 @@ async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio
     store.database.dispose()
     await done_set(studio, shop, "hall", seed=1)
     store = studio.store()
-    assert delete_records(store, jobs, LATER) is False
+    assert delete_records(store, Ledger(store.database), jobs, LATER) is False
     assert len(store.in_states([State.DONE])) == 2
     store.database.dispose()

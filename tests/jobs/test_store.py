@@ -104,7 +104,8 @@ def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob,
 
 
 def test_api_projects_are_remembered_for_each_api(store: Store) -> None:
-    store.remember_api_project(ORIGIN, "inbox", "elm", "p1")
+    assert store.remember_api_project(ORIGIN, "inbox", "elm", "p1") == "p1"
+    assert store.remember_api_project(ORIGIN, "inbox", "elm", "p2") == "p1"
     assert store.api_project(ORIGIN, "inbox", "elm") == "p1"
     assert store.api_project("sandbox", "inbox", "elm") is None
     assert store.api_project(ORIGIN, "inbox", "oak") is None

@@ -14,23 +14,6 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.database import StoreThread
 
 
-async def test_what_was_begun_is_finished_although_its_task_was_cancelled() -> None:
-    thread, began, finished = StoreThread(), threading.Event(), threading.Event()
-
-    def work() -> None:
-        began.set()
-        time.sleep(0.2)
-        finished.set()
-
-    task = asyncio.create_task(thread(work))
-    await asyncio.to_thread(began.wait)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    thread.close()
-    assert finished.is_set()
-
-
 async def test_all_work_is_done_by_one_thread_in_order() -> None:
     thread, done = StoreThread(), list[tuple[int, str]]()
     await asyncio.gather(

@@ -179,7 +179,8 @@ async def api_project(context: JobContext, inbox: str, project: str, title: str)
         async with context.breakers.at(API):
             api_id = await context.client.create_project(title)
         context.crash_point(CrashPoint.PROJECT_CREATED)
-        await context.desk(context.store.remember_api_project, context.origin, inbox, project, api_id)
+        remember = context.store.remember_api_project
+        api_id = await context.desk(remember, context.origin, inbox, project, api_id)
         context.crash_point(CrashPoint.PROJECT_REMEMBERED)
         return api_id
 
