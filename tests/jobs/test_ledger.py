@@ -9,13 +9,23 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, create_engine, text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled
 from hotfolder.jobs.budget import Budgets, NotAllowed
+from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger, move
-from hotfolder.jobs.model import OWN_END, IllegalMove, Job, Purchase, PurchaseOutcome, PurchaseState, Result
+from hotfolder.jobs.model import (
+    HOLDS_KEY,
+    OWN_END,
+    IllegalMove,
+    Job,
+    Purchase,
+    PurchaseOutcome,
+    PurchaseState,
+    Result,
+)
 from hotfolder.jobs.store import Store
 from tests.jobs.conftest import AT
 
@@ -207,3 +217,15 @@ def test_a_journal_of_earlier_releases_tells_the_outcome_by_its_notes(
     assert ledger.restore() == 3
     told = [(one.outcome, one.note) for one in ledger.all_purchases()]
     assert told == [("given_up", "why"), ("interrupted", OWN_END), ("", "lost")]
+
+
+def test_a_key_is_found_by_its_index(tmp_path: Path) -> None:
+    """Each set looks for several, among all that were ever bought."""
+    database = open_store(tmp_path)
+    for wanted in (col(Purchase.key) == "k", col(Purchase.key).in_(["k", "l"])):
+        asked = select(Purchase).where(wanted, HOLDS_KEY)
+        spelt = asked.compile(database, compile_kwargs={"literal_binds": True})
+        with database.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {spelt}").all()[-1][-1]
+        assert "one_purchase_per_key (key=?)" in plan
+    database.dispose()
