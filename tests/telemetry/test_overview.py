@@ -11,7 +11,7 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import NewJob
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
-from hotfolder.telemetry.overview import STANDING, Line, Overview, overview, with_hint
+from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview, with_hint
 
 
 def line(state: str, *, held: bool = False, reason: str = "", hint: str = "") -> Line:
@@ -54,7 +54,7 @@ def test_a_shoot_that_has_just_become_its_rooms_is_shown_once(tmp_path: Path) ->
     shoot = {"project": "elm", "folder": "", "room": "(the whole shoot)", "reason": "12 photos"}
     for seconds in (0, 2):
         standing = {"inboxes": {"studio": {"arriving": [shoot]}}}
-        store.tell(STANDING, standing, at + timedelta(seconds=seconds))
+        store.tell(DAEMON_STATUS, standing, at + timedelta(seconds=seconds))
         if not seconds:
             room = NewJob("studio", "elm", "", "elm-01", "elm", (), Recipe())
             store.create(room, "https://api", at + timedelta(seconds=1))
