@@ -27,11 +27,15 @@ class Approval:
 
 
 def approve(settings: Settings, what: str) -> Approval:
-    """Put `.ready` into a project's folder, or a room's, which lets the photos in it be made as they are.
-    `what` is the folder's path or its name, or `project/set` for a set that is held by itself. Raises
-    UsageError, LocalTrouble."""
-    held = _held_set(settings, what)
-    place, only = held or (place_named(settings, what), "")
+    """Let what a person names be made: a project's or a room's folder by its path or its name, or
+    `project/set` for a set that is held by itself. Raises UsageError, LocalTrouble."""
+    place, only = _held_set(settings, what) or (place_named(settings, what), "")
+    return let_go(place, only)
+
+
+def let_go(place: PhotoPlace, only: str = "") -> Approval:
+    """Put `.ready` into the folder, which lets the photos in it be made as they are, or of them `only` the
+    held set of that name. Raises UsageError where there are none, LocalTrouble."""
     folder, seen = place.path, place.seen()
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
