@@ -11,12 +11,13 @@ import structlog
 
 from hotfolder import log
 from hotfolder.clock import Clock
-from hotfolder.daemon.newjobs import refused_by_inbox
-from hotfolder.daemon.shoots import Hold, Shoots, jobs_of_room, signals_removed
+from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
+from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
 from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.context import Place
 from hotfolder.jobs.previous import latest_set, merged_sets, room_named
 from hotfolder.jobs.worker import Worker
 from hotfolder.outbox.faults import trouble_of
@@ -29,9 +30,6 @@ from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 from hotfolder.rules.shoots import why_held
 
 logger = log.get("intake")
-
-Place = tuple[str, str, str]
-"""Inbox name, project folder, set folder."""
 
 
 class Intake:

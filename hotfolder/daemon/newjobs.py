@@ -1,18 +1,23 @@
-"""From a set to the job that the rules make of it."""
+"""From a set, or several in one folder, to the jobs that the rules make of them."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from hotfolder.errors import RuleRefused
+from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetRefused
+from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import FileRole, NewFile, NewJob
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.names import split_name
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
+from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder
 
 NOTHING = Recipe(merge=False)
 """What is made of a refused set: not even what was bought of its photos before is delivered."""
@@ -21,22 +26,13 @@ NOTHING = Recipe(merge=False)
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     """The job that the rules make of a set; a refused one, under its folder's whole name, when they don't
     allow it. Reads file states."""
-    files = tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in found.photos)
-    files += companions(found.companions)
+    files = (*photo_files(found.photos), *companions(found.companions))
     try:
         decided = plan(rulebook, found.project, found.folder, len(found.photos))
     except RuleRefused as error:
-        return NewJob(
-            inbox=inbox,
-            project=found.project,
-            folder=found.folder,
-            room=found.folder,
-            title=split_name(found.project).name or found.project,
-            files=files,
-            recipe=NOTHING.model_copy(update={"notes": error.also}),
-            reason=error.message,
-            hint=error.hint,
-        )
+        where = (inbox, found.project, found.folder)
+        job = refused(where, found.folder, files, error.message, error.hint)
+        return replace(job, recipe=NOTHING.model_copy(update={"notes": error.also}))
     middle = found.middle()
     return NewJob(
         inbox=inbox,
@@ -52,6 +48,13 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     )
 
 
+def refused(place: Place, room: str, files: tuple[NewFile, ...], reason: str, hint: str) -> NewJob:
+    """The job of a set that can't be made, whose files lie at `place`: they go to failed/."""
+    inbox, project, folder = place
+    title = split_name(project).name or project
+    return NewJob(inbox, project, folder, room, title, files, NOTHING, reason=reason, hint=hint)
+
+
 def taken_on(photo: Photo) -> str:
     """The day by the camera's clock, such as 2026-05-04; empty where it says none."""
     seconds = photo.capture.started_seconds if photo.capture else None
@@ -61,17 +64,12 @@ def taken_on(photo: Photo) -> str:
 
 def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
     """The refused job of a set whose photos can't be used. They count as companions: nobody read them."""
-    return NewJob(
-        inbox=inbox,
-        project=event.project,
-        folder=event.folder,
-        room=event.folder,
-        title=split_name(event.project).name or event.project,
-        files=companions(event.files),
-        recipe=NOTHING,
-        reason=event.reason,
-        hint=event.hint,
-    )
+    place = (inbox, event.project, event.folder)
+    return refused(place, event.folder, companions(event.files), event.reason, event.hint)
+
+
+def photo_files(photos: Iterable[Photo]) -> tuple[NewFile, ...]:
+    return tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in photos)
 
 
 def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
@@ -86,3 +84,52 @@ def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
         identity = FileIdentity.of(seen)
         found.append(NewFile(path.name, identity, FileRole.COMPANION))
     return tuple(found)
+
+
+def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
+    """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
+    left = {path.name: path for path in found.companions if not is_ready(path.name)}
+
+    def beside(photos: Sequence[Photo]) -> tuple[Path, ...]:
+        names = sharing_stem(list(left), [photo.path.name for photo in photos])
+        return tuple(left.pop(name) for name in names)
+
+    jobs = []
+    for each in shoot.sets:
+        room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
+        new = new_job(inbox, room, rulebook)
+        recipe = new.recipe.model_copy(update={"notes": each.notes})
+        jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
+    for one in shoot.refused:
+        files = (*photo_files(one.photos), *companions(beside(one.photos)))
+        jobs.append(refused((inbox, found.project, ""), one.name, files, one.reason, one.hint))
+    return jobs
+
+
+def jobs_of_room(
+    inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
+) -> list[NewJob]:
+    """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
+    frame with flash, travels with the first of them, whose history says why. The room is called `name`, or as
+    its folder says."""
+    room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
+    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
+    if len(parts) == 1 and not room.kept_out:
+        return [named(new_job(inbox, found, rulebook), parts[0].name)]
+    left = {path.name: path for path in found.companions}
+    aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
+    jobs = []
+    for each in parts:
+        beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])
+        paths = tuple(left.pop(name) for name in beside)
+        part = replace(found, photos=each.photos, companions=paths)
+        jobs.append(named(new_job(inbox, part, rulebook), each.name))
+    rest = companions((*left.values(), *aside))
+    notes = tuple(room.kept_out.values())
+    jobs[0] = replace(jobs[0], files=jobs[0].files + rest, notes=notes)
+    return jobs
+
+
+def named(new: NewJob, room: str) -> NewJob:
+    """Under that name; one that is refused keeps its folder's, so that it can be told from the others."""
+    return new if new.reason else replace(new, room=room)

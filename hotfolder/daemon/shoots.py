@@ -11,24 +11,21 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.daemon.newjobs import NOTHING, companions, new_job
+from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.model import ASKS_API, FileRole, NewFile, NewJob, State
+from hotfolder.jobs.model import ASKS_API, State
 from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.worker import Worker
 from hotfolder.newfiles import open_beneath
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.late import EarlierState, Sorted, why_late_in_shoot
-from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import (
     HeldSet,
-    NamedRefusal,
     NamedSet,
     Shoot,
-    group_folder,
     group_shoot,
     sort_shoot,
 )
@@ -336,69 +333,6 @@ def names_of(each: NamedSet) -> frozenset[str]:
 
 def of_sets(shoot: Shoot, names: Collection[str]) -> list[Photo]:
     return [photo for each in shoot.sets if each.name in names for photo in each.photos]
-
-
-def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
-    """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
-    left = {path.name: path for path in found.companions if not is_ready(path.name)}
-
-    def beside(photos: Sequence[Photo]) -> tuple[Path, ...]:
-        names = sharing_stem(list(left), [photo.path.name for photo in photos])
-        return tuple(left.pop(name) for name in names)
-
-    jobs = []
-    for each in shoot.sets:
-        room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
-        new = new_job(inbox, room, rulebook)
-        recipe = new.recipe.model_copy(update={"notes": each.notes})
-        jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
-    for refused in shoot.refused:
-        files = tuple(
-            NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in refused.photos
-        )
-        jobs.append(
-            NewJob(
-                inbox=inbox,
-                project=found.project,
-                folder="",
-                room=refused.name,
-                title=split_name(found.project).name or found.project,
-                files=files + companions(beside(refused.photos)),
-                recipe=NOTHING,
-                reason=refused.reason,
-                hint=refused.hint,
-            )
-        )
-    return jobs
-
-
-def jobs_of_room(
-    inbox: str, found: BracketSet, given: Collection[str], rulebook: Rulebook, name: str = ""
-) -> list[NewJob]:
-    """The jobs of a room's folder: one, unless it holds several sets. What a merge must not have, such as a
-    frame with flash, travels with the first of them, whose history says why. The room is called `name`, or as
-    its folder says."""
-    room = group_folder(rulebook, found.project, found.folder, found.photos, given, name)
-    parts: list[NamedSet | NamedRefusal] = [*room.sets, *room.refused]
-    if len(parts) == 1 and not room.kept_out:
-        return [named(new_job(inbox, found, rulebook), parts[0].name)]
-    left = {path.name: path for path in found.companions}
-    aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
-    jobs = []
-    for each in parts:
-        beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])
-        paths = tuple(left.pop(name) for name in beside)
-        part = replace(found, photos=each.photos, companions=paths)
-        jobs.append(named(new_job(inbox, part, rulebook), each.name))
-    rest = companions((*left.values(), *aside))
-    notes = tuple(room.kept_out.values())
-    jobs[0] = replace(jobs[0], files=jobs[0].files + rest, notes=notes)
-    return jobs
-
-
-def named(new: NewJob, room: str) -> NewJob:
-    """Under that name; one that is refused keeps its folder's, so that it can be told from the others."""
-    return new if new.reason else replace(new, room=room)
 
 
 async def signals_removed(paths: Sequence[Path]) -> None:

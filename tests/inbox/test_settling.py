@@ -190,15 +190,6 @@ def test_photos_are_complete_one_by_one_after_two_looks_that_agree() -> None:
     assert room.look(0.1).complete == ()
 
 
-def test_a_quiet_set_waits_for_its_photos_to_be_read() -> None:
-    room = Room(judgements={"a.jpg": None})
-    room.put("a.jpg")
-    room.look()
-    verdict = room.look(QUIET)
-    assert isinstance(verdict, Waiting)
-    assert [file.name for file in verdict.to_judge] == ["a.jpg"]
-
-
 def test_a_transfer_under_way_holds_the_set_and_a_dead_one_refuses_it() -> None:
     room = Room()
     room.put("a.jpg", "b.jpg.part")
@@ -260,15 +251,6 @@ def test_the_expected_number_of_complete_photos_starts_at_once() -> None:
     assert [file.name for file in second.to_judge] == ["c.jpg"]
     room.judgements["c.jpg"] = WHOLE
     assert photo_names(room.look()) == ["a.jpg", "b.jpg", "c.jpg"]
-
-
-def test_fewer_or_more_photos_than_expected_wait_for_quiet() -> None:
-    for count in (2, 4):
-        room = Room(expected=3)
-        room.put(*(f"{n}.jpg" for n in range(count)))
-        room.look()
-        assert isinstance(room.look(QUIET - 1), Waiting)
-        assert isinstance(room.look(1), Ready)
 
 
 def test_a_ready_file_written_last_starts_the_set_and_goes_with_it() -> None:
@@ -412,16 +394,6 @@ def test_a_ready_file_approves_a_flat_drop_that_was_said_before_without_quiet() 
     verdict = room.look()
     assert isinstance(verdict, Ready) and verdict.approved
     assert photo_names(verdict) == ["a.jpg", "b.jpg"]
-    assert isinstance(room.look(100), Nothing)
-
-
-def test_a_ready_file_older_than_a_photo_approves_no_flat_drop() -> None:
-    """It was for what lay there before, or came along with a copy."""
-    room = Room(folder="", ready_at=0)
-    room.put("a.jpg")
-    room.look()
-    verdict = room.look(QUIET)
-    assert isinstance(verdict, Ready) and not verdict.approved and verdict.companions == ()
     assert isinstance(room.look(100), Nothing)
 
 
