@@ -113,7 +113,7 @@ async def test_a_flat_drop_of_tiffs_is_grouped_and_explained(
 ) -> None:
     files = {f"IMG_{number}.tif": exposed(tmp_path, number) for number in range(3)}
     folder = studio.drop(ELM, "", files)
-    told = studio.call("explain", str(folder)).stdout
+    told = studio.say("explain", str(folder)).stdout
     assert "developed into a JPEG here, since it is a TIFF" in told
     await studio.until_idle(shop.access())
     assert (studio.states(), shop.bought()) == (["done"], 1)

@@ -191,6 +191,6 @@ async def test_a_straggler_of_a_finished_set_is_held_explained_and_not_paid(
         assert "DSC0004.jpg came after the set had been paid for" in reason
         assert all(way in reason for way in ("__ok", "READY.txt", "hotfolder approve"))
         assert (folder / "DSC0004.jpg").is_file() and shop.bought() == 1
-        assert studio.call("approve", f"{ELM}/kitchen").returncode == 0
+        assert studio.say("approve", f"{ELM}/kitchen").exit_code == 0
         await studio.comes_to("done", "done")
     assert shop.bought() == 2

@@ -63,7 +63,7 @@ async def test_a_flash_frame_stays_and_is_told_and_never_becomes_a_picture(
         async with studio.working(shop.access()):
             status = await comes_to(studio, lambda status: flash[0] in " ".join(status["notices"]))
             assert "flash" in " ".join(status["notices"])
-            await comes_to(studio, lambda _: studio.call("status").stdout.count("Left alone") == 1)
+            await comes_to(studio, lambda _: studio.say("status").stdout.count("Left alone") == 1)
     assert shop.bought() == 3
 
 
@@ -81,12 +81,12 @@ async def test_a_shoot_that_is_not_beyond_doubt_waits_for_a_person(
         assert "lack camera data" in held(status) and "set" in held(status)
         assert 'under "Metadata", choose "All Metadata"' in held(status)
         # Until this daemon has looked, `status` still has the word of the one before.
-        await comes_to(studio, lambda _: " 1 held." in studio.call("status").stdout)
-        assert "still arriving" not in studio.call("status").stdout
+        await comes_to(studio, lambda _: " 1 held." in studio.say("status").stdout)
+        assert "still arriving" not in studio.say("status").stdout
         await comes_to(studio, lambda _: "(the whole shoot): held" in page.read_text())
         if by == "approve":
-            told = studio.call("approve", ELM)
-            assert told.returncode == 0 and str(folder / ".ready") in told.stdout
+            told = studio.say("approve", ELM)
+            assert told.exit_code == 0 and str(folder / ".ready") in told.stdout
         else:
             (folder / by).touch()
         await comes_to(studio, lambda status: "done" in studio.states() and not held(status))
@@ -146,10 +146,10 @@ async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_i
 
     async with studio.working(shop.access()):
         await comes_to(studio, lambda _: page.exists())
-        assert studio.call("pause").returncode == 0
+        assert studio.say("pause").exit_code == 0
         studio.drop(ELM, "", {name: stripped(files[name]) for name in sets[0]})
         await comes_to(studio, on_page)
-        assert studio.call("resume").returncode == 0
+        assert studio.say("resume").exit_code == 0
         status = await studio.comes_to("done")
         assert EXPORT_WITH_CAMERA_DATA in status["jobs"][0]["reason"]
         await comes_to(studio, lambda _: not on_page(_))
@@ -272,8 +272,8 @@ async def test_late_photos_that_are_fewer_than_a_set_are_held_and_a_whole_set_is
         await studio.comes_to("done", "done")
         studio.drop(ELM, "", {name: files[name] for name in sets[2][:2]})
         await comes_to(studio, few)
-        told = studio.call("approve", str(folder))
-        assert told.returncode == 0, told.stderr
+        told = studio.say("approve", str(folder))
+        assert told.exit_code == 0, told.stderr
         await studio.comes_to("done", "done", "done")
     assert shop.bought() == 3
 
@@ -285,14 +285,14 @@ async def test_a_room_under_review_waits_for_a_person(make_studio: Callable[...,
     photos = bracket()
     folder = studio.drop(ELM, "front", photos)
     studio.drop(ELM, "kitchen", bracket())
-    assert "HELD: its route asks for a review" in studio.call("explain", str(folder)).stdout
+    assert "HELD: its route asks for a review" in studio.say("explain", str(folder)).stdout
     async with studio.working(shop.access()):
         await comes_to(
             studio, lambda status: any(job["held"] for job in status["jobs"]) and "done" in studio.states()
         )
         assert shop.bought() == 1
-        told = studio.call("approve", f"{ELM}/front")
-        assert told.returncode == 0 and str(folder / ".ready") in told.stdout, told.stderr
+        told = studio.say("approve", f"{ELM}/front")
+        assert told.exit_code == 0 and str(folder / ".ready") in told.stdout, told.stderr
         await studio.comes_to("done", "done")
     assert files_below(studio.done / ELM / "originals" / "front") == photos
     assert files_below(folder) == {}
@@ -321,10 +321,10 @@ async def test_explain_subtracts_what_a_shoot_has_bought_already(
     folder = studio.drop("another", "", files)
     config = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
     studio.config.write_text(yaml.safe_dump({**yaml.safe_load(studio.config.read_text()), "api": config}))
-    told = json.loads(studio.call("explain", str(folder), "--json").stdout)
+    told = json.loads(studio.say("explain", str(folder), "--json").stdout)
     assert (told["paid_calls"], told["remembered_calls"]) == (2, 1)
     assert sorted(one["remembered_calls"] for one in told["sets"]) == [0, 1]
-    assert "1 paid call (1 more paid already)." in studio.call("explain", str(folder)).stdout
+    assert "1 paid call (1 more paid already)." in studio.say("explain", str(folder)).stdout
 
 
 async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
@@ -353,7 +353,7 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
     files, sets, _ = shoot(tmp_path / "roll", rooms=7, by_hand=(3,))
     name = f"{ELM}-04"
     folder = studio.drop(ELM, "", files)
-    assert f"HELD: 1 set, held for a person: {name}" in studio.call("explain", str(folder)).stdout
+    assert f"HELD: 1 set, held for a person: {name}" in studio.say("explain", str(folder)).stdout
     for _ in range(2):
         await studio.until_idle(shop.access())
         assert shop.bought() == 6 and set(files_below(folder)) == set(sets[3])
@@ -361,7 +361,7 @@ async def test_a_doubtful_set_is_held_by_itself_and_the_others_go_ahead(
         assert f"{ELM} / {name}: held 6 photos, {sets[3][0]} to {sets[3][-1]}, held for a person" in page
     async with studio.working(shop.access()):
         await comes_to(studio, held_sets)
-        assert studio.call("approve", f"{ELM}/{name}").returncode == 0
+        assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
         await studio.comes_to(*["done"] * 7)
     assert shop.bought() == 7 and files_below(folder) == {}
     assert set(files_below(studio.done / ELM / "originals" / name)) == set(sets[3])
@@ -374,7 +374,7 @@ async def test_of_several_held_sets_one_is_let_go(studio: Studio, shop: Shop, tm
         await comes_to(
             studio, lambda status: len(held_sets(status)) == 2 and studio.states().count("done") == 3
         )
-        assert studio.call("approve", str(folder / f"{ELM}-04")).returncode == 0
+        assert studio.say("approve", str(folder / f"{ELM}-04")).exit_code == 0
         await comes_to(studio, lambda status: studio.states().count("done") == 4)
         await comes_to(studio, lambda status: list(held_sets(status)) == [f"{ELM}-02"])
         assert shop.bought() == 4 and set(files_below(folder)) == set(sets[1])
@@ -416,7 +416,7 @@ async def test_a_room_goes_ahead_under_its_name_once_its_folder_says_ok(
         photos = {name: jpeg(size=(64, 48)) for name in bracket()}
         studio.drop(ELM, "front__sky-blue", {"notes.txt": b"the key is under the mat"})
         second = studio.drop(ELM, "front__ok__sky-blue", photos)
-        assert "HELD" not in studio.call("explain", str(second)).stdout
+        assert "HELD" not in studio.say("explain", str(second)).stdout
         await studio.comes_to("done", "done")
     jobs = studio.status()["jobs"]
     assert sorted(job["room"] for job in jobs) == ["front", "front-2"]

@@ -82,7 +82,7 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_and_a_new_set_beside_it_
         await studio.comes_to("done", "done")
         folder = studio.drop(ELM, "", anew)
         await comes_to(studio, holds("IMG_0002-2.jpg is another export of IMG_0002.jpg", first, second))
-        told = studio.call("explain", str(folder)).stdout
+        told = studio.say("explain", str(folder)).stdout
         assert "Waits: IMG_0002-2.jpg is another export of" in told and "0 sets" not in told
         studio.drop(ELM, "", {name: files[name] for name in sets[2]})
         status = await comes_to(studio, lambda status: len(rooms(status)) == 3 and holds(first)(status))

@@ -107,9 +107,9 @@ async def test_originals_that_are_removed_before_they_are_filed_are_told_of_ever
     assert told["note"].startswith(words) and len(told["removed"]) == 3 - nth
     assert told["folder"] == (f"{ELM}/originals/kitchen" if nth else "")
     assert (studio.done / ELM / "originals" / "kitchen").exists() == bool(nth)
-    history = studio.call("logs", job["job"]).stdout
+    history = studio.say("logs", job["job"]).stdout
     assert words in history and "are filed" not in history
-    assert studio.call("verify").returncode == 0
+    assert studio.say("verify").exit_code == 0
 
 
 async def test_originals_that_are_removed_on_their_way_to_failed_are_told_of_in_the_reason(

@@ -64,7 +64,7 @@ async def test_an_archive_that_is_missing_or_another_one_is_waited_for(
     rooms = ("kitchen", "hall")
     assert found == {f"{ELM}/{room}/{name}": content for room in rooms for name, content in photos.items()}
     assert in_originals(studio) == {}
-    assert studio.call("verify").stdout == "Store, ledger and folders agree.\n"
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
 async def test_what_a_link_leads_to_is_not_deleted(make_studio: Callable[..., Studio], shop: Shop) -> None:
@@ -104,7 +104,7 @@ async def test_photos_are_deleted_when_asked_and_what_travels_with_them_stays(
         "deleted": sorted(bracket()),
         "kept_because": "",
     }
-    assert studio.call("verify").stdout == "Store, ledger and folders agree.\n"
+    assert studio.say("verify").stdout == "Store, ledger and folders agree.\n"
 
 
 async def test_nothing_is_deleted_while_a_picture_is_missing_or_damaged(

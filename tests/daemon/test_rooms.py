@@ -18,7 +18,7 @@ async def test_a_room_that_is_proved_to_hold_two_sets_is_two_pictures(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll", rooms=2)
     studio.drop(ELM, "kitchen", files)
-    explained = studio.call("explain", str(studio.inbox / ELM / "kitchen")).stdout
+    explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
     assert "kitchen: a room with more than one set" in explained and "2 sets, 10 photos, 2 paid" in explained
     await studio.until_idle(shop.access())
     assert {"kitchen-01.jpg", "kitchen-02.jpg"} <= files_below(studio.done / ELM).keys()
@@ -57,13 +57,13 @@ async def test_a_room_s_frame_with_flash_is_kept_out_of_the_merge_and_filed_with
     files, sets, flash = shoot(tmp_path / "roll", rooms=2, flash=True)
     room = {name: files[name] for name in (*sets[1], *flash)}
     studio.drop(ELM, "kitchen", room)
-    explained = studio.call("explain", str(studio.inbox / ELM / "kitchen")).stdout
+    explained = studio.say("explain", str(studio.inbox / ELM / "kitchen")).stdout
     assert f"Photos   {len(sets[1])}" in explained and f"The flash fired for {flash[0]}" in explained
     await studio.until_idle(shop.access())
     assert (studio.states(), shop.bought()) == (["done"], 1)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == room
     [job] = studio.status()["jobs"]
-    assert f"The flash fired for {flash[0]}" in studio.call("logs", job["job"]).stdout
+    assert f"The flash fired for {flash[0]}" in studio.say("logs", job["job"]).stdout
 
 
 @pytest.mark.parametrize("copies", [("DSC0001", "DSC0002", "DSC0003"), ("DSC0002",)])
@@ -91,7 +91,7 @@ async def test_two_folders_of_one_room_s_name_and_other_photos_are_told_apart(
     studio.drop(ELM, "front__sky-blue", blue)
     await studio.until_idle(shop.access())
     folder = studio.drop(ELM, "front__sky-twilight", twilight)
-    assert "front-2__sky-twilight." in studio.call("explain", str(folder)).stdout
+    assert "front-2__sky-twilight." in studio.say("explain", str(folder)).stdout
     await studio.until_idle(shop.access())
     expected = {"front.jpg", "front__sky-blue.png", "front-2.jpg", "front-2__sky-twilight.png"}
     assert pictures(studio) == expected
@@ -119,7 +119,7 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
     folder = studio.drop(ELM, "kitchen_sky-twilight", bracket())
     studio.drop(ELM, "hall –sky-blue", bracket())
     for where in (folder, folder.parent):
-        explained = studio.call("explain", str(where)).stdout
+        explained = studio.say("explain", str(where)).stdout
         assert 'HELD: Did you mean "kitchen__sky-twilight"?' in explained
     async with studio.working(shop.access()):
         status = await studio.comes_to_say(
@@ -128,7 +128,7 @@ async def test_a_tag_with_one_underscore_is_asked_about_before_anything_is_paid(
         told = " ".join(job["reason"] for job in status["jobs"])
         assert 'Did you mean "kitchen__sky-twilight"?' in told and 'Did you mean "hall__sky-blue"?' in told
         assert shop.bought() == 0
-        assert studio.call("approve", f"{ELM}/kitchen_sky-twilight").returncode == 0
+        assert studio.say("approve", f"{ELM}/kitchen_sky-twilight").exit_code == 0
         (studio.inbox / ELM / "hall –sky-blue").rename(studio.inbox / ELM / "hall__sky-blue")
         await studio.comes_to("done", "done")
         studio.drop(ELM, "kitchen_sky-twilight", bracket())

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from typing import Any, Self, TypeVar
 
 import structlog
 import yaml
+from typer.testing import CliRunner, Result
 
+from hotfolder.cli.app import app
 from hotfolder.clock import Clock
 from hotfolder.config.load import load
 from hotfolder.control.opening import opened
@@ -277,6 +280,13 @@ class Studio:
             env=environment(None),
             timeout=PATIENCE_SECONDS,
         )
+
+    def say(self, name: str, *options: str) -> Result:
+        """As `call`, without the price of a process: for the words of a command, not for what it does to its
+        process. In a thread, since a daemon may be at work in this one's loop."""
+        words = [name, "--config", str(self.config), *options]
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(CliRunner().invoke, app, words).result()
 
     def end(self) -> None:
         for run in self.runs:
