@@ -17,13 +17,11 @@ Claimed = Callable[[str, str], frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class InboxSettings:
-    """Durations in seconds. `quiet_seconds` is for sets whose route in the `rulebook` names none. `watch`
-    False: no events of the file system."""
+    """Durations in seconds. `quiet_seconds` is for sets whose route in the `rulebook` names none."""
 
     quiet_seconds: float = 15.0
     give_up_seconds: float = 900.0
     scan_seconds: float = 10.0
-    watch: bool = True
     limits: PictureLimits = field(default_factory=PictureLimits)
     rulebook: Rulebook = field(default_factory=Rulebook)
 

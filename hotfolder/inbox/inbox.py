@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 from hotfolder import log
@@ -37,8 +36,6 @@ from hotfolder.rules.sets import BracketSet
 _GATHER_SECONDS = 0.05
 """The least between two looks for a hint or a photo that was read: a copy makes many."""
 _DEGRADED_SECONDS = 1.0
-_MOST_AT_ONCE = 50
-"""So many sets are looked at together, at the most: those that may start wait for no crowd that arrives."""
 
 
 class Inbox:
@@ -80,7 +77,6 @@ class Inbox:
         self._undelivered = False
         self._wake, self._photos_wait = asyncio.Event(), asyncio.Event()
         self._again: set[SetKey] = set()
-        self._touched: set[SetKey] = set()
         self._observed_at = float("-inf")
         self._scan_at = float("-inf")
         self._looked = False
@@ -159,18 +155,13 @@ class Inbox:
             settling=settling,
             notices=self._tracker.notices(),
             degraded=self._degraded or self._book.trouble,
-            why_looking=self._why_looking(),
+            why_looking=self._watch.why_none if self._watch is not None else "not looked yet",
             may_proceed=not self._degraded
             and (
                 self._undelivered
                 or (not self._book.trouble and bool(looks or any(one.may_proceed for one in settling)))
             ),
         )
-
-    def _why_looking(self) -> str:
-        if not self._settings.watch:
-            return "events are switched off"
-        return self._watch.why_none if self._watch is not None else "not looked yet"
 
     def _scan_soon(self) -> None:
         self._scan_at = float("-inf")
@@ -187,7 +178,7 @@ class Inbox:
             while not reading.done():
                 self._wake.clear()
                 await self._hand_over(await self._observe(self._due(watch.take())))
-                if self._settings.watch and not self._degraded:
+                if not self._degraded:
                     watch.ensure(self._place)
                 await self._rest(reading)
             reading.result()
@@ -227,21 +218,12 @@ class Inbox:
             yield waiting[0]
 
     def _due(self, touched: frozenset[SetKey] | None) -> frozenset[SetKey] | None:
-        """The sets to look at now, after these were announced, and maybe more; None for the whole inbox."""
+        """The sets to look at now, after these were announced; None for the whole inbox."""
         now = self._clock.monotonic()
+        again, self._again = self._again, set()
         if touched is None or self._degraded or now >= self._scan_at:
-            self._again.clear()
-            self._touched.clear()
             return None
-        self._touched |= touched
-        # In this order: what may be ready comes before what only arrives.
-        wanted = dict.fromkeys((*self._again, *self._tracker.due(now, _MOST_AT_ONCE), *self._touched))
-        keys = frozenset(islice(wanted, _MOST_AT_ONCE))
-        self._again -= keys
-        self._touched -= keys
-        if self._again or self._touched:
-            self._wake.set()
-        return keys
+        return touched.union(again, self._tracker.due(now))
 
     async def _rest(self, reading: asyncio.Task[None]) -> None:
         """Until a hint, a finished photo, or the next moment at which time alone may change something."""

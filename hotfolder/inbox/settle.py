@@ -147,8 +147,8 @@ def settle(
     if not (free.photos or free.temporaries or free.obstacles):
         # Nothing to pace: an emptied folder is looked at for as long as it is there.
         return state, _alone(state, free, now)
-    pace = pace_of(len(free.photos))
-    verdict = _judge(_Look(state, free, now, pace, judgement_of, was_unfinished))
+    judgements = tuple((file, judgement_of(file)) for file in free.photos)
+    verdict = _judge(_Look(state, free, now, pace_of(len(free.photos)), judgements, was_unfinished))
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
@@ -260,34 +260,32 @@ def _transfer_under_way(free: SetFolder, now: float, gives_up_at: float) -> Verd
     return Refused(_all_files(free), reason, "Copy the room's photos once more.")
 
 
+@dataclass(frozen=True, slots=True)
 class _Look:
-    """One look at a set. What it finds is for a set that has photos and no transfer under way."""
+    """One look at a set, with what is known of its photos."""
 
-    def __init__(
-        self,
-        state: SetState,
-        free: SetFolder,
-        now: float,
-        pace: Pace,
-        judgement_of: JudgementOf,
-        was_unfinished: WasUnfinished,
-    ) -> None:
-        self._state = state
-        self.free = free
-        self.now = now
-        self._pace = pace
-        self._was_unfinished = was_unfinished
-        self.quiet_at = state.changed_at + max(TWO_LOOKS_SECONDS, pace.quiet_seconds)
-        self.gives_up_at = state.changed_at + pace.give_up_seconds
-        self._judgements = [(file, judgement_of(file)) for file in free.photos]
+    state: SetState
+    free: SetFolder
+    now: float
+    pace: Pace
+    judgements: tuple[tuple[SeenFile, Judgement | None], ...]
+    was_unfinished: WasUnfinished
+
+    @property
+    def quiet_at(self) -> float:
+        return self.state.changed_at + max(TWO_LOOKS_SECONDS, self.pace.quiet_seconds)
+
+    @property
+    def gives_up_at(self) -> float:
+        return self.state.changed_at + self.pace.give_up_seconds
 
     def when_quiet(self) -> Verdict:
         """Every file has been unchanged for the quiet time."""
-        count = len(self._judgements)
+        count = len(self.judgements)
         unusable = self._having(PhotoStatus.UNUSABLE)
         if unusable:
             return self._refused(unusable)
-        unknown = tuple(file for file, judgement in self._judgements if judgement is None)
+        unknown = tuple(file for file, judgement in self.judgements if judgement is None)
         if unknown:
             return Waiting(count, f"{_photos(count)}, being read", to_judge=unknown)
         unfinished = self._having(PhotoStatus.UNFINISHED)
@@ -299,16 +297,16 @@ class _Look:
 
     def before_quiet(self) -> Verdict:
         """Photos are read early, so that quiet is all that is waited for; a hurried set may start at once."""
-        count = len(self._judgements)
+        count = len(self.judgements)
         hurried = self._hurried()
         due_at = {
-            file: self._state.files[file.name].since + self._patience(file, hurried)
+            file: self.state.files[file.name].since + self._patience(file, hurried)
             for file in self.free.photos
         }
         if hurried and self._all_complete(due_at):
             return self._ready()
         to_judge = tuple(
-            file for file, judgement in self._judgements if judgement is None and due_at[file] <= self.now
+            file for file, judgement in self.judgements if judgement is None and due_at[file] <= self.now
         )
         looks = [self.quiet_at, *(at for at in due_at.values() if at > self.now)]
         return Waiting(
@@ -318,31 +316,31 @@ class _Look:
             to_judge=to_judge,
             complete=tuple(
                 file
-                for file, judgement in self._judgements
+                for file, judgement in self.judgements
                 if is_whole(judgement) and due_at[file] <= self.now
             ),
-            quiet_from=self._state.changed_at,
-            quiet_seconds=self._pace.quiet_seconds,
+            quiet_from=self.state.changed_at,
+            quiet_seconds=self.pace.quiet_seconds,
         )
 
     def _patience(self, file: SeenFile, hurried: bool) -> float:
         """For how long a photo must not have changed before it is read."""
         # Reading a growing file again and again costs more than it brings, unless somebody is in a hurry.
-        if hurried or not self._was_unfinished(file):
+        if hurried or not self.was_unfinished(file):
             return TWO_LOOKS_SECONDS
-        return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self._pace.quiet_seconds / 2))
+        return max(TWO_LOOKS_SECONDS, min(_EARLY_SECONDS, self.pace.quiet_seconds / 2))
 
     def _hurried(self) -> bool:
-        expected = self._pace.expected_photos
+        expected = self.pace.expected_photos
         signalled = self.free.signal() is not None
         return signalled or (expected is not None and len(self.free.photos) == expected)
 
     def _all_complete(self, due_at: Mapping[SeenFile, float]) -> bool:
-        return all(is_whole(judgement) and due_at[file] <= self.now for file, judgement in self._judgements)
+        return all(is_whole(judgement) and due_at[file] <= self.now for file, judgement in self.judgements)
 
     def _reason(self) -> str:
-        count = len(self._judgements)
-        expected = self._pace.expected_photos
+        count = len(self.judgements)
+        expected = self.pace.expected_photos
         if expected is not None and count < expected:
             return f"{count} of {_photos(expected)}"
         return _photos(count)
@@ -350,7 +348,7 @@ class _Look:
     def _having(self, status: PhotoStatus) -> list[Judgement]:
         return [
             judgement
-            for _, judgement in self._judgements
+            for _, judgement in self.judgements
             if judgement is not None and judgement.status is status
         ]
 
@@ -362,7 +360,7 @@ class _Look:
 
     def _refused(self, bad: list[Judgement]) -> Refused:
         more = (
-            f" So it is with {len(bad) - 1} more of {_photos(len(self._judgements))}." if len(bad) > 1 else ""
+            f" So it is with {len(bad) - 1} more of {_photos(len(self.judgements))}." if len(bad) > 1 else ""
         )
         return Refused(_all_files(self.free), bad[0].reason + more, bad[0].hint)
 

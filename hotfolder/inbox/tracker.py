@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 from functools import partial
@@ -231,14 +230,10 @@ class SetTracker:
             return key, files[0]
         return None
 
-    def due(self, now: float, most: int) -> list[SetKey]:
-        """Sets of which time alone may have changed the verdict, the longest due first, `most` of them."""
-        due = (
-            (verdict.look_at, key)
-            for key, verdict in self._verdicts.items()
-            if verdict.look_at is not None and verdict.look_at <= now
-        )
-        return [key for _, key in heapq.nsmallest(most, due)]
+    def due(self, now: float) -> list[SetKey]:
+        """Sets of which time alone may have changed the verdict."""
+        looks = ((key, verdict.look_at) for key, verdict in self._verdicts.items())
+        return [key for key, look_at in looks if look_at is not None and look_at <= now]
 
     def next_look(self) -> float:
         """When the next set is due; infinity if none ever is."""

@@ -13,11 +13,9 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox import guard
-from hotfolder.inbox.contents import SetKey
 from hotfolder.inbox.events import InboxEvent, InboxSettings, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
-from hotfolder.inbox.scan import Snapshot
+from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
 
@@ -54,7 +52,6 @@ def running(open_inbox: Open) -> Callable[..., Any]:
     async def run(
         *,
         scan_seconds: float = 60.0,
-        watch: bool = True,
         expected: int | None = None,
         quiet_seconds: float = QUIET,
     ) -> AsyncIterator[Heard]:
@@ -63,7 +60,6 @@ def running(open_inbox: Open) -> Callable[..., Any]:
             settings=InboxSettings(
                 quiet_seconds=quiet_seconds,
                 scan_seconds=scan_seconds,
-                watch=watch,
                 rulebook=Rulebook(routes=(Route(name="all", brackets=expected),)),
             ),
         )
@@ -94,8 +90,11 @@ async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[...,
         assert heard.events[0][0] - began >= QUIET
 
 
-async def test_without_any_event_the_scan_finds_the_same(running: Callable[..., Any], drop: Drop) -> None:
-    async with running(watch=False, scan_seconds=0.2) as heard:
+async def test_without_any_event_the_scan_finds_the_same(
+    running: Callable[..., Any], drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hotfolder.inbox.watch.mount_of", lambda path: Mount(path, "cifs"))
+    async with running(scan_seconds=0.2) as heard:
         drop("12 Elm Road/kitchen", 3)
         assert len(photos((await heard.until(1))[0])) == 3
 
@@ -150,28 +149,6 @@ async def test_forty_rooms_at_once_are_forty_sets(running: Callable[..., Any], d
         )
         await asyncio.sleep(1.2)
         assert len(heard.events) == 40
-
-
-async def test_of_a_crowd_a_few_at_a_time_are_looked_at_and_none_is_forgotten(
-    running: Callable[..., Any], drop: Drop, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("hotfolder.inbox.inbox._MOST_AT_ONCE", 3)
-    looked: list[int] = []
-    seen = guard.scan_folders
-
-    def counted(root: Path, keys: frozenset[SetKey], moved: Callable[[], None]) -> Snapshot:
-        looked.append(len(keys))
-        return seen(root, keys, moved)
-
-    monkeypatch.setattr("hotfolder.inbox.guard.scan_folders", counted)
-    (root / "12 Elm Road").mkdir()
-    async with running(scan_seconds=600) as heard:
-        for number in range(20):
-            drop(f"12 Elm Road/room {number:02d}", 1)
-        events = await heard.until(20)
-    assert len({event.bracket_set.folder for event in events if isinstance(event, SetReady)}) == 20
-    assert looked
-    assert max(looked) <= 3
 
 
 async def test_the_last_expected_photo_starts_the_set_at_once(

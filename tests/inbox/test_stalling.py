@@ -76,7 +76,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def quick(open_inbox: Open, **more: Any) -> Inbox:
-    settings = InboxSettings(quiet_seconds=0.2, scan_seconds=0.2, watch=False)
+    settings = InboxSettings(quiet_seconds=0.2, scan_seconds=0.2)
     return open_inbox(clock=SystemClock(), settings=settings, **more)
 
 
