@@ -70,6 +70,13 @@ class Darkroom:
                 logger.debug("photo_developed", photo=source.name)
         return target
 
+    def hand_over(self, owner: str, to: str) -> None:
+        """What `owner` has is `to`'s from now on."""
+        for owners in self._owners.values():
+            if owner in owners:
+                owners.discard(owner)
+                owners.add(to)
+
     def release(self, owner: str) -> None:
         """`owner` needs nothing any more. What nobody else needs is removed."""
         for owners in self._owners.values():

@@ -39,9 +39,11 @@ def identity(path: Path) -> FileIdentity:
 async def test_the_last_owner_takes_it_away(darkroom: Darkroom, photo: Path) -> None:
     made = await darkroom.developed(photo, "abc", "one", expected=identity(photo))
     assert await darkroom.developed(photo, "abc", "two") == made
+    darkroom.hand_over("one", "three")
     darkroom.release("one")
-    assert made.exists()
     darkroom.release("two")
+    assert made.exists()
+    darkroom.release("three")
     assert list(darkroom.folder.iterdir()) == []
 
 

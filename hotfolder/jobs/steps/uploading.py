@@ -60,11 +60,19 @@ class OpenGroup:
     """Opens a group of its own at once, and sends photos into it, each as soon as its turn comes.
 
     `place` is the folder that the photos lie in, by inbox, project and folder; `title` is what the project is
-    called at the API. Raises LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop
-    on which it is made.
+    called at the API; `job` is the id of the job that it is for, None while there is none. Raises
+    LocalTrouble for an inbox that isn't in the settings. Belongs to the event loop on which it is made.
     """
 
-    def __init__(self, context: JobContext, place: Place, title: str, hdr: HdrOptions, rank: Rank) -> None:
+    def __init__(
+        self,
+        context: JobContext,
+        place: Place,
+        title: str,
+        hdr: HdrOptions,
+        rank: Rank,
+        job: str | None = None,
+    ) -> None:
         self.hdr = hdr
         self.photos: dict[str, Sending] = {}
         self._tools = context
@@ -72,7 +80,7 @@ class OpenGroup:
         self._place = place
         self._folder = context.places.inbox_named(place[0]) / place[1] / place[2]
         self._begun = False
-        self._owner = f"group {id(self)}"  # of its developed photos
+        self._job = job
         self._opening = started(self._open(title))
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
@@ -82,6 +90,16 @@ class OpenGroup:
         # The API gets names of our own making; which number a photo has says nothing but when it came.
         name = sent_name(len(self.photos), photo.format)
         self._tasks.add(started(self._send(photo, name)))
+
+    @property
+    def _owner(self) -> str:
+        """Who its developed photos belong to."""
+        return self._job or f"group {id(self)}"
+
+    def give(self, job: str, rank: Rank) -> None:
+        """It is that job's from now on, and so are its developed photos."""
+        self._tools.darkroom.hand_over(self._owner, job)
+        self._job, self.rank = job, rank
 
     @property
     def failed(self) -> bool:
@@ -105,14 +123,14 @@ class OpenGroup:
         if errors:
             await self.close()
             raise worst(errors)
-        self._tools.darkroom.release(self._owner)
         return self._opening.result()
 
     def abandon(self) -> None:
         """Stop whatever is on its way. The group may hold anything now, and is never merged."""
         for task in self._tasks:
             task.cancel()
-        self._tools.darkroom.release(self._owner)
+        if self._job is None:
+            self._tools.darkroom.release(self._owner)
 
     async def close(self) -> None:
         """Abandon it, and return when nothing is on its way any more."""
@@ -281,7 +299,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     group = take_early(context, job, photos)
     if group is None:
         refuse_outside(context.settings.hours, context.clock.now())
-        group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job))
+        group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:
         if file.name not in group.photos:
             group.send(sending(file))
@@ -303,5 +321,5 @@ def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGrou
         group.abandon()
         return None
     # As old as its first photo, and with the job's own priority.
-    group.rank = (*group.rank[:2], job.id)
+    group.give(job.id, (*group.rank[:2], job.id))
     return group
