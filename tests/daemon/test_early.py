@@ -44,7 +44,7 @@ async def test_photos_go_up_before_their_set_has_settled_and_only_once(patient: 
     folder = patient.drop(ELM, ROOM, first)
     async with patient.working(shop.access()):
         await comes_true(lambda: up(shop) == 2)
-        assert patient.states() == ["settling"]
+        await patient.comes_to("settling")
         patient.drop(ELM, ROOM, photos)  # writes the first two again, too: they are other files now
         await comes_true(lambda: up(shop) == 5)
         assert shop.charged() == []
