@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from hotfolder.clock import SystemClock
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings
 from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
@@ -76,7 +75,7 @@ def messages_to(settings: Settings) -> Sequence[str]:
 
 async def try_messages(addresses: Sequence[str]) -> list[tuple[str, bool]]:
     """Send each address a message; their names, without secrets, and which have taken it."""
-    return await try_out(addresses, SystemClock(), TEST)
+    return await try_out(addresses, TEST)
 
 
 def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:

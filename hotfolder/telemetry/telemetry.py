@@ -62,10 +62,8 @@ class Telemetry:
 
     def follow(self, settings: Settings) -> None:
         """Go by these settings from now on. Raises ConfigurationError, having changed nothing."""
-        self.notifier.follow(notify_addresses(settings))
-        self.notifier.detector.notify, self.notifier.detector.prices = settings.notify, settings.prices
-        self.notifier.gatherer.gather_seconds = settings.notify.gather_seconds
-        self.notifier.gatherer.pause_seconds = settings.notify.pause_seconds
+        self.notifier.follow(settings.notify, notify_addresses(settings))
+        self.notifier.detector.prices = settings.prices
         self.settings = settings
 
     def begin(self, context: JobContext) -> None:

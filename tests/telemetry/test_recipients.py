@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hotfolder.clock import SystemClock
 from hotfolder.errors import ConfigurationError
 from hotfolder.telemetry import notifier as module
-from hotfolder.telemetry.notifications import Severity
-from hotfolder.telemetry.notifier import (
-    MOST_CHARACTERS,
-    MOST_PENDING,
-    Message,
-    Recipient,
-    together,
-    try_out,
-)
-from tests.support.receiver import SECRET, Receiver, until
+from hotfolder.telemetry.notifications import Kind, Notification, Severity
+from hotfolder.telemetry.notifier import MOST_CHARACTERS, Group, Message, Recipient, try_out
+from tests.support.receiver import SECRET, Receiver
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-class Hurried(SystemClock):
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 1000)
 
 
 def message(body: str, weight: Severity = Severity.INFO) -> Message:
@@ -40,9 +26,7 @@ def message(body: str, weight: Severity = Severity.INFO) -> Message:
 async def test_a_message_arrives_as_it_was_written(receiver: Receiver) -> None:
     """Title, body and weight; what looks like markup stays text."""
     body = "12 Elm Road / <b>kitchen</b> & *bath* \\n:smile: “ü”\n  Pictures: /srv/done"
-    assert await try_out([receiver.address], SystemClock(), message(body, Severity.WARNING)) == [
-        ("1 (json)", True)
-    ]
+    assert await try_out([receiver.address], message(body, Severity.WARNING)) == [("1 (json)", True)]
     (got,) = receiver.got
     title = "hotfolder: A set came back"
     assert (got["title"], got["message"], got["type"]) == (title, body, "warning")
@@ -51,68 +35,50 @@ async def test_a_message_arrives_as_it_was_written(receiver: Receiver) -> None:
 async def test_a_dead_address_does_not_keep_others_from_theirs(receiver: Receiver) -> None:
     """Each is tried by itself, and the result names each."""
     dead = f"json://127.0.0.1:1/{SECRET}"
-    result = await try_out([dead, receiver.address], SystemClock(), message("x"))
+    result = await try_out([dead, receiver.address], message("x"))
     assert result == [("1 (json)", False), ("2 (json)", True)]
 
 
-async def test_what_could_not_be_delivered_arrives_later_as_one(
+async def test_a_recipient_waits_longer_after_each_failure(
     receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No message is lost to an outage, its end brings one and not a storm, and the log says it once."""
+    """What is told meanwhile goes with what waits; the log tells once of the failure, and once of its end."""
     receiver.status = 500
     outcomes: list[str] = []
-    recipient = Recipient(receiver.address, 1, Hurried(), outcome=outcomes.append)
-    running = asyncio.create_task(recipient.run())
-    for number in range(5):
-        recipient.post(message(f"number {number}"))
-    await until(lambda: outcomes.count("failed") >= 4)
+    recipient = Recipient(receiver.address, 1, outcome=outcomes.append)
+    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "one"), 0)
+    for second in range(60, 1060, 10):
+        recipient.begin(second)
+        assert recipient.sending is not None
+        await recipient.sending
+    assert len(outcomes) == 6  # after 30, 60, 120, 240 and 480 seconds
     receiver.status = 200
-    await until(lambda: not recipient.pending)
-    recipient.post(message("the next"))
-    await until(lambda: len(receiver.got) == 2)
-    running.cancel()
-    first, second = receiver.bodies()
-    assert all(f"number {number}" in first for number in range(5)) and second == "the next"
-    assert receiver.got[0]["title"] == "hotfolder: 5 messages"
+    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "two"), 1060)
+    recipient.begin(3000)
+    await recipient.sending
+    assert receiver.bodies() == ["one\ntwo"] and outcomes[-1] == "sent"
     logged = capsys.readouterr().out
     assert logged.count("not_notified") == 1 and logged.count("notifying_again") == 1
 
 
-async def test_a_hung_service_is_left_behind_and_tried_again(
-    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The time limit holds, and nothing that was to be told is lost."""
+async def test_a_hung_service_is_left_behind(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time limit holds, and what was to be told waits."""
     monkeypatch.setattr(module, "SEND_SECONDS", 0.2)
     receiver.delay_seconds = 1.0
-    recipient = Recipient(receiver.address, 1, SystemClock())
-    recipient.post(message("slow"))
-    assert not await recipient.deliver()
-    recipient.post(message("meanwhile"))
-    monkeypatch.setattr(module, "SEND_SECONDS", 30.0)
-    receiver.delay_seconds = 0.0
-    assert await recipient.deliver()
-    assert any("slow" in body and "meanwhile" in body for body in receiver.bodies())
+    recipient = Recipient(receiver.address, 1)
+    recipient.gatherer.add(Notification(Kind.JOB_FAILED, "slow"), 0)
+    recipient.begin(60)
+    assert recipient.sending is not None
+    await recipient.sending
+    assert recipient.gatherer.due(61) == [Kind.JOB_FAILED]
 
 
-async def test_a_long_outage_stays_bounded(receiver: Receiver) -> None:
-    """The newest messages are kept, and what there was no room for is counted."""
-    receiver.status = 500
-    recipient = Recipient(receiver.address, 1, SystemClock())
-    for number in range(MOST_PENDING + 30):
-        recipient.post(message(f"number {number}."))
-    assert not await recipient.deliver()
-    receiver.status = 200
-    assert await recipient.deliver()
-    (body,) = receiver.bodies()
-    assert body.startswith("30 earlier messages could not be delivered")
-    assert "number 30." in body and "number 29." not in body and not recipient.pending
-
-
-def test_together_is_short_and_as_grave_as_the_gravest() -> None:
+def test_a_message_is_short() -> None:
     """Services refuse what is too long."""
-    whole = together([message("x" * 3000), message("y" * 3000, Severity.FAILURE), message("z")])
-    assert len(whole.body) < MOST_CHARACTERS + 100 and whole.severity is Severity.FAILURE
-    assert together([message("x")]) == message("x")
+    group = Group(0.0)
+    for number in range(10):
+        group.add(f"{number}" * 600)
+    assert len(group.message(Kind.JOB_FAILED).body) < MOST_CHARACTERS + 100
 
 
 @pytest.mark.parametrize(
@@ -132,14 +98,14 @@ def test_an_address_that_is_none_is_refused_without_showing_it(
 ) -> None:
     """Its place in the settings is enough to find it."""
     with pytest.raises(ConfigurationError, match=r"notify\.urls: address 3") as caught:
-        Recipient(address, 3, SystemClock())
+        Recipient(address, 3)
     out = capfd.readouterr()
     assert SECRET not in f"{caught.value.message}{caught.value.hint}{out.out}{out.err}"
 
 
 async def test_a_recipient_shows_no_secret(receiver: Receiver) -> None:
     """However it gets into a log."""
-    assert SECRET not in repr(Recipient(receiver.address, 1, SystemClock()))
+    assert SECRET not in repr(Recipient(receiver.address, 1))
 
 
 TALK = """
@@ -151,10 +117,10 @@ from hotfolder.errors import ConfigurationError
 from hotfolder.telemetry.notifier import Message, Recipient, try_out
 logging.getLogger().setLevel(1)
 addresses = sys.argv[1:]
-print(asyncio.run(try_out(addresses, SystemClock(), Message("t", "b"))))
+print(asyncio.run(try_out(addresses, Message("t", "b"))))
 for wrong in ("none://hunter2hunter2", "json://u:hunter2hunter2@:9999999/x", "tgram://hunter2hunter2"):
     try:
-        Recipient(wrong, 1, SystemClock())
+        Recipient(wrong, 1)
     except ConfigurationError as error:
         print(error)
 logging.getLogger("other").debug("the log is really open")
@@ -183,7 +149,7 @@ from hotfolder.clock import SystemClock
 from hotfolder.errors import ConfigurationError
 from hotfolder.telemetry.notifier import Recipient
 try:
-    Recipient("json://localhost", 1, SystemClock())
+    Recipient("json://localhost", 1)
 except ConfigurationError as error:
     print(error.message, error.hint)
 """
