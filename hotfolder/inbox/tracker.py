@@ -142,7 +142,6 @@ def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
         width=facts.width,
         height=facts.height,
         brightness=facts.brightness,
-        exposure_value=facts.exposure_value,
         orientation=facts.orientation,
         capture=facts.capture,
         signature=facts.signature,

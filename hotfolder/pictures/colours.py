@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
+from pathlib import Path
 
 from PIL import Image, ImageCms
 
@@ -15,10 +15,6 @@ from hotfolder.pictures.exposure import Exposure
 MOST_DIFFERENCE = 6
 """Of 255. What profiles that are called sRGB differ by among themselves; nobody sees it."""
 STEPS = (0, 48, 96, 144, 192, 224, 255)
-
-ADOBE_RGB = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
-ADOBE_RGB_GAMMA = 563 / 256
-WHITE = (0.9642, 1.0, 0.8249)
 PROFILE_DATE = slice(24, 36)
 
 
@@ -95,38 +91,6 @@ def srgb_profile() -> bytes:
 
 
 def adobe_rgb_profile() -> bytes:
-    """A profile for what cameras call Adobe RGB and don't describe any further."""
-    return matrix_profile("Adobe RGB (1998), compatible", ADOBE_RGB, ADOBE_RGB_GAMMA)
-
-
-def matrix_profile(name: str, primaries: Sequence[Sequence[float]], gamma: float) -> bytes:
-    """A colour profile of a red, a green and a blue (XYZ under D50 each) and one gamma."""
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256))
-    text = name.encode("ascii") + b"\0"
-    description = b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(78)
-    tags = {
-        b"desc": description,
-        b"cprt": b"text" + bytes(4) + b"No copyright, use freely\0",
-        b"wtpt": xyz(WHITE),
-        **{
-            letter + b"XYZ": xyz(colour) for letter, colour in zip((b"r", b"g", b"b"), primaries, strict=True)
-        },
-        **{letter + b"TRC": curve for letter in (b"r", b"g", b"b")},
-    }
-    position = 128 + 4 + 12 * len(tags)
-    table, data = struct.pack(">I", len(tags)), b""
-    for tag, content in tags.items():
-        table += struct.pack(">4sII", tag, position + len(data), len(content))
-        data += content + bytes(-len(content) % 4)
-    head = struct.pack(">I4sI4s4s4s6H", position + len(data), b"none", 0x02100000, b"mntr", b"RGB ", b"XYZ ",
-                       2000, 1, 1, 0, 0, 0)  # fmt: skip
-    head += b"acsp" + bytes(28) + struct.pack(">3i", *map(fixed, WHITE))
-    return head.ljust(128, b"\0") + table + data
-
-
-def xyz(colour: Sequence[float]) -> bytes:
-    return b"XYZ " + bytes(4) + struct.pack(">3i", *map(fixed, colour))
-
-
-def fixed(number: float) -> int:
-    return round(number * 65536)
+    """A profile for what cameras call Adobe RGB and don't describe any further, made from the published
+    primaries and gamma of Adobe RGB (1998)."""
+    return Path(__file__).with_name("adobe-rgb.icc").read_bytes()

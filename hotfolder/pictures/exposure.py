@@ -20,15 +20,10 @@ _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})\Z")
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """`orientation` 1 to 8; `exposure_value` EV100 or None; `taken_at` as EXIF writes it, or None.
-
-    `capture` is None where EXIF tells neither when nor how the frame was exposed. `adobe_rgb`: the camera
-    says that its colours are Adobe RGB's.
-    """
+    """`orientation` is EXIF's, 1 to 8. `capture` is None where EXIF tells neither when nor how the frame was
+    exposed. `adobe_rgb`: the camera says that its colours are Adobe RGB's."""
 
     orientation: int = 1
-    exposure_value: float | None = None
-    taken_at: str | None = None
     capture: Capture | None = None
     adobe_rgb: bool = False
 
@@ -61,12 +56,9 @@ def _read(load: Callable[[], Image.Exif]) -> Exposure:
             tags: dict[int, object] = {**exif, **shot}
     except Exception:  # Pillow's parser raises half a dozen unrelated classes for a mangled block
         return Exposure()
-    capture = read_capture(tags)
     return Exposure(
         orientation=orientation if orientation in range(1, 9) else 1,
-        exposure_value=capture.exposure_value if capture else None,
-        taken_at=_text(tags.get(_TAG.DateTimeOriginal)),
-        capture=capture,
+        capture=read_capture(tags),
         adobe_rgb=rules == "R03",
     )
 

@@ -23,8 +23,6 @@ class PictureFacts:
     `format` is "JPEG", "PNG", "TIFF" or "RAW". `width` and `height` are as stored; `orientation` is
     EXIF's (1 to 8, 1 without) and says how to turn them for display. `sha256` and `size_bytes` are of the
     file. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody looked.
-    `exposure_value` is EV100 from EXIF's aperture, time and ISO: higher means a darker picture; None
-    where EXIF lacks one of the three. `taken_at` is EXIF's text ("2026:05:04 17:20:31"), or None.
     `capture` is all that EXIF says of the shot, None where it says neither when nor how. `signature`
     tells what the picture shows, whatever its exposure; empty where nobody looked. `develop` says why it
     can't be sent as it is, such as "it is a TIFF"; empty where it can. `inode` is that of the file that was
@@ -38,8 +36,6 @@ class PictureFacts:
     sha256: str
     size_bytes: int
     brightness: float | None
-    exposure_value: float | None = None
-    taken_at: str | None = None
     capture: Capture | None = None
     signature: str = ""
     develop: str = ""

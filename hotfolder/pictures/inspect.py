@@ -140,7 +140,8 @@ def _load_beginning(content: bytes) -> None:
 
 def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
     """Whether its place among a set's exposures is known, or of no use: it has no metadata to carry over."""
-    return exposure.exposure_value is not None or not _METADATA & image.info.keys()
+    known = exposure.capture is not None and exposure.capture.exposure_value is not None
+    return known or not _METADATA & image.info.keys()
 
 
 def _inspect_large(
@@ -201,8 +202,6 @@ def _facts(
         sha256=digest,
         size_bytes=size_bytes,
         brightness=read_brightness(shown) if shown is not None else None,
-        exposure_value=exposure.exposure_value,
-        taken_at=exposure.taken_at,
         capture=exposure.capture,
         signature=read_signature(shown, turn or exposure.orientation) if shown is not None else "",
         develop=develop,

@@ -50,9 +50,8 @@ def signed(number: int) -> int:
 class Photo:
     """One exposure, whole and readable when it was looked at.
 
-    `path` is absolute and keeps the raw name. `exposure_value` is EV100 from EXIF (higher is darker), None
-    without EXIF. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody
-    looked. `orientation`, `capture`, `signature` and `develop` are as in `PictureFacts`.
+    `path` is absolute and keeps the raw name. `brightness` is the mean luma, 0 (black) to 1 (white), None
+    where nobody looked. `orientation`, `capture`, `signature` and `develop` are as in `PictureFacts`.
     """
 
     path: Path
@@ -62,7 +61,6 @@ class Photo:
     width: int
     height: int
     brightness: float | None
-    exposure_value: float | None = None
     orientation: int = 1
     capture: Capture | None = None
     signature: str = ""
@@ -71,6 +69,11 @@ class Photo:
     @property
     def size_bytes(self) -> int:
         return self.identity.size_bytes
+
+    @property
+    def exposure_value(self) -> float | None:
+        """EV100, higher is darker. None where EXIF doesn't tell."""
+        return self.capture.exposure_value if self.capture is not None else None
 
 
 @dataclass(frozen=True, slots=True)

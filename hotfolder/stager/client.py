@@ -71,14 +71,16 @@ class StagerClient:
     ) -> None:
         """`key` is asked at every request; `throttle` slows `upload_image` down; `proxy` is an http or https
         URL. Raises ConfigurationError for an unsafe `base_url`."""
-        self._base = parse_base_url(base_url)
+        base = parse_base_url(base_url)
         self._key = key
         self._throttle = throttle
         self._timeouts = timeouts or Timeouts()
         tls = trusted()
-        self._free_client = open_client(tls, proxy)
+        self._free_client = open_client(tls, proxy, self._timeouts.of_client(), base_url=base)
         # A connection for each call: on a kept one, a closing server can't be told from an executing one.
-        self._paid_client = open_client(tls, proxy, most_idle=0)
+        self._paid_client = open_client(
+            tls, proxy, self._timeouts.of_client(paid=True), base_url=base, most_idle=0
+        )
 
     async def aclose(self) -> None:
         """Close idle connections; the client can't be used any more."""
@@ -118,13 +120,13 @@ class StagerClient:
     async def probe(self) -> Probe:
         """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
         Unreachable when there is none, KeyUnusable."""
-        call, path = "GET /api/hdr-image-group", f"/api/hdr-image-group/{NOBODYS_GROUP}"
-        request, _ = self._request("GET", path, {}, b"")
+        path = f"/api/hdr-image-group/{NOBODYS_GROUP}"
+        request, _ = self._request(self._free_client, "GET", path, {}, b"")
         began = time.monotonic()
         try:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
         except Lost as lost:
-            raise lost_verdict(call, lost, paid=False) from None
+            raise lost_verdict("GET /api/hdr-image-group", lost, paid=False) from None
         return Probe(reply.status, date_of(reply.headers), time.monotonic() - began)
 
     async def upload_image(self, photo: Path, filename: str, media_type: str) -> str:
@@ -137,7 +139,9 @@ class StagerClient:
                 "content-type": form_type,
                 "content-length": str(len(head) + opened.size_bytes + len(tail)),
             }
-            request, secret = self._request("POST", "/api/image", headers, framed(head, pieces, tail))
+            request, secret = self._request(
+                self._free_client, "POST", "/api/image", headers, framed(head, pieces, tail)
+            )
             reply = await self._send("POST /api/image", request, secret, total_seconds)
         return answers.parse_id(reply, "id")
 
@@ -149,7 +153,7 @@ class StagerClient:
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
         content, headers = encoded(body)
-        request, secret = self._request(method, path, headers, content)
+        request, secret = self._request(self._free_client, method, path, headers, content)
         return await self._send(f"{method} {path}", request, secret, self._timeouts.free_total_seconds)
 
     async def _send(self, call: str, request: httpx.Request, secret: Secret, total_seconds: float) -> Answer:
@@ -162,9 +166,7 @@ class StagerClient:
     async def _paid(self, path: str, body: Json) -> Answer:
         call = f"POST {path}"
         content, headers = encoded(body)
-        request, secret = self._request(
-            "POST", path, headers, content, read_seconds=self._timeouts.paid_read_seconds
-        )
+        request, secret = self._request(self._paid_client, "POST", path, headers, content)
         try:
             reply = await exchange(self._paid_client, request, self._timeouts.paid_total_seconds)
             return accepted(call, reply, paid=True, secret=secret)
@@ -177,28 +179,15 @@ class StagerClient:
 
     def _request(
         self,
+        client: httpx.AsyncClient,
         method: str,
         path: str,
         headers: dict[str, str],
         content: bytes | AsyncIterator[bytes],
-        *,
-        read_seconds: float | None = None,
     ) -> tuple[httpx.Request, Secret]:
         secret = usable(self._key)
-        request = httpx.Request(
-            method,
-            self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode("ascii")),
-            headers={
-                KEY_HEADER: secret,
-                "accept": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": "hotfolder",
-                **headers,
-            },
-            content=content,
-            extensions=self._timeouts.extensions(read_seconds=read_seconds),
-        )
-        return request, secret
+        headers = {KEY_HEADER: secret, "accept": "application/json", **headers}
+        return client.build_request(method, path, headers=headers, content=content), secret
 
 
 def usable(key: Callable[[], str]) -> Secret:

@@ -73,7 +73,7 @@ class StorageClient:
         self._throttle = throttle
         self._hosts = AllowedHosts(allowed_hosts)
         self._timeouts = timeouts or Timeouts()
-        self._client = open_client(trusted(), proxy)
+        self._client = open_client(trusted(), proxy, self._timeouts.of_client())
         self._took: dict[str, int] = {}
         """Which of the content types each host has taken."""
 
@@ -116,12 +116,13 @@ class StorageClient:
         headers: dict[str, str],
     ) -> Reply:
         async with opened_photo(photo, size_bytes, still) as opened:
+            # Without the client's own headers: nothing goes along that the signature may not cover.
             request = httpx.Request(
                 "PUT",
                 target,
                 headers={**headers, "content-length": str(size_bytes)},
                 content=opened.pieces(self._throttle),
-                extensions=self._timeouts.extensions(),
+                extensions={"timeout": self._timeouts.of_client().as_dict()},
             )
             try:
                 total_seconds = self._timeouts.upload_seconds(self._throttle, size_bytes)
@@ -139,12 +140,7 @@ class StorageClient:
         is raised, no `target` is left behind.
         """
         source = self._hosts.check(url)
-        request = httpx.Request(
-            "GET",
-            source,
-            headers={"accept": "*/*", "accept-encoding": "identity", "user-agent": "hotfolder"},
-            extensions=self._timeouts.extensions(),
-        )
+        request = self._client.build_request("GET", source)
         try:
             async with answered(self._client, request, self._timeouts.transfer_total_seconds) as response:
                 await raise_for_download(source.host, response, most_bytes)
@@ -158,7 +154,7 @@ class StorageClient:
 
     async def reach(self, host: str) -> int:
         """The status with which a host answers to a request for nothing. Raises Unreachable."""
-        request = httpx.Request("HEAD", f"https://{host}/", extensions=self._timeouts.extensions())
+        request = self._client.build_request("HEAD", f"https://{host}/")
         try:
             return (await exchange(self._client, request, self._timeouts.free_total_seconds)).status
         except Lost as lost:

@@ -60,9 +60,8 @@ FAILURES: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.RemoteProtocolError, "the connection was lost after the request was sent, or no valid HTTP came"),
 )
 
-# Their INFO lines hold whole signed URLs, their DEBUG lines the key.
-for name in ("httpx", "httpcore"):
-    logging.getLogger(name).setLevel(logging.WARNING)
+# Its INFO lines hold whole signed URLs.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +84,14 @@ class Timeouts:
         slower = throttle.patience_seconds(size_bytes) if throttle is not None else 0.0
         return self.transfer_total_seconds + slower
 
-    def extensions(self, *, read_seconds: float | None = None) -> dict[str, Any]:
-        """As httpx takes them with a request."""
-        timeout = httpx.Timeout(
+    def of_client(self, *, paid: bool = False) -> httpx.Timeout:
+        """What a client for free or for paid requests is opened with."""
+        return httpx.Timeout(
             connect=self.connect_seconds,
-            read=self.read_seconds if read_seconds is None else read_seconds,
+            read=self.paid_read_seconds if paid else self.read_seconds,
             write=self.write_seconds,
             pool=self.free_total_seconds,
         )
-        return {"timeout": timeout.as_dict()}
 
 
 class Lost(Exception):
@@ -129,8 +127,16 @@ def trusted() -> ssl.SSLContext:
         ) from None
 
 
-def open_client(tls: ssl.SSLContext, proxy: str | None, *, most_idle: int = MOST_IDLE) -> httpx.AsyncClient:
-    """A client that follows no redirects, keeps no cookies and asks no environment.
+def open_client(
+    tls: ssl.SSLContext,
+    proxy: str | None,
+    timeout: httpx.Timeout,
+    *,
+    base_url: httpx.URL | str = "",
+    most_idle: int = MOST_IDLE,
+) -> httpx.AsyncClient:
+    """A client that follows no redirects, keeps no cookies, asks for nothing compressed, and takes nothing
+    from the environment.
 
     https goes through `proxy`, always by CONNECT, so that the proxy sees nothing of a request; plain http,
     which is for this machine alone, never does.
@@ -140,6 +146,9 @@ def open_client(tls: ssl.SSLContext, proxy: str | None, *, most_idle: int = MOST
         chosen = httpx.Proxy(proxy, ssl_context=tls if proxy.startswith("https:") else None)
     return httpx.AsyncClient(
         verify=tls,
+        base_url=base_url,
+        timeout=timeout,
+        headers={"accept-encoding": "identity", "user-agent": "hotfolder"},
         trust_env=False,
         follow_redirects=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),

@@ -29,8 +29,8 @@ def test_a_raw_file_is_read_with_its_exposure(write: Write) -> None:
     facts = inspect(write("a.DNG", dng(orientation=6)), limits=LIMITS)
     assert (facts.format, facts.width, facts.height, facts.orientation) == ("RAW", 96, 64, 6)
     assert facts.develop == "it is a RAW file"
-    assert facts.exposure_value == pytest.approx(11.907, abs=0.01)
     assert facts.capture is not None and facts.capture.model == "Model One"
+    assert facts.capture.exposure_value == pytest.approx(11.907, abs=0.01)
     assert facts.brightness is not None
 
 

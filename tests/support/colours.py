@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageCms
 
-from hotfolder.pictures.colours import ADOBE_RGB, ADOBE_RGB_GAMMA, matrix_profile
+from hotfolder.pictures.colours import adobe_rgb_profile
 
 Colour = tuple[float, float, float]
 Rows = tuple[Colour, Colour, Colour]
 
+ADOBE_RGB: Rows = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 SRGB: Rows = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 PROPHOTO: Rows = ((0.79767, 0.28804, 0.0), (0.13519, 0.71188, 0.0), (0.03134, 0.00009, 0.82491))
 DISPLAY_P3: Rows = ((0.51512, 0.24119, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
@@ -19,7 +20,7 @@ WHITE = (0.9642, 1.0, 0.8249)
 
 SPACES: dict[str, tuple[Rows, float | None]] = {
     "sRGB": (SRGB, None),
-    "Adobe RGB": (ADOBE_RGB, ADOBE_RGB_GAMMA),
+    "Adobe RGB": (ADOBE_RGB, 563 / 256),
     "ProPhoto": (PROPHOTO, 1.8),
     "Display P3": (DISPLAY_P3, None),
 }
@@ -38,14 +39,15 @@ MODERATE: tuple[Colour, ...] = (
 def profile(space: str) -> bytes:
     """A profile of the space, as exports embed it."""
     rows, gamma = SPACES[space]
-    if gamma is not None:
-        return matrix_profile(space, rows, gamma)
-    made = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    made = bytearray(srgb if gamma is None else adobe_rgb_profile())
     count = int.from_bytes(made[128:132], "big")
     for at in range(132, 132 + 12 * count, 12):
         name = bytes(made[at : at + 4])
+        start = int.from_bytes(made[at + 4 : at + 8], "big") + 8
+        if gamma is not None and name.endswith(b"TRC"):
+            made[start + 4 : start + 6] = round(gamma * 256).to_bytes(2, "big")
         if name in (b"rXYZ", b"gXYZ", b"bXYZ"):
-            start = int.from_bytes(made[at + 4 : at + 8], "big") + 8
             for offset, value in enumerate(rows[b"rgb".index(name[:1])]):
                 made[start + 4 * offset : start + 4 * offset + 4] = round(value * 65536).to_bytes(
                     4, "big", signed=True
