@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hotfolder.rules.delivery import Folders, Originals, filled
 from hotfolder.rules.names import printable, shown
@@ -40,15 +40,6 @@ class PlannedCall:
         parts = [self.method, self.path, *([body] if self.body is not None else [])]
         remark = ", ".join([*(["PAID"] if self.paid else []), *([self.note] if self.note else [])])
         return printable(" ".join(parts)) + (f"   ({remark})" if remark else "")
-
-    def as_dict(self) -> Json:
-        return {
-            "method": self.method,
-            "path": self.path,
-            "body": self.body,
-            "paid": self.paid,
-            "note": self.note,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +131,12 @@ class Explanation:
             "tags": list(plan.tags),
             "again": plan.again,
             "route": plan.route,
-            "routes": [
-                {"route": one.route, "matched": one.matched, "reason": one.reason} for one in plan.verdicts
-            ],
+            "routes": [asdict(one) for one in plan.verdicts],
             "quiet_seconds": plan.settle.quiet_seconds,
             "expected_photos": plan.settle.expected_photos,
             "photos": list(self.photos),
             "recipe": plan.recipe.model_dump(mode="json", by_alias=True),
-            "calls": [call.as_dict() for call in self.calls],
+            "calls": [asdict(call) for call in self.calls],
             "paid_calls": self.paid_calls,
             "delivered": delivered_names(plan),
         }

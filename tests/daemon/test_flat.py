@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from hotfolder.jobs.context import CrashPoint
-from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
+from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA
 from tests.support.pictures import bracket, jpeg
 from tests.support.rolls import ELM, comes_to, held, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from hotfolder.rules.grouping.group import group
+from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
-from hotfolder.rules.grouping.wording import EXPORT_WITH_CAMERA_DATA
 from tests.support.camera import SHUTTER, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)

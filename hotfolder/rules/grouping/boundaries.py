@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hotfolder.rules.grouping import wording
-from hotfolder.rules.grouping.evidence import Likeness, Step, likeness_to, shot, started, value
+from hotfolder.rules.grouping.evidence import (
+    AUTO_BRACKET,
+    Likeness,
+    Step,
+    came_back,
+    likeness_to,
+    shot,
+    started,
+    value,
+)
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, IDLE_SECONDS, SAME_EXPOSURE_EV, GroupingPhoto
 
 _LEAST_STEP_EV = 0.6
-_MANUAL, _AUTO_BRACKET = 1, 2
+_MANUAL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ def boundary(at: Neighbours) -> Boundary:
         return Boundary(False, at.step.changes)
     pause: tuple[str, ...] = ()
     if not at.step.burst and at.step.idle_seconds > IDLE_SECONDS:
-        pause = (wording.idle(at.step.idle_seconds, IDLE_SECONDS),)
+        pause = (_idle(at.step.idle_seconds, IDLE_SECONDS),)
     counted = _counted(at, pause)
     if counted is not None:
         return counted
@@ -69,6 +77,10 @@ def boundary(at: Neighbours) -> Boundary:
     if max(at.burst_before, at.burst_after) > 1:
         return Boundary(False, pause)
     return _by_hand(at, pause)
+
+
+def _idle(seconds: float, limit: float) -> str:
+    return f"idle for {seconds:.1f} s, more than {limit:g} s"
 
 
 def _counted(at: Neighbours, pause: tuple[str, ...]) -> Boundary | None:
@@ -97,7 +109,7 @@ def _same_exposure(at: Neighbours) -> GroupingPhoto | None:
 
 
 def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) -> Boundary:
-    evidence = (wording.came_back(earlier, at.following), *pause)
+    evidence = (came_back(earlier, at.following), *pause)
     if at.step.untold:
         doubt = (
             f"{at.last.name} and {at.following.name} were taken within a second or two, and this camera "
@@ -122,7 +134,7 @@ def _taken_again(at: Neighbours) -> bool:
 
 
 def _long_pause(at: Neighbours) -> Boundary:
-    evidence = (wording.idle(at.step.idle_seconds, BY_HAND_SECONDS),)
+    evidence = (_idle(at.step.idle_seconds, BY_HAND_SECONDS),)
     alone = max(at.burst_before, at.burst_after) == 1
     if alone and _set_by_hand(at) and likeness_to(at.following, at.so_far) is Likeness.SAME:
         doubt = f"{at.following.name} shows the same picture as {at.last.name}"
@@ -178,7 +190,7 @@ def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
 
 def _bracketed(at: Neighbours) -> bool:
     """Whether the camera says that it was bracketing, or a person has turned the exposure."""
-    auto = all(shot(frame).exposure_mode == _AUTO_BRACKET for frame in (at.last, at.following))
+    auto = all(shot(frame).exposure_mode == AUTO_BRACKET for frame in (at.last, at.following))
     return auto or _set_by_hand(at)
 
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.evidence import (
+    AUTO_BRACKET,
     Likeness,
-    last_of_several,
+    frame_count,
     likeness_to,
-    piece_of_bracket,
     shot,
     step_between,
     strangers,
@@ -96,16 +95,16 @@ def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
     alike = sum(_near(ours, each) for each in patterns)
     deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)
     if counted:
-        draft.doubts.append(f"it has {wording.frames(number)}, and the camera counted {counted.pop()}")
+        draft.doubts.append(f"it has {frame_count(number)}, and the camera counted {counted.pop()}")
     elif deliberate and alike > 1:
         return
     elif any(number < len(each) and _near(ours, each[:number]) for each in patterns):
         draft.doubts.append(
-            f"it has {wording.frames(number)} where others have {usual}, and begins as they do: "
+            f"it has {frame_count(number)} where others have {usual}, and begins as they do: "
             "perhaps it was stopped"
         )
     elif not _evenly_spaced(ours) and alike < 2:
-        draft.doubts.append(f"it has {wording.frames(number)} where others have {usual}")
+        draft.doubts.append(f"it has {frame_count(number)} where others have {usual}")
 
 
 def _around_the_first(values: Pattern) -> bool:
@@ -171,3 +170,45 @@ def _share_doubts(before: Draft, after: Draft) -> None:
 def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
     ours = value(photo)
     return ours is not None and any(abs((value(other) or 0.0) - ours) <= _NEAR_EV for other in draft.photos)
+
+
+def piece_of_bracket(draft: Draft) -> list[str]:
+    """Why a frame that lies there by itself was not taken by itself; empty where nothing says so."""
+    if len(draft.photos) > 1 or draft.lit:
+        return []
+    name, taken = draft.photos[0].name, shot(draft.photos[0])
+    if (taken.sequence_length or taken.sequence_number or 1) > 1:
+        counted = f" of {taken.sequence_length}" if taken.sequence_length else ""
+        return [f"{name} lies there alone, and the camera counted it as {taken.sequence_number}{counted}"]
+    if taken.exposure_mode == AUTO_BRACKET:
+        return [f"{name} lies there alone, and the camera was bracketing"]
+    return []
+
+
+def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
+    """Why the set that was taken last may lack frames that are still to come; empty where it is as the others
+    are, or was clearly meant to be otherwise."""
+    several = [draft for draft in others if len(draft.photos) > 1]
+    number = len(last.photos)
+    if not several or any(len(draft.photos) == number for draft in several):
+        return []
+    if _counted(last) or _modes([last]).isdisjoint(_modes(several)):
+        return []
+    sizes = [len(draft.photos) + draft.lit for draft in others]
+    usual = max(set(sizes), key=lambda size: (sizes.count(size), size))
+    if number + last.lit >= usual:
+        return []
+    return [
+        f"it has {frame_count(number)} where others have {usual}, and was taken last: the rest of it may "
+        "still be coming"
+    ]
+
+
+def _counted(draft: Draft) -> bool:
+    """Whether the camera's own count says that nothing is missing."""
+    lengths = {shot(photo).sequence_length for photo in draft.photos}
+    return lengths == {len(draft.photos) + draft.lit}
+
+
+def _modes(drafts: Sequence[Draft]) -> set[int | None]:
+    return {shot(photo).exposure_mode for draft in drafts for photo in draft.photos}

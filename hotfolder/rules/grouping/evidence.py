@@ -13,12 +13,14 @@ from itertools import combinations, groupby, pairwise
 from pathlib import PurePath
 
 from hotfolder.capture import Capture
-from hotfolder.rules.grouping import wording
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto, KeptOut
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
 _MOST_COUNTED = 9
+
+AUTO_BRACKET = 2
+"""EXIF's exposure mode of a camera that brackets by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,21 @@ def value(photo: GroupingPhoto) -> float | None:
     return math.log2((taken.aperture or 1.0) ** 2 / taken.exposure_seconds) - math.log2(
         (taken.iso or 100) / 100
     )
+
+
+def frame_count(number: int) -> str:
+    """`1 frame`, `3 frames`."""
+    return "1 frame" if number == 1 else f"{number} frames"
+
+
+def came_back(earlier: GroupingPhoto, again: GroupingPhoto) -> str:
+    """In words: a frame's exposure is one that the set has already."""
+    first, second = shot(earlier), shot(again)
+    if (first.aperture, first.iso) == (second.aperture, second.iso) and second.exposure_seconds:
+        seconds = second.exposure_seconds
+        shutter = f"{seconds:.2g} s" if seconds >= 0.3 else f"1/{round(1 / seconds)} s"
+        return f"the exposure {shutter} came back"
+    return f"the exposure value {value(again) or 0.0:.1f} came back"
 
 
 def fired(photo: GroupingPhoto) -> bool:
@@ -385,48 +402,3 @@ def _named_capture_key(photo: GroupingPhoto) -> Hashable:
 
 def _stem(photo: GroupingPhoto) -> str:
     return PurePath(photo.name).stem.casefold()
-
-
-_AUTO_BRACKET = 2
-
-
-def piece_of_bracket(draft: Draft) -> list[str]:
-    """Why a frame that lies there by itself was not taken by itself; empty where nothing says so."""
-    if len(draft.photos) > 1 or draft.lit:
-        return []
-    name, taken = draft.photos[0].name, shot(draft.photos[0])
-    if (taken.sequence_length or taken.sequence_number or 1) > 1:
-        counted = f" of {taken.sequence_length}" if taken.sequence_length else ""
-        return [f"{name} lies there alone, and the camera counted it as {taken.sequence_number}{counted}"]
-    if taken.exposure_mode == _AUTO_BRACKET:
-        return [f"{name} lies there alone, and the camera was bracketing"]
-    return []
-
-
-def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
-    """Why the set that was taken last may lack frames that are still to come; empty where it is as the others
-    are, or was clearly meant to be otherwise."""
-    several = [draft for draft in others if len(draft.photos) > 1]
-    number = len(last.photos)
-    if not several or any(len(draft.photos) == number for draft in several):
-        return []
-    if _counted(last) or _modes([last]).isdisjoint(_modes(several)):
-        return []
-    sizes = [len(draft.photos) + draft.lit for draft in others]
-    usual = max(set(sizes), key=lambda size: (sizes.count(size), size))
-    if number + last.lit >= usual:
-        return []
-    return [
-        f"it has {wording.frames(number)} where others have {usual}, and was taken last: the rest of it may "
-        "still be coming"
-    ]
-
-
-def _counted(draft: Draft) -> bool:
-    """Whether the camera's own count says that nothing is missing."""
-    lengths = {shot(photo).sequence_length for photo in draft.photos}
-    return lengths == {len(draft.photos) + draft.lit}
-
-
-def _modes(drafts: Sequence[Draft]) -> set[int | None]:
-    return {shot(photo).exposure_mode for draft in drafts for photo in draft.photos}

@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import inf
 from pathlib import PurePath
 
-from hotfolder.rules.grouping import methods, wording
+from hotfolder.rules.grouping import methods
 from hotfolder.rules.grouping.evidence import (
     by_name,
     fired,
@@ -74,6 +74,10 @@ def _number(name: str, stem: str) -> int:
 
 
 USUAL = GroupingOptions()
+EXPORT_WITH_CAMERA_DATA = (
+    'In Lightroom\'s export dialog, under "Metadata", choose "All Metadata" or "All Except Camera Raw Info": '
+    "the preset in use leaves out what the camera recorded."
+)
 
 
 def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
@@ -94,7 +98,7 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
         unlit, lit = _unlit(own)
         drafts = drafts_by_count(unlit, options.brackets) if unlit else []
     kept_out += lit
-    notices = (wording.EXPORT_WITH_CAMERA_DATA,) if silent else ()
+    notices = (EXPORT_WITH_CAMERA_DATA,) if silent else ()
     return _finished(drafts, kept_out, notices, tuple(doubts), options)
 
 
