@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import os
 import random
@@ -16,7 +15,6 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
 from hotfolder.capture import Capture
-from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
@@ -106,16 +104,6 @@ def test_an_unwritten_value_leaves_the_rest_readable(write: Write, broken: dict[
 @pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "    :  :     :  :  ", "yesterday"])
 def test_a_clock_that_was_never_set_gives_no_time(write: Write, text: str) -> None:
     assert capture_of(write, {**CANON, TAG.DateTimeOriginal: text}).started_seconds is None
-
-
-async def test_capture_and_signature_come_through_the_decoding_worker(write: Write) -> None:
-    path = write("a.jpg", written(CANON))
-    decoder = Decoder()
-    try:
-        async with asyncio.timeout(120):
-            assert await decoder.inspect(path, LIMITS) == inspect(path, limits=LIMITS)
-    finally:
-        await decoder.close()
 
 
 def differing(one: str, other: str) -> float:

@@ -47,8 +47,11 @@ def gone(process_id: int, within_seconds: float = 60.0) -> bool:
 async def test_the_worker_answers_as_the_function_does(
     decoder: Decoder, encode: Encode, write: Write
 ) -> None:
-    path = write("a.jpg", encode("JPEG"))
-    assert await decoder.inspect(path, LIMITS) == inspect(path, limits=LIMITS)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2026:05:04 17:20:31"
+    path = write("a.jpg", encode("JPEG", exif=exif))
+    facts = await decoder.inspect(path, LIMITS)
+    assert facts == inspect(path, limits=LIMITS) and facts.capture is not None and facts.signature
 
 
 async def test_one_worker_serves_many_callers(decoder: Decoder, encode: Encode, write: Write) -> None:

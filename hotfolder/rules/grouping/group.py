@@ -103,40 +103,22 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
 
 
 def group_room(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping:
-    """Group a room's folder: one set, unless its capture data prove that it holds more, or it has too many
-    photos for one and they are told apart beyond doubt."""
-    proved = prove_more_than_one(photos, options) or _several_views(photos, options)
-    if proved is not None:
-        return proved
-    own, kept_out = _own_photos(photos)
-    unlit, lit = _unlit(own)
-    return _finished([Draft(unlit)] if unlit else [], kept_out + lit, (), (), options)
+    """Group a room's folder: one set, unless the photos fall without any doubt into sets of two and more, and
+    are too many for one set or proved to be several by their capture data.
 
-
-def prove_more_than_one(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> Grouping | None:
-    """The grouping of a room's folder, if its capture data prove that it holds several sets; else None.
-
-    A proof is a grouping without any doubt, of sets of two and more, each of which shares an exposure with
-    the set before or was taken with another setup. Time that passed proves nothing: people are interrupted.
+    The proof is that each set shares an exposure with the set before or was taken with another setup. Time
+    that passed proves nothing: people are interrupted.
     """
-    own, _ = _own_photos(photos)
-    if not own or not all(tells(photo) for photo in own):
-        return None
-    found = group(photos, replace(options, brackets=None))
-    if found.refused or not found.sure or len(found.sets) < 2:
-        return None
-    if any(len(each.photos) < 2 for each in found.sets):
-        return None
-    return found if all(_apart(*pair) for pair in pairwise(found.sets)) else None
-
-
-def _several_views(photos: Sequence[GroupingPhoto], options: GroupingOptions) -> Grouping | None:
-    """The grouping, as of a shoot, of more photos than one set can have, if it is sure of itself."""
-    if len(photos) <= MOST_PHOTOS or options.over_seven is not OverSeven.REFUSE:
-        return None
+    own, kept_out = _own_photos(photos)
     found = group(photos, replace(options, brackets=None))
     several = len(found.sets) > 1 and all(len(each.photos) > 1 for each in found.sets)
-    return found if several and found.sure and not found.refused else None
+    if several and found.sure and not found.refused:
+        too_many = len(photos) > MOST_PHOTOS and options.over_seven is OverSeven.REFUSE
+        proved = all(tells(photo) for photo in own) and all(_apart(*pair) for pair in pairwise(found.sets))
+        if too_many or proved:
+            return found
+    unlit, lit = _unlit(own)
+    return _finished([Draft(unlit)] if unlit else [], kept_out + lit, (), (), options)
 
 
 def _apart(before: GroupedSet, after: GroupedSet) -> bool:
