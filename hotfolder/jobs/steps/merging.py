@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -36,6 +37,8 @@ SHORTEST_PAUSE_SECONDS, PAUSE_SHARE, LONGEST_PAUSE_SECONDS = 0.5, 0.1, 10.0
 UNTOUCHED = "created"
 """The status of a group whose merge was never asked for. By the API's reference one that was asked for is
 processing or completed; no other word, such as "pending", is taken to say that nothing has begun."""
+NOT_ANSWERED = "not answered"
+"""Stands for the status of a group that the API doesn't tell, while it answers something else."""
 IN_FLIGHT_SECONDS = 60.0
 """A request that left as its process was killed may arrive so much later, and not after that."""
 
@@ -121,11 +124,13 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
     limit_seconds = 0.0 if call.given_up else context.settings.merge_timeout_seconds
     elapsed = 0.0  # between two answers of the API: while it is down no merge comes to its limit
     strange = ""
+    own = False
     untouched = left_behind(context, call)
     if just_begun:
         await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
-        group = await look(context, call)
+        group = await look(context, call, own=own)
+        own = group.status == NOT_ANSWERED
         if group.done and group.image_url is not None:
             context.limits.merges.succeeded()
             return group.image_url
@@ -176,10 +181,11 @@ def named_by_person(call: Purchase) -> SignedUrl | None:
         ) from None
 
 
-async def look(context: JobContext, call: Purchase) -> GroupState:
+async def look(context: JobContext, call: Purchase, *, own: bool) -> GroupState:
     """The group's state, asked until there is an answer: a silent API proves nothing.
 
-    Where it answers something else the trouble is the group's own, and is told in place of its state.
+    Where it answers something else the trouble is the group's own, and is told in place of its state. One
+    that is known to be its `own` holds up nobody else's requests.
     """
     assert call.group_id is not None
     while True:
@@ -188,12 +194,17 @@ async def look(context: JobContext, call: Purchase) -> GroupState:
                 try:
                     return await context.client.group(call.group_id)
                 except Unreachable as error:
-                    if error.retry_after_seconds is not None:
+                    if not own or error.retry_after_seconds is not None:
                         raise
                     await confirm_api(context, error)
-                    return GroupState("not answered", None, error.message)
+                    return GroupState(NOT_ANSWERED, None, error.message)
         except LocalTrouble:
             raise
+        except Unreachable as error:
+            with suppress(BadWorld):
+                async with context.breakers.at(API):
+                    await confirm_api(context, error)
+                return GroupState(NOT_ANSWERED, None, error.message)
         except BadWorld:
             continue  # the breaker decides when to ask again
         except RequestRefused as error:
