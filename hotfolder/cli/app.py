@@ -37,7 +37,7 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Job = Annotated[str, typer.Argument(help="A job's id, or project/room, as `hotfolder status` shows them.")]
 CONFIG = Path("config.yaml")
-DAILY, STEERING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
+DAILY, RUNNING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
 
 
 def show_version(wanted: bool) -> None:
@@ -188,7 +188,7 @@ def retry(
     return actions.retry(job, config, pay_again=pay_again)
 
 
-@app.command(rich_help_panel=STEERING)
+@app.command(rich_help_panel=RUNNING)
 def resolve(
     job: Job,
     config: Config = CONFIG,
@@ -233,7 +233,7 @@ def clean(
     return upkeep.clean(config, dry_run=dry_run, as_json=as_json)
 
 
-@app.command(rich_help_panel=STEERING)
+@app.command(rich_help_panel=RUNNING)
 def pause(
     config: Config = CONFIG,
     reason: Annotated[
@@ -249,7 +249,7 @@ def pause(
     return actions.pause(config, reason=reason)
 
 
-@app.command(rich_help_panel=STEERING)
+@app.command(rich_help_panel=RUNNING)
 def resume(config: Config = CONFIG) -> int:
     """Make paid calls again."""
     from hotfolder.cli import actions
@@ -294,7 +294,7 @@ By = Annotated[str, typer.Option("--by", help="Who wants it; left out: the user 
 OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, where several have it.")]
 
 
-@app.command(rich_help_panel=STEERING)
+@app.command(rich_help_panel=RUNNING)
 def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By = "") -> int:
     """Take back a set or a project.
 
@@ -306,7 +306,7 @@ def cancel(target: Target, config: Config = CONFIG, inbox: OfInbox = "", by: By 
     return actions.cancel(target, config, inbox=inbox, by=by)
 
 
-@app.command(rich_help_panel=STEERING)
+@app.command(rich_help_panel=RUNNING)
 def priority(
     target: Target,
     level: Annotated[str, typer.Argument(help="high, normal or low.")],
@@ -345,5 +345,5 @@ def sandbox(context: typer.Context) -> int:
     return serve(context.args)
 
 
-PANELS = (DAILY, STEERING, OPERATING, TRYING)
+PANELS = (DAILY, RUNNING, OPERATING, TRYING)
 app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))

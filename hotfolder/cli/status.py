@@ -129,7 +129,7 @@ def finished(projects: Sequence[FinishedProject]) -> Iterator[RenderableType]:
         yield Text(f"\nDone: {sum(len(project.lines) for project in projects)}", "bold")
     for each in projects[:MOST_ROWS]:
         sets = counted(len(each.lines), "set")
-        yield row(f"{each.project}: {sets}, the last {moment(each.last)}", "green")
+        yield row(f"{each.project}: {sets}, the last {time_or_day(each.last)}", "green")
         for line in [one for one in each.lines if one.reason][:MOST_ROWS]:
             yield row(f"{line.room}: {line.reason}", "dim", indent=6)
     if len(projects) > MOST_ROWS:
@@ -141,7 +141,7 @@ def row(text: str, style: str, *, indent: int = 2) -> RenderableType:
     return Padding(Text(printable(text), style), (0, 0, 0, indent))
 
 
-def moment(iso: str) -> str:
+def time_or_day(iso: str) -> str:
     """A time of today, or a day, by this machine's clock."""
     at = datetime.fromisoformat(iso).astimezone()
     return f"at {at:%H:%M}" if at.date() == datetime.now().astimezone().date() else f"on {at:%Y-%m-%d}"

@@ -92,14 +92,14 @@ def ways() -> Iterator[Way]:
 
 
 @pytest.mark.parametrize(
-    ("hand", "told", "after", "kill"),
+    ("action", "told", "after", "kill"),
     list(ways()),
     ids=[f"{way[0]}-{'again-' if way[1] is PAY_AGAIN else ''}{way[3][0]}-{way[3][1]}" for way in ways()],
 )
 def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finishes_it(
     bench: Bench,
     crasher: Crasher,
-    hand: str,
+    action: str,
     told: dict[str, Any],
     after: dict[str, int],
     kill: tuple[HandStep, int],
@@ -107,13 +107,13 @@ def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finish
     job = job_of(bench)
     if kill[0] in (HandStep.FOLDER_SET_ASIDE, HandStep.NEIGHBOUR_GATHERED):
         leave_notes(bench)
-    command = (hand, {"job_id": job, **told})
-    assert bench.live(crasher, hand=command, kill_at=kill[0], nth=kill[1]) == -9
+    command = (action, {"job_id": job, **told})
+    assert bench.live(crasher, action=command, kill_at=kill[0], nth=kill[1]) == -9
     back = kill[0] is HandStep.SET_BACK
     if not back:
         assert bench.live(crasher) == 0
         bench.check("needs_attention", paid=0)
-    assert bench.live(crasher, hand=command) == (2 if back else 0), bench.text()
+    assert bench.live(crasher, action=command) == (2 if back else 0), bench.text()
     bench.live(crasher)
     bench.check("superseded", "done" if after else "needs_attention", paid=sum(after.values()), bound=2)
     assert {route: bench.shop.bought(route) for route in (MERGE, SKY) if bench.shop.bought(route)} == after
@@ -147,12 +147,12 @@ def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(
 ) -> None:
     job = job_of(bench)
     command = ("retry", {"job_id": job, **RETRY})
-    assert bench.live(crasher, hand=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
+    assert bench.live(crasher, action=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
     store = bench.studio.store()
     try:
         store.change(job, state="superseded")
     finally:
         store.database.dispose()
-    assert bench.live(crasher, hand=command) == 0
+    assert bench.live(crasher, action=command) == 0
     assert Audit(bench.studio, ()).disagreements == []
     assert len(bench.in_inbox()) == 4

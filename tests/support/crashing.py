@@ -2,7 +2,7 @@
 
 It is asked by a line of JSON: `config`, `url`, `storage_host`, `log`, and if wanted `kill_at` and `nth` (a
 crash point, and at which of its passes), `kill_after_seconds`, and the `speed` of the daemon's clock. With
-`hand`, the name of a command and its arguments, that is run in the daemon's stead. It answers with the exit
+`action`, the name of a command and its arguments, that is run in the daemon's stead. It answers with the exit
 code, negative for the signal that ended it. Forking saves importing everything each time.
 """
 
@@ -105,14 +105,14 @@ def live(request: dict[str, Any]) -> None:
         if "kill_after_seconds" in request:
             kill_after(request["kill_after_seconds"])
         crash_point = killing(request.get("kill_at"), request.get("nth", 0))
-        if "hand" in request:
-            by_hand(request, crash_point)
+        if "action" in request:
+            act(request, crash_point)
         else:
             asyncio.run(work(request, crash_point))
 
 
-def by_hand(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> None:
-    name, arguments = request["hand"]
+def act(request: dict[str, Any], crash_point: Callable[[StrEnum], None]) -> None:
+    name, arguments = request["action"]
     with told(), opened(Path(request["config"])) as installation:
         getattr(actions, name)(installation, crash_point=crash_point, **arguments)
 

@@ -1,4 +1,4 @@
-"""People's hands on the wheel while it runs: cancel, and who goes first."""
+"""What people ask of a running daemon: to cancel, and who goes first."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
 def test_cancelled_while_it_lies_dead_and_killed_again_on_the_way(
     studio: Studio, shop: Shop, live: Live, first: CrashPoint, second: CrashPoint, paid: int
 ) -> None:
-    """The wish is in the store: whichever start comes to it does it, and loses and buys nothing."""
+    """The command is in the store: whichever start comes to it does it, and loses and buys nothing."""
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
     assert live(first) < 0
