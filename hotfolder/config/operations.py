@@ -7,9 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator
 
-from hotfolder.rules.delivery import NAME
+from hotfolder.rules.delivery import NAME, Frozen
 from hotfolder.rules.names import shown
-from hotfolder.rules.routes import Frozen
 from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkyType, Stage
 
 

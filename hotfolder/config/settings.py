@@ -27,11 +27,11 @@ from pydantic_settings import (
 )
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
-from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.delivery import Delivery, Frozen
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.names import shown
 from hotfolder.rules.prices import Prices
-from hotfolder.rules.routes import Frozen, HdrChoices, RouteBase, SinglePhoto
+from hotfolder.rules.routes import HdrChoices, RouteBase, SinglePhoto
 
 MIB = 1024 * 1024
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")

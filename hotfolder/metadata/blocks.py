@@ -54,7 +54,8 @@ class TooMuch(DamagedMetadata):
 
 
 class Level(StrEnum):
-    """All of it, who made it and whose it is, or nothing. Colours and what was altered are told always."""
+    """How much of a photo's metadata its pictures get: all, who made it and whose it is, or nothing. Its
+    colours and what was altered are always stated."""
 
     ALL = "all"
     COPYRIGHT = "copyright"

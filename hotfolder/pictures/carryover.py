@@ -35,13 +35,13 @@ from hotfolder.pictures.formats import opened
 
 PIECE_BYTES = 1 << 20
 MOST_CPU_SECONDS = 20.0
-"""Of the processor's time: what only waits for a share doesn't wear anybody out."""
+"""CPU time: waiting for a slow share doesn't count."""
 MOST_MEMORY_BYTES = 512 << 20
 WHOLE_METADATA = "The metadata of the photo and of the picture are left out"
 
 
 class WornOut(Exception):
-    """The metadata took more than they may. No ValueError, since those mean that bytes are damaged."""
+    """Reading the metadata took too much CPU time. Not a ValueError, since those stand for damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True)

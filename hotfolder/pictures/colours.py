@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from hotfolder.pictures.exposure import Exposure
 
 MOST_DIFFERENCE = 6
-"""Of 255. What profiles that are called sRGB differ by among themselves; nobody sees it."""
+"""Of 255: as much as different makers' sRGB profiles differ among themselves, which nobody sees."""
 STEPS = (0, 48, 96, 144, 192, 224, 255)
 PROFILE_DATE = slice(24, 36)
 

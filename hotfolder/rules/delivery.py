@@ -21,6 +21,15 @@ NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
 TAKEN = ("originals", "receipts")
 
 
+class Frozen(BaseModel):
+    """Base of what the settings say: immutable, and strict about unknown keys. The text below a field is its
+    description in the settings' schema."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
 class RenditionFormat(StrEnum):
     JPEG = "jpeg"
 
@@ -41,22 +50,17 @@ Size = Annotated[
 ]
 
 
-class Rendition(BaseModel):
+class Rendition(Frozen):
     """One further file of every delivered picture: sRGB, with the picture's metadata."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    format: RenditionFormat = Field(default=RenditionFormat.JPEG, description="jpeg.")
-    quality: Annotated[int, Field(strict=True, ge=LEAST_QUALITY, le=100)] = Field(
-        default=90, description="The quality of the JPEG; lowered as far as max_bytes makes it necessary."
-    )
-    long_edge: Annotated[int, Field(strict=True, ge=16, le=65_500)] | None = Field(
-        default=None, description="The longer side in pixels; left out: as it is. Never made larger."
-    )
-    max_bytes: Size | None = Field(
-        default=None,
-        description="The most that the file may have: bytes, or such as 10MB. Left out: no limit.",
-    )
+    format: RenditionFormat = RenditionFormat.JPEG
+    """jpeg."""
+    quality: Annotated[int, Field(strict=True, ge=LEAST_QUALITY, le=100)] = 90
+    """The quality of the JPEG; lowered as far as max_bytes makes it necessary."""
+    long_edge: Annotated[int, Field(strict=True, ge=16, le=65_500)] | None = None
+    """The longer side in pixels; left out: as it is. Never made larger."""
+    max_bytes: Size | None = None
+    """The most that the file may have: bytes, or such as 10MB. Left out: no limit."""
 
     def __str__(self) -> str:
         parts = [f"JPEG, quality {self.quality}"]
@@ -144,58 +148,37 @@ class Originals(StrEnum):
     DELETE = "delete"
 
 
-class DeliveryChoices(BaseModel):
+class DeliveryChoices(Frozen):
     """What a route may decide of the delivery; what is None is left as it was."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: Template | None = Field(
-        default=None,
-        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {variant},"
-        " {date} and {seq}.",
-    )
-    folders: Folders | None = Field(
-        default=None, description="flat: a project's pictures lie together; room: in a folder for each room."
-    )
-    renditions: Renditions | None = Field(
-        default=None, description="Further files of every picture, by name, instead of those in general."
-    )
-    metadata: Level | None = Field(
-        default=None, description="How much of the photo's metadata the pictures get: all, copyright or none."
-    )
-    originals: Originals | None = Field(
-        default=None, description="What becomes of the originals: keep, archive or delete."
-    )
+    name: Template | None = None
+    """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
+    folders: Folders | None = None
+    """flat: a project's pictures lie together; room: in a folder for each room."""
+    renditions: Renditions | None = None
+    """Further files of every picture, by name, instead of those in general."""
+    metadata: Level | None = None
+    """How much of the photo's metadata the pictures get: all, copyright or none."""
+    originals: Originals | None = None
+    """What becomes of the originals: keep, archive or delete."""
 
 
-class Delivery(BaseModel):
+class Delivery(Frozen):
     """What is delivered of a set, decided."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    name: Template = Field(
-        default=USUAL_NAME,
-        description="What the pictures are called, with {project}, {room}, {set}, {tags}, {variant},"
-        " {date} and {seq}.",
-    )
-    folders: Folders = Field(
-        default=Folders.FLAT,
-        description="flat: a project's pictures lie together; room: in a folder for each room.",
-    )
-    renditions: Renditions = Field(
-        default={}, description="Further files of every picture, by name, each in a folder of that name."
-    )
-    metadata: Level = Field(
-        default=Level.ALL,
-        description="How much of the photo's metadata the pictures get: all, copyright (who made it and whose"
-        " it is) or none.",
-    )
-    originals: Originals = Field(
-        default=Originals.KEEP,
-        description="What becomes of a finished set's originals: keep (in done, beside the pictures), archive"
-        " (moved to the folder `archive`), or delete (for good, once the pictures are in done and verified,"
-        " one of them unaltered).",
-    )
+    name: Template = USUAL_NAME
+    """What the pictures are called, with {project}, {room}, {set}, {tags}, {variant}, {date} and {seq}."""
+    folders: Folders = Folders.FLAT
+    """flat: a project's pictures lie together; room: in a folder for each room."""
+    renditions: Renditions = {}
+    """Further files of every picture, by name, each in a folder of that name."""
+    metadata: Level = Level.ALL
+    """How much of the photo's metadata the pictures get: all, copyright (who made it and whose it is) or
+    none."""
+    originals: Originals = Originals.KEEP
+    """What becomes of a finished set's originals: keep (in done, beside the pictures), archive (moved to the
+    folder `archive`), or delete (for good, once the pictures are in done and verified, one of them
+    unaltered)."""
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:
         """This delivery with these choices made."""
@@ -211,7 +194,7 @@ class Delivery(BaseModel):
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """The template with its fields filled. What only leads to an empty field goes with it."""
+    """The template with its fields filled, without the separators and brackets of empty ones."""
     text = ""
     position = 0
     closing = ""

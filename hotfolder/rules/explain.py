@@ -1,4 +1,4 @@
-"""What a plan comes to, told before anything is sent: routes, photos, and the exact calls."""
+"""A plan explained before anything is sent: routes, photos, and the exact calls."""
 
 from __future__ import annotations
 

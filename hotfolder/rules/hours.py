@@ -1,4 +1,4 @@
-"""Hours of the day, by the clock on the wall: when a slow line may be filled with photos."""
+"""Spans of the day, in local time, in which photos may be uploaded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ DAY_MINUTES = 24 * 60
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From one time of the day up to another, in minutes from midnight; past midnight where it ends first.
+    """A half-open span of the day, in minutes since midnight; it goes past midnight where `end` is before
+    `start`.
 
-    It goes by what a clock on the wall shows. In the night in which the clocks are put back an hour comes
-    twice, and counts twice; in the one in which they are put forward what lies in the hour that is left out
-    is not there.
+    Local time counts: an hour that comes twice when daylight saving time ends is in the span twice, and one
+    that is skipped when it begins is not in it.
     """
 
     start: int

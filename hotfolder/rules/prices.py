@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hotfolder.rules.routes import Frozen
+from hotfolder.rules.delivery import Frozen
 
 Price = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=4)]
 
@@ -16,13 +16,16 @@ Price = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=4)]
 class Prices(Frozen):
     """The price of each kind of paid call. Without any, no money is shown anywhere."""
 
-    currency: Annotated[str, Field(max_length=8)] = Field(
-        default="", description="Shown behind every sum, such as EUR or $."
-    )
-    merge: Price | None = Field(default=None, description="What one merge costs.")
-    sky: Price | None = Field(default=None, description="What one sky replacement costs.")
-    lawn: Price | None = Field(default=None, description="What one lawn replacement costs.")
-    stage: Price | None = Field(default=None, description="What one staging costs.")
+    currency: Annotated[str, Field(max_length=8)] = ""
+    """Shown behind every sum, such as EUR or $."""
+    merge: Price | None = None
+    """What one merge costs."""
+    sky: Price | None = None
+    """What one sky replacement costs."""
+    lawn: Price | None = None
+    """What one lawn replacement costs."""
+    stage: Price | None = None
+    """What one staging costs."""
 
     def sum(self, kinds: Iterable[str]) -> Decimal | None:
         """Of one paid call of each of the kinds; None where no price is known at all. A kind without a

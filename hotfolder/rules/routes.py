@@ -11,15 +11,13 @@ from functools import lru_cache
 from typing import Annotated, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
-from hotfolder.rules.delivery import DeliveryChoices
+from hotfolder.rules.delivery import DeliveryChoices, Frozen
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
 from hotfolder.rules.names import normal, shown
@@ -60,17 +58,13 @@ Patterns = Annotated[
 PhotoNumber = Annotated[int, Field(ge=1, le=MOST_PHOTOS, strict=True)]
 
 
-class Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
-
-
 class PhotoRange(Frozen):
     """How many photos a set must have, both ends included."""
 
-    min: PhotoNumber = Field(default=1, description="The fewest photos.")
-    max: PhotoNumber = Field(default=MOST_PHOTOS, description="The most photos.")
+    min: PhotoNumber = 1
+    """The fewest photos."""
+    max: PhotoNumber = MOST_PHOTOS
+    """The most photos."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -94,20 +88,17 @@ def _as_range(value: object) -> object:
 class Match(Frozen):
     """What a route looks at. Whatever is left out matches everything; all that is given must match."""
 
-    project: Patterns | None = Field(
-        default=None, description="Project names, with * and ? as wildcards; a text or a list of texts."
-    )
-    room: Patterns | None = Field(
-        default=None, description="Room names, with * and ? as wildcards; a text or a list of texts."
-    )
-    tag: Patterns | None = Field(
-        default=None,
-        description="Tags on the room's or the project's folder, with * and ?; a text or a list.",
-    )
+    project: Patterns | None = None
+    """Project names, with * and ? as wildcards; a text or a list of texts."""
+    room: Patterns | None = None
+    """Room names, with * and ? as wildcards; a text or a list of texts."""
+    tag: Patterns | None = None
+    """Tags on the room's or the project's folder, with * and ?; a text or a list."""
     photos: (
         Annotated[PhotoRange, BeforeValidator(_as_range, json_schema_input_type=PhotoNumber | PhotoRange)]
         | None
-    ) = Field(default=None, description="The number of photos in the set: 5, or {min: 3, max: 5}.")
+    ) = None
+    """The number of photos in the set: 5, or {min: 3, max: 5}."""
 
     def is_catch_all(self) -> bool:
         """Whether every set matches, so that no later route is ever reached."""
@@ -118,11 +109,12 @@ class Match(Frozen):
 class HdrChoices(Parameters):
     """HDR options that a route may decide; what is None is left as it was."""
 
-    lens_correction: bool | None = Field(default=None, description="Correct lens and fish-eye distortion.")
-    perspective_correction: bool | None = Field(default=None, description="Straighten the verticals.")
-    photographer_removal: bool | None = Field(
-        default=None, description="Remove the photographer's reflection."
-    )
+    lens_correction: bool | None = None
+    """Correct lens and fish-eye distortion."""
+    perspective_correction: bool | None = None
+    """Straighten the verticals."""
+    photographer_removal: bool | None = None
+    """Remove the photographer's reflection."""
 
     def over(self, base: HdrOptions) -> HdrOptions:
         """`base` with these choices made."""
@@ -132,45 +124,31 @@ class HdrChoices(Parameters):
 class RouteBase(Frozen):
     """All of a route but its operations."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)] = Field(
-        description="A name for this route; it appears in `hotfolder explain` and in receipts."
-    )
-    match: Match = Field(default=Match(), description="Which sets this route is for. Left out: all.")
-    hdr: HdrChoices = Field(
-        default=HdrChoices(), description="HDR options that differ from the general ones."
-    )
-    room_type: RoomType | None = Field(
-        default=None, description="The room type for staging, where neither tag nor room name says one."
-    )
-    quiet_seconds: Annotated[float, Field(strict=True, ge=0.2, le=86400)] | None = Field(
-        default=None,
-        description="Seconds without any change before a set starts, instead of settle.quiet_seconds.",
-    )
-    brackets: PhotoNumber | None = Field(
-        default=None,
-        description="The number of photos that makes a set complete: it then starts at once."
-        " A whole shoot in one folder is counted off in sets of so many.",
-    )
-    single_photo: SinglePhoto | None = Field(
-        default=None, description="What becomes of one photo alone without operations: merge or refuse."
-    )
-    group: GroupMode | None = Field(
-        default=None,
-        description="Photos that lie in the project's folder itself: auto makes the sets that are beyond"
-        " doubt, review waits for a person (__ok at the folder's name, a file READY.txt in it, or"
-        " `hotfolder approve`) in any case; in a route with room, review holds those rooms as well.",
-    )
-    over_seven: OverSeven | None = Field(
-        default=None,
-        description="A set of more than seven photos in a whole shoot: refuse, split or spread.",
-    )
-    name_sets: NameScheme | None = Field(
-        default=None,
-        description="What the sets of a whole shoot are called: numbered (12 Elm Road-01) or first_file.",
-    )
-    deliver: DeliveryChoices = Field(
-        default=DeliveryChoices(), description="What is delivered differently from `deliver` in general."
-    )
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    """A name for this route; it appears in `hotfolder explain` and in receipts."""
+    match: Match = Match()
+    """Which sets this route is for. Left out: all."""
+    hdr: HdrChoices = HdrChoices()
+    """HDR options that differ from the general ones."""
+    room_type: RoomType | None = None
+    """The room type for staging, where neither tag nor room name says one."""
+    quiet_seconds: Annotated[float, Field(strict=True, ge=0.2, le=86400)] | None = None
+    """Seconds without any change before a set starts, instead of settle.quiet_seconds."""
+    brackets: PhotoNumber | None = None
+    """The number of photos that makes a set complete: it then starts at once. A whole shoot in one folder is
+    counted off in sets of so many."""
+    single_photo: SinglePhoto | None = None
+    """What becomes of one photo alone without operations: merge or refuse."""
+    group: GroupMode | None = None
+    """Photos that lie in the project's folder itself: auto makes the sets that are beyond doubt, review waits
+    for a person (__ok at the folder's name, a file READY.txt in it, or `hotfolder approve`) in any case; in a
+    route with room, review holds those rooms as well."""
+    over_seven: OverSeven | None = None
+    """A set of more than seven photos in a whole shoot: refuse, split or spread."""
+    name_sets: NameScheme | None = None
+    """What the sets of a whole shoot are called: numbered (12 Elm Road-01) or first_file."""
+    deliver: DeliveryChoices = DeliveryChoices()
+    """What is delivered differently from `deliver` in general."""
 
 
 class Route(RouteBase):
@@ -183,7 +161,8 @@ class Route(RouteBase):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a route is held against. `tags` hold the room's and the project's, by full name where known."""
+    """A set's names, which the patterns of routes are compared with. `tags` are the room's and then the
+    project's, by full name where known."""
 
     project: str
     room: str
@@ -247,7 +226,7 @@ def name_verdict(route: RouteBase, subject: Subject) -> tuple[bool, str]:
 
 
 def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdict:
-    """Hold one route against one set."""
+    """Compare one route with one set."""
     matched, reason = name_verdict(route, subject)
     wanted = route.match.photos
     if matched and wanted is not None:

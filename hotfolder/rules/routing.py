@@ -1,4 +1,4 @@
-"""From a folder's name and its number of photos to the recipe."""
+"""Routing: from folder names and the number of photos to the plan and its recipe."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from hotfolder.errors import RuleRefused
-from hotfolder.rules.delivery import Delivery
+from hotfolder.rules.delivery import Delivery, Frozen
 from hotfolder.rules.names import TAG_MARK, FolderName, normal, project_name, room_name, shown, split_name
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.rooms import room_type_of
-from hotfolder.rules.routes import Frozen, Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
+from hotfolder.rules.routes import Route, RouteVerdict, SinglePhoto, Subject, name_verdict, verdict
 from hotfolder.rules.sets import MOST_PHOTOS
 from hotfolder.rules.tags import AGAIN, Tag, TagTable, hyphened, merged_operations
 from hotfolder.stager.operations import HdrOptions, Operation, RoomType, Stage

@@ -28,7 +28,7 @@ def sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """Which file, and which state of it. Equal identities mean: nobody has touched it in between."""
+    """A file's inode and state. Equal ones mean that the file was not changed in between."""
 
     size_bytes: int
     mtime_ns: int
@@ -43,6 +43,7 @@ class FileIdentity:
 
 
 def signed(number: int) -> int:
+    """The number as a signed integer of 64 bits."""
     return (number + 2**63) % 2**64 - 2**63
 
 

@@ -286,7 +286,7 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> str:
 
 
 def some(doubts: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
+    """The first doubts, and how many more there are."""
     told = list(doubts[:MOST_DOUBTS])
     if len(doubts) > len(told):
         told.append(f"and {len(doubts) - len(told)} more")

@@ -71,7 +71,7 @@ def port_is_possible(port: int | None) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host` is spelt as this machine itself; no name is looked up."""
+    """Whether `host` is `localhost` or a loopback address; no name is looked up."""
     if host == "localhost":
         return True
     try:

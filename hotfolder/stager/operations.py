@@ -102,6 +102,7 @@ class Parameters(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     def body(self) -> Json:

@@ -50,7 +50,7 @@ GENERATION_MATCH = "x-goog-if-generation-match"
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What was written."""
+    """A file that was downloaded."""
 
     sha256: str
     size_bytes: int
@@ -75,7 +75,7 @@ class StorageClient:
         self._timeouts = timeouts or Timeouts()
         self._client = open_client(trusted(), proxy, self._timeouts.of_client())
         self._took: dict[str, int] = {}
-        """Which of the content types each host has taken."""
+        """By host, the number of the content type that it accepted last, which is tried first."""
 
     async def aclose(self) -> None:
         """Close idle connections; the client can't be used any more."""
@@ -153,7 +153,7 @@ class StorageClient:
             ) from None
 
     async def reach(self, host: str) -> int:
-        """The status with which a host answers to a request for nothing. Raises Unreachable."""
+        """The status of a HEAD request for the host's root, by https. Raises Unreachable."""
         request = self._client.build_request("HEAD", f"https://{host}/")
         try:
             return (await exchange(self._client, request, self._timeouts.free_total_seconds)).status
@@ -162,7 +162,8 @@ class StorageClient:
 
 
 def signed_headers(url: httpx.URL) -> dict[str, str]:
-    """The headers that the signature covers by its own word, the content type with an empty value."""
+    """The headers that the URL names as covered by its signature, with the values to send; that of the
+    content type is empty."""
     named = next((value for name, value in url.params.multi_items() if name.lower() in SIGNED_HEADERS), "")
     known = {
         "content-type": NO_TYPE,

@@ -20,16 +20,16 @@ LARGEST_PIECE_BYTES = 2 << 20
 """Measured: reads of 64 KiB cost four fifths of the speed, and so does a whole file in memory."""
 SMALLEST_PIECE_BYTES = 16 << 10
 PIECES_PER_SECOND = 8
-"""So finely is a second shared out, so that several uploads get on side by side."""
+"""Into so many pieces a second's worth is cut, so that concurrent uploads share it evenly."""
 MOST_UPLOADS = 64
 
 Still = Callable[[int], None]
-"""Takes the descriptor of what was opened. Raises where it isn't what is meant, or another condition has
-ceased to hold."""
+"""A check of an opened photo: takes its file descriptor, and raises where this isn't the file that is meant,
+or must not be sent any more."""
 
 
 def anything(_descriptor: int) -> None:
-    """For what is sent whatever it is."""
+    """The check that accepts every file."""
 
 
 class Throttle:
@@ -45,19 +45,19 @@ class Throttle:
 
     @property
     def piece_bytes(self) -> int:
-        """How much is best sent at a time. Small pieces cost speed where there is no limit."""
+        """Bytes to read and send at a time: large ones without a limit, since small pieces cost speed."""
         if self.bytes_per_second is None:
             return LARGEST_PIECE_BYTES
         wanted = int(self.bytes_per_second / PIECES_PER_SECOND)
         return min(max(wanted, SMALLEST_PIECE_BYTES), LARGEST_PIECE_BYTES)
 
     def patience_seconds(self, size_bytes: int) -> float:
-        """How much longer an upload of that size may take for the limit alone."""
+        """By how much the limit may prolong an upload of that size."""
         rate = self.bytes_per_second
         return 0.0 if rate is None else MOST_UPLOADS * size_bytes / rate
 
     async def take(self, size_bytes: int) -> None:
-        """Return once so many bytes may be sent; whoever comes first goes first."""
+        """Wait until `size_bytes` may be sent; first come, first served."""
         if self.bytes_per_second is None:
             return
         async with self._turn:

@@ -38,7 +38,7 @@ ON_THE_WIRE = (
 NO_NETWORK = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 MOST_CONNECTIONS, MOST_IDLE = 100, 12
 IDLE_SECONDS = 2.0
-"""Shorter than any server's own patience, so that none hangs up on a request just being sent."""
+"""Shorter than servers keep an idle connection, so that none closes one on which a request is being sent."""
 
 NO_TUNNEL = "the proxy made no connection to it"
 LOST_CONNECTION = "the connection was lost after the request was sent"
@@ -107,7 +107,7 @@ class Lost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `body` is None where its status came but its body was cut off or too long."""
+    """A response. `body` is None where the status came but the body was cut off or too long."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -222,7 +222,8 @@ async def read_bounded(response: httpx.Response) -> bytes | None:
 
 
 def unpacker(response: httpx.Response, head: bytes) -> zlib._Decompress | None:
-    """What undoes the compression of a body that begins with `head`; None where it isn't compressed."""
+    """A decompressor for a body that begins with `head`; None where that isn't compressed, whatever its
+    headers say."""
     said = response.headers.get("content-encoding", "").strip().lower()
     compressed = said in ("gzip", "x-gzip", "deflate") and head.startswith((b"\x1f\x8b", b"\x78"))
     return zlib.decompressobj(wbits=47) if compressed else None
@@ -251,7 +252,8 @@ async def plain_pieces(response: httpx.Response, most_bytes: int) -> AsyncIterat
 
 
 def words(problem: Exception) -> tuple[str, bool]:
-    """What happened, without anything from the request or the answer; and whether the way out is gone."""
+    """The cause in words, with nothing of the request or the answer in them; and whether this machine is
+    offline."""
     link: BaseException | None = problem
     while link is not None:
         if isinstance(link, BaseExceptionGroup):  # each of a name's addresses was tried
@@ -266,7 +268,8 @@ def words(problem: Exception) -> tuple[str, bool]:
 
 
 def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> float | None:
-    """The server's wish: seconds or an HTTP date, between 0 and an hour. None where it has none."""
+    """Retry-After in seconds, between 0 and an hour, whether written as seconds or as an HTTP date. None
+    where there is no valid one."""
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,12}(\.\d{1,6})?", text, re.ASCII):
         return min(float(text), LONGEST_RETRY_AFTER_SECONDS)
@@ -278,7 +281,7 @@ def retry_after_seconds(headers: httpx.Headers, now: datetime | None = None) -> 
 
 
 def date_of(headers: httpx.Headers) -> datetime | None:
-    """When the server says that it answered; None where it doesn't."""
+    """The Date header; None where there is no valid one."""
     return http_date(headers.get("date", ""))
 
 

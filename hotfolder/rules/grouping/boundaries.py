@@ -1,4 +1,4 @@
-"""Does a set go on with the next frame, or does another begin? One answer for each pair of neighbours.
+"""Boundaries between sets: for each two consecutive frames, whether the set goes on or another begins.
 
 A bracketing camera pauses for 0.2 to 0.3 s between frames; sets shot by hand pause for 7 to 27 s, and so do
 photographers on their way to the next room. So a pause alone decides only next to a burst; elsewhere the

@@ -1,4 +1,4 @@
-"""What in a finished grouping looks odd, seen beside the drop's other sets."""
+"""Doubts about the sets of a finished grouping, from comparing each with the others."""
 
 from __future__ import annotations
 

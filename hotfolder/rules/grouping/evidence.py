@@ -1,4 +1,4 @@
-"""What the frames tell: exposures, habits of the camera, likeness of pictures, scenes and flash."""
+"""Evidence in the frames: order, exposure, pauses, likeness of pictures, scenes, flash and copies."""
 
 from __future__ import annotations
 

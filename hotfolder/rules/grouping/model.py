@@ -1,4 +1,4 @@
-"""The words of grouping: what goes in, what is decided, and why."""
+"""Grouping's types: the photos that go in, and the sets, refusals and doubts that come out."""
 
 from __future__ import annotations
 
