@@ -62,11 +62,14 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def ended(step: asyncio.Task[Any]) -> None:
-    """Cancel `step` and wait for it, however often whoever waits is cancelled meanwhile."""
+    """Cancel `step` and wait for it, however often whoever waits is cancelled meanwhile. How it ends is of no
+    account: what it was at is done again at the next start."""
     while not step.done():
         step.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.wait({step}, timeout=CANCEL_AGAIN_SECONDS)
+    if not step.cancelled():
+        step.exception()  # asked for, so that asyncio doesn't report it as one that nobody has seen
 
 
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
