@@ -139,6 +139,7 @@ class Daemon:
         self.live = LiveSettings(settings, file)
         self.clock = clock or SystemClock()
         self.outcome = Outcome()
+        # Its folders, and what it remembers.
         places = places_of(settings)
         reached = make_folders(places)
         self.lock = lock_state(places.state)
@@ -155,10 +156,12 @@ class Daemon:
             )
             self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
             self.ledger.restore()
+        # What it tells, before any child process is started; and what jobs share.
         self.telemetry = Telemetry(settings, self.clock)
         self.decoder = Decoder()
         self.throttle = Throttle(self.clock, settings.limits.upload_rate)
         self.context = self._job_context(access, places, crash_point)
+        # Who makes jobs of what the inboxes see, and who drives them.
         heartbeats = self.telemetry.heartbeats
         self.engine = Worker(
             self.context,
