@@ -107,7 +107,16 @@ class Decoder:
         raise AssertionError("a plain one was answered or refused")
 
     async def _made(self, task: str, path: Path, **request: Any) -> Any:
-        answer = await self._answer(path, {"task": task, "path": str(path), **request})
+        """What the child makes of `path`. Raises as it says, and `NeverUsable` when two have died of it."""
+        answer = None
+        async with self._turn:
+            for _ in range(_TRIES):
+                answer = answer or await self._ask(path, {"task": task, "path": str(path), **request})
+        if answer is None:
+            raise NeverUsable(
+                f"{visible(path.name)} can't be decoded: it needs too much memory, or is damaged.",
+                hint="Export the photo once more as JPEG at its normal size.",
+            )
         if "trouble" in answer:
             raise LocalTrouble(
                 answer["trouble"], hint="Check the disk that holds `state`, and that it isn't full."
@@ -117,17 +126,6 @@ class Decoder:
         if "never" in answer:
             raise NeverUsable(answer["never"], hint=answer["hint"])
         return answer["made"]
-
-    async def _answer(self, path: Path, request: dict[str, Any]) -> dict[str, Any]:
-        async with self._turn:
-            for _ in range(_TRIES):
-                answer = await self._ask(path, request)
-                if answer is not None:
-                    return answer
-        raise NeverUsable(
-            f"{visible(path.name)} can't be decoded: it needs too much memory, or is damaged.",
-            hint="Export the photo once more as JPEG at its normal size.",
-        )
 
     async def prepare(self) -> None:
         """Start the child now, so that the first picture needn't wait for it. Whatever stands in the way is

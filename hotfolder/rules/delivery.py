@@ -182,9 +182,7 @@ class Delivery(Frozen):
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:
         """This delivery with these choices made."""
-        chosen = {name: getattr(choices, name) for name in Delivery.model_fields}
-        made = {name: value for name, value in chosen.items() if value is not None}
-        return Delivery(**{**{name: getattr(self, name) for name in Delivery.model_fields}, **made})
+        return self.model_copy(update={name: value for name, value in choices if value is not None})
 
     def template(self, *, altered: bool, variant: bool = False) -> str:
         """The name's template. An altered picture always names its operations, or its variant if it is one:

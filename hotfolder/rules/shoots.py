@@ -11,7 +11,6 @@ from hotfolder.rules.grouping.model import (
     GroupingOptions,
     GroupingPhoto,
     OverSeven,
-    RefusedSet,
 )
 from hotfolder.rules.late import EarlierSet, Sorted, sort_out
 from hotfolder.rules.names import shown, split_name
@@ -244,15 +243,11 @@ def _named(grouping: Grouping, names: Sequence[str], photos: Sequence[Photo]) ->
         for name, each in zip(names, grouping.sets, strict=False)
     )
     refused = tuple(
-        _refusal(name, own(each.photos), each)
+        NamedRefusal(name, own(each.photos), each.reason, each.hint)
         for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
     )
     kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
     return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, "")
-
-
-def _refusal(name: str, photos: tuple[Photo, ...], refused: RefusedSet) -> NamedRefusal:
-    return NamedRefusal(name, photos, refused.reason, refused.hint)
 
 
 def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from hotfolder.errors import HotfolderError, OutcomeUnknown, Unreachable
+from hotfolder.errors import OutcomeUnknown, Unreachable
 from hotfolder.stager.addresses import SignedUrl, is_identifier
 from hotfolder.stager.failures import CHARGED_HINT, error_text
 
@@ -105,7 +106,11 @@ def parse_results(answer: Answer) -> tuple[ResultImage, ...]:
             raise Malformed("its answer names no picture")
         return pictures
     except Malformed as problem:
-        raise unknown(problem) from None
+        raise OutcomeUnknown(
+            f"the API took the request and may have charged it, but {problem}",
+            hint=CHARGED_HINT,
+            why=str(problem),
+        ) from None
 
 
 def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
@@ -128,38 +133,46 @@ def pictures_in(found: object, depth: int = 0) -> Iterator[ResultImage]:
             yield from pictures_in(found.get(name), depth + 1)
 
 
-def unknown(problem: Malformed) -> HotfolderError:
-    return OutcomeUnknown(
-        f"the API took the request and may have charged it, but {problem}",
-        hint=CHARGED_HINT,
-        why=str(problem),
-    )
+@contextmanager
+def of_free_call() -> Iterator[None]:
+    """Turns Malformed into Unreachable: what was asked for free can be asked again."""
+    try:
+        yield
+    except Malformed as problem:
+        raise Unreachable(
+            f"the API sent an answer that hotfolder can't use: {problem}",
+            hint="If this lasts, check api.base_url, and whether the API has changed.",
+        ) from None
 
 
 def parse_id(answer: Answer, name: str) -> str:
-    """The id of that name. Raises Unreachable, like all free answers below, when it isn't there."""
-    value = identifier(free_object(answer, name).get(name))
-    if not value:
-        raise useless(f"its {name} is missing or odd")
-    return value
+    """The id of that name. Raises Unreachable where there is none."""
+    with of_free_call():
+        value = identifier(object_with(answer, name).get(name))
+        if not value:
+            raise Malformed(f"its {name} is missing or odd")
+        return value
 
 
 def parse_upload_url(answer: Answer) -> SignedUrl:
-    """Where a photo is to be put."""
-    url = address(free_object(answer, "uploadUrl").get("uploadUrl"))
-    if url is None:
-        raise useless("its uploadUrl is missing or not an address")
-    return url
+    """Where a photo is to be put. Raises Unreachable where the answer doesn't say."""
+    with of_free_call():
+        url = address(object_with(answer, "uploadUrl").get("uploadUrl"))
+        if url is None:
+            raise Malformed("its uploadUrl is missing or not an address")
+        return url
 
 
 def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
-    """How far a merge is, with no `secret` in it. Raises Unreachable."""
-    found = within(json_of_free(answer), "status")
-    status, url = found.get("status"), address_in(found)
-    if not isinstance(status, str) or not status.strip():
-        if url is None:
-            raise useless("the group's status is missing")
-        status = "completed"
+    """How far a merge is, with no `secret` in it. Raises Unreachable where there is neither a status nor a
+    picture's address."""
+    with of_free_call():
+        found = object_with(answer, "status", failed_too=True)
+        status, url = found.get("status"), address_in(found)
+        if not isinstance(status, str) or not status.strip():
+            if url is None:
+                raise Malformed("the group's status is missing")
+            status = "completed"
     status = status.strip()
     if not STATUS_WORD.fullmatch(status):
         status = NO_WORD  # it will be shown to people, and might hold anything
@@ -171,27 +184,16 @@ def parse_group(answer: Answer, *, secret: str = "") -> GroupState:
     return GroupState(status, url, said)
 
 
-def free_object(answer: Answer, name: str) -> dict[str, Any]:
-    """The part of a free answer that holds `name`."""
-    found = json_of_free(answer)
-    try:
+def object_with(answer: Answer, name: str, *, failed_too: bool = False) -> dict[str, Any]:
+    """The object that holds `name`: the answer itself, or what it wraps as `data`. Raises Malformed, also for
+    an answer that says `success: false` unless `failed_too`."""
+    found = json_of(answer)
+    if not isinstance(found, dict):
+        raise Malformed("its answer is not a JSON object")
+    if not failed_too:
         refuse_failed(found)
-    except Malformed as problem:
-        raise useless(str(problem)) from None
-    return within(found, name)
-
-
-def within(found: dict[str, Any], name: str) -> dict[str, Any]:
-    """The object that holds `name`: the answer itself, or what it wraps as `data`."""
     data = found.get("data")
     return data if name not in found and isinstance(data, dict) else found
-
-
-def useless(why: str) -> Unreachable:
-    return Unreachable(
-        f"the API sent an answer that hotfolder can't use: {why}",
-        hint="If this lasts, check api.base_url, and whether the API has changed.",
-    )
 
 
 def json_of(answer: Answer) -> Any:
@@ -199,16 +201,6 @@ def json_of(answer: Answer) -> Any:
         return json.loads(answer.body.lstrip("\ufeff"))
     except (ValueError, RecursionError):
         raise Malformed("its answer is not JSON") from None
-
-
-def json_of_free(answer: Answer) -> dict[str, Any]:
-    try:
-        found = json_of(answer)
-    except Malformed as problem:
-        raise useless(str(problem)) from None
-    if not isinstance(found, dict):
-        raise useless("its answer is not a JSON object")
-    return found
 
 
 def refuse_failed(found: object) -> None:

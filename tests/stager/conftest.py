@@ -6,16 +6,44 @@ import asyncio
 import json
 import socket
 import struct
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
 
+from hotfolder.errors import HotfolderError
 from hotfolder.stager.client import StagerClient
+from hotfolder.stager.operations import Sky, SkyType
 from hotfolder.stager.transport import Timeouts
 
 KEPT_BODY_BYTES = 1 << 20
 KEY = "sk_live_5e3r7VeryMuchSecret"
+SKY = Sky(sky_type=SkyType.TWILIGHT)
+
+FREE = [
+    lambda client: client.create_project("12 Elm Road"),
+    lambda client: client.group("group_1"),
+    lambda client: client.upload_url("project_1", "group_1", "01.jpg"),
+]
+PAID = [
+    lambda client: client.enhance("project_1", "group_1"),
+    lambda client: client.operate("img_1", SKY),
+]
+
+
+async def failure(client: StagerClient, call) -> HotfolderError:
+    with pytest.raises(HotfolderError) as caught:
+        async with asyncio.timeout(120):
+            await call(client)
+    assert_silent(caught.value)
+    return caught.value
+
+
+def assert_silent(error: BaseException) -> None:
+    """Neither the error nor its traceback shows the key."""
+    shown = "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(vars(error))
+    assert KEY not in shown
 
 
 @dataclass

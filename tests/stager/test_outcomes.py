@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import traceback
 
 import pytest
 
@@ -20,11 +19,9 @@ from hotfolder.errors import (
     TooManyRequests,
     Unreachable,
 )
-from hotfolder.stager.client import StagerClient
-from hotfolder.stager.operations import Sky, SkyType
 from hotfolder.stager.transport import Timeouts
+from tests.stager.conftest import FREE, KEY, PAID, SKY, failure
 
-KEY = "sk_live_5e3r7VeryMuchSecret"
 # For servers that say nothing or never end; all others get the time that a busy machine needs.
 QUICK = Timeouts(
     connect_seconds=0.3,
@@ -35,32 +32,6 @@ QUICK = Timeouts(
     paid_total_seconds=0.6,
     transfer_total_seconds=0.6,
 )
-SKY = Sky(sky_type=SkyType.TWILIGHT)
-
-FREE = [
-    lambda client: client.create_project("12 Elm Road"),
-    lambda client: client.group("group_1"),
-    lambda client: client.upload_url("project_1", "group_1", "01.jpg"),
-]
-PAID = [
-    lambda client: client.enhance("project_1", "group_1"),
-    lambda client: client.operate("img_1", SKY),
-]
-
-
-async def failure(client: StagerClient, call) -> HotfolderError:
-    with pytest.raises(HotfolderError) as caught:
-        async with asyncio.timeout(120):
-            await call(client)
-    assert_silent(caught.value)
-    return caught.value
-
-
-def assert_silent(error: BaseException) -> None:
-    """Neither the error nor its traceback shows the key."""
-    shown = "".join(traceback.format_exception(error)) + str(error) + repr(error) + repr(vars(error))
-    assert KEY not in shown
-
 
 # (what the server does, what a free call raises, what a paid call raises)
 TABLE = {

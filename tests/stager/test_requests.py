@@ -9,8 +9,8 @@ import pytest
 from hotfolder.errors import RequestRefused
 from hotfolder.stager.answers import Answer, SignedUrl, parse_results
 from hotfolder.stager.operations import HdrOptions, Lawn, Sky, Stage
+from tests.stager.conftest import KEY
 
-KEY = "sk_live_5e3r7VeryMuchSecret"
 RESULT = {
     "success": True,
     "data": [

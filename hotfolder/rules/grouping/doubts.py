@@ -23,7 +23,8 @@ _HALF_STOP_EV = 0.5
 _ENOUGH_ALIKE = 3
 _MOST = 0.6
 
-Pattern = tuple[float, ...]
+BracketPattern = tuple[float, ...]
+"""Exposure values of a set's frames in the order taken, relative to the first."""
 
 
 def examine(drafts: Sequence[Draft]) -> None:
@@ -53,7 +54,7 @@ def examine(drafts: Sequence[Draft]) -> None:
         _share_doubts(before, after)
 
 
-def pattern(photos: Sequence[GroupingPhoto]) -> Pattern:
+def pattern(photos: Sequence[GroupingPhoto]) -> BracketPattern:
     """The exposure values in the order taken, relative to the first."""
     values = [value(photo) or 0.0 for photo in photos]
     return tuple(each - values[0] for each in values)
@@ -70,21 +71,21 @@ def _with_neighbours(drafts: Sequence[Draft], usual: Sequence[bool]) -> list[boo
     return sound
 
 
-def _ladder(values: Pattern) -> Pattern:
+def _ladder(values: BracketPattern) -> BracketPattern:
     """From bright to dark, whatever the order taken."""
     return tuple(value - min(values) for value in sorted(values))
 
 
-def _as_most(ours: Pattern, patterns: Sequence[Pattern], sets: int) -> bool:
+def _as_most(ours: BracketPattern, patterns: Sequence[BracketPattern], sets: int) -> bool:
     alike = sum(_near(ours, each) for each in patterns)
     return alike >= _ENOUGH_ALIKE and alike > _MOST * sets
 
 
-def _near(one: Pattern, other: Pattern) -> bool:
+def _near(one: BracketPattern, other: BracketPattern) -> bool:
     return len(one) == len(other) and all(abs(a - b) <= _NEAR_EV for a, b in zip(one, other, strict=True))
 
 
-def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
+def _odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPattern]) -> None:
     sizes = Counter(len(each) for each in patterns)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     number = len(ours)
@@ -107,11 +108,11 @@ def _odd_size(draft: Draft, ours: Pattern, patterns: Sequence[Pattern]) -> None:
         draft.doubts.append(f"it has {frame_count(number)} where others have {usual}")
 
 
-def _around_the_first(values: Pattern) -> bool:
+def _around_the_first(values: BracketPattern) -> bool:
     return abs(sum(values)) <= _NEAR_EV * len(values)
 
 
-def _evenly_spaced(values: Pattern) -> bool:
+def _evenly_spaced(values: BracketPattern) -> bool:
     """Whether an odd number of exposures lie equally far apart, as a bracketing camera sets them."""
     ordered = sorted(values)
     gaps = [after - before for before, after in pairwise(ordered)]
