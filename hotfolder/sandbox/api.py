@@ -280,6 +280,7 @@ async def operate(
     sandbox: Sandbox, request: Request, identifier: str, task: str, **arguments: Any
 ) -> OperationAnswer:
     """Do paid work on an image, and answer the picture. What is refused as unsuitable is not paid."""
+    objects, settings = sandbox.objects, sandbox.settings
     source = sandbox.records.image(identifier)
     if source is None:
         raise Refusal(404, f"imageId: there is no image {shown(identifier)}")
@@ -287,31 +288,24 @@ async def operate(
         raise Refusal(404, f"imageId: {shown(identifier)} is a result; upload it by POST /api/image first")
     note(request.scope, image=source.id)
     route = route_of(request.scope["path"])
+    suffix = ".png" if settings.operation_format == "png" else ".jpg"
+    part, name = objects.part(suffix), f"res_{uuid.uuid4().hex}"
+    arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
     sandbox.ledger.charge(route, image=source.id)
     try:
-        result = await perform(sandbox, source, task, arguments)
+        size = await sandbox.operations.run(task, settings.operation_delay_seconds, **arguments)
+        objects.place(part, RESULTS, f"{name}{suffix}")
     except TaskRefused as error:
         sandbox.ledger.refund(route, image=source.id)
         raise Refusal(422, str(error)) from None
     except TaskFailed as error:
         raise Refusal(500, f"the sandbox couldn't finish this: {error}") from None
-    note(request.scope, result=result.id)
-    return OperationAnswer(data=[described(sandbox, result)])
-
-
-async def perform(sandbox: Sandbox, source: Image, task: str, arguments: dict[str, Any]) -> Image:
-    objects, settings = sandbox.objects, sandbox.settings
-    suffix = ".png" if settings.operation_format == "png" else ".jpg"
-    identifier, part = f"res_{uuid.uuid4().hex}", objects.part(suffix)
-    arguments |= {"source": objects.path(source.bucket, source.object), "target": part}
-    try:
-        done = await sandbox.operations.run(task, settings.operation_delay_seconds, **arguments)
-        objects.place(part, RESULTS, f"{identifier}{suffix}")
     finally:
         part.unlink(missing_ok=True)
-    result = Image(identifier, RESULTS, f"{identifier}{suffix}", *done)
+    result = Image(name, RESULTS, f"{name}{suffix}", *size)
     sandbox.records.add_image(result)
-    return result
+    note(request.scope, result=result.id)
+    return OperationAnswer(data=[described(sandbox, result)])
 
 
 def store_image(sandbox: Sandbox, file: UploadFile) -> Image:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -17,7 +17,7 @@ from hotfolder.sandbox.faults.injector import Outage
 from hotfolder.sandbox.faults.rules import RuleBook
 from hotfolder.sandbox.merging import merge_for_ever
 from hotfolder.sandbox.settings import SandboxError, SandboxSettings
-from hotfolder.sandbox.state import Sandbox, open_sandbox
+from hotfolder.sandbox.state import open_sandbox
 from hotfolder.sandbox.storage import create_storage
 
 DRAIN_SECONDS = 2
@@ -83,39 +83,28 @@ async def serve(
         storage_socket = stack.enter_context(listening(settings.storage_host, settings.storage_port))
         storage_base_url = settings.storage_public_url or base_url(storage_socket)
         sandbox = stack.enter_context(open_sandbox(settings, storage_base_url.rstrip("/")))
-        async with working(sandbox), Outage() as outage:
+        async with Outage() as outage, asyncio.TaskGroup() as tasks:
             faults = Faults(book, sandbox, outage) if book is not None else None
             api = Server(configuration(create_app(sandbox, faults), faults))
             storage = Server(configuration(create_storage(sandbox, faults), faults))
             outage.listeners |= {"api": api, "storage": storage}
-            async with asyncio.TaskGroup() as tasks:
-                serving = [
-                    tasks.create_task(api.serve([api_socket])),
-                    tasks.create_task(storage.serve([storage_socket])),
-                ]
-                await api.up.wait()
-                await storage.up.wait()
-                if announce is not None:
-                    announce(base_url(api_socket), storage_base_url)
-                try:
-                    await (stop or asyncio.Event()).wait()
-                finally:
-                    api.should_exit = storage.should_exit = True
-                    # Operations get a moment to finish, and then answer that they couldn't.
-                    await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
-                    sandbox.operations.stop()
-
-
-@asynccontextmanager
-async def working(sandbox: Sandbox) -> AsyncIterator[None]:
-    """The background merging and the workers, which end with the block."""
-    merging = asyncio.create_task(merge_for_ever(sandbox))
-    try:
-        yield
-    finally:
-        merging.cancel()
-        await asyncio.wait([merging])
-        sandbox.operations.stop()
+            merging = tasks.create_task(merge_for_ever(sandbox))
+            serving = [
+                tasks.create_task(api.serve([api_socket])),
+                tasks.create_task(storage.serve([storage_socket])),
+            ]
+            await api.up.wait()
+            await storage.up.wait()
+            if announce is not None:
+                announce(base_url(api_socket), storage_base_url)
+            try:
+                await (stop or asyncio.Event()).wait()
+            finally:
+                merging.cancel()
+                api.should_exit = storage.should_exit = True
+                # Operations get a moment to finish, and then answer that they couldn't.
+                await asyncio.wait(serving, timeout=OPERATION_DRAIN_SECONDS)
+                sandbox.operations.stop()
 
 
 def configuration(app: ASGIApp, faults: Faults | None) -> uvicorn.Config:

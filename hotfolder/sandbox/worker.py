@@ -10,9 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol, cast
 
 import anyio
@@ -44,47 +42,14 @@ def bound_memory(size_bytes: int) -> None:
 
 
 class Engine(Protocol):
-    """A module or an object. Each function writes `target` whole, in the format of its suffix, or raises.
+    """A module or an object with the functions `merge`, `replace_sky`, `replace_lawn` and `stage`, which take
+    what those of `hotfolder.sandbox.imaging.engine` take.
 
-    A picture that can't be edited honestly raises `Unsuitable`, whose message goes to the caller.
+    Each writes `target` whole, in the format of its suffix, or raises. A picture that can't be edited
+    honestly raises `Unsuitable`, whose message goes to the caller.
     """
 
     Unsuitable: type[Exception]
-
-    def merge(
-        self,
-        photos: Sequence[Path],
-        target: Path,
-        *,
-        lens_correction: bool,
-        perspective_correction: bool,
-        photographer_removal: bool,
-        long_edge: int,
-    ) -> None:
-        """Merge 1 to 7 exposures into a picture whose long edge is at most `long_edge` pixels."""
-        ...
-
-    def replace_sky(
-        self, source: Path, target: Path, *, sky_type: str, sky_sub_type: str, resolution: str
-    ) -> None: ...
-
-    def replace_lawn(
-        self, source: Path, target: Path, *, lawn_type: str, resolution: str, extra_instructions: str | None
-    ) -> None: ...
-
-    def stage(
-        self,
-        source: Path,
-        target: Path,
-        *,
-        room_type: str,
-        room_style: str,
-        action_type: str,
-        resolution: str,
-        color_types: Sequence[str],
-        remove_furniture: bool,
-        extra_instructions: str | None,
-    ) -> None: ...
 
 
 @lru_cache(maxsize=1)

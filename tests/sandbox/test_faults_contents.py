@@ -81,14 +81,10 @@ def test_group_status(faulty: Faulty, fault: str, status: str) -> None:
     assert faulty.caller.status(faulty.completed)["status"] == "completed"
 
 
-def test_any_status(faulty: Faulty) -> None:
-    """The unknown word can be chosen."""
-    assert said(faulty, "group-get", "unknown-status", text="queued") == {"status": "queued"}
-
-
 def test_completed_without_url(faulty: Faulty) -> None:
-    """Nothing but the status."""
+    """Nothing but the status; the unknown word can be chosen."""
     assert said(faulty, "group-get", "completed-without-url") == {"status": "completed"}
+    assert said(faulty, "group-get", "unknown-status", text="queued") == {"status": "queued"}
 
 
 def test_refusals_are_not_spoilt(faulty: Faulty) -> None:
@@ -183,12 +179,6 @@ def test_expired(faulty: Faulty, endpoint: str) -> None:
     seen = fire(request)
     assert seen.status == 400 and b"<Code>ExpiredToken</Code>" in seen.body
     assert faulty.footprint() == before and faulty.line().processed is False
-
-
-def test_not_found(faulty: Faulty) -> None:
-    """A result that is gone."""
-    seen = download(faulty, 404)
-    assert seen.status == 404 and b"<Code>NoSuchKey</Code>" in seen.body
 
 
 def test_redirect(faulty: Faulty) -> None:
