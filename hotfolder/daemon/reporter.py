@@ -243,38 +243,37 @@ def page(
     )
     here = replace(seen, lines=lines)
     lately = stamp(now - LATELY)
-    notices = [
-        *seen.notices,
-        *(
-            f"{line.project} / {line.room}: {line.reason}"
-            for line in lines
-            if line.state == State.DONE and REMOVED in line.reason and line.updated_at > lately
-        ),
-    ]
-    if seen.settings_error:
-        notices.insert(
-            0, f"The settings have an error, and those before it stay in force: {seen.settings_error}"
-        )
-    if seen.trouble:
-        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
-        notices.insert(0, seen.trouble_told + after)
-    notices[:0] = [f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why]
-    if seen.schedule:
-        notices.insert(0, f"Whatever has still to be sent {seen.schedule}.")
-    if seen.paused:
-        notices.insert(0, f"Nothing is paid for just now: {seen.paused}.")
-    if seen.sandbox:
-        notices.insert(0, NOTHING_BOUGHT)
+    removed = (
+        f"{line.project} / {line.room}: {line.reason}"
+        for line in lines
+        if line.state == State.DONE and REMOVED in line.reason and line.updated_at > lately
+    )
     return status_text(
         attention=shown(here.needing_person),
         running=shown(here.running),
         waiting=shown(here.waiting),
         failed=shown(here.failed),
         finished=list(finished(lines, ended, now)),
-        notices=notices,
+        notices=[*on_the_whole(seen), *seen.notices, *removed],
         at=now,
         stopped=stopped,
     )
+
+
+def on_the_whole(seen: Overview) -> Iterator[str]:
+    """Sentences that concern every set."""
+    if seen.sandbox:
+        yield NOTHING_BOUGHT
+    if seen.paused:
+        yield f"Nothing is paid for just now: {seen.paused}."
+    if seen.schedule:
+        yield f"Whatever has still to be sent {seen.schedule}."
+    yield from (f"{why}. {WAITED_FOR}" for why in seen.missing.values() if why)
+    if seen.trouble:
+        after = "" if seen.trouble_told.endswith("by itself.") else " Everything continues by itself then."
+        yield seen.trouble_told + after
+    if seen.settings_error:
+        yield f"The settings have an error, and those before it stay in force: {seen.settings_error}"
 
 
 def finished(
