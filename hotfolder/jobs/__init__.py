@@ -1,1 +1,1 @@
-"""Jobs: their states, the store, the ledger of paid calls, and the engine that drives them."""
+"""Jobs: their states, the store, the purchases with their journal, and the worker that drives them."""
