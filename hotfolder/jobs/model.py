@@ -98,6 +98,9 @@ ACTIVE = frozenset(
 ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
 """States that go on only at the API where the job was begun."""
 
+OPEN = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING})
+"""States in which no other job of the same set may be in one of them."""
+
 EXPLAINED = frozenset({S.REFUSING, S.HALTING})
 """States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
 
@@ -214,7 +217,8 @@ def stamp(at: datetime) -> str:
 
 
 class Job(SQLModel, table=True):
-    """One bracket set with its recipe. `receipt` is a path relative to done/, empty until it is written."""
+    """One bracket set with its recipe. `receipt` is a path relative to done/, empty until it is written.
+    `open_as` names the set while its job is OPEN: by its index there is one such job at a time."""
 
     id: str = Field(primary_key=True)
     inbox: str = Field(index=True)
@@ -229,6 +233,7 @@ class Job(SQLModel, table=True):
     route: str | None = None
     recipe: str = "{}"
     origin: str = ""
+    open_as: str | None = Field(default=None, index=True, unique=True)
     generation: int = 0
     scope: str = Field(default="", index=True)
     group_id: str | None = None

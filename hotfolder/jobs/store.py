@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 
-from hotfolder.errors import UsageError
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.budget import pause, pause_reason, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import sessions
@@ -21,6 +21,7 @@ from hotfolder.jobs.model import (
     EXPLAINED,
     HOLDING,
     NEEDS_PERSON,
+    OPEN,
     ApiProject,
     DaemonState,
     Event,
@@ -64,7 +65,8 @@ class Store:
         """Grows with every change of a job, so that a reader in this process knows when to look again."""
 
     def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
-        """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it."""
+        """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it. Raises
+        LocalTrouble while another job of the same set is open."""
         scope = scope_of(new, origin)
         job = Job(
             id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
@@ -79,6 +81,7 @@ class Store:
             route=new.route,
             recipe=new.recipe.model_dump_json(),
             origin=origin,
+            open_as=None if new.reason else "/".join((new.inbox, new.project, new.folder, new.room)),
             scope=scope,
             created_at=at,
             updated_at=at,
@@ -93,7 +96,13 @@ class Store:
                 if State(old.state) in NEEDS_PERSON:
                     move(session, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")
             session.add(job)
-            session.flush()
+            try:
+                session.flush()
+            except IntegrityError:
+                raise LocalTrouble(
+                    f"an earlier set of {new.project} / {new.room} is still being made",
+                    hint="It is waited for; this one continues by itself then.",
+                ) from None
             session.add_all(
                 file_row(job.id, number, file, new.middle) for number, file in enumerate(new.files)
             )
@@ -432,7 +441,8 @@ def move(session: Session, job: Job, event: Event, at: datetime, text: str, **ch
     """Make the move that the table of states holds for `event`, with these changes, unless the job has left
     its state meanwhile. Raises IllegalMove."""
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)
-    values = {"state": advance(State(job.state), event), "updated_at": at, **changes}
+    state = advance(State(job.state), event)
+    values = {"state": state, "updated_at": at, **({} if state in OPEN else {"open_as": None}), **changes}
     if session.exec(update(Job).where(*as_read).values(values)).rowcount != 1:
         raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot {event}")
     session.refresh(job)

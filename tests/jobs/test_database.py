@@ -51,8 +51,8 @@ def test_a_store_that_is_damaged_in_the_middle_is_refused_and_left_untouched(
 ) -> None:
     state = tmp_path / "state"
     database = open_store(state)
-    for _ in range(50):
-        Store(database).create(new_job(), "origin", at)
+    for number in range(50):
+        Store(database).create(new_job(room=str(number)), "origin", at)
     database.dispose()
     content = bytearray((state / FILE_NAME).read_bytes())
     content[4096:12288] = b"\xa5" * 8192
@@ -122,17 +122,17 @@ def test_writers_from_several_processes_wait_for_each_other(
     open_store(state).dispose()
     problems: list[Exception] = []
 
-    def write() -> None:
+    def write(writer: int) -> None:
         database = open_store(state)
         try:
-            for _ in range(10):
-                Store(database).create(new_job(again=True), "origin", at)
+            for number in range(10):
+                Store(database).create(new_job(room=f"{writer}-{number}", again=True), "origin", at)
         except Exception as problem:
             problems.append(problem)
         finally:
             database.dispose()
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

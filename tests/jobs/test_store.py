@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Event, FileRole, IllegalMove, NewJob, Purchase, State
 from hotfolder.jobs.store import Store
@@ -53,7 +54,7 @@ def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: Make
 
 def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datetime) -> None:
     made = [
-        store.create(new_job(str(number)), ORIGIN, at + timedelta(seconds=seconds)).id
+        store.create(new_job(str(number), room=str(number)), ORIGIN, at + timedelta(seconds=seconds)).id
         for number, seconds in enumerate((30, 10, 20))
     ]
     assert [job.id for job in store.active()] == [made[1], made[2], made[0]]
@@ -63,16 +64,16 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
     store: Store, ledger: Ledger, new_job: MakeJob, at: datetime
 ) -> None:
     made = [
-        store.create(new_job("ab"), ORIGIN, at).generation,
-        (again := store.create(new_job("ba", again=True), ORIGIN, at)).generation,
-        store.create(new_job("ab"), ORIGIN, at).generation,
+        store.create(new_job("ab", room="1"), ORIGIN, at).generation,
+        (again := store.create(new_job("ba", room="2", again=True), ORIGIN, at)).generation,
+        store.create(new_job("ab", room="3"), ORIGIN, at).generation,
     ]
     assert made == [0, 1, 0]
     ledger.begin(Purchase(key="k", job_id=again.id, operation="merge", parameters="{}"), at)
     made = [
-        store.create(new_job("ab"), ORIGIN, at).generation,
-        store.create(new_job("abc"), ORIGIN, at).generation,
-        store.create(new_job("ab"), "sandbox", at).generation,
+        store.create(new_job("ab", room="4"), ORIGIN, at).generation,
+        store.create(new_job("abc", room="5"), ORIGIN, at).generation,
+        store.create(new_job("ab", room="6"), "sandbox", at).generation,
     ]
     assert made == [1, 0, 0]
 
@@ -95,7 +96,7 @@ def test_who_needs_a_person_is_found_by_project_or_by_photos(
 
 def test_a_job_speaks_for_the_ones_it_supersedes(store: Store, new_job: MakeJob, at: datetime) -> None:
     old = failed(store, new_job(reason="bad"), at)
-    active = store.create(new_job("q"), ORIGIN, at)
+    active = store.create(new_job("q", room="hall"), ORIGIN, at)
     new = store.create(new_job(), ORIGIN, at, supersedes=[old, active.id])
     spoken_for, untouched = store.job(old), store.job(active.id)
     assert spoken_for is not None and spoken_for.state == State.SUPERSEDED
@@ -114,3 +115,15 @@ def test_api_projects_are_remembered_for_each_api(store: Store) -> None:
 def test_the_store_knows_itself_again(store: Store) -> None:
     assert store.identity() == store.identity()
     assert len(store.identity()) == 32
+
+
+def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: datetime) -> None:
+    """By an index, whoever makes the second one."""
+    first = store.create(new_job("a"), ORIGIN, at)
+    with pytest.raises(LocalTrouble, match="elm / kitchen is still being made"):
+        store.create(new_job("b"), ORIGIN, at)
+    other = store.create(new_job("b", room="kitchen-2"), ORIGIN, at)
+    refused = store.create(new_job("b", reason="eight photos"), ORIGIN, at)
+    store.advance(first.id, Event.REFUSE, at, reason="bad")
+    again = store.create(new_job("b"), ORIGIN, at)
+    assert {job.id for job in store.active()} == {first.id, other.id, refused.id, again.id}

@@ -78,6 +78,8 @@ def make_tables() -> None:
         batch.alter_column("call_id", new_column_name="purchase_id")
     with op.batch_alter_table("daemonstate") as batch:
         batch.alter_column("text", new_column_name="content", type_=sa.JSON())
+    op.add_column("job", sa.Column("open_as", sa.String()))
+    op.create_index("ix_job_open_as", "job", ["open_as"], unique=True)
     op.rename_table("generation", "generation_before")
     op.create_table(
         "generation",
