@@ -21,7 +21,7 @@ from hotfolder.stager.answers import Answer, GroupState, SignedUrl
 from hotfolder.stager.failures import KeyUnusable, lost_verdict, may_have_been_charged, verdict
 from hotfolder.stager.operations import HdrOptions, Json, Operation, Stage
 from hotfolder.stager.streams import Throttle, opened_photo
-from hotfolder.stager.transport import Lost, Reply, Timeouts, date_of, exchange, open_client, trusted
+from hotfolder.stager.transport import Lost, Timeouts, date_of, exchange, open_client, trusted
 
 KEY = re.compile(r"[\x21-\x7e]+")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -121,7 +121,7 @@ class StagerClient:
         """Ask, for free, for a group that can't exist: what any status says is the caller's to judge. Raises
         Unreachable when there is none, KeyUnusable."""
         path = f"/api/hdr-image-group/{NOBODYS_GROUP}"
-        request, _ = self._request(self._free_client, "GET", path, {}, b"")
+        request = self._request(self._free_client, "GET", path, {}, b"")
         began = time.monotonic()
         try:
             reply = await exchange(self._free_client, request, self._timeouts.free_total_seconds)
@@ -139,11 +139,10 @@ class StagerClient:
                 "content-type": form_type,
                 "content-length": str(len(head) + opened.size_bytes + len(tail)),
             }
-            request, secret = self._request(
-                self._free_client, "POST", "/api/image", headers, framed(head, pieces, tail)
-            )
-            reply = await self._send("POST /api/image", request, secret, total_seconds)
-        return answers.parse_id(reply, "id")
+            content = framed(head, pieces, tail)
+            request = self._request(self._free_client, "POST", "/api/image", headers, content)
+            answer = await self._answer("POST /api/image", request, total_seconds)
+        return answers.parse_id(answer, "id")
 
     async def operate(self, image_id: str, operation: Operation) -> Answer:
         """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`."""
@@ -153,25 +152,15 @@ class StagerClient:
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
         content, headers = encoded(body)
-        request, secret = self._request(self._free_client, method, path, headers, content)
-        return await self._send(f"{method} {path}", request, secret, self._timeouts.free_total_seconds)
-
-    async def _send(self, call: str, request: httpx.Request, secret: Secret, total_seconds: float) -> Answer:
-        try:
-            reply = await exchange(self._free_client, request, total_seconds)
-        except Lost as lost:
-            raise lost_verdict(call, lost, paid=False) from None
-        return accepted(call, reply, paid=False, secret=secret)
+        request = self._request(self._free_client, method, path, headers, content)
+        return await self._answer(f"{method} {path}", request, self._timeouts.free_total_seconds)
 
     async def _paid(self, path: str, body: Json) -> Answer:
         call = f"POST {path}"
         content, headers = encoded(body)
-        request, secret = self._request(self._paid_client, "POST", path, headers, content)
+        request = self._request(self._paid_client, "POST", path, headers, content)
         try:
-            reply = await exchange(self._paid_client, request, self._timeouts.paid_total_seconds)
-            return accepted(call, reply, paid=True, secret=secret)
-        except Lost as lost:
-            raise lost_verdict(call, lost, paid=True) from None
+            return await self._answer(call, request, self._timeouts.paid_total_seconds, paid=True)
         except HotfolderError:
             raise
         except Exception as problem:
@@ -184,10 +173,22 @@ class StagerClient:
         path: str,
         headers: dict[str, str],
         content: bytes | AsyncIterator[bytes],
-    ) -> tuple[httpx.Request, Secret]:
-        secret = usable(self._key)
-        headers = {KEY_HEADER: secret, "accept": "application/json", **headers}
-        return client.build_request(method, path, headers=headers, content=content), secret
+    ) -> httpx.Request:
+        headers = {KEY_HEADER: usable(self._key), "accept": "application/json", **headers}
+        return client.build_request(method, path, headers=headers, content=content)
+
+    async def _answer(
+        self, call: str, request: httpx.Request, total_seconds: float, *, paid: bool = False
+    ) -> Answer:
+        """The raw answer of a success; raises what anything else amounts to."""
+        try:
+            reply = await exchange(self._paid_client if paid else self._free_client, request, total_seconds)
+        except Lost as lost:
+            raise lost_verdict(call, lost, paid=paid) from None
+        problem = verdict(call, reply, paid=paid, secret=Secret(request.headers[KEY_HEADER]))
+        if problem is not None:
+            raise problem
+        return Answer(reply.status, (reply.body or b"").decode("utf-8", "replace"))
 
 
 def usable(key: Callable[[], str]) -> Secret:
@@ -202,14 +203,6 @@ def usable(key: Callable[[], str]) -> Secret:
             "the API key is empty or holds a space, a line break or a letter outside ASCII", hint=KEY_HINT
         )
     return secret
-
-
-def accepted(call: str, reply: Reply, *, paid: bool, secret: Secret) -> Answer:
-    """The raw answer of a success; raises what anything else amounts to."""
-    problem = verdict(call, reply, paid=paid, secret=secret)
-    if problem is not None:
-        raise problem
-    return Answer(reply.status, (reply.body or b"").decode("utf-8", "replace"))
 
 
 def encoded(body: Json | None) -> tuple[bytes, dict[str, str]]:
