@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from pathlib import Path
 from PIL import Image
 
 from hotfolder.display import visible
-from hotfolder.metadata.jpegfile import BARE, EOI, FRAMES, SOI, SOS
+from hotfolder.metadata.jpegfile import BARE, EOI, FRAMES, MOST_MARKERS, SOI, SOS
+from hotfolder.metadata.pngfile import MOST_CHUNKS
 from hotfolder.pictures.colours import why_developed
 from hotfolder.pictures.exposure import Exposure, exposure_in, read_exposure
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
@@ -44,7 +46,6 @@ _METADATA = frozenset({"exif", "xmp", "photoshop"})
 
 # In a scan's data, FF 00 is a stuffed byte, FF D0-D7 restarts, FF FF is fill: anything else ends the scan.
 _SCAN_END = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> PictureFacts:
@@ -78,7 +79,12 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
             content = _content(file, name, found.st_size, limits)
     except OSError as error:
         raise unreadable(name, error) from error
-    whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)
+    try:
+        whole = jpeg_reaches_its_end(content) if kind == "JPEG" else png_reaches_its_end(content)
+    except OverflowError as error:
+        raise NeverUsable(
+            f"{name} is no usual {kind}: {error}.", hint="Export the photo once more."
+        ) from error
     if not whole:
         raise NotWhole(
             f"{name} is not complete: the file breaks off before the picture's end.", hint=COPY_HINT
@@ -210,7 +216,7 @@ def _facts(
 
 def jpeg_reaches_its_end(content: bytes) -> bool:
     """Whether the markers lead, through at least one scan, to an end-of-image marker. Pillow alone accepts a
-    zero-filled tail.
+    zero-filled tail. Raises OverflowError where so many stand for nothing that following them takes minutes.
 
     What follows that marker is not looked at: cameras and phones append previews and notes of their own.
     """
@@ -236,16 +242,30 @@ def jpeg_beginning(content: bytes, scan_bytes: int, most_lines: int) -> bytes:
 
 
 def png_reaches_its_end(content: bytes) -> bool:
-    """Whether the closing chunk is there. Its content and checksums are the decoder's to judge."""
-    return PNG_END in content
+    """Whether the chunks lead to the closing one; content and checksums are the decoder's to judge. Raises
+    OverflowError for more than MOST_CHUNKS that aren't picture data: a decoder takes minutes for them."""
+    position, others = 8, 0
+    while position + 12 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        if kind == b"IEND":
+            return True
+        others += kind != b"IDAT"
+        if others > MOST_CHUNKS:
+            raise OverflowError(f"more than {MOST_CHUNKS:,} of its chunks are no picture data")
+        position += 12 + length
+    return False
 
 
 def _markers(content: bytes) -> Iterator[tuple[int, int, int]]:
     """The markers of a JPEG with a segment each, where that begins and ends, and the one that ends the image;
-    as far as they can be followed."""
+    as far as they can be followed. Raises OverflowError for more than MOST_MARKERS without a segment."""
     position = 2 if content[:2] == b"\xff\xd8" else len(content)
+    empty = 0
     while position + 2 <= len(content) and content[position] == 0xFF:
         marker, start = content[position + 1], position + 2
+        empty += marker == 0xFF or marker in BARE
+        if empty > MOST_MARKERS:
+            raise OverflowError(f"more than {MOST_MARKERS:,} of its markers stand for nothing")
         if marker == 0xFF:
             position += 1
         elif marker in (0x00, SOI):

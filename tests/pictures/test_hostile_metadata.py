@@ -15,7 +15,7 @@ from PIL import Image
 
 from hotfolder.metadata.blocks import Level
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import Carrying
+from hotfolder.pictures.facts import Carrying, NeverUsable, PictureLimits
 from tests.support.pictures import jpeg
 
 REPOSITORY = Path(__file__).parents[2]
@@ -115,6 +115,20 @@ async def test_a_hostile_photo_costs_little_and_what_was_left_out_is_said(
     notes = await carried(decoder, photo, result)
     assert kind == "fill" or "left out" in notes[0], notes
     assert b"compositeWithTrained" in (tmp_path / "target.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["markers", "fill", "chunks"])
+async def test_a_photo_of_millions_of_empty_pieces_is_refused_before_it_is_decoded(
+    kind: str, decoder: Decoder, tmp_path: Path
+) -> None:
+    """Pillow takes minutes for such photos, and those of other rooms wait meanwhile."""
+    photo = tmp_path / "photo"
+    photo.write_bytes(PHOTOS[kind]())
+    before = used_seconds()
+    with pytest.raises(NeverUsable, match="is no usual"):
+        await decoder.inspect(photo, PictureLimits())
+    await decoder.close()
+    assert used_seconds() - before < 5
 
 
 async def test_a_hostile_result_is_delivered_with_our_statement(decoder: Decoder, tmp_path: Path) -> None:
