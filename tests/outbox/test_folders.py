@@ -14,7 +14,6 @@ from hotfolder.outbox.folders import (
     MountIdentity,
     OutputFolder,
     OutputFolders,
-    identity_from,
 )
 from hotfolder.outbox.placing import move, place_bytes
 from hotfolder.outbox.sharing import Sharing
@@ -34,7 +33,7 @@ def test_a_folder_that_was_never_met_is_made(tmp_path: Path) -> None:
     output = output_at(tmp_path / "new" / "done")
     output.confirm()
     assert output.path.is_dir() and not list(output.path.iterdir())
-    assert identity_from(output.as_content()) == MountIdentity.of(output.path)
+    assert output.known == MountIdentity.of(output.path)
 
 
 def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path: Path) -> None:
@@ -46,7 +45,7 @@ def test_one_that_was_deleted_or_replaced_on_its_own_disk_is_used_again(tmp_path
     output.path.rename(tmp_path / "done of last year")
     output.path.mkdir()
     output.confirm()
-    assert output.as_content() == {**(output.as_content() or {}), "inode": output.path.stat().st_ino}
+    assert output.known == MountIdentity.of(output.path)
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["bare mount point", "nothing"])
@@ -91,10 +90,3 @@ def test_settings_that_name_another_folder_begin_anew(tmp_path: Path) -> None:
     other = tmp_path / "other"
     output_at(other, on_another_disk(tmp_path / "done")).confirm()
     assert other.is_dir()
-
-
-@pytest.mark.parametrize(
-    "content", [None, {}, {"path": "x"}, {"path": 1, "device": 1, "inode": 1, "mount": ""}]
-)
-def test_anything_else_than_an_identity_is_none(content: object) -> None:
-    assert identity_from(content) is None
