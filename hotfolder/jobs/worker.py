@@ -123,17 +123,35 @@ Ended = Callable[[Job], None]
 
 
 @dataclass
-class PutOff:
-    """A job that has met a bad world, until a step of it comes to its end. Moments are monotonic."""
+class JobEntry:
+    """A job that isn't at its end. Moments are of the monotonic clock."""
 
-    since: float
-    """-inf for what ends in hours and not in seconds: a budget, a pause."""
-    not_before: float
+    job: Job
+    task: asyncio.Task[None] | None = None
+    """Drives it; None while it waits."""
+    step: asyncio.Task[Job] | None = None
+    """What it is at; can be broken off by itself."""
+    began: float = 0.0
+    """When that step was begun."""
+    joined: str = ""
+    """A photo that came later and belongs to its set, of a flat drop that isn't paid for yet."""
+    bad_since: float | None = None
+    """Since when it has met nothing but a bad world. -inf for what ends in hours and not in seconds: a
+    budget, a pause."""
     failures: int = 0
+    not_before: float = 0.0
     keeps_place: bool = False
-    """Whether it takes a place from the others meanwhile: what it waits for concerns them too."""
+    """Whether it takes a place from the others while it is put off: what it waits for concerns them too."""
     reason: str = ""
     """Why it doesn't move, where the job's own reason says why it is going to failed."""
+
+    @property
+    def put_off(self) -> bool:
+        return self.task is None and self.bad_since is not None
+
+    def moved(self) -> None:
+        """A step has come to its end."""
+        self.bad_since, self.failures, self.keeps_place, self.reason = None, 0, False, ""
 
 
 class Worker:
@@ -157,14 +175,8 @@ class Worker:
         self.most_jobs = most_jobs
         self.ended = ended
         self.defect = defect
-        self._waiting: dict[str, Job] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._under_way: dict[str, tuple[Job, float]] = {}
-        self._steps: dict[str, asyncio.Task[Job]] = {}
+        self._jobs: dict[str, JobEntry] = {}
         self._work = asyncio.Event()
-        self.put_off: dict[str, PutOff] = {}
-        self._joined: dict[str, str] = {}
-        """Photos that came later and belong to sets of flat drops that aren't paid for yet, by jobs."""
         self._receipts = asyncio.Lock()
         self._receipts_asked = False
         self.crashed: set[str] = set()
@@ -205,83 +217,77 @@ class Worker:
 
     def _take(self, job: Job, names: frozenset[str]) -> None:
         self.context.claims.take(place_of(job), job.id, names)
-        self._waiting[job.id] = job
+        self._jobs[job.id] = JobEntry(job)
         self._work.set()
 
     def busy(self) -> bool:
         """Whether any job is queued or under way."""
-        return bool(self._waiting or self._running)
+        return bool(self._jobs)
 
     def all_stuck(self, seconds: float) -> bool:
         """Whether every job under way has met nothing but a bad world for so many seconds, or waits for its
         inbox, which is out of reach."""
+        begun = [one for one in self._jobs.values() if one.task is not None or one.put_off]
         # Where all places are taken, those behind them can't move either.
         waiting = () if self._full() else self._ready()
-        return all(self._stuck(job_id, seconds) for job_id in {*waiting, *self.put_off, *self._running})
+        return all(self._stuck(one, seconds) for one in (*begun, *waiting))
 
-    def _stuck(self, job_id: str, seconds: float) -> bool:
+    def _stuck(self, one: JobEntry, seconds: float) -> bool:
         now = self.context.clock.monotonic()
-        if job_id in self.put_off and now - self.put_off[job_id].since >= seconds:
+        if one.bad_since is not None and now - one.bad_since >= seconds:
             return True
-        job, began = self._under_way.get(job_id) or (self._waiting[job_id], now)
-        if State(job.state) in ASKS_API:
+        if State(one.job.state) in ASKS_API:
             return self.context.breakers.bad_seconds() >= seconds
-        return now - began >= seconds and bool(self.context.places.out_of_reach(job.inbox))
+        hangs = one.task is not None and now - one.began >= seconds
+        return hangs and bool(self.context.places.out_of_reach(one.job.inbox))
 
     def waits(self) -> bool:
         """Whether a job waits for the world to get better; budgets and pauses aside."""
-        return any(one.since > -math.inf for one in self.put_off.values())
+        return any(one.bad_since is not None and one.bad_since > -math.inf for one in self._jobs.values())
 
     def reasons(self) -> dict[str, str]:
         """Why jobs don't move whose own reason says why they are going to failed."""
-        return {job_id: one.reason for job_id, one in self.put_off.items() if one.reason}
+        return {job_id: one.reason for job_id, one in self._jobs.items() if one.reason}
 
     async def run(self) -> None:
         """Work until cancelled. On cancellation every job stops at once, but for paid calls: see `drain`."""
         clock = self.context.clock
         try:
             while True:
-                resting = self._resting()
-                for job_id in [one for one, rest in resting.items() if rest.not_before <= clock.monotonic()]:
-                    self._start(job_id)
-                    del resting[job_id]
+                put_off = [one for one in self._jobs.values() if one.put_off]
+                for one in put_off:
+                    if one.not_before <= clock.monotonic():
+                        self._start(one)
                 while not self._full() and (ready := self._ready()):
                     levels = self.context.limits.priorities
                     # Of equals the first is taken: the oldest.
-                    self._start(min(ready, key=lambda job_id: levels.get(job_id, NORMAL)))
+                    self._start(min(ready, key=lambda one: levels.get(one.job.id, NORMAL)))
                 self._work.clear()
                 self.beat()
-                next_at = min((rest.not_before for rest in resting.values()), default=math.inf)
+                next_at = min((one.not_before for one in put_off if one.put_off), default=math.inf)
                 await sleep_unless(self._work, clock, min(BEAT_SECONDS, next_at - clock.monotonic()))
         finally:
-            await end(self._running.values())
-
-    def _resting(self) -> dict[str, PutOff]:
-        """The jobs that are put off and not being tried just now."""
-        return {job_id: one for job_id, one in self.put_off.items() if job_id in self._waiting}
+            await end([one.task for one in self._jobs.values() if one.task is not None])
 
     def _full(self) -> bool:
         """Whether enough is under way. What an inbox out of reach or a trouble of its own holds up takes no
         place from the others; yet there is an end to how many may be begun and put off."""
-        moving = sum(
-            not self.context.places.out_of_reach(self._under_way[one][0].inbox) for one in self._running
-        )
-        resting = [one.keeps_place for one in self._resting().values()]
-        kept = sum(resting)
-        return moving + kept + max(0, len(resting) - kept - MOST_PUT_OFF) >= self.most_jobs
+        out_of_reach = self.context.places.out_of_reach
+        jobs = self._jobs.values()
+        moving = sum(one.task is not None and not out_of_reach(one.job.inbox) for one in jobs)
+        kept = sum(one.put_off and one.keeps_place for one in jobs)
+        others = sum(one.put_off and not one.keeps_place for one in jobs)
+        return moving + kept + max(0, others - MOST_PUT_OFF) >= self.most_jobs
 
-    def _ready(self) -> list[str]:
+    def _ready(self) -> list[JobEntry]:
         """The jobs that may be begun. Those whose photos are out of reach don't, unless they are sent."""
-        new = {job_id: job for job_id, job in self._waiting.items() if job_id not in self.put_off}
-        ill = {
-            inbox for inbox in {job.inbox for job in new.values()} if self.context.places.out_of_reach(inbox)
-        }
-        return [job_id for job_id, job in new.items() if job.inbox not in ill or job.state != State.QUEUED]
+        new = [one for one in self._jobs.values() if one.task is None and not one.put_off]
+        ill = {inbox: bool(self.context.places.out_of_reach(inbox)) for inbox in self.context.places.inboxes}
+        return [one for one in new if one.job.state != State.QUEUED or not ill.get(one.job.inbox)]
 
-    def _start(self, job_id: str) -> None:
-        job = self._waiting.pop(job_id)
-        self._under_way[job_id] = job, self.context.clock.monotonic()
-        self._running[job_id] = asyncio.create_task(self._drive(job), name=f"job {job_id}")
+    def _start(self, one: JobEntry) -> None:
+        one.began = self.context.clock.monotonic()
+        one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
     async def cancel(self, job_id: str) -> bool:
         """Bring a job that is to be cancelled to its end, soon; False where it is to be asked again.
@@ -292,22 +298,23 @@ class Worker:
 
     async def reopen(self, job_id: str, name: str) -> None:
         """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
-        if job_id not in self._waiting and job_id not in self._running:
-            return  # it is over
-        if self._joined.setdefault(job_id, name) == name:
+        one = self._jobs.get(job_id)
+        if one is not None and not one.joined:
+            one.joined = name
             await self._break_off(job_id)
 
     async def _break_off(self, job_id: str) -> bool:
         """Let a job see at once what was decided of it, unless it waits for what is paid. False where it is
-        just being put off, and sees it only when it is tried again."""
-        if job_id in self._waiting:
-            self._start(job_id)
-        elif job_id in self._steps and not await self._owes(job_id):
-            step = self._steps.get(job_id)
+        between two steps, and is to be told again."""
+        one = self._jobs.get(job_id)
+        if one is not None and one.task is None:
+            self._start(one)
+        elif one is not None and one.step is not None and not await self._owes(job_id):
+            step = one.step
             # A call that has begun since is still on its way.
             if step is not None and not any(task.get_name() == job_id for task in self.context.paying):
                 step.cancel()
-        return job_id in self._steps or job_id not in self._running
+        return one is None or one.step is not None or job_id not in self._jobs
 
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
@@ -320,76 +327,73 @@ class Worker:
         while self.context.paying:
             await asyncio.wait(set(self.context.paying))
 
-    async def _drive(self, job: Job) -> None:
-        clock = self.context.clock
+    async def _drive(self, one: JobEntry) -> None:
+        clock, job = self.context.clock, one.job
         with structlog.contextvars.bound_contextvars(job=job.id, project=job.project, room=job.room):
             try:
-                if job.id in self.put_off:
-                    job = await self._as_stored(job)
-                while State(job.state) in ACTIVE:
-                    phase, began = job.state, clock.monotonic()
-                    self._under_way[job.id] = job, began
-                    job = await self._step(job)
-                    self.context.counts.phase(phase, clock.monotonic() - began)
+                if one.bad_since is not None:
+                    one.job = await self._as_stored(job)
+                while State(one.job.state) in ACTIVE:
+                    phase, one.began = one.job.state, clock.monotonic()
+                    one.job = await self._step(one)
+                    self.context.counts.phase(phase, clock.monotonic() - one.began)
             except Exception as error:
                 # A share can go away between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
                 if trouble is not None:
-                    await self._postpone(job, trouble)
+                    await self._postpone(one, trouble)
                 else:
                     # A defect of ours must not stop the other jobs, nor try again in a tight loop.
                     logger.exception("job_crashed")
                     self.crashed.add(job.id)
-                    await self._note_defect(job)
+                    await self._note_defect(one.job)
+                    self._jobs.pop(job.id, None)
             finally:
-                self._running.pop(job.id, None)
-                self._under_way.pop(job.id, None)
+                one.task = None
                 self._work.set()
-            if job.id not in self._waiting:
-                self.put_off.pop(job.id, None)
-                self._joined.pop(job.id, None)
-            if State(job.state) not in ACTIVE:
+            if State(one.job.state) not in ACTIVE:
+                self._jobs.pop(job.id, None)
                 self.context.claims.let_go(place_of(job), job.id)
                 self.context.darkroom.release(job.id)
-                logger.info("job_ended", state=job.state, reason=job.reason)
-                self.ended(job)
+                logger.info("job_ended", state=one.job.state, reason=one.job.reason)
+                self.ended(one.job)
 
-    async def _step(self, job: Job) -> Job:
+    async def _step(self, one: JobEntry) -> Job:
         """The job after one step, which runs in a task of its own, so that it can be broken off by itself."""
-        step = self._steps[job.id] = asyncio.create_task(self._attempt(job))
+        step = one.step = asyncio.create_task(self._attempt(one))
         try:
             await asyncio.wait({step})
         except asyncio.CancelledError:
             await ended(step)
             raise
         finally:
-            self._steps.pop(job.id, None)
+            one.step = None
         if step.cancelled():
-            return await self._as_stored(job)
+            return await self._as_stored(one.job)
         left = step.result()
-        self.put_off.pop(job.id, None)
+        one.moved()
         return left
 
-    async def _postpone(self, job: Job, error: BadWorld) -> None:
-        """Say why the job doesn't move, and let it wait. The breaker decides when the API is asked again; a
+    async def _postpone(self, one: JobEntry, error: BadWorld) -> None:
+        """Say why the job doesn't move, and put it off. The breaker decides when the API is asked again; a
         local trouble, or one that the breaker lets through, is waited out here."""
-        now = self.context.clock.monotonic()
-        one = self.put_off.setdefault(job.id, PutOff(now, now))
+        clock = self.context.clock
+        if one.bad_since is None:
+            one.bad_since = clock.monotonic()
         one.failures += 1
         one.keeps_place = isinstance(error, NotAllowed) and not isinstance(error, OwnBudgetUsedUp)
-        await self._tell(job, one, error)
+        await self._tell(one, error)
         seconds = 0.0
         if isinstance(error, NotAllowed | OutOfReach):  # nothing was tried
             one.failures, seconds = 0, LEAVE_SECONDS
         elif isinstance(error, LocalTrouble) or one.failures > 1:
             seconds = backoff_seconds(one.failures)
         if isinstance(error, NotAllowed):
-            one.since = -math.inf
-        one.not_before = self.context.clock.monotonic() + seconds
-        self._waiting[job.id] = job
+            one.bad_since = -math.inf
+        one.not_before = clock.monotonic() + seconds
 
-    async def _tell(self, job: Job, one: PutOff, error: BadWorld) -> None:
-        context = self.context
+    async def _tell(self, one: JobEntry, error: BadWorld) -> None:
+        context, job = self.context, one.job
         explained = State(job.state) in EXPLAINED
         # The job's own hint is about why it fails; what to do about this goes with this.
         why = ". ".join(filter(None, (error.message, error.hint))) if explained else error.message
@@ -407,10 +411,10 @@ class Worker:
         assert stored is not None
         return stored
 
-    async def _attempt(self, job: Job) -> Job:
+    async def _attempt(self, one: JobEntry) -> Job:
         """One step, and the move that its failure asks for. Raises BadWorld, also where the store can't take
         the move: then the step is simply repeated."""
-        context = self.context
+        context, job = self.context, one.job
         if State(job.state) in ASKS_API:
             if job.cancelled_by and not await self._owes(job.id):
                 return await self._move(job, Event.REFUSE, cancellation(job.cancelled_by))
@@ -422,7 +426,8 @@ class Worker:
         try:
             if State(job.state) in ASKS_API:
                 await self._ask_receipts()
-                await self._refuse_joined(job)
+                if one.joined and not await self._has_bought(job):
+                    raise SetChanged(f"{one.joined}, which came later, belongs to it")
             return await STEPS[State(job.state)](context, job)
         except SetChanged as error:
             await context.confirm_gone(job)
@@ -438,11 +443,6 @@ class Worker:
             if not self._receipts_asked:
                 await ask_receipts(self.context)
                 self._receipts_asked = True
-
-    async def _refuse_joined(self, job: Job) -> None:
-        """Raise SetChanged where a photo of the set came after it was taken, and nothing is paid for yet."""
-        if job.id in self._joined and not await self._has_bought(job):
-            raise SetChanged(f"{self._joined[job.id]}, which came later, belongs to it")
 
     async def _move(self, job: Job, event: Event, error: HotfolderError) -> Job:
         logger.warning("job_diverted", event_name=event, reason=error.message)
