@@ -91,7 +91,9 @@ def plan(rulebook: Rulebook, project: str, folder: str, photo_count: int) -> Pla
         again=AGAIN in tags,
         route=route.name if route else None,
         verdicts=verdicts,
-        recipe=_recipe(rulebook, route, room_parts, room_tags, project_tags, photo_count),
+        recipe=_recipe(
+            rulebook.defaults, route or NO_ROUTE, room_parts, room_tags, project_tags, photo_count
+        ),
         settle=settle_rule(rulebook, project, folder, photo_count),
     )
 
@@ -180,42 +182,42 @@ def _first_match(
     return None, tuple(verdicts)
 
 
+NO_ROUTE = Route(name="none")
+"""Decides nothing, so that the defaults hold."""
+
+
 def _recipe(
-    rulebook: Rulebook,
-    route: Route | None,
+    defaults: Defaults,
+    route: Route,
     room: FolderName,
     room_tags: Sequence[Tag],
     project_tags: Sequence[Tag],
     photo_count: int,
 ) -> Recipe:
     tags = _layered(merged_operations(project_tags), merged_operations(room_tags))
-    common = _layered(route.operations if route else (), tags)
-    room_type = route.room_type if route else None
     variants = [
         Variant(
             name=one.name,
-            operations=tuple(_with_room_type(each, room, room_type) for each in one.operations),
+            operations=tuple(_with_room_type(each, room, route.room_type) for each in one.operations),
         )
-        for one in _variants(route.variants if route else (), common, tags)
+        for one in _variants(route.variants, _layered(route.operations, tags), tags)
     ]
     # One that the tags have left of several is no variant of anything.
-    told = len(variants) > 1 or (route is not None and len(route.variants) == 1)
+    told = len(variants) > 1 or len(route.variants) == 1
     operations = () if told else variants[0].operations
     nothing = not told and not operations
-    single = (route.single_photo if route else None) or rulebook.defaults.single_photo
+    single = route.single_photo or defaults.single_photo
     if photo_count == 1 and nothing and single is SinglePhoto.REFUSE:
         raise RuleRefused(
             "The folder holds one photo without any tag, and a single photo is not merged here.",
             hint="Add the other exposures or a tag such as sky-blue, or set single_photo: merge.",
         )
-    hdr = route.hdr.over(rulebook.defaults.hdr) if route else rulebook.defaults.hdr
-    delivery = rulebook.defaults.delivery
     return Recipe(
         merge=photo_count > 1 or nothing,
-        hdr=hdr,
+        hdr=route.hdr.over(defaults.hdr),
         operations=operations,
         variants=tuple(variants) if told else (),
-        delivery=delivery.chosen(route.deliver) if route else delivery,
+        delivery=defaults.delivery.chosen(route.deliver),
     )
 
 
