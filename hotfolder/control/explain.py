@@ -17,15 +17,15 @@ from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import earlier_sets, room_named
+from hotfolder.jobs.previous import earlier_sets, merged_sets, room_named
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
-from hotfolder.rules.late import EarlierSet
+from hotfolder.rules.late import EarlierSet, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import Photo, as_grouped
+from hotfolder.rules.sets import BracketSet, Photo, as_grouped
 from hotfolder.rules.shoots import HeldSet, Shoot, group_folder, group_shoot, sort_shoot, why_held
 
 
@@ -197,9 +197,13 @@ class Explainer:
         if approved(self.seen):
             return ""
         inbox, project, folder = self._known_as()
-        records = self.records
-        known = records is not None and records.store.latest_of_folder(inbox, project, folder) is not None
-        return why_held(self.rulebook, project, folder, known=known)
+        if self.records is None:
+            return why_held(self.rulebook, project, folder, known=False)
+        store = self.records.store
+        found = BracketSet(self.place.path.parent.parent, project, folder, tuple(self._photos()))
+        known = store.latest_of_folder(inbox, project, folder) is not None
+        part = why_part(found, merged_sets(store, inbox, project))
+        return part or why_held(self.rulebook, project, folder, known=known)
 
     def _room_name(self, photos: Sequence[Photo]) -> str:
         """What the room is called, beside those that the store knows; "" where there is none."""

@@ -169,6 +169,10 @@ async def test_a_part_of_a_set_that_is_paid_for_is_held_in_any_room_and_a_person
     await studio.until_idle(shop.access())
     first, second, _ = photos
     folder = studio.drop(ELM, "scullery", {one: photos[one] for one in (first, second)})
+    explained = studio.say("explain", str(folder)).stdout
+    assert f"HELD: {first}, {second} are a part of kitchen, which has been paid for" in " ".join(
+        explained.split()
+    )
     studio.drop(ELM, "kitchen__sky-blue", photos)
     await studio.until_idle(shop.access())
     [held] = [job["reason"] for job in studio.status()["jobs"] if job["held"]]
