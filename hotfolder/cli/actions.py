@@ -9,9 +9,9 @@ from pathlib import Path
 from hotfolder.control import actions
 from hotfolder.control.opening import Installation, opened
 from hotfolder.display import say as print
+from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import Job
-from hotfolder.rules.names import printable
 from hotfolder.telemetry.overview import WORDS
 
 
@@ -50,14 +50,14 @@ def cancel(target: str, config: Path, *, inbox: str, by: str) -> int:
     with opened(config) as installation:
         found = actions.cancel(installation, target, by=by or somebody(), inbox=inbox)
         for job in found.too_late:
-            print(printable(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
+            print(visible(f"Too late for {named(job)}: {WORDS.get(job.state, job.state)}."))
         if not found.taken:
             raise UsageError(
-                printable(f"Nothing of {found.project or target} is under way that could be cancelled."),
+                visible(f"Nothing of {found.project or target} is under way that could be cancelled."),
                 hint="Sets that are still arriving are taken back by taking their folders out of the inbox.",
             )
         for job in found.taken:
-            print(printable(f"Cancelled: {named(job)}."))
+            print(visible(f"Cancelled: {named(job)}."))
         print(when(installation), "A paid call under way is waited for, and its picture is delivered.")
     return 0
 
@@ -66,11 +66,11 @@ def priority(target: str, level: str, config: Path, *, inbox: str, by: str) -> i
     with opened(config) as installation:
         found = actions.prioritise(installation, target, level, by=by or somebody(), inbox=inbox)
         for job in found.jobs:
-            print(printable(f"{named(job)} has {level.lower()} priority."))
+            print(visible(f"{named(job)} has {level.lower()} priority."))
         if found.project:
             none = "" if found.jobs else "Nothing of it is under way. "
             whole = f"Every set of {found.project} that is still to come gets {level.lower()} priority."
-            print(printable(f"{none}{whole}"))
+            print(visible(f"{none}{whole}"))
         print(when(installation))
     return 0
 

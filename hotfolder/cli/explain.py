@@ -13,9 +13,8 @@ from hotfolder.control import approve as approving
 from hotfolder.control.explain import Bill, Explained
 from hotfolder.control.explain import explain as explained
 from hotfolder.control.lookup import left_alone
-from hotfolder.display import counted
+from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.rules.names import printable
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.shoots import Shoot
 
@@ -67,7 +66,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
     """All about the set in a room's folder; one line of it without `calls`."""
     brief = calls is None
     place, margin = one.place, "    " if brief else "  "
-    name = printable(f"{place.project} / {place.folder}" if brief else str(place.path))
+    name = visible(f"{place.project} / {place.folder}" if brief else str(place.path))
     if brief and one.bills:
         [each] = one.sets
         name = f"{name}: {each.explanation.brief()}; {priced(each.bill, prices)}"
@@ -88,10 +87,10 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
     place = one.place
     name = f"{place.project} / {place.folder}" if place.folder else place.project
     what = "a room with more than one set" if place.folder else "a whole shoot in one folder"
-    yield printable(f"{name}: {what}")
+    yield visible(f"{name}: {what}")
     for each in one.sets:
         evidence = f"; evidence: {', '.join(each.evidence)}" if each.evidence else ""
-        yield f"  {printable(each.name)}: {each.explanation.brief()}; {priced(each.bill, prices)}{evidence}"
+        yield f"  {visible(each.name)}: {each.explanation.brief()}; {priced(each.bill, prices)}{evidence}"
         yield from (f"      DOUBT: {text}" for text in each.doubts)
         if calls is not None:
             yield from (f"      {line}" for line in each.explanation.lines(calls=calls))
@@ -105,7 +104,7 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
 
 def shoot_remarks(one: Explained, shoot: Shoot) -> Iterator[str]:
     for refused in shoot.refused:
-        yield f"REFUSED: {printable(refused.name)}: {refused.reason} {refused.hint}"
+        yield f"REFUSED: {visible(refused.name)}: {refused.reason} {refused.hint}"
     where = "Kept out of the merge" if one.place.folder else "Left in the inbox"
     yield from (f"{where}: {reason}" for reason in shoot.kept_out.values())
     yield from (f"Note: {notice}" for notice in shoot.notices)
@@ -115,7 +114,7 @@ def shoot_remarks(one: Explained, shoot: Shoot) -> Iterator[str]:
         return
     what = "Nothing is" if one.held_whole else "Nothing of what is held is"
     yield f"HELD: {one.held}."
-    yield f"{what} sent before: hotfolder approve {shlex.quote(printable(one.place.name))}"
+    yield f"{what} sent before: hotfolder approve {shlex.quote(visible(one.place.name))}"
 
 
 def as_dict(one: Explained) -> dict[str, object]:

@@ -15,10 +15,9 @@ from rich.padding import Padding
 from hotfolder.cli.output import Text, print_json
 from hotfolder.control.status import FinishedProject, Status, history
 from hotfolder.control.status import status as read_status
-from hotfolder.display import counted
+from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.model import State
-from hotfolder.rules.names import printable
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, Overview, with_hint
 
@@ -138,7 +137,7 @@ def finished(projects: Sequence[FinishedProject]) -> Iterator[RenderableType]:
 
 def row(text: str, style: str, *, indent: int = 2) -> RenderableType:
     """One line of the page; the rest of a longer one begins where it does."""
-    return Padding(Text(printable(text), style), (0, 0, 0, indent))
+    return Padding(Text(visible(text), style), (0, 0, 0, indent))
 
 
 def time_or_day(iso: str) -> str:
@@ -160,21 +159,21 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
 def history_lines(told: JobHistory, zone: tzinfo | None = None) -> Iterator[str]:
     """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
     job = told.job
-    yield printable(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
+    yield visible(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"
     photos = counted(len(told.photos), "photo")
-    yield printable(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
+    yield visible(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
     day = ""
     for entry in told.entries:
         at = datetime.fromisoformat(entry.at).astimezone(zone)
         if f"{at:%A %Y-%m-%d}" != day:
             day = f"{at:%A %Y-%m-%d}"
             yield f"\n{day}, {at:%Z}"
-        yield printable(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
+        yield visible(f"  {at:%H:%M:%S}  {entry.paid.upper():<11}  {entry.text}")
     yield ""
     if job.reason:
-        yield printable(f"Why: {with_hint(job.reason, job.hint)}")
+        yield visible(f"Why: {with_hint(job.reason, job.hint)}")
     if job.charged:
-        yield printable(job.charged)
+        yield visible(job.charged)
     for picture in told.pictures:
-        yield printable(f"In done: {picture.path}")
+        yield visible(f"In done: {picture.path}")

@@ -17,10 +17,9 @@ from hotfolder.config.schema import json_schema
 from hotfolder.control import checkup, upkeep
 from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
-from hotfolder.display import counted
+from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.retention import Expired, Kind
-from hotfolder.rules.names import printable
 from hotfolder.setup import install
 
 COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
@@ -131,7 +130,7 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
         yield "JobRecords of projects in the job store:"
     for one in records:
         stays = f"stay: {one.kept_because}" if one.kept_because else word.lower()
-        yield f"    {printable(one.path.name)}: {stays}"
+        yield f"    {visible(one.path.name)}: {stays}"
 
 
 def files(found: Sequence[Expired]) -> str:
@@ -139,7 +138,7 @@ def files(found: Sequence[Expired]) -> str:
 
 
 def shown(one: Expired) -> str:
-    return f"{printable(str(one.path))} ({megabytes(one.size_bytes)})"
+    return f"{visible(str(one.path))} ({megabytes(one.size_bytes)})"
 
 
 def megabytes(size_bytes: int) -> str:

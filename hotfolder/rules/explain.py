@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from hotfolder.display import visible
 from hotfolder.rules.delivery import Folders, Originals, filled
-from hotfolder.rules.names import printable, shown
+from hotfolder.rules.names import shown
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
@@ -39,7 +40,7 @@ class PlannedCall:
         body = self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
         parts = [self.method, self.path, *([body] if self.body is not None else [])]
         remark = ", ".join([*(["PAID"] if self.paid else []), *([self.note] if self.note else [])])
-        return printable(" ".join(parts)) + (f"   ({remark})" if remark else "")
+        return visible(" ".join(parts)) + (f"   ({remark})" if remark else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Explanation:
 
     def brief(self) -> str:
         """Photos, what is done and by which route, in one line."""
-        names = [printable(name) for name in self.photos]
+        names = [visible(name) for name in self.photos]
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
         photos = f"{len(names)} photo{'' if len(names) == 1 else 's'}{which}"
         photos += f", {len(self.developed)} developed into JPEGs here" if self.developed else ""
@@ -94,8 +95,8 @@ class Explanation:
         plan = self.plan
         chosen = f"route {shown(plan.route)}" if plan.route else "no route matches: the defaults hold"
         lines = [
-            f"Project  {printable(plan.project_title)}",
-            f"Room     {printable(plan.room)}",
+            f"Project  {visible(plan.project_title)}",
+            f"Room     {visible(plan.room)}",
             f"Tags     {', '.join(plan.tags) or 'none'}",
             f"Route    {chosen}",
         ]
@@ -109,7 +110,7 @@ class Explanation:
                 if name in self.developed
                 else ""
             )
-            lines.append(f"  {number}. {printable(name)}{why}")
+            lines.append(f"  {number}. {visible(name)}{why}")
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
         if calls:
             lines += [f"  {number}. {call.line()}" for number, call in enumerate(self.calls, 1)]
@@ -145,7 +146,7 @@ class Explanation:
         where = "a folder for the room in the project's folder"
         if self.plan.recipe.delivery.folders is Folders.FLAT:
             where = "the project's folder"
-        lines = [f"Delivers into {where}", *(f"  {printable(name)}" for name in delivered_names(self.plan))]
+        lines = [f"Delivers into {where}", *(f"  {visible(name)}" for name in delivered_names(self.plan))]
         for name, wanted in self.plan.recipe.delivery.renditions.items():
             lines.append(f"  and each of them as {name}/… ({wanted})")
         return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]

@@ -40,12 +40,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def shown(text: str) -> str:
     """`text` in double quotes, cut to a readable length, with nothing in it that a terminal would obey."""
     cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-    return f'"{printable(cut)}"'
-
-
-def printable(text: str) -> str:
-    """`text` with a replacement sign for every letter that can't be shown, or would change what is."""
-    return visible(text)
+    return f'"{visible(cut)}"'
 
 
 TAG_MARK = "__"
