@@ -1,3 +1,3 @@
 """A folder in, a finished picture out: exposure brackets through the Stager AI API."""
 
-__version__ = "0.2.0"
+__version__ = "0.1.0"

@@ -36,7 +36,7 @@ FORMAT = 10
 before format 10 know that a store is newer than they are."""
 OLDEST_FORMAT = 8
 """Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
-TO_PASS_THROUGH = "hotfolder 0.1"
+TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"

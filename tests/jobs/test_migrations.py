@@ -113,7 +113,7 @@ def test_an_older_store_is_refused_with_the_release_to_pass_through(tmp_path: Pa
     for opening in (open_store, read_store):
         with pytest.raises(StoreError, match="too old") as refused:
             opening(state)
-        assert "Install hotfolder 0.1 and start it once" in refused.value.hint
+        assert "Install hotfolder 0.1.0 with format 9 of the store and start it once" in refused.value.hint
     assert ((state / FILE_NAME).read_bytes(), copies(state)) == (content, [])
 
 
