@@ -44,19 +44,20 @@ async def ask_receipts(context: JobContext) -> None:
     context.places.guard(context.places.done)
     found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
     for path, receipt in found:
-        await context.desk(take_over, context.store, context.ledger, path, receipt, own)
+        if receipt is None:
+            logger.warning("receipt_can_not_be_read", receipt=path)
+        else:
+            await context.desk(take_over, context.store, context.ledger, path, receipt, own)
 
 
-def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt]]:
-    """Each receipt that was written since, with its path in done/: those of the store `own`, and of before
-    receipts named one; with "" those of all stores. Raises LocalTrouble."""
+def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt | None]]:
+    """Each receipt that was written since, with its path in done/, None for one that can't be read: those of
+    the store `own`, and of before receipts named one; with "" those of all stores. Raises LocalTrouble."""
     with local_trouble(done):
         for path in sorted(done.glob("*/receipts/*.json")):
             if since is None or path.stat().st_mtime >= since.timestamp():
                 receipt = read_receipt(path)
-                if receipt is None:
-                    logger.warning("receipt_can_not_be_read", receipt=str(path.relative_to(done)))
-                elif not own or receipt.store in (own, ""):
+                if receipt is None or not own or receipt.store in (own, ""):
                     yield str(path.relative_to(done)), receipt
 
 
@@ -145,14 +146,15 @@ def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Di
     one has bought nothing yet."""
     own = store.identity() if ledger.newest() else ""
     for path, receipt in receipts_in(places.done, own):
+        if receipt is None:
+            why = f"the receipt {places.done / path} can't be read, so what it paid for isn't known"
+            yield Disagreement("", why)
+            continue
         for call in unknown_to(ledger, receipt) if receipt.store or not own else ():
             yield Disagreement(
                 receipt.job_id,
                 f"a paid call ({call.operation}) is in the receipt {path}, and not in the database",
             )
-    for unreadable in sorted(places.done.glob("*/receipts/*.json")):
-        if read_receipt(unreadable) is None:
-            yield Disagreement("", f"the receipt {unreadable} can't be read, so what it paid for isn't known")
 
 
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
