@@ -82,11 +82,11 @@ async def work(
         with Live(console=console, refresh_per_second=8, transient=console.is_terminal) as live:
             while not running.done():
                 await asyncio.wait({running}, timeout=REFRESH_SECONDS)
-                seen = await daemon.context.desk(overview, daemon.store, pid=0)
+                seen = await daemon.context.store_thread(overview, daemon.store, pid=0)
                 if console.is_terminal:
                     live.update(progress(seen.lines))
         outcome = await running
-        lines = (await daemon.context.desk(overview, daemon.store, pid=0)).lines
+        lines = (await daemon.context.store_thread(overview, daemon.store, pid=0)).lines
         rows = await to_thread.run_sync(sheet_rows, daemon, workspace, lines)
         return outcome, lines, rows
     finally:

@@ -81,7 +81,7 @@ class Early:
             return None
         try:
             # A set whose folder had a job before may be held as a straggler of that one.
-            if await context.desk(context.store.latest_of_folder, *place) is not None:
+            if await context.store_thread(context.store.latest_of_folder, *place) is not None:
                 return None
         except LocalTrouble:
             return None

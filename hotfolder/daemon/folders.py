@@ -184,7 +184,7 @@ async def apply_retention(context: JobContext, live: LiveSettings) -> None:
         context.store,
         context.ledger,
         context.places,
-        context.desk,
+        context.store_thread,
         context.places.confirm_inbox,
         context.decoder,
         context.settings.result_limits,

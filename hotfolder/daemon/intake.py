@@ -37,18 +37,18 @@ class Intake:
 
     def __init__(
         self,
-        engine: Worker,
+        worker: Worker,
         rulebook: Callable[[str], Rulebook],
         clock: Clock,
         look_anew: Callable[[str, str, str], None],
     ) -> None:
         """`look_anew` has an inbox deliver a set once more, with all that lies in its folder."""
-        self.engine = engine
+        self.worker = worker
         self.look_anew = look_anew
         self.rulebook = rulebook
         self.clock = clock
         self.held: dict[Place, Hold] = {}
-        self.shoots = Shoots(engine)
+        self.shoots = Shoots(worker)
         self._orphans: list[MergedSet] | None = None
         self._judging: dict[Place, bool] = {}
 
@@ -68,8 +68,8 @@ class Intake:
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):
-            where = self.engine.context.places.inbox_named(inbox)
-            await self.engine.submit(await patiently(where, refused_by_inbox, inbox, event))
+            where = self.worker.context.places.inbox_named(inbox)
+            await self.worker.submit(await patiently(where, refused_by_inbox, inbox, event))
             return
         found = event.bracket_set
         place = (inbox, found.project, found.folder)
@@ -85,9 +85,11 @@ class Intake:
 
     async def _taken(self, place: Place, found: BracketSet) -> Hold:
         """Make the jobs of a set, but for what is held."""
-        context = self.engine.context
+        context = self.worker.context
         if self._orphans is None:
-            self._orphans = [MergedSet(photos) for photos in await context.desk(context.ledger.orphans)]
+            self._orphans = [
+                MergedSet(photos) for photos in await context.store_thread(context.ledger.orphans)
+            ]
         if why := why_part(found, self._orphans):
             return Hold(why)
         if found.folder:
@@ -97,26 +99,26 @@ class Intake:
 
     async def _take_room(self, place: Place, found: BracketSet) -> str:
         """Make the jobs of a room; or why it is held."""
-        context = self.engine.context
+        context = self.worker.context
         rulebook = self.rulebook(place[0])
-        latest = await context.desk(latest_set, context.store, *place)
+        latest = await context.store_thread(latest_set, context.store, *place)
         if latest is not None and (why := why_late_in_room(found, latest)):
             return why
-        if why := why_part(found, await context.desk(merged_sets, context.store, *place[:2])):
+        if why := why_part(found, await context.store_thread(merged_sets, context.store, *place[:2])):
             return why
         if not found.approved and (why := why_held(rulebook, *place[1:], known=latest is not None)):
             return why
-        given = await context.desk(context.store.rooms, place[0], found.project)
+        given = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]
         found = replace(found, companions=tuple(path for path in found.companions if path not in signals))
         if len(found.photos) > MOST_PHOTOS:
             found = replace(found, photos=await self._looked_at(found.photos))
         photos = [as_grouped(photo) for photo in found.photos]
-        room = await context.desk(room_named, context.store, place, room_of(found.folder), photos)
+        room = await context.store_thread(room_named, context.store, place, room_of(found.folder), photos)
         for new in await patiently(found.path, jobs_of_room, place[0], found, given, rulebook, room):
             for note in new.notes:
                 logger.warning("kept_out_of_merge", folder=found.folder, reason=note)
-            await self.engine.submit(new)
+            await self.worker.submit(new)
         # They were for these photos, and would speak for them again on their way back from failed/.
         await signals_removed(signals)
         return ""
@@ -127,7 +129,7 @@ class Intake:
         seen = []
         with suppress(UnusablePhoto, LocalTrouble):
             for photo in photos:
-                facts = await self.engine.context.decoder.inspect(photo.path, PictureLimits())
+                facts = await self.worker.context.decoder.inspect(photo.path, PictureLimits())
                 same = facts.sha256 == photo.sha256
                 seen.append(
                     replace(photo, signature=facts.signature, brightness=facts.brightness) if same else photo

@@ -136,7 +136,7 @@ class Reporter:
         context = self.context
         trouble = context.breakers.trouble
         told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        paused = await context.desk(context.store.paused)
+        paused = await context.store_thread(context.store.paused)
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
         schedule = waits_until(opens) if opens is not None else ""
         status = {
@@ -144,7 +144,7 @@ class Reporter:
             "paused": paused,
             "schedule": schedule,
             "sandbox": context.origin == SANDBOX,
-            "waits": self.intake.engine.reasons(),
+            "waits": self.intake.worker.reasons(),
             "settings": {"error": self.live.error, "restart": list(self.live.restart)},
             "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
@@ -154,10 +154,10 @@ class Reporter:
         if not news and not stopped and self._changes == context.store.changes:
             return
         self._changes = context.store.changes
-        seen = await context.desk(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
+        seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         await self.telemetry.see(seen)
         now = self.clock.now().astimezone()
-        ended = await context.desk(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
+        ended = await context.store_thread(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
         for name in context.places.inboxes:
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
@@ -175,13 +175,13 @@ class Reporter:
     async def _remember(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         if self._remembered.get((role, name)) != folder:
             row = FolderIdentity(role=role, name=name, **asdict(folder))
-            await self.context.desk(self.context.store.remember_folder, row)
+            await self.context.store_thread(self.context.store.remember_folder, row)
             self._remembered[role, name] = folder
 
     async def _tell(self, name: str, content: object) -> bool:
         if self._told.get(name) == content:
             return False
-        await self.context.desk(self.context.store.tell, name, content, self.clock.now())
+        await self.context.store_thread(self.context.store.tell, name, content, self.clock.now())
         self._told[name] = content
         return True
 

@@ -163,7 +163,7 @@ class Daemon:
         self.context = self._job_context(access, places, crash_point)
         # Who makes jobs of what the inboxes see, and who drives them.
         heartbeats = self.telemetry.heartbeats
-        self.engine = Worker(
+        self.worker = Worker(
             self.context,
             most_jobs=most_jobs(settings),
             ended=self._ended,
@@ -173,8 +173,8 @@ class Daemon:
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
-        self.intake = Intake(self.engine, self.live.rulebook, self.clock, self._look_anew)
-        self.early = Early(self.context, self.live.rulebook, most=self.engine.most_jobs)
+        self.intake = Intake(self.worker, self.live.rulebook, self.clock, self._look_anew)
+        self.early = Early(self.context, self.live.rulebook, most=self.worker.most_jobs)
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in places.inboxes}
         self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
         self._claim_inboxes()
@@ -204,7 +204,7 @@ class Daemon:
             places=places,
             store=self.store,
             ledger=self.ledger,
-            desk=StoreThread(),
+            store_thread=StoreThread(),
             client=StagerClient(
                 access.base_url, access.key, timeouts=timeouts, throttle=self.throttle, proxy=access.proxy
             ),
@@ -231,7 +231,7 @@ class Daemon:
             first_start=met_at is None,
             known_place=met_at,
             lock=self.inbox_locks[name],
-            claimed=partial(self.engine.context.claims.names, name),
+            claimed=partial(self.worker.context.claims.names, name),
             settings=inbox_settings(self.settings, self.live.rulebook(name), settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,
@@ -294,7 +294,7 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
-        await self.engine.load()
+        await self.worker.load()
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in self._work()]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
@@ -317,10 +317,10 @@ class Daemon:
             if self.context.paying:
                 logger.info("draining", paid_calls_in_flight=len(self.context.paying))
             await self.early.close()
-            await self.engine.drain()
+            await self.worker.drain()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
-        self.outcome.needing_person += len(self.engine.crashed)
+        self.outcome.needing_person += len(self.worker.crashed)
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
@@ -331,8 +331,8 @@ class Daemon:
     def _work(self) -> list[Work]:
         """What runs until the stop, each beside the others."""
         work: list[Work] = [
-            self.engine.run,  # drives the jobs
-            partial(follow_commands, self.engine),  # what people ask of them
+            self.worker.run,  # drives the jobs
+            partial(follow_commands, self.worker),  # what people ask of them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
             partial(apply_retention, self.context, self.live),
@@ -350,7 +350,7 @@ class Daemon:
         self.context.settings = job_settings(settings)
         self.throttle.bytes_per_second = settings.limits.upload_rate
         self.context.limits.configure(**concurrency(settings))
-        self.engine.most_jobs = most_jobs(settings)
+        self.worker.most_jobs = most_jobs(settings)
         for name, inbox in self.inboxes.items():
             inbox.follow(inbox_settings(settings, rulebooks[name], self.settings.settle.scan_seconds))
         # What was held is looked at anew: by the new rules it may be beyond doubt.
@@ -360,7 +360,7 @@ class Daemon:
 
     def _world_bad(self) -> bool:
         degraded = any(inbox.outlook().degraded for inbox in self.inboxes.values())
-        return self.context.breakers.trouble is not None or degraded or self.engine.waits()
+        return self.context.breakers.trouble is not None or degraded or self.worker.waits()
 
     async def _until_idle(self) -> None:
         quiet_looks = 0
@@ -373,7 +373,7 @@ class Daemon:
             degraded_since = {name: degraded_since.get(name, now) for name in away}
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
             waits = any(outlook.may_proceed for outlook in outlooks.values())
-            working = self.engine.busy() and not self.engine.all_stuck(STUCK_SECONDS)
+            working = self.worker.busy() and not self.worker.all_stuck(STUCK_SECONDS)
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 
     async def close(self) -> None:
@@ -383,6 +383,6 @@ class Daemon:
             await self.context.storage.aclose()
             await self.decoder.close()
         finally:
-            self.context.desk.close()
+            self.context.store_thread.close()
             self.store.database.dispose()
             self._release_locks()

@@ -60,8 +60,8 @@ class Hold:
 class Shoots:
     """Groups flat drops and submits their sets. `kept` is by inbox and project."""
 
-    def __init__(self, engine: Worker) -> None:
-        self.engine = engine
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
         self.kept: dict[tuple[str, str], Kept] = {}
         self._told: dict[tuple[str, str], tuple[frozenset[str], tuple[str, ...]]] = {}
         self._glimpsed: dict[tuple[str, str], frozenset[tuple[str, FileIdentity]]] = {}
@@ -69,13 +69,13 @@ class Shoots:
     async def fresh(self, inbox: str, project: str, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """Those of the drop's photos that are no job's and were not kept out before."""
         kept = self.kept[inbox, project] = await self._known(inbox, project, photos)
-        taken = self.engine.context.claims.names(inbox, project, "")
+        taken = self.worker.context.claims.names(inbox, project, "")
         return tuple(photo for photo in photos if photo.path.name not in kept.keys() | taken)
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
-        context = self.engine.context
-        read = as_kept(await context.desk(context.store.told, title(inbox, project)))
+        context = self.worker.context
+        read = as_kept(await context.store_thread(context.store.told, title(inbox, project)))
         there = {photo.path.name: photo.identity for photo in photos}
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
@@ -83,7 +83,7 @@ class Shoots:
         """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
         place = (inbox, arriving.project)
         seen = frozenset((photo.path.name, photo.identity) for photo in arriving.photos)
-        taken = self.engine.context.claims.names(*place, "")
+        taken = self.worker.context.claims.names(*place, "")
         if not taken or seen <= self._glimpsed.get(place, frozenset()):
             return
         new = seen - self._glimpsed.get(place, frozenset())
@@ -126,15 +126,15 @@ class Shoots:
     ) -> Sorted:
         """What `fresh` has to do with the sets of before, or only with those that are open; and have those
         that it re-opens looked at anew."""
-        context = self.engine.context
+        context = self.worker.context
         states = ASKS_API if open_alone else frozenset(State)
-        earlier = await context.desk(earlier_sets, context.store, inbox, project, states)
+        earlier = await context.store_thread(earlier_sets, context.store, inbox, project, states)
         if open_alone:
             earlier = [one for one in earlier if one.state is EarlierState.OPEN]
         back = await to_thread.run_sync(sort_shoot, rulebook, project, fresh, earlier)
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
-            await self.engine.reopen(job, name)
+            await self.worker.reopen(job, name)
         return back
 
     async def _make(
@@ -142,11 +142,11 @@ class Shoots:
     ) -> tuple[str, Mapping[str, tuple[frozenset[str], str]]]:
         """Make the jobs of `photos`, but for those that wait or that a person must look at first: why, and
         which sets are held by themselves."""
-        context, project = self.engine.context, found.project
-        before = as_held(await context.desk(context.store.told, held_title(inbox, project)))
+        context, project = self.worker.context, found.project
+        before = as_held(await context.store_thread(context.store.told, held_title(inbox, project)))
 
         async def grouped() -> Shoot:
-            given = await context.desk(context.store.rooms, inbox, project)
+            given = await context.store_thread(context.store.rooms, inbox, project)
             return await to_thread.run_sync(group_shoot, rulebook, project, photos, given, back, before)
 
         shoot, late = await grouped(), ""
@@ -177,7 +177,7 @@ class Shoots:
             self._told[inbox, project] = names, shoot.notices
         going = replace(shoot, sets=tuple(each for each in shoot.sets if each not in waiting))
         for job in await patiently(found.path, jobs_of, inbox, found, going, rulebook):
-            await self.engine.submit(job)
+            await self.worker.submit(job)
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
         return late, {each.name: (names_of(each), told_of_set(found, each)) for each in waiting}
@@ -192,24 +192,24 @@ class Shoots:
             for each in waiting
         ]
         if now != list(before):
-            context = self.engine.context
-            await context.desk(
+            context = self.worker.context
+            await context.store_thread(
                 context.store.tell, held_title(inbox, project), held_as_json(now), context.clock.now()
             )
 
     async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
-        context = self.engine.context
-        latest = await context.desk(latest_set, context.store, inbox, project, "")
+        context = self.worker.context
+        latest = await context.store_thread(latest_set, context.store, inbox, project, "")
         return why_late_in_shoot(photos, latest) if latest is not None else ""
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
-        context = self.engine.context
+        context = self.worker.context
         identities = {photo.path.name: photo.identity for photo in found.photos}
         new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
         if not new:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
-        await context.desk(
+        await context.store_thread(
             context.store.tell, title(inbox, found.project), as_json(kept), context.clock.now()
         )
         self.kept[inbox, found.project] = kept
@@ -217,7 +217,7 @@ class Shoots:
     def notices(self, inbox: str, project: str, there: frozenset[str]) -> list[str]:
         """What is said of the photos of that project's sets, and of those kept out of them, as far as they
         are still `there`."""
-        if not there and not self.engine.context.claims.names(inbox, project, ""):
+        if not there and not self.worker.context.claims.names(inbox, project, ""):
             # Nothing of the drop is left, or all of it is about to be looked at anew.
             self.kept.pop((inbox, project), None)
             self._told.pop((inbox, project), None)

@@ -139,7 +139,7 @@ async def follow_commands(worker: Worker) -> None:
     trouble = log.News(logger, "commands_not_seen")
     while True:
         try:
-            cancelled, priorities = await context.desk(commands, context.store)
+            cancelled, priorities = await context.store_thread(commands, context.store)
             context.limits.prioritise(priorities)
             for job_id in cancelled:
                 await worker.cancel(job_id)

@@ -232,7 +232,7 @@ class JobContext:
     places: Places
     store: Store
     ledger: Ledger
-    desk: StoreThread
+    store_thread: StoreThread
     client: StagerClient
     storage: StorageClient
     decoder: Decoder
@@ -259,7 +259,7 @@ class JobContext:
 
     async def files(self, job: Job) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
-        return await self.desk(self.store.files, job.id)
+        return await self.store_thread(self.store.files, job.id)
 
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""

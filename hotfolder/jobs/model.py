@@ -93,7 +93,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 ACTIVE = frozenset(
     {S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING, S.FILING, S.REFUSING, S.HALTING}
 )
-"""States in which the engine still has something to do."""
+"""States in which the worker still has something to do."""
 
 ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
 """States that go on only at the API where the job was begun."""
@@ -109,7 +109,7 @@ NEEDS_PERSON = frozenset({S.FAILED, S.NEEDS_ATTENTION})
 
 
 class IllegalMove(RuntimeError):
-    """A defect: the engine asked for a move that the table does not hold."""
+    """A defect: the worker asked for a move that the table does not hold."""
 
 
 def advance(state: State, event: Event) -> State:

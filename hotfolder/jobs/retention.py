@@ -89,7 +89,7 @@ class Retention:
     store: Store
     ledger: Ledger
     places: Places
-    desk: StoreThread
+    store_thread: StoreThread
     confirm_inbox: Guard
     decoder: Decoder
     limits: PictureLimits
@@ -123,7 +123,7 @@ class Retention:
 
     async def _done(self) -> AsyncIterator[Job]:
         last: Job | None = None
-        while jobs := await self.desk(self.store.page, State.DONE, last, PAGE):
+        while jobs := await self.store_thread(self.store.page, State.DONE, last, PAGE):
             for job in jobs:
                 yield job
             last = jobs[-1]
@@ -133,7 +133,7 @@ class Retention:
         if job.filed_as is None or recipe_of(job).delivery.originals is Originals.ARCHIVE:
             return []
         folder = originals_folder(self.places.done, safe_name(job.project), job.filed_as)
-        files = await self.desk(self.store.files, job.id)
+        files = await self.store_thread(self.store.files, job.id)
         return [(file, folder / file.name) for file in files if file.role == FileRole.PHOTO]
 
     async def _photos_there(self, job: Job) -> list[tuple[JobFile, Path]]:
@@ -149,10 +149,10 @@ class Retention:
             why = doubt or await to_thread.run_sync(unlike, path, photo.sha256)
             if not why and not dry_run:
                 # Recorded first, so that a receipt never misses a deletion.
-                await self.desk(self.store.let_go, job.id, photo.name, now)
+                await self.store_thread(self.store.let_go, job.id, photo.name, now)
                 why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
                 if why:
-                    await self.desk(self.store.let_go, job.id, photo.name, None)
+                    await self.store_thread(self.store.let_go, job.id, photo.name, None)
             deleted |= not why
             yield Expired(Kind.ORIGINAL, path, photo.size_bytes, why)
         if deleted and not dry_run:
@@ -160,7 +160,7 @@ class Retention:
             await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
 
     async def _doubt(self, job: Job) -> str:
-        pictures = await self.desk(self.store.pictures, job.id)
+        pictures = await self.store_thread(self.store.pictures, job.id)
         if doubt := await doubt_of_originals(pictures, self.places, self.decoder, self.limits):
             return doubt
         path = self.places.done / job.receipt
@@ -168,7 +168,7 @@ class Retention:
         return "the receipt of its set is not as it was put there" if changed or not job.receipt else ""
 
     async def _tell_in_receipt(self, job: Job) -> None:
-        files = await self.desk(self.store.files, job.id)
+        files = await self.store_thread(self.store.files, job.id)
         path, sharing = self.places.done / job.receipt, await to_thread.run_sync(self.places.sharing, job)
         told = await to_thread.run_sync(originals_told, path) or ReceiptOriginals(
             rule=recipe_of(job).delivery.originals,
@@ -181,7 +181,7 @@ class Retention:
         complete = partial(complete_receipt, path, originals, sha256=job.receipt_sha256, shared=sharing)
         sha256 = await to_thread.run_sync(complete)
         if sha256 is not None:
-            await self.desk(self.store.change, job.id, receipt_sha256=sha256)
+            await self.store_thread(self.store.change, job.id, receipt_sha256=sha256)
             job.receipt_sha256 = sha256
 
     async def _receipt(
@@ -198,7 +198,7 @@ class Retention:
         if not why and not dry_run:
             why = await to_thread.run_sync(deleted_or_why, path, job.receipt_sha256)
             if not why:
-                await self.desk(self.store.change, job.id, receipt="", receipt_sha256="")
+                await self.store_thread(self.store.change, job.id, receipt="", receipt_sha256="")
         yield Expired(Kind.RECEIPT, path, size_bytes, why)
 
     async def _results(
@@ -211,13 +211,13 @@ class Retention:
         old = await to_thread.run_sync(older_files, self.places.results, oldest)
         if not old:
             return
-        needed = await self.desk(needed_results, self.store, self.ledger)
+        needed = await self.store_thread(needed_results, self.store, self.ledger)
         spared = dict.fromkeys(needed, "a set that isn't done may need it")
         spared |= await self._not_as_delivered(frozenset(path.name for path, _ in old) - needed)
         for path, size_bytes in old:
             why = spared.get(path.name, "")
             if not why:
-                known = await self.desk(self.ledger.result_named, path.name)
+                known = await self.store_thread(self.ledger.result_named, path.name)
                 why = "nothing is known of it"
                 if known:
                     why = await to_thread.run_sync(unlike, path, known.sha256)
@@ -230,8 +230,8 @@ class Retention:
         may be all that is left of what was paid for."""
         spared: dict[str, str] = {}
         async for job in self._done():
-            if used := results & await self.desk(results_of, self.store, self.ledger, job):
-                pictures = await self.desk(self.store.pictures, job.id)
+            if used := results & await self.store_thread(results_of, self.store, self.ledger, job):
+                pictures = await self.store_thread(self.store.pictures, job.id)
                 doubt = await doubt_of_pictures(pictures, self.places, self.decoder, self.limits)
                 spared |= dict.fromkeys(used, doubt) if doubt else {}
         return spared
@@ -242,13 +242,13 @@ class Retention:
         """Project by project: what is numbered in one keeps its number for as long as it has records."""
         if policy.records is None:
             return
-        for project in await self.desk(finished_projects, self.store, now - policy.records):
-            jobs = await self.desk(jobs_of, self.store, project)
+        for project in await self.store_thread(finished_projects, self.store, now - policy.records):
+            jobs = await self.store_thread(jobs_of, self.store, project)
             why = await self._lies_in_inbox(project)
             for job in jobs:
                 if not why and job.state == State.DONE:
                     why = await self._needed(job, policy, gone)
-            if why or dry_run or await self.desk(delete_records, self.store, self.ledger, jobs, now):
+            if why or dry_run or await self.store_thread(delete_records, self.store, self.ledger, jobs, now):
                 yield Expired(Kind.RECORD, self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job, policy: RetentionPolicy, gone: Set[Path]) -> str:
@@ -260,7 +260,7 @@ class Retention:
             return f"the originals of {what} have to go first"
         if policy.receipts is not None and job.receipt and self.places.done / job.receipt not in gone:
             return f"the receipt of {what} has to go first"
-        bought = await self.desk(results_of, self.store, self.ledger, job)
+        bought = await self.store_thread(results_of, self.store, self.ledger, job)
         results = {self.places.results / name for name in bought} - gone
         if policy.results is not None and await to_thread.run_sync(lambda: any(map(Path.is_file, results))):
             return f"what was bought for {what} has to go first"

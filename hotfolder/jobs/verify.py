@@ -37,9 +37,9 @@ async def ask_receipts(context: JobContext) -> None:
     """Take over what the receipts know and the ledger doesn't. Only receipts that are younger than the newest
     purchase are read; all, and those of other stores too, by a store that has bought nothing yet: `state` may
     have been lost. Raises LocalTrouble."""
-    newest = await context.desk(context.ledger.newest)
+    newest = await context.store_thread(context.ledger.newest)
     since = newest - MARGIN if newest else None
-    own = await context.desk(context.store.identity)
+    own = await context.store_thread(context.store.identity)
     of_store = own if newest else ""
     context.places.guard(context.places.done)
     found = await to_thread.run_sync(lambda: list(receipts_in(context.places.done, of_store, since)))
@@ -47,7 +47,7 @@ async def ask_receipts(context: JobContext) -> None:
         if receipt is None:
             logger.warning("receipt_can_not_be_read", receipt=path)
         else:
-            await context.desk(take_over, context.store, context.ledger, path, receipt, own)
+            await context.store_thread(take_over, context.store, context.ledger, path, receipt, own)
 
 
 def receipts_in(done: Path, own: str, since: datetime | None = None) -> Iterator[tuple[str, Receipt | None]]:

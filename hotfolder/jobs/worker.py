@@ -77,8 +77,8 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
     their photos' return, under the same room or another. Raises LocalTrouble where that can't be told."""
     names = {file.name for file in new.files}
     back = []
-    for job in await context.desk(context.store.needing_person, new, context.origin):
-        files = {file.name for file in await context.desk(context.store.files, job.id)}
+    for job in await context.store_thread(context.store.needing_person, new, context.origin):
+        files = {file.name for file in await context.store_thread(context.store.files, job.id)}
         if job.filed_as is None or not (job.room == new.room or names & files):
             continue
         folder = context.places.failed / safe_name(job.project) / job.filed_as
@@ -93,10 +93,10 @@ def any_there(folder: Path, names: Collection[str]) -> bool:
     return any((folder / name).exists() for name in names)
 
 
-logger = log.get("engine")
+logger = log.get("worker")
 
 BEAT_SECONDS = 10.0
-"""How often the engine says that it is alive, at the least."""
+"""How often the worker says that it is alive, at the least."""
 MOST_PUT_OFF = 256
 """So many jobs may be put off, each with a trouble of its own, before they take others' places."""
 LEAVE_SECONDS = 5.0
@@ -156,7 +156,7 @@ class JobEntry:
 
 class Worker:
     """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing. `beat` is called again and again while the engine is alive, `defect` with
+    `free_origins` has cost nothing. `beat` is called again and again while the worker is alive, `defect` with
     a job that an error of ours has left as it was."""
 
     def __init__(
@@ -185,28 +185,28 @@ class Worker:
     async def load(self) -> None:
         """Take up what an earlier process left unfinished."""
         context = self.context
-        for job in await context.desk(context.store.active):
-            files = await context.desk(context.store.files, job.id)
+        for job in await context.store_thread(context.store.active):
+            files = await context.store_thread(context.store.files, job.id)
             if (
                 job.origin != context.origin
                 and State(job.state) in ASKS_API
                 and (job.origin in self.free_origins or not await self._has_bought(job))
             ):
-                job = await context.desk(
+                job = await context.store_thread(
                     context.store.begin_anew, job.id, context.origin, context.clock.now()
                 )
             self._take(job, frozenset(file.name for file in files))
 
     async def _has_bought(self, job: Job) -> bool:
         """Whether something was bought for the job, or may have been."""
-        calls = await self.context.desk(self.context.ledger.of_job, job.id)
+        calls = await self.context.store_thread(self.context.ledger.of_job, job.id)
         return any(call.state in HOLDING for call in calls)
 
     async def submit(self, new: NewJob) -> Job:
         """Record a job and put it in the queue. Its files are claimed from now on."""
         context = self.context
         back = await dragged_back(context, new)
-        job = await context.desk(
+        job = await context.store_thread(
             context.store.create, new, context.origin, context.clock.now(), supersedes=back
         )
         context.crash_point(CrashPoint.JOB_CREATED)
@@ -318,7 +318,7 @@ class Worker:
 
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
-        calls = await self.context.desk(self.context.ledger.of_job, job_id)
+        calls = await self.context.store_thread(self.context.ledger.of_job, job_id)
         open_states = (PurchaseState.STARTED, PurchaseState.ANSWERED, PurchaseState.UNKNOWN)
         return any(call.state in open_states and not call.given_up for call in calls)
 
@@ -403,11 +403,13 @@ class Worker:
             one.reason = why
         logger.warning("job_waits", reason=error.message, hint=error.hint)
         with suppress(LocalTrouble):  # it may be the store itself that can't be written
-            await context.desk(context.store.wait, job.id, error.message, error.hint, context.clock.now())
+            await context.store_thread(
+                context.store.wait, job.id, error.message, error.hint, context.clock.now()
+            )
 
     async def _as_stored(self, job: Job) -> Job:
         """The job as it is now, since a step that was broken off may have changed it. Raises LocalTrouble."""
-        stored = await self.context.desk(self.context.store.job, job.id)
+        stored = await self.context.store_thread(self.context.store.job, job.id)
         assert stored is not None
         return stored
 
@@ -448,13 +450,17 @@ class Worker:
         logger.warning("job_diverted", event_name=event, reason=error.message)
         changes = {"reason": error.message, "hint": error.hint}
         context = self.context
-        return await context.desk(context.store.advance, job.id, event, context.clock.now(), **changes)
+        return await context.store_thread(
+            context.store.advance, job.id, event, context.clock.now(), **changes
+        )
 
     async def _note_defect(self, job: Job) -> None:
         job.reason = "hotfolder met an error of its own and left this set as it is"
         job.hint = "It is tried again at the next start. Please report it with the log line job_crashed."
         try:
-            await self.context.desk(self.context.store.change, job.id, reason=job.reason, hint=job.hint)
+            await self.context.store_thread(
+                self.context.store.change, job.id, reason=job.reason, hint=job.hint
+            )
         except HotfolderError:
             logger.exception("store_not_writable")
         self.defect(job)

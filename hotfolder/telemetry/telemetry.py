@@ -73,7 +73,7 @@ class Telemetry:
 
     async def _remember(self, memory: Memory) -> None:
         if self._context is not None:
-            await self._context.desk(self._context.store.tell, TOLD, memory, self.clock.now())
+            await self._context.store_thread(self._context.store.tell, TOLD, memory, self.clock.now())
 
     def _facts(self) -> Facts:
         trouble = self._context.breakers.trouble if self._context is not None else None
@@ -93,7 +93,7 @@ class Telemetry:
         """The latest overview: pages, metrics and messages speak of it, and systemd's status."""
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             today = midnight(self.clock.now())
-            self.paid_today = await self._context.desk(self._context.ledger.paid_since, today)
+            self.paid_today = await self._context.store_thread(self._context.ledger.paid_since, today)
         self.seen = seen
         if self._running:
             self.systemd.status(status_sentence(seen))

@@ -37,11 +37,11 @@ def copies(files: Mapping[str, bytes], *, anew: bool) -> dict[str, bytes]:
 
 
 async def pause(daemon: Daemon) -> None:
-    await daemon.context.desk(daemon.store.pause, "for now")
+    await daemon.context.store_thread(daemon.store.pause, "for now")
 
 
 async def resume(daemon: Daemon) -> None:
-    await daemon.context.desk(daemon.store.resume)
+    await daemon.context.store_thread(daemon.store.resume)
 
 
 def notes(studio: Studio) -> list[str]:

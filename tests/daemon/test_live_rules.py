@@ -40,7 +40,7 @@ def ask(daemon: Daemon) -> None:
 async def test_a_set_that_waits_for_its_turn_gets_the_new_rules(studio: Studio, shop: Shop) -> None:
     """Nothing of it had begun, so it is made as the manager wants it now."""
     async with studio.working(shop.access(), live=True) as daemon:
-        daemon.engine.most_jobs = 0  # until the settings are read again
+        daemon.worker.most_jobs = 0  # until the settings are read again
         studio.drop(ELM, "kitchen", bracket())
         await studio.comes_to("queued")
         edit(studio, routes=BLUE)
@@ -72,7 +72,7 @@ async def test_a_set_that_the_new_rules_refuse_goes_to_failed_with_their_reason(
 ) -> None:
     edit(studio, tags={"curb": ["sky-blue"]})
     async with studio.working(shop.access(), live=True) as daemon:
-        daemon.engine.most_jobs = 0
+        daemon.worker.most_jobs = 0
         studio.drop(ELM, "front__curb", bracket())
         await studio.comes_to("queued")
         edit(studio, tags={})

@@ -122,7 +122,7 @@ async def test_every_line_of_the_log_about_a_job_names_job_project_and_room(
         studio.drop(ELM, room, photos)
     await studio.until_idle(shop.access())
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    jobs = [line for line in lines if line["part"] in ("engine", "paying", "merging", "ledger")]
+    jobs = [line for line in lines if line["part"] in ("worker", "paying", "merging", "ledger")]
     assert {"job_created", "job_ended", "paid_call_leaves", "paid_calls_paused"} <= {
         line["event"] for line in jobs
     }

@@ -189,7 +189,7 @@ touch over; wait
 umount "$ON_DISK" 2>/dev/null || true
 find "$ON_DISK" -type f >hidden-below
 cp -a disk/. "$ON_DISK"
-rm -r disk over
+rm over; mv disk "disk-$$"  # not deleted: a new folder could be given its inode, and pass for it
 exit $code
 """
 

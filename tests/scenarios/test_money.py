@@ -79,7 +79,7 @@ async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: C
     """Even where only one set is worked on at once; and what waits isn't sent again while it does."""
     bench = make_bench(limits={"paid_calls_per_project": 1})
     async with bench.working() as daemon:
-        daemon.engine.most_jobs = 1
+        daemon.worker.most_jobs = 1
         for room in ("hall__sky-blue", "bath__sky-blue"):
             bench.drop(room)
         await waits_for(bench, f"the project {ELM} is used up")

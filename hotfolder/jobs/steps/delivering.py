@@ -58,14 +58,14 @@ async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) 
 
 
 def found_metadata(context: JobContext, job: Job, middle: JobFile, files: Sequence[JobFile]) -> Carrying:
-    photo = whereabouts(context, job, middle)
+    photo = original_of(context, job, middle)
     if not photo.exists():
         context.places.confirm_inbox(context.places.inbox(job))
     companions = {file.name: file for file in files if file.role == FileRole.COMPANION}
     beside = sharing_stem((name for name in companions if is_sidecar(name)), [middle.name])
     # `a.jpg.xmp` can only be about `a.jpg`; `a.xmp` may be about its RAW file.
     nearest = max(beside, key=len, default=None)
-    sidecar = str(whereabouts(context, job, companions[nearest])) if nearest is not None else None
+    sidecar = str(original_of(context, job, companions[nearest])) if nearest is not None else None
     roots = (str(context.places.inbox(job)), str(context.places.done))
     return Carrying(str(photo), sidecar, recipe_of(job).delivery.metadata, (), SOFTWARE, roots=roots)
 
@@ -74,7 +74,7 @@ def is_sidecar(name: str) -> bool:
     return PurePath(name).suffix.lower() == ".xmp"
 
 
-def whereabouts(context: JobContext, job: Job, file: JobFile) -> Path:
+def original_of(context: JobContext, job: Job, file: JobFile) -> Path:
     """Where an original lies now, or lay."""
     paths = context.places.of_original(job, file)
     return next((path for path in paths if path.exists()), paths[0])
@@ -187,7 +187,7 @@ async def deliver(
     """
     photos = await context.photos(job)
     numbered = "{seq}" in recipe_of(job).delivery.name
-    seq = await context.desk(place_of_room, context.store, job) if numbered else 0
+    seq = await context.store_thread(place_of_room, context.store, job) if numbered else 0
     wanted = list(deliveries(job, chain, seq))
     notes: list[str] = []
     if wanted:
@@ -195,13 +195,13 @@ async def deliver(
         placed: list[Picture] = []
         for number, delivery in enumerate(wanted):
             placed += await deliver_one(context, job, metadata, delivery, number, notes)
-        await context.desk(context.store.add_pictures, placed)
+        await context.store_thread(context.store.add_pictures, placed)
         context.crash_point(CrashPoint.PICTURES_RECORDED)
-    pictures = await context.desk(context.store.pictures, job.id)
+    pictures = await context.store_thread(context.store.pictures, job.id)
     if not pictures:
         return (), {}
-    calls = await context.desk(context.ledger.of_job, job.id)
-    store_id = await context.desk(context.store.identity)
+    calls = await context.store_thread(context.ledger.of_job, job.id)
+    store_id = await context.store_thread(context.store.identity)
     receipt = receipt_of(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )
@@ -353,6 +353,8 @@ async def publish(context: JobContext, job: Job) -> Job:
     if len(chain) < recipe_of(job).paid_calls():
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)
-    job = await context.desk(context.store.advance, job.id, Event.FILE, context.clock.now(), **receipt)
+    job = await context.store_thread(
+        context.store.advance, job.id, Event.FILE, context.clock.now(), **receipt
+    )
     context.crash_point(CrashPoint.RECEIPT_RECORDED)
     return job

@@ -69,7 +69,7 @@ async def edit(context: JobContext, job: Job) -> Job:
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
     now = context.clock.now()
-    return await context.desk(
+    return await context.store_thread(
         context.store.advance, job.id, Event.PUBLISH, now, finished_at=now.replace(microsecond=0)
     )
 
@@ -107,12 +107,12 @@ async def buy_once(
     context: JobContext, job: Job, operation: Operation, key: str, source: Source
 ) -> list[Result]:
     """The pictures of one operation: remembered, or bought now."""
-    call = await context.desk(context.ledger.known, key)
+    call = await context.store_thread(context.ledger.known, key)
     if call is None:
         call = await buy(context, job, operation, key, source)
     assert call.id is not None
     if call.state == PurchaseState.SUCCEEDED:
-        results = await context.desk(context.ledger.results, call.id)
+        results = await context.store_thread(context.ledger.results, call.id)
         if await all_here(context, results):
             return results
     if call.outcome in BY_RECEIPTS and call.answer is None:
@@ -139,7 +139,7 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
         parameters=operation.model_dump_json(by_alias=True),
     )
     # What mustn't be bought now must not be sent again and again until it may.
-    await context.desk(context.ledger.refuse, intent, context.clock.now(), context.settings.budgets)
+    await context.store_thread(context.ledger.refuse, intent, context.clock.now(), context.settings.budgets)
     extension, media_type = MEDIA_TYPES[source.format]
     async with context.limits.uploads.hold(PICTURE), context.breakers.at(API):
         image_id = await context.client.upload_image(source.path, f"picture.{extension}", media_type)
@@ -176,7 +176,7 @@ async def bring_home(context: JobContext, call: Purchase) -> list[Result]:
             results.append(await fetch_patiently(context, call, position, image.url, image.id))
         except OutcomeUnknown as error:
             missing.append(error)
-    await context.desk(context.ledger.keep, call.id, results, all_of_them=not missing)
+    await context.store_thread(context.ledger.keep, call.id, results, all_of_them=not missing)
     context.crash_point(CrashPoint.RESULTS_RECORDED)
     if missing:
         raise missing[0]

@@ -209,7 +209,9 @@ def hash_of(path: Path, _identity: FileIdentity) -> str:
 async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The job's paid calls, as `read_chain` has them."""
     hashes = [photo.sha256 for photo in await context.photos(job)]
-    return await context.desk(read_chain, context.ledger, job.origin, hashes, recipe_of(job), job.generation)
+    return await context.store_thread(
+        read_chain, context.ledger, job.origin, hashes, recipe_of(job), job.generation
+    )
 
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
@@ -231,4 +233,4 @@ async def back_to_missing(context: JobContext, job: Job) -> Job:
     """Send a job whose purchases aren't all here back to the step that fetches them."""
     event = Event.MERGE if recipe_of(job).merge else Event.EDIT
     logger.warning("results_missing", folder=str(context.places.results))
-    return await context.desk(context.store.advance, job.id, event, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, event, context.clock.now())

@@ -59,10 +59,10 @@ async def reserve(context: JobContext, job: Job, parent: Path) -> Job:
         return folded(safe_name(project)) == folded(safe_name(job.project))
 
     async with context.lock("folder names"):
-        taken = await context.desk(context.store.folders_taken, same_project)
+        taken = await context.store_thread(context.store.folders_taken, same_project)
         wanted = partial(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
         name = await to_thread.run_sync(wanted)
-        return await context.desk(context.store.change, job.id, filed_as=name)
+        return await context.store_thread(context.store.change, job.id, filed_as=name)
 
 
 async def move_files(
@@ -88,7 +88,7 @@ async def move_files(
         enough.set()
     gone = await to_thread.run_sync(removed, context, job, here, target)
     for file in gone:
-        await context.desk(context.store.let_go, job.id, file.name, context.clock.now())
+        await context.store_thread(context.store.let_go, job.id, file.name, context.clock.now())
     return target, gone
 
 
@@ -185,9 +185,9 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
     # What there is to be said of pictures is which renditions they lack.
     renditions = recipe_of(job).delivery.renditions
-    pictures = await context.desk(context.store.pictures, job.id) if renditions else []
+    pictures = await context.store_thread(context.store.pictures, job.id) if renditions else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
-    job = await context.desk(
+    job = await context.store_thread(
         context.store.advance, job.id, Event.FINISH, context.clock.now(), reason=reason, hint="", **receipt
     )
     context.crash_point(CrashPoint.JOB_ENDED)
@@ -203,10 +203,10 @@ async def archive(context: JobContext) -> Path:
             hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
     archive = FolderIdentity(role=FolderRole.ARCHIVE, name=str(folder), path=str(folder))
-    known = await context.desk(context.store.folder_identity, FolderRole.ARCHIVE, archive.name)
+    known = await context.store_thread(context.store.folder_identity, FolderRole.ARCHIVE, archive.name)
     await to_thread.run_sync(partial(confirm_archive, folder, met_before=known is not None))
     if known is None:
-        await context.desk(context.store.remember_folder, archive)
+        await context.store_thread(context.store.remember_folder, archive)
     return folder
 
 
@@ -221,7 +221,7 @@ async def delete_photos(context: JobContext, job: Job) -> str:
     doubt = await in_doubt(context, job) if left else ""
     if doubt:
         for photo in left:
-            await context.desk(context.store.let_go, job.id, photo.name, None)
+            await context.store_thread(context.store.let_go, job.id, photo.name, None)
         logger.warning("originals_not_deleted", reason=doubt)
         return f"The originals were kept and not deleted: {doubt}."
     context.crash_point(CrashPoint.RESULTS_VERIFIED)
@@ -241,7 +241,7 @@ async def gone(context: JobContext, job: Job, photo: JobFile) -> bool:
 async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     """A photo that was rewritten after its set had settled isn't ours to delete: it starts a new set."""
     path = context.places.folder(job) / photo.name
-    await context.desk(context.store.let_go, job.id, photo.name, context.clock.now())
+    await context.store_thread(context.store.let_go, job.id, photo.name, context.clock.now())
     context.crash_point(CrashPoint.DELETION_RECORDED)
     try:
         await to_thread.run_sync(refuse_links, context, job)
@@ -249,7 +249,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
-        await context.desk(context.store.let_go, job.id, photo.name, None)
+        await context.store_thread(context.store.let_go, job.id, photo.name, None)
         logger.warning("original_not_deleted", file=photo.name, reason=error.message)
     context.crash_point(CrashPoint.ORIGINAL_DELETED)
 
@@ -257,7 +257,7 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
 async def in_doubt(context: JobContext, job: Job) -> str:
     """Why the results are no reason to delete anything; empty when they are, and the receipt lies beside
     them."""
-    pictures = await context.desk(context.store.pictures, job.id)
+    pictures = await context.store_thread(context.store.pictures, job.id)
     doubt = await doubt_of_originals(
         pictures, context.places, context.decoder, context.settings.result_limits
     )
@@ -336,7 +336,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     sharing = await to_thread.run_sync(context.places.sharing, job)
     await to_thread.run_sync(partial(write_reason, target, text, shared=sharing))
     context.crash_point(CrashPoint.REASON_WRITTEN)
-    job = await context.desk(
+    job = await context.store_thread(
         context.store.advance, job.id, Event.FINISH, context.clock.now(), charged=charged
     )
     context.crash_point(CrashPoint.JOB_ENDED)
@@ -362,7 +362,7 @@ def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
 async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Picture]:
     pictures, receipt = await deliver(context, job, await purchases(context, job))
     if receipt:
-        await context.desk(context.store.change, job.id, **receipt)
+        await context.store_thread(context.store.change, job.id, **receipt)
         context.crash_point(CrashPoint.RECEIPT_RECORDED)
     return pictures
 

@@ -53,9 +53,11 @@ async def merge(context: JobContext, job: Job) -> Job:
     recipe = recipe_of(job)
     key = merge_key(job.origin, [photo.sha256 for photo in photos], recipe.hdr, job.generation)
     async with context.lock(key):
-        call = await context.desk(context.ledger.known, key)
+        call = await context.store_thread(context.ledger.known, key)
         if call is None and job.group_id is None:
-            return await context.desk(context.store.advance, job.id, Event.UPLOAD, context.clock.now())
+            return await context.store_thread(
+                context.store.advance, job.id, Event.UPLOAD, context.clock.now()
+            )
         if call is None or not await is_here(context, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
             async with context.limits.merges.hold(photo_rank(job)):
@@ -66,7 +68,7 @@ async def merge(context: JobContext, job: Job) -> Job:
                 except NeverAsked:
                     return job  # once more, from what the ledger says now
             await bring_home(context, call, url)
-    return await context.desk(context.store.advance, job.id, Event.EDIT, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, Event.EDIT, context.clock.now())
 
 
 async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:
@@ -100,14 +102,14 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
 async def is_here(context: JobContext, call: Purchase) -> bool:
     """Whether the merge's picture lies in state/results/."""
     assert call.id is not None
-    return await all_here(context, await context.desk(context.ledger.results, call.id))
+    return await all_here(context, await context.store_thread(context.ledger.results, call.id))
 
 
 async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
     """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
     assert call.id is not None
     result = await fetch_patiently(context, call, 0, url, anew=partial(wait_until_completed, context, call))
-    await context.desk(context.ledger.keep, call.id, [result])
+    await context.store_thread(context.ledger.keep, call.id, [result])
     context.crash_point(CrashPoint.RESULTS_RECORDED)
 
 

@@ -38,7 +38,7 @@ async def pay(
 
     `last_look` comes once the world is fine, however long that took. Raises what it raises, and, after the
     ledger knows of it, BadWorld and RequestRefused, which free the key. A cancelled caller does not interrupt
-    it: it goes on in `context.paying`, which whoever stops the engine waits for, since a lost answer is a
+    it: it goes on in `context.paying`, which whoever stops the worker waits for, since a lost answer is a
     paid picture lost.
     """
     try:
@@ -52,7 +52,7 @@ async def pay(
             return await asyncio.shield(task)
     except OutcomeUnknown as error:
         logger.warning("paid_answer_lost", operation=call.operation, reason=error.message)
-        known = await context.desk(context.ledger.known, call.key)
+        known = await context.store_thread(context.ledger.known, call.key)
         assert known is not None
         return known
 
@@ -60,7 +60,9 @@ async def pay(
 async def _record_call_record(
     context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]]
 ) -> Purchase:
-    number = await context.desk(context.ledger.begin, call, context.clock.now(), context.settings.budgets)
+    number = await context.store_thread(
+        context.ledger.begin, call, context.clock.now(), context.settings.budgets
+    )
     context.crash_point(CrashPoint.INTENT_RECORDED)
     context.counts.paid(call.operation, call.project)
     logger.info("paid_call_leaves", operation=call.operation, call=number)
@@ -92,7 +94,7 @@ async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kw
     """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
     for failures in itertools.count(1):
         try:
-            return await context.desk(write, *args, **kwargs)
+            return await context.store_thread(write, *args, **kwargs)
         except LocalTrouble as error:
             logger.error("outcome_not_recorded_yet", reason=error.message, hint=error.hint)
             await context.clock.sleep(backoff_seconds(min(failures, 5)))
@@ -106,7 +108,7 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     reason = call.note if call.given_up else why or OWN_END
     if not call.given_up:
         outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
-        await context.desk(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, reason, outcome)
+        await context.store_thread(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, reason, outcome)
     raise OutcomeUnknown(
         f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",

@@ -140,7 +140,7 @@ class OpenGroup:
     async def _open(self, title: str) -> tuple[str, str]:
         context = self._tools
         inbox, project, _ = self._place
-        known = await context.desk(context.store.api_project, context.origin, inbox, project)
+        known = await context.store_thread(context.store.api_project, context.origin, inbox, project)
         project_id = known or await api_project(context, inbox, project, title)
         try:
             async with context.breakers.at(API):
@@ -148,7 +148,7 @@ class OpenGroup:
         except RequestRefused as error:
             if error.status == 404 and known is not None:
                 # Deleted over there: the next attempt makes another one, and no set of the project fails.
-                await context.desk(
+                await context.store_thread(
                     context.store.forget_api_project, context.origin, inbox, project, project_id
                 )
                 raise Unreachable(f"the API doesn't know its project {title!r} any more") from None
@@ -191,14 +191,14 @@ def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 async def api_project(context: JobContext, inbox: str, project: str, title: str) -> str:
     """The API's id of a project folder, made at the folder's first set."""
     async with context.lock(f"project {inbox}/{project}"):
-        known = await context.desk(context.store.api_project, context.origin, inbox, project)
+        known = await context.store_thread(context.store.api_project, context.origin, inbox, project)
         if known is not None:
             return known
         async with context.breakers.at(API):
             api_id = await context.client.create_project(title)
         context.crash_point(CrashPoint.PROJECT_CREATED)
         remember = context.store.remember_api_project
-        api_id = await context.desk(remember, context.origin, inbox, project, api_id)
+        api_id = await context.store_thread(remember, context.origin, inbox, project, api_id)
         context.crash_point(CrashPoint.PROJECT_REMEMBERED)
         return api_id
 
@@ -258,7 +258,9 @@ async def begin(context: JobContext, job: Job) -> Job:
     photos = [file.sha256 for file in await context.photos(job)]
     if not recipe.merge:
         event = Event.EDIT
-    elif await context.desk(context.ledger.known, merge_key(job.origin, photos, recipe.hdr, job.generation)):
+    elif await context.store_thread(
+        context.ledger.known, merge_key(job.origin, photos, recipe.hdr, job.generation)
+    ):
         event = Event.MERGE
     else:
         event = Event.UPLOAD
@@ -266,7 +268,7 @@ async def begin(context: JobContext, job: Job) -> Job:
             refuse_outside(context.settings.hours, context.clock.now())
     if event is not Event.UPLOAD and (group := context.early.pop(place_of(job), None)) is not None:
         group.abandon()
-    return await context.desk(context.store.advance, job.id, event, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, event, context.clock.now())
 
 
 async def planned(context: JobContext, job: Job) -> Job:
@@ -279,7 +281,7 @@ async def planned(context: JobContext, job: Job) -> Job:
     recipe = decided.recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
     now = context.clock.now()
     if (recipe, decided.route) != (before, job.route):
-        job = await context.desk(
+        job = await context.store_thread(
             context.store.plan_anew, job.id, recipe.model_dump_json(), decided.route, now
         )
     if decided.reason:
@@ -305,7 +307,7 @@ async def upload(context: JobContext, job: Job) -> Job:
             group.send(sending(file))
     project_id, group_id = await group.finish()
     ids = {"group_id": group_id, "api_project_id": project_id}
-    job = await context.desk(context.store.advance, job.id, Event.MERGE, context.clock.now(), **ids)
+    job = await context.store_thread(context.store.advance, job.id, Event.MERGE, context.clock.now(), **ids)
     context.crash_point(CrashPoint.GROUP_COMPLETE)
     return job
 
