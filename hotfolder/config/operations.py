@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainVa
 
 from hotfolder.rules.delivery import NAME, Frozen
 from hotfolder.rules.names import shown
-from hotfolder.stager.operations import Lawn, LawnType, Operation, RoomStyle, Sky, SkyType, Stage
+from hotfolder.stager.operations import Lawn, LawnType, Operation, Parameters, RoomStyle, Sky, SkyType, Stage
 
 
 def as_list(value: object) -> object:
@@ -20,7 +20,7 @@ def _short(parameter: str, schema: object) -> BeforeValidator:
     """`sky: twilight` as `sky: {skyType: twilight}`."""
 
     def full(value: object) -> object:
-        return value if isinstance(value, dict | Sky | Lawn | Stage) else {parameter: value}
+        return value if isinstance(value, dict | Parameters) else {parameter: value}
 
     return BeforeValidator(full, json_schema_input_type=schema)
 

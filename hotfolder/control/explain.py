@@ -15,14 +15,15 @@ from hotfolder.daemon.shoots import as_held, as_kept, held_title, title
 from hotfolder.errors import BadJob
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.tracker import photo_of
+from hotfolder.jobs.context import place_of
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import earlier_sets, merged_sets, room_named
+from hotfolder.jobs.previous import earlier_sets, room_named, why_room_held
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
-from hotfolder.rules.late import EarlierSet, why_part
+from hotfolder.rules.late import EarlierSet, MergedSet, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, Photo, as_grouped
@@ -196,14 +197,22 @@ class Explainer:
         """Why a person must look at the room first, as the daemon would say it; "" where nobody must."""
         if approved(self.seen):
             return ""
-        inbox, project, folder = self._known_as()
+        place = self._known_as()
         if self.records is None:
-            return why_held(self.rulebook, project, folder, known=False)
-        store = self.records.store
-        found = BracketSet(self.place.path.parent.parent, project, folder, tuple(self._photos()))
-        known = store.latest_of_folder(inbox, project, folder) is not None
-        part = why_part(found, merged_sets(store, inbox, project))
-        return part or why_held(self.rulebook, project, folder, known=known)
+            return why_held(self.rulebook, *place[1:], known=False)
+        under_way = self._under_way()
+        photos = tuple(photo for photo in self._photos() if photo.path.name not in under_way)
+        if not photos:
+            return ""
+        found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
+        orphans = [MergedSet(merged) for merged in self.records.ledger.orphans()]
+        return why_part(found, orphans) or why_room_held(self.records.store, self.rulebook, place, found)
+
+    def _under_way(self) -> set[str]:
+        """Names of files in the folder that belong to sets under way."""
+        assert self.records is not None
+        jobs = [job for job in self.records.store.active() if place_of(job) == self._known_as()]
+        return {file.name for job in jobs for file in self.records.store.files(job.id)}
 
     def _room_name(self, photos: Sequence[Photo]) -> str:
         """What the room is called, beside those that the store knows; "" where there is none."""
@@ -219,11 +228,8 @@ class Explainer:
         store, (inbox, project, _) = self.records.store, self._known_as()
         kept = as_kept(store.told(title(inbox, project)))
         names = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
-        for job in store.active():
-            if (job.inbox, job.project, job.folder) == (inbox, project, ""):
-                names |= {file.name for file in store.files(job.id)}
         return Aside(
-            frozenset(names),
+            frozenset(names | self._under_way()),
             store.rooms(inbox, project),
             earlier_sets(store, inbox, project),
             as_held(store.told(held_title(inbox, project))),

@@ -18,6 +18,7 @@ from hotfolder.jobs.steps.uploading import OpenGroup, Sending
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
+from hotfolder.rules.shoots import why_held
 from hotfolder.stager.operations import HdrOptions
 
 logger = log.get("early")
@@ -76,8 +77,9 @@ class Early:
         context, now = self.context, self.context.clock.now()
         if len(context.early) >= self.most or opens_at(context.settings.hours, now.astimezone()) is not None:
             return None
-        merge = merge_of(self.rulebook(place[0]), place, photo_count)
-        if merge is None:
+        rulebook = self.rulebook(place[0])
+        merge = merge_of(rulebook, place, photo_count)
+        if merge is None or why_held(rulebook, *place[1:], known=False):
             return None
         try:
             # A set whose folder had a job before may be held as a straggler of that one.

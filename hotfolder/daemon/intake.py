@@ -18,16 +18,15 @@ from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import Place
-from hotfolder.jobs.previous import latest_set, merged_sets, room_named
+from hotfolder.jobs.previous import room_named, why_room_held
 from hotfolder.jobs.worker import Worker
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.late import MergedSet, why_late_in_room, why_part
+from hotfolder.rules.late import MergedSet, why_part
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
-from hotfolder.rules.shoots import why_held
 
 logger = log.get("intake")
 
@@ -101,12 +100,7 @@ class Intake:
         """Make the jobs of a room; or why it is held."""
         context = self.worker.context
         rulebook = self.rulebook(place[0])
-        latest = await context.store_thread(latest_set, context.store, *place)
-        if latest is not None and (why := why_late_in_room(found, latest)):
-            return why
-        if why := why_part(found, await context.store_thread(merged_sets, context.store, *place[:2])):
-            return why
-        if not found.approved and (why := why_held(rulebook, *place[1:], known=latest is not None)):
+        if why := await context.store_thread(why_room_held, context.store, rulebook, place, found):
             return why
         given = await context.store_thread(context.store.rooms, place[0], found.project)
         signals = [path for path in found.companions if is_ready(path.name)]

@@ -24,8 +24,18 @@ from hotfolder.jobs.model import (
 )
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.rules.grouping.model import GroupingPhoto
-from hotfolder.rules.late import EarlierSet, EarlierState, LatestSet, MergedSet, matched
-from hotfolder.rules.sets import shot_from
+from hotfolder.rules.late import (
+    EarlierSet,
+    EarlierState,
+    LatestSet,
+    MergedSet,
+    matched,
+    why_late_in_room,
+    why_part,
+)
+from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.sets import BracketSet, shot_from
+from hotfolder.rules.shoots import why_held
 
 
 def earlier_sets(
@@ -84,6 +94,19 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
     ended = None if State(job.state) in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for)
+
+
+def why_room_held(store: Store, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet) -> str:
+    """Why the photos that were found in a room's folder are not made before a person has looked, without its
+    full stop; "" where they are. `place` is inbox, project and folder. The one list of reasons: the daemon
+    holds by it, and `explain` tells by it."""
+    inbox, project, folder = place
+    latest = latest_set(store, *place)
+    if latest is not None and (why := why_late_in_room(found, latest)):
+        return why
+    if why := why_part(found, merged_sets(store, inbox, project)):
+        return why
+    return "" if found.approved else why_held(rulebook, project, folder, known=latest is not None)
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from hotfolder.rules.delivery import Frozen
+from hotfolder.stager.operations import PAID_KINDS
 
 Price = Annotated[Decimal, Field(ge=0, le=100_000, decimal_places=4)]
 
@@ -30,7 +31,7 @@ class Prices(Frozen):
     def sum(self, kinds: Iterable[str]) -> Decimal | None:
         """Of one paid call of each of the kinds; None where no price is known at all. A kind without a
         price counts nothing."""
-        by_kind = {"merge": self.merge, "sky": self.sky, "lawn": self.lawn, "stage": self.stage}
+        by_kind: dict[str, Decimal | None] = {kind: getattr(self, kind) for kind in PAID_KINDS}
         if all(price is None for price in by_kind.values()):
             return None
         return sum((by_kind.get(kind) or Decimal(0) for kind in kinds), Decimal(0))

@@ -123,6 +123,7 @@ class Stage(Parameters):
     """`POST /api/images/:imageId/stage`. The API needs a room type; None means "not decided yet"."""
 
     endpoint: ClassVar[str] = "stage"
+    spoken: ClassVar[str] = "the staging"
     kind: Literal["stage"] = "stage"
     room_type: RoomType | None = None
     room_style: RoomStyle
@@ -137,6 +138,7 @@ class Lawn(Parameters):
     """`POST /api/images/:imageId/lawn-replace`."""
 
     endpoint: ClassVar[str] = "lawn-replace"
+    spoken: ClassVar[str] = "the lawn replacement"
     kind: Literal["lawn"] = "lawn"
     lawn_type: LawnType
     resolution: Resolution = Resolution.HIGH
@@ -147,6 +149,7 @@ class Sky(Parameters):
     """`POST /api/images/:imageId/sky-replace`."""
 
     endpoint: ClassVar[str] = "sky-replace"
+    spoken: ClassVar[str] = "the sky replacement"
     kind: Literal["sky"] = "sky"
     sky_type: SkyType
     sky_sub_type: SkySubType = SkySubType.MIDDLE
@@ -154,3 +157,9 @@ class Sky(Parameters):
 
 
 Operation = Annotated[Stage | Lawn | Sky, Field(discriminator="kind")]
+
+PAID_KINDS: dict[str, str] = {
+    "merge": "the HDR merge",
+    **{one.model_fields["kind"].default: one.spoken for one in (Stage, Lawn, Sky)},
+}
+"""Every kind of paid call, with its name in a sentence. Metrics, prices and messages go by it."""

@@ -24,8 +24,8 @@ from hotfolder.jobs.model import (
     State,
     stamp,
 )
-from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.jobs.store import Store, remembered
+from hotfolder.stager.operations import PAID_KINDS
 
 
 class Paid(StrEnum):
@@ -148,7 +148,7 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
     for call in ledger.of_job(job_id):
         assert call.id is not None
         state = PurchaseState(call.state)
-        asked = f"{sentence(NAMES[call.operation], end='')} is asked for"
+        asked = f"{sentence(PAID_KINDS[call.operation], end='')} is asked for"
         end = {
             PurchaseState.STARTED: "its answer has not been recorded yet",
             PurchaseState.NOT_EXECUTED: f"it did not happen: {note_of(call)}",
@@ -169,7 +169,7 @@ def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[
         results = ledger.results(call.id)
         at = came_later(call, results, events)
         if at is not None:
-            name = sentence(NAMES[call.operation], end="")
+            name = sentence(PAID_KINDS[call.operation], end="")
             yield Entry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
 
 
@@ -191,7 +191,7 @@ def sizes_of(results: Sequence[Result]) -> str:
 
 def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     """What came of a call; `later` where its pictures came at another time, which is told there."""
-    told = f"{sentence(NAMES[call.operation], end='')} was accepted"
+    told = f"{sentence(PAID_KINDS[call.operation], end='')} was accepted"
     sizes = sizes_of(results)
     note = f" ({note_of(call)})" if call.note else ""
     if later:
@@ -210,7 +210,7 @@ def reused(
         phase = State.MERGING if link.operation is None else State.EDITING
         at = [event.at for event in events if event.state == phase]
         if at:
-            name = sentence(NAMES[link.purchase.operation], end="")
+            name = sentence(PAID_KINDS[link.purchase.operation], end="")
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."
             yield Entry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
 

@@ -17,6 +17,7 @@ from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.jobs.context import Counts
 from hotfolder.jobs.model import ACTIVE, State
+from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
@@ -24,7 +25,6 @@ MOST_CHARACTERS = 100
 MOST_INBOXES = 100
 MOST_PROJECTS = 100
 PHASE_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
-OPERATIONS = ("merge", "stage", "lawn", "sky")
 PHASES = ("uploading", "merging", "editing", "publishing", "filing")
 
 
@@ -76,7 +76,7 @@ class Metrics(Collector, Counts):
             "hotfolder_notices", "Messages to people, by what became of them.", ["outcome"], registry=registry
         )
         # A series that is there from the start shows its first increase; one that appears at 1 does not.
-        for operation in OPERATIONS:
+        for operation in PAID_KINDS:
             self._paid.labels(operation)
         for phase in PHASES:
             self._seconds.labels(phase)

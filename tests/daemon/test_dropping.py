@@ -140,6 +140,8 @@ async def test_a_straggler_and_the_photos_that_join_it_are_one_set(studio: Studi
         await studio.comes_to("done")
         (folder / "DSC0004.jpg").write_bytes(jpeg())
         await studio.comes_to_say(lambda status: "came after the set" in status["jobs"][0]["reason"])
+        explained = " ".join(studio.say("explain", str(folder)).stdout.split())
+        assert "HELD: DSC0004.jpg came after the set had been paid for" in explained
         originals = studio.done / ELM / "originals" / "kitchen"
         for name in photos:
             (originals / name).rename(folder / name)

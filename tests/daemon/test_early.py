@@ -103,8 +103,13 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
 
 @pytest.mark.parametrize(
     ("folder", "number"),
-    [("kitchen__sky-twilihgt", 3), ("kitchen__sky-twilight", 1), ("", 3), ("kitchen", 8)],
-    ids=["an unknown tag", "a photo that is edited as it is", "a whole shoot", "eight photos"],
+    [
+        pytest.param("kitchen__sky-twilihgt", 3, id="an unknown tag"),
+        pytest.param("kitchen_sky-twilight", 3, id="a name that a person is asked about"),
+        pytest.param("kitchen__sky-twilight", 1, id="a photo that is edited as it is"),
+        pytest.param("", 3, id="a whole shoot"),
+        pytest.param("kitchen", 8, id="eight photos"),
+    ],
 )
 async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
     patient: Studio, shop: Shop, folder: str, number: int

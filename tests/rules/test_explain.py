@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from hotfolder.rules.explain import Sent, explain
+from hotfolder.rules.prices import Prices
 from hotfolder.rules.routes import HdrChoices, Match, Route
 from hotfolder.rules.routing import Rulebook, plan
+from hotfolder.stager.operations import PAID_KINDS
 
 RULES = Rulebook(
     routes=(
@@ -90,3 +92,8 @@ def test_names_from_outside_cannot_steer_the_terminal() -> None:
     """Escapes, direction marks and half characters are shown as a replacement sign."""
     made = explain(plan(Rulebook(), "p\x1b[2J", "a\u202e\udcff", 1), {"\x1b]0;x\x07.jpg": Sent()})
     assert all(line.isprintable() for line in (*made.lines(calls=True), made.brief()))
+
+
+def test_every_kind_of_paid_call_can_have_a_price() -> None:
+    """One that couldn't would count as free in every sum."""
+    assert set(PAID_KINDS) == set(Prices.model_fields) - {"currency"}

@@ -26,10 +26,10 @@ from hotfolder.jobs.steps.fetching import (
     fetch_patiently,
     purchases,
 )
-from hotfolder.jobs.steps.paying import NAMES, give_up, pay
+from hotfolder.jobs.steps.paying import give_up, pay
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, parse_results
-from hotfolder.stager.operations import Operation
+from hotfolder.stager.operations import PAID_KINDS, Operation
 
 logger = log.get("editing")
 
@@ -117,9 +117,9 @@ async def buy_once(
             return results
     if call.outcome in BY_RECEIPTS and call.answer is None:
         raise OutcomeUnknown(
-            f"{NAMES[call.operation]} was paid for, as {call.note} in the done folder says, but the state"
-            " folder doesn't have its picture: another hotfolder bought it, or the folder was restored from"
-            " before that",
+            f"{PAID_KINDS[call.operation]} was paid for, as {call.note} in the done folder says, but the"
+            " state folder doesn't have its picture: another hotfolder bought it, or the folder was restored"
+            " from before that",
             hint="The picture lies in the done folder, as it was delivered.",
         )
     if call.answer is None or call.state == PurchaseState.UNKNOWN:

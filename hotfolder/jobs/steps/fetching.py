@@ -15,7 +15,6 @@ from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep, read_chain
 from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.model import Event, Job, Purchase, Result
-from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.temporary import sha256_of
@@ -24,7 +23,7 @@ from hotfolder.pictures.formats import HEAD_BYTES, is_webp_head
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.failures import ResultGone, UrlRefused
-from hotfolder.stager.operations import Operation
+from hotfolder.stager.operations import PAID_KINDS, Operation
 
 logger = log.get("fetching")
 
@@ -62,7 +61,8 @@ async def fetch(
                 download = await context.storage.download(url, part, most_bytes=most_bytes)
     except UrlRefused as error:
         raise OutcomeUnknown(
-            f"{NAMES[call.operation]} was paid for, but its picture can't be fetched safely: {error.message}",
+            f"{PAID_KINDS[call.operation]} was paid for, but its picture can't be fetched safely:"
+            f" {error.message}",
             hint="If this address is right, add its host to api.storage_hosts and drag the folder back into"
             " the inbox: it isn't paid again.",
         ) from None
@@ -74,7 +74,8 @@ async def fetch(
             raise
         del context.missed[name]
         raise OutcomeUnknown(
-            f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded: {error.message}",
+            f"{PAID_KINDS[call.operation]} was paid for, but its picture could not be downloaded:"
+            f" {error.message}",
             hint=DRAG_BACK,
         ) from None
     context.missed.pop(name, None)
@@ -117,7 +118,7 @@ async def fetch_patiently(
         if anew is not None:
             url = await anew()
     raise OutcomeUnknown(
-        f"{NAMES[call.operation]} was paid for, but its picture could not be downloaded",
+        f"{PAID_KINDS[call.operation]} was paid for, but its picture could not be downloaded",
         hint=DRAG_BACK,
     )
 

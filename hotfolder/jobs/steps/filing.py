@@ -30,7 +30,6 @@ from hotfolder.jobs.model import (
 from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
-from hotfolder.jobs.steps.paying import NAMES
 from hotfolder.newfiles import open_folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.folders import confirm_archive
@@ -44,6 +43,7 @@ from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
 from hotfolder.rules.sets import FileIdentity
+from hotfolder.stager.operations import PAID_KINDS
 
 logger = log.get("moving")
 
@@ -385,12 +385,12 @@ def charged_text(calls: list[Purchase], delivered: list[str]) -> str:
     """What was paid for, what may have been, and where the pictures of it are. Empty for nothing."""
     sentences = []
     paid = [
-        NAMES[call.operation]
+        PAID_KINDS[call.operation]
         for call in calls
         if call.state in (PurchaseState.SUCCEEDED, PurchaseState.ANSWERED)
     ]
     unsure = [
-        NAMES[call.operation]
+        PAID_KINDS[call.operation]
         for call in calls
         if call.state in (PurchaseState.UNKNOWN, PurchaseState.STARTED)
     ]

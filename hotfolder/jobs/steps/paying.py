@@ -13,6 +13,7 @@ from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import OWN_END, Purchase, PurchaseOutcome, PurchaseState
 from hotfolder.stager.answers import Answer
+from hotfolder.stager.operations import PAID_KINDS
 
 logger = log.get("paying")
 
@@ -21,13 +22,6 @@ T = TypeVar("T")
 
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged when the photos aren't any more what is about to be paid for."""
-
-NAMES = {
-    "merge": "the HDR merge",
-    "stage": "the staging",
-    "lawn": "the lawn replacement",
-    "sky": "the sky replacement",
-}
 
 
 async def pay(
@@ -75,7 +69,7 @@ async def _record_call_record(
         context.counts.api_error(type(error).__name__)
         await record(context, context.ledger.conclude, number, PurchaseState.NOT_EXECUTED, error.message)
         raise RequestRefused(
-            f"the API refused {NAMES[call.operation]}: {error.why}",
+            f"the API refused {PAID_KINDS[call.operation]}: {error.why}",
             hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
             status=error.status,
         ) from None
@@ -110,6 +104,6 @@ async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
         outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
         await context.store_thread(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, reason, outcome)
     raise OutcomeUnknown(
-        f"nobody here can tell whether {NAMES[call.operation]} was charged: {reason}",
+        f"nobody here can tell whether {PAID_KINDS[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",
     )
