@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -40,12 +41,13 @@ def status(config: Path, *, as_json: bool, watch: bool = False) -> int:
     if not watch:
         console.print(page(read_status(config, os.environ)))
         return 0
+    enough = threading.Event()
+    # Not KeyboardInterrupt: raised within a destructor or a callback of a library, it would be lost.
+    signal.signal(signal.SIGINT, lambda *_: enough.set())
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            try:
-                live.update(page(read_status(config, os.environ)), refresh=True)
-                time.sleep(WATCH_SECONDS)
-            except KeyboardInterrupt:
+            live.update(page(read_status(config, os.environ)), refresh=True)
+            if enough.wait(WATCH_SECONDS):
                 return 0
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment
@@ -40,6 +41,9 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[...,
         studio.drop(ELM, "hall_sky-blue", bracket())
         shows(f"{ELM} / hall_sky-blue: held")
         watching.send_signal(signal.SIGINT)
+        with suppress(OSError):  # it may be about to write, and a terminal is read to its end
+            while os.read(screen, 65536):
+                pass
         assert watching.wait(PATIENCE_SECONDS) == 0
     finally:
         watching.kill()

@@ -91,7 +91,7 @@ class Story(RuleBasedStateMachine):
 
     async def start(self) -> Daemon:
         daemon = Daemon(load(self.studio.config, {}), NOWHERE, clock=self.clock)
-        await daemon.engine.load()
+        await daemon.worker.load()
         return daemon
 
     async def stop(self) -> None:
