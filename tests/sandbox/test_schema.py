@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from hotfolder.sandbox.faults.rules import ENDPOINTS
+from hotfolder.sandbox.ledger import API_ROUTES
+
 if TYPE_CHECKING:
     from tests.sandbox.conftest import Caller
 
@@ -35,6 +38,16 @@ def schema(caller: Caller) -> Any:
     import schemathesis  # here, since it takes every process of the suite more than a second
 
     return schemathesis.openapi.from_url(f"{caller.api.base_url}/openapi.json")
+
+
+def test_every_call_of_the_api_is_recorded_and_can_be_made_to_go_wrong(caller: Caller) -> None:
+    """One that is missing in the ledger counts as free, and no fault ever meets it."""
+    paths = caller.api.get("/openapi.json").json()["paths"]
+    offered = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+    assert offered == set(CALLS)
+    assert {path for _, path in offered} == set(API_ROUTES)
+    faulty = [call for call in ENDPOINTS.values() if call.origin == "api"]
+    assert offered == {(call.method, route) for call in faulty for route in call.routes}
 
 
 @pytest.mark.parametrize("mode", ["positive", "negative"])
