@@ -83,6 +83,7 @@ def test_status_json_is_the_object_that_others_script_against(
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     studio.wait_for_states("done", "failed")
+    studio.wait_until(lambda status: status["inboxes"]["inbox"]["no_events"] == "")  # it has looked
     told = json.loads(studio.call("status", "--json").stdout)
     assert told == studio.status()
     jobs = {job["folder"]: job for job in told["jobs"]}
