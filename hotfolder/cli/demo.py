@@ -31,7 +31,8 @@ from hotfolder.demo.workspace import (
 )
 from hotfolder.display import counted
 from hotfolder.errors import UsageError
-from hotfolder.jobs.model import FileRole, State
+from hotfolder.jobs.model import FileRole
+from hotfolder.jobs.states import State
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.sandbox.embedded import missing_extra
 from hotfolder.sandbox.settings import SandboxError

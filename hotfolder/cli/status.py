@@ -18,7 +18,7 @@ from hotfolder.control.status import FinishedProject, Status, history
 from hotfolder.control.status import status as read_status
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, Overview, with_hint
 

@@ -14,7 +14,8 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs import commands
 from hotfolder.jobs import resolve as in_doubt
 from hotfolder.jobs.commands import Aim, Priority
-from hotfolder.jobs.model import NEEDS_PERSON, Job, Purchase, State
+from hotfolder.jobs.model import Job, Purchase
+from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import CrashHook, Returning, no_crash

@@ -17,7 +17,7 @@ from hotfolder.control.remote import key, out_of_sight, remote
 from hotfolder.daemon.folders import holder_of
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, StoreError, UsageError, to_install
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.telemetry.notifier import Message, apprise_for, try_out
 from hotfolder.telemetry.overview import Overview, overview
 

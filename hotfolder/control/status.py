@@ -12,7 +12,7 @@ from hotfolder.config.load import state_location
 from hotfolder.control.opening import nothing_yet, now, reading
 from hotfolder.daemon.folders import holder_of
 from hotfolder.jobs.budget import midnight
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.rules.prices import Prices
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of

@@ -20,7 +20,8 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, State, stamp
+from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, stamp
+from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.folders import MountIdentity, OutputFolders
 from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_status

@@ -53,7 +53,8 @@ from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import NEEDS_PERSON, SANDBOX, Job, State
+from hotfolder.jobs.model import SANDBOX, Job
+from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.locks import FolderLock

@@ -14,8 +14,8 @@ from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of
 from hotfolder.inbox.contents import READY_NAME, is_ready
 from hotfolder.inbox.events import SetArriving
-from hotfolder.jobs.model import ASKS_API, State
 from hotfolder.jobs.previous import earlier_sets, latest_set
+from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.newfiles import open_beneath
 from hotfolder.patience import NoAnswer, patiently

@@ -8,7 +8,8 @@ from datetime import datetime, time
 from sqlmodel import Session, col, func, select, update
 
 from hotfolder.errors import BadWorld
-from hotfolder.jobs.model import Pause, Purchase, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.model import Pause, Purchase
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
 from hotfolder.rules.hours import Hours, opens_at
 
 UNKNOWN_IN_A_ROW = 3

@@ -13,7 +13,8 @@ from sqlmodel import Session, col, select
 
 from hotfolder import log
 from hotfolder.errors import Cancelled, LocalTrouble, UsageError
-from hotfolder.jobs.model import ACTIVE, ASKS_API, Job, JobEvent, ProjectPriority, State
+from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
+from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 
 if TYPE_CHECKING:
     from hotfolder.jobs.store import Store

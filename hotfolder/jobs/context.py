@@ -19,7 +19,8 @@ from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import ACTIVE, FileRole, Job, JobFile, Purchase, State
+from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
 from hotfolder.outbox.returning import gathering_folder

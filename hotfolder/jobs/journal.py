@@ -17,7 +17,7 @@ from typing import Any
 
 from hotfolder import log
 from hotfolder.errors import StoreError
-from hotfolder.jobs.model import OWN_END, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.states import OWN_END, PurchaseOutcome, PurchaseState
 from hotfolder.outbox.linking import sync_folder
 
 FILE_NAME = "paid-calls.jsonl"

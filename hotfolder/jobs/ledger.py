@@ -18,20 +18,14 @@ from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, 
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import sessions
 from hotfolder.jobs.journal import Entry, Journal, standing
-from hotfolder.jobs.model import (
+from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
+from hotfolder.jobs.states import (
     BY_RECEIPTS,
     HOLDING,
-    HOLDS_KEY,
-    SANDBOX,
     IllegalMove,
-    Job,
-    Purchase,
     PurchaseOutcome,
     PurchaseState,
-    Result,
     change_state,
-    merge_key,
-    operation_key,
 )
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import Operation

@@ -10,18 +10,8 @@ from itertools import count
 from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, func, select
 
-from hotfolder.jobs.model import (
-    ACTIVE,
-    ASKS_API,
-    HOLDING,
-    FileRole,
-    Job,
-    JobEvent,
-    JobFile,
-    Picture,
-    Purchase,
-    State,
-)
+from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, Picture, Purchase
+from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.rules.grouping.model import GroupingPhoto
 from hotfolder.rules.late import (

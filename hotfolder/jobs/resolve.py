@@ -8,7 +8,8 @@ from datetime import datetime
 from hotfolder.errors import UsageError
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import Event, FileRole, Job, Purchase, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.model import FileRole, Job, Purchase
+from hotfolder.jobs.states import Event, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer

@@ -22,17 +22,8 @@ from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.jobs.context import Places, recipe_of
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.ledger import Ledger, batches, read_chain
-from hotfolder.jobs.model import (
-    ACTIVE,
-    SETTLED,
-    FileRole,
-    Job,
-    JobEvent,
-    JobFile,
-    Picture,
-    Purchase,
-    State,
-)
+from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, Picture, Purchase
+from hotfolder.jobs.states import ACTIVE, SETTLED, State
 from hotfolder.jobs.store import Store, bought_generation, generation_row
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import originals_folder, safe_name

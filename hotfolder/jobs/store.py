@@ -17,31 +17,33 @@ from hotfolder.jobs.budget import pause, pause_reason, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import sessions
 from hotfolder.jobs.model import (
-    ACTIVE,
-    EXPLAINED,
-    HOLDING,
-    NEEDS_PERSON,
-    OPEN,
     ApiProject,
     DaemonState,
-    Event,
     FileRole,
     FolderIdentity,
     FolderRole,
     Generation,
-    IllegalMove,
     Job,
     JobEvent,
     JobFile,
     NewJob,
     Picture,
     Purchase,
-    State,
     StoreIdentity,
-    advance,
     file_row,
     scope_key,
     scope_of,
+)
+from hotfolder.jobs.states import (
+    ACTIVE,
+    EXPLAINED,
+    HOLDING,
+    NEEDS_PERSON,
+    OPEN,
+    Event,
+    IllegalMove,
+    State,
+    advance,
 )
 from hotfolder.rules.sets import FileIdentity
 

@@ -12,16 +12,8 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
-from hotfolder.jobs.model import (
-    ACTIVE,
-    FileRole,
-    Job,
-    Purchase,
-    PurchaseOutcome,
-    PurchaseState,
-    State,
-    scope_key,
-)
+from hotfolder.jobs.model import FileRole, Job, Purchase, scope_key
+from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt

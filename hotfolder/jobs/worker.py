@@ -29,17 +29,8 @@ from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.limits import NORMAL
-from hotfolder.jobs.model import (
-    ACTIVE,
-    ASKS_API,
-    EXPLAINED,
-    HOLDING,
-    Event,
-    Job,
-    NewJob,
-    PurchaseState,
-    State,
-)
+from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, Event, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of

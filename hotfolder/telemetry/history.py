@@ -11,19 +11,8 @@ from typing import Any
 
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import (
-    FileRole,
-    Job,
-    JobEvent,
-    JobFile,
-    Picture,
-    Purchase,
-    PurchaseOutcome,
-    PurchaseState,
-    Result,
-    State,
-    stamp,
-)
+from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.operations import PAID_KINDS
 

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.jobs.context import Counts
-from hotfolder.jobs.model import ACTIVE, State
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.stager.operations import PAID_KINDS
 from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.overview import SETTLING, Line, Overview

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hotfolder.config.settings import Notify
-from hotfolder.jobs.model import ACTIVE, State
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.prices import Prices

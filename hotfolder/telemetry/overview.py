@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, State, stamp
+from hotfolder.jobs.model import Job, stamp
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 
 DAEMON_STATUS = "daemon"

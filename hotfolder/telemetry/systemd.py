@@ -9,7 +9,7 @@ from collections.abc import MutableMapping, Sequence
 from typing import Self
 
 from hotfolder import log
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.telemetry.overview import RUNNING, SETTLING, Overview
 
 logger = log.get("systemd")

@@ -14,7 +14,8 @@ from hotfolder.config.settings import Settings
 from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.context import JobContext
-from hotfolder.jobs.model import CHARGED, SANDBOX, Job
+from hotfolder.jobs.model import SANDBOX, Job
+from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.notifications import Detector, Facts, Kind, Memory, Notification

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hotfolder.cli.demo import progress
 from hotfolder.display import visible, visible_lines
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.telemetry.overview import Line
 from tests.support.pictures import bracket
 from tests.support.studio import Studio

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hotfolder.control.status import Status
-from hotfolder.jobs.model import ACTIVE, State
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.telemetry.overview import ENDED, SETTLING, Line, Overview
 
 HELD = "held"

@@ -12,7 +12,7 @@ import pytest
 from hotfolder.daemon import reporter as module
 from hotfolder.daemon.reporter import Pages, page
 from hotfolder.errors import LocalTrouble
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.outbox.status import FILE_NAME, HEADLINE
 from hotfolder.telemetry.overview import Line, Overview
 

@@ -27,7 +27,8 @@ from hotfolder.config.load import load
 from hotfolder.daemon import service
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.errors import UsageError
-from hotfolder.jobs.model import ACTIVE, Event, Job, State
+from hotfolder.jobs.model import Job
+from hotfolder.jobs.states import ACTIVE, Event, State
 from hotfolder.jobs.steps.filing import set_aside
 from hotfolder.outbox.returning import Returning
 from hotfolder.outbox.sharing import Sharing

@@ -16,16 +16,8 @@ from hotfolder.jobs.budget import Budgets, NotAllowed
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger, move
-from hotfolder.jobs.model import (
-    HOLDS_KEY,
-    OWN_END,
-    IllegalMove,
-    Job,
-    Purchase,
-    PurchaseOutcome,
-    PurchaseState,
-    Result,
-)
+from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result
+from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
 from tests.jobs.conftest import AT
 

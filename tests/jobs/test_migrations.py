@@ -26,7 +26,8 @@ from hotfolder.jobs.database import FILE_NAME, FORMAT, OLDEST_FORMAT, open_store
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FolderRole, State
+from hotfolder.jobs.model import FolderRole
+from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support.studio import REPOSITORY, Shop, Studio
 

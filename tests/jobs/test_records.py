@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Job, PurchaseState, State
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy, delete_records, jobs_of
+from hotfolder.jobs.states import PurchaseState, State
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot

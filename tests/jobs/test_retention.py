@@ -14,8 +14,9 @@ from hotfolder.control import upkeep
 from hotfolder.control.opening import opened
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
-from hotfolder.jobs.model import Job, State
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
+from hotfolder.jobs.states import State
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, TRANSITIONS, Event, IllegalMove, State, advance
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, TRANSITIONS, Event, IllegalMove, State, advance
 
 S, E = State, Event
 

@@ -9,7 +9,8 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import Event, FileRole, IllegalMove, NewJob, Purchase, State
+from hotfolder.jobs.model import FileRole, NewJob, Purchase
+from hotfolder.jobs.states import Event, IllegalMove, State
 from hotfolder.jobs.store import Store
 
 ORIGIN = "https://api.stagerai.com"

@@ -24,7 +24,8 @@ import yaml
 from hotfolder.control.opening import opened
 from hotfolder.control.upkeep import verify
 from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.model import FileRole, State
+from hotfolder.jobs.model import FileRole
+from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.operations import HdrOptions, RoomStyle, RoomType, Sky, SkyType, Stage
 from tests.support.pictures import bracket

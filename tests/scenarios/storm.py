@@ -18,7 +18,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 from tests.scenarios.bench import Bench
 from tests.scenarios.weather import Plan, plan

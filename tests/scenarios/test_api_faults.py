@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.jobs.model import PurchaseState
+from hotfolder.jobs.states import PurchaseState
 from hotfolder.sandbox.ledger import Entry
 from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit

@@ -24,7 +24,8 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import FILE_NAME, Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import ACTIVE, NEEDS_PERSON, Job, Purchase, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.model import Job, Purchase
+from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify
 from hotfolder.outbox.returning import gathering_folder

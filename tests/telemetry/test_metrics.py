@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hotfolder.jobs.model import State
+from hotfolder.jobs.states import State
 from hotfolder.telemetry.health import Heartbeats
 from hotfolder.telemetry.metrics import MOST_PROJECTS, Metrics
 from hotfolder.telemetry.overview import SETTLING, Line, Overview

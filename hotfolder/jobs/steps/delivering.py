@@ -14,8 +14,9 @@ from hotfolder import __version__, log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
-from hotfolder.jobs.model import CHARGED, SANDBOX, Event, FileRole, Job, JobFile, Picture, Purchase, Result
+from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.previous import place_of_room
+from hotfolder.jobs.states import CHARGED, Event
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.names import (

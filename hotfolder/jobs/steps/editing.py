@@ -11,15 +11,8 @@ from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
-from hotfolder.jobs.model import (
-    BY_RECEIPTS,
-    Event,
-    Job,
-    Purchase,
-    PurchaseState,
-    Result,
-    operation_key,
-)
+from hotfolder.jobs.model import Job, Purchase, Result, operation_key
+from hotfolder.jobs.states import BY_RECEIPTS, Event, PurchaseState
 from hotfolder.jobs.steps.fetching import (
     all_here,
     back_to_missing,

@@ -14,7 +14,8 @@ from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep, read_chain
 from hotfolder.jobs.limits import PICTURE
-from hotfolder.jobs.model import Event, Job, Purchase, Result
+from hotfolder.jobs.model import Job, Purchase, Result
+from hotfolder.jobs.states import Event
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.temporary import sha256_of

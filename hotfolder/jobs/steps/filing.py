@@ -15,19 +15,9 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
-from hotfolder.jobs.model import (
-    Event,
-    FileRole,
-    FolderIdentity,
-    FolderRole,
-    Job,
-    JobFile,
-    Picture,
-    Purchase,
-    PurchaseState,
-    State,
-)
+from hotfolder.jobs.model import FileRole, FolderIdentity, FolderRole, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.retention import doubt_of_originals
+from hotfolder.jobs.states import Event, PurchaseState, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.newfiles import open_folder_beneath

@@ -20,7 +20,8 @@ from hotfolder.errors import (
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
-from hotfolder.jobs.model import Event, Job, JobFile, Purchase, PurchaseOutcome, PurchaseState, merge_key
+from hotfolder.jobs.model import Job, JobFile, Purchase, merge_key
+from hotfolder.jobs.states import Event, PurchaseOutcome, PurchaseState
 from hotfolder.jobs.steps.fetching import (
     all_here,
     confirm_api,

@@ -11,7 +11,8 @@ from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
-from hotfolder.jobs.model import OWN_END, Purchase, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.model import Purchase
+from hotfolder.jobs.states import OWN_END, PurchaseOutcome, PurchaseState
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.operations import PAID_KINDS
 

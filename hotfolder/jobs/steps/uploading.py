@@ -28,7 +28,8 @@ from hotfolder.jobs.budget import refuse_outside
 from hotfolder.jobs.context import CrashPoint, JobContext, Place, identity_of, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
-from hotfolder.jobs.model import Event, Job, JobFile, merge_key
+from hotfolder.jobs.model import Job, JobFile, merge_key
+from hotfolder.jobs.states import Event
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.failures import UrlExpired
