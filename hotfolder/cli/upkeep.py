@@ -19,11 +19,11 @@ from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.jobs.retention import Expired, Kind
+from hotfolder.jobs.retention import Expired, KeptKind
 from hotfolder.setup import install
 
 COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
-WORDS = {Kind.ORIGINAL: "originals", Kind.RECEIPT: "receipts", Kind.RESULT: "bought results"}
+WORDS = {KeptKind.ORIGINAL: "originals", KeptKind.RECEIPT: "receipts", KeptKind.RESULT: "bought results"}
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
@@ -125,7 +125,7 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
     if staying:
         yield f"Old enough to be deleted, and kept: {files(staying)}."
         yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
-    records = [one for one in found if one.kind is Kind.RECORD]
+    records = [one for one in found if one.kind is KeptKind.RECORD]
     if records:
         yield "JobRecords of projects in the job store:"
     for one in records:

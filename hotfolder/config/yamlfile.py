@@ -210,7 +210,7 @@ def _read_text(path: Path) -> str:
         raise refuse(f"line {line} is not UTF-8 text; save the file as UTF-8") from None
 
 
-class Refused(yaml.MarkedYAMLError):
+class RefusedYaml(yaml.MarkedYAMLError):
     """Valid YAML that settings may not hold; `problem` is a sentence."""
 
 
@@ -240,7 +240,7 @@ class Loader(yaml.SafeLoader):
         elif self.depth >= DEEPEST_LEVEL:
             problem = f"nested deeper than {DEEPEST_LEVEL} levels"
         if problem:
-            raise Refused(problem=problem, problem_mark=event.start_mark)
+            raise RefusedYaml(problem=problem, problem_mark=event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -306,7 +306,7 @@ def _syntax_problem(place: Place, text: str, error: Exception) -> Problem:
         mark = context  # where the quote was opened
     if mark is None:
         return Problem(place, "this is not valid YAML")
-    if isinstance(error, Refused):
+    if isinstance(error, RefusedYaml):
         return Problem(place.of(mark), said)
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""

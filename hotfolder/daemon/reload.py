@@ -20,7 +20,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.newjobs import NOTHING
 from hotfolder.errors import ConfigurationError, RuleRefused
-from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.events import InboxOptions
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.context import Decision, JobSettings
 from hotfolder.jobs.limits import START
@@ -213,8 +213,8 @@ def job_settings(settings: Settings) -> JobSettings:
     )
 
 
-def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxSettings:
-    return InboxSettings(
+def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxOptions:
+    return InboxOptions(
         quiet_seconds=settings.settle.quiet_seconds,
         give_up_seconds=settings.settle.give_up_seconds,
         scan_seconds=scan_seconds,

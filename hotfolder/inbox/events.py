@@ -16,7 +16,7 @@ Claimed = Callable[[str, str], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class InboxSettings:
+class InboxOptions:
     """Durations in seconds. `quiet_seconds` is for sets whose route in the `rulebook` names none."""
 
     quiet_seconds: float = 15.0

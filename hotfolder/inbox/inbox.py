@@ -15,8 +15,8 @@ from hotfolder.inbox.contents import MARKER_NAME, SetKey
 from hotfolder.inbox.events import (
     Claimed,
     InboxEvent,
+    InboxOptions,
     InboxOutlook,
-    InboxSettings,
     SetArriving,
     SetReady,
     SetRefused,
@@ -59,7 +59,7 @@ class Inbox:
         beat: Callable[[], None] = lambda: None,
         moved: Callable[[], None] = lambda: None,
         claimed: Claimed,
-        settings: InboxSettings,
+        settings: InboxOptions,
         decoder: Decoder,
         clock: Clock,
     ) -> None:
@@ -127,7 +127,7 @@ class Inbox:
             self._scan_soon()
         self._look_again((project, folder))
 
-    def follow(self, settings: InboxSettings) -> None:
+    def follow(self, settings: InboxOptions) -> None:
         """Go by these settings from now on, and look at everything anew by them."""
         self._settings = settings
         self._book.limits = settings.limits

@@ -44,7 +44,7 @@ FINISHED = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
 """States in which nobody waits for a job. A failed one waits for a person."""
 
 
-class Kind(StrEnum):
+class KeptKind(StrEnum):
     ORIGINAL = "original"
     RECEIPT = "receipt"
     RESULT = "result"
@@ -67,7 +67,7 @@ class Expired:
     """A file, or a project's records, old enough to be deleted. `kept_because` says why it stays, and is
     empty for what is deleted. The path of records is the project's folder in done/."""
 
-    kind: Kind
+    kind: KeptKind
     path: Path
     size_bytes: int
     kept_because: str = ""
@@ -145,7 +145,7 @@ class Retention:
                 if why:
                     await self.store_thread(self.store.let_go, job.id, photo.name, None)
             deleted |= not why
-            yield Expired(Kind.ORIGINAL, path, photo.size_bytes, why)
+            yield Expired(KeptKind.ORIGINAL, path, photo.size_bytes, why)
         if deleted and not dry_run:
             await self._tell_in_receipt(job)
             await to_thread.run_sync(drop_empty_folder, photos[0][1].parent)
@@ -190,7 +190,7 @@ class Retention:
             why = await to_thread.run_sync(deleted_or_why, path, job.receipt_sha256)
             if not why:
                 await self.store_thread(self.store.change, job.id, receipt="", receipt_sha256="")
-        yield Expired(Kind.RECEIPT, path, size_bytes, why)
+        yield Expired(KeptKind.RECEIPT, path, size_bytes, why)
 
     async def _results(
         self, policy: RetentionPolicy, now: datetime, *, dry_run: bool
@@ -214,7 +214,7 @@ class Retention:
                     why = await to_thread.run_sync(unlike, path, known.sha256)
                 if known and not why and not dry_run:
                     why = await to_thread.run_sync(deleted_or_why, path, known.sha256)
-            yield Expired(Kind.RESULT, path, size_bytes, why)
+            yield Expired(KeptKind.RESULT, path, size_bytes, why)
 
     async def _not_as_delivered(self, results: frozenset[str]) -> dict[str, str]:
         """Those of these results whose pictures aren't in done/ as they were delivered, and why: the result
@@ -240,7 +240,7 @@ class Retention:
                 if not why and job.state == State.DONE:
                     why = await self._needed(job, policy, gone)
             if why or dry_run or await self.store_thread(delete_records, self.store, self.ledger, jobs, now):
-                yield Expired(Kind.RECORD, self.places.done / safe_name(project), 0, why)
+                yield Expired(KeptKind.RECORD, self.places.done / safe_name(project), 0, why)
 
     async def _needed(self, job: Job, policy: RetentionPolicy, gone: Set[Path]) -> str:
         """Which deletion still needs the job's record. The store is believed, and not what is seen of done/,

@@ -36,11 +36,11 @@ def printable(value: object) -> object:
 Name = Annotated[str, BeforeValidator(printable)]
 
 
-class Entry(BaseModel):
+class ReceiptPart(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class ReceiptPhoto(Entry):
+class ReceiptPhoto(ReceiptPart):
     """One original as it was dropped. `exposure_value` is EV100, None without EXIF. `developed` says why a
     JPEG made of it was sent in its place, such as "it is a TIFF"; empty where it was sent itself."""
 
@@ -51,7 +51,7 @@ class ReceiptPhoto(Entry):
     developed: str = ""
 
 
-class ReceiptCall(Entry):
+class ReceiptCall(ReceiptPart):
     """One API request. `key` is its content key; `remembered` means that its result was bought earlier."""
 
     operation: str
@@ -62,7 +62,7 @@ class ReceiptCall(Entry):
     answers: tuple[str, ...] = ()
 
 
-class ReceiptPicture(Entry):
+class ReceiptPicture(ReceiptPart):
     """One delivered file. `sha256` is of the file in done/; `altered` is empty for the plain merge,
     `rendition` for the picture itself, and `variant` where the set has none."""
 
@@ -75,7 +75,7 @@ class ReceiptPicture(Entry):
     variant: str = ""
 
 
-class ReceiptOriginals(Entry):
+class ReceiptOriginals(ReceiptPart):
     """What became of the originals once the pictures were delivered, and by which rule (keep, archive,
     delete). `folder` is where those lie that are left, relative to done/ or to the archive; the photos in
     `deleted` are gone for good; `kept_because` says why none is although the rule asks for it. Those in
@@ -89,7 +89,7 @@ class ReceiptOriginals(Entry):
     note: str = ""
 
 
-class Receipt(Entry):
+class Receipt(ReceiptPart):
     """Everything about one finished job. Holds no key and no signed URL, and may be handed to anybody.
 
     `altered` lists the kinds of alteration (`sky`, `lawn`, `stage`) over all pictures; `notes` are sentences

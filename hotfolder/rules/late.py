@@ -84,7 +84,7 @@ class Sorted:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class PhotoMatch:
     """A photo that was there before: `of` is how it was in the set of `job`."""
 
     job: str
@@ -92,7 +92,7 @@ class Match:
     same_content: bool
 
 
-Matches = Mapping[str, Match]
+Matches = Mapping[str, PhotoMatch]
 """By the name of the photo that is there now."""
 
 
@@ -102,7 +102,7 @@ def sort_out(
     """Tell what `photos` have to do with the sets of before, which come oldest first."""
     found = Sorted()
     matches = matched(photos, earlier)
-    of_job: dict[str, dict[str, Match]] = defaultdict(dict)
+    of_job: dict[str, dict[str, PhotoMatch]] = defaultdict(dict)
     for name, match in matches.items():
         of_job[match.job][name] = match
     whole = {one.job for one in earlier if _whole(one, of_job[one.job])}
@@ -119,7 +119,7 @@ def sort_out(
     return found
 
 
-def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, Match]:
+def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
     """The photos that were there before. Of several sets that had one, the newest counts, and one that was
     withdrawn only where there is no other."""
     withdrawn = [one for one in earlier if one.state is EarlierState.WITHDRAWN]
@@ -127,14 +127,14 @@ def matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> d
     return {**_matched(photos, withdrawn), **_matched(photos, standing)}
 
 
-def _matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, Match]:
-    by_content: dict[str, Match] = {}
-    by_capture: dict[Hashable, list[Match]] = defaultdict(list)
+def _matched(photos: Sequence[GroupingPhoto], earlier: Sequence[EarlierSet]) -> dict[str, PhotoMatch]:
+    by_content: dict[str, PhotoMatch] = {}
+    by_capture: dict[Hashable, list[PhotoMatch]] = defaultdict(list)
     for one in earlier:
         for photo in one.photos:
-            by_content[photo.sha256] = Match(one.job, photo, same_content=True)
-            by_capture[_key(photo)].append(Match(one.job, photo, same_content=False))
-    found: dict[str, Match] = {}
+            by_content[photo.sha256] = PhotoMatch(one.job, photo, same_content=True)
+            by_capture[_key(photo)].append(PhotoMatch(one.job, photo, same_content=False))
+    found: dict[str, PhotoMatch] = {}
     for photo in photos:
         exports = (each for each in reversed(by_capture[_key(photo)]) if same_shot(photo, each.of))
         match = by_content.get(photo.sha256) or next(exports, None)
@@ -234,7 +234,7 @@ def _put_aside(found: Sorted, one: EarlierSet, mine: Matches, joining: Sequence[
         found.reasons.append(f"{said[0]}, which is being worked on: that is waited for{more}")
 
 
-def _said(name: str, one: EarlierSet, match: Match | None) -> str:
+def _said(name: str, one: EarlierSet, match: PhotoMatch | None) -> str:
     if match is None:
         return f"{name} belongs, by what the camera recorded, to {one.room}"
     what = "has the same content as" if match.same_content else "is another export of"

@@ -123,7 +123,7 @@ class NotAPicture(Exception):
 
 
 @dataclass(frozen=True)
-class Facts:
+class ObjectFacts:
     """Width and height in pixels as seen, that is after EXIF orientation."""
 
     suffix: str
@@ -137,7 +137,7 @@ def seen_size(picture: Image.Image) -> tuple[int, int]:
     return (picture.height, picture.width) if turned else picture.size
 
 
-def inspect(source: Path | BinaryIO, pixel_limit: int) -> Facts:
+def inspect(source: Path | BinaryIO, pixel_limit: int) -> ObjectFacts:
     """Decode `source` whole. Raises NotAPicture unless it is a sound JPEG or PNG of at most `pixel_limit`."""
     try:
         with Image.open(source, formats=tuple(SUFFIXES)) as picture:
@@ -152,4 +152,4 @@ def inspect(source: Path | BinaryIO, pixel_limit: int) -> Facts:
         raise NotAPicture("it is neither a JPEG nor a PNG") from None
     except (OSError, ValueError, SyntaxError, ArithmeticError, Image.DecompressionBombError) as error:
         raise NotAPicture(f"it can't be read to its end ({str(error)[:100]})") from None
-    return Facts(suffix, width, height)
+    return ObjectFacts(suffix, width, height)

@@ -64,7 +64,7 @@ MERGED = "Its merge is here, and nothing more is to be bought."
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One thing that happened. `at` is ISO 8601, UTC; `what` is state, note, call, answer or reuse."""
 
     at: str
@@ -80,7 +80,7 @@ class JobHistory:
 
     job: Job
     photos: tuple[JobFile, ...]
-    entries: tuple[Entry, ...]
+    entries: tuple[HistoryEntry, ...]
     pictures: tuple[Picture, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -118,21 +118,21 @@ def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
     )
 
 
-def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[Entry]:
+def told_events(events: Sequence[JobEvent], alone: bool) -> Iterator[HistoryEntry]:
     """An event in the state of the one before is a note, such as why the job waits. `alone`: after the merge
     there is nothing more to buy."""
     before = ""
     for event in events:
         text = sentence(event.text)
         if event.state == before:
-            yield Entry(stamp(event.at), "note", text)
+            yield HistoryEntry(stamp(event.at), "note", text)
         else:
             entered = MERGED if alone and event.state == State.EDITING else ENTERED[event.state]
-            yield Entry(stamp(event.at), "state", f"{entered} {text}".strip())
+            yield HistoryEntry(stamp(event.at), "state", f"{entered} {text}".strip())
         before = event.state
 
 
-def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[Entry]:
+def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
     """A merge is accepted at once, and brings its picture when the job goes on to the next state."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
@@ -144,14 +144,14 @@ def told_calls(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Itera
             PurchaseState.UNKNOWN: f"nobody knows how it ended: {note_of(call)}",
         }.get(state)
         text = sentence(f"{asked}; {end}" if end else asked)
-        yield Entry(stamp(call.started_at), "call", text, PAID[state], call.id)
+        yield HistoryEntry(stamp(call.started_at), "call", text, PAID[state], call.id)
         results = ledger.results(call.id)
         if call.answered_at is not None:
             text = answered(call, results, later=came_later(call, results, events) is not None)
-            yield Entry(stamp(call.answered_at), "answer", text, call=call.id)
+            yield HistoryEntry(stamp(call.answered_at), "answer", text, call=call.id)
 
 
-def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[Entry]:
+def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
     """The pictures that merges brought."""
     for call in ledger.of_job(job_id):
         assert call.id is not None
@@ -159,7 +159,7 @@ def merged(ledger: Ledger, job_id: str, events: Sequence[JobEvent]) -> Iterator[
         at = came_later(call, results, events)
         if at is not None:
             name = sentence(PAID_KINDS[call.operation], end="")
-            yield Entry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
+            yield HistoryEntry(stamp(at), "answer", f"{name} brought {sizes_of(results)}.", call=call.id)
 
 
 def came_later(call: Purchase, results: Sequence[Result], events: Sequence[JobEvent]) -> datetime | None:
@@ -190,7 +190,7 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
 
 def reused(
     ledger: Ledger, job: Job, photos: Sequence[JobFile], events: Sequence[JobEvent]
-) -> Iterator[Entry]:
+) -> Iterator[HistoryEntry]:
     """What earlier jobs had bought. It is told where the job came to it."""
     hashes = [photo.sha256 for photo in photos]
     for link in read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation) if hashes else ():
@@ -201,7 +201,7 @@ def reused(
         if at:
             name = sentence(PAID_KINDS[link.purchase.operation], end="")
             text = f"{name} was bought by job {link.purchase.job_id} and is used again."
-            yield Entry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
+            yield HistoryEntry(stamp(at[-1]), "reuse", text, Paid.NO, link.purchase.id)
 
 
 def sentence(text: str, *, end: str = ".") -> str:

@@ -1,6 +1,7 @@
 """What is worth telling people: sets that ended badly, finished projects, and alarms.
 
-Pure: facts and the time are arguments. A new kind is a member of `Kind`, and what brings it, in `Detector`.
+The situation and the time are arguments; what was told before is remembered. A new kind is a member of
+`Kind`, and what brings it, in `Detector`.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Situation:
     """How things stand at one moment.
 
     `api_needs_person` says that waiting won't help (401, 402); `full_disks` names the folders whose disks are
@@ -157,10 +158,13 @@ class Detector:
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
         return [Notification(kind, f"{where}: {with_hint(line.reason, line.hint)}")]
 
-    def look(self, facts: Facts, now: float) -> list[Notification]:
+    def look(self, situation: Situation, now: float) -> list[Notification]:
         """What has become worth telling since the last look; `now` in seconds of a monotonic clock."""
         quiet = self.notify.finished_quiet_seconds
-        return [*self.finished(facts.overview, now, quiet), *self._news(list(self._alarms(facts)), now)]
+        return [
+            *self.finished(situation.overview, now, quiet),
+            *self._news(list(self._alarms(situation)), now),
+        ]
 
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
         """Projects of which nothing has been under way for so long."""
@@ -206,9 +210,9 @@ class Detector:
                 if kind.value.over and kind not in self._told.values():
                     yield Notification(kind, kind.value.over, over=True)
 
-    def _alarms(self, facts: Facts) -> Iterator[Alarm]:
-        yield from self._out_of_reach(facts)
-        seen = facts.overview
+    def _alarms(self, situation: Situation) -> Iterator[Alarm]:
+        yield from self._out_of_reach(situation)
+        seen = situation.overview
         for line in seen.lines:
             if line.held:
                 where = f"{line.project} / {line.room}" if line.room else line.project
@@ -220,16 +224,16 @@ class Detector:
         if seen.settings_error:
             text = f"The settings before it stay in force. {seen.settings_error}"
             yield Alarm(Kind.SETTINGS_REFUSED, f"settings {seen.settings_error}", text)
-        if facts.spent_budget:
-            calls = "1 paid call" if facts.spent_budget == 1 else f"{facts.spent_budget} paid calls"
+        if situation.spent_budget:
+            calls = "1 paid call" if situation.spent_budget == 1 else f"{situation.spent_budget} paid calls"
             text = f"Today's budget of {calls} is used up; what is left waits until midnight."
             yield Alarm(Kind.BUDGET_SPENT, "budget today", text)
 
-    def _out_of_reach(self, facts: Facts) -> Iterator[Alarm]:
-        seen, unreachable = facts.overview, self.notify.unreachable_seconds
+    def _out_of_reach(self, situation: Situation) -> Iterator[Alarm]:
+        seen, unreachable = situation.overview, self.notify.unreachable_seconds
         if seen.trouble:
             text = f"Nothing is asked of the API: {with_hint(seen.trouble, seen.trouble_hint)}"
-            after = REFUSED_SECONDS if facts.api_needs_person else unreachable
+            after = REFUSED_SECONDS if situation.api_needs_person else unreachable
             yield Alarm(Kind.API_UNREACHABLE, "api", text, after)
         for inbox, why in seen.degraded.items():
             if why:
@@ -238,7 +242,7 @@ class Detector:
             if why:
                 text = f"Nothing can be put into {name}: {why}."
                 yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, unreachable)
-        for name in facts.full_disks:
+        for name in situation.full_disks:
             text = f"The disk of {name} is full. Make room there: what needs it waits."
             yield Alarm(Kind.DISK_FULL, f"disk {name}", text)
 

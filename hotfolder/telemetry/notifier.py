@@ -20,7 +20,14 @@ from hotfolder.clock import Clock
 from hotfolder.config.settings import Notify
 from hotfolder.display import visible, visible_lines
 from hotfolder.errors import ConfigurationError, to_install
-from hotfolder.telemetry.notifications import Detector, Facts, Kind, Memory, Notification, Severity
+from hotfolder.telemetry.notifications import (
+    Detector,
+    Kind,
+    Memory,
+    Notification,
+    Severity,
+    Situation,
+)
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -51,7 +58,7 @@ class Message:
 
 
 @dataclass
-class Group:
+class Gathered:
     """What was gathered of one kind: each text with how often it came, oldest first."""
 
     since: float
@@ -93,11 +100,11 @@ class Gatherer:
 
     def __init__(self, notify: Notify) -> None:
         self.notify = notify
-        self.groups: dict[Kind, Group] = {}
+        self.groups: dict[Kind, Gathered] = {}
         self._sent: dict[Kind, float] = {}
 
     def add(self, notification: Notification, now: float) -> None:
-        group = self.groups.setdefault(notification.kind, Group(now))
+        group = self.groups.setdefault(notification.kind, Gathered(now))
         group.add(notification.text.strip()[:MOST_LINE_CHARACTERS])
         group.over = notification.over
 
@@ -112,12 +119,12 @@ class Gatherer:
             if kind not in self._sent and (hurry or abs(now - group.since) >= gather)
         ]
 
-    def take(self, kind: Kind, now: float) -> Group:
+    def take(self, kind: Kind, now: float) -> Gathered:
         """The group of a kind, which is being sent."""
         self._sent[kind] = now
         return self.groups.pop(kind)
 
-    def put_back(self, kind: Kind, group: Group) -> None:
+    def put_back(self, kind: Kind, group: Gathered) -> None:
         """It was not sent after all: what came meanwhile goes with it."""
         self._sent.pop(kind, None)
         later = self.groups.get(kind)
@@ -137,7 +144,7 @@ class Gatherer:
 
     def recall(self, memory: Memory) -> None:
         """Take up what an earlier process left. Raises KeyError, TypeError or ValueError on anything else."""
-        self.groups = {Kind[name]: Group(**kept) for name, kept in memory["groups"].items()}
+        self.groups = {Kind[name]: Gathered(**kept) for name, kept in memory["groups"].items()}
         self._sent = {Kind[name]: float(at) for name, at in memory["sent"].items()}
 
 
@@ -233,7 +240,7 @@ class Notifier:
         self,
         detector: Detector,
         clock: Clock,
-        facts: Callable[[], Facts],
+        facts: Callable[[], Situation],
         remember: Callable[[Memory], Awaitable[None]],
         *,
         outcome: Callable[[str], None] = lambda _: None,

@@ -18,7 +18,7 @@ from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import CHARGED
 from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.metrics import Metrics
-from hotfolder.telemetry.notifications import Detector, Facts, Kind, Memory, Notification
+from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Overview, line_of, with_hint
 from hotfolder.telemetry.systemd import Systemd, status_sentence
@@ -76,9 +76,9 @@ class Telemetry:
         if self._context is not None:
             await self._context.store_thread(self._context.store.tell, TOLD, memory, self.clock.now())
 
-    def _facts(self) -> Facts:
+    def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None
-        return Facts(
+        return Situation(
             self.seen or Overview((), {}),
             api_needs_person=isinstance(trouble, KeyRejected | PaymentRequired),
             full_disks=self.full_disks,

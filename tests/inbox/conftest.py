@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from hotfolder.inbox.events import InboxSettings
+from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from tests.support.clocks import HeldClock
@@ -96,7 +96,7 @@ def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., 
             "marker_id": "store-1",
             "first_start": True,
             "claimed": lambda project, folder: frozenset(),
-            "settings": InboxSettings(),
+            "settings": InboxOptions(),
             "decoder": decoder,
             "clock": clock,
         }

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from hotfolder.inbox.events import InboxSettings, SetReady
+from hotfolder.inbox.events import InboxOptions, SetReady
 from tests.support.lightroom import PAUSE_SECONDS, Export
 
 QUIET = 30.0
@@ -32,7 +32,7 @@ def shoot(folder_of: Callable[[int], Path], jpeg: Callable[..., bytes], count: i
 
 async def exported(export: Export, open_inbox: Open, clock: Any) -> list[tuple[float, SetReady]]:
     """What the inbox said, and at which second, until nothing more is to come."""
-    inbox = open_inbox(settings=InboxSettings(quiet_seconds=QUIET))
+    inbox = open_inbox(settings=InboxOptions(quiet_seconds=QUIET))
     said: list[tuple[float, SetReady]] = []
     while not export.over or export.seconds < max(export.done_at.values()) + 2 * QUIET:
         export.pass_seconds(STEP)

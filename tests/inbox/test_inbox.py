@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetReady, SetRefused
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady, SetRefused
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan
@@ -162,7 +162,7 @@ async def test_a_format_that_is_not_taken_refuses_the_set_once_quiet(
 async def test_a_routes_own_quiet_time_counts(open_inbox: Open, drop: Drop, clock: Any) -> None:
     drop("12 Elm Road/kitchen", 1)
     rulebook = Rulebook(routes=(Route(name="slow", quiet_seconds=60),))
-    inbox = open_inbox(settings=InboxSettings(rulebook=rulebook))
+    inbox = open_inbox(settings=InboxOptions(rulebook=rulebook))
     await inbox.look()
     clock.pass_seconds(59)
     assert await inbox.look() == ()
@@ -282,7 +282,7 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
             marker_id="store-1",
             first_start=True,
             claimed=lambda project, folder: frozenset(),
-            settings=InboxSettings(),
+            settings=InboxOptions(),
             decoder=decoder,
             clock=clock,
         )
@@ -317,7 +317,7 @@ async def test_a_decoder_that_cannot_start_is_the_worlds_fault_and_refuses_nothi
 ) -> None:
     drop("12 Elm Road/kitchen", 1)
     broken = Decoder(memory_bytes=1024)
-    inbox = open_inbox(decoder=broken, settings=InboxSettings(give_up_seconds=20))
+    inbox = open_inbox(decoder=broken, settings=InboxOptions(give_up_seconds=20))
     await inbox.look()
     assert inbox.outlook().degraded == ""
     clock.pass_seconds(100)

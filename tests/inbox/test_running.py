@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetArriving, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
@@ -57,7 +57,7 @@ def running(open_inbox: Open) -> Callable[..., Any]:
     ) -> AsyncIterator[Heard]:
         inbox = open_inbox(
             clock=SystemClock(),
-            settings=InboxSettings(
+            settings=InboxOptions(
                 quiet_seconds=quiet_seconds,
                 scan_seconds=scan_seconds,
                 rulebook=Rulebook(routes=(Route(name="all", brackets=expected),)),
@@ -196,7 +196,7 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Else a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
-    inbox = open_inbox(clock=SystemClock(), settings=InboxSettings(quiet_seconds=0.2))
+    inbox = open_inbox(clock=SystemClock(), settings=InboxOptions(quiet_seconds=0.2))
     seen: list[bool] = []
 
     async def slow() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox.events import InboxEvent, InboxSettings, SetArriving, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
 
@@ -76,7 +76,7 @@ async def until(holds: Callable[[], object]) -> None:
 
 
 def quick(open_inbox: Open, **more: Any) -> Inbox:
-    settings = InboxSettings(quiet_seconds=0.2, scan_seconds=0.2)
+    settings = InboxOptions(quiet_seconds=0.2, scan_seconds=0.2)
     return open_inbox(clock=SystemClock(), settings=settings, **more)
 
 

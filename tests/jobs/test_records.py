@@ -10,7 +10,7 @@ import pytest
 
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy, delete_records, jobs_of
+from hotfolder.jobs.retention import Expired, KeptKind, RetentionPolicy, delete_records, jobs_of
 from hotfolder.jobs.states import PurchaseState, State
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
@@ -24,7 +24,7 @@ RECORDS = RetentionPolicy(None, None, None, MONTH)
 
 def records(found: list[Expired]) -> dict[str, str]:
     """By project, why its records stay."""
-    return {due.path.name: due.kept_because for due in found if due.kind is Kind.RECORD}
+    return {due.path.name: due.kept_because for due in found if due.kind is KeptKind.RECORD}
 
 
 def remembered(studio: Studio) -> tuple[list[Job], set[str]]:

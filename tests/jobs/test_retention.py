@@ -15,14 +15,14 @@ from hotfolder.control.opening import opened
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.retention import Expired, Kind, RetentionPolicy
+from hotfolder.jobs.retention import Expired, KeptKind, RetentionPolicy
 from hotfolder.jobs.states import State
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
-FILES = (Kind.ORIGINAL, Kind.RECEIPT, Kind.RESULT)
+FILES = (KeptKind.ORIGINAL, KeptKind.RECEIPT, KeptKind.RESULT)
 ALL = RetentionPolicy(timedelta(days=30), timedelta(days=30), timedelta(days=30))
 
 
@@ -50,7 +50,7 @@ async def clean(
         return await upkeep.clean(installation, dry_run=dry_run, policy=keep, at=now)
 
 
-def kept(found: list[Expired]) -> dict[Kind, set[str]]:
+def kept(found: list[Expired]) -> dict[KeptKind, set[str]]:
     return {kind: {due.kept_because for due in found if due.kind is kind} for kind in FILES}
 
 
@@ -62,7 +62,7 @@ async def test_a_dry_run_names_everything_and_touches_nothing(studio: Studio, sh
     assert {name: content for name, content in before.items() if "jobs.sqlite" not in name} == {
         name: content for name, content in after.items() if "jobs.sqlite" not in name
     }
-    assert [(due.path.name, due.size_bytes) for due in found if due.kind is Kind.ORIGINAL] == [
+    assert [(due.path.name, due.size_bytes) for due in found if due.kind is KeptKind.ORIGINAL] == [
         (name, len(content)) for name, content in files.items()
     ]
     assert kept(found) == {kind: {""} for kind in FILES}
@@ -149,7 +149,7 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
 ) -> None:
     files = await done_set(studio, shop)
     spoil(studio.done / ELM)
-    found = [due for due in await clean(studio) if due.kind is Kind.ORIGINAL]
+    found = [due for due in await clean(studio) if due.kind is KeptKind.ORIGINAL]
     assert len(found) == len(files) and all(why in due.kept_because for due in found)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == files
 
@@ -158,7 +158,7 @@ async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop
     photos = bracket(1)
     studio.drop(ELM, "solo__sky-blue", photos)
     await studio.until_idle(shop.access())
-    [due] = [due for due in await clean(studio) if due.kind is Kind.ORIGINAL]
+    [due] = [due for due in await clean(studio) if due.kind is KeptKind.ORIGINAL]
     assert "only the originals show the room as it was" in due.kept_because
     assert files_below(studio.done / ELM / "originals" / "solo__sky-blue") == photos
 
@@ -193,7 +193,7 @@ async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
     of_kitchen = set(files_below(studio.state / "results"))
     await done_set(studio, shop, "hall", seed=7)
     spoil(studio.done / ELM / "kitchen.jpg")
-    found = [due for due in await clean(studio) if due.kind is Kind.RESULT]
+    found = [due for due in await clean(studio) if due.kind is KeptKind.RESULT]
     stay = {due.path.name: due.kept_because for due in found if due.kept_because}
     assert len(found) == 2 and set(stay) == of_kitchen == set(files_below(studio.state / "results"))
     assert all(f"the picture {ELM}/kitchen.jpg {why}" in reason for reason in stay.values())
@@ -210,7 +210,7 @@ async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop
         session.commit()
     store.database.dispose()
     [due] = await clean(studio)
-    assert due.kind is Kind.RESULT and "isn't done" in due.kept_because
+    assert due.kind is KeptKind.RESULT and "isn't done" in due.kept_because
 
 
 async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: Shop) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxSettings, SetArriving, SetReady
+from hotfolder.inbox.events import InboxOptions, SetArriving, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -33,7 +33,7 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
         marker_id="flood",
         first_start=True,
         claimed=lambda *_: frozenset(),
-        settings=InboxSettings(
+        settings=InboxOptions(
             quiet_seconds=1.0, give_up_seconds=900.0, scan_seconds=10.0, limits=PictureLimits()
         ),
         decoder=decoder,

@@ -11,7 +11,7 @@ import pytest
 
 from hotfolder.config.settings import Notify
 from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.notifications import Detector, Facts, Kind, Notification
+from hotfolder.telemetry.notifications import Detector, Kind, Notification, Situation
 from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
 
@@ -26,13 +26,13 @@ def line(
     return Line("id", "inbox", project, folder, folder, state, reason=reason, hint=hint)
 
 
-def facts(*lines: Line, **more: object) -> Facts:
-    return Facts(Overview(lines, {}), **more)  # type: ignore[arg-type]
+def facts(*lines: Line, **more: object) -> Situation:
+    return Situation(Overview(lines, {}), **more)  # type: ignore[arg-type]
 
 
-def trouble(*, needs_person: bool = False) -> Facts:
+def trouble(*, needs_person: bool = False) -> Situation:
     seen = Overview((), {}, trouble="the API can't be reached.", trouble_hint="Check the network.")
-    return Facts(seen, api_needs_person=needs_person)
+    return Situation(seen, api_needs_person=needs_person)
 
 
 def test_a_finished_project_is_told_once_with_counts_and_links() -> None:
@@ -140,7 +140,7 @@ def test_a_refused_key_is_told_after_a_minute() -> None:
 def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
     """A share that is away for a moment is nobody's business."""
     detector = new_detector()
-    gone = Facts(Overview((), {}, degraded={"inbox": "The inbox /srv/in is not there.", "other": ""}))
+    gone = Situation(Overview((), {}, degraded={"inbox": "The inbox /srv/in is not there.", "other": ""}))
     assert not detector.look(gone, 0) and not detector.look(facts(), 800) and not detector.look(gone, 850)
     assert not detector.look(gone, 1749)
     (told,) = detector.look(gone, 1750)
@@ -149,7 +149,7 @@ def test_an_inbox_out_of_reach_is_told_when_it_lasts() -> None:
 
 def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -> None:
     detector = new_detector()
-    gone = Facts(Overview((), {}, missing={"done": "its disk is not mounted", "failed": ""}))
+    gone = Situation(Overview((), {}, missing={"done": "its disk is not mounted", "failed": ""}))
     assert not detector.look(gone, 0)
     (told,) = detector.look(gone, 900)
     assert (told.kind, told.over) == (Kind.FOLDER_UNREACHABLE, False)
@@ -162,7 +162,7 @@ def test_a_folder_without_its_disk_is_told_when_it_lasts_and_when_it_is_back() -
 def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     """Whoever set it may forget it, and the daemon may have set it itself."""
     detector = new_detector()
-    paused = Facts(Overview((), {}, paused="three calls in a row ended unknown"))
+    paused = Situation(Overview((), {}, paused="three calls in a row ended unknown"))
     assert not detector.look(paused, 0)
     (told,) = detector.look(paused, 60)
     assert told.text == (
@@ -201,7 +201,7 @@ def test_each_new_error_in_the_settings_is_told() -> None:
     detector = new_detector()
     heard = []
     for second, error in enumerate(("rules:3:1: x", "rules:3:1: x", "rules:4:1: y", "", "")):
-        heard += detector.look(Facts(Overview((), {}, settings_error=error)), second * 100)
+        heard += detector.look(Situation(Overview((), {}, settings_error=error)), second * 100)
     assert [one.text for one in heard] == [
         "The settings before it stay in force. rules:3:1: x",
         "The settings before it stay in force. rules:4:1: y",

@@ -12,7 +12,7 @@ import pytest
 
 from hotfolder.config.settings import Notify
 from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.notifications import Detector, Facts, Memory
+from hotfolder.telemetry.notifications import Detector, Memory, Situation
 from hotfolder.telemetry.notifier import Notifier
 from hotfolder.telemetry.overview import Line, Overview
 from tests.support.receiver import Receiver, until
@@ -41,12 +41,12 @@ def line(state: str, room: str, reason: str = "") -> Line:
     return Line("id", "inbox", "12 Elm Road", room, room, state, reason=reason)
 
 
-def nothing_goes_on() -> Facts:
-    return Facts(Overview((), {}))
+def nothing_goes_on() -> Situation:
+    return Situation(Overview((), {}))
 
 
 def notifier_of(
-    address: str, *, facts: Callable[[], Facts] = nothing_goes_on, kept: list[Memory] | None = None
+    address: str, *, facts: Callable[[], Situation] = nothing_goes_on, kept: list[Memory] | None = None
 ) -> tuple[Notifier, FastClock]:
     clock = FastClock()
 
@@ -121,7 +121,7 @@ async def test_a_kill_loses_nothing_that_was_remembered(receiver: Receiver) -> N
 async def test_a_dead_address_and_unknown_facts_stop_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Hours of both: the loop goes on, the log has one line of each, and a stop is quick."""
 
-    def no_facts() -> Facts:
+    def no_facts() -> Situation:
         raise OSError("the store is away")
 
     notifier, clock = notifier_of("json://127.0.0.1:1/x", facts=no_facts)

@@ -11,7 +11,7 @@ import pytest
 from hotfolder.errors import ConfigurationError
 from hotfolder.telemetry import notifier as module
 from hotfolder.telemetry.notifications import Kind, Notification, Severity
-from hotfolder.telemetry.notifier import MOST_CHARACTERS, Group, Message, Recipient, try_out
+from hotfolder.telemetry.notifier import MOST_CHARACTERS, Gathered, Message, Recipient, try_out
 from tests.support.receiver import SECRET, Receiver
 
 pytest.importorskip("apprise", reason="the extra `notify` is not installed")
@@ -75,7 +75,7 @@ async def test_a_hung_service_is_left_behind(receiver: Receiver, monkeypatch: py
 
 def test_a_message_is_short() -> None:
     """Services refuse what is too long."""
-    group = Group(0.0)
+    group = Gathered(0.0)
     for number in range(10):
         group.add(f"{number}" * 600)
     assert len(group.message(Kind.JOB_FAILED).body) < MOST_CHARACTERS + 100

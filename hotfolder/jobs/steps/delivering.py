@@ -167,7 +167,7 @@ logger = log.get("delivering")
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class NewPicture:
     """One picture to deliver: its bytes in results/, its name without extension, what was altered in it, and
     which variant it is."""
 
@@ -220,7 +220,12 @@ def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> tuple[str, s
 
 
 async def deliver_one(
-    context: JobContext, job: Job, metadata: Carrying, delivery: Delivery, number: int, notes: list[str]
+    context: JobContext,
+    job: Job,
+    metadata: Carrying,
+    delivery: NewPicture,
+    number: int,
+    notes: list[str],
 ) -> list[Picture]:
     """Place one picture and its renditions; what is left out of their metadata is added to `notes`."""
     result = delivery.result
@@ -248,7 +253,7 @@ async def deliver_one(
 async def put(
     context: JobContext,
     job: Job,
-    delivery: Delivery,
+    delivery: NewPicture,
     made: Path,
     size: Result | Rendered,
     rendition: str = "",
@@ -297,12 +302,12 @@ def words(job: Job) -> list[str]:
     return names or [operation_word(operation) for operation in recipe.operations]
 
 
-def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[Delivery]:
+def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[NewPicture]:
     """The unaltered merge, and every picture at the end of what was bought: one that a further operation was
     bought for is on the way only. `seq` is the room's place in its project, 0 where no name has it."""
     names = {variant.operations: variant.name for variant in recipe_of(job).altered()}
     if chain and not chain[0].path:
-        yield Delivery(chain[0].results[0], stem_of(job, Variant(name="", operations=()), seq), ())
+        yield NewPicture(chain[0].results[0], stem_of(job, Variant(name="", operations=()), seq), ())
     begun = {link.path[:-1] for link in chain if link.path}
     for link in chain:
         if not link.path or (link.path in begun and link.path not in names):
@@ -310,7 +315,7 @@ def deliveries(job: Job, chain: Sequence[PurchaseStep], seq: int) -> Iterator[De
         variant = Variant(name=names.get(link.path, ""), operations=link.path)
         altered = tuple(operation.kind for operation in link.path)
         for result in link.results:
-            yield Delivery(result, stem_of(job, variant, seq), altered, variant.name)
+            yield NewPicture(result, stem_of(job, variant, seq), altered, variant.name)
 
 
 def stem_of(job: Job, variant: Variant, seq: int) -> str:
@@ -330,7 +335,12 @@ def stem_of(job: Job, variant: Variant, seq: int) -> str:
 
 
 def place_picture(
-    context: JobContext, job: Job, delivery: Delivery, made: Path, size: Result | Rendered, rendition: str
+    context: JobContext,
+    job: Job,
+    delivery: NewPicture,
+    made: Path,
+    size: Result | Rendered,
+    rendition: str,
 ) -> Picture:
     """A copy of the file into done/, under its name."""
     folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 
-from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Answer, Exchange, made
+from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAnswer, made
 from hotfolder.sandbox.faults.rules import ALL, STATUSES, Rule, fault
 from hotfolder.sandbox.strict import XML_TYPE, storage_error
 
@@ -120,7 +120,7 @@ async def answer_status(exchange: Exchange, rule: Rule) -> None:
     await exchange.reply(answer)
 
 
-def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None) -> Answer:
+def storage_trouble(status: int, code: str, extra: dict[str, str] | None = None) -> HttpAnswer:
     return made(status, XML_TYPE, storage_error(code, SAID), extra)
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Answer, Exchange, made
+from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAnswer, made
 from hotfolder.sandbox.faults.rules import ENDPOINTS, JSON, Rule, fault
 from hotfolder.sandbox.merging import result_name
 from hotfolder.sandbox.objects import RESULTS
@@ -23,7 +23,7 @@ STATUS = ("group-get",)
 WITH_DATA = tuple(name for name in JSON if name != "enhance")
 
 
-async def spoilt(exchange: Exchange, spoil: Callable[[Answer], Answer]) -> None:
+async def spoilt(exchange: Exchange, spoil: Callable[[HttpAnswer], HttpAnswer]) -> None:
     """Process, and answer what `spoil` makes of it."""
     answer = await exchange.carry_out()
     await exchange.reply(spoil(answer) if answer.fine else answer)
@@ -50,7 +50,7 @@ async def success_false(exchange: Exchange, rule: Rule) -> None:
 async def empty_data(exchange: Exchange, rule: Rule) -> None:
     """`data` without anything in it; `{}` where the answer has no `data`."""
 
-    def emptied(answer: Answer) -> Answer:
+    def emptied(answer: HttpAnswer) -> HttpAnswer:
         value = answer.value()
         if "data" not in value:
             return answer.with_value({})
@@ -150,7 +150,7 @@ async def with_urls(exchange: Exchange, change: Callable[[str], str]) -> None:
             name: change(inner) if name in URL_FIELDS else changed(inner) for name, inner in value.items()
         }
 
-    def spoil(answer: Answer) -> Answer:
+    def spoil(answer: HttpAnswer) -> HttpAnswer:
         value = answer.value()
         if value.get("status") == "processing":
             group = exchange.scope["path"].rpartition("/")[2]

@@ -28,7 +28,7 @@ SAID = "a fault that the sandbox was told to make"
 
 
 @dataclass
-class Answer:
+class HttpAnswer:
     """Header names are in lower case."""
 
     status: int = 200
@@ -43,19 +43,19 @@ class Answer:
         """The body's JSON."""
         return json.loads(self.body)
 
-    def with_body(self, body: bytes) -> Answer:
+    def with_body(self, body: bytes) -> HttpAnswer:
         """The same answer around another body, whose length is told honestly."""
         kept = [(name, value) for name, value in self.headers if name not in (b"content-length", b"etag")]
-        return Answer(self.status, [*kept, (b"content-length", str(len(body)).encode())], body)
+        return HttpAnswer(self.status, [*kept, (b"content-length", str(len(body)).encode())], body)
 
-    def with_value(self, value: Any) -> Answer:
+    def with_value(self, value: Any) -> HttpAnswer:
         return self.with_body(json.dumps(value).encode())
 
 
-def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = None) -> Answer:
+def made(status: int, kind: str, body: bytes, extra: Mapping[str, str] | None = None) -> HttpAnswer:
     """A new answer with a body of the media type `kind`."""
     headers = {"content-type": kind, "content-length": str(len(body)), **(extra or {})}
-    return Answer(status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
+    return HttpAnswer(status, [(name.encode(), value.encode()) for name, value in headers.items()], body)
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Exchange:
     faults: Faults
     processed: bool = False
 
-    async def carry_out(self) -> Answer:
+    async def carry_out(self) -> HttpAnswer:
         """Let the sandbox do its work, and keep the answer back. Whoever pays has paid when this returns."""
-        answer, pieces = Answer(), bytearray()
+        answer, pieces = HttpAnswer(), bytearray()
 
         async def keep(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -119,7 +119,7 @@ class Exchange:
     async def write(self, piece: bytes, *, last: bool = False) -> None:
         await self.send({"type": "http.response.body", "body": piece, "more_body": not last})
 
-    async def reply(self, answer: Answer) -> None:
+    async def reply(self, answer: HttpAnswer) -> None:
         """Send a whole answer."""
         await self.begin(answer.status, answer.headers)
         await self.write(answer.body, last=True)
