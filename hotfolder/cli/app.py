@@ -345,5 +345,34 @@ def sandbox(context: typer.Context) -> int:
     return serve(context.args)
 
 
+page_commands = typer.Typer(cls=TyperGroup, no_args_is_help=False)
+app.add_typer(page_commands, name="page", rich_help_panel=OPERATING)
+
+
+@page_commands.callback(invoke_without_command=True)
+def page(
+    context: typer.Context,
+    config: Config = CONFIG,
+    host: Annotated[
+        str | None, typer.Option("--host", help="The address to serve on, in place of page.host.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port", min=0, max=65535, help="The port to serve on, in place of page.port; 0: a free one."
+        ),
+    ] = None,
+) -> int:
+    """Serve the page for browsers.
+
+    Everything at a glance, and what people do about it. Ends on SIGTERM or Ctrl-C.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from hotfolder.cli import page
+
+    return page.page(config, host=host, port=port)
+
+
 PANELS = (DAILY, RUNNING, OPERATING, TRYING)
 app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))

@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
+from hotfolder.config.page import PageSettings
 from hotfolder.rules.delivery import Delivery, Frozen
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.names import shown
@@ -366,6 +367,8 @@ class Settings(BaseSettings):
     """For how many days things are kept."""
     web: Web = Web()
     """Pages for health checks and for Prometheus."""
+    page: PageSettings = PageSettings()
+    """The page of `hotfolder page`."""
     notify: Notify = Notify()
     """Who is told what happened."""
     log: Log = Log()

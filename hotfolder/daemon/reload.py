@@ -39,7 +39,8 @@ RESTART = (
     *("root", "inbox", "done", "failed", "archive", "state"),
     *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
     *("api.read_timeout_seconds", "api.paid_timeout_seconds"),
-    *("settle.scan_seconds", "web.port", "web.host", "log.format"),
+    *("settle.scan_seconds", "web.port", "web.host", "page.port", "page.host", "page.hosts"),
+    *("page.trusted_proxies", "log.format"),
 )
 """Settings that only a new start takes up, besides which inboxes there are. Every other one is live."""
 

@@ -164,6 +164,7 @@ def settings_of(folder: Path, text: str) -> Settings:
             "root: .\nsettle: {quiet_seconds: 5, scan_seconds: 3}\nweb: {port: 9000}",
             ("settle.scan_seconds", "web.port"),
         ),
+        ("root: .\npage: {hosts: photos.example.com}", ("page.hosts",)),
         ("root: ..", ("root",)),
         ("root: .\nstate: elsewhere", ("state",)),
         (

@@ -1,0 +1,1 @@
+"""The page for browsers: a face of `control`, in a process of its own beside the daemon."""

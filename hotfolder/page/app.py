@@ -1,0 +1,47 @@
+"""The application: every view's routes, what surrounds them, and the page of every error."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from hotfolder.errors import BadWorld, HotfolderError, UsageError
+from hotfolder.page import now, static
+from hotfolder.page.rendering import error_page
+from hotfolder.page.security import Guard
+from hotfolder.page.site import Site
+
+ROUTES: tuple[BaseRoute, ...] = (*static.ROUTES, *now.ROUTES)
+"""Of all views. A new module of views is added here, and its words in `words/`."""
+
+
+def page_app(site: Site) -> Starlette:
+    """The whole page as an application."""
+    app = Starlette(
+        routes=ROUTES,
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: http_error, HotfolderError: told_error},
+    )
+    app.state.site = site
+    return app
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """What Starlette or a view refuses. A view's own sentence is its `detail`."""
+    assert isinstance(error, HTTPException)
+    usual = HTTPStatus(error.status_code).phrase
+    message = "" if error.detail == usual else error.detail
+    return error_page(request, error.status_code, message, headers=dict(error.headers or {}))
+
+
+async def told_error(request: Request, error: Exception) -> Response:
+    """What `control` raises, in its own words."""
+    assert isinstance(error, HotfolderError)
+    status = 503 if isinstance(error, BadWorld) else 409 if isinstance(error, UsageError) else 500
+    return error_page(request, status, error.message, error.hint)

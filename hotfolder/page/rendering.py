@@ -1,0 +1,65 @@
+"""Templates: every name is text in them, every word comes from the catalogue.
+
+A template has `t("key", name=value)` for words, `language`, `path` (of this page), `signed_in`, `may_act`
+(whether who asks may do more than look), and whatever its view hands to `render`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from hotfolder.page.site import site_of
+from hotfolder.page.words import CATALOGUE, LANGUAGES, language_of, word
+
+LANGUAGE_COOKIE = "hotfolder_language"
+LANGUAGE_SECONDS = 365 * 86400
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """A page in the language of whoever asks."""
+    asked, language = request.query_params.get("lang"), request_language(request)
+    text = site_of(request).templates.get_template(template)
+    role = getattr(request.state, "role", None)
+    body = text.render(
+        t=partial(word, language),
+        language=language,
+        path=request.url.path,
+        signed_in=role is not None,
+        may_act=getattr(request.state, "may_act", False),
+        **context,
+    )
+    response = HTMLResponse(body, status, headers)
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    if asked in LANGUAGES:
+        response.set_cookie(LANGUAGE_COOKIE, language, LANGUAGE_SECONDS, samesite="strict", httponly=True)
+    return response
+
+
+def request_language(request: Request) -> str:
+    """By `?lang=`, else by the cookie that an earlier one left, else as the browser prefers."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in LANGUAGES:
+            return str(asked)
+    return language_of(request.headers.get("accept-language", ""))
+
+
+def error_page(
+    request: Request, status: int, message: str = "", hint: str = "", headers: dict[str, str] | None = None
+) -> Response:
+    """A page with a sentence; the usual one of the status where there is no `message`."""
+    key = (
+        f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
+    )
+    said = message or word(request_language(request), key)
+    return render(request, "error.html", status=status, headers=headers, message=said, hint=hint)

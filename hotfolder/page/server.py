@@ -1,0 +1,81 @@
+"""The process that serves the page."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from hotfolder import log
+from hotfolder.errors import LocalTrouble
+from hotfolder.page.app import page_app
+from hotfolder.page.site import Site
+
+logger = log.get("page")
+
+MOST_HEADER_BYTES = 16384
+STOP_SECONDS = 2
+"""How long answers under way may take once the page is to end."""
+BACKLOG = 64
+
+
+def serve(site: Site) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises LocalTrouble where the address can't be
+    served on."""
+    listener = listening(site.page.host, site.page.port)
+    config = uvicorn.Config(
+        page_app(site),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    with listener, told_signals() as signals:
+        logger.info("page_started", address=address_of(listener))
+        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    logger.info("page_stopped")
+    return 130 if signal.SIGINT in signals else 0
+
+
+@contextmanager
+def told_signals() -> Iterator[list[int]]:
+    """Which of them have come meanwhile: uvicorn ends by them, and then raises them again."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda told, _frame: came.append(told))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises LocalTrouble."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise LocalTrouble(
+            f"The page can't be served at {host} port {port}: {getattr(error, 'strerror', None) or error}.",
+            hint="Another program may use the port: choose another one with --port, or at `page.port`.",
+        ) from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where a browser on this machine finds it."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

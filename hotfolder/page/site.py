@@ -1,0 +1,107 @@
+"""The site: what every view needs, made once for the process of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+
+import jinja2
+from markupsafe import Markup
+from starlette.requests import Request
+
+from hotfolder.config.load import load
+from hotfolder.config.page import PageSettings
+from hotfolder.config.settings import Settings
+from hotfolder.display import visible_lines
+from hotfolder.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSettings:
+    """The last settings that were valid. `error` says what is wrong with the file now; empty when nothing
+    is."""
+
+    settings: Settings
+    error: str = ""
+
+
+class SettingsOnDisk:
+    """The file of settings, read anew whenever it has changed. From any thread."""
+
+    def __init__(self, config: Path, environ: Mapping[str, str]) -> None:
+        """Raises ConfigurationError."""
+        self._config = config
+        self._environ = environ
+        self._lock = Lock()
+        self._seen = self._identity()
+        self._current = CurrentSettings(load(config, environ))
+
+    def current(self) -> CurrentSettings:
+        with self._lock:
+            seen = self._identity()
+            if seen != self._seen:
+                self._seen = seen
+                try:
+                    self._current = CurrentSettings(load(self._config, self._environ))
+                except ConfigurationError as error:
+                    self._current = CurrentSettings(self._current.settings, error.message)
+            return self._current
+
+    def _identity(self) -> tuple[int, ...] | None:
+        try:
+            seen = self._config.stat()
+        except OSError:
+            return None
+        return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+
+def template_environment() -> jinja2.Environment:
+    """Every name is text in a template, whatever is in it."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("hotfolder.page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=as_text,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def as_text(value: object) -> object:
+    """What a template writes: nothing in it turns or hides what is beside it, or can't be encoded."""
+    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+@dataclass(frozen=True)
+class Site:
+    """What views need of the page's process. `config` is the absolute path of the settings, as `control`
+    takes it with `environ`; `page` is how it is served."""
+
+    config: Path
+    environ: Mapping[str, str]
+    page: PageSettings
+    on_disk: SettingsOnDisk
+    templates: jinja2.Environment = field(default_factory=template_environment)
+
+    def settings(self) -> CurrentSettings:
+        """The settings as they are in the file now."""
+        return self.on_disk.current()
+
+
+def site_for(
+    config: Path, environ: Mapping[str, str], *, host: str | None = None, port: int | None = None
+) -> Site:
+    """The site of the settings at `config`; `host` and `port` win over theirs. Raises ConfigurationError."""
+    on_disk = SettingsOnDisk(config.absolute(), environ)
+    given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
+    page = on_disk.current().settings.page.model_copy(update=given)
+    return Site(config.absolute(), environ, page, on_disk)
+
+
+def site_of(request: Request) -> Site:
+    """The site that answers the request."""
+    site: Site = request.app.state.site
+    return site

@@ -1,0 +1,22 @@
+"""Studios with a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.pageprocess import PageProcess, page_process
+from tests.support.studio import Studio
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    return make_studio()
+
+
+@pytest.fixture
+def page(studio: Studio) -> Iterator[PageProcess]:
+    """Of that studio, on loopback and without a password."""
+    with page_process(studio) as process:
+        yield process

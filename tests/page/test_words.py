@@ -1,0 +1,48 @@
+"""The catalogue of words: whole in both languages, and every key of a template is in it."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from jinja2 import nodes
+
+from hotfolder.page.site import template_environment
+from hotfolder.page.words import CATALOGUE, language_of
+
+TEMPLATES = sorted(template_environment().list_templates(["html"]))
+
+
+def fields(text: str) -> set[str | None]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("key", CATALOGUE)
+def test_both_languages_say_it_with_the_same_values(key: str) -> None:
+    english, german = CATALOGUE[key]
+    assert english.strip() and german.strip()
+    assert fields(english) == fields(german)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_word_of_a_template_is_in_the_catalogue(name: str) -> None:
+    """A key that is put together begins with what some keys begin with."""
+    environment = template_environment()
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, name)
+    calls = environment.parse(source).find_all(nodes.Call)
+    asked = [call for call in calls if isinstance(call.node, nodes.Name) and call.node.name == "t"]
+    for call in asked:
+        key = call.args[0]
+        if isinstance(key, nodes.Const):
+            assert key.value in CATALOGUE
+        elif isinstance(key, nodes.Concat) and isinstance(key.nodes[0], nodes.Const):
+            assert any(one.startswith(key.nodes[0].value) for one in CATALOGUE)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("", "en"), ("de", "de"), ("de-CH,en;q=0.9", "de"), ("fr, en;q=0.1, de;q=0.2", "de"), ("de;q=x", "en")],
+)
+def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: str) -> None:
+    assert language_of(accepted) == language

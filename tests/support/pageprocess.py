@@ -1,0 +1,106 @@
+"""`hotfolder page` as a process of its own, and a browser's requests to it over real HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass
+class PageProcess:
+    """The process, and where it listens. `cookies` are sent with every request, as a browser does."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, headers=headers)
+
+    def post(self, path: str, fields: Mapping[str, str] | None = None, **headers: str) -> Answer:
+        """As a browser posts a form of the page itself."""
+        usual = {
+            "Origin": f"http://127.0.0.1:{self.port}",
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        body = urlencode(fields or {}).encode()
+        return self.ask("POST", path, headers={**usual, **headers}, body=body)
+
+    def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Names of headers may be written with `_` for `-`."""
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.cookies:
+            told.setdefault("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request(method, path, body, told)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        for name, value in answer.getheaders():
+            if name.lower() == "set-cookie":
+                found = re.match(r"([^=]+)=([^;]*)", value)
+                assert found is not None
+                self.cookies[found[1]] = found[2]
+        return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
+
+    def text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def page_process(studio: Studio, *options: str) -> Iterator[PageProcess]:
+    """Serving, on a free port, until the block ends."""
+    log = studio.root / f"page-{time.monotonic_ns()}.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            studio.command("page", "--port", "0", *options),
+            stdout=stream,
+            stderr=stream,
+            env=environment(None),
+        )
+    try:
+        yield PageProcess(process, log, port_told(process, log))
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def port_told(process: subprocess.Popen[bytes], log: Path) -> int:
+    """The port that the process says it serves on."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        for line in log.read_text(errors="replace").splitlines():
+            if '"page_started"' in line:
+                return int(json.loads(line)["address"].rstrip("/").rpartition(":")[2])
+        assert process.poll() is None and time.monotonic() < end, log.read_text(errors="replace")
+        time.sleep(0.05)
