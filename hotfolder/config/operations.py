@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from hotfolder.rules.delivery import NAME, Frozen
 from hotfolder.rules.names import shown
-from hotfolder.stager.operations import Lawn, LawnType, Operation, Parameters, RoomStyle, Sky, SkyType, Stage
+from hotfolder.stager.operations import Lawn, Operation, OperationParameters, Sky, Stage
 
 
 def as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
-def _short(parameter: str, schema: object) -> BeforeValidator:
+def _short(model: type[OperationParameters]) -> BeforeValidator:
     """`sky: twilight` as `sky: {skyType: twilight}`."""
+    main = model.model_fields[model.main]
 
     def full(value: object) -> object:
-        return value if isinstance(value, dict | Parameters) else {parameter: value}
+        return value if isinstance(value, dict | OperationParameters) else {main.alias: value}
 
-    return BeforeValidator(full, json_schema_input_type=schema)
+    return BeforeValidator(full, json_schema_input_type=main.annotation | model)
 
 
 class OneOperation(Frozen):
@@ -30,23 +31,23 @@ class OneOperation(Frozen):
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
-    sky: Annotated[Sky, _short("skyType", SkyType | Sky)] | None = None
-    lawn: Annotated[Lawn, _short("lawnType", LawnType | Lawn)] | None = None
-    stage: Annotated[Stage, _short("roomStyle", RoomStyle | Stage)] | None = None
+    sky: Annotated[Sky, _short(Sky)] | None = None
+    lawn: Annotated[Lawn, _short(Lawn)] | None = None
+    stage: Annotated[Stage, _short(Stage)] | None = None
 
     @property
     def operation(self) -> Operation:
-        one = self.sky or self.lawn or self.stage
-        assert one is not None
-        return one
+        (one,) = (value for _, value in self if value is not None)
+        return cast(Operation, one)
 
 
 def _item(value: object) -> OneOperation | str:
     if isinstance(value, OneOperation | str):
         return value
     if not isinstance(value, dict) or len(value) != 1:
-        kinds = "sky, lawn and stage with its parameters"
-        raise ValueError(f"an operation is a tag, like sky-blue, or exactly one of {kinds}")
+        *kinds, last = OneOperation.model_fields
+        one = f"exactly one of {', '.join(kinds)} and {last} with its parameters"
+        raise ValueError(f"an operation is a tag, like sky-blue, or {one}")
     return OneOperation.model_validate(value)
 
 

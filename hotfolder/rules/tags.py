@@ -24,24 +24,81 @@ from hotfolder.stager.operations import (
 
 AGAIN = "again"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-FAMILIES = {"sky": "sky-blue", "lawn": "lawn-medium", "stage": "stage-modern"}
-"""How the tags of operations begin, each with a tag to name as an example."""
-CHOICES = {
-    "sky": "sky-blue or sky-twilight",
-    "lawn": "lawn-light, lawn-medium or lawn-strong",
-    "stage": "a style that there is, such as stage-modern",
-}
-LACKING = {"sky": "which sky", "lawn": "how strong", "stage": "a style"}
+COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, approve, approved, ready"}
+"""What people write in place of the tags that are no operation's."""
 
-PEOPLES_WORDS = {
-    "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night, day-to-dusk",
-    "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement, sky-replace",
-    "lawn": "grass, green, green-grass, green-lawn",
-    "stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room",
-    "again": "redo, anew, once-more, repeat, retry",
-    "ok": "okay, approve, approved, ready",
+
+def hyphened(word: str) -> str:
+    """An enum's value as a tag spells it: `midCentury` is `mid-century`, `LIVING_ROOM` is `living-room`."""
+    return CAMEL.sub("-", word).replace("_", "-").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The tags of one kind of operation, all of which begin with its name, and how people speak of them."""
+
+    tags: Mapping[str, Operation]
+    lines: tuple[str, ...]
+    """All of them, for people."""
+    example: str
+    lacking: str
+    """What is missing where the family alone was named."""
+    choice: str
+    words: Mapping[str, str]
+    """What people write, by the tag that they mean, or by the family where they don't say which."""
+    told: tuple[str, ...] = ()
+    """Parameters that a picture's name tells besides the main one, where they aren't the default."""
+
+
+FAMILIES: Mapping[str, Family] = {
+    "sky": Family(
+        tags={
+            "sky-blue": Sky(sky_type=SkyType.BLUE),
+            "sky-twilight": Sky(sky_type=SkyType.TWILIGHT),
+            **{
+                f"sky-twilight-{sub_type}": Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=sub_type)
+                for sub_type in SkySubType
+            },
+        },
+        lines=("sky-blue", "sky-twilight (or with -" + ", -".join(SkySubType) + ")"),
+        example="sky-blue",
+        lacking="which sky",
+        choice="sky-blue or sky-twilight",
+        words={
+            "sky-twilight": "dusk, sky-dusk, twilight, sunset, sky-sunset, evening, night, sky-night,"
+            " day-to-dusk",
+            "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement,"
+            " sky-replace",
+        },
+        told=("sky_sub_type",),
+    ),
+    "lawn": Family(
+        tags={f"lawn-{lawn_type}": Lawn(lawn_type=lawn_type) for lawn_type in LawnType},
+        lines=(", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),),
+        example="lawn-medium",
+        lacking="how strong",
+        choice="lawn-light, lawn-medium or lawn-strong",
+        words={"lawn": "grass, green, green-grass, green-lawn"},
+    ),
+    "stage": Family(
+        tags={
+            hyphened(f"stage-{style}{room and '-'}{room}"): Stage(room_style=style, room_type=room or None)
+            for style in RoomStyle
+            for room in ("", *RoomType)
+        },
+        lines=(
+            "stage-<style> or stage-<style>-<room type>, with the styles "
+            + ", ".join(map(hyphened, RoomStyle))
+            + " and the room types "
+            + ", ".join(map(hyphened, RoomType)),
+        ),
+        example="stage-modern",
+        lacking="a style",
+        choice="a style that there is, such as stage-modern",
+        words={"stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room"},
+    ),
 }
-"""What people write, by the tag or the family of tags that they mean."""
+"""By the operations' kinds."""
 
 JOINED = re.compile(r"[\s_\u2010-\u2015-]+")
 """What people write in place of two underscores."""
@@ -56,31 +113,11 @@ class Tag:
     operations: tuple[Operation, ...] = ()
 
 
-def hyphened(word: str) -> str:
-    """An enum's value as a tag spells it: `midCentury` is `mid-century`, `LIVING_ROOM` is `living-room`."""
-    return CAMEL.sub("-", word).replace("_", "-").lower()
-
-
-def _all_built_in() -> Iterable[Tag]:
-    yield Tag(AGAIN)
-    yield Tag(OK)
-    yield Tag("sky-blue", (Sky(sky_type=SkyType.BLUE),))
-    yield Tag("sky-twilight", (Sky(sky_type=SkyType.TWILIGHT),))
-    for sub_type in SkySubType:
-        yield Tag(f"sky-twilight-{sub_type}", (Sky(sky_type=SkyType.TWILIGHT, sky_sub_type=sub_type),))
-    for lawn_type in LawnType:
-        yield Tag(f"lawn-{lawn_type}", (Lawn(lawn_type=lawn_type),))
-    for style in RoomStyle:
-        yield Tag(f"stage-{hyphened(style)}", (Stage(room_style=style),))
-        for room_type in RoomType:
-            operation = Stage(room_style=style, room_type=room_type)
-            yield Tag(f"stage-{hyphened(style)}-{hyphened(room_type)}", (operation,))
-
-
 @cache
 def built_in_tags() -> Mapping[str, Tag]:
     """Every built-in tag by its normal spelling."""
-    return {normal(tag.name): tag for tag in _all_built_in()}
+    made = (Tag(name, (one,)) for family in FAMILIES.values() for name, one in family.tags.items())
+    return {normal(tag.name): tag for tag in (Tag(AGAIN), Tag(OK), *made)}
 
 
 @dataclass(frozen=True)
@@ -106,28 +143,23 @@ class TagTable:
         """The tag that was probably meant; what names a family alone, such as `stage`, is near to none."""
         if family_of(typed):
             return None
-        for meant, words in PEOPLES_WORDS.items():
-            if normal(typed) in map(normal, words.split(", ")):
-                return meant
+        for said in (*(family.words for family in FAMILIES.values()), COMMON_WORDS):
+            for meant, words in said.items():
+                if normal(typed) in map(normal, words.split(", ")):
+                    return meant
         return nearest(typed, [*self.own, *(tag.name for tag in built_in_tags().values())])
 
     def cure(self, typed: str) -> str:
         """What may have been meant by a tag that doesn't exist; "" where nothing is near."""
         guess, family = self.nearest(typed), family_of(typed)
         if family:
-            return f"add {LACKING[family]}, such as {shown(FAMILIES[family])}"
+            return f"add {FAMILIES[family].lacking}, such as {shown(FAMILIES[family].example)}"
         return f"did you mean {shown(guess)}?" if guess else ""
 
     def families(self) -> tuple[str, ...]:
         """Every tag that says what is to be made, for people: a line for each family."""
         return (
-            "sky-blue",
-            "sky-twilight (or with -" + ", -".join(SkySubType) + ")",
-            ", ".join(f"lawn-{lawn_type}" for lawn_type in LawnType),
-            "stage-<style> or stage-<style>-<room type>, with the styles "
-            + ", ".join(hyphened(style) for style in RoomStyle)
-            + " and the room types "
-            + ", ".join(hyphened(room_type) for room_type in RoomType),
+            *(line for family in FAMILIES.values() for line in family.lines),
             *([", ".join(self.own)] if self.own else []),
             f"{AGAIN} (makes all of it anew, and pays again)",
         )
@@ -178,12 +210,12 @@ class TagTable:
         unknown = f"Unknown tag {shown(typed)} in the folder name {shown(folder)}"
         if not (guess or family):
             hint = "Rename the folder so that every part after two underscores is a tag, then drag it back."
-            for begins, choice in CHOICES.items():
+            for begins, near in FAMILIES.items():
                 if normal(typed).startswith(begins):
-                    hint = f"Rename the folder, with {choice}, then drag it back."
+                    hint = f"Rename the folder, with {near.choice}, then drag it back."
             return RuleRefused(f"{unknown}.", hint=hint, also=self.families())
         meant = f"{self.cure(typed)}{'.' if family else ''}"
-        name = shown(renamed(folder, typed, guess or FAMILIES[family]))
+        name = shown(renamed(folder, typed, guess or FAMILIES[family].example))
         hint = f"Rename it to {name}, then drag it back."
         if project:
             hint = f"Rename the project's folder in the inbox to {name}, then drag this folder back into it."
@@ -193,10 +225,9 @@ class TagTable:
 def family_of(typed: str) -> str:
     """The family of tags that was named without saying which of its tags; "" where it is none."""
     wanted = normal(typed)
-    for family in FAMILIES:
-        words = PEOPLES_WORDS.get(family, "").split(", ")
-        if wanted in (family, *(normal(word) for word in words if word)):
-            return family
+    for name, family in FAMILIES.items():
+        if wanted in map(normal, (name, *family.words.get(name, name).split(", "))):
+            return name
     return ""
 
 
@@ -232,13 +263,9 @@ def merged_operations(tags: Iterable[Tag]) -> tuple[Operation, ...]:
 
 def operation_word(operation: Operation) -> str:
     """The tag that asks for `operation`: `sky-twilight`, `lawn-strong`, `stage-mid-century`."""
-    match operation:
-        case Sky():
-            plain = f"sky-{operation.sky_type}"
-            if operation.sky_sub_type is SkySubType.MIDDLE:
-                return plain
-            return f"{plain}-{operation.sky_sub_type}"
-        case Lawn():
-            return f"lawn-{operation.lawn_type}"
-        case Stage():
-            return f"stage-{hyphened(operation.room_style)}"
+    fields = type(operation).model_fields
+    said = [getattr(operation, operation.main)]
+    for name in FAMILIES[operation.kind].told:
+        if (value := getattr(operation, name)) != fields[name].default:
+            said.append(value)
+    return hyphened("-".join((operation.kind, *said)))

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi.openapi.utils import get_openapi
 from fastapi.security import APIKeyHeader
+from pydantic.alias_generators import to_snake
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -22,6 +24,7 @@ from hotfolder.sandbox.merging import result_name
 from hotfolder.sandbox.objects import RESIZED, RESULTS, UPLOADS, NotAPicture, inspect, url_path
 from hotfolder.sandbox.records import Group, Image, Photo
 from hotfolder.sandbox.schema import (
+    OPERATIONS,
     PHOTOS_PER_GROUP,
     EmptyAnswer,
     EnhanceBody,
@@ -30,14 +33,13 @@ from hotfolder.sandbox.schema import (
     GroupBody,
     GroupStatus,
     ImageAnswer,
-    LawnBody,
+    Operation,
     OperationAnswer,
     Picture,
     ProjectAnswer,
     ProjectBody,
-    SkyBody,
-    StageBody,
     StatusAnswer,
+    StrictBody,
     UploadUrlAnswer,
     UploadUrlBody,
 )
@@ -237,43 +239,28 @@ def images_router(sandbox: Sandbox) -> APIRouter:
         note(request.scope, image=image.id)
         return ImageAnswer(data=described(sandbox, image))
 
-    @router.post("/api/images/{imageId}/stage", responses=OPERATION_REFUSALS)
-    async def stage(imageId: str, body: StageBody, request: Request) -> OperationAnswer:
-        """Virtual staging. **Paid.** The sandbox returns the photo with a band that says it isn't staged."""
-        return await operate(
-            sandbox,
-            request,
-            imageId,
-            "stage",
-            room_type=body.roomType,
-            room_style=body.roomStyle,
-            action_type=body.actionType,
-            resolution=body.resolution,
-            color_types=body.colorTypes,
-            remove_furniture=body.removeFurniture,
-            extra_instructions=body.extraInstructions or None,
+    for operation in OPERATIONS.values():
+        router.add_api_route(
+            operation.route,
+            operating(sandbox, operation),
+            methods=["POST"],
+            name=operation.task,
+            description=operation.description,
+            responses=OPERATION_REFUSALS,
         )
-
-    @router.post("/api/images/{imageId}/lawn-replace", responses=OPERATION_REFUSALS)
-    async def replace_lawn(imageId: str, body: LawnBody, request: Request) -> OperationAnswer:
-        """Lawn replacement. **Paid.** 422 when there is no lawn to be found."""
-        return await operate(
-            sandbox,
-            request,
-            imageId,
-            "replace_lawn",
-            lawn_type=body.lawnType,
-            resolution=body.resolution,
-            extra_instructions=body.extraInstructions or None,
-        )
-
-    @router.post("/api/images/{imageId}/sky-replace", responses=OPERATION_REFUSALS)
-    async def replace_sky(imageId: str, body: SkyBody, request: Request) -> OperationAnswer:
-        """Sky replacement. **Paid.** 422 when there is no sky to be found."""
-        options = {"sky_type": body.skyType, "sky_sub_type": body.skySubType, "resolution": body.resolution}
-        return await operate(sandbox, request, imageId, "replace_sky", **options)
-
     return router
+
+
+def operating(sandbox: Sandbox, operation: Operation) -> Callable[..., Awaitable[OperationAnswer]]:
+    """What answers the calls of an operation."""
+
+    async def answered(imageId: str, body: StrictBody, request: Request) -> OperationAnswer:
+        said = {to_snake(name): None if value == "" else value for name, value in body}
+        return await operate(sandbox, request, imageId, operation.task, **said)
+
+    # FastAPI reads the body's type here.
+    answered.__annotations__["body"] = operation.body
+    return answered
 
 
 async def operate(

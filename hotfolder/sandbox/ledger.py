@@ -22,17 +22,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from hotfolder.sandbox.schema import OPERATIONS
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FILE_NAME = "requests.jsonl"
 
-PAID_ROUTES = (
-    "/api/hdr-enhance",
-    "/api/images/{imageId}/stage",
-    "/api/images/{imageId}/lawn-replace",
-    "/api/images/{imageId}/sky-replace",
-)
+PAID_ROUTES = ("/api/hdr-enhance", *(operation.route for operation in OPERATIONS.values()))
 
 API_ROUTES = (
     "/api/projects",

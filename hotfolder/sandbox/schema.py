@@ -5,6 +5,7 @@ Not taken from the client: a shared enum would hide a shared mistake.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -108,6 +109,40 @@ class SkyBody(StrictBody):
     skyType: SkyType
     resolution: Resolution
     skySubType: SkySubType
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A paid operation on an image. The engine's function of the name `task` does it, and takes the fields of
+    `body` in snake_case, an empty text as None."""
+
+    route: str
+    body: type[StrictBody]
+    task: str
+    description: str
+
+
+OPERATIONS = {
+    "stage": Operation(
+        "/api/images/{imageId}/stage",
+        StageBody,
+        "stage",
+        "Virtual staging. **Paid.** The sandbox returns the photo with a band that says it isn't staged.",
+    ),
+    "lawn": Operation(
+        "/api/images/{imageId}/lawn-replace",
+        LawnBody,
+        "replace_lawn",
+        "Lawn replacement. **Paid.** 422 when there is no lawn to be found.",
+    ),
+    "sky": Operation(
+        "/api/images/{imageId}/sky-replace",
+        SkyBody,
+        "replace_sky",
+        "Sky replacement. **Paid.** 422 when there is no sky to be found.",
+    ),
+}
+"""All of them, by the names that a file of faults has for their calls."""
 
 
 class ErrorAnswer(BaseModel):

@@ -42,7 +42,7 @@ def bound_memory(size_bytes: int) -> None:
 
 
 class Engine(Protocol):
-    """A module or an object with the functions `merge`, `replace_sky`, `replace_lawn` and `stage`, which take
+    """A module or an object with the function `merge` and one for each of `schema.OPERATIONS`, which take
     what those of `hotfolder.sandbox.imaging.engine` take.
 
     Each writes `target` whole, in the format of its suffix, or raises. A picture that can't be edited

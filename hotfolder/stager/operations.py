@@ -119,11 +119,22 @@ class HdrOptions(Parameters):
     photographer_removal: bool = True
 
 
-class Stage(Parameters):
+class OperationParameters(Parameters):
+    """Base of what `POST /api/images/:imageId/<endpoint>` takes."""
+
+    endpoint: ClassVar[str]
+    spoken: ClassVar[str]
+    """What it is called in a sentence."""
+    main: ClassVar[str]
+    """The parameter that alone says what is to be made: what a tag and `sky: twilight` in YAML name."""
+
+
+class Stage(OperationParameters):
     """`POST /api/images/:imageId/stage`. The API needs a room type; None means "not decided yet"."""
 
-    endpoint: ClassVar[str] = "stage"
-    spoken: ClassVar[str] = "the staging"
+    endpoint = "stage"
+    spoken = "the staging"
+    main = "room_style"
     kind: Literal["stage"] = "stage"
     room_type: RoomType | None = None
     room_style: RoomStyle
@@ -134,22 +145,24 @@ class Stage(Parameters):
     extra_instructions: Instructions | None = None
 
 
-class Lawn(Parameters):
+class Lawn(OperationParameters):
     """`POST /api/images/:imageId/lawn-replace`."""
 
-    endpoint: ClassVar[str] = "lawn-replace"
-    spoken: ClassVar[str] = "the lawn replacement"
+    endpoint = "lawn-replace"
+    spoken = "the lawn replacement"
+    main = "lawn_type"
     kind: Literal["lawn"] = "lawn"
     lawn_type: LawnType
     resolution: Resolution = Resolution.HIGH
     extra_instructions: Instructions | None = None
 
 
-class Sky(Parameters):
+class Sky(OperationParameters):
     """`POST /api/images/:imageId/sky-replace`."""
 
-    endpoint: ClassVar[str] = "sky-replace"
-    spoken: ClassVar[str] = "the sky replacement"
+    endpoint = "sky-replace"
+    spoken = "the sky replacement"
+    main = "sky_type"
     kind: Literal["sky"] = "sky"
     sky_type: SkyType
     sky_sub_type: SkySubType = SkySubType.MIDDLE

@@ -17,6 +17,7 @@ from hotfolder.sandbox.faults.exchange import JSON_TYPE, SAID, Exchange, HttpAns
 from hotfolder.sandbox.faults.rules import ENDPOINTS, JSON, Rule, fault
 from hotfolder.sandbox.merging import result_name
 from hotfolder.sandbox.objects import RESULTS
+from hotfolder.sandbox.schema import OPERATIONS
 
 STATUS = ("group-get",)
 # The reference's answer to a merge is `{}`: there is nothing to empty.
@@ -89,7 +90,7 @@ async def claimed(exchange: Exchange, rule: Rule) -> None:
 
 
 URL_FIELDS = ("imageUrl", "uploadUrl")
-WITH_PICTURE = ("group-get", "image", "stage", "lawn", "sky")
+WITH_PICTURE = ("group-get", "image", *OPERATIONS)
 WITH_URL = ("upload-url", *WITH_PICTURE)
 # A name that can't exist, so that nothing is ever sent to anybody.
 ELSEWHERE = "https://results.invalid"

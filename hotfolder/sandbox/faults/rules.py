@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from hotfolder.sandbox.ledger import route_of
+from hotfolder.sandbox.schema import OPERATIONS
 from hotfolder.sandbox.settings import SandboxError
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ ENDPOINTS = {
     "enhance": Endpoint("api", "POST", ("/api/hdr-enhance",)),
     "group-get": Endpoint("api", "GET", ("/api/hdr-image-group/{groupId}",)),
     "image": Endpoint("api", "POST", ("/api/image",)),
-    "stage": Endpoint("api", "POST", ("/api/images/{imageId}/stage",)),
-    "lawn": Endpoint("api", "POST", ("/api/images/{imageId}/lawn-replace",)),
-    "sky": Endpoint("api", "POST", ("/api/images/{imageId}/sky-replace",)),
+    **{name: Endpoint("api", "POST", (operation.route,)) for name, operation in OPERATIONS.items()},
     "result-get": Endpoint("storage", "GET", ("/stager-final-results/{name}", "/stager-resized/{name}")),
 }
 
