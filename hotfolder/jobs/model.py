@@ -281,6 +281,44 @@ class DaemonState(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class PageRole(StrEnum):
+    """What who is signed in to the page may do: everything, or only look."""
+
+    FULL = "full"
+    READING = "reading"
+
+
+class PagePassword(SQLModel, table=True):
+    """The studio's password for a role on the page, as a slow hash."""
+
+    role: str = Field(primary_key=True)
+    hash: str
+    set_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PageSession(SQLModel, table=True):
+    """A browser that is signed in to the page. Its token is known to the browser alone."""
+
+    token_sha256: str = Field(primary_key=True)
+    role: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ShareLink(SQLModel, table=True):
+    """A link to chosen pictures of one project, for somebody without the password. `pictures` are their paths
+    relative to done/. Its token is in the link alone."""
+
+    id: str = Field(primary_key=True)
+    token_sha256: str = Field(index=True, unique=True)
+    inbox: str
+    project: str
+    pictures: Any = Field(sa_type=JSON)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 SANDBOX = "sandbox"
 """The origin of what the stand-in of the API made, which costs nothing."""
 

@@ -108,6 +108,22 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     assert copies(state) == [f"{FILE_NAME}.format-{version}"]
 
 
+def test_a_store_of_format_10_gets_the_tables_of_the_page(tmp_path: Path) -> None:
+    open_store(tmp_path).dispose()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
+        for table in ("pagepassword", "pagesession", "sharelink"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("UPDATE alembic_version SET version_num = '10'")
+        connection.execute("PRAGMA user_version = 10")
+        connection.commit()
+        [(identity,)] = connection.execute("SELECT uid FROM storeidentity").fetchall()
+    database = open_store(tmp_path)
+    assert differences(database) == []
+    assert Store(database).identity() == identity
+    database.dispose()
+    assert copies(tmp_path) == [f"{FILE_NAME}.format-10"]
+
+
 def test_an_older_store_is_refused_with_the_release_to_pass_through(tmp_path: Path) -> None:
     state = old_store(tmp_path / "state", version=OLDEST_FORMAT - 1)
     content = (state / FILE_NAME).read_bytes()

@@ -1,0 +1,157 @@
+"""Who may see what on the page: passwords, signing in and out, links for somebody without the password.
+
+`state` is the settings' folder of that name. All raise StoreError and LocalTrouble.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hotfolder.control.opening import now, reading
+from hotfolder.errors import UsageError
+from hotfolder.jobs import access
+from hotfolder.jobs.database import (
+    FILE_NAME,
+    open_store,
+    owner_of,
+    refuse_strangers,
+    store_trouble,
+    user_named,
+)
+from hotfolder.jobs.model import PageRole, ShareLink
+from hotfolder.jobs.store import Store
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+LEAST_LETTERS = 10
+MOST_LETTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who asks, as far as the store knows. `protected`: a password is set; `role` is of the session, None for
+    a browser that isn't signed in."""
+
+    protected: bool
+    role: PageRole | None = None
+
+
+def standing(state: Path, token: str | None) -> Standing:
+    """Of a browser with that token of a session, if it has any."""
+    with reading(state) as records:
+        if records is None:
+            return Standing(protected=False)
+        role = access.signed_in(records.store, token, now()) if token else None
+        return Standing(role is not None or bool(access.passwords(records.store)), role)
+
+
+def set_password(state: Path, role: PageRole, password: str, *, first: bool = False) -> bool:
+    """Set the password of a role, which signs out everybody who came in by its last one; with `first` only
+    where none is set at all. Whether it was set. Raises UsageError for one that is too short."""
+    refuse_weak(password)
+    with _changing(state) as store:
+        known = access.passwords(store)
+        if role is PageRole.READING and PageRole.FULL not in known:
+            raise UsageError(
+                "There is no password yet that lets people do everything.",
+                hint="Set that one first, with `hotfolder page set-password`.",
+            )
+        if any(_matches(digest, password) for other, digest in known.items() if other is not role):
+            raise UsageError("This is the other role's password already.", hint="Choose a different one.")
+        return access.set_password(store, role, _hasher().hash(password), now(), first=first)
+
+
+def refuse_weak(password: str) -> None:
+    """Raise UsageError."""
+    if not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
+        raise UsageError(
+            f"The password must have at least {LEAST_LETTERS} letters.",
+            hint="A few words in a row are easy to remember and hard to guess.",
+        )
+
+
+def sign_in(state: Path, password: str) -> str | None:
+    """The token of a new session of the role whose password this is; None where it is nobody's."""
+    with reading(state) as records:
+        known = access.passwords(records.store) if records is not None else {}
+    if len(password) > MOST_LETTERS:
+        return None
+    role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)
+    if role is None:
+        return None
+    with _changing(state) as store:
+        return access.sign_in(store, role, now())
+
+
+def sign_out(state: Path, token: str) -> None:
+    """End the session with that token, if there is one."""
+    with _changing(state) as store:
+        access.sign_out(store, token)
+
+
+def share(
+    state: Path, inbox: str, project: str, pictures: Sequence[str], *, days: int
+) -> tuple[ShareLink, str]:
+    """A new link to these pictures, by their paths relative to done/, and the token that leads to it."""
+    at = now()
+    with _changing(state) as store:
+        return access.share(store, inbox, project, pictures, at, at + timedelta(days=days))
+
+
+def shared(state: Path, token: str) -> ShareLink | None:
+    """The link with that token; None where there is none, or it is revoked or over."""
+    with reading(state) as records:
+        return access.shared_by(records.store, token, now()) if records is not None else None
+
+
+def share_links(state: Path, inbox: str, project: str) -> list[ShareLink]:
+    """Every link that there ever was to a project, newest first."""
+    with reading(state) as records:
+        return access.share_links(records.store, inbox, project) if records is not None else []
+
+
+def revoke(state: Path, link_id: str) -> None:
+    """Let a link lead nowhere from now on. Raises UsageError where there is none of that id."""
+    with _changing(state) as store:
+        access.revoke(store, link_id, now())
+
+
+@contextmanager
+def _changing(state: Path) -> Iterator[Store]:
+    """The store, made where there is none yet: a password may come before the first start. Raises UsageError
+    where it would be another user's than the daemon's."""
+    refuse_strangers(state, writing=True)
+    if not (state / FILE_NAME).is_file() and owner_of(state) != os.geteuid():
+        raise UsageError(
+            f"There is no job store yet, and its folder belongs to {user_named(owner_of(state))}.",
+            hint="Start hotfolder once, or run this as the user that it runs as.",
+        )
+    database = open_store(state)
+    try:
+        with store_trouble():
+            yield Store(database)
+    finally:
+        database.dispose()
+
+
+def _hasher() -> PasswordHasher:
+    """Of argon2id: 32 MiB, and some 50 ms of a core."""
+    from argon2 import PasswordHasher  # late: it comes with the extra `page`
+
+    return PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
+
+
+def _matches(digest: str, password: str) -> bool:
+    from argon2.exceptions import VerificationError
+
+    try:
+        return _hasher().verify(digest, password)
+    except VerificationError:
+        return False

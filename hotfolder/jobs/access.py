@@ -1,0 +1,113 @@
+"""Who may see what on the page: passwords, sessions, shared links. Each function is one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlmodel import col, delete, select, update
+
+from hotfolder.errors import UsageError
+from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink
+from hotfolder.jobs.store import ID_ALPHABET, Store
+
+MOST_SESSIONS = 500
+"""Beyond these the oldest ends: nobody fills the store by signing in."""
+SESSION_DAYS = 30
+
+
+def new_token() -> str:
+    """128 bits that nobody guesses, for an address or a cookie."""
+    return secrets.token_urlsafe(16)
+
+
+def hashed(token: str) -> str:
+    """As the store knows a token. It is random, so that a quick hash will do."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def passwords(store: Store) -> dict[PageRole, str]:
+    """The hash of each password that is set."""
+    with store.session() as session:
+        return {PageRole(one.role): one.hash for one in session.exec(select(PagePassword)).all()}
+
+
+def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, first: bool = False) -> bool:
+    """Set the password of a role, and sign out everybody who came in by its last one. With `first` only where
+    none is set; whether it was set."""
+    with store.session.begin() as session:
+        if first and session.exec(select(PagePassword).limit(1)).first() is not None:
+            return False
+        session.merge(PagePassword(role=role, hash=digest, set_at=at))
+        session.exec(delete(PageSession).where(col(PageSession.role) == role))
+        return True
+
+
+def sign_in(store: Store, role: PageRole, at: datetime) -> str:
+    """A new session of that role; its token."""
+    token = new_token()
+    with store.session.begin() as session:
+        session.exec(delete(PageSession).where(col(PageSession.expires_at) <= at))
+        newest = select(PageSession.token_sha256).order_by(col(PageSession.created_at).desc())
+        for one in session.exec(newest.offset(MOST_SESSIONS - 1)).all():
+            session.exec(delete(PageSession).where(col(PageSession.token_sha256) == one))
+        ends = at + timedelta(days=SESSION_DAYS)
+        session.add(PageSession(token_sha256=hashed(token), role=role, created_at=at, expires_at=ends))
+    return token
+
+
+def signed_in(store: Store, token: str, at: datetime) -> PageRole | None:
+    """The role of the session with that token; None where there is none, or it is over."""
+    with store.session() as session:
+        found = session.get(PageSession, hashed(token))
+    return PageRole(found.role) if found is not None and found.expires_at > at else None
+
+
+def sign_out(store: Store, token: str) -> None:
+    """End the session with that token, if there is one."""
+    with store.session.begin() as session:
+        session.exec(delete(PageSession).where(col(PageSession.token_sha256) == hashed(token)))
+
+
+def share(
+    store: Store, inbox: str, project: str, pictures: Sequence[str], at: datetime, until: datetime
+) -> tuple[ShareLink, str]:
+    """A new link to these pictures of a project, by their paths relative to done/, and its token."""
+    token = new_token()
+    link = ShareLink(
+        id="".join(secrets.choice(ID_ALPHABET) for _ in range(8)),
+        token_sha256=hashed(token),
+        inbox=inbox,
+        project=project,
+        pictures=list(pictures),
+        created_at=at,
+        expires_at=until,
+    )
+    with store.session.begin() as session:
+        session.add(link)
+    return link, token
+
+
+def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
+    """The link with that token; None where there is none, or it is revoked or over."""
+    with store.session() as session:
+        found = session.exec(select(ShareLink).where(ShareLink.token_sha256 == hashed(token))).first()
+    return found if found is not None and found.revoked_at is None and found.expires_at > at else None
+
+
+def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:
+    """Every link that there ever was to a project, newest first."""
+    links = select(ShareLink).where(ShareLink.inbox == inbox, ShareLink.project == project)
+    with store.session() as session:
+        return list(session.exec(links.order_by(col(ShareLink.created_at).desc())).all())
+
+
+def revoke(store: Store, link_id: str, at: datetime) -> None:
+    """Let a link lead nowhere from now on. Raises UsageError where there is none of that id."""
+    revoking = update(ShareLink).where(col(ShareLink.id) == link_id, col(ShareLink.revoked_at).is_(None))
+    with store.session.begin() as session:
+        if session.get(ShareLink, link_id) is None:
+            raise UsageError(f"There is no shared link {link_id}.")
+        session.exec(revoking.values(revoked_at=at))

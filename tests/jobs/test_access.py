@@ -1,0 +1,79 @@
+"""Who may see what on the page, as the store remembers it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import select
+
+from hotfolder.errors import UsageError
+from hotfolder.jobs import access
+from hotfolder.jobs.model import PageRole, PageSession
+from hotfolder.jobs.store import Store
+
+DAY = timedelta(days=1)
+
+
+def test_a_session_is_known_by_its_token_until_it_is_over(store: Store, at: datetime) -> None:
+    token = access.sign_in(store, PageRole.READING, at)
+    last = at + access.SESSION_DAYS * DAY
+    assert access.signed_in(store, token, last - timedelta(seconds=1)) is PageRole.READING
+    assert access.signed_in(store, token, last) is None
+    assert access.signed_in(store, token + "x", at) is None
+    access.sign_out(store, token)
+    assert access.signed_in(store, token, at) is None
+
+
+def test_another_password_signs_out_who_came_by_the_last_one(store: Store, at: datetime) -> None:
+    access.set_password(store, PageRole.FULL, "hash", at)
+    full, reading = access.sign_in(store, PageRole.FULL, at), access.sign_in(store, PageRole.READING, at)
+    assert access.set_password(store, PageRole.FULL, "other", at)
+    assert access.passwords(store) == {PageRole.FULL: "other"}
+    assert access.signed_in(store, full, at) is None
+    assert access.signed_in(store, reading, at) is PageRole.READING
+
+
+def test_a_first_password_is_set_once(store: Store, at: datetime) -> None:
+    assert access.set_password(store, PageRole.FULL, "one", at, first=True)
+    assert not access.set_password(store, PageRole.FULL, "two", at, first=True)
+    assert access.passwords(store) == {PageRole.FULL: "one"}
+
+
+def test_sessions_are_bounded_and_old_ones_go(
+    store: Store, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "MOST_SESSIONS", 3)
+    tokens = [access.sign_in(store, PageRole.FULL, at + number * DAY / 10) for number in range(5)]
+    alive = [access.signed_in(store, token, at) is not None for token in tokens]
+    assert alive == [False, False, True, True, True]
+    access.sign_in(store, PageRole.FULL, at + 100 * DAY)
+    with store.session() as session:
+        assert len(session.exec(select(PageSession)).all()) == 1
+
+
+def test_no_token_is_in_the_store(store: Store, at: datetime) -> None:
+    token = access.sign_in(store, PageRole.FULL, at)
+    link, shared = access.share(store, "inbox", "12 Elm Road", ["12 Elm Road/kitchen.jpg"], at, at + DAY)
+    with store.session() as session:
+        [kept] = session.exec(select(PageSession)).all()
+    assert token not in str(kept) and shared not in str(link)
+
+
+def test_a_link_leads_to_its_pictures_until_it_is_over(store: Store, at: datetime) -> None:
+    link, token = access.share(store, "inbox", "12 Elm Road", ["12 Elm Road/kitchen.jpg"], at, at + DAY)
+    found = access.shared_by(store, token, at)
+    assert found is not None and found.pictures == ["12 Elm Road/kitchen.jpg"]
+    assert access.shared_by(store, token, at + DAY) is None
+    assert access.shared_by(store, link.token_sha256, at) is None
+
+
+def test_a_revoked_link_leads_nowhere_at_once(store: Store, at: datetime) -> None:
+    link, token = access.share(store, "inbox", "12 Elm Road", [], at, at + DAY)
+    access.revoke(store, link.id, at)
+    assert access.shared_by(store, token, at) is None
+    access.revoke(store, link.id, at + DAY)
+    [kept] = access.share_links(store, "inbox", "12 Elm Road")
+    assert kept.revoked_at == at
+    with pytest.raises(UsageError, match="no shared link"):
+        access.revoke(store, "nothing", at)
