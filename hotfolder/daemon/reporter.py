@@ -30,10 +30,12 @@ from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
     DAEMON_STATUS,
     NOTHING_BOUGHT,
+    PROGRESS,
     SETTLING,
     Line,
     Overview,
     overview,
+    place_key,
 )
 from hotfolder.telemetry.telemetry import Telemetry
 
@@ -80,8 +82,10 @@ class Pages:
             del self._writing[inbox]
 
 
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 3.0, 10.0, 10
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.3, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
+WHOLE_SECONDS = 3.0
+"""Between two whole reports: STATUS.txt, and what is to be notified."""
 STORE_SECONDS = 60.0
 MOST_SHOWN = 50
 LATELY = timedelta(days=7)
@@ -92,7 +96,8 @@ WAITED_FOR = "Whatever is to be put there waits, and continues by itself once th
 
 
 class Reporter:
-    """Looks every three seconds or so whether anything has changed, and says so."""
+    """Looks all the time whether anything has changed, and tells other processes at once; people every three
+    seconds or so."""
 
     def __init__(
         self,
@@ -117,44 +122,58 @@ class Reporter:
         self._told: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._changes = -1
+        self._paused: str | None = None
+        self._news = False
 
     async def run(self) -> None:
         """Report until cancelled."""
         trouble = log.News(logger, "not_reported")
+        report_at = float("-inf")
         while True:
             began = self.clock.monotonic()
             try:
-                await self.report()
+                await self.tell()
+                took = self.clock.monotonic() - began
+                if began >= report_at:
+                    await self.report()
                 trouble.over()
             except LocalTrouble as error:
                 trouble.met(error.message)
-            self._beat()  # a store that answers with an error answers
-            took = self.clock.monotonic() - began
-            await self.clock.sleep(min(max(PAUSE_SECONDS, SHARE * took), LONGEST_PAUSE_SECONDS))
+                took = self.clock.monotonic() - began
+            if began >= report_at:
+                self._beat()  # a store that answers with an error answers
+                report_at = began + pause_after(self.clock.monotonic() - began, WHOLE_SECONDS)
+            await self.clock.sleep(pause_after(took, PAUSE_SECONDS))
 
-    async def report(self, *, stopped: bool = False) -> None:
-        """Say what has changed since the last time, if anything has. `stopped`: it is the last time."""
+    async def tell(self) -> None:
+        """Say to other processes what has changed since the last time. What the store says itself, such as
+        the state of a job, is not told."""
         context = self.context
         trouble = context.breakers.trouble
-        told = {"reason": trouble.message, "hint": trouble.hint} if trouble else None
-        paused = await context.store_thread(context.store.paused)
         opens = opens_at(context.settings.hours, self.clock.now().astimezone())
-        schedule = waits_until(opens) if opens is not None else ""
         status = {
-            "trouble": told,
-            "paused": paused,
-            "schedule": schedule,
+            "trouble": {"reason": trouble.message, "hint": trouble.hint} if trouble else None,
+            "schedule": waits_until(opens) if opens is not None else "",
             "sandbox": context.origin == SANDBOX,
             "waits": self.intake.worker.reasons(),
             "settings": {"error": self.live.error, "restart": list(self.live.restart)},
             "folders": {name: output.trouble for name, output in self.outputs.by_name.items()},
             "inboxes": {name: self._inbox(name) for name in self.inboxes},
         }
-        news = await self._tell(DAEMON_STATUS, status)
+        self._news |= await self._tell(DAEMON_STATUS, status)
+        # By itself, since it changes often, and the rest may be long.
+        await self._tell(PROGRESS, self._progress())
+
+    async def report(self, *, stopped: bool = False) -> None:
+        """Say what has changed since the last time to people, if anything has. `stopped`: it is the last
+        time."""
+        await self.tell()
+        context = self.context
+        paused = await context.store_thread(context.store.paused)
         await self._note_places()
-        if not news and not stopped and self._changes == context.store.changes:
+        if (self._news, paused, self._changes) == (False, self._paused, context.store.changes) and not stopped:
             return
-        self._changes = context.store.changes
+        self._news, self._paused, self._changes = False, paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         await self.telemetry.see(seen)
         now = self.clock.now().astimezone()
@@ -162,6 +181,13 @@ class Reporter:
         for name in context.places.inboxes:
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
+
+    def _progress(self) -> dict[str, list[int]]:
+        """How many photos are up, of how many that are on their way."""
+        context = self.context
+        early = {place_key(*place): group for place, group in context.early.items()}
+        groups = {**early, **context.sending}
+        return {name: [group.up, len(group.photos)] for name, group in groups.items()}
 
     async def _note_places(self) -> None:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""
@@ -220,6 +246,11 @@ class Reporter:
             if inbox == name:
                 there = self.inboxes[name].delivered(project, "")
                 yield from self.intake.shoots.notices(name, project, there)
+
+
+def pause_after(took: float, least: float) -> float:
+    """How long to pause after what took so many seconds."""
+    return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
 
 
 def room(folder: str) -> str:

@@ -253,6 +253,8 @@ class JobContext:
     """How often in a row pictures failed to come, by their names in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
+    sending: dict[str, OpenGroup] = field(default_factory=dict)
+    """Groups of jobs that are uploading, by the job: how many photos are up is told of them."""
 
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of that name, so that two jobs that want the same purchase make it once."""

@@ -13,6 +13,9 @@ from hotfolder.jobs.store import Store
 
 DAEMON_STATUS = "daemon"
 """The name of the row in which a daemon says how it stands, beside the jobs."""
+PROGRESS = "progress"
+"""The name of the row in which it says how many photos are up: `[up, of]` by job, and for a set that still
+arrives by `place_key`."""
 SETTLING = "settling"
 """The state of a set that is no job yet, in `status`."""
 
@@ -241,6 +244,11 @@ def with_hint(reason: str, hint: str) -> str:
     if reason and hint and not reason.endswith((".", "!", "?")):
         reason += "."
     return f"{reason} {hint}".strip()
+
+
+def place_key(inbox: str, project: str, folder: str) -> str:
+    """How a row names the folder of a set that is no job yet: no name has a slash in it."""
+    return f"{inbox}/{project}/{folder}"
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

@@ -76,6 +76,8 @@ class OpenGroup:
     ) -> None:
         self.hdr = hdr
         self.photos: dict[str, Sending] = {}
+        self.up = 0
+        """How many photos have arrived there."""
         self._tools = context
         self.rank = rank
         self._place = place
@@ -173,6 +175,7 @@ class OpenGroup:
             self._begin()
             url = await upload_url(context, project_id, group_id, name)
             await put(context, url, path, size_bytes, still)
+        self.up += 1
         context.crash_point(CrashPoint.PHOTO_UPLOADED)
 
     def _begin(self) -> None:
@@ -306,7 +309,11 @@ async def upload(context: JobContext, job: Job) -> Job:
     for file in photos:
         if file.name not in group.photos:
             group.send(sending(file))
-    project_id, group_id = await group.finish()
+    context.sending[job.id] = group
+    try:
+        project_id, group_id = await group.finish()
+    finally:
+        del context.sending[job.id]
     ids = {"group_id": group_id, "api_project_id": project_id}
     job = await context.store_thread(context.store.advance, job.id, Event.MERGE, context.clock.now(), **ids)
     context.crash_point(CrashPoint.GROUP_COMPLETE)
