@@ -171,7 +171,11 @@ class Reporter:
         context = self.context
         paused = await context.store_thread(context.store.paused)
         await self._note_places()
-        if (self._news, paused, self._changes) == (False, self._paused, context.store.changes) and not stopped:
+        if (self._news, paused, self._changes) == (
+            False,
+            self._paused,
+            context.store.changes,
+        ) and not stopped:
             return
         self._news, self._paused, self._changes = False, paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)

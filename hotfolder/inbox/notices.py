@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotfolder.display import visible
+from hotfolder.rules.names import COPIES_MARK
 
 
 class NoticeKind(StrEnum):
@@ -172,12 +173,15 @@ def loose_files(project: Path, names: list[str]) -> Notice:
 
 
 def on_its_way_back(project: Path, name: str, job: str) -> Notice:
-    """A hidden folder of files that a command was putting back."""
+    """A hidden folder of files that a command was putting back; of copies, where `job` names a tag, too."""
+    finish = f"To finish it, run `hotfolder retry {job}` again."
+    if COPIES_MARK in job:
+        finish = "To finish it, ask for the other tag again; or delete that folder, whose files are copies."
     return Notice(
         project / name,
         NoticeKind.GATHERING,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "
-        f"To finish it, run `hotfolder retry {job}` again.",
+        + finish,
     )
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
+from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.names import folded
-from hotfolder.outbox.placing import move
+from hotfolder.outbox.placing import move, place
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import GATHERING
@@ -55,7 +57,8 @@ def gathering_folder(target: Path, job: str) -> Path:
 class Returning:
     """The way of one set from `source`, its folder in failed/, to `target`, its folder in the inbox.
 
-    `check`, `gather`, `arrive`, in this order. Killed anywhere, the same again goes on; until `arrive` has
+    `check`, `gather`, `arrive`, in this order; or `copy`, `arrive`, which leaves the files where they are as
+    well. Killed anywhere, the same again goes on; until `arrive` has
     returned, nothing of the set is in `target`. The files that lie in `target` already, beside no photo,
     stay there.
     """
@@ -103,6 +106,19 @@ class Returning:
                 self._source.rmdir()
                 linking.sync_folder(self._source.parent)
             self._passing(HandStep.SOURCE_REMOVED)
+
+    def copy(self, originals: Sequence[Path]) -> None:
+        """Take copies of these files to the place of gathering, in place of `check` and `gather`: they stay
+        where they are. Raises UsageError, LocalTrouble."""
+        self._check_target({folded(path.name) for path in originals})
+        with local_trouble(self._gathering):
+            make_folder(self._gathering, self._shared)
+            for path in originals:
+                content = partial(pieces_of, path)
+                copied = place(content, self._gathering, path.stem, path.suffix, shared=self._shared).path
+                found = path.lstat()
+                os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
+            self.count = len(originals)
 
     def arrive(self, before: Callable[[], None]) -> None:
         """Make it the set's folder. `before` is called directly before that, and again by a repetition.

@@ -48,7 +48,8 @@ OK = "ok"
 """The tag by which a person says that what is held in a folder may be made. It is part of no name."""
 GATHERING = ".hotfolder-back-"
 """Begins the name of the hidden folder in which the files of a set gather on their way back into the inbox;
-the job's number ends it."""
+the job's number ends it, and for copies that are to have another tag this one, behind COPIES_MARK."""
+COPIES_MARK = "-"
 
 ADDED_ALWAYS = re.compile(r"\s+(?:copy(?:\s\d{1,3})?|-\s?copy|\(\d{1,3}\))\s*\Z", re.IGNORECASE)
 ADDED_BEHIND_A_TAG = re.compile(r"\s\d{1,3}\s*\Z")

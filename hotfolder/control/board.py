@@ -1,0 +1,298 @@
+"""What runs and what is finished, as cards for a page: projects, their rooms, how far each is. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.ids import folder_id, photo_id, picture_id, project_id
+from hotfolder.control.opening import JobRecords, now, reading
+from hotfolder.daemon.folders import holder_of
+from hotfolder.errors import HotfolderError
+from hotfolder.jobs import looks
+from hotfolder.jobs.budget import midnight
+from hotfolder.jobs.database import FILE_NAME, read_store, store_trouble
+from hotfolder.jobs.model import Picture, Purchase
+from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
+from hotfolder.rules.names import split_name
+from hotfolder.telemetry.overview import (
+    PROGRESS,
+    RUNNING,
+    SETTLING,
+    Line,
+    Overview,
+    as_mapping,
+    overview,
+    place_key,
+)
+
+HELD = "held"
+"""The state of a card whose set waits in the inbox until a person has looked."""
+CANCELLING = "cancelling"
+RANK = {State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1}
+"""Who comes first on a page; then what runs, what waits and arrives, what is done."""
+IN_HAND, TO_COME, OVER = 2, 3, 4
+MOST_CARDS = 12
+"""So many of a project's cards are shown where all projects are; those that need a person are all shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a set is: `photos` that are up, seconds of a `merge` of about so many, or the operation that is
+    being made (sky, lawn, stage). `total` is 0 where it isn't known."""
+
+    kind: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One set. `id` is its job's, or of the folder that is no job yet; `picture` is the id of what to show of
+    it, a delivered picture or else its middle exposure; "" where there is none."""
+
+    id: str
+    job: str
+    inbox: str
+    project: str
+    room: str
+    folder: str
+    state: str
+    tags: tuple[str, ...] = ()
+    reason: str = ""
+    hint: str = ""
+    picture: str = ""
+    photos: int = 0
+    altered: tuple[str, ...] = ()
+    progress: Progress | None = None
+    created_at: str = ""
+    at: str = ""
+    priority: str = ""
+
+    @property
+    def rank(self) -> int:
+        if self.state == State.DONE:
+            return OVER
+        return RANK.get(self.state, IN_HAND if self.state in (*RUNNING, CANCELLING) else TO_COME)
+
+    @property
+    def needs_person(self) -> bool:
+        return self.rank == 0
+
+    @property
+    def failed(self) -> bool:
+        return self.rank == 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCards:
+    """A project with its rooms, those that need a person first; `hidden` of its cards are left out."""
+
+    id: str
+    inbox: str
+    name: str
+    cards: tuple[Card, ...]
+    hidden: int = 0
+    rooms: int = 0
+    finished: int = 0
+
+    @property
+    def rank(self) -> int:
+        return min((card.rank for card in self.cards), default=OVER)
+
+    @property
+    def at(self) -> str:
+        return max((card.at for card in self.cards), default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything that there is to see at the moment `at`. `budget` is the most paid calls of a day, None for
+    no limit; `spent` is the money of today, "" where no prices are set."""
+
+    at: datetime
+    seen: Overview
+    projects: tuple[ProjectCards, ...] = ()
+    paid_today: int = 0
+    budget: int | None = None
+    spent: str = ""
+    several_inboxes: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether a daemon is at work."""
+        return self.seen.pid is not None
+
+
+class Watched:
+    """The store as a page's process watches it: whether there is anything new to see. Opened once, and anew
+    where it has become another file."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self._store: Store | None = None
+        self._inode = 0
+
+    def stamp(self) -> str:
+        """Differs from an earlier one where a page would. Never raises for what may go wrong."""
+        try:
+            path = self.state / FILE_NAME
+            inode = path.stat().st_ino if path.exists() else 0
+            if self._store is None or inode != self._inode:
+                self.close()
+                database, self._inode = read_store(self.state), inode
+                self._store = Store(database) if database is not None else None
+            if self._store is None:
+                return "none"
+            with store_trouble():
+                return f"{holder_of(self.state)} {looks.stamp(self._store)}"
+        except (HotfolderError, OSError) as error:
+            self.close()
+            return f"trouble {error}"
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.database.dispose()
+        self._store = None
+
+
+def board(settings: Settings) -> Board:
+    """All projects. Raises StoreError, LocalTrouble."""
+    pid = holder_of(settings.state_folder)
+    several = len(settings.all_inboxes()) > 1
+    with reading(settings.state_folder) as records:
+        if records is None:
+            return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
+        seen = overview(records.store, pid=pid)
+        today = midnight(now())
+        return Board(
+            at=now(),
+            seen=seen,
+            projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
+            paid_today=records.ledger.paid_since(today),
+            budget=settings.limits.paid_calls_per_day,
+            spent=settings.prices.told(records.ledger.paid_operations_since(today)),
+            several_inboxes=several,
+        )
+
+
+def latest_of(lines: Sequence[Line]) -> list[Line]:
+    """Of the finished sets of one folder, only the newest; one that its photos are dropped into again speaks
+    for them, too."""
+    newest: dict[tuple[str, str, str, str], Line] = {}
+    for line in sorted(lines, key=lambda line: (line.created_at or "9", line.job)):
+        newest[line.inbox, line.project, line.folder, line.room] = line
+    return list(newest.values())
+
+
+def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = None) -> list[ProjectCards]:
+    """These sets by their projects: those that need a person first, then the latest change. `most` cards of
+    each."""
+    by_project = attrgetter("inbox", "project")
+    bare = [card_of(line) for line in lines]
+    groups = {key: list(cards) for key, cards in groupby(sorted(bare, key=by_project), key=by_project)}
+    shown: dict[tuple[str, str], list[Card]] = {}
+    for key, cards in groups.items():
+        first = sorted(sorted(cards, key=attrgetter("at"), reverse=True), key=attrgetter("rank"))
+        urgent = sum(card.rank < IN_HAND for card in first)
+        shown[key] = first[: max(most, urgent)] if most is not None else first
+    full = iter(filled(records, [card for cards in shown.values() for card in cards]))
+    found = [
+        ProjectCards(
+            project_id(inbox, project),
+            inbox,
+            project,
+            tuple(next(full) for _ in cards),
+            hidden=len(groups[inbox, project]) - len(cards),
+            rooms=len(groups[inbox, project]),
+            finished=sum(card.state == State.DONE for card in groups[inbox, project]),
+        )
+        for (inbox, project), cards in shown.items()
+    ]
+    latest_first = sorted(found, key=attrgetter("at"), reverse=True)
+    return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
+
+
+def card_of(line: Line) -> Card:
+    """What the overview says of a set, without its pictures."""
+    return Card(
+        id=line.job or folder_id(line.inbox, line.project, line.folder),
+        job=line.job,
+        inbox=line.inbox,
+        project=line.project,
+        room=line.room,
+        folder=line.folder,
+        tags=split_name(line.folder).tags,
+        state=HELD if line.held else CANCELLING if line.reason.startswith("being cancelled") else line.state,
+        reason="" if line.reason == line.words else line.reason,
+        hint=line.hint,
+        created_at=line.created_at,
+        at=line.updated_at or "9",  # what arrives is newer than any job
+        priority=line.priority,
+    )
+
+
+def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
+    """The cards with what to show of each, and how far it is."""
+    store = records.store
+    jobs = [card.job for card in cards if card.job]
+    pictures = looks.pictures_of(store, [card.job for card in cards if card.rank == OVER])
+    middles = looks.middle_photos(store, [job for job in jobs if job not in pictures])
+    active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
+    calls = looks.under_way(store, active)
+    photos = looks.photo_counts(store, active)
+    usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
+    up = as_mapping(store.told(PROGRESS))
+    return [
+        with_details(
+            replace(
+                card,
+                photos=photos.get(card.job, 0),
+                progress=progress_of(card, calls.get(card.job), up, photos.get(card.job, 0), usual),
+            ),
+            pictures.get(card.job, ()),
+            middles.get(card.job, ""),
+        )
+        for card in cards
+    ]
+
+
+def with_details(card: Card, pictures: Sequence[Picture], middle: str) -> Card:
+    """The card with what to show of it."""
+    best = best_of(pictures)
+    shown = picture_id(best.job_id, best.path) if best else photo_id(card.job, middle) if middle else ""
+    return replace(card, picture=shown, altered=altered_in(pictures))
+
+
+def altered_in(pictures: Sequence[Picture]) -> tuple[str, ...]:
+    """What was altered in any of them: sky, lawn, stage."""
+    return tuple(dict.fromkeys(kind for one in pictures for kind in one.altered.split(",") if kind))
+
+
+def best_of(pictures: Sequence[Picture]) -> Picture | None:
+    """The picture that stands for a set: an altered one before the merge, itself before its renditions."""
+    return min(pictures, key=lambda one: (bool(one.rendition), not one.altered), default=None)
+
+
+def progress_of(
+    card: Card, call: Purchase | None, up: Mapping[str, object], photos: int, usual: float | None
+) -> Progress | None:
+    """How far a set is, as far as the store and the daemon's last word tell."""
+    if card.state in (SETTLING, State.UPLOADING):
+        key = card.job or place_key(card.inbox, card.project, card.folder)
+        found = up.get(key)
+        if isinstance(found, list) and len(found) == 2:
+            return Progress("photos", found[0], max(photos, found[1]))
+        return Progress("photos", 0, photos) if card.job else None
+    if call is None or card.state not in (State.MERGING, State.EDITING):
+        return None
+    if call.operation == "merge":
+        seconds = (now() - call.started_at).total_seconds()
+        return Progress("merge", max(0, round(seconds)), round(usual or 0))
+    return Progress(call.operation)

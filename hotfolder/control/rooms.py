@@ -1,0 +1,296 @@
+"""One project, or one set, with all that a page shows of it: pictures, exposures, receipt, price."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
+from hotfolder.control.ids import photo_id, picture_id, project_id
+from hotfolder.control.opening import JobRecords, reading
+from hotfolder.daemon.folders import holder_of
+from hotfolder.errors import UsageError
+from hotfolder.jobs import looks
+from hotfolder.jobs.commands import Priority, project_priority
+from hotfolder.jobs.context import recipe_of
+from hotfolder.jobs.ledger import bought, read_chain
+from hotfolder.jobs.model import Job, JobFile, Picture
+from hotfolder.jobs.resolve import open_question
+from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
+from hotfolder.outbox.receipts import Receipt, read_receipt
+from hotfolder.rules.recipes import Recipe
+from hotfolder.telemetry.history import HistoryEntry
+from hotfolder.telemetry.history import history as history_of
+from hotfolder.telemetry.overview import Line, line_of, overview
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture to compare: the middle `exposure`, the plain `merge`, or an `altered` one. `id` is its
+    picture's or photo's; `name` its file's."""
+
+    id: str
+    kind: str
+    name: str
+    altered: tuple[str, ...] = ()
+    variant: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoomCard:
+    """A set of a project with its pictures, from the middle exposure to the last altered one."""
+
+    card: Card
+    frames: tuple[Frame, ...]
+
+    @property
+    def pair(self) -> tuple[Frame, Frame] | None:
+        """The two to compare: before the last alteration, and after it."""
+        before = [frame for frame in self.frames[:-1] if frame.kind != "altered"]
+        return (before[-1], self.frames[-1]) if before else None
+
+    @property
+    def delivered(self) -> tuple[Frame, ...]:
+        return tuple(frame for frame in self.frames if frame.kind != "exposure")
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectView:
+    """`calls` are the paid calls that may have been charged, by kind; `spent` their price, "" where no prices
+    are set. `renditions` are the smaller copies that were delivered, by name."""
+
+    project: ProjectCards
+    rooms: tuple[RoomCard, ...]
+    calls: tuple[str, ...]
+    spent: str
+    renditions: tuple[str, ...]
+    priority: str
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What something would cost: its paid calls by kind, and their sum, "" where no prices are set."""
+
+    kinds: tuple[str, ...] = ()
+    told: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One photo of a set; `ev` is EV100, None where the camera recorded none."""
+
+    id: str
+    name: str
+    ev: float | None
+    middle: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A paid call whose end nobody knows; `answered`: it was charged, and only its picture is missing."""
+
+    operation: str
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetView:
+    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another."""
+
+    room: RoomCard
+    route: str
+    exposures: tuple[Exposure, ...]
+    history: tuple[HistoryEntry, ...]
+    others: tuple[Card, ...]
+    may: frozenset[str]
+    left: Price
+    anew: Price
+    question: Question | None = None
+    receipt: Receipt | None = None
+    receipt_sha256: str = ""
+    receipt_changed: bool = False
+
+
+def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
+    """Inbox and name of the project with that id. Raises UsageError."""
+    every = {*looks.projects(records.store), *((line.inbox, line.project) for line in lines)}
+    for inbox, project in every:
+        if project_id(inbox, project) == known:
+            return inbox, project
+    raise UsageError("There is no such project, or not any more.")
+
+
+def project_view(settings: Settings, known: str) -> ProjectView:
+    """The project with that id. Raises UsageError, StoreError, LocalTrouble."""
+    with existing(settings) as records:
+        store = records.store
+        seen = overview(store, pid=holder_of(settings.state_folder))
+        inbox, name = known_project(records, known, seen.lines)
+        begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
+        jobs = [job for job in looks.jobs_of_project(store, inbox, name) if job.state != State.SUPERSEDED]
+        lines = [*begun, *lines_of(jobs, seen.lines)]
+        found = projects_of(records, latest_of(lines))
+        project = found[0] if found else ProjectCards(known, inbox, name, ())
+        ids = [card.job for card in project.cards if card.job]
+        pictures, middles = looks.pictures_of(store, ids), looks.middle_photos(store, ids)
+        calls = tuple(looks.paid_of_project(store, inbox, name))
+        with store.session() as session:
+            priority = Priority(project_priority(session, inbox, name)).name.lower()
+    return ProjectView(
+        project=project,
+        rooms=tuple(
+            RoomCard(card, tuple(frames(card.job, middles.get(card.job, ""), pictures.get(card.job, ()))))
+            for card in project.cards
+        ),
+        calls=calls,
+        spent=settings.prices.told(calls),
+        renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),
+        priority=priority,
+        unfinished=sum(State(job.state) in ACTIVE for job in jobs),
+    )
+
+
+def set_view(settings: Settings, job_id: str) -> SetView:
+    """The set of that job. Raises UsageError, StoreError, LocalTrouble."""
+    with existing(settings) as records:
+        store = records.store
+        told = history_of(store, records.ledger, job_id)
+        job = told.job
+        seen = overview(store, pid=holder_of(settings.state_folder))
+        same = [
+            one
+            for one in looks.jobs_of_project(store, job.inbox, job.project)
+            if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
+        ]
+        card, *others = filled(records, [card_of(line) for line in lines_of([job, *same], seen.lines)])
+        middle = looks.middle_photos(store, [job.id]).get(job.id, "")
+        left, anew = prices_of(settings, records, job, told.photos)
+        question = question_of(records, job)
+    receipt, changed = receipt_of(Path(settings.root, settings.done), job)
+    return SetView(
+        room=RoomCard(card, tuple(frames(job.id, middle, told.pictures))),
+        route=job.route or "",
+        exposures=tuple(exposures(job.id, middle, told.photos)),
+        history=told.entries,
+        others=tuple(others),
+        may=frozenset(possible(job, question)),
+        left=left,
+        anew=anew,
+        question=question,
+        receipt=receipt,
+        receipt_sha256=job.receipt_sha256,
+        receipt_changed=changed,
+    )
+
+
+@contextmanager
+def existing(settings: Settings) -> Iterator[JobRecords]:
+    """The records, of which there must be some. Raises UsageError."""
+    with reading(settings.state_folder) as records:
+        if records is None:
+            raise UsageError("Nothing has been made here yet.")
+        yield records
+
+
+def lines_of(jobs: Sequence[Job], seen: Sequence[Line]) -> list[Line]:
+    """The jobs as the overview has them, or as they are where it leaves them out."""
+    known = {line.job: line for line in seen if line.job}
+    return [known.get(job.id) or line_of(job, "") for job in jobs]
+
+
+def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:
+    """What there is to compare, from the middle exposure on; renditions aside."""
+    if middle:
+        yield Frame(photo_id(job, middle), "exposure", middle)
+    whole = [one for one in pictures if not one.rendition]
+    for one in sorted(whole, key=lambda one: (bool(one.altered), one.variant, one.path)):
+        altered = tuple(kind for kind in one.altered.split(",") if kind)
+        yield Frame(
+            picture_id(job, one.path),
+            "altered" if altered else "merge",
+            PurePath(one.path).name,
+            altered,
+            one.variant,
+            one.width,
+            one.height,
+        )
+
+
+def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Exposure]:
+    """From the darkest to the brightest, as far as is known."""
+    ordered = sorted(photos, key=lambda one: (one.exposure_value is None, -(one.exposure_value or 0)))
+    for photo in ordered:
+        yield Exposure(photo_id(job, photo.name), photo.name, photo.exposure_value, photo.name == middle)
+
+
+def kinds_of(recipe: Recipe) -> tuple[str, ...]:
+    """The paid calls of a recipe, by kind."""
+    return (*(("merge",) if recipe.merge else ()), *(path[-1].kind for path in recipe.steps()))
+
+
+def price_of(settings: Settings, kinds: Sequence[str]) -> Price:
+    return Price(tuple(kinds), settings.prices.told(kinds))
+
+
+def left_of(
+    records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
+) -> Sequence[str]:
+    """The paid calls of a recipe that were not made yet for the job's photos, by kind."""
+    known = bought(read_chain(records.ledger, job.origin, hashes, recipe, generation))
+    made = Counter(step.purchase.operation for step in known)
+    return tuple((Counter(kinds_of(recipe)) - made).elements())
+
+
+def prices_of(
+    settings: Settings, records: JobRecords, job: Job, photos: Sequence[JobFile]
+) -> tuple[Price, Price]:
+    """What is still to be paid for the job, and what all of it costs when it is bought anew."""
+    recipe = recipe_of(job)
+    left = left_of(records, job, [photo.sha256 for photo in photos], recipe, job.generation)
+    return price_of(settings, left), price_of(settings, kinds_of(recipe))
+
+
+def question_of(records: JobRecords, job: Job) -> Question | None:
+    """The paid call that a person must tell the end of; None where there is none."""
+    if job.state != State.NEEDS_ATTENTION:
+        return None
+    try:
+        call = open_question(records.store, records.ledger, job)
+    except UsageError:
+        return None
+    return Question(call.operation, call.state == PurchaseState.ANSWERED)
+
+
+def possible(job: Job, question: Question | None) -> Iterator[str]:
+    """What can be asked for a job in its state."""
+    state = State(job.state)
+    if state in NEEDS_PERSON and job.filed_as:
+        yield from ("retry", "pay_again")
+    if question is not None:
+        yield "resolve"
+    if state in ASKS_API and not job.cancelled_by:
+        yield "cancel"
+    if state in ACTIVE:
+        yield "priority"
+    if state is State.DONE:
+        yield "another"
+
+
+def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
+    """The job's receipt, and whether it is another file than was written."""
+    if not job.receipt:
+        return None, False
+    path = done / job.receipt
+    try:
+        changed = hashlib.sha256(path.read_bytes()).hexdigest() != job.receipt_sha256
+        return read_receipt(path), changed
+    except OSError:
+        return None, True

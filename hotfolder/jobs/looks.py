@@ -1,0 +1,139 @@
+"""What a page asks of many jobs at once. Only reads; each is one short transaction, since a reader keeps
+the daemon from writing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from statistics import median
+
+from sqlmodel import col, func, select
+
+from hotfolder.jobs.budget import SPENT
+from hotfolder.jobs.ledger import batches
+from hotfolder.jobs.model import (
+    SANDBOX,
+    DaemonState,
+    FileRole,
+    Job,
+    JobEvent,
+    JobFile,
+    Pause,
+    Picture,
+    Purchase,
+)
+from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.store import Store
+
+MERGES_LOOKED_AT = 20
+UNDER_WAY = (PurchaseState.STARTED, PurchaseState.ANSWERED)
+
+
+def stamp(store: Store) -> str:
+    """Differs from an earlier one where there is something else to see. Cheap: it is asked all the time."""
+    newest_event = select(func.max(JobEvent.id)).scalar_subquery()
+    newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
+    told = select(func.max(DaemonState.updated_at)).scalar_subquery()
+    with store.session() as session:
+        return repr(session.exec(select(newest_event, newest_purchase, told, Pause.reason)).one())
+
+
+def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
+    """The delivered pictures by job; the plain merge before the altered ones."""
+    found: dict[str, list[Picture]] = defaultdict(list)
+    with store.session() as session:
+        for some in batches(jobs):
+            for picture in session.exec(select(Picture).where(col(Picture.job_id).in_(some))):
+                found[picture.job_id].append(picture)
+    for pictures in found.values():
+        pictures.sort(key=lambda one: (bool(one.altered), one.variant, one.rendition, one.path))
+    return found
+
+
+def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, str]:
+    """The name of each job's middle exposure."""
+    found: dict[str, str] = {}
+    with store.session() as session:
+        for some in batches(jobs):
+            middle = select(JobFile.job_id, JobFile.name).where(
+                col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
+            )
+            ordered = middle.order_by(col(JobFile.is_middle), col(JobFile.position).desc())
+            found |= dict(session.exec(ordered).all())  # the last one of each wins
+    return found
+
+
+def photo_counts(store: Store, jobs: Sequence[str]) -> dict[str, int]:
+    """How many photos each job has."""
+    found: dict[str, int] = {}
+    with store.session() as session:
+        for some in batches(jobs):
+            photos = select(JobFile.job_id, func.count()).where(
+                col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
+            )
+            found |= dict(session.exec(photos.group_by(col(JobFile.job_id))).all())
+    return found
+
+
+def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:
+    """The paid call that each of these jobs waits for; none for one that waits for no call of its own."""
+    with store.session() as session:
+        return {
+            call.job_id: call
+            for some in batches(jobs)
+            for call in session.exec(
+                select(Purchase)
+                .where(col(Purchase.job_id).in_(some), col(Purchase.state).in_(UNDER_WAY))
+                .order_by(col(Purchase.id))
+            )
+        }
+
+
+def merge_seconds(store: Store) -> float | None:
+    """How long a merge takes, by the median of the latest ones: from the intent until its job goes on with
+    the picture. None while none is known."""
+    latest = (
+        select(Purchase.job_id, Purchase.started_at)
+        .where(Purchase.operation == "merge", Purchase.state == PurchaseState.SUCCEEDED)
+        .order_by(col(Purchase.id).desc())
+        .limit(MERGES_LOOKED_AT)
+    )
+    with store.session() as session:
+        begun = dict(session.exec(latest).all())
+        here = (
+            select(JobEvent.job_id, func.min(JobEvent.id))
+            .where(col(JobEvent.job_id).in_(list(begun)), JobEvent.state == State.EDITING)
+            .group_by(col(JobEvent.job_id))
+        )
+        events = [event for _, event in session.exec(here)]
+        ended = select(JobEvent.job_id, JobEvent.at).where(col(JobEvent.id).in_(events))
+        took = [(at - begun[job]).total_seconds() for job, at in session.exec(ended)]
+    took = [seconds for seconds in took if seconds > 0]
+    return median(took) if took else None
+
+
+def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
+    """All jobs of a project but those that were withdrawn, newest first."""
+    with store.session() as session:
+        jobs = select(Job).where(Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN)
+        return list(session.exec(jobs.order_by(col(Job.created_at).desc(), col(Job.id))).all())
+
+
+def projects(store: Store) -> list[tuple[str, str]]:
+    """Inbox and name of every project that has a job."""
+    with store.session() as session:
+        return list(session.exec(select(Job.inbox, Job.project).distinct()).all())
+
+
+def paid_of_project(store: Store, inbox: str, project: str) -> list[str]:
+    """The operation of every paid call for it that was, or may have been, charged; what the stand-in made is
+    left out."""
+    for_nothing = select(Job.id).where(Job.origin == SANDBOX)
+    paid = select(Purchase.operation).where(
+        SPENT,
+        Purchase.inbox == inbox,
+        Purchase.project == project,
+        col(Purchase.job_id).not_in(for_nothing),
+    )
+    with store.session() as session:
+        return list(session.exec(paid).all())

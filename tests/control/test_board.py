@@ -1,0 +1,177 @@
+"""What a page shows of a studio: cards with their pictures and progress, a project, a set, another tag."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hotfolder.config.load import load
+from hotfolder.control import actions
+from hotfolder.control.anew import another, offer, tags_for
+from hotfolder.control.board import HELD, Board, Card, Watched, board
+from hotfolder.control.ids import photo_id
+from hotfolder.control.rooms import project_view, set_view
+from hotfolder.errors import UsageError
+from tests.support.pictures import bracket
+from tests.support.studio import SKY, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
+PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop(tmp_path / "shop") as shop:
+        yield shop
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Studio:
+    return Studio(tmp_path / "studio", prices=PRICES, limits={"paid_calls_per_day": 50})
+
+
+def seen(studio: Studio) -> Board:
+    return board(load(studio.config, {}))
+
+
+def test_before_anything_has_run_there_is_nothing_to_see(studio: Studio) -> None:
+    assert (seen(studio).projects, seen(studio).running) == ((), False)
+
+
+async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studio: Studio) -> None:
+    studio.drop(ELM, "front__sky-twilight", bracket())
+    await studio.until_idle(shop.access())
+    found = seen(studio)
+    [project] = found.projects
+    [card] = project.cards
+    assert (card.room, card.state, card.tags, card.altered) == ("front", "done", ("sky-twilight",), ("sky",))
+    assert (found.paid_today, found.budget, found.spent) == (2, 50, "1.75 EUR")
+    view = set_view(load(studio.config, {}), card.job)
+    assert [frame.kind for frame in view.room.frames] == ["exposure", "merge", "altered"]
+    assert card.picture == view.room.frames[-1].id
+    assert view.receipt is not None and not view.receipt_changed
+    assert [one.middle for one in view.exposures] == [False, True, False]
+    assert view.may == {"another"}
+    told = project_view(load(studio.config, {}), project.id)
+    assert (told.calls, told.spent, len(told.rooms[0].frames)) == (("merge", "sky"), "1.75 EUR", 3)
+    pair = told.rooms[0].pair
+    assert pair is not None and [frame.kind for frame in pair] == ["merge", "altered"]
+
+
+async def test_what_needs_a_person_comes_first_and_is_shown_by_its_middle_exposure(
+    shop: Shop, studio: Studio
+) -> None:
+    studio.drop("A late one", "kitchen", bracket())
+    studio.drop(ELM, "kitchen__sky-pink", bracket())
+    await studio.until_idle(shop.access())
+    first, second = seen(studio).projects
+    [card] = first.cards
+    assert (first.name, second.name) == (ELM, "A late one")
+    assert card.failed and "sky-pink" in card.reason and card.hint
+    middle = next(one for one in set_view(load(studio.config, {}), card.job).exposures if one.middle)
+    assert card.picture == photo_id(card.job, middle.name)
+    assert set_view(load(studio.config, {}), card.job).may == {"retry", "pay_again"}
+
+
+async def test_an_end_that_nobody_knows_is_asked_about(shop: Shop, studio: Studio) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
+    studio.drop(ELM, "front__sky-twilight", bracket())
+    await studio.until_idle(shop.access())
+    [card] = seen(studio).projects[0].cards
+    assert card.needs_person
+    view = set_view(load(studio.config, {}), card.job)
+    assert view.may == {"retry", "pay_again", "resolve"}
+    assert view.question is not None and view.question.operation == "sky"
+    assert (view.anew.kinds, view.anew.told) == (("merge", "sky"), "1.75 EUR")
+
+
+async def test_photos_that_are_up_are_told_while_the_rest_is_sent(shop: Shop, studio: Studio) -> None:
+    shop.goes_wrong(SLOW)
+    studio.drop(ELM, "front", bracket(5))
+    async with studio.working(shop.access()):
+        told = await asyncio.to_thread(comes_to, studio, partly_up)
+    assert told == (2, 5)
+
+
+def partly_up(card: Card) -> bool:
+    return card.progress is not None and card.progress.kind == "photos" and card.progress.done > 1
+
+
+def comes_to(studio: Studio, holds: Callable[[Card], bool]) -> tuple[int, int]:
+    found = None
+
+    def holding(_: object) -> bool:
+        nonlocal found
+        cards = [card for project in seen(studio).projects for card in project.cards]
+        found = next((card.progress for card in cards if holds(card)), None)
+        return found is not None
+
+    studio.wait_until(holding)
+    assert found is not None
+    return found.done, found.total
+
+
+async def test_another_tag_keeps_the_old_version_and_buys_only_what_is_new(
+    shop: Shop, studio: Studio
+) -> None:
+    studio.drop(ELM, "front__sky-twilight", bracket())
+    await studio.until_idle(shop.access())
+    before = files_below(studio.done)
+    [card] = seen(studio).projects[0].cards
+    settings = load(studio.config, {})
+    assert "sky-blue" in tags_for(settings, card.job) and "sky-twilight" not in tags_for(settings, card.job)
+    wanted = offer(settings, card.job, "sky-blue")
+    assert (wanted.price.kinds, wanted.price.told) == (("sky",), "1.25 EUR")
+    assert not (studio.inbox / ELM / "front__sky-blue").exists()
+    shop.mark()
+    studio.by_hand(another, card.job, "sky-blue")
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), shop.bought(SKY)) == (1, 1)
+    after = files_below(studio.done)
+    assert {name: after.get(name) for name in before} == before
+    assert f"{ELM}/front__sky-blue.png" in after
+    view = set_view(settings, seen(studio).projects[0].cards[0].job)
+    assert [one.tags for one in view.others] == [("sky-twilight",)]
+
+
+async def test_another_tag_needs_a_finished_set_and_a_tag_that_there_is(shop: Shop, studio: Studio) -> None:
+    studio.drop(ELM, "kitchen__sky-pink", bracket())
+    await studio.until_idle(shop.access())
+    [card] = seen(studio).projects[0].cards
+    with pytest.raises(UsageError, match="is not finished"):
+        offer(load(studio.config, {}), card.job, "sky-blue")
+    studio.drop(ELM, "bath", bracket())
+    await studio.until_idle(shop.access())
+    done = next(card for card in seen(studio).projects[0].cards if card.state == "done")
+    with pytest.raises(UsageError, match="There is no tag"):
+        offer(load(studio.config, {}), done.job, "../../etc")
+
+
+async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> None:
+    watched = Watched(studio.state)
+    stamps = [watched.stamp()]
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    stamps.append(watched.stamp())
+    assert watched.stamp() == stamps[-1]
+    studio.by_hand(actions.pause, "by hand")
+    stamps.append(watched.stamp())
+    studio.drop(ELM, "front", bracket())
+    async with studio.working(shop.access()):
+        await asyncio.to_thread(studio.wait_until, lambda _: watched.stamp() != stamps[-1])
+    watched.close()
+    assert len(set(stamps)) == 3
+
+
+async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
+    studio.config.write_text(
+        studio.config.read_text() + "routes:\n- {name: look, match: {room: front}, group: review}\n"
+    )
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    [card] = seen(studio).projects[0].cards
+    assert (card.state, card.job, card.needs_person) == (HELD, "", True)
