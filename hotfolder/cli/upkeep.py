@@ -19,11 +19,11 @@ from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
-from hotfolder.jobs.retention import Expired, KeptKind
+from hotfolder.jobs.retention import Expired
 from hotfolder.setup import install
 
 COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
-WORDS = {KeptKind.ORIGINAL: "originals", KeptKind.RECEIPT: "receipts", KeptKind.RESULT: "bought results"}
+WORDS = {"original": "originals", "receipt": "receipts", "result": "bought results"}
 
 
 def check(config: Path, *, schema: bool, against_inbox: bool = False) -> int:
@@ -118,14 +118,14 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
     word = "Would go" if dry_run else "Gone"
     yield f"{word}: {files(going)}." if going else "Nothing is deleted."
     for kind, words in WORDS.items():
-        of_kind = [one for one in going if one.kind is kind]
+        of_kind = [one for one in going if one.kind == kind]
         if of_kind:
             yield f"  {words}: {files(of_kind)}"
             yield from (f"    {shown(one)}" for one in of_kind)
     if staying:
         yield f"Old enough to be deleted, and kept: {files(staying)}."
         yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
-    records = [one for one in found if one.kind is KeptKind.RECORD]
+    records = [one for one in found if one.kind == "record"]
     if records:
         yield "JobRecords of projects in the job store:"
     for one in records:

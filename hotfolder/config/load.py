@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
@@ -162,3 +163,22 @@ def _read_key(path: Path) -> str:
             f"The file that api.key_file names can't be read: {reason}.",
             hint="A relative name starts at the folder of the configuration file.",
         ) from None
+
+
+RESTART = (
+    *("root", "inbox", "done", "failed", "archive", "state"),
+    *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
+    *("api.read_timeout_seconds", "api.paid_timeout_seconds"),
+    *("settle.scan_seconds", "web.port", "web.host", "page.port", "page.host", "page.hosts"),
+    *("page.trusted_proxies", "log.format"),
+)
+"""Settings that only a new start takes up, besides which inboxes there are. Every other one is live."""
+
+
+def only_at_next_start(at_start: Settings, fresh: Settings) -> tuple[str, ...]:
+    """The names of the edited settings that a running daemon doesn't take up."""
+    waiting = [name for name in RESTART if attrgetter(name)(at_start) != attrgetter(name)(fresh)]
+    inboxes = [[(one.title, one.path) for one in settings.all_inboxes()] for settings in (at_start, fresh)]
+    if inboxes[0] != inboxes[1] and "inbox" not in waiting:
+        waiting.append("inboxes")
+    return tuple(sorted(waiting))

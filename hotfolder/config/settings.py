@@ -28,7 +28,7 @@ from pydantic_settings import (
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
 from hotfolder.config.page import PageSettings
-from hotfolder.rules.delivery import Delivery, Frozen
+from hotfolder.rules.delivery import Delivery, Frozen, Keep
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.names import shown
 from hotfolder.rules.prices import Prices
@@ -42,7 +42,6 @@ UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Seconds = Annotated[float, Field(strict=True, ge=0.1, le=7 * 86400)]
 QuietSeconds = Annotated[float, Field(strict=True, ge=0.2, le=86400)]
-Days = Annotated[float, Field(strict=True, ge=1, le=36500)]
 AtOnce = Annotated[int, Field(strict=True, ge=1, le=64)]
 PaidCalls = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 FileBytes = Annotated[int, Field(strict=True, ge=1024, le=4096 * MIB)]
@@ -263,25 +262,6 @@ class Notify(Frozen):
     """Seconds without any set under way after which a project is finished."""
     unreachable_seconds: Seconds = 900
     """Seconds without the API, or without an inbox, before that is told."""
-
-
-class Keep(Frozen):
-    """For how many days things are kept. What goes is read and compared first."""
-
-    originals_days: Days | None = None
-    """Days that a finished set's originals stay in done; left out: for ever. They go only where its pictures,
-    an unaltered one among them, and its receipt lie there unchanged."""
-    receipts_days: Days | None = None
-    """Days that a finished set's receipt stays in done; left out: for ever. It outlives its originals where
-    those are to go."""
-    results_days: Days | None = 30
-    """Days that a bought result is kept in the state folder, so that the same photos dropped again need no
-    download; left out: 30. Those of sets that are not done stay, or whose pictures are not in done as they
-    were delivered."""
-    records_days: Days | None = None
-    """Days that a project's records stay in the job store after its last set was done: their stories, and the
-    hashes that `hotfolder verify` compares with; left out: for ever. Files that are to go by the settings
-    above go first; what was paid for is remembered on."""
 
 
 class Log(Frozen):

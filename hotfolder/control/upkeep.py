@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from hotfolder.control.opening import Installation, now
-from hotfolder.daemon.reload import job_settings, retention_policy
+from hotfolder.daemon.service import job_settings
 from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.retention import Expired, Retention, RetentionPolicy
+from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.rules.delivery import Keep
 
 
 def verify(installation: Installation) -> Iterator[Disagreement]:
@@ -23,10 +24,10 @@ async def clean(
     installation: Installation,
     *,
     dry_run: bool,
-    policy: RetentionPolicy | None = None,
+    keep: Keep | None = None,
     at: datetime | None = None,
 ) -> list[Expired]:
-    """Delete what is old enough `at` a moment (now), by a `policy` (the settings' own), or only say what that
+    """Delete what is old enough `at` a moment (now), by these settings (the file's), or only say what that
     is. Raises LocalTrouble."""
     store_thread, decoder = StoreThread(), Decoder()
     retention = Retention(
@@ -34,13 +35,14 @@ async def clean(
         installation.ledger,
         installation.places,
         store_thread,
-        installation.places.confirm_inbox,
         decoder,
         job_settings(installation.settings).result_limits,
+        keep or installation.settings.keep,
+        at or now(),
+        dry_run,
     )
-    policy = policy or retention_policy(installation.settings)
     try:
-        return [one async for one in retention.apply(policy, at or now(), dry_run=dry_run)]
+        return [one async for one in retention.apply()]
     finally:
         await decoder.close()
         store_thread.close()

@@ -16,7 +16,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.reload import LiveSettings, retention_policy
+from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
@@ -180,20 +180,21 @@ LOOK_SECONDS = 6.0
 
 async def apply_retention(context: JobContext, live: LiveSettings) -> None:
     """Once a day, delete what was kept for long enough. Until cancelled."""
-    retention = Retention(
-        context.store,
-        context.ledger,
-        context.places,
-        context.store_thread,
-        context.places.confirm_inbox,
-        context.decoder,
-        context.settings.result_limits,
-    )
     while True:
+        retention = Retention(
+            context.store,
+            context.ledger,
+            context.places,
+            context.store_thread,
+            context.decoder,
+            context.settings.result_limits,
+            live.settings.keep,
+            context.clock.now(),
+            dry_run=False,
+        )
         gone: Counter[str] = Counter()
         try:
-            policy = retention_policy(live.settings)
-            async for one in retention.apply(policy, context.clock.now(), dry_run=False):
+            async for one in retention.apply():
                 gone[one.kind] += not one.kept_because
                 if one.kept_because:
                     logger.info("kept_although_old", path=str(one.path), reason=one.kept_because)

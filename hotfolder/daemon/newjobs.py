@@ -14,13 +14,10 @@ from hotfolder.jobs.context import Place
 from hotfolder.jobs.model import FileRole, NewFile, NewJob
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.names import split_name
-from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, sharing_stem
 from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder
-
-NOTHING = Recipe(merge=False)
-"""What is made of a refused set: not even what was bought of its photos before is delivered."""
 
 
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:

@@ -28,31 +28,24 @@ from hotfolder.daemon.folders import (
     places_of,
 )
 from hotfolder.daemon.intake import Intake
-from hotfolder.daemon.reload import (
-    LiveSettings,
-    Rulebooks,
-    SettingsFile,
-    concurrency,
-    inbox_settings,
-    job_settings,
-    most_jobs,
-)
+from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME
-from hotfolder.inbox.events import SetArriving
+from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
+from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.commands import follow_commands
-from hotfolder.jobs.context import CrashHook, JobContext, Places, no_crash
+from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, open_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.limits import ConcurrencyLimits
+from hotfolder.jobs.limits import START, ConcurrencyLimits
 from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
@@ -62,6 +55,8 @@ from hotfolder.newfiles import own_temporaries
 from hotfolder.outbox.faults import local_trouble, trouble_of
 from hotfolder.patience import MOST_THREADS
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.routing import Rulebook
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
 from hotfolder.stager.streams import Throttle
@@ -219,7 +214,7 @@ class Daemon:
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             crash_point=crash_point,
             counts=counts,
-            decide=self.live.decide,
+            rulebook=lambda inbox: self.live.rulebooks.get(inbox),
             settings=job_settings(self.settings),
         )
 
@@ -387,3 +382,38 @@ class Daemon:
             self.context.store_thread.close()
             self.store.database.dispose()
             self._release_locks()
+
+
+JOBS_PER_MERGE = 6
+"""How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
+
+
+def most_jobs(settings: Settings) -> int:
+    """How many jobs are worked on at once."""
+    return JOBS_PER_MERGE * (settings.limits.merges or START["merges"])
+
+
+def concurrency(settings: Settings) -> dict[str, int | None]:
+    return settings.limits.model_dump(include={"uploads", "merges", "operations", "downloads"})
+
+
+def job_settings(settings: Settings) -> JobSettings:
+    """What jobs go by."""
+    limits = settings.limits
+    return JobSettings(
+        result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
+        merge_timeout_seconds=settings.api.merge_timeout_seconds,
+        budgets={name: getattr(limits, name) for name in BUDGETS},
+        hours=settings.schedule.active,
+        prices=settings.prices,
+    )
+
+
+def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxOptions:
+    return InboxOptions(
+        quiet_seconds=settings.settle.quiet_seconds,
+        give_up_seconds=settings.settle.give_up_seconds,
+        scan_seconds=scan_seconds,
+        limits=PictureLimits(size_bytes=settings.limits.photo_bytes),
+        rulebook=rulebook,
+    )

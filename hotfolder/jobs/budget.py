@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, time
 
 from sqlmodel import Session, col, func, select, update
@@ -18,7 +18,7 @@ SPENT = (col(Purchase.state) != PurchaseState.NOT_EXECUTED) & (
 )
 """What this store has paid for, or may have: not what it knows another one to have bought."""
 ENDED = (PurchaseState.ANSWERED, PurchaseState.SUCCEEDED, PurchaseState.UNKNOWN)
-DAILY = "paid_calls_per_day"
+BUDGETS = DAILY, OF_PROJECT, OF_JOB = "paid_calls_per_day", "paid_calls_per_project", "paid_calls_per_job"
 
 
 class NotAllowed(BadWorld):
@@ -29,28 +29,20 @@ class OwnBudgetUsedUp(NotAllowed):
     """It is the budget of a project or of a set, which doesn't concern the others."""
 
 
-class OutsideHours(NotAllowed):
-    """No photos are sent at this time of the day."""
-
-
 def refuse_outside(hours: Hours, now: datetime) -> None:
-    """Raise OutsideHours unless photos may be sent now, by the clock of this machine's own time zone."""
+    """Raise NotAllowed unless photos may be sent now, by the clock of this machine's own time zone."""
     opens = opens_at(hours, now.astimezone())
     if opens is not None:
-        raise OutsideHours(waits_until(opens), hint="schedule.active says when photos are sent.")
+        raise NotAllowed(waits_until(opens), hint="schedule.active says when photos are sent.")
 
 
 def waits_until(opens: time) -> str:
     return f"waits until {opens:%H:%M}"
 
 
-@dataclass(frozen=True, slots=True)
-class Budgets:
-    """The most paid calls, None for no limit. A day is one of the machine's own time zone."""
-
-    per_day: int | None = None
-    per_project: int | None = None
-    per_job: int | None = None
+Budgets = Mapping[str, int | None]
+"""The most paid calls, by the names of their settings; None, or left out, for no limit. A day is one of the
+machine's own time zone."""
 
 
 def midnight(now: datetime) -> datetime:
@@ -67,17 +59,16 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
     checks = (
-        (budgets.per_day, "today", DAILY, col(Purchase.started_at) >= midnight(now)),
+        (DAILY, "today", col(Purchase.started_at) >= midnight(now)),
         (
-            budgets.per_project,
+            OF_PROJECT,
             f"the project {wanted.project}",
-            "paid_calls_per_project",
             (col(Purchase.inbox) == wanted.inbox) & (col(Purchase.project) == wanted.project),
         ),
-        (budgets.per_job, "this set", "paid_calls_per_job", col(Purchase.job_id) == wanted.job_id),
+        (OF_JOB, "this set", col(Purchase.job_id) == wanted.job_id),
     )
-    for most, what, setting, condition in checks:
-        if most is None:
+    for setting, what, condition in checks:
+        if (most := budgets.get(setting)) is None:
             continue
         made = session.exec(select(func.count()).select_from(Purchase).where(SPENT, condition)).one()
         if made >= most:

@@ -17,9 +17,9 @@ from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.budget import Budgets
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.ledger import Ledger, PurchaseStep, read_chain
 from hotfolder.jobs.limits import ConcurrencyLimits
-from hotfolder.jobs.model import FileRole, Job, JobFile, Purchase
+from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
@@ -32,6 +32,7 @@ from hotfolder.rules.delivery import Originals
 from hotfolder.rules.hours import Hours
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.client import StagerClient
 from hotfolder.stager.storage import StorageClient
@@ -200,20 +201,6 @@ def place_of(job: Job) -> Place:
     return (job.inbox, job.project, job.folder)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the rules make of a job: a recipe, or, with a `reason`, its refusal."""
-
-    recipe: Recipe
-    route: str | None = None
-    reason: str = ""
-    hint: str = ""
-
-
-Decide = Callable[[Job, int], Decision | None]
-"""Takes a job and its number of photos; None leaves the job as it is."""
-
-
 @dataclass(frozen=True)
 class JobSettings:
     """What the settings say of jobs. Never changed, only replaced."""
@@ -243,8 +230,8 @@ class JobContext:
     limits: ConcurrencyLimits
     crash_point: CrashHook
     settings: JobSettings
-    decide: Decide = lambda _, __: None
-    """The rules in force."""
+    rulebook: Callable[[str], Rulebook | None] = lambda _: None
+    """The rules in force, by an inbox's name; None for one that is not in the settings any more."""
     counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
@@ -266,7 +253,7 @@ class JobContext:
 
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""
-        return [file for file in await self.files(job) if file.role == FileRole.PHOTO]
+        return await self.store_thread(self.store.photos, job.id)
 
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""
@@ -299,6 +286,12 @@ def recipe_of(job: Job) -> Recipe:
 def recipe_from(text: str) -> Recipe:
     """The recipe that is written so; most jobs of a shoot have the same."""
     return Recipe.model_validate_json(text)
+
+
+def chain_of(store: Store, ledger: Ledger, job: Job) -> list[PurchaseStep]:
+    """The job's paid calls, as `read_chain` has them."""
+    photos = [file.sha256 for file in store.photos(job.id)]
+    return read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
 
 
 def identity_of(file: JobFile) -> FileIdentity:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import pwd
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
@@ -41,6 +41,8 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
 CHECK_DISK = "Check the disk that holds `state`."
+BATCH = 500
+"""So many rows are held in memory, or named in one statement, at once."""
 CACHE_KIB = 512
 """Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
 2 MB would fill as the store grows, and the daemon's memory with it."""
@@ -266,6 +268,12 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 def sessions(database: Engine) -> sessionmaker[Session]:
     """Sessions whose rows may be read after they are closed: `with` one for reading, `begin` one to write."""
     return sessionmaker(database, class_=Session, expire_on_commit=False)
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`items` in parts of BATCH."""
+    for first in range(0, len(items), BATCH):
+        yield items[first : first + BATCH]
 
 
 def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -16,7 +15,7 @@ from sqlmodel import Session, col, func, select, update
 from hotfolder import log
 from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.commands import refuse_cancelled
-from hotfolder.jobs.database import sessions
+from hotfolder.jobs.database import batches, sessions
 from hotfolder.jobs.journal import Entry, Journal, standing
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import (
@@ -32,10 +31,6 @@ from hotfolder.stager.operations import Operation
 
 logger = log.get("ledger")
 
-T = TypeVar("T")
-
-BATCH = 500
-"""So many rows are held in memory, or named in one statement, at once."""
 NOT_WRITTEN = "its intent could not be written down"
 """The note of a purchase whose request never left for that."""
 UNKNOWNS = "the last three paid calls ended without anybody knowing whether they were charged"
@@ -83,7 +78,7 @@ class Ledger:
         try:
             with self.session.begin() as session:
                 refuse_cancelled(session, intent.job_id)
-                refuse_unless_allowed(session, intent, budgets or Budgets(), at)
+                refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
         except IntegrityError:
             raise AlreadyHeld(intent.key) from None
@@ -297,12 +292,6 @@ def not_empty(columns: dict[str, object]) -> dict[str, object]:
     """The columns without those that are optional and empty."""
     needed = ("parameters",)
     return {name: value for name, value in columns.items() if value not in (None, "") or name in needed}
-
-
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`items` in parts of BATCH."""
-    for first in range(0, len(items), BATCH):
-        yield items[first : first + BATCH]
 
 
 def holder(session: Session, key: str) -> Purchase | None:

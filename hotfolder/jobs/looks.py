@@ -10,7 +10,7 @@ from statistics import median
 from sqlmodel import col, func, select
 
 from hotfolder.jobs.budget import SPENT
-from hotfolder.jobs.ledger import batches
+from hotfolder.jobs.database import batches
 from hotfolder.jobs.model import (
     SANDBOX,
     DaemonState,

@@ -81,7 +81,7 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     of_job = select(Purchase.id).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
     with store.session() as session:
         paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
-    photos = [(file.name, file.sha256) for file in store.files(job.id) if file.role == FileRole.PHOTO]
+    photos = [(file.name, file.sha256) for file in store.photos(job.id)]
     ended = None if State(job.state) in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for)
 

@@ -6,9 +6,9 @@ import json
 from datetime import datetime
 
 from hotfolder.errors import UsageError
-from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import FileRole, Job, Purchase
+from hotfolder.jobs.context import chain_of
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import Event, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
@@ -26,9 +26,7 @@ def waiting_for_person(store: Store, job_id: str) -> Job:
 
 def open_question(store: Store, ledger: Ledger, job: Job) -> Purchase:
     """The call of the job's chain that stands in its way. Raises UsageError when there is none."""
-    hashes = [file.sha256 for file in store.files(job.id) if file.role == FileRole.PHOTO]
-    links = read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation)
-    for link in links:
+    for link in chain_of(store, ledger, job):
         if not link.results:
             return link.purchase
     raise UsageError(

@@ -15,14 +15,20 @@ from sqlmodel import Session, col, delete, func, select, update
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.budget import pause, pause_reason, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
-from hotfolder.jobs.database import sessions
+from hotfolder.jobs.database import batches, sessions
+from hotfolder.jobs.generations import (
+    NOT_THOSE_FILES,
+    asked_to_pay_again,
+    bought_generation,
+    generation_row,
+    next_generation,
+)
 from hotfolder.jobs.model import (
     ApiProject,
     DaemonState,
     FileRole,
     FolderIdentity,
     FolderRole,
-    Generation,
     Job,
     JobEvent,
     JobFile,
@@ -37,9 +43,9 @@ from hotfolder.jobs.model import (
 from hotfolder.jobs.states import (
     ACTIVE,
     EXPLAINED,
-    HOLDING,
     NEEDS_PERSON,
     OPEN,
+    SETTLED,
     Event,
     IllegalMove,
     State,
@@ -49,10 +55,6 @@ from hotfolder.rules.sets import FileIdentity
 
 EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
 """What a job's reason outlives; with any other move it is over."""
-MADE = (State.FILING, State.REFUSING, State.HALTING)
-"""What a job enters once no more is bought for it, and before its originals are moved."""
-TICK_SECONDS = 0.05
-"""By so much a disk's clock may be behind that of the system."""
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
@@ -92,7 +94,7 @@ class Store:
         with self.session.begin() as session:
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
             anew = asked_to_pay_again(session, scope, new)
-            job.generation = self._generation(session, scope, new, returning, anew=bool(anew))
+            job.generation = next_generation(session, scope, new, returning, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if State(old.state) in NEEDS_PERSON:
@@ -115,26 +117,6 @@ class Store:
                 notes.append(NOT_THOSE_FILES)
             note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
-
-    def _generation(
-        self, session: Session, scope: str, new: NewJob, returning: Iterable[Job], *, anew: bool
-    ) -> int:
-        """The generation that a new job buys in: a higher one than before where `__again` asks for it, or
-        `--pay-again` did (`anew`). That one counts for later jobs only once something was bought in it.
-
-        An `__again` is obeyed once: photos that are back from failed/ under the name that they had there stay
-        in their generation, and so do those that lay there already while the last one was being obeyed.
-        """
-        latest, last = bought_generation(session, scope)
-        if anew:
-            return latest + 1
-        if not new.again or not scope:
-            return latest
-        for old in returning:
-            if old.scope == scope and new.folder in (old.folder, old.filed_as):
-                return max(latest, old.generation)
-        obeyed = latest > 0 and last is not None and was_there(session, new, last)
-        return latest if obeyed else latest + 1
 
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""
@@ -175,6 +157,54 @@ class Store:
         with self.session() as session:
             files = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.position))
             return list(session.exec(files).all())
+
+    def photos(self, job_id: str) -> list[JobFile]:
+        """A job's photos, in the order they are sent."""
+        return [file for file in self.files(job_id) if file.role == FileRole.PHOTO]
+
+    def of_project(self, project: str) -> list[Job]:
+        """All recorded jobs of a project, from whichever inbox."""
+        with self.session() as session:
+            return list(session.exec(select(Job).where(Job.project == project)).all())
+
+    def finished_projects(self, before: datetime) -> list[str]:
+        """Projects whose every job was finished before that moment, with no purchase in doubt. A failed job
+        waits for a person."""
+        finished = (State.DONE, State.SUPERSEDED, State.WITHDRAWN)
+        waiting = select(Job.project).where(col(Job.state).not_in(finished))
+        in_doubt = select(Purchase.project).where(col(Purchase.state).not_in(SETTLED))
+        statement = (
+            select(Job.project)
+            .where(col(Job.project).not_in(waiting), col(Job.project).not_in(in_doubt))
+            .group_by(col(Job.project))
+            .having(func.max(Job.updated_at) < before)
+            .order_by(col(Job.project))
+        )
+        with self.session() as session:
+            return list(session.exec(statement).all())
+
+    def delete_records(self, jobs: Sequence[Job], at: datetime) -> list[str] | None:
+        """Delete these jobs, all of one project; None, with nothing changed, where by now the project has
+        others or one of them has moved. Their purchases stay, and say since when their job has no record; the
+        uids of these are returned, for the journal."""
+        uids: list[str] = []
+        with self.session.begin() as session:
+            there = select(Job.id, Job.state).where(col(Job.project).in_({job.project for job in jobs}))
+            if {(job.id, job.state) for job in jobs} != set(session.exec(there).all()):
+                return None
+            for job in jobs:
+                if job.generation and job.scope:  # how often these photos were bought anew
+                    number, _ = bought_generation(session, job.scope)
+                    generation_row(session, job.scope).number = number
+            for some in batches([job.id for job in jobs]):
+                own = col(Purchase.job_id).in_(some)
+                uids += session.exec(select(Purchase.uid).where(own).order_by(col(Purchase.id))).all()
+                session.exec(update(Purchase).where(own).values(job_let_go_at=at))
+                for table in (JobFile, Picture, JobEvent):
+                    session.exec(delete(table).where(col(table.job_id).in_(some)))
+                session.exec(delete(Job).where(col(Job.id).in_(some)))
+        self.changes += 1
+        return uids
 
     def active(self) -> list[Job]:
         """Jobs with something left to do, oldest first."""
@@ -383,56 +413,6 @@ class Store:
         with self.session() as session:
             found = session.get(DaemonState, name)
         return None if found is None else found.updated_at
-
-
-def generation_row(session: Session, scope: str) -> Generation:
-    """Attached to the session, which adds it where there is none."""
-    row = session.get(Generation, scope)
-    if row is None:
-        session.add(row := Generation(scope=scope))
-    return row
-
-
-NOT_THOSE_FILES = (
-    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were"
-    " removed or changed since: what was bought is used again."
-)
-
-
-def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None:
-    """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
-    folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
-    row = session.get(Generation, scope)
-    if row is None or row.pay_again is None:
-        return None
-    told, row.pay_again = row.pay_again, None
-    photos = [file for file in new.files if file.role == FileRole.PHOTO]
-    return isinstance(told, dict) and all(
-        told.get(file.name) == list(astuple(file.identity)) for file in photos
-    )
-
-
-def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
-    """The highest generation in which anything was bought of these photos, and the newest job that did."""
-    if not scope:
-        return 0, None
-    kept = session.get(Generation, scope)
-    bought = select(Purchase.job_id).where(col(Purchase.state).in_(HOLDING))
-    jobs = select(Job).where(Job.scope == scope, col(Job.id).in_(bought))
-    newest = jobs.order_by(col(Job.generation).desc(), col(Job.created_at).desc())
-    last = session.exec(newest.limit(1)).first()
-    return max(kept.number if kept else 0, last.generation if last else 0), last
-
-
-def was_there(session: Session, new: NewJob, before: Job) -> bool:
-    """Whether all photos of a job to be lay where they are while `before` was still being made: left behind,
-    copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
-    if State(before.state) in (*ACTIVE, State.WITHDRAWN):
-        return True
-    moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
-    made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
-    newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
-    return made is not None and newest_ns / 1e9 < made.timestamp() - TICK_SECONDS
 
 
 def in_project(inbox: str, project: str) -> ColumnElement[bool]:

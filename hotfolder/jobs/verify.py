@@ -1,8 +1,9 @@
-"""Whether store, journal, receipts and folders agree; and recording what only the receipts know."""
+"""Whether store, journal, receipts and folders agree; recording what only the receipts know; and the proof
+behind which originals may be deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,14 +11,18 @@ from pathlib import Path
 from anyio import to_thread
 
 from hotfolder import log
+from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
-from hotfolder.jobs.model import FileRole, Job, Purchase, scope_key
+from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, read_receipt
+from hotfolder.outbox.removing import unlike
 from hotfolder.outbox.temporary import sha256_of
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
 
 logger = log.get("ledger")
 
@@ -175,3 +180,34 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
             yield Disagreement(
                 lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
             )
+
+
+async def doubt_of_pictures(
+    pictures: Iterable[Picture], places: Places, decoder: Decoder, limits: PictureLimits
+) -> str:
+    """Why these pictures aren't as they were delivered; empty where each lies in done/ with the hash that was
+    recorded, and decodes to its end."""
+    for picture in pictures:
+        try:
+            facts = await decoder.inspect(places.done / picture.path, limits)
+        except UnusablePhoto:
+            return f"the picture {picture.path} can't be read where it was put"
+        if facts.sha256 != picture.sha256:
+            return f"the picture {picture.path} has changed since it was put there"
+    return ""
+
+
+async def doubt_of_originals(
+    job: Job, pictures: Collection[Picture], places: Places, decoder: Decoder, limits: PictureLimits
+) -> str:
+    """Why a job's originals are not to be deleted, `pictures` being all that are recorded of it; empty where
+    pictures and receipt are beyond doubt. What shows the room as it was must never go with the last of
+    them."""
+    if not pictures:
+        return "no picture of the set is recorded"
+    if all(picture.altered or picture.rendition for picture in pictures):
+        return "every picture of the set is altered, and only the originals show the room as it was"
+    if doubt := await doubt_of_pictures(pictures, places, decoder, limits):
+        return doubt
+    changed = await to_thread.run_sync(unlike, places.done / job.receipt, job.receipt_sha256)
+    return "the receipt of its set is not as it was put there" if changed else ""

@@ -212,3 +212,25 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 def without_start(literal: str, before: str, closing: str) -> str:
     literal = literal.removeprefix(closing)
     return literal if before else literal.lstrip(SEPARATORS)
+
+
+Days = Annotated[float, Field(strict=True, ge=1, le=36500)]
+
+
+class Keep(Frozen):
+    """For how many days things are kept. What goes is read and compared first."""
+
+    originals_days: Days | None = None
+    """Days that a finished set's originals stay in done; left out: for ever. They go only where its pictures,
+    an unaltered one among them, and its receipt lie there unchanged."""
+    receipts_days: Days | None = None
+    """Days that a finished set's receipt stays in done; left out: for ever. It outlives its originals where
+    those are to go."""
+    results_days: Days | None = 30
+    """Days that a bought result is kept in the state folder, so that the same photos dropped again need no
+    download; left out: 30. Those of sets that are not done stay, or whose pictures are not in done as they
+    were delivered."""
+    records_days: Days | None = None
+    """Days that a project's records stay in the job store after its last set was done: their stories, and the
+    hashes that `hotfolder verify` compares with; left out: for ever. Files that are to go by the settings
+    above go first; what was paid for is remembered on."""

@@ -51,3 +51,7 @@ class Recipe(BaseModel):
     def paid_calls(self) -> int:
         """How many paid requests it takes when nothing is remembered."""
         return int(self.merge) + len(self.steps())
+
+
+NOTHING = Recipe(merge=False)
+"""What is made of a refused set: not even what was bought of its photos before is delivered."""

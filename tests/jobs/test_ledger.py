@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlmodel import Session, col, select
 
 from hotfolder.errors import Cancelled
-from hotfolder.jobs.budget import Budgets, NotAllowed
+from hotfolder.jobs.budget import DAILY, NotAllowed
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import AlreadyHeld, Ledger, move
@@ -170,9 +170,9 @@ def test_ends_that_are_our_own_doing_do_not_pause(ledger: Ledger, store: Store, 
 
 
 def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, at: datetime) -> None:
-    ledger.begin(call("k1"), at, Budgets(per_day=1))
+    ledger.begin(call("k1"), at, {DAILY: 1})
     with pytest.raises(NotAllowed, match="1 of 1"):
-        ledger.begin(call("k2"), at, Budgets(per_day=1))
+        ledger.begin(call("k2"), at, {DAILY: 1})
 
 
 def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(

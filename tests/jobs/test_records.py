@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.retention import Expired, KeptKind, RetentionPolicy, delete_records, jobs_of
+from hotfolder.jobs.retention import Expired
 from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.rules.delivery import Keep
 from tests.jobs.test_retention import ELM, LATER, clean, done_set
 from tests.support.pictures import bracket
 from tests.support.rolls import shoot
 from tests.support.studio import Shop, Studio
 
-MONTH = timedelta(days=30)
-ALL = RetentionPolicy(MONTH, MONTH, MONTH, MONTH)
-RECORDS = RetentionPolicy(None, None, None, MONTH)
+MONTH = 30
+ALL = Keep(originals_days=MONTH, receipts_days=MONTH, results_days=MONTH, records_days=MONTH)
+RECORDS = Keep(results_days=None, records_days=MONTH)
 
 
 def records(found: list[Expired]) -> dict[str, str]:
     """By project, why its records stay."""
-    return {due.path.name: due.kept_because for due in found if due.kind is KeptKind.RECORD}
+    return {due.path.name: due.kept_because for due in found if due.kind == "record"}
 
 
 def remembered(studio: Studio) -> tuple[list[Job], set[str]]:
     """The jobs of the store, and the states of its paid calls."""
     store = studio.store()
     try:
-        return jobs_of(store, ELM), {call.state for call in Ledger(store.database).all_purchases()}
+        return store.of_project(ELM), {call.state for call in Ledger(store.database).all_purchases()}
     finally:
         store.database.dispose()
 
@@ -77,8 +77,8 @@ async def test_who_asks_for_a_record_that_went_is_told_so(studio: Studio, shop: 
 
 async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    assert records(await clean(studio, RetentionPolicy(None, None, None, timedelta(days=50)))) == {}
-    assert records(await clean(studio, RetentionPolicy(None, None, None, None))) == {}
+    assert records(await clean(studio, Keep(results_days=None, records_days=50))) == {}
+    assert records(await clean(studio, Keep(results_days=None))) == {}
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ async def test_no_records_go_while_an_inbox_is_out_of_reach(studio: Studio, shop
 async def test_a_project_that_got_another_set_meanwhile_keeps_its_records(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
     store = studio.store()
-    jobs = jobs_of(store, ELM)
+    jobs = store.of_project(ELM)
     store.database.dispose()
     await done_set(studio, shop, "hall", seed=1)
     store = studio.store()
-    assert delete_records(store, Ledger(store.database), jobs, LATER) is False
+    assert store.delete_records(jobs, LATER) is None
     assert len(store.in_states([State.DONE])) == 2
     store.database.dispose()

@@ -15,15 +15,16 @@ from hotfolder.control.opening import opened
 from hotfolder.daemon.service import Daemon
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.retention import Expired, KeptKind, RetentionPolicy
+from hotfolder.jobs.retention import Expired, KeptKind
 from hotfolder.jobs.states import State
+from hotfolder.rules.delivery import Keep
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 LATER = datetime.now(UTC) + timedelta(days=40)
-FILES = (KeptKind.ORIGINAL, KeptKind.RECEIPT, KeptKind.RESULT)
-ALL = RetentionPolicy(timedelta(days=30), timedelta(days=30), timedelta(days=30))
+FILES = ("original", "receipt", "result")
+ALL = Keep(originals_days=30, receipts_days=30, results_days=30)
 
 
 async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: int = 0) -> dict[str, bytes]:
@@ -37,7 +38,7 @@ async def done_set(studio: Studio, shop: Shop, folder: str = "kitchen", seed: in
 
 async def clean(
     studio: Studio,
-    keep: RetentionPolicy = ALL,
+    keep: Keep = ALL,
     *,
     now: datetime = LATER,
     dry_run: bool = False,
@@ -47,11 +48,11 @@ async def clean(
     with opened(studio.config) as installation:
         for path in installation.places.results.iterdir():
             os.utime(path, (age, age))
-        return await upkeep.clean(installation, dry_run=dry_run, policy=keep, at=now)
+        return await upkeep.clean(installation, dry_run=dry_run, keep=keep, at=now)
 
 
 def kept(found: list[Expired]) -> dict[KeptKind, set[str]]:
-    return {kind: {due.kept_because for due in found if due.kind is kind} for kind in FILES}
+    return {kind: {due.kept_because for due in found if due.kind == kind} for kind in FILES}
 
 
 async def test_a_dry_run_names_everything_and_touches_nothing(studio: Studio, shop: Shop) -> None:
@@ -62,7 +63,7 @@ async def test_a_dry_run_names_everything_and_touches_nothing(studio: Studio, sh
     assert {name: content for name, content in before.items() if "jobs.sqlite" not in name} == {
         name: content for name, content in after.items() if "jobs.sqlite" not in name
     }
-    assert [(due.path.name, due.size_bytes) for due in found if due.kind is KeptKind.ORIGINAL] == [
+    assert [(due.path.name, due.size_bytes) for due in found if due.kind == "original"] == [
         (name, len(content)) for name, content in files.items()
     ]
     assert kept(found) == {kind: {""} for kind in FILES}
@@ -83,7 +84,7 @@ async def test_a_dry_run_says_exactly_what_the_next_run_does(
 ) -> None:
     await done_set(studio, shop)
     spoil(studio.done / ELM)
-    keep = RetentionPolicy(timedelta(days=days), timedelta(days=30), timedelta(days=30))
+    keep = Keep(originals_days=days, receipts_days=30, results_days=30)
     told = [(due.path, due.kept_because) for due in await clean(studio, keep, dry_run=True)]
     assert told == [(due.path, due.kept_because) for due in await clean(studio, keep)]
 
@@ -103,14 +104,14 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
 
 async def test_what_is_younger_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    month = RetentionPolicy(timedelta(days=50), timedelta(days=50), timedelta(days=50))
+    month = Keep(originals_days=50, receipts_days=50, results_days=50)
     assert await clean(studio, month) == []
-    assert await clean(studio, RetentionPolicy(None, None, None)) == []
+    assert await clean(studio, Keep(results_days=None)) == []
 
 
 async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop) -> None:
     files = await done_set(studio, shop)
-    await clean(studio, RetentionPolicy(timedelta(days=30), None, None))
+    await clean(studio, Keep(originals_days=30, results_days=None))
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert set(receipt["originals"]["deleted"]) == set(files)
     assert studio.call("verify").returncode == 0
@@ -129,7 +130,7 @@ async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed
         await studio.comes_to("done")
     receipt = studio.done / ELM / "receipts" / "kitchen.json"
     before = json.loads(receipt.read_text())["originals"]
-    await clean(studio, RetentionPolicy(timedelta(days=30), None, None))
+    await clean(studio, Keep(originals_days=30, results_days=None))
     after = json.loads(receipt.read_text())["originals"]
     assert after["deleted"] == ["DSC0002.jpg", "DSC0003.jpg"]
     assert {**after, "deleted": []} == before and before["removed"] == ["DSC0001.jpg"]
@@ -149,7 +150,7 @@ async def test_originals_stay_where_what_was_made_of_them_is_in_doubt(
 ) -> None:
     files = await done_set(studio, shop)
     spoil(studio.done / ELM)
-    found = [due for due in await clean(studio) if due.kind is KeptKind.ORIGINAL]
+    found = [due for due in await clean(studio) if due.kind == "original"]
     assert len(found) == len(files) and all(why in due.kept_because for due in found)
     assert files_below(studio.done / ELM / "originals" / "kitchen") == files
 
@@ -158,7 +159,7 @@ async def test_a_photo_whose_every_picture_is_altered_stays(studio: Studio, shop
     photos = bracket(1)
     studio.drop(ELM, "solo__sky-blue", photos)
     await studio.until_idle(shop.access())
-    [due] = [due for due in await clean(studio) if due.kind is KeptKind.ORIGINAL]
+    [due] = [due for due in await clean(studio) if due.kind == "original"]
     assert "only the originals show the room as it was" in due.kept_because
     assert files_below(studio.done / ELM / "originals" / "solo__sky-blue") == photos
 
@@ -193,7 +194,7 @@ async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
     of_kitchen = set(files_below(studio.state / "results"))
     await done_set(studio, shop, "hall", seed=7)
     spoil(studio.done / ELM / "kitchen.jpg")
-    found = [due for due in await clean(studio) if due.kind is KeptKind.RESULT]
+    found = [due for due in await clean(studio) if due.kind == "result"]
     stay = {due.path.name: due.kept_because for due in found if due.kept_because}
     assert len(found) == 2 and set(stay) == of_kitchen == set(files_below(studio.state / "results"))
     assert all(f"the picture {ELM}/kitchen.jpg {why}" in reason for reason in stay.values())
@@ -210,13 +211,13 @@ async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop
         session.commit()
     store.database.dispose()
     [due] = await clean(studio)
-    assert due.kind is KeptKind.RESULT and "isn't done" in due.kept_because
+    assert due.kind == "result" and "isn't done" in due.kept_because
 
 
 async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
     (studio.state / "results" / "mine.jpg").write_bytes(b"x")
-    found = await clean(studio, RetentionPolicy(None, None, timedelta(days=30)))
+    found = await clean(studio, Keep(results_days=30))
     assert {due.path.name for due in found if due.kept_because} == {"mine.jpg"}
 
 

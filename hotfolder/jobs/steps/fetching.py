@@ -11,8 +11,8 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import OutcomeUnknown, Unreachable, UnusablePhoto
 from hotfolder.jobs.breaker import API, backoff_seconds
-from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
-from hotfolder.jobs.ledger import PurchaseStep, read_chain
+from hotfolder.jobs.context import CrashPoint, JobContext, chain_of, recipe_of
+from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.model import Job, Purchase, Result
 from hotfolder.jobs.states import Event
@@ -209,11 +209,8 @@ def hash_of(path: Path, _identity: FileIdentity) -> str:
 
 
 async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
-    """The job's paid calls, as `read_chain` has them."""
-    hashes = [photo.sha256 for photo in await context.photos(job)]
-    return await context.store_thread(
-        read_chain, context.ledger, job.origin, hashes, recipe_of(job), job.generation
-    )
+    """As `chain_of`, in the store's thread."""
+    return await context.store_thread(chain_of, context.store, context.ledger, job)
 
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:

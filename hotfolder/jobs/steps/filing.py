@@ -16,10 +16,10 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
 from hotfolder.jobs.model import FileRole, FolderIdentity, FolderRole, Job, JobFile, Picture, Purchase
-from hotfolder.jobs.retention import doubt_of_originals
 from hotfolder.jobs.states import Event, PurchaseState, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
+from hotfolder.jobs.verify import doubt_of_originals
 from hotfolder.newfiles import open_folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.folders import confirm_archive
@@ -208,7 +208,11 @@ async def delete_photos(context: JobContext, job: Job) -> str:
     """
     photos = await context.photos(job)
     left = [photo for photo in photos if not await gone(context, job, photo)]
-    doubt = await in_doubt(context, job) if left else ""
+    doubt = ""
+    if left:
+        pictures = await context.store_thread(context.store.pictures, job.id)
+        limits = context.settings.result_limits
+        doubt = await doubt_of_originals(job, pictures, context.places, context.decoder, limits)
     if doubt:
         for photo in left:
             await context.store_thread(context.store.let_go, job.id, photo.name, None)
@@ -242,26 +246,6 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
         await context.store_thread(context.store.let_go, job.id, photo.name, None)
         logger.warning("original_not_deleted", file=photo.name, reason=error.message)
     context.crash_point(CrashPoint.ORIGINAL_DELETED)
-
-
-async def in_doubt(context: JobContext, job: Job) -> str:
-    """Why the results are no reason to delete anything; empty when they are, and the receipt lies beside
-    them."""
-    pictures = await context.store_thread(context.store.pictures, job.id)
-    doubt = await doubt_of_originals(
-        pictures, context.places, context.decoder, context.settings.result_limits
-    )
-    if doubt:
-        return doubt
-    if not await to_thread.run_sync(as_placed, context.places.done / job.receipt, job.receipt_sha256):
-        return "their receipt is not as it was put there"
-    return ""
-
-
-def as_placed(path: Path, sha256: str) -> bool:
-    """Whether a file of ours is there and has its hash."""
-    with local_trouble(path):
-        return path.is_file() and sha256_of(path) == sha256
 
 
 async def tell_in_receipt(

@@ -30,6 +30,8 @@ from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile, merge_key
 from hotfolder.jobs.states import Event
+from hotfolder.rules.recipes import NOTHING
+from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import FileIdentity, sent_name
 from hotfolder.stager.answers import SignedUrl
 from hotfolder.stager.failures import UrlExpired
@@ -278,18 +280,24 @@ async def begin(context: JobContext, job: Job) -> Job:
 async def planned(context: JobContext, job: Job) -> Job:
     """The job as the rules want it now, however long it has waited: with their recipe, or refused."""
     before = recipe_of(job)
-    decided = context.decide(job, len(await context.photos(job)))
-    if decided is None:
+    rulebook = context.rulebook(job.inbox)
+    if rulebook is None:
         return job
+    photo_count, refusal = len(await context.photos(job)), None
+    try:
+        decided = plan(rulebook, job.project, job.folder or job.room, photo_count)
+        recipe, route = decided.recipe, decided.route
+    except RuleRefused as error:
+        recipe, route, refusal = NOTHING, None, error
     # What the photos say, and not the rules, stays.
-    recipe = decided.recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
-    now = context.clock.now()
-    if (recipe, decided.route) != (before, job.route):
+    recipe = recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
+    if (recipe, route) != (before, job.route):
+        now = context.clock.now()
         job = await context.store_thread(
-            context.store.plan_anew, job.id, recipe.model_dump_json(), decided.route, now
+            context.store.plan_anew, job.id, recipe.model_dump_json(), route, now
         )
-    if decided.reason:
-        raise RuleRefused(decided.reason, hint=decided.hint)
+    if refusal is not None:
+        raise refusal
     return job
 
 

@@ -1,0 +1,87 @@
+"""Generations: how often the same photos were bought anew, by `__again` or `retry --pay-again`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple
+
+from sqlmodel import Session, col, select
+
+from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
+from hotfolder.jobs.states import ACTIVE, HOLDING, State
+
+MADE = (State.FILING, State.REFUSING, State.HALTING)
+"""What a job enters once no more is bought for it, and before its originals are moved."""
+TICK_SECONDS = 0.05
+"""By so much a disk's clock may be behind that of the system."""
+
+
+def next_generation(
+    session: Session, scope: str, new: NewJob, returning: Iterable[Job], *, anew: bool
+) -> int:
+    """The generation that a new job buys in: a higher one than before where `__again` asks for it, or
+    `--pay-again` did (`anew`). That one counts for later jobs only once something was bought in it.
+
+    An `__again` is obeyed once: photos that are back from failed/ under the name that they had there stay
+    in their generation, and so do those that lay there already while the last one was being obeyed.
+    """
+    latest, last = bought_generation(session, scope)
+    if anew:
+        return latest + 1
+    if not new.again or not scope:
+        return latest
+    for old in returning:
+        if old.scope == scope and new.folder in (old.folder, old.filed_as):
+            return max(latest, old.generation)
+    obeyed = latest > 0 and last is not None and was_there(session, new, last)
+    return latest if obeyed else latest + 1
+
+
+def generation_row(session: Session, scope: str) -> Generation:
+    """Attached to the session, which adds it where there is none."""
+    row = session.get(Generation, scope)
+    if row is None:
+        session.add(row := Generation(scope=scope))
+    return row
+
+
+NOT_THOSE_FILES = (
+    "`hotfolder retry --pay-again` was said of these photos before, but the files that it put back were"
+    " removed or changed since: what was bought is used again."
+)
+
+
+def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None:
+    """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
+    folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
+    row = session.get(Generation, scope)
+    if row is None or row.pay_again is None:
+        return None
+    told, row.pay_again = row.pay_again, None
+    photos = [file for file in new.files if file.role == FileRole.PHOTO]
+    return isinstance(told, dict) and all(
+        told.get(file.name) == list(astuple(file.identity)) for file in photos
+    )
+
+
+def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:
+    """The highest generation in which anything was bought of these photos, and the newest job that did."""
+    if not scope:
+        return 0, None
+    kept = session.get(Generation, scope)
+    bought = select(Purchase.job_id).where(col(Purchase.state).in_(HOLDING))
+    jobs = select(Job).where(Job.scope == scope, col(Job.id).in_(bought))
+    newest = jobs.order_by(col(Job.generation).desc(), col(Job.created_at).desc())
+    last = session.exec(newest.limit(1)).first()
+    return max(kept.number if kept else 0, last.generation if last else 0), last
+
+
+def was_there(session: Session, new: NewJob, before: Job) -> bool:
+    """Whether all photos of a job to be lay where they are while `before` was still being made: left behind,
+    copied once more or renamed meanwhile. Times of change are told by the disk, and can't be set."""
+    if State(before.state) in (*ACTIVE, State.WITHDRAWN):
+        return True
+    moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
+    made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
+    newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
+    return made is not None and newest_ns / 1e9 < made.timestamp() - TICK_SECONDS
