@@ -67,7 +67,7 @@ def holder_of(state: Path) -> int | None:
 
 logger = log.get("daemon")
 
-OURS = frozenset({"results", "work", "developed", "sandbox"})
+OURS = frozenset({"results", "work", "developed", "sandbox", "thumbnails"})
 """The folders in `state`."""
 
 

@@ -42,9 +42,16 @@ def serve(site: Site) -> int:
     )
     with listener, told_signals() as signals:
         logger.info("page_started", address=address_of(listener))
-        asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+        asyncio.run(served(uvicorn.Server(config), listener, site))
     logger.info("page_stopped")
     return 130 if signal.SIGINT in signals else 0
+
+
+async def served(server: uvicorn.Server, listener: socket.socket, site: Site) -> None:
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await site.thumbnails.close()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
+from hotfolder.page.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Site:
     environ: Mapping[str, str]
     page: PageSettings
     on_disk: SettingsOnDisk
+    thumbnails: Thumbnails
     templates: jinja2.Environment = field(default_factory=template_environment)
 
     def settings(self) -> CurrentSettings:
@@ -98,7 +100,8 @@ def site_for(
     on_disk = SettingsOnDisk(config.absolute(), environ)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
-    return Site(config.absolute(), environ, page, on_disk)
+    thumbnails = Thumbnails(on_disk.current().settings.state_folder)
+    return Site(config.absolute(), environ, page, on_disk, thumbnails)
 
 
 def site_of(request: Request) -> Site:

@@ -80,6 +80,11 @@ def _made(request: dict[str, Any], path: Path) -> object:
             from hotfolder.pictures.developing import develop
 
             return develop(path, target, limits=limits, roots=request["roots"])
+        case "thumbnail":
+            from hotfolder.pictures.thumbnail import thumbnail
+
+            edge, roots = request["long_edge"], request["roots"]
+            return thumbnail(path, target, edge, limits=limits, roots=roots)
         case "carry":
             from hotfolder.pictures.carryover import carry
 

@@ -92,6 +92,13 @@ class Decoder:
         """As `pictures.rendering.png_of_webp`, in the child. Raises as `render` does."""
         return Developed(**await self._made("png_of_webp", source, target=str(target), limits=asdict(limits)))
 
+    async def thumbnail(
+        self, source: Path, target: Path, long_edge: int, limits: PictureLimits, roots: Sequence[str] = ()
+    ) -> None:
+        """As `pictures.thumbnail.thumbnail`, in the child. Raises as `render` does."""
+        wanted = {"target": str(target), "long_edge": long_edge, "roots": list(roots)}
+        await self._made("thumbnail", source, **wanted, limits=asdict(limits))
+
     async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
         """As `pictures.carryover.carry`, in the child. Where two children died of the metadata, the picture
         goes without. Raises `LocalTrouble` where a file can't be read or written, now or in time."""

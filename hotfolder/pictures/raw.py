@@ -71,6 +71,13 @@ def develop(file: BinaryIO, name: str) -> tuple[Image.Image, bytes | None]:
         return developed(raw), block or exif_of_preview(raw) or exif_of_shot(raw)
 
 
+def preview(file: BinaryIO, name: str) -> bytes | None:
+    """The JPEG that its camera put into it for looking at, if there is one. Raises `NotWhole` and
+    `NeverUsable`."""
+    with opened(file, name) as raw:
+        return preview_of(raw)
+
+
 @contextmanager
 def opened(file: BinaryIO, name: str) -> Iterator[Any]:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # each thread would claim address space of its own
@@ -118,16 +125,24 @@ def exif_of_tags(file: BinaryIO) -> bytes | None:
 
 def exif_of_preview(raw: Any) -> bytes | None:
     """The others have a JPEG in them that has it."""
+    content = preview_of(raw)
+    if content is None:
+        return None
+    try:
+        block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(content))).exif
+        return exif.corrected(block, width=0, height=0, orientation=1) if block is not None else None
+    except DamagedMetadata:
+        return None
+
+
+def preview_of(raw: Any) -> bytes | None:
     import rawpy
 
     try:
-        preview = raw.extract_thumb()
-        if preview.format != rawpy.ThumbFormat.JPEG:
-            return None
-        block = jpegfile.read_blocks(jpegfile.read_head(BytesIO(preview.data))).exif
-        return exif.corrected(block, width=0, height=0, orientation=1) if block is not None else None
-    except (rawpy.LibRawError, DamagedMetadata):
+        found = raw.extract_thumb()
+    except rawpy.LibRawError:
         return None
+    return bytes(found.data) if found.format == rawpy.ThumbFormat.JPEG else None
 
 
 def exif_of_shot(raw: Any) -> bytes | None:

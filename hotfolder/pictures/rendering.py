@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, ImageOps
 
@@ -66,9 +67,11 @@ def write_durably(target: Path, content: bytes, inode: int = 0) -> Developed:
     return Developed(len(content), hashlib.sha256(content).hexdigest(), inode)
 
 
-def upright(source: Path, long_edge: int | None, limits: PictureLimits) -> Image.Image:
-    """The picture as it is to be seen, in sRGB and not larger than asked."""
-    with decoding(source, ("JPEG", "PNG"), "rendered", limits) as opened:
+def upright(
+    source: Path | BinaryIO, long_edge: int | None, limits: PictureLimits, name: str = ""
+) -> Image.Image:
+    """The picture as it is to be seen, in sRGB and not larger than asked. A stream comes with its `name`."""
+    with decoding(source, ("JPEG", "PNG"), "rendered", limits, name) as opened:
         profile = opened.info.get("icc_profile")
         picture = opened if opened.mode in PLAIN_MODES else plain(opened)
         if long_edge is not None:
@@ -81,7 +84,7 @@ def upright(source: Path, long_edge: int | None, limits: PictureLimits) -> Image
 
 @contextmanager
 def decoding(
-    source: Path, formats: tuple[str, ...], done: str, limits: PictureLimits
+    source: Path | BinaryIO, formats: tuple[str, ...], done: str, limits: PictureLimits, name: str = ""
 ) -> Iterator[Image.Image]:
     """The opened picture. Raises `NeverUsable` for what is damaged or too large, "can't be `done`"."""
     try:
@@ -90,7 +93,7 @@ def decoding(
     except (*DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise NeverUsable(f"{visible(source.name)} can't be {done}: {error}.", hint="") from None
+        raise NeverUsable(f"{name or visible(source.name)} can't be {done}: {error}.", hint="") from None
 
 
 def plain(picture: Image.Image) -> Image.Image:

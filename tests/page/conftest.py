@@ -1,18 +1,13 @@
-"""Studios with a page."""
+"""A page of a studio."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import Studio
-
-
-@pytest.fixture
-def studio(make_studio: Callable[..., Studio]) -> Studio:
-    return make_studio()
 
 
 @pytest.fixture

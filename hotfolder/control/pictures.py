@@ -1,0 +1,138 @@
+"""Pictures to be looked at, by the opaque ids of `ids`: found in the store's rows or in an inbox, and opened
+beneath their folder without following a link at any step.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.ids import arriving_id, folder_id, job_of, photo_id, picture_id
+from hotfolder.control.lookup import PhotoPlace
+from hotfolder.control.opening import reading
+from hotfolder.daemon.folders import places_of
+from hotfolder.errors import LocalTrouble
+from hotfolder.inbox.scan import listed
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.model import FileRole
+from hotfolder.jobs.store import Store
+from hotfolder.newfiles import open_beneath
+from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
+
+LONGEST_ID = 100
+SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
+"""What browsers show, by how such a file begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePlace:
+    """A picture's `name`, and the paths at which it may lie, each beneath one of the folders `roots`."""
+
+    name: str
+    paths: tuple[Path, ...]
+    roots: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPicture:
+    """A picture's file, opened for reading; whoever gets it closes the `descriptor`. `kind` is its media
+    type where browsers show it, else empty; `version` is another one whenever the file is."""
+
+    name: str
+    path: Path
+    descriptor: int
+    size_bytes: int
+    kind: str
+    version: str
+
+
+def find_picture(settings: Settings, known: str) -> PicturePlace | None:
+    """Where the delivered picture, the original or the arriving photo of that id lies; None where there is
+    none of it any more. Raises StoreError, LocalTrouble."""
+    if len(known) > LONGEST_ID:
+        return None
+    places = places_of(settings)
+    with reading(settings.state_folder) as records:
+        found = _of_job(records.store, places, known) if records is not None else None
+    return found or _arriving(settings, places, known)
+
+
+def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
+    job = store.job(job_of(known))
+    if job is None:
+        return None
+    for picture in store.pictures(job.id):
+        if picture_id(job.id, picture.path) == known:
+            path = places.done / picture.path
+            return PicturePlace(path.name, (path,), (places.done,))
+    for file in store.files(job.id):
+        if file.role == FileRole.PHOTO and photo_id(job.id, file.name) == known:
+            with suppress(LocalTrouble):  # its inbox is not in the settings any more
+                return PicturePlace(file.name, tuple(places.of_original(job, file)), _roots(places))
+    return None
+
+
+def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | None:
+    """A photo that lies in an inbox, in no job yet."""
+    wanted = job_of(known)
+    for place in _folders(settings):
+        if folder_id(place.inbox.title, place.project, place.folder) == wanted:
+            seen = place.seen()
+            for photo in seen.photos if seen is not None else ():
+                if arriving_id(place.inbox.title, place.project, place.folder, photo.name) == known:
+                    return PicturePlace(photo.name, (place.path / photo.name,), _roots(places))
+    return None
+
+
+def _folders(settings: Settings) -> Iterator[PhotoPlace]:
+    """Every project's folder in the inboxes that can be read, and every room's."""
+    for inbox in settings.all_inboxes():
+        root = settings.inbox_folder(inbox)
+        for project in _names_in(root):
+            yield PhotoPlace(inbox, root, project, "")
+            yield from (PhotoPlace(inbox, root, project, folder) for folder in _names_in(root, project))
+
+
+def _names_in(root: Path, *names: str) -> list[str]:
+    """Of the folders in a folder of an inbox; none where it can't be read."""
+    try:
+        with listed(root, *names) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _roots(places: Places) -> tuple[Path, ...]:
+    archive = (places.archive,) if places.archive is not None else ()
+    return (*places.inboxes.values(), places.done, places.failed, *archive)
+
+
+def open_picture(place: PicturePlace) -> OpenPicture | None:
+    """The file at the first of its paths where there is one; None where there is none, or what lies there is
+    no plain file, or is reached through a link."""
+    for path in place.paths:
+        root = next((one for one in place.roots if path.is_relative_to(one)), None)
+        if root is None or ".." in path.relative_to(root).parts:
+            continue
+        # ValueError: a NUL in its name.
+        with suppress(OSError, ValueError):
+            opened = _looked_at(place.name, path, open_beneath(root, path))
+            if opened is not None:
+                return opened
+    return None
+
+
+def _looked_at(name: str, path: Path, descriptor: int) -> OpenPicture | None:
+    facts = os.fstat(descriptor)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(descriptor)
+        return None
+    head = os.pread(descriptor, HEAD_BYTES, 0)
+    kind = next((kind for kind, begins in SHOWN.items() if head.startswith(begins)), "")
+    version = "-".join(f"{one:x}" for one in (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return OpenPicture(name, path, descriptor, facts.st_size, kind, version)

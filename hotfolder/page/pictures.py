@@ -1,0 +1,151 @@
+"""Pictures and their small copies, by opaque id: /picture/<id>, /thumb/<id>, /thumb/<id>?size=screen."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from hotfolder.control.pictures import OpenPicture, PicturePlace, find_picture, open_picture
+from hotfolder.display import visible
+from hotfolder.errors import UnusablePhoto
+from hotfolder.page.site import site_of
+from hotfolder.page.static import matches
+from hotfolder.page.thumbnails import Edge, Thumbnails
+from hotfolder.patience import patiently
+
+CHUNK_BYTES = 256 * 1024
+RANGE = re.compile(r"bytes=(\d{1,15})?-(\d{1,15})?\Z")
+"""One range; of several the whole file is the answer."""
+CACHING = {"Cache-Control": "private, no-cache"}
+
+
+async def picture(request: Request) -> Response:
+    """The file itself, or with `?download=1` to be saved under its name."""
+    place = await found(request, request.path_params["known"])
+    return await picture_response(request, place, download="download" in request.query_params)
+
+
+async def thumb(request: Request) -> Response:
+    """A small copy, whatever the format of the picture."""
+    known = request.path_params["known"]
+    edge = Edge.SCREEN if request.query_params.get("size") == "screen" else Edge.CARD
+    return await thumb_response(request, known, await found(request, known), edge)
+
+
+async def found(request: Request, known: str) -> PicturePlace:
+    """Where the picture of that id lies. Raises HTTPException where there is none."""
+    settings = site_of(request).settings().settings
+    place = await patiently(settings.state_folder, find_picture, settings, known)
+    if place is None:
+        raise HTTPException(404)
+    return place
+
+
+async def opened(place: PicturePlace) -> OpenPicture:
+    """Raises HTTPException where there is no such file."""
+    there = await patiently(Path(place.name), open_picture, place)
+    if there is None:
+        raise HTTPException(404)
+    return there
+
+
+async def picture_response(request: Request, place: PicturePlace, *, download: bool = False) -> Response:
+    """A picture's file, or the one part of it that is asked for. To be looked at, it must be of a kind that
+    browsers show."""
+    there = await opened(place)
+    etag = f'"{there.version}"'
+    headers = {**CACHING, "ETag": etag, "Accept-Ranges": "bytes"}
+    if not there.kind and not download:
+        os.close(there.descriptor)
+        raise HTTPException(404)
+    if matches(request.headers.get("if-none-match", ""), etag):
+        os.close(there.descriptor)
+        return Response(status_code=304, headers=headers)
+    if download:
+        name = quote(visible(there.name), safe="")
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    asked = request.headers.get("range", "")
+    if asked and request.headers.get("if-range", etag) == etag:
+        part = part_of(asked, there.size_bytes)
+    else:
+        part = range(there.size_bytes)
+    if part is None:
+        os.close(there.descriptor)
+        raise HTTPException(416, headers={"Content-Range": f"bytes */{there.size_bytes}"})
+    whole = len(part) == there.size_bytes
+    if not whole:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{there.size_bytes}"
+    headers["Content-Length"] = str(len(part))
+    kind = there.kind or "application/octet-stream"
+    return FileResponse(there.descriptor, part, 200 if whole else 206, headers, kind)
+
+
+def part_of(asked: str, size: int) -> range | None:
+    """The bytes that a Range header asks for; the whole file where it can't be understood or wants several
+    parts, None where there are no such bytes."""
+    told = RANGE.match(asked)
+    if told is None or not (told[1] or told[2]):
+        return range(size)
+    if not told[1]:
+        return range(max(0, size - int(told[2])), size) if int(told[2]) else None
+    first, last = int(told[1]), min(int(told[2]) if told[2] else size - 1, size - 1)
+    if first >= size:
+        return None
+    return range(first, last + 1) if first <= last else range(size)
+
+
+class FileResponse(StreamingResponse):
+    """The bytes `part` of an open file, which is closed behind them."""
+
+    def __init__(self, descriptor: int, part: range, status: int, headers: dict[str, str], kind: str) -> None:
+        super().__init__(self._chunks(), status, headers, kind)
+        self._descriptor = descriptor
+        self._part = part
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        at = self._part.start
+        while at < self._part.stop:
+            wanted = min(CHUNK_BYTES, self._part.stop - at)
+            chunk = await to_thread.run_sync(partial(os.pread, self._descriptor, wanted, at))
+            if not chunk:
+                raise OSError("the file has become shorter")
+            at += len(chunk)
+            yield chunk
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            os.close(self._descriptor)
+
+
+async def thumb_response(request: Request, known: str, place: PicturePlace, edge: Edge) -> Response:
+    """The small copy of a picture; 404 where it can't be shown."""
+    there = await opened(place)
+    os.close(there.descriptor)
+    name = Thumbnails.name_of(known, there, edge)
+    headers = {**CACHING, "ETag": f'"{name}"'}
+    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    try:
+        content = await site_of(request).thumbnails.get(name, there.path, edge, place.roots)
+    except UnusablePhoto:
+        raise HTTPException(404) from None
+    return Response(content, headers=headers, media_type="image/jpeg")
+
+
+ROUTES = (
+    Route("/picture/{known}", picture, methods=["GET"]),
+    Route("/thumb/{known}", thumb, methods=["GET"]),
+)

@@ -1,0 +1,106 @@
+"""Small copies of pictures for the screen: made in the bounded child process, kept in a bounded folder."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
+from enum import IntEnum
+from pathlib import Path
+
+from hotfolder.control.pictures import OpenPicture
+from hotfolder.errors import LocalTrouble
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+
+FOLDER = "thumbnails"
+"""In `state`."""
+MOST_BYTES = 1024 * 1024 * 1024
+MOST_WAITING = 2000
+PATIENCE_SECONDS = 60.0
+MEMORY_BYTES = 2 * 1024**3
+
+
+class Edge(IntEnum):
+    """The longer side in pixels: on a card, and as large as a screen."""
+
+    CARD = 640
+    SCREEN = 2048
+
+
+class Thumbnails:
+    """The cache of a process. Beyond `most_bytes` the copies go that nobody has looked at for longest."""
+
+    def __init__(self, state: Path, *, most_bytes: int = MOST_BYTES) -> None:
+        self.folder = state / FOLDER
+        self._most_bytes = most_bytes
+        self._decoder = Decoder(memory_bytes=MEMORY_BYTES, patience_seconds=PATIENCE_SECONDS)
+        self._sizes: OrderedDict[str, int] | None = None
+        self._bytes = 0
+        self._making: dict[str, asyncio.Task[bytes]] = {}
+
+    @staticmethod
+    def name_of(known: str, picture: OpenPicture, edge: Edge) -> str:
+        """Of the copy of this version of a picture; also its ETag."""
+        return hashlib.sha256(f"{known} {picture.version} {edge:d}".encode()).hexdigest()[:40]
+
+    async def get(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
+        """The JPEG of that name, made of `source` if it isn't there. Raises UnusablePhoto for what can't be
+        shown, and LocalTrouble."""
+        self._read()
+        with suppress(OSError):
+            content = await asyncio.to_thread((self.folder / f"{name}.jpg").read_bytes)
+            self._used(name, len(content))
+            return content
+        task = self._making.get(name)
+        if task is None:
+            if len(self._making) >= MOST_WAITING:
+                raise LocalTrouble("Too many pictures are asked for at once.", hint="Try again in a moment.")
+            task = self._making[name] = asyncio.create_task(self._made(name, source, edge, roots))
+            task.add_done_callback(lambda done: self._forget(name, done))
+        # Whoever goes away leaves the work to the others who wait for it.
+        return await asyncio.shield(task)
+
+    async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
+        target = self.folder / f"{name}.jpg"
+        beneath = [str(root) for root in roots]
+        await self._decoder.thumbnail(source, target, edge, PictureLimits(), beneath)
+        content = await asyncio.to_thread(target.read_bytes)
+        self._used(name, len(content))
+        return content
+
+    def _forget(self, name: str, done: asyncio.Task[bytes]) -> None:
+        self._making.pop(name, None)
+        if not done.cancelled():
+            done.exception()
+
+    def _read(self) -> None:
+        """What an earlier process has left, the oldest first."""
+        if self._sizes is not None:
+            return
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
+                found.append((facts.st_mtime_ns, entry.name.removesuffix(".jpg"), facts.st_size))
+        self._sizes = OrderedDict((name, size) for _, name, size in sorted(found))
+        self._bytes = sum(self._sizes.values())
+
+    def _used(self, name: str, size: int) -> None:
+        sizes = self._sizes
+        assert sizes is not None
+        self._bytes += size - sizes.pop(name, 0)
+        sizes[name] = size
+        while self._bytes > self._most_bytes and len(sizes) > 1:
+            oldest, freed = sizes.popitem(last=False)
+            self._bytes -= freed
+            with suppress(OSError):
+                (self.folder / f"{oldest}.jpg").unlink()
+
+    async def close(self) -> None:
+        """End the child process."""
+        await self._decoder.close()
