@@ -241,7 +241,7 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
 def with_hint(reason: str, hint: str) -> str:
     """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
     reason = reason.strip()
-    if reason and hint and not reason.endswith((".", "!", "?")):
+    if reason and not reason.endswith((".", "!", "?", ":")):
         reason += "."
     return f"{reason} {hint}".strip()
 

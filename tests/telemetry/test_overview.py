@@ -36,11 +36,11 @@ def test_a_held_set_is_not_called_arriving() -> None:
             "too small (64 pixels at least). Nothing was charged.",
         ),
         ("It is small.", "Drop it again.", "It is small. Drop it again."),
-        ("being merged", "", "being merged"),
+        ("its route asks for a review", "", "its route asks for a review."),
         ("", "Drop it again.", "Drop it again."),
     ],
 )
-def test_a_hint_begins_a_sentence_of_its_own(reason: str, hint: str, told: str) -> None:
+def test_reason_and_hint_are_whole_sentences(reason: str, hint: str, told: str) -> None:
     assert with_hint(reason, hint) == told
 
 
