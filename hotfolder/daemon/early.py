@@ -13,8 +13,8 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble, RuleRefused
 from hotfolder.inbox.events import SetArriving
 from hotfolder.jobs.context import JobContext, Place
-from hotfolder.jobs.model import stamp
-from hotfolder.jobs.steps.uploading import OpenGroup, Sending
+from hotfolder.jobs.model import photo_file, stamp
+from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
@@ -45,10 +45,7 @@ class Early:
         if self.context.claims.names(*place):
             return  # those photos came after their set's job, and may be held
         now = self.context.clock.monotonic()
-        photos = [
-            Sending(photo.path.name, photo.identity, photo.sha256, photo.format, photo.develop)
-            for photo in arriving.photos
-        ]
+        photos = [photo_file(photo) for photo in arriving.photos]
         self._forget_stale(now)
         group = self.context.early.get(place)
         changed = group is not None and photos and not group.part_of(photos)

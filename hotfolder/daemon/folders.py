@@ -20,7 +20,6 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
-from hotfolder.jobs.model import FolderRole
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
@@ -149,13 +148,13 @@ def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> Out
 
 def met_output(store: Store, name: str) -> MountIdentity | None:
     """Where `done` or `failed` was when a daemon with this store last met it; None if none ever has."""
-    met = store.folder_identity(FolderRole.OUTPUT, name)
+    met = store.folder_identity("output", name)
     return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
 
 def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
     """Device and inode of an inbox when a daemon with this store last met it there; None if none ever has."""
-    met = store.folder_identity(FolderRole.INBOX, inbox)
+    met = store.folder_identity("inbox", inbox)
     return (met.device, met.inode) if met is not None and met.path == str(path) else None
 
 

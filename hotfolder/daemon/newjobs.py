@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from hotfolder.errors import RuleRefused
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetRefused
 from hotfolder.jobs.context import Place
-from hotfolder.jobs.model import FileRole, NewFile, NewJob
+from hotfolder.jobs.model import FileRole, JobFile, NewJob, job_file, photo_file
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.rules.names import split_name
 from hotfolder.rules.recipes import NOTHING
@@ -23,7 +23,7 @@ from hotfolder.rules.shoots import NamedRefusal, NamedSet, Shoot, group_folder
 def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     """The job that the rules make of a set; a refused one, under its folder's whole name, when they don't
     allow it. Reads file states."""
-    files = (*photo_files(found.photos), *companions(found.companions))
+    files = (*map(photo_file, found.photos), *companions(found.companions))
     try:
         decided = plan(rulebook, found.project, found.folder, len(found.photos))
     except RuleRefused as error:
@@ -45,7 +45,7 @@ def new_job(inbox: str, found: BracketSet, rulebook: Rulebook) -> NewJob:
     )
 
 
-def refused(place: Place, room: str, files: tuple[NewFile, ...], reason: str, hint: str) -> NewJob:
+def refused(place: Place, room: str, files: tuple[JobFile, ...], reason: str, hint: str) -> NewJob:
     """The job of a set that can't be made, whose files lie at `place`: they go to failed/."""
     inbox, project, folder = place
     title = split_name(project).name or project
@@ -65,11 +65,7 @@ def refused_by_inbox(inbox: str, event: SetRefused) -> NewJob:
     return refused(place, event.folder, companions(event.files), event.reason, event.hint)
 
 
-def photo_files(photos: Iterable[Photo]) -> tuple[NewFile, ...]:
-    return tuple(NewFile(photo.path.name, photo.identity, FileRole.PHOTO, photo) for photo in photos)
-
-
-def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
+def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
     """The files that are still there, as they are now. Raises LocalTrouble."""
     found = []
     for path in paths:
@@ -78,8 +74,7 @@ def companions(paths: tuple[Path, ...]) -> tuple[NewFile, ...]:
                 seen = path.lstat()
         except FileNotFoundError:
             continue
-        identity = FileIdentity.of(seen)
-        found.append(NewFile(path.name, identity, FileRole.COMPANION))
+        found.append(job_file(path.name, FileIdentity.of(seen), FileRole.COMPANION))
     return tuple(found)
 
 
@@ -98,7 +93,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> 
         recipe = new.recipe.model_copy(update={"notes": each.notes})
         jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
     for one in shoot.refused:
-        files = (*photo_files(one.photos), *companions(beside(one.photos)))
+        files = (*map(photo_file, one.photos), *companions(beside(one.photos)))
         jobs.append(refused((inbox, found.project, ""), one.name, files, one.reason, one.hint))
     return jobs
 

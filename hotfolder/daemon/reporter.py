@@ -198,10 +198,10 @@ class Reporter:
         for name, inbox in self.inboxes.items():
             if inbox.place is not None:
                 path, (device, inode) = str(self.context.places.inboxes[name]), inbox.place
-                await self._remember(FolderRole.INBOX, name, MountIdentity(path, device, inode, ""))
+                await self._remember("inbox", name, MountIdentity(path, device, inode, ""))
         for name, output in self.outputs.by_name.items():
             if output.known is not None:
-                await self._remember(FolderRole.OUTPUT, name, output.known)
+                await self._remember("output", name, output.known)
 
     async def _remember(self, role: FolderRole, name: str, folder: MountIdentity) -> None:
         if self._remembered.get((role, name)) != folder:

@@ -258,7 +258,7 @@ class JobContext:
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""
         self.refuse_out_of_reach(job)
-        expected = {file.name: identity_of(file) for file in await self.photos(job)}
+        expected = {file.name: file.identity for file in await self.photos(job)}
         inbox = self.places.inbox(job)
         others = self.claims.names(*place_of(job)) - expected.keys()
         await patiently(inbox, self.places.recheck, inbox, job.project, job.folder, expected, others)
@@ -292,8 +292,3 @@ def chain_of(store: Store, ledger: Ledger, job: Job) -> list[PurchaseStep]:
     """The job's paid calls, as `read_chain` has them."""
     photos = [file.sha256 for file in store.photos(job.id)]
     return read_chain(ledger, job.origin, photos, recipe_of(job), job.generation)
-
-
-def identity_of(file: JobFile) -> FileIdentity:
-    """The file's identity when its set had settled."""
-    return FileIdentity(file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode)

@@ -83,5 +83,5 @@ def was_there(session: Session, new: NewJob, before: Job) -> bool:
         return True
     moments = select(JobEvent.at).where(JobEvent.job_id == before.id, col(JobEvent.state).in_(MADE))
     made = session.exec(moments.order_by(col(JobEvent.id).desc()).limit(1)).first()
-    newest_ns = max(file.identity.ctime_ns for file in new.files if file.photo is not None)
+    newest_ns = max(file.identity.ctime_ns for file in new.files if file.role == FileRole.PHOTO)
     return made is not None and newest_ns / 1e9 < made.timestamp() - TICK_SECONDS

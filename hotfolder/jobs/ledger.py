@@ -44,10 +44,6 @@ RANK = {
 """How much is known of a purchase; where database and journal differ, the one that knows more is right."""
 
 
-class AlreadyHeld(RuntimeError):
-    """A purchase with this key was started, is unknown, or has succeeded: it must not be bought again."""
-
-
 class Ledger:
     """Every method is one durable transaction; what it returns is detached. A reader has no `journal`."""
 
@@ -68,8 +64,8 @@ class Ledger:
             refuse_unless_allowed(session, intent, budgets, at)
 
     def begin(self, intent: Purchase, at: datetime, budgets: Budgets | None = None) -> int:
-        """Record the intent to make a paid call; returns its number. Raises AlreadyHeld, NotAllowed,
-        Cancelled, OSError.
+        """Record the intent to make a paid call; returns its number. Raises NotAllowed,
+        Cancelled, OSError, and IllegalMove where another purchase holds its key.
 
         When this returns, the intent has reached the disk twice, and only then may the request leave.
         """
@@ -81,7 +77,7 @@ class Ledger:
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
         except IntegrityError:
-            raise AlreadyHeld(intent.key) from None
+            raise IllegalMove(f"{intent.key} is held: it must not be bought again") from None
         assert intent.id is not None
         try:
             self._write_down(intent)

@@ -9,10 +9,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, text
 from sqlalchemy.types import TypeDecorator
@@ -126,6 +126,11 @@ class JobFile(SQLModel, table=True):
     let_go_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     develop: str = ""
     shot: str = ""
+
+    @property
+    def identity(self) -> FileIdentity:
+        """That of the file when its set had settled."""
+        return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
 
 
 class Purchase(SQLModel, table=True):
@@ -255,10 +260,7 @@ class Pause(SQLModel, table=True):
     resumed_after: int = 0
 
 
-class FolderRole(StrEnum):
-    INBOX = "inbox"
-    OUTPUT = "output"
-    ARCHIVE = "archive"
+FolderRole = Literal["inbox", "output", "archive"]
 
 
 class FolderIdentity(SQLModel, table=True):
@@ -345,16 +347,6 @@ def operation_key(origin: str, source: str, operation: Operation, generation: in
 
 
 @dataclass(frozen=True, slots=True)
-class NewFile:
-    """A file that belongs to a job to be. `photo` is None for a companion or a photo that can't be read."""
-
-    name: str
-    identity: FileIdentity
-    role: FileRole
-    photo: Photo | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class NewJob:
     """What the store needs to know of a job. A `reason` makes it a refused one from the start; `notes` are
     told in its history."""
@@ -364,7 +356,7 @@ class NewJob:
     folder: str
     room: str
     title: str
-    files: tuple[NewFile, ...]
+    files: tuple[JobFile, ...]
     recipe: Recipe
     route: str | None = None
     again: bool = False
@@ -376,25 +368,24 @@ class NewJob:
 
 def scope_of(new: NewJob, origin: str) -> str:
     """What generations of these photos are counted by; empty where none could be read."""
-    hashes = [file.photo.sha256 for file in new.files if file.photo is not None]
+    hashes = [file.sha256 for file in new.files if file.role == FileRole.PHOTO]
     return scope_key(origin, hashes) if hashes else ""
 
 
-def file_row(job_id: str, position: int, file: NewFile, middle: str) -> JobFile:
-    photo = file.photo
-    return JobFile(
-        job_id=job_id,
-        name=file.name,
-        role=file.role,
-        position=position,
-        sha256=photo.sha256 if photo else "",
-        size_bytes=file.identity.size_bytes,
-        mtime_ns=file.identity.mtime_ns,
-        ctime_ns=file.identity.ctime_ns,
-        inode=file.identity.inode,
-        format=photo.format if photo else "",
-        exposure_value=photo.exposure_value if photo else None,
-        is_middle=file.name == middle,
-        develop=photo.develop if photo else "",
-        shot=shot_as_text(photo) if photo else "",
+def photo_file(photo: Photo) -> JobFile:
+    """The row of a photo of a job to be: `Store.create` puts it in."""
+    return job_file(
+        photo.path.name,
+        photo.identity,
+        FileRole.PHOTO,
+        sha256=photo.sha256,
+        format=photo.format,
+        exposure_value=photo.exposure_value,
+        develop=photo.develop,
+        shot=shot_as_text(photo),
     )
+
+
+def job_file(name: str, identity: FileIdentity, role: FileRole, **known: Any) -> JobFile:
+    """The row of a file of a job to be; a photo that can't be read is a companion."""
+    return JobFile(job_id="", name=name, role=role, position=0, **asdict(identity), **known)

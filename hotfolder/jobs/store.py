@@ -36,7 +36,6 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
     StoreIdentity,
-    file_row,
     scope_key,
     scope_of,
 )
@@ -107,9 +106,9 @@ class Store:
                     f"an earlier set of {new.project} / {new.room} is still being made",
                     hint="It is waited for; this one continues by itself then.",
                 ) from None
-            session.add_all(
-                file_row(job.id, number, file, new.middle) for number, file in enumerate(new.files)
-            )
+            for number, file in enumerate(new.files):
+                own = {"job_id": job.id, "position": number, "is_middle": file.name == new.middle}
+                session.add(JobFile(**(file.model_dump() | own)))
             notes = [*new.notes]
             if new.again and job.generation == bought_generation(session, scope)[0]:
                 notes.append("Its __again was obeyed before: what was bought then is used again.")

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FileRole, NewFile, NewJob
+from hotfolder.jobs.model import FileRole, NewJob, job_file, photo_file
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
@@ -63,10 +63,7 @@ def new_job() -> MakeJob:
 
     def make(hashes: str = "abc", **changes: object) -> NewJob:
         files = tuple(
-            NewFile(
-                f"{name}.jpg",
-                FileIdentity(10, 1, 2, position),
-                FileRole.PHOTO,
+            photo_file(
                 Photo(
                     Path(f"/inbox/elm/kitchen/{name}.jpg"),
                     FileIdentity(10, 1, 2, position),
@@ -75,11 +72,11 @@ def new_job() -> MakeJob:
                     4,
                     3,
                     0.5,
-                ),
+                )
             )
             for position, name in enumerate(hashes)
         )
-        notes = NewFile("notes.txt", FileIdentity(5, 1, 2, 99), FileRole.COMPANION)
+        notes = job_file("notes.txt", FileIdentity(5, 1, 2, 99), FileRole.COMPANION)
         usual = {
             "inbox": "inbox",
             "project": "elm",

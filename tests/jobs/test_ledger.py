@@ -15,7 +15,7 @@ from hotfolder.errors import Cancelled
 from hotfolder.jobs.budget import DAILY, NotAllowed
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.ledger import AlreadyHeld, Ledger, move
+from hotfolder.jobs.ledger import Ledger, move
 from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
 from hotfolder.jobs.store import Store
@@ -60,7 +60,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
         ledger.keep(number, [result(number)])
     known = ledger.known("k")
     assert known is not None and known.state == how
-    with pytest.raises(AlreadyHeld):
+    with pytest.raises(IllegalMove, match="is held"):
         ledger.begin(call(job="job2"), at)
 
 
@@ -84,7 +84,7 @@ def test_of_many_threads_that_begin_at_once_one_may_send(database: Engine, at: d
             try:
                 Ledger(database).begin(call(key), at)
                 outcomes.append(f"{key} begun")
-            except AlreadyHeld:
+            except IllegalMove:
                 outcomes.append(f"{key} held")
 
     threads = [threading.Thread(target=begin) for _ in range(8)]

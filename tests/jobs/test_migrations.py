@@ -26,7 +26,6 @@ from hotfolder.jobs.database import FILE_NAME, FORMAT, OLDEST_FORMAT, open_store
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FolderRole
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support.studio import REPOSITORY, Shop, Studio
@@ -98,8 +97,8 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     assert [len(ledger.results(number)) for number in (1, 2)] == [1, 1]
     assert (store.identity(), store.paused()) == ("0123", "by hand")
     assert store.resume() and store.paused() is None
-    assert store.folder_identity(FolderRole.INBOX, "inbox") is not None
-    assert store.folder_identity(FolderRole.ARCHIVE, "/mnt/archive") is not None
+    assert store.folder_identity("inbox", "inbox") is not None
+    assert store.folder_identity("archive", "/mnt/archive") is not None
     assert store.generation("s2") == 3
     assert differences(database) == []
     with database.connect() as connection:

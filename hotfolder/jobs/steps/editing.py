@@ -9,7 +9,7 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.errors import BadJob, HotfolderError, OutcomeUnknown, SetChanged
 from hotfolder.jobs.breaker import API
-from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
+from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import Job, Purchase, Result, operation_key
 from hotfolder.jobs.states import BY_RECEIPTS, Event, PurchaseState
@@ -91,7 +91,7 @@ async def first_source(context: JobContext, job: Job) -> Source | None:
     photo = (await context.photos(job))[0]
     path = context.places.folder(job) / photo.name
     if photo.develop:
-        made = await context.darkroom.developed(path, photo.sha256, job.id, expected=identity_of(photo))
+        made = await context.darkroom.developed(path, photo.sha256, job.id, expected=photo.identity)
         return Source(made, photo.sha256, "JPEG")
     return Source(path, photo.sha256, photo.format)
 

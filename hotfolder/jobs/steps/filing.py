@@ -14,8 +14,8 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
-from hotfolder.jobs.context import CrashPoint, JobContext, identity_of, recipe_of
-from hotfolder.jobs.model import FileRole, FolderIdentity, FolderRole, Job, JobFile, Picture, Purchase
+from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
+from hotfolder.jobs.model import FileRole, FolderIdentity, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.states import Event, PurchaseState, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
@@ -108,7 +108,7 @@ def removed_words(gone: int, total: int) -> str:
 def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
     """What identifies a file of a set now: what did when the set had settled, unless it was written since and
     holds the same bytes."""
-    known = identity_of(file)
+    known = file.identity
     with local_trouble(path):
         found = status(path)
         if found is None or not file.sha256 or not stat.S_ISREG(found.st_mode):
@@ -192,8 +192,8 @@ async def archive(context: JobContext) -> Path:
             "the originals of this set are to be archived, and no archive is known to this hotfolder",
             hint="Name one with `archive` in the settings and start hotfolder again; it continues by itself.",
         )
-    archive = FolderIdentity(role=FolderRole.ARCHIVE, name=str(folder), path=str(folder))
-    known = await context.store_thread(context.store.folder_identity, FolderRole.ARCHIVE, archive.name)
+    archive = FolderIdentity(role="archive", name=str(folder), path=str(folder))
+    known = await context.store_thread(context.store.folder_identity, "archive", archive.name)
     await to_thread.run_sync(partial(confirm_archive, folder, met_before=known is not None))
     if known is None:
         await context.store_thread(context.store.remember_folder, archive)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +24,7 @@ from hotfolder.errors import (
 )
 from hotfolder.jobs.breaker import API
 from hotfolder.jobs.budget import refuse_outside
-from hotfolder.jobs.context import CrashPoint, JobContext, Place, identity_of, place_of, recipe_of
+from hotfolder.jobs.context import CrashPoint, JobContext, Place, place_of, recipe_of
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile, merge_key
@@ -41,22 +40,6 @@ T = TypeVar("T")
 
 PUT_ATTEMPTS = 3
 """How often one signed URL is used. Repeating a PUT replaces the same image; a second URL would add one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """A photo in the state in which it goes up. `sha256` is of that state's bytes; `develop` as in
-    `PictureFacts`: then it is a JPEG made of them that goes up."""
-
-    name: str
-    identity: FileIdentity
-    sha256: str
-    format: str
-    develop: str = ""
-
-
-def sending(file: JobFile) -> Sending:
-    return Sending(file.name, identity_of(file), file.sha256, file.format, file.develop)
 
 
 class OpenGroup:
@@ -77,7 +60,7 @@ class OpenGroup:
         job: str | None = None,
     ) -> None:
         self.hdr = hdr
-        self.photos: dict[str, Sending] = {}
+        self.photos: dict[str, JobFile] = {}
         self.up = 0
         """How many photos have arrived there."""
         self._tools = context
@@ -89,7 +72,7 @@ class OpenGroup:
         self._opening = started(self._open(title))
         self._tasks: set[asyncio.Task[Any]] = {self._opening}
 
-    def send(self, photo: Sending) -> None:
+    def send(self, photo: JobFile) -> None:
         """Begin with one more photo."""
         self.photos[photo.name] = photo
         # The API gets names of our own making; which number a photo has says nothing but when it came.
@@ -111,10 +94,12 @@ class OpenGroup:
         """Whether something has gone wrong: the group can't be used any more."""
         return any(task.done() and (task.cancelled() or task.exception() is not None) for task in self._tasks)
 
-    def part_of(self, photos: Iterable[Sending]) -> bool:
+    def part_of(self, photos: Iterable[JobFile]) -> bool:
         """Whether nothing was begun but some of these photos, each in the same state."""
         wanted = {photo.name: photo for photo in photos}
-        return all(wanted.get(name) == photo for name, photo in self.photos.items())
+        return all(
+            name in wanted and in_same_state(wanted[name], photo) for name, photo in self.photos.items()
+        )
 
     async def finish(self) -> tuple[str, str]:
         """Wait until all photos are up; the ids. When one fails the others are stopped, and the error that
@@ -161,7 +146,7 @@ class OpenGroup:
         context.crash_point(CrashPoint.GROUP_CREATED)
         return project_id, group_id
 
-    async def _send(self, photo: Sending, name: str) -> None:
+    async def _send(self, photo: JobFile, name: str) -> None:
         """Put one photo into the group, once, and in the state that it is said to have."""
         context = self._tools
         project_id, group_id = await asyncio.shield(self._opening)
@@ -185,6 +170,10 @@ class OpenGroup:
         if not self._begun:
             refuse_outside(self._tools.settings.hours, self._tools.clock.now())
             self._begun = True
+
+
+def in_same_state(one: JobFile, other: JobFile) -> bool:
+    return (one.identity, one.sha256) == (other.identity, other.sha256)
 
 
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -316,7 +305,7 @@ async def upload(context: JobContext, job: Job) -> Job:
         group = OpenGroup(context, place_of(job), job.title, recipe_of(job).hdr, photo_rank(job), job.id)
     for file in photos:
         if file.name not in group.photos:
-            group.send(sending(file))
+            group.send(file)
     context.sending[job.id] = group
     try:
         project_id, group_id = await group.finish()
@@ -334,8 +323,7 @@ def take_early(context: JobContext, job: Job, photos: list[JobFile]) -> OpenGrou
     group = context.early.pop(place_of(job), None)
     if group is None:
         return None
-    wanted = [sending(file) for file in photos]
-    if group.failed or group.hdr != recipe_of(job).hdr or not group.part_of(wanted):
+    if group.failed or group.hdr != recipe_of(job).hdr or not group.part_of(photos):
         group.abandon()
         return None
     # As old as its first photo, and with the job's own priority.
