@@ -208,12 +208,38 @@ def resolve(
     return actions.resolve(job, config, paid_result=paid_result, not_charged=not_charged, giving_up=give_up)
 
 
-@app.command(rich_help_panel=OPERATING)
-def verify(config: Config = CONFIG) -> int:
-    """Compare records, paid calls and folders."""
-    from hotfolder.cli import upkeep
+@app.command(rich_help_panel=DAILY)
+def gallery(
+    project: Annotated[str, typer.Argument(help="A project's folder in done, or its name.")],
+    config: Config = CONFIG,
+    as_json: AsJson = False,
+) -> int:
+    """Show a project's pictures as a page to give away.
 
-    return upkeep.verify(config)
+    Static files in done/PROJECT/gallery, which work from a disk and on any host: every altered picture beside
+    its unaltered one.
+    """
+    from hotfolder.cli import gallery
+
+    return gallery.gallery(project, config, as_json=as_json)
+
+
+@app.command(rich_help_panel=OPERATING)
+def verify(
+    config: Config = CONFIG,
+    disclosure: Annotated[
+        str,
+        typer.Option(
+            "--disclosure",
+            metavar="PROJECT",
+            help="Only this: has each altered picture of the project a label, its unaltered one and a link?",
+        ),
+    ] = "",
+) -> int:
+    """Compare records, paid calls and folders."""
+    from hotfolder.cli import gallery, upkeep
+
+    return gallery.disclosure(disclosure, config) if disclosure else upkeep.verify(config)
 
 
 @app.command(rich_help_panel=OPERATING)

@@ -150,6 +150,31 @@ def _proxy(secret: SecretStr) -> SecretStr:
 Proxy = Annotated[SecretStr, AfterValidator(_proxy)]
 
 
+def _gallery_url(text: str) -> str:
+    """An address under which galleries are put; `{project}` in it stands for the project's folder."""
+    told = "base_url of the galleries"
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname or "", url.port
+    except ValueError:
+        host = ""
+    if not host or url.scheme not in ("http", "https") or re.search(r"[\s\\<>\"]", text):
+        raise ValueError(f"{told} is not an address like https://pictures.example.com/galleries")
+    if "@" in url.netloc or url.query or url.fragment:
+        raise ValueError(f"{told} must not hold a user, a ? or a #: everybody is to see it")
+    if len(text) > 200:
+        raise ValueError(f"{told} is longer than 200 characters, too long for a QR code that can be read")
+    return text
+
+
+GalleryUrl = Annotated[Folder, AfterValidator(_gallery_url)]
+
+
+class GalleryLanguage(StrEnum):
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
 def _spans(value: object) -> object:
     texts = as_list(value)
     if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
@@ -241,6 +266,16 @@ class Web(Frozen):
     """The port that they are served on; left out: they are not served."""
     host: Folder = "127.0.0.1"
     """The address that they are served on; 0.0.0.0 for all."""
+
+
+class GallerySettings(Frozen):
+    """A project's gallery in done/<project>/gallery/, as `hotfolder gallery` and deliver.gallery make it."""
+
+    base_url: GalleryUrl | None = None
+    """Where galleries are put for everybody to see, such as https://pictures.example.com/galleries: that of a
+    project is below it under its folder's name, or where {project} stands. Left out: there is no QR code."""
+    language: GalleryLanguage = GalleryLanguage.ENGLISH
+    """The language that it opens in: en or de; the other one is a click away."""
 
 
 class Notify(Frozen):
@@ -343,6 +378,8 @@ class Settings(BaseSettings):
     """What paid calls cost, so that money is shown; left out: none is."""
     deliver: Delivery = Delivery()
     """What is delivered, and under which names."""
+    gallery: GallerySettings = GallerySettings()
+    """A project's gallery."""
     keep: Keep = Keep()
     """For how many days things are kept."""
     web: Web = Web()

@@ -22,6 +22,8 @@ from hotfolder.telemetry.notifier import Message, apprise_for, try_out
 from hotfolder.telemetry.overview import Overview, overview
 
 START = "Start it: `systemctl start hotfolder`, `docker compose up -d`, or `hotfolder run`."
+DRAWING = ("jinja2", "segno", "fontpkg_inter")
+"""What galleries and labels need."""
 TEST = Message("A test", "hotfolder can reach you here.")
 
 
@@ -95,6 +97,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from folders(settings, identity)
     yield from found
     yield from messages(settings)
+    yield from galleries(settings)
     yield from machine(count_folders(settings))
 
 
@@ -151,6 +154,17 @@ def messages(settings: Settings) -> Iterator[Finding]:
         yield problem("messages", "apprise is not installed", f"Install it, {to_install('notify')}")
     else:
         yield ok("messages", "people are told; `hotfolder notify --test` tries it")
+
+
+def galleries(settings: Settings) -> Iterator[Finding]:
+    """Whether galleries and labels can be made, where they are asked for."""
+    routes = (*settings.routes, *(route for inbox in settings.inboxes for route in inbox.routes))
+    general = settings.deliver.gallery or settings.deliver.label
+    wanted = general or any(route.deliver.gallery or route.deliver.label for route in routes)
+    missing = [name for name in DRAWING if find_spec(name) is None]
+    if missing and wanted:
+        what = f"galleries and labels can't be made: {', '.join(missing)} is not installed"
+        yield problem("gallery", what, f"Install it, {to_install('page')}")
 
 
 def count_folders(settings: Settings) -> int:

@@ -27,6 +27,7 @@ from hotfolder.daemon.folders import (
     output_folders,
     places_of,
 )
+from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
@@ -169,6 +170,7 @@ class Daemon:
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
+        self.galleries = Galleries(self.context, self.live)
         self.intake = Intake(self.worker, self.live.rulebook, self.clock, self._look_anew)
         self.early = Early(self.context, self.live.rulebook, most=self.worker.most_jobs)
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in places.inboxes}
@@ -275,6 +277,7 @@ class Daemon:
             self.telemetry.ended(job)
             self.outcome.needing_person += State(job.state) in NEEDS_PERSON
         self.outcome.finished += job.state == State.DONE
+        self.galleries.ended(job)
         place = (job.inbox, job.project, job.folder)
         if self.intake.job_ended(place) or job.state == State.WITHDRAWN:
             self._look_anew(*place)
@@ -332,6 +335,7 @@ class Daemon:
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
             partial(apply_retention, self.context, self.live),
+            self.galleries.run,  # shows what is finished
             self.reporter.run,  # says how everything stands
         ]
         if self.live.file is not None:
@@ -370,6 +374,7 @@ class Daemon:
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
             waits = any(outlook.may_proceed for outlook in outlooks.values())
             working = self.worker.busy() and not self.worker.all_stuck(STUCK_SECONDS)
+            working |= self.galleries.busy
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 
     async def close(self) -> None:

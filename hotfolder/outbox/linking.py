@@ -25,6 +25,7 @@ NOT_REMOVED: set[Path] = set()
 """Reservations that this process could not remove, since their share went away: they keep nobody off."""
 AT_FDCWD = -100
 RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
 NOT_KNOWN = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 # Whatever else a link meets (EPERM from exFAT and for other people's files, EIO from rclone, EMLINK), the
 # last resort either works or says what is really wrong.
@@ -43,10 +44,19 @@ def renameat2() -> Any:
 
 def rename_exclusively(source: Path, target: Path) -> None:
     """One step, by the kernel: nothing in between to crash in. NFS and old C libraries don't have it."""
+    rename_by(RENAME_NOREPLACE, source, target)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Give each the name of the other, in one step. Raises `Unsupported` where there is no such step."""
+    rename_by(RENAME_EXCHANGE, one, other)
+
+
+def rename_by(how: int, source: Path, target: Path) -> None:
     rename = renameat2()
     if rename is None:
         raise Unsupported
-    if rename(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), RENAME_NOREPLACE) == 0:
+    if rename(AT_FDCWD, os.fsencode(source), AT_FDCWD, os.fsencode(target), how) == 0:
         return
     number = ctypes.get_errno()
     if number in NOT_KNOWN:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
-from hotfolder.rules.delivery import Delivery, Folders, filled
+from hotfolder.rules.delivery import GALLERY, Delivery, Folders, filled
 
-OURS = frozenset({"originals", "receipts"})
+OURS = frozenset({"originals", "receipts", GALLERY})
 """Folders in a project's folder that are no room's."""
 
 

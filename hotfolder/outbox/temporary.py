@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,13 +57,19 @@ def sha256_of(path: Path) -> str:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove our temporary files from before this process, in `folder` and below. Follows no links.
+    """Remove our temporary files and folders from before this process, in `folder` and below. Follows no
+    links.
 
     Other daemons may put their pictures there too; their files stay. A name of before names had the store in
     them doesn't tell whose the file is: one that nobody has touched for a day goes, since none is written for
     so long. What can't be read or removed is passed over: a leftover is ugly, and harmless.
     """
-    for parent, _, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
+        for name in [one for one in folders if one.startswith(own_prefix())]:
+            folders.remove(name)
+            with suppress(OSError):
+                if os.lstat(Path(parent, name)).st_ctime_ns < linking.PROCESS_STARTED_NS:
+                    shutil.rmtree(Path(parent, name))
         for name in names:
             with suppress(OSError):
                 if name.startswith((own_prefix(), linking.RESERVATION_PREFIX)):

@@ -45,12 +45,14 @@ class PictureFacts:
 @dataclass(frozen=True, slots=True)
 class Rendering:
     """A rendition to be made: the longer side in pixels (None: as it is; never larger), and the most bytes
-    that the file may have. `quality` is tried first, then lower ones down to `least_quality`."""
+    that the file may have. `quality` is tried first, then lower ones down to `least_quality`. `label` is
+    written into its lower left corner."""
 
     quality: int
     least_quality: int
     long_edge: int | None = None
     max_bytes: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from hotfolder.display import visible
+from hotfolder.errors import to_install
 from hotfolder.pictures.colours import in_srgb, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, PictureLimits, Rendered, Rendering
 from hotfolder.pictures.formats import pixel_limit
@@ -20,6 +21,13 @@ from hotfolder.pictures.formats import pixel_limit
 QUALITY_STEP = 5
 DAMAGED = (ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 PLAIN_MODES = ("RGB", "L", "CMYK")
+LABEL_HEIGHT = 0.022
+"""Of a label's letters, as a part of the picture's longer side: legible where that is 10 cm."""
+LABEL_MARGIN = 0.7
+LABEL_DARKNESS = 168
+CAPITAL_HEIGHT = 0.73
+"""Of Inter's capitals, as a part of its size."""
+LEAST_LETTERS = 4.0
 
 
 def render(source: Path, target: Path, wanted: Rendering, *, limits: PictureLimits) -> Rendered | None:
@@ -28,6 +36,8 @@ def render(source: Path, target: Path, wanted: Rendering, *, limits: PictureLimi
     can't be read or written. Needs memory for all pixels; a JPEG that is made smaller, for fewer.
     """
     picture = upright(source, wanted.long_edge, limits)
+    if wanted.label:
+        picture = labelled(picture, wanted.label)
     profile = srgb_profile()
     for quality in range(wanted.quality, wanted.least_quality - 1, -QUALITY_STEP):
         encoded = io.BytesIO()
@@ -80,6 +90,42 @@ def upright(
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)
         return in_srgb(picture, profile)
+
+
+def labelled(picture: Image.Image, text: str) -> Image.Image:
+    """The picture with the text in its lower left corner, white on a dark plate; in colour, and smaller where
+    the text would be wider than the picture. Raises `NeverUsable` without the package of the letters."""
+    picture = picture.convert("RGB")
+    size = max(picture.size) * LABEL_HEIGHT
+    room = picture.width - 4 * size * LABEL_MARGIN
+    size = max(LEAST_LETTERS, size * min(1.0, room / max(1.0, letters(size).getlength(text))))
+    font, margin = letters(size), round(size * LABEL_MARGIN)
+    left, _, right, _ = font.getbbox(text, anchor="ls")
+    # One height for all texts, whether or not they have letters that reach below the line.
+    plate_height = round(size * 1.2 + margin)
+    plate_width = round(right - left + 2 * margin)
+    corner = (margin, picture.height - margin - plate_height)
+    layer = Image.new("L", picture.size)
+    box = (*corner, corner[0] + plate_width, corner[1] + plate_height)
+    ImageDraw.Draw(layer).rounded_rectangle(box, radius=round(size / 4), fill=LABEL_DARKNESS)
+    picture.paste((0, 0, 0), mask=layer)
+    baseline = (corner[0] + margin - left, corner[1] + plate_height / 2 + size * CAPITAL_HEIGHT / 2)
+    ImageDraw.Draw(picture).text(baseline, text, fill="white", font=font, anchor="ls")
+    return picture
+
+
+def letters(size: float) -> ImageFont.FreeTypeFont:
+    """Inter, in which Latin, Greek and Cyrillic letters are drawn the same on every machine."""
+    try:
+        from fontpkg import path
+    except ImportError:
+        raise NeverUsable(
+            "A label can't be drawn: the package fontpkg-inter is not installed.",
+            hint=f"Install it, {to_install('page')}",
+        ) from None
+    font = ImageFont.truetype(path("inter"), size, layout_engine=ImageFont.Layout.BASIC)
+    font.set_variation_by_axes([32, 600])
+    return font
 
 
 @contextmanager

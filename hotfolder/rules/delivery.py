@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from hotfolder.display import visible
 from hotfolder.metadata.blocks import Level
 from hotfolder.rules.names import nearest, shown
 
@@ -18,7 +19,13 @@ LEAST_QUALITY = 30
 UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "kib": 2**10, "mib": 2**20}
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*")
-TAKEN = ("originals", "receipts")
+GALLERY = "gallery"
+"""The folder of a project's gallery, beside its pictures."""
+LABELLED = "labelled"
+"""The rendition that the label is burnt into."""
+TAKEN = ("originals", "receipts", GALLERY, LABELLED)
+LABEL = re.compile(r"[ -~\u00a0-\u024f\u0370-\u03ff\u0400-\u052f\u2010-\u2027\u20ac]*")
+"""What can be drawn: Latin, Greek and Cyrillic letters, digits and punctuation."""
 
 
 class Frozen(BaseModel):
@@ -86,7 +93,50 @@ def _names(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
     return renditions
 
 
-Renditions = Annotated[dict[str, Rendition], AfterValidator(_names)]
+SHIPPED = {
+    "mls-2048": Rendition(quality=90, long_edge=2048),
+    "web-1280": Rendition(quality=82, long_edge=1280),
+}
+"""Renditions that need only be named."""
+
+
+def _shipped(value: object) -> object:
+    """A list of names as the renditions that they are; in a mapping, a shipped name may stand alone."""
+    if isinstance(value, str):
+        value = [value]
+    named = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+    if named and isinstance(value, list | tuple):
+        unknown = next((name for name in value if name not in SHIPPED), None)
+        if unknown is not None:
+            guess = nearest(unknown, SHIPPED)
+            meant = f'; did you mean "{guess}"?' if guess else "."
+            message = f"{shown(unknown)} is no rendition that need not be defined{meant} There are:"
+            message += f" {', '.join(SHIPPED)}. Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
+            raise PydanticCustomError("rendition", "{message}", {"message": message})
+        return {name: SHIPPED[name] for name in value}
+    if isinstance(value, dict):
+        return {name: SHIPPED.get(name) if one is None else one for name, one in value.items()}
+    return value
+
+
+Renditions = Annotated[
+    dict[str, Rendition],
+    BeforeValidator(_shipped, json_schema_input_type=dict[str, Rendition | None] | list[str]),
+    AfterValidator(_names),
+]
+
+
+def _label(text: str) -> str:
+    unknown = LABEL.sub("", text)
+    if unknown:
+        message = f"{shown(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
+        raise PydanticCustomError("label", "{message}", {"message": message})
+    return text
+
+
+Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_label)
+]
 
 
 FIELDS = ("project", "room", "set", "tags", "variant", "date", "seq")
@@ -161,6 +211,10 @@ class DeliveryChoices(Frozen):
     """How much of the photo's metadata the pictures get: all, copyright or none."""
     originals: Originals | None = None
     """What becomes of the originals: keep, archive or delete."""
+    label: Label | None = None
+    """What is burnt into a rendition of its own of every altered picture."""
+    gallery: Annotated[bool, Field(strict=True)] | None = None
+    """Whether the project's gallery is made anew after each finished set."""
 
 
 class Delivery(Frozen):
@@ -171,7 +225,8 @@ class Delivery(Frozen):
     folders: Folders = Folders.FLAT
     """flat: a project's pictures lie together; room: in a folder for each room."""
     renditions: Renditions = {}
-    """Further files of every picture, by name, each in a folder of that name."""
+    """Further files of every picture, by name, each in a folder of that name; mls-2048 and web-1280 need only
+    be named."""
     metadata: Level = Level.ALL
     """How much of the photo's metadata the pictures get: all, copyright (who made it and whose it is) or
     none."""
@@ -179,6 +234,11 @@ class Delivery(Frozen):
     """What becomes of a finished set's originals: keep (in done, beside the pictures), archive (moved to the
     folder `archive`), or delete (for good, once the pictures are in done and verified, one of them
     unaltered)."""
+    label: Label | None = None
+    """What is burnt into a rendition of its own, `labelled`, of every altered picture, such as Virtually
+    staged; left out: there is none."""
+    gallery: Annotated[bool, Field(strict=True)] = False
+    """Whether the project's gallery is made anew after each finished set."""
 
     def chosen(self, choices: DeliveryChoices) -> Delivery:
         """This delivery with these choices made."""

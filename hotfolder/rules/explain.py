@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from hotfolder.display import visible
-from hotfolder.rules.delivery import Folders, Originals, filled
+from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
 from hotfolder.rules.names import shown
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.routing import Plan
@@ -149,6 +149,9 @@ class Explanation:
         lines = [f"Delivers into {where}", *(f"  {visible(name)}" for name in delivered_names(self.plan))]
         for name, wanted in self.plan.recipe.delivery.renditions.items():
             lines.append(f"  and each of them as {name}/… ({wanted})")
+        label = self.plan.recipe.delivery.label
+        if label and self.plan.recipe.steps():
+            lines.append(f'  and each altered one as {LABELLED}/… (with "{visible(label)}" written on it)')
         return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]
 
     def _start(self) -> str:

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
+from hotfolder.control import checkup
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -49,6 +50,16 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any,
     assert "30 characters from STAGER_API_KEY" in found["key"][0]["text"]
     assert found["storage"][0]["verdict"] == "ok" and shop.bought() == 0
     assert files_below(studio.root) == before and not studio.inbox.exists()
+
+
+def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(
+    make_studio: Any, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkup, "DRAWING", ("jinja2", "not_there"))
+    for deliver, told in (({}, False), ({"gallery": True}, True), ({"label": "Virtually staged"}, True)):
+        code, found = ask(make_studio(**settings_for(shop), deliver=deliver).config)
+        assert (code, "gallery" in found) == (int(told), told)
+    assert "not_there is not installed" in found["gallery"][0]["text"]
 
 
 def test_the_text_has_a_line_for_each_look_and_never_the_key(make_studio: Any, shop: Shop) -> None:

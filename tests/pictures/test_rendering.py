@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import NeverUsable, PictureLimits, Rendering
@@ -117,3 +117,18 @@ async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path) -> 
         with pytest.raises(NeverUsable):
             await decoder.png_of_webp(source, tmp_path / "other.png", limits)
     await decoder.close()
+
+
+def test_a_label_is_drawn_into_the_lower_left_corner_and_nowhere_else(tmp_path: Path) -> None:
+    """With letters that only some fonts have; one that is wider than the picture is written smaller."""
+    plain = saved(tmp_path / "plain.png", Image.new("RGB", (600, 400), (120, 140, 160)))
+    for text in ("Virtuell möbliert", "Κουζίνα Кухня", "W" * 80):
+        target = tmp_path / "made.jpg"
+        assert render(plain, target, Rendering(95, 30, label=text), limits=LIMITS) is not None
+        with Image.open(target) as picture:
+            changed = ImageChops.difference(picture.convert("RGB"), Image.open(plain)).convert("L")
+            box = changed.point(lambda value: 255 * (value > 40)).getbbox()
+            assert box is not None
+            left, top, right, bottom = box
+            assert left < 20 and bottom > 380 and top > 340 and right < 600
+            assert picture.crop(box).convert("L").getextrema()[1] > 235

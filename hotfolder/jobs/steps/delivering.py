@@ -30,13 +30,14 @@ from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture, write_receipt
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
-from hotfolder.rules.delivery import LEAST_QUALITY, Rendition
+from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Rendition
 from hotfolder.rules.prices import Prices
 from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.sets import sharing_stem
 from hotfolder.rules.tags import operation_word
 
 SOFTWARE = f"hotfolder {__version__}"
+LABELLED_QUALITY = 92
 
 
 async def metadata_of(context: JobContext, job: Job, photos: Sequence[JobFile]) -> Carrying:
@@ -154,12 +155,15 @@ def notes_on(recipe: Recipe, pictures: Sequence[Picture]) -> Iterator[str]:
     """What somebody should know: sentences on the photos, and one for each rendition that was asked for and
     that some picture doesn't have."""
     yield from recipe.notes
-    whole = sum(not picture.rendition for picture in pictures)
-    for name, wanted in recipe.delivery.renditions.items():
-        missing = whole - sum(picture.rendition == name for picture in pictures)
+    whole = [picture for picture in pictures if not picture.rendition]
+    altered = [picture for picture in whole if picture.altered]
+    wanted = [(name, len(whole), one.max_bytes) for name, one in recipe.delivery.renditions.items()]
+    wanted += [(LABELLED, len(altered), None)] if recipe.delivery.label else []
+    for name, number, max_bytes in wanted:
+        missing = number - sum(picture.rendition == name for picture in pictures)
         if missing:
-            of_all = f"{missing} of {whole} pictures" if whole > 1 else "the picture"
-            most = f": its file may have at most {wanted.max_bytes / 10**6:g} MB" if wanted.max_bytes else ""
+            of_all = f"{missing} of {number} pictures" if number > 1 else "the picture"
+            most = f": its file may have at most {max_bytes / 10**6:g} MB" if max_bytes else ""
             yield f'The rendition "{name}" of {of_all} could not be made{most}.'
 
 
@@ -237,9 +241,9 @@ async def deliver_one(
     notes += [note for note in left_out if note not in notes]
     try:
         placed = [await put(context, job, delivery, shown, result)]
-        for name, wanted in recipe_of(job).delivery.renditions.items():
+        for name, (wanted, label) in renditions_of(job, delivery.altered).items():
             path = shown.with_suffix(".rendition.jpg")
-            made = await rendition(context, metadata, shown, path, wanted)
+            made = await rendition(context, metadata, shown, path, wanted, label)
             if made is None:
                 logger.warning("rendition_not_made", rendition=name, picture=delivery.stem)
             else:
@@ -248,6 +252,15 @@ async def deliver_one(
     finally:
         await to_thread.run_sync(partial(shown.unlink, missing_ok=True))
     return placed
+
+
+def renditions_of(job: Job, altered: Sequence[str]) -> dict[str, tuple[Rendition, str]]:
+    """The renditions of a picture in which this was altered, by name, each with the label that it gets."""
+    delivery = recipe_of(job).delivery
+    wanted = {name: (one, "") for name, one in delivery.renditions.items()}
+    if altered and delivery.label:
+        wanted[LABELLED] = (Rendition(quality=LABELLED_QUALITY), delivery.label)
+    return wanted
 
 
 async def put(
@@ -265,10 +278,10 @@ async def put(
 
 
 async def rendition(
-    context: JobContext, metadata: Carrying, shown: Path, path: Path, wanted: Rendition
+    context: JobContext, metadata: Carrying, shown: Path, path: Path, wanted: Rendition, label: str
 ) -> Rendered | None:
-    """A rendition of the picture `shown`, with the same metadata, in `path`; None where it would be too
-    large.
+    """A rendition of the picture `shown`, with the same metadata and the label, in `path`; None where it
+    would be too large.
 
     What the metadata takes is known once they are there: then a second try leaves room for them.
     """
@@ -279,7 +292,7 @@ async def rendition(
             made = await context.decoder.render(
                 shown,
                 plain,
-                Rendering(wanted.quality, LEAST_QUALITY, wanted.long_edge, most_bytes),
+                Rendering(wanted.quality, LEAST_QUALITY, wanted.long_edge, most_bytes, label),
                 context.settings.result_limits,
             )
             if made is None:

@@ -174,8 +174,9 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     note = removed_words(sum(file in gone for file in photos), len(photos))
     receipt = await tell_in_receipt(context, job, files, folder, doubt, gone, note)
     # What there is to be said of pictures is which renditions they lack.
-    renditions = recipe_of(job).delivery.renditions
-    pictures = await context.store_thread(context.store.pictures, job.id) if renditions else []
+    delivery = recipe_of(job).delivery
+    told = delivery.renditions or delivery.label
+    pictures = await context.store_thread(context.store.pictures, job.id) if told else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await context.store_thread(
         context.store.advance, job.id, Event.FINISH, context.clock.now(), reason=reason, hint="", **receipt

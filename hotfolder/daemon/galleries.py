@@ -1,0 +1,121 @@
+"""Galleries that are made anew after each finished set, where the rules say so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from anyio import to_thread
+
+from hotfolder import log
+from hotfolder.clock import sleep_unless
+from hotfolder.config.settings import GallerySettings
+from hotfolder.daemon.reload import LiveSettings
+from hotfolder.errors import LocalTrouble
+from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.context import JobContext, Places, recipe_of
+from hotfolder.jobs.gallery import Delivered, delivered, finished_since, gallery_of
+from hotfolder.jobs.model import Job
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.gallery import MadeGallery, make_gallery
+from hotfolder.outbox.names import safe_name
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+
+MADE_UNTIL = "galleries"
+"""Under this name the store holds the moment up to which each finished set is in its gallery."""
+GATHER_SECONDS = 1.0
+"""Sets that are finished within so long are shown by one making."""
+
+logger = log.get("galleries")
+
+
+async def remake(
+    jobs: Sequence[Delivered], places: Places, said: GallerySettings, decoder: Decoder, limits: PictureLimits
+) -> MadeGallery:
+    """Make the gallery of the jobs' project, unless it is there as it is to be. Raises LocalTrouble."""
+    gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
+    shared = await to_thread.run_sync(places.sharing, jobs[-1].job)
+    return await make_gallery(places.done, gallery, decoder, limits, shared)
+
+
+def due_projects(store: Store) -> tuple[list[str], datetime | None]:
+    """The projects of the finished sets that may not be in their galleries, and when the last of those was
+    finished."""
+    told = store.told(MADE_UNTIL)
+    since = datetime.fromisoformat(told["until"]) if told else datetime.min.replace(tzinfo=UTC)
+    jobs = [job for job in finished_since(store, since) if recipe_of(job).delivery.gallery]
+    projects = dict.fromkeys(safe_name(job.project) for job in jobs)
+    return list(projects), max((job.updated_at for job in jobs), default=None)
+
+
+class Galleries:
+    """Keeps galleries as the finished sets are. A trouble holds up no set: it is told, and tried again; what
+    was finished before a crash is made up for at the next start."""
+
+    def __init__(self, context: JobContext, live: LiveSettings) -> None:
+        self.context = context
+        self.live = live
+        self.busy = True
+        """Whether a finished set may not be in its gallery yet, and nothing stands in its way."""
+        self._ended = asyncio.Event()
+        self._ended.set()
+        self._troubles: dict[str, str] = {}
+
+    def ended(self, job: Job) -> None:
+        """A job has ended. Whatever it was, others may have delivered the same pictures."""
+        if recipe_of(job).delivery.gallery:
+            self.busy = True
+            self._ended.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        clock, failures = self.context.clock, 0
+        while True:
+            wait = backoff_seconds(min(failures, 5)) if failures else 24 * 3600.0
+            await sleep_unless(self._ended, clock, wait)
+            self._ended.clear()
+            began = clock.monotonic()
+            failures = failures + 1 if not await self._pass() else 0
+            self.busy = self._ended.is_set()
+            # At most half of the time goes into galleries, however many pictures a project has.
+            await clock.sleep(max(GATHER_SECONDS, clock.monotonic() - began))
+
+    async def _pass(self) -> bool:
+        """Make every gallery that isn't as the finished sets are; whether all could be made."""
+        context, well = self.context, True
+        try:
+            due, until = await context.store_thread(due_projects, context.store)
+            for project in due:
+                well &= await self._remake(project)
+            if well and until is not None:
+                told = {"until": until.isoformat()}
+                await context.store_thread(context.store.tell, MADE_UNTIL, told, context.clock.now())
+        except LocalTrouble as error:
+            self._met("", error)
+            return False
+        return well
+
+    async def _remake(self, project: str) -> bool:
+        context = self.context
+        try:
+            jobs = await context.store_thread(delivered, context.store, project)
+            jobs = [one for one in jobs if one.pictures]
+            if jobs:
+                said, limits = self.live.settings.gallery, context.settings.result_limits
+                await remake(jobs, context.places, said, context.decoder, limits)
+        except LocalTrouble as error:
+            self._met(project, error)
+            return False
+        except Exception:
+            # A defect of ours must not end the work.
+            logger.exception("gallery_failed", project=project)
+            return False
+        self._troubles.pop(project, None)
+        return True
+
+    def _met(self, project: str, error: LocalTrouble) -> None:
+        if self._troubles.get(project) != error.message:
+            logger.warning("gallery_not_made", project=project, reason=error.message, hint=error.hint)
+        self._troubles[project] = error.message

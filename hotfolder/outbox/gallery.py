@@ -1,0 +1,318 @@
+"""A project's gallery: a folder of static files that shows its pictures, on any host and from a disk.
+
+Every altered picture stands in it beside its unaltered one. It is made in a temporary folder, and takes its
+place in one step.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+
+from hotfolder import __version__, log
+from hotfolder.display import visible
+from hotfolder.errors import LocalTrouble, UnusablePhoto
+from hotfolder.newfiles import new_file, open_beneath, own_prefix
+from hotfolder.outbox import linking
+from hotfolder.outbox.content import PIECE_BYTES, fingerprint, pieces_of
+from hotfolder.outbox.faults import SOON, local_trouble, shown
+from hotfolder.outbox.folders import refuse_links
+from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, Scene, appearance, page_files
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits, Rendered, Rendering
+from hotfolder.rules.delivery import GALLERY
+
+MANIFEST = "gallery.json"
+"""Says what is in a gallery; by it a folder is known as one that hotfolder made."""
+SIZES = {"small": Rendering(80, 60, 960), "large": Rendering(85, 60, 2400)}
+"""The renditions in a gallery, by the folder that they lie in."""
+
+logger = log.get("gallery")
+
+
+@dataclass(frozen=True, slots=True)
+class MadeGallery:
+    """A gallery that is in its place. `pages` are its files for people to open; `left_out` are sentences on
+    pictures that are not in it; `anew` is False where nothing had changed."""
+
+    folder: Path
+    pictures: int
+    left_out: tuple[str, ...]
+    anew: bool
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "index.html"
+
+
+@dataclass(slots=True)
+class Draft:
+    """A gallery that is being made in `new`, in a temporary folder. `old` is the manifest of the one that is
+    there, `files` what was put into this one, by relative path with the SHA-256 of each."""
+
+    new: Path
+    old: dict[str, Any]
+    told: str
+    shared: Sharing
+    taken: dict[str, GalleryPicture] = field(default_factory=dict)
+    sizes: dict[str, Rendered] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def write(self, name: str, content: Iterable[bytes]) -> None:
+        """A new file with this content, piece by piece."""
+        with os.fdopen(new_file(str(self.new / name)), "wb") as out:
+            self.files[name] = fingerprint(content, out).sha256.hex()
+            out.flush()
+            self.shared.apply_to_file(out.fileno())
+            os.fsync(out.fileno())
+
+
+async def make_gallery(
+    done: Path, gallery: Gallery, decoder: Decoder, limits: PictureLimits, shared: Sharing
+) -> MadeGallery:
+    """Make the gallery of a project anew, unless it is there as it is to be. Raises LocalTrouble; the one
+    that was there stays then."""
+    place = done / gallery.folder / GALLERY
+    shared.guard(place)
+    draft = await to_thread.run_sync(begin, done, gallery, place, shared)
+    if isinstance(draft, MadeGallery):
+        return draft
+    try:
+        with local_trouble(place):
+            for picture in draft.taken.copy().values():
+                for size, wanted in SIZES.items():
+                    await add_rendition(draft, place, picture, size, wanted, decoder, limits)
+        return await to_thread.run_sync(finish, draft, gallery, place)
+    finally:
+        shutil.rmtree(draft.new.parent, ignore_errors=True)
+
+
+def begin(done: Path, gallery: Gallery, place: Path, shared: Sharing) -> Draft | MadeGallery:
+    """A draft with the pictures in it, each read to its end; or the gallery that is there already."""
+    with local_trouble(place):
+        refuse_links(done, place)
+        old = manifest_of(place)
+        told = digest_of(gallery, done)
+        if old.get("told") == told and complete(place, old):
+            return MadeGallery(place, len(old["pictures"]), tuple(old["left_out"]), anew=False)
+        temporary = place.with_name(own_prefix() + os.urandom(8).hex())
+        temporary.mkdir(mode=0o700)
+        draft = Draft(temporary / GALLERY, old, told, shared)
+        try:
+            for name in ("", FULL, *SIZES):
+                (draft.new / name).mkdir()
+                shared.apply_to_folder(draft.new / name)
+            for picture in gallery.pictures().values():
+                why = take(draft, done, picture)
+                if why:
+                    draft.left_out.append(f"{visible(picture.path)} is left out: {why}.")
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        return draft
+
+
+def manifest_of(place: Path) -> dict[str, Any]:
+    """What the gallery at `place` says of itself; empty where none is. Raises LocalTrouble where something
+    else has its name."""
+    try:
+        read = json.loads((place / MANIFEST).read_bytes())
+        if isinstance(read, dict) and str(read.get("made_by")).startswith("hotfolder "):
+            return read
+    except (OSError, ValueError):
+        if linking.status(place) is None or (place.is_dir() and not any(place.iterdir())):
+            return {}
+    raise LocalTrouble(
+        f"{shown(place)} is there, and isn't a gallery that hotfolder made",
+        hint="Rename it; the gallery is made by itself then.",
+    )
+
+
+def digest_of(gallery: Gallery, done: Path) -> str:
+    """Tells whether anything is to be shown otherwise than before: also a picture that was changed or taken
+    away."""
+    seen: list[object] = [appearance(), asdict(gallery)]
+    for path in gallery.pictures():
+        found = linking.status(done / path)
+        seen.append((path, found and (found.st_size, found.st_mtime_ns, found.st_ino)))
+    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+
+
+def complete(place: Path, manifest: dict[str, Any]) -> bool:
+    """Whether all of its files lie there, and are files."""
+    found = (linking.status(place / name) for name in (MANIFEST, *manifest["files"]))
+    return all(one is not None and stat.S_ISREG(one.st_mode) for one in found)
+
+
+def take(draft: Draft, done: Path, picture: GalleryPicture) -> str:
+    """Put the picture as delivered into the gallery, as a further name of the same file where the disk knows
+    that, so that it takes no room. Why it is not taken; empty where it is."""
+    name = picture.full
+    try:
+        descriptor = open_beneath(done, done / picture.path)
+    except OSError as error:
+        gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+        if not gone and error.errno != errno.ELOOP:
+            raise
+        return "it isn't there any more" if gone else "it is a link"
+    with os.fdopen(descriptor, "rb") as source:
+        found = os.fstat(source.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            return "it is no plain file"
+        if hashlib.file_digest(source, "sha256").hexdigest() != picture.sha256:
+            return "it has changed since it was delivered"
+        if name not in draft.files and not linked(done / picture.path, draft.new / name, found):
+            source.seek(0)
+            draft.write(name, iter(partial(source.read, PIECE_BYTES), b""))
+    draft.files[name] = picture.sha256
+    draft.taken[picture.path] = picture
+    return ""
+
+
+def linked(source: Path, target: Path, found: os.stat_result) -> bool:
+    """Whether `target` is a further name of the file `found` now, which `source` led to."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        return False
+    if linking.same_file(os.lstat(target), found):
+        return True
+    target.unlink()
+    return False
+
+
+async def add_rendition(
+    draft: Draft,
+    place: Path,
+    picture: GalleryPicture,
+    size: str,
+    wanted: Rendering,
+    decoder: Decoder,
+    limits: PictureLimits,
+) -> None:
+    """A rendition of a picture that was taken; the one of the gallery that is there, where it has it. A
+    picture that can't be decoded is left out."""
+    name = picture.rendition(size)
+    if name in draft.files or picture.path not in draft.taken:
+        return
+    if await to_thread.run_sync(reuse, draft, place, name):
+        return
+    made = draft.new.parent / "made.jpg"
+    try:
+        rendered = await decoder.render(draft.new / picture.full, made, wanted, limits)
+    except UnusablePhoto as error:
+        draft.left_out.append(f"{visible(picture.path)} is left out: {error.message}")
+        del draft.taken[picture.path]
+        return
+    assert rendered is not None  # there is no limit to how large its file may be
+    await to_thread.run_sync(draft.write, name, pieces_of(made))
+    draft.sizes[name] = rendered
+
+
+def reuse(draft: Draft, place: Path, name: str) -> bool:
+    """Take over a rendition from the gallery that is there, unless it isn't what was put there."""
+    known, size = draft.old.get("files", {}).get(name), draft.old.get("sizes", {}).get(name)
+    if known is None or size is None:
+        return False
+    content = b""
+    with suppress(OSError), os.fdopen(open_beneath(place, place / name), "rb") as source:
+        content = source.read()
+    if hashlib.sha256(content).hexdigest() != known:
+        return False
+    draft.write(name, [content])
+    draft.sizes[name] = Rendered(**size)
+    return True
+
+
+def finish(draft: Draft, gallery: Gallery, place: Path) -> MadeGallery:
+    """Write the pages, and put the gallery into its place."""
+    if not draft.taken:
+        why = " ".join(draft.left_out) or "Nothing of it is in done."
+        raise LocalTrouble(f"the gallery of {gallery.folder} would be empty. {why}", hint=SOON)
+    with local_trouble(place):
+        shown_scenes = tuple(filter(None, (with_what_is_there(one, draft.taken) for one in gallery.scenes)))
+        for name, content in page_files(replace(gallery, scenes=shown_scenes), draft.sizes).items():
+            draft.write(name, [content])
+        manifest = {
+            "made_by": f"hotfolder {__version__}",
+            "told": draft.told,
+            "url": gallery.url,
+            "pictures": [of_manifest(scene, one) for scene in shown_scenes for one in scene.pictures()],
+            "left_out": draft.left_out,
+            "files": draft.files.copy(),
+            "sizes": {name: asdict(size) for name, size in draft.sizes.items()},
+        }
+        draft.write(MANIFEST, [(json.dumps(manifest, indent=2) + "\n").encode()])
+        keep_others(draft, place)
+        for name in (*SIZES, FULL, ""):
+            linking.sync_folder(draft.new / name)
+        refuse_links(place.parent.parent, place)
+        put_into_place(draft.new, place)
+    logger.info("gallery_made", project=gallery.folder, pictures=len(draft.taken))
+    return MadeGallery(place, len(draft.taken), tuple(draft.left_out), anew=True)
+
+
+def with_what_is_there(scene: Scene, taken: dict[str, GalleryPicture]) -> Scene | None:
+    unaltered = scene.unaltered if scene.unaltered and scene.unaltered.path in taken else None
+    altered = tuple(one for one in scene.altered if one.path in taken)
+    return Scene(scene.room, unaltered, altered, scene.earlier) if unaltered or altered else None
+
+
+def of_manifest(scene: Scene, picture: GalleryPicture) -> dict[str, object]:
+    """A picture as the manifest has it; `unaltered` is the SHA-256 of the one that it stands beside."""
+    beside = scene.unaltered.sha256 if scene.unaltered is not None and picture.altered else ""
+    return {
+        "delivered": picture.path.encode("utf-8", "backslashreplace").decode(),
+        "full": picture.full,
+        "sha256": picture.sha256,
+        "altered": list(picture.altered),
+        "unaltered": beside,
+    }
+
+
+def keep_others(draft: Draft, place: Path) -> None:
+    """Take over what people have put beside the files of the gallery that is there."""
+    ours = {MANIFEST, *draft.old.get("files", ())}
+    for folder, _, names in os.walk(place):
+        for path in (Path(folder, name) for name in names):
+            name = str(path.relative_to(place))
+            if name in ours or path.is_symlink() or not path.is_file():
+                continue
+            target = draft.new / name
+            if linking.status(target) is not None:
+                target = target.with_name(f"{target.stem} (yours){target.suffix}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not linked(path, target, path.stat()):
+                shutil.copy2(path, target)
+
+
+def put_into_place(new: Path, place: Path) -> None:
+    """Exchange the two folders in one step, where the file system can."""
+    if linking.status(place) is None:
+        linking.put(new, place)
+        return
+    try:
+        linking.exchange(new, place)
+    except linking.Unsupported:
+        before = new.with_name("before")
+        place.rename(before)
+        try:
+            new.rename(place)
+        except OSError:
+            before.rename(place)
+            raise
+    linking.sync_folder(place.parent)

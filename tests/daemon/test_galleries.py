@@ -1,0 +1,301 @@
+"""Galleries of real projects: what is in them, when they are made, and what never happens to them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotfolder.newfiles import own_prefix, own_temporaries
+from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio, digest, files_below
+
+ELM = "12 Elm Road"
+BASE_URL = "https://pictures.example.com/galleries"
+EVERYTHING = {"deliver": {"gallery": True, "label": "Digitally altered"}, "gallery": {"base_url": BASE_URL}}
+HOSTILE = "<script>alert(1)<b> \"x' 100% #1"
+
+
+class Page(HTMLParser):
+    """What a page refers to, and the text of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def addresses(self) -> set[str]:
+        names = ("href", "src", "data-before")
+        return {told for _, attributes in self.tags for name in names if (told := attributes.get(name))}
+
+
+def gallery(studio: Studio, project: str = ELM) -> Path:
+    return studio.done / project / "gallery"
+
+
+def receipts(studio: Studio) -> Iterator[dict[str, Any]]:
+    for path in studio.done.glob("*/receipts/*.json"):
+        yield from json.loads(path.read_bytes())["pictures"]
+
+
+def leftovers(studio: Studio) -> list[Path]:
+    return list(studio.done.rglob(".hotfolder-tmp-*"))
+
+
+async def test_every_picture_is_on_the_page_with_the_hash_of_its_receipt(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """The copies in the gallery have it, too; an altered picture stands beside its unaltered one."""
+    studio = make_studio(**EVERYTHING)
+    for folder in ("front__sky-blue", "kitchen"):
+        studio.drop(ELM, folder, bracket())
+    await studio.until_idle(shop.access())
+    told = {one["sha256"]: tuple(one["altered"]) for one in receipts(studio) if not one["rendition"]}
+    page = Page(gallery(studio) / "index.html")
+    assert set(re.findall(r"\b[0-9a-f]{64}\b", page.text)) == told.keys()
+    full = {digest(path) for path in (gallery(studio) / "full").iterdir()}
+    assert full == told.keys()
+    assert page.text.count("digitally altered: sky replaced.") == 1
+    altered = next(sha256 for sha256, kinds in told.items() if kinds)
+    [beside] = [tag["data-before"] for _, tag in page.tags if "data-before" in tag]
+    [pair] = [one for one in manifest(studio)["pictures"] if one["sha256"] == altered]
+    unaltered = next(one for one in manifest(studio)["pictures"] if one["sha256"] == pair["unaltered"])
+    assert unaltered["altered"] == [] and Path(str(beside)).stem == Path(unaltered["full"]).stem
+    assert leftovers(studio) == []
+
+
+def manifest(studio: Studio, project: str = ELM) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((gallery(studio, project) / "gallery.json").read_bytes())
+    return found
+
+
+async def test_all_that_a_page_refers_to_lies_in_its_folder(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """By relative names that mean the same on every host, whatever rooms and projects are called."""
+    studio = make_studio(**EVERYTHING)
+    studio.drop(HOSTILE, f"front{HOSTILE}__sky-blue", bracket())
+    studio.drop(HOSTILE, "..front", bracket())
+    await studio.until_idle(shop.access())
+    [project] = [path.name for path in studio.done.iterdir() if path.is_dir()]
+    for name in ("index.html", "de.html"):
+        page = Page(gallery(studio, project) / name)
+        scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+        assert [one.get("src") for one in scripts] == ["gallery.js"]
+        assert "alert(1)" in page.text
+        assert not {tag for tag, attributes in page.tags if any(one.startswith("on") for one in attributes)}
+        assert not any(
+            tag in ("b", "style", "iframe") or "style" in attributes for tag, attributes in page.tags
+        )
+        inside = {one for one in page.addresses() if not one.startswith(BASE_URL)}
+        assert all(re.fullmatch(r"[a-z0-9./-]+", one) for one in inside), inside
+        assert {one for one in inside if not (gallery(studio, project) / one).is_file()} == set()
+
+
+async def test_a_gallery_is_made_anew_with_each_finished_set_and_keeps_what_people_put_there(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    studio = make_studio(**EVERYTHING)
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    (gallery(studio) / ".htaccess").write_text("Options -Indexes")
+    (gallery(studio) / "extra").mkdir()
+    (gallery(studio) / "extra" / "logo.svg").write_text("<svg/>")
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    assert len(manifest(studio)["pictures"]) == 2
+    assert (gallery(studio) / ".htaccess").read_text() == "Options -Indexes"
+    assert (gallery(studio) / "extra" / "logo.svg").is_file()
+    assert studio.call("gallery", ELM).stdout.endswith("2 pictures, as before.\n")
+
+
+async def test_what_was_changed_taken_away_or_replaced_by_a_link_is_left_out_and_said(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    """Nothing that isn't what was delivered is ever shown, nor copied."""
+    studio = make_studio()
+    for room in ("front", "gone", "kitchen", "hall"):
+        studio.drop(ELM, room, bracket())
+    await studio.until_idle(shop.access())
+    project = studio.done / ELM
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes((project / "front.jpg").read_bytes())
+    (project / "front.jpg").unlink()
+    (project / "front.jpg").symlink_to(secret)
+    (project / "gone.jpg").unlink()
+    (project / "kitchen.jpg").write_bytes(b"something else")
+    made = studio.call("gallery", ELM)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith(f"{gallery(studio)}/index.html: 1 picture.")
+    for what in ("front.jpg is left out: it is a link", "gone.jpg is left out", "kitchen.jpg is left out"):
+        assert what in made.stderr
+    assert list(files_below(gallery(studio) / "full").values()) == [(project / "hall.jpg").read_bytes()]
+
+
+async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """The gallery is made by itself once the name is free; so it is after a link to elsewhere."""
+    studio = make_studio(**EVERYTHING)
+    gallery(studio).mkdir(parents=True)
+    (gallery(studio) / "mine.txt").write_text("mine")
+    studio.drop(ELM, "front", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("done")
+        assert files_below(gallery(studio)) == {"mine.txt": b"mine"}
+        elsewhere = studio.root / "elsewhere"
+        gallery(studio).rename(elsewhere)
+        gallery(studio).symlink_to(elsewhere)
+        refused = studio.say("gallery", ELM)
+        assert refused.exit_code == 3 and "is a link" in refused.output
+        gallery(studio).unlink()
+        await studio.comes_to_say(lambda _: (gallery(studio) / "index.html").exists())
+    assert files_below(elsewhere) == {"mine.txt": b"mine"}
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    one = Crasher()
+    yield one
+    one.close()
+
+
+def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
+    make_studio: Callable[..., Studio], shop: Shop, crasher: Crasher
+) -> None:
+    """Also where what a killed process had begun lies there still."""
+    studio = make_studio(**EVERYTHING)
+    studio.drop(ELM, "front__sky-blue", bracket())
+    request = {
+        "config": str(studio.config),
+        "url": shop.url,
+        "storage_host": shop.storage_host,
+        "log": str(studio.root / "log"),
+    }
+    assert crasher.run(**request, kill_at="job_ended", nth=1) == -9
+    assert not gallery(studio).exists()
+    store = studio.reading(lambda store: store.identity())
+    assert store is not None
+    own_temporaries(store)
+    left = studio.done / ELM / f"{own_prefix()}0123456789abcdef"
+    (left / "gallery" / "full").mkdir(parents=True)
+    (left / "gallery" / "full" / "half.jpg").write_bytes(b"half")
+    assert crasher.run(**request) == 0
+    assert len(manifest(studio)["pictures"]) == 2
+    assert leftovers(studio) == []
+
+
+async def test_an_earlier_version_stands_apart(make_studio: Callable[..., Studio], shop: Shop) -> None:
+    """A room that was made anew shows what is to be used; the earlier picture is shown as what it is."""
+    studio = make_studio(**EVERYTHING)
+    for _ in range(2):
+        studio.drop(ELM, "front__sky-blue", bracket())
+        await studio.until_idle(shop.access())
+    page = (gallery(studio) / "index.html").read_text()
+    newest, earlier = page.split("Earlier versions")
+    assert (newest.count("<figure id"), earlier.count("<figure id")) == (2, 2)
+    by_file = {Path(one["delivered"]).name: one["full"] for one in manifest(studio)["pictures"]}
+    assert by_file["front__sky-blue (2).png"] in newest
+    assert by_file["front__sky-blue.png"] in earlier
+
+
+async def test_the_label_is_on_a_rendition_of_its_own_and_never_in_the_picture(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """The same photos give the same picture with a label and without; the merge is never labelled."""
+    photos = bracket()
+    pictures = []
+    for deliver in ({}, {"label": "Virtuell möbliert", "renditions": ["mls-2048", "web-1280"]}):
+        studio = make_studio(deliver=deliver)
+        studio.drop(ELM, "front__sky-blue", photos)
+        await studio.until_idle(shop.access())
+        pictures.append((studio.done / ELM / "front__sky-blue.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    told = {one["file"]: (one["rendition"], one["altered"]) for one in receipts(studio)}
+    assert told == {
+        f"{ELM}/front.jpg": ("", []),
+        f"{ELM}/front__sky-blue.png": ("", ["sky"]),
+        f"{ELM}/labelled/front__sky-blue.jpg": ("labelled", ["sky"]),
+        **{
+            f"{ELM}/{name}/{stem}.jpg": (name, ["sky"] if "sky" in stem else [])
+            for name in ("mls-2048", "web-1280")
+            for stem in ("front", "front__sky-blue")
+        },
+    }
+
+
+def break_label(studio: Studio) -> None:
+    (studio.done / ELM / "labelled" / "front__sky-blue.jpg").unlink()
+
+
+def break_pair(studio: Studio) -> None:
+    (studio.done / ELM / "front.jpg").write_bytes(b"another picture")
+
+
+def break_page(studio: Studio) -> None:
+    (gallery(studio) / "index.html").unlink()
+
+
+def break_address(studio: Studio) -> None:
+    studio.config.write_text(studio.config.read_text().replace(BASE_URL, "null"))
+
+
+@pytest.mark.parametrize(
+    ("breaks", "says"),
+    [
+        (break_label, "it has no labelled rendition"),
+        (break_pair, "its unaltered picture 12 Elm Road/front.jpg can't be shown"),
+        (break_page, "there is no gallery that shows it"),
+        (break_address, "nobody can be given a link to it"),
+    ],
+)
+async def test_an_altered_picture_without_label_pair_or_link_is_told(
+    make_studio: Callable[..., Studio], shop: Shop, breaks: Callable[[Studio], None], says: str
+) -> None:
+    studio = make_studio(**EVERYTHING)
+    studio.drop(ELM, "front__sky-blue", bracket())
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    well = studio.say("verify", "--disclosure", ELM)
+    assert well.exit_code == 0, well.output
+    breaks(studio)
+    found = studio.say("verify", "--disclosure", ELM)
+    assert found.exit_code == 1
+    assert f"{ELM}/front__sky-blue.png: {says}" in found.output
+
+
+async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """Where nothing was merged, the original is the unaltered picture."""
+    studio = make_studio(**EVERYTHING)
+    photo = bracket(1)
+    studio.drop(ELM, "front__sky-blue", photo)
+    await studio.until_idle(shop.access())
+    [altered] = [one for one in manifest(studio)["pictures"] if one["altered"]]
+    [taken] = [one for one in manifest(studio)["pictures"] if not one["altered"]]
+    assert altered["unaltered"] == taken["sha256"]
+    assert (gallery(studio) / taken["full"]).read_bytes() == next(iter(photo.values()))
+    assert studio.say("verify", "--disclosure", ELM).exit_code == 0
+
+
+async def test_nothing_of_a_project_is_an_error_that_says_so(studio: Studio, shop: Shop) -> None:
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    for words in (("gallery", "13 Elm Road"), ("verify", "--disclosure", "13 Elm Road")):
+        answer = studio.say(*words)
+        assert answer.exit_code == 2
+        assert "No picture of a project 13 Elm Road has been delivered." in answer.output

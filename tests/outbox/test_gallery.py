@@ -1,0 +1,141 @@
+"""A gallery's pages, and how its folder takes its place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotfolder.errors import LocalTrouble
+from hotfolder.outbox import gallery as making
+from hotfolder.outbox import linking
+from hotfolder.outbox.gallery import make_gallery
+from hotfolder.outbox.gallerypage import LANGUAGES, Gallery, GalleryPicture, Scene, page_files
+from hotfolder.outbox.sharing import Sharing
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.facts import PictureLimits
+from hotfolder.stager.operations import Lawn, Sky, Stage
+from tests.support.pictures import jpeg
+from tests.support.studio import files_below
+
+NAMES = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=40)
+FOREIGN = os.fsdecode(b"caf\xe9")
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, ...]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
+        self.found.append((tag, *(name for name, _ in attrs)))
+
+
+def pair(room: str, path: str) -> Scene:
+    unaltered = GalleryPicture(f"{path}.jpg", "0" * 64, room)
+    altered = GalleryPicture(f"{path}__sky.png", "1" * 64, room, ("sky", "lawn", "stage"))
+    return Scene(room, unaltered, (altered,))
+
+
+@given(title=NAMES, room=NAMES, path=NAMES)
+def test_no_name_becomes_markup_or_an_address(title: str, room: str, path: str) -> None:
+    """A page with hostile names has the tags and attributes of one with plain names, in both languages."""
+    plain = page_files(Gallery("12 Elm Road", "12 Elm Road", (pair("front", "front"),)), {})
+    hostile = page_files(Gallery(title, "folder", (pair(room, path),)), {})
+    assert hostile.keys() == plain.keys() == {"index.html", "de.html", "gallery.css", "gallery.js"}
+    for name in ("index.html", "de.html"):
+        assert Tags(hostile[name].decode()).found == Tags(plain[name].decode()).found
+
+
+def test_names_that_are_not_utf_8_can_be_shown() -> None:
+    pages = page_files(Gallery(FOREIGN, "folder", (pair(FOREIGN, FOREIGN),), "https://a.example/x/"), {})
+    assert "caf\\xe9" in pages["index.html"].decode()
+    assert pages["qr.svg"].startswith(b"<svg") or b"<svg" in pages["qr.svg"]
+
+
+def test_each_language_says_all_that_can_be_altered() -> None:
+    """A new operation is not to be shown by its name in the code."""
+    kinds = {kind.model_fields["kind"].default for kind in (Lawn, Sky, Stage)}
+    assert all(words.done_to.keys() == kinds for words in LANGUAGES.values())
+    assert LANGUAGES["de"].counted(3, 1) == "3 Bilder, davon 1 digital verändert"
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    one = Decoder()
+    yield one
+    await one.close()
+
+
+def delivered(done: Path, name: str) -> Scene:
+    content = jpeg()
+    (done / "Elm").mkdir(exist_ok=True, parents=True)
+    (done / "Elm" / name).write_bytes(content)
+    picture = GalleryPicture(f"Elm/{name}", hashlib.sha256(content).hexdigest(), name)
+    return Scene(name, picture)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+async def test_a_gallery_takes_the_place_of_the_one_before_also_where_no_exchange_is_known(
+    tmp_path: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch, exchanges: bool
+) -> None:
+    """As on NFS. Renditions that are there are used again; nothing is left beside it."""
+
+    def unknown(*_: object) -> None:
+        raise linking.Unsupported
+
+    if not exchanges:
+        monkeypatch.setattr(linking, "exchange", unknown)
+    scenes = [delivered(tmp_path, "a.jpg")]
+    made = []
+    for name in ("b.jpg", "c.jpg"):
+        scenes.append(delivered(tmp_path, name))
+        gallery = Gallery("Elm", "Elm", tuple(scenes))
+        made.append(await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing()))
+    assert [one.pictures for one in made] == [2, 3]
+    again = await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing())
+    assert again.pictures == 3 and not again.anew
+    assert names_in(tmp_path / "Elm") == ["a.jpg", "b.jpg", "c.jpg", "gallery"]
+    assert len(list((made[1].folder / "small").iterdir())) == 3
+
+
+async def test_whatever_goes_wrong_the_gallery_before_stays_as_it_was(
+    tmp_path: Path, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Gallery("Elm", "Elm", (delivered(tmp_path, "a.jpg"),))
+    made = await make_gallery(tmp_path, first, decoder, PictureLimits(), Sharing())
+    before = files_below(made.folder)
+    gallery = Gallery("Elm", "Elm", (*first.scenes, delivered(tmp_path, "b.jpg")))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for step in ("take", "reuse", "keep_others", "put_into_place"):
+        with monkeypatch.context() as patched:
+            patched.setattr(making, step, full)
+            with pytest.raises(LocalTrouble, match="the disk is full"):
+                await make_gallery(tmp_path, gallery, decoder, PictureLimits(), Sharing())
+        assert files_below(made.folder) == before
+        assert names_in(tmp_path / "Elm") == ["a.jpg", "b.jpg", "gallery"]
+
+
+async def test_what_can_not_be_decoded_is_left_out(tmp_path: Path, decoder: Decoder) -> None:
+    """It was delivered whole; it is larger than what is decoded now."""
+    scenes = (delivered(tmp_path, "a.jpg"),)
+    with pytest.raises(LocalTrouble, match="would be empty"):
+        await make_gallery(
+            tmp_path, Gallery("Elm", "Elm", scenes), decoder, PictureLimits(pixels=100), Sharing()
+        )
+    assert names_in(tmp_path / "Elm") == ["a.jpg"]
