@@ -164,8 +164,8 @@ def shoot_as_dict(one: Explained, shoot: Shoot) -> dict[str, object]:
 
 def approve(project: str, config: Path) -> int:
     found = approving.approve(load(config, os.environ), project)
-    if found.only:
-        print(f"Made {found.ready}: {found.only}, which was held, may be made as it is.")
+    if found.sets:
+        print(f"Made {found.ready}: {', '.join(found.sets)}, which was held, may be made as it is.")
     else:
         print(f"Made {found.ready}: the {counted(found.photos, 'photo')} there may be made as they are.")
     print("hotfolder takes the file away once it has begun with that.")

@@ -1,41 +1,42 @@
-"""Letting what is held be made: a whole shoot, one set of it, or a room."""
+"""Letting what is held be made: a whole shoot, sets of it as a person put them together, or a room."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
+from hotfolder.control.explain import Explained, Look, explain_place, look
 from hotfolder.control.lookup import PhotoPlace, folders_in, place_named
-from hotfolder.control.opening import reading
-from hotfolder.daemon.shoots import ONLY, as_held, held_title, names_in_signal
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import READY_NAME
-from hotfolder.newfiles import new_file
+from hotfolder.inbox.ready import read_ready, with_more, write_ready
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.rules.names import shown
+from hotfolder.outbox.names import safe_name
+from hotfolder.rules.chosen import ChosenSet, why_name_taken
+from hotfolder.rules.names import TAG_MARK, shown, split_name
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """The file `ready` lets `photos` photos beside it be made, or of them only the set of the name `only`."""
+    """The file `ready` lets `photos` photos beside it be made: all, or those of the sets with these names."""
 
     ready: Path
     photos: int
-    only: str = ""
+    sets: tuple[str, ...] = ()
 
 
 def approve(settings: Settings, what: str) -> Approval:
     """Let what a person names be made: a project's or a room's folder by its path or its name, or
-    `project/set` for a set that is held by itself. Raises UsageError, LocalTrouble."""
-    place, only = _held_set(settings, what) or (place_named(settings, what), "")
-    return let_go(place, only)
+    `project/set` for a set of a shoot that is held. Raises UsageError, LocalTrouble, StoreError."""
+    found = _held_set(settings, what)
+    return _let_go_sets(settings, *found) if found is not None else let_go(place_named(settings, what))
 
 
-def let_go(place: PhotoPlace, only: str = "") -> Approval:
-    """Put `.ready` into the folder, which lets the photos in it be made as they are, or of them `only` the
-    held set of that name. Raises UsageError where there are none, LocalTrouble."""
+def let_go(place: PhotoPlace) -> Approval:
+    """Let all photos in the folder be made as they are. Raises UsageError where there are none, and
+    LocalTrouble."""
     folder, seen = place.path, place.seen()
     if seen is None:
         rooms = "" if place.folder else ", ".join(shown(room.name) for room in _rooms_of(place))
@@ -45,30 +46,87 @@ def let_go(place: PhotoPlace, only: str = "") -> Approval:
             if rooms
             else "A whole shoot in its project's folder is approved, or a room that is held for a review.",
         )
-    ready = folder / READY_NAME
     with local_trouble(folder):
-        spoken_for = names_in_signal(place.root, ready) if only else frozenset()
-        ready.unlink(missing_ok=True)  # an older one would not speak for these photos
-        with os.fdopen(new_file(str(ready)), "w", encoding="utf-8") as file:
-            file.writelines(f"{ONLY}{name}\n" for name in sorted({*spoken_for, only}) if only)
-    return Approval(ready, len(seen.photos), only)
+        write_ready(place.root, folder.relative_to(place.root).parts)
+    return Approval(folder / READY_NAME, len(seen.photos))
 
 
-def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, str] | None:
-    """The project and the name of a set that is held by itself in the project's folder, if `what` is
-    `project/set`, by itself or at the end of a path."""
+def approve_sets(
+    settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
+) -> Approval:
+    """Let sets of a shoot be made, of just these photos and under just these names; whatever else is held in
+    the project's folder stays so. Raises UsageError where one can't be, and nothing is approved then;
+    LocalTrouble, StoreError."""
+    refuse_names(place, [one.name for one in sets])
+    return _let_go_sets(settings, place, sets, look)
+
+
+def _let_go_sets(
+    settings: Settings, place: PhotoPlace, sets: Sequence[ChosenSet], look: Look = look
+) -> Approval:
+    refuse_unmade(explain_place(settings, place, sets, look), sets)
+    folder, photos = place.path, {name for one in sets for name in one.photos}
+    with local_trouble(folder):
+        seen = place.seen()
+        waiting = seen is not None and seen.signal() is not None
+        said = read_ready(place.root, folder / READY_NAME) if waiting else None
+        # What was approved a moment ago and isn't begun yet stays approved.
+        before = said.sets if said is not None else ()
+        write_ready(place.root, (place.project,), with_more(before, sets))
+    return Approval(folder / READY_NAME, len(photos), tuple(one.name for one in sets))
+
+
+def refuse_names(place: PhotoPlace, names: Sequence[str]) -> None:
+    """Raises UsageError for a name that no set can have, or that a room beside the photos has."""
+    with local_trouble(place.path):
+        rooms = [split_name(one.name).name for one in folders_in(place.path)]
+    for number, name in enumerate(names):
+        if not name.strip():
+            raise UsageError("A set has no name.", hint="Give it one: its picture is called so.")
+        if TAG_MARK in name:
+            raise UsageError(
+                f"A set can't be called {shown(name)}: two underscores begin a tag.",
+                hint="Name it without; what is done with it the routes say.",
+            )
+        if safe_name(name) != name:
+            raise UsageError(
+                f"A set can't be called {shown(name)}: not every computer takes that as a file's name.",
+                hint=f"Call it {shown(safe_name(name))}.",
+            )
+        if why := why_name_taken(name, [*rooms, *names[:number]]):
+            raise UsageError(f"A set can't be called {shown(name)}: {why}.", hint="Give it another name.")
+
+
+def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:
+    """Raises UsageError where the daemon would not make one of the sets as it is."""
+    hint = "Look at the shoot again, and approve it as it is now."
+    if found.problems:
+        raise UsageError(found.problems[0], hint="Nothing of the shoot is made before that is mended.")
+    shoot = found.shoot
+    if shoot is None or shoot.unmade:
+        told = shoot.unmade[0] if shoot is not None else f"No photos of {shown(found.place.name)} wait"
+        raise UsageError(f"{told}.", hint=hint)
+    making = {each.name for each in shoot.sets if each.by_person}
+    for one in sets:
+        if one.name not in making:
+            raise UsageError(f"{shown(one.name)} is being made already.", hint=hint)
+
+
+def _held_set(settings: Settings, what: str) -> tuple[PhotoPlace, list[ChosenSet]] | None:
+    """The set that is held in a project's folder, if `what` is `project/set`, by itself or at the end of a
+    path."""
     around, _, name = what.rpartition("/")
     if not (around and name) or Path(what).is_dir():
         return None
-    project = Path(around).name
-    with reading(settings.state_folder) as records:
-        if records is None:
-            return None
-        for inbox in settings.all_inboxes():
-            place = PhotoPlace(inbox, settings.inbox_folder(inbox), project, "")
-            held = as_held(records.store.told(held_title(inbox.title, project)))
-            if name in (one.name for one in held) and not (place.path / name).is_dir():
-                return place, name
+    for inbox in settings.all_inboxes():
+        place = PhotoPlace(inbox, settings.inbox_folder(inbox), Path(around).name, "")
+        if (place.path / name).is_dir() or place.seen() is None:
+            continue
+        shoot = explain_place(settings, place).shoot
+        if shoot is None or name not in shoot.held:
+            continue
+        [photos] = (each.photos for each in shoot.sets if each.name == name)
+        return place, [ChosenSet(name, {photo.path.name: photo.sha256 for photo in photos})]
     return None
 
 

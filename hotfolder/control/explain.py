@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,23 @@ from hotfolder.control.opening import JobRecords, reading
 from hotfolder.daemon.shoots import as_held, as_kept, held_title, title
 from hotfolder.errors import BadJob
 from hotfolder.inbox.contents import SeenFile, SetFolder
+from hotfolder.inbox.ready import ReadyFile, read_ready, with_more
 from hotfolder.inbox.tracker import photo_of
 from hotfolder.jobs.context import place_of
 from hotfolder.jobs.ledger import bought, read_chain
 from hotfolder.jobs.model import scope_key
-from hotfolder.jobs.previous import earlier_sets, room_named, why_room_held
+from hotfolder.jobs.previous import earlier_sets, latest_set, room_named, why_room_held
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
+from hotfolder.rules.chosen import ChosenSet
+from hotfolder.rules.drops import Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
-from hotfolder.rules.late import EarlierSet, MergedSet, why_part
+from hotfolder.rules.late import MergedSet, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, Photo, as_grouped
-from hotfolder.rules.shoots import HeldSet, Shoot, group_folder, group_shoot, sort_shoot, why_held
+from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot, why_held
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,15 @@ class Bill:
 @dataclass(frozen=True, slots=True)
 class ExplainedSet:
     """What the rules make of one set, which of its paid calls were made before, by kind, and how it was told
-    apart from others."""
+    apart from others. It `waits` for a person, or `by_person` was put together by one."""
 
     name: str
     explanation: Explanation
     remembered: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    waits: bool = False
+    by_person: bool = False
 
     @property
     def bill(self) -> Bill:
@@ -87,16 +92,42 @@ class Explained:
         return () if self.problems and not self.several else tuple(one.bill for one in self.sets)
 
 
+Look = Callable[[Path, SeenFile, PictureLimits], PictureFacts]
+"""How a photo is read."""
+
+
+def look(folder: Path, file: SeenFile, limits: PictureLimits) -> PictureFacts:
+    """In this process, anew. Raises BadJob."""
+    return inspect(folder / file.name, limits=limits)
+
+
 def explain(settings: Settings, path: Path) -> list[Explained]:
     """A room's folder, or every set of a project or an inbox. Raises UsageError, StoreError."""
+    return [explain_place(settings, place) for place in places_in(settings, path)]
+
+
+def explain_place(
+    settings: Settings, place: PhotoPlace, chosen: Sequence[ChosenSet] = (), look: Look = look
+) -> Explained:
+    """One folder; of a whole shoot, as if a person had put together and approved the `chosen` sets of it,
+    too. Raises StoreError."""
     with reading(settings.state_folder) as records:
-        return [Explainer(settings, records, place).explained() for place in places_in(settings, path)]
+        return Explainer(settings, records, place, chosen, look).explained()
 
 
 class Explainer:
     """Explains one folder by the settings, and by the records where there are any."""
 
-    def __init__(self, settings: Settings, records: JobRecords | None, place: PhotoPlace) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        records: JobRecords | None,
+        place: PhotoPlace,
+        chosen: Sequence[ChosenSet] = (),
+        look: Look = look,
+    ) -> None:
+        self.chosen = chosen
+        self.look = look
         self.settings = settings
         self.records = records
         self.place = place
@@ -119,7 +150,7 @@ class Explainer:
         problems = []
         for file in self._files():
             try:
-                self.facts[file.name] = inspect(self.place.path / file.name, limits=limits)
+                self.facts[file.name] = self.look(self.place.path, file, limits)
             except BadJob as error:
                 problems.append(sentence(error))
         self.problems = tuple(problems)
@@ -133,21 +164,20 @@ class Explainer:
 
     def _shoot(self) -> Explained:
         """A whole shoot in a project's folder, as far as its photos can be read."""
-        project, photos, aside = self.place.project, self._photos(), self._left_aside()
-        fresh = [photo for photo in photos if photo.path.name not in aside.names]
-        told = Explained(self.place, several=True, earlier=len(photos) - len(fresh), problems=self.problems)
+        photos, drop = self._photos(), self._drop()
+        aside = len(photos) - len(drop.photos)
+        told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
-            back = sort_shoot(self.rulebook, project, fresh, aside.earlier)
-            told = replace(told, waiting=tuple(back.reasons))
-            fresh = [photo for photo in fresh if photo.path.name not in back.aside]
-            if not fresh:
+            back = sort_shoot(self.rulebook, self.place.project, drop.photos, drop.earlier)
+            grouped = group_drop(self.rulebook, replace(drop, back=back))
+            told, shoot = replace(told, waiting=grouped.waiting), grouped.shoot
+            if shoot is None:
                 return told
-            shoot = group_shoot(self.rulebook, project, fresh, aside.rooms, back, aside.held)
-            told = replace(told, shoot=shoot, sets=self._sets(shoot))
+            sets = self._sets(shoot, approved=drop.found.approved)
         except BadJob as error:
             return Explained(self.place, several=True, problems=(*self.problems, sentence(error)))
-        held = "" if approved(self.seen) else shoot.asks
-        return replace(told, held=held, held_whole=shoot.waits_whole)
+        held = "" if drop.found.approved else shoot.asks
+        return replace(told, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
         """A room's folder: one set, or several."""
@@ -159,16 +189,22 @@ class Explainer:
             photos, project, folder = self._photos(), self.place.project, self.place.folder
             found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
             if len(found.sets) > 1:
-                return replace(told, several=True, shoot=found, sets=self._sets(found))
+                return replace(told, several=True, shoot=found, sets=self._sets(found, approved=True))
             left = [photo for photo in photos if photo.path.name not in found.kept_out]
             name = found.sets[0].name if found.sets else ""
             return replace(told, shoot=found, sets=(self._set_of(name, left),))
         except BadJob as error:
             return Explained(self.place, problems=(*self.problems, sentence(error)))
 
-    def _sets(self, shoot: Shoot) -> tuple[ExplainedSet, ...]:
+    def _sets(self, shoot: Shoot, *, approved: bool) -> tuple[ExplainedSet, ...]:
         return tuple(
-            replace(self._set_of(each.name, each.photos), evidence=each.evidence, doubts=each.doubts)
+            replace(
+                self._set_of(each.name, each.photos),
+                evidence=each.evidence,
+                doubts=each.doubts,
+                waits=each.name in shoot.held and not approved,
+                by_person=each.by_person,
+            )
             for each in shoot.sets
         )
 
@@ -221,34 +257,40 @@ class Explainer:
         wanted = split_name(self.place.folder).name or self.place.folder
         return room_named(self.records.store, self._known_as(), wanted, [*map(as_grouped, photos)])
 
-    def _left_aside(self) -> Aside:
-        """What belongs to sets under way, or was kept out of earlier ones and is as it was."""
+    def _drop(self) -> Drop:
+        """The photos of a flat drop that belong to no set under way and were not kept out of one before, with
+        what a person and the store say of them."""
+        photos, said = self._photos(), self._said()
+        found = BracketSet(self.place.root, self.place.project, "", tuple(photos))
+        found = replace(found, approved=said is not None and said.whole)
+        chosen = with_more(said.sets if said is not None else (), self.chosen)
         if self.records is None:
-            return Aside()
+            return Drop(found, photos, chosen)
         store, (inbox, project, _) = self.records.store, self._known_as()
         kept = as_kept(store.told(title(inbox, project)))
-        names = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
-        return Aside(
-            frozenset(names | self._under_way()),
-            store.rooms(inbox, project),
+        aside = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
+        aside |= self._under_way()
+        return Drop(
+            found,
+            [photo for photo in photos if photo.path.name not in aside],
+            chosen,
             earlier_sets(store, inbox, project),
-            as_held(store.told(held_title(inbox, project))),
+            given=store.rooms(inbox, project),
+            before=as_held(store.told(held_title(inbox, project))),
+            latest=latest_set(store, inbox, project, ""),
+            orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],
         )
 
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """What the store says of a flat drop: names of files that are left aside, and of sets made before; and
-    those of the sets that were made of such drops."""
-
-    names: frozenset[str] = frozenset()
-    rooms: Collection[str] = ()
-    earlier: Sequence[EarlierSet] = ()
-    held: Sequence[HeldSet] = ()
+    def _said(self) -> ReadyFile | None:
+        """What a person let be made of a flat drop, by a file beside its photos."""
+        if not approved(self.seen):
+            return None
+        ready = self.seen.ready if self.seen is not None else None
+        return read_ready(self.place.root, self.place.path / ready.name) if ready is not None else ReadyFile()
 
 
 def approved(seen: SetFolder | None) -> bool:
-    """Whether a person has said, of all that lies in the folder, that it may be made."""
+    """Whether a person has said, of what lies in the folder, that it may be made."""
     if seen is None or without_ok(seen.project) != seen.project or without_ok(seen.folder) != seen.folder:
         return seen is not None
     return seen.signal() is not None

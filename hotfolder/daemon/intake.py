@@ -89,12 +89,10 @@ class Intake:
             self._orphans = [
                 MergedSet(photos) for photos in await context.store_thread(context.ledger.orphans)
             ]
-        if why := why_part(found, self._orphans):
-            return Hold(why)
         if found.folder:
-            return Hold(await self._take_room(place, found))
+            return Hold(why_part(found, self._orphans) or await self._take_room(place, found))
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)
-        return await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]))
+        return await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]), self._orphans)
 
     async def _take_room(self, place: Place, found: BracketSet) -> str:
         """Make the jobs of a room; or why it is held."""

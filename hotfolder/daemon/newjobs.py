@@ -90,7 +90,7 @@ def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> 
     for each in shoot.sets:
         room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
         new = new_job(inbox, room, rulebook)
-        recipe = new.recipe.model_copy(update={"notes": each.notes})
+        recipe = new.recipe.model_copy(update={"notes": each.notes, "by_person": each.by_person})
         jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
     for one in shoot.refused:
         files = (*map(photo_file, one.photos), *companions(beside(one.photos)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,21 +11,21 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.daemon.newjobs import jobs_of
-from hotfolder.inbox.contents import READY_NAME, is_ready
+from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving
+from hotfolder.inbox.ready import ReadyFile, read_ready
 from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.worker import Worker
-from hotfolder.newfiles import open_beneath
 from hotfolder.patience import NoAnswer, patiently
-from hotfolder.rules.late import EarlierState, Sorted, why_late_in_shoot
+from hotfolder.rules.drops import Drop, group_drop
+from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import (
     HeldSet,
     NamedSet,
     Shoot,
-    group_shoot,
     sort_shoot,
 )
 
@@ -34,10 +33,6 @@ logger = log.get("shoots")
 
 Kept = dict[str, tuple[FileIdentity, str]]
 """Photos that stay in the inbox, by name, each in the state it was in, with the reason."""
-
-ONLY = "only "
-"""Begins a line of a `.ready` file that lets go of one set, whose name follows, and not of all."""
-MOST_SIGNAL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +92,51 @@ class Shoots:
         if fresh:
             await self._sort(inbox, arriving.project, fresh, rulebook, open_alone=True)
 
-    async def take(self, inbox: str, found: BracketSet, fresh: Sequence[Photo], rulebook: Rulebook) -> Hold:
+    async def take(
+        self,
+        inbox: str,
+        found: BracketSet,
+        fresh: Sequence[Photo],
+        rulebook: Rulebook,
+        orphans: Sequence[MergedSet] = (),
+    ) -> Hold:
         """Make the jobs of `fresh`, and say why some wait or a person must look first; nothing where all are
-        made. Nothing of what a person must look at is made."""
+        made. Nothing of what a person must look at is made. `orphans` are merges of sets that the store has
+        lost."""
         self._glimpsed.pop((inbox, found.project), None)
-        whys = []
-        sets: Mapping[str, tuple[frozenset[str], str]] = {}
+        ready, said = await self._said(inbox, found)
+        found = replace(found, approved=said is not None and said.whole)
+        chosen = said.sets if said is not None else ()
+        hold = Hold()
         if fresh:
-            back = await self._sort(inbox, found.project, fresh, rulebook)
-            if back.aside and not found.approved:
-                whys.append(back.why_aside())
-                fresh = [photo for photo in fresh if photo.path.name not in back.aside]
-        if fresh:
-            why, sets = await self._make(inbox, found, fresh, rulebook, back)
-            whys.append(why)
-        if found.approved:
-            await signals_removed([path for path in found.companions if is_ready(path.name)])
-        return Hold(". ".join(filter(None, whys)), sets)
+            drop = await self._looked_up(inbox, Drop(found, fresh, chosen, orphans=orphans), rulebook)
+            hold = await self._make(inbox, drop, rulebook)
+        if said is not None and said.trouble:
+            hold = replace(hold, why=". ".join(filter(None, (said.trouble, hold.why))))
+        elif said is not None:
+            await signals_removed(ready, said.identity)
+        return hold
+
+    async def _looked_up(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Drop:
+        """The drop with what the store knows of it."""
+        context, project = self.worker.context, drop.found.project
+        earlier, back = await self._sort(inbox, project, drop.photos, rulebook)
+        return replace(
+            drop,
+            earlier=earlier,
+            back=back,
+            given=await context.store_thread(context.store.rooms, inbox, project),
+            before=as_held(await context.store_thread(context.store.told, held_title(inbox, project))),
+            latest=await context.store_thread(latest_set, context.store, inbox, project, ""),
+        )
+
+    async def _said(self, inbox: str, found: BracketSet) -> tuple[list[Path], ReadyFile | None]:
+        """The `.ready` file beside the drop's photos, and what it says where it is newer than they."""
+        ready = [path for path in found.companions if is_ready(path.name)]
+        if not (ready and found.approved):
+            return [], None
+        where = self.worker.context.places.inbox_named(inbox)
+        return ready, await patiently(found.path, read_ready, where, ready[0])
 
     async def _sort(
         self,
@@ -123,9 +146,9 @@ class Shoots:
         rulebook: Rulebook,
         *,
         open_alone: bool = False,
-    ) -> Sorted:
-        """What `fresh` has to do with the sets of before, or only with those that are open; and have those
-        that it re-opens looked at anew."""
+    ) -> tuple[Sequence[EarlierSet], Sorted]:
+        """The sets of before, or only those that are open, and what `fresh` has to do with them; and have
+        those that it re-opens looked at anew."""
         context = self.worker.context
         states = ASKS_API if open_alone else frozenset(State)
         earlier = await context.store_thread(earlier_sets, context.store, inbox, project, states)
@@ -135,52 +158,33 @@ class Shoots:
         for job, name in back.joins.items():
             logger.info("set_reopened", reopened=job, file=name)
             await self.worker.reopen(job, name)
-        return back
+        return earlier, back
 
-    async def _make(
-        self, inbox: str, found: BracketSet, photos: Sequence[Photo], rulebook: Rulebook, back: Sorted
-    ) -> tuple[str, Mapping[str, tuple[frozenset[str], str]]]:
-        """Make the jobs of `photos`, but for those that wait or that a person must look at first: why, and
+    async def _make(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Hold:
+        """Make the jobs of the drop, but for those that wait or that a person must look at first: why, and
         which sets are held by themselves."""
-        context, project = self.worker.context, found.project
-        before = as_held(await context.store_thread(context.store.told, held_title(inbox, project)))
-
-        async def grouped() -> Shoot:
-            given = await context.store_thread(context.store.rooms, inbox, project)
-            return await to_thread.run_sync(group_shoot, rulebook, project, photos, given, back, before)
-
-        shoot, late = await grouped(), ""
-        known = {one.name for one in before}
-        new = [photo for photo in of_new_sets(shoot, back) if photo not in of_sets(shoot, known)]
-        if new and not found.approved:
-            late = await self._latecomers(inbox, project, new)
-        if late:
-            photos = [photo for photo in photos if photo not in new]
-            if not photos:
-                return late, {}
-            shoot = await grouped()
-        only = (
-            await patiently(
-                found.path, names_in_signal, context.places.inbox_named(inbox), found.path / READY_NAME
-            )
-            if found.approved
-            else frozenset()
-        )
-        waiting = waiting_sets(shoot, approved=found.approved, only=only)
-        if waiting and len(waiting) == len(shoot.sets) and shoot.waits_whole and not before:
-            return ". ".join(filter(None, (late, told(found, shoot)))), {}
+        found, project = drop.found, drop.found.project
+        grouped = await to_thread.run_sync(group_drop, rulebook, drop)
+        shoot, why = grouped.shoot, ". ".join(grouped.waiting)
+        if shoot is None:
+            return Hold(why)
+        for told_so in shoot.unmade:
+            logger.warning("chosen_set_not_made", project=project, reason=told_so)
+        waiting = waiting_sets(shoot, approved=found.approved)
+        if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
+            return Hold(". ".join(filter(None, (why, told(found, shoot)))))
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         await self._keep_out(inbox, found, shoot)
-        await self._hold_back(inbox, project, waiting, before)
+        await self._hold_back(inbox, project, waiting, drop.before)
         if shoot.notices:
-            names = frozenset(photo.path.name for photo in photos)
-            self._told[inbox, project] = names, shoot.notices
-        going = replace(shoot, sets=tuple(each for each in shoot.sets if each not in waiting))
+            self._told[inbox, project] = frozenset(photo.path.name for photo in drop.photos), shoot.notices
+        names = {each.name for each in waiting}
+        going = replace(shoot, sets=tuple(each for each in shoot.sets if each.name not in names))
         for job in await patiently(found.path, jobs_of, inbox, found, going, rulebook):
             await self.worker.submit(job)
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
-        return late, {each.name: (names_of(each), told_of_set(found, each)) for each in waiting}
+        return Hold(why, {each.name: (names_of(each), told_of_set(found, each)) for each in waiting})
 
     async def _hold_back(
         self, inbox: str, project: str, waiting: Sequence[NamedSet], before: Sequence[HeldSet]
@@ -196,11 +200,6 @@ class Shoots:
             await context.store_thread(
                 context.store.tell, held_title(inbox, project), held_as_json(now), context.clock.now()
             )
-
-    async def _latecomers(self, inbox: str, project: str, photos: Sequence[Photo]) -> str:
-        context = self.worker.context
-        latest = await context.store_thread(latest_set, context.store, inbox, project, "")
-        return why_late_in_shoot(photos, latest) if latest is not None else ""
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
         context = self.worker.context
@@ -248,12 +247,6 @@ def as_kept(content: object) -> Kept:
     return {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
 
 
-def of_new_sets(shoot: Shoot, back: Sorted) -> list[Photo]:
-    """The photos of those sets that have to do with no set of before."""
-    sets = [*(each.photos for each in shoot.sets), *(each.photos for each in shoot.refused)]
-    return [photo for each in sets if not any(one.path.name in back.rooms for one in each) for photo in each]
-
-
 def told(found: BracketSet, shoot: Shoot) -> str:
     """Why the drop is held, and what to do."""
     notices = "".join(f"{notice} " for notice in shoot.notices)
@@ -274,29 +267,12 @@ def told_of_set(found: BracketSet, each: NamedSet) -> str:
     )
 
 
-def waiting_sets(shoot: Shoot, *, approved: bool, only: frozenset[str]) -> list[NamedSet]:
-    """The sets that a person must look at, or has not let go of: `only` names those that were, where not all
-    were. One that waits although nothing was doubtful about it alone does for what was about the whole."""
-    if approved and not only:
+def waiting_sets(shoot: Shoot, *, approved: bool) -> list[NamedSet]:
+    """The sets that a person must look at; none where one has let all be made. One that waits although
+    nothing was doubtful about it alone does for what was about the whole."""
+    if approved:
         return []
-    doubts = shoot.doubts or ((shoot.asks,) if shoot.waits_whole else ())
-    return [
-        each if each.doubts else replace(each, doubts=doubts)
-        for each in shoot.sets
-        if each.name in shoot.held and each.name not in only
-    ]
-
-
-def names_in_signal(inbox: Path, path: Path) -> frozenset[str]:
-    """The sets that the `.ready` file at the `path` in the inbox speaks of; none where it speaks of all.
-    Whatever else is written in it doesn't matter."""
-    try:
-        descriptor = open_beneath(inbox, path)
-    except OSError:
-        return frozenset()
-    with os.fdopen(descriptor, "rb") as file:
-        lines = file.read(MOST_SIGNAL_BYTES).decode("utf-8", "replace").splitlines()
-    return frozenset(line.removeprefix(ONLY) for line in lines if line.startswith(ONLY))
+    return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
 
 
 def held_title(inbox: str, project: str) -> str:
@@ -331,20 +307,20 @@ def names_of(each: NamedSet) -> frozenset[str]:
     return frozenset(photo.path.name for photo in each.photos)
 
 
-def of_sets(shoot: Shoot, names: Collection[str]) -> list[Photo]:
-    return [photo for each in shoot.sets if each.name in names for photo in each.photos]
-
-
-async def signals_removed(paths: Sequence[Path]) -> None:
+async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None = None) -> None:
     """`remove_signal` at each of the `paths`, or on its way where the share doesn't answer."""
     for path in paths:
         with suppress(NoAnswer):
-            await patiently(path, remove_signal, path)
+            await patiently(path, remove_signal, path, identity)
 
 
-def remove_signal(path: Path) -> None:
-    """It was for this grouping alone. One that can't be removed is older than whatever comes next."""
+def remove_signal(path: Path, identity: FileIdentity | None = None) -> None:
+    """It was for this grouping alone. One that can't be removed is older than whatever comes next. With an
+    `identity`, only the file that has it: a person may have approved more meanwhile."""
     try:
-        path.unlink(missing_ok=True)
+        if identity is None or FileIdentity.of(path.lstat()) == identity:
+            path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        return
     except OSError as error:
         logger.warning("ready_file_left", path=str(path), reason=error.strerror or str(error))

@@ -23,6 +23,7 @@ from hotfolder.rules.late import (
     why_late_in_room,
     why_part,
 )
+from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, shot_from
 from hotfolder.rules.shoots import why_held
@@ -51,7 +52,10 @@ def earlier_sets(
         how = state_of(job, paid_for)
         if how is None or not photos[job.id]:
             continue
-        one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]))
+        by_person = Recipe.model_validate_json(job.recipe).by_person
+        if by_person and how is EarlierState.OPEN:
+            how = EarlierState.BUSY  # of these photos, whatever comes to them
+        one = EarlierSet(job.id, job.room, how, tuple(photos[job.id]), by_person)
         if how is EarlierState.WITHDRAWN:
             withdrawn[job.room] = one
         else:

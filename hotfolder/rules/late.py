@@ -50,12 +50,14 @@ class EarlierState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EarlierSet:
-    """A set that was made, or is being made, of photos that lay in the project's folder itself."""
+    """A set that was made, or is being made, of photos that lay in the project's folder itself. `by_person`:
+    a person put it together, so it doesn't tell what else belongs to it."""
 
     job: str
     room: str
     state: EarlierState
     photos: tuple[GroupingPhoto, ...]
+    by_person: bool = False
 
 
 @dataclass(slots=True)
@@ -63,12 +65,14 @@ class Sorted:
     """What becomes of a drop's photos. Those in `aside` wait, and `reasons` say why, in sentences without
     their full stops; all others may be grouped and made. `late`: some belong to sets that are paid for.
 
-    `rooms` are names that are kept, by photo; `made` are those of them whose set was paid for. `joins` names
-    a photo for each job that is to be looked at anew together with it. `notes` are told of a room's new set.
+    `rooms` are names that are kept, by photo; `made` are those of them whose set was paid for, `by_person`
+    those whose set a person had put together before it was withdrawn. `joins` names a photo for each job that
+    is to be looked at anew together with it. `notes` are told of a room's new set.
     """
 
     rooms: dict[str, str] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
+    by_person: set[str] = field(default_factory=set)
     aside: set[str] = field(default_factory=set)
     joins: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
@@ -106,7 +110,11 @@ def sort_out(
     for name, match in matches.items():
         of_job[match.job][name] = match
     whole = {one.job for one in earlier if _whole(one, of_job[one.job])}
-    beside = [one for one in earlier if one.state is not EarlierState.WITHDRAWN and one.job not in whole]
+    beside = [
+        one
+        for one in earlier
+        if one.state is not EarlierState.WITHDRAWN and one.job not in whole and not one.by_person
+    ]
     joining: dict[str, set[str]] = defaultdict(set)
     for name, job in belonging([photo for photo in photos if photo.name not in matches], beside, options):
         joining[job].add(name)
@@ -209,6 +217,8 @@ def _whole(one: EarlierSet, mine: Matches) -> bool:
 def _take_again(found: Sorted, one: EarlierSet, mine: Matches) -> None:
     for name in mine:
         found.rooms[name] = one.room
+    if one.state is EarlierState.WITHDRAWN and one.by_person:
+        found.by_person |= mine.keys()
     if one.state is EarlierState.MADE:
         found.made |= mine.keys()
         anew = sum(not match.same_content for match in mine.values())

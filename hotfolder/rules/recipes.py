@@ -20,7 +20,8 @@ class Variant(BaseModel):
 class Recipe(BaseModel):
     """HDR options, an ordered list of operations, and how what comes of them is delivered. `merge` is False
     for a photo that is edited as it is; `taken_on` is the camera's day (2026-05-04), empty where unknown;
-    `notes` are sentences on the photos for whoever reads the receipt.
+    `notes` are sentences on the photos for whoever reads the receipt; `by_person`: a person put them
+    together.
     Where there are `variants`, each is a picture of its own, and `operations` is empty.
 
     Stored as JSON with its job: a job keeps the recipe that it started with.
@@ -35,6 +36,7 @@ class Recipe(BaseModel):
     delivery: Delivery = Delivery()
     taken_on: str = ""
     notes: tuple[str, ...] = ()
+    by_person: bool = False
 
     def altered(self) -> tuple[Variant, ...]:
         """The altered pictures that are made: the variants, or the one without a name."""

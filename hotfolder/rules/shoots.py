@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hotfolder.display import counted
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets, tells
 from hotfolder.rules.grouping.model import (
     Grouping,
@@ -42,13 +43,14 @@ class ShootRule:
 @dataclass(frozen=True)
 class NamedSet:
     """A set of a shoot under the name that it gets; `photos` by name. `notes` are the shoot's notices that
-    are about these photos."""
+    are about these photos. `by_person`: a person put it together."""
 
     name: str
     photos: tuple[Photo, ...]
     evidence: tuple[str, ...]
     doubts: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    by_person: bool = False
 
     def told(self) -> str:
         """Which photos it is of, and what is doubtful about them, without its full stop."""
@@ -76,29 +78,39 @@ class HeldSet:
     photos: Mapping[str, FileIdentity]
     doubts: tuple[str, ...]
 
-    def same_as(self, photos: Sequence[Photo]) -> bool:
-        """Whether a set is of just these photos, unchanged."""
-        return self.photos == {photo.path.name: photo.identity for photo in photos}
+    def there(self, photos: Mapping[str, Photo]) -> bool:
+        """Whether all its photos are still among these, unchanged."""
+        return all(name in photos and photos[name].identity == was for name, was in self.photos.items())
 
 
 @dataclass(frozen=True)
 class Shoot:
-    """A grouped drop. `kept_out` says why, by file name. `asks` says why a person must look first, "" when
-    nobody must. `held` are names of sets that wait for that: all, or where the others are beyond doubt, those
-    that aren't."""
+    """A grouped drop. `kept_out` says why, by file name. `why` a person must look first, "" when nobody must.
+    `held` are names of sets that wait for that: all, or where the others are beyond doubt, those that
+    aren't. `unmade` says why sets that a person put together aren't made."""
 
     sets: tuple[NamedSet, ...]
     refused: tuple[NamedRefusal, ...]
     kept_out: dict[str, str]
-    notices: tuple[str, ...]
-    doubts: tuple[str, ...]
-    asks: str
+    notices: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    why: str = ""
     held: frozenset[str] = frozenset()
+    unmade: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> str:
+        """How many sets wait for a person, and why; "" where none does."""
+        return f"{counted(len(self.held), 'set')}, held for a person: {self.why}" if self.held else ""
 
     @property
     def waits_whole(self) -> bool:
         """Whether nothing of it may be made before a person has looked."""
-        return bool(self.asks) and len(self.held) == len(self.sets)
+        return bool(self.held) and len(self.held) == len(self.sets)
+
+    def why_waits(self, each: NamedSet) -> tuple[str, ...]:
+        """What is doubtful about a set that is held: one that isn't by itself is for what is about all."""
+        return each.doubts or self.doubts or (self.why,)
 
 
 def shoot_rule(rulebook: Rulebook, project: str) -> ShootRule:
@@ -135,20 +147,23 @@ def group_shoot(
     before: Sequence[HeldSet] = (),
 ) -> Shoot:
     """Group `photos`, one or more. `given` are the names of the project's earlier sets; `back` says which of
-    the photos were in one and keep its name. A set that was held `before` stays doubtful for as long as it
-    doesn't change, since the others that it was compared with may be gone; its name it keeps in any case."""
+    the photos were in one and keep its name. Photos that were held `before` stay doubtful for as long as none
+    of their set changes and none comes to them, since the others that they were compared with may be gone; a
+    set keeps its name in any case."""
     rule, back = shoot_rule(rulebook, project), back or Sorted()
     grouping = group([as_grouped(photo) for photo in photos], rule.options)
     members = [{photo.name for photo in photos} for photos in grouping.members()]
     kept, doubts = _kept_names(members, back)
     grouping = replace(grouping, doubts=(*grouping.doubts, *doubts))
     by_name = {photo.path.name: photo for photo in photos}
+    unchanged = [held for held in before if held.there(by_name)]
     for place, files in enumerate(members[: len(grouping.sets)]):
         for held in before:
             if held.photos.keys() <= files and held.name not in kept.values():
                 kept.setdefault(place, held.name)
-            if held.same_as([by_name[file] for file in files]):
-                grouping = _doubted(grouping, place, held.doubts)
+        mine = [held for held in unchanged if held.photos.keys() & files]
+        if files <= {name for held in mine for name in held.photos}:
+            grouping = _doubted(grouping, place, [doubt for held in mine for doubt in held.doubts])
     new = replace(
         grouping,
         sets=tuple(each for place, each in enumerate(grouping.sets) if place not in kept),
@@ -166,10 +181,10 @@ def group_shoot(
     review = rule.review or any(asks_review(rulebook, project, each.name) for each in sets)
     doubtful = [each for each in sets if each.doubts]
     if doubtful and not grouping.doubts and not review and _told_apart(grouping, rule.options):
-        asks = _asks(review, grouping, doubtful)
-        return replace(found, sets=sets, asks=asks, held=frozenset(each.name for each in doubtful))
-    asks = _asks(review, grouping, sets)
-    return replace(found, sets=sets, asks=asks, held=frozenset(each.name for each in sets if asks))
+        why = _why(review, grouping, doubtful)
+        return replace(found, sets=sets, why=why, held=frozenset(each.name for each in doubtful))
+    why = _why(review, grouping, sets)
+    return replace(found, sets=sets, why=why, held=frozenset(each.name for each in sets if why))
 
 
 def _doubted(grouping: Grouping, place: int, doubts: Sequence[str]) -> Grouping:
@@ -197,6 +212,10 @@ def _kept_names(members: Sequence[Collection[str]], back: Sorted) -> tuple[dict[
             doubts.append(f"{paid_for[0]} and {paid_for[1]}, which have been paid for, would become one set")
         elif paid_for and kept.get(place) not in paid_for:
             doubts.append(f"{paid_for[0]}, which has been paid for, would become several sets")
+        doubts += [
+            f"{room}, which a person had put together, has changed"
+            for room in sorted({back.rooms[name] for name in names if name in back.by_person})
+        ]
     return kept, doubts
 
 
@@ -247,7 +266,7 @@ def _named(grouping: Grouping, names: Sequence[str], photos: Sequence[Photo]) ->
         for name, each in zip(names[len(sets) :], grouping.refused, strict=True)
     )
     kept_out = {out.photo.name: out.reason for out in grouping.kept_out}
-    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts, "")
+    return Shoot(sets, refused, kept_out, grouping.notices, grouping.doubts)
 
 
 def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
@@ -288,10 +307,8 @@ def some(doubts: Sequence[str]) -> str:
     return "; ".join(told)
 
 
-def _asks(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
+def _why(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
     if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
-    why = some(doubts) or "its route asks for a review"
-    number = f"{len(sets)} set{'' if len(sets) == 1 else 's'}"
-    return f"{number}, held for a person: {why}"
+    return some(doubts) or "its route asks for a review"
