@@ -279,7 +279,8 @@ async def planned(context: JobContext, job: Job) -> Job:
     except RuleRefused as error:
         recipe, route, refusal = NOTHING, None, error
     # What the photos say, and not the rules, stays.
-    recipe = recipe.model_copy(update={"taken_on": before.taken_on, "notes": before.notes})
+    of_photos = {name: getattr(before, name) for name in ("taken_on", "notes", "by_person")}
+    recipe = recipe.model_copy(update=of_photos)
     if (recipe, route) != (before, job.route):
         now = context.clock.now()
         job = await context.store_thread(
