@@ -400,5 +400,21 @@ def page(
     return page.page(config, host=host, port=port)
 
 
+@page_commands.command("set-password")
+def set_password(
+    config: Config = CONFIG,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="The one with which people can look, and change nothing.")
+    ] = False,
+) -> int:
+    """Set the studio's password for the page.
+
+    Asked for twice, or the first line of standard input. Signs out whoever came in by an earlier one.
+    """
+    from hotfolder.cli import page
+
+    return page.set_password(config, read_only=read_only)
+
+
 PANELS = (DAILY, RUNNING, OPERATING, TRYING)
 app.registered_commands.sort(key=lambda command: PANELS.index(str(command.rich_help_panel)))

@@ -30,6 +30,8 @@ from hotfolder.jobs.store import Store
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
+FULL, READING = PageRole.FULL, PageRole.READING
+SESSION_SECONDS = access.SESSION_DAYS * 86400
 LEAST_LETTERS = 10
 MOST_LETTERS = 500
 

@@ -36,6 +36,7 @@ def render(
         language=language,
         path=request.url.path,
         signed_in=role is not None,
+        with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
         **context,
     )

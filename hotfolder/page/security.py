@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+from anyio import to_thread
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.routing import Route
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotfolder import log
-from hotfolder.page.rendering import error_page
+from hotfolder.control.access import FULL, Standing, standing
+from hotfolder.errors import BadWorld, StoreError
+from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
+from hotfolder.page.rendering import error_page, request_language
+from hotfolder.page.site import Site
+from hotfolder.page.words import word
 
 logger = log.get("page")
 
+SESSION_COOKIE = "hotfolder_session"
+MOST_BODY_BYTES = 256 * 1024
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -31,14 +43,14 @@ class PublicRoute(Route):
 
 
 class Guard:
-    """Middleware around everything: the headers of every answer, and a page where a view fails."""
+    """Middleware around everything: lets in who may, bounds what they send, gives every answer its headers,
+    and has a page where a view fails."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
             return
         begun = False
 
@@ -52,11 +64,80 @@ class Guard:
             await send(message)
 
         request = Request(scope, receive)
-        request.state.role, request.state.may_act = "full", True
         try:
-            await self.app(scope, receive, send_guarded)
+            answer = await refusal(request) or self.app
+            await answer(scope, bounded(receive), send_guarded)
         except Exception:
             logger.exception("view_failed", route=getattr(scope.get("route"), "path", ""))
             if begun:
                 raise
             await error_page(request, 500)(scope, receive, send_guarded)
+
+
+def bounded(receive: Receive) -> Receive:
+    """Takes no more of a request's body than any form of ours has."""
+    taken = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BODY_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return receive_bounded
+
+
+async def refusal(request: Request) -> Response | None:
+    """What is answered in place of a view; None for who may see it. Leaves with the request who asks."""
+    site: Site = request.app.state.site
+    scope, headers = request.scope, request.headers
+    caller = caller_of(scope, site.page)
+    state = request.state
+    state.caller, state.role, state.may_act, state.protected = caller, None, False, True
+    if not known_name(caller, scope, site.page):
+        return refused(request, "refused.host")
+    if from_another_site(caller, headers, request.method):
+        return refused(request, "refused.site")
+    if any(
+        isinstance(one, PublicRoute) and one.matches(scope)[0] != Match.NONE for one in site_routes(scope)
+    ):
+        return None
+    try:
+        found = await standing_of(request, site)
+    except (StoreError, BadWorld) as error:
+        logger.warning("records_not_read", reason=error.message)
+        return error_page(request, 503)
+    if not found.protected:
+        # Whoever a proxy lets in is not at this machine, whatever the connection looks like.
+        if site.beyond_loopback or caller.forwarded:
+            return refused(request, "refused.unprotected")
+    elif found.role is None:
+        return sign_in_first(request)
+    state.protected, state.role = found.protected, found.role or FULL
+    state.may_act = state.role == FULL
+    if request.method not in SAFE_METHODS and not state.may_act:
+        return refused(request, "refused.reading")
+    return None
+
+
+def site_routes(scope: Scope) -> list[object]:
+    return list(scope["app"].routes)
+
+
+async def standing_of(request: Request, site: Site) -> Standing:
+    state = site.settings().settings.state_folder
+    return await to_thread.run_sync(standing, state, request.cookies.get(SESSION_COOKIE))
+
+
+def refused(request: Request, key: str) -> Response:
+    """A page that says why, and nothing of the studio."""
+    return error_page(request, 403, word(request_language(request), key))
+
+
+def sign_in_first(request: Request) -> Response:
+    """To the page for it, and back afterwards; a plain refusal for what is no page."""
+    if request.method in SAFE_METHODS and "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"/signin?to={quote(request.url.path, safe='/')}", 303)
+    return error_page(request, 401)

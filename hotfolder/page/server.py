@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble
+from hotfolder.control.access import standing
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.page.app import page_app
 from hotfolder.page.site import Site
 
@@ -21,11 +22,18 @@ MOST_HEADER_BYTES = 16384
 STOP_SECONDS = 2
 """How long answers under way may take once the page is to end."""
 BACKLOG = 64
+OPEN = "Whoever uses this computer sees the page and may do everything on it."
 
 
 def serve(site: Site) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises LocalTrouble where the address can't be
-    served on."""
+    """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises UsageError where a password is missing,
+    StoreError, and LocalTrouble where the address can't be served on."""
+    protected = standing(site.settings().settings.state_folder, None).protected
+    if site.beyond_loopback and not protected:
+        raise UsageError(
+            f"The page at {site.page.host} would be open to whoever can reach it: there is no password yet.",
+            hint="Set one with `hotfolder page set-password`, or serve it on 127.0.0.1 and without proxies.",
+        )
     listener = listening(site.page.host, site.page.port)
     config = uvicorn.Config(
         page_app(site),
@@ -41,7 +49,11 @@ def serve(site: Site) -> int:
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     with listener, told_signals() as signals:
-        logger.info("page_started", address=address_of(listener))
+        address = address_of(listener)
+        logger.info("page_started", address=address)
+        if not protected:
+            link = f"{address}first/{site.first_token.token}"
+            logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
         asyncio.run(served(uvicorn.Server(config), listener, site))
     logger.info("page_stopped")
     return 130 if signal.SIGINT in signals else 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -13,10 +16,14 @@ from starlette.requests import Request
 
 from hotfolder.config.load import load
 from hotfolder.config.page import PageSettings
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import Settings, is_loopback
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
+from hotfolder.page.throttle import Throttle
 from hotfolder.page.thumbnails import Thumbnails
+
+ABSOLUTE = re.compile(r"(?<![^\s\"'(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"',;:)\]]+")
+"""A path from the root of the file system on, of at least two parts. Not the end of an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,15 @@ class SettingsOnDisk:
         return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
-def template_environment() -> jinja2.Environment:
-    """Every name is text in a template, whatever is in it."""
+def template_environment(hide: Callable[[str], str] = str) -> jinja2.Environment:
+    """Every name is text in a template, whatever is in it: nothing turns or hides what is beside it, or can't
+    be encoded, and `hide` has its say."""
+
+    def as_text(value: object) -> object:
+        return (
+            visible_lines(hide(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
+        )
+
     return jinja2.Environment(
         loader=jinja2.PackageLoader("hotfolder.page"),
         autoescape=True,
@@ -71,9 +85,15 @@ def template_environment() -> jinja2.Environment:
     )
 
 
-def as_text(value: object) -> object:
-    """What a template writes: nothing in it turns or hides what is beside it, or can't be encoded."""
-    return visible_lines(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+class FirstToken:
+    """What lets whoever reads the log set the first password. It opens once."""
+
+    def __init__(self) -> None:
+        self.token = secrets.token_urlsafe(16)
+        self.used = False
+
+    def opens(self, asked: str) -> bool:
+        return not self.used and secrets.compare_digest(asked.encode(errors="replace"), self.token.encode())
 
 
 @dataclass(frozen=True)
@@ -86,7 +106,16 @@ class Site:
     page: PageSettings
     on_disk: SettingsOnDisk
     thumbnails: Thumbnails
-    templates: jinja2.Environment = field(default_factory=template_environment)
+    templates: jinja2.Environment
+    throttle: Throttle = field(default_factory=Throttle)
+    first_token: FirstToken = field(default_factory=FirstToken)
+    hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a password is compared."""
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether others than this machine's users may reach it: it has a password, or isn't served."""
+        return not is_loopback(self.page.host) or bool(self.page.trusted_proxies)
 
     def settings(self) -> CurrentSettings:
         """The settings as they are in the file now."""
@@ -100,8 +129,25 @@ def site_for(
     on_disk = SettingsOnDisk(config.absolute(), environ)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
-    thumbnails = Thumbnails(on_disk.current().settings.state_folder)
-    return Site(config.absolute(), environ, page, on_disk, thumbnails)
+    state = on_disk.current().settings.state_folder
+    templates = template_environment(lambda text: without_folders(text, on_disk.current().settings))
+    return Site(config.absolute(), environ, page, on_disk, Thumbnails(state), templates)
+
+
+def without_folders(text: str, settings: Settings) -> str:
+    """A text that may name a file by its path, with no more of that than people in the studio know: where
+    the folders lie on this machine is nothing for a page."""
+    if "/" not in text:
+        return text
+    folders = {Path(settings.root): "", settings.state_folder: "state/", settings.done_folder: "done/"}
+    folders |= {settings.failed_folder: "failed/", Path(settings.root).resolve(): ""}
+    folders |= {settings.inbox_folder(one): f"{one.title}/" for one in settings.all_inboxes()}
+    if settings.archive_folder is not None:
+        folders[settings.archive_folder] = "archive/"
+    for folder, name in sorted(folders.items(), key=lambda one: len(str(one[0])), reverse=True):
+        if str(folder) in text:
+            text = text.replace(f"{folder}/", name).replace(str(folder), name.rstrip("/") or "root")
+    return ABSOLUTE.sub(lambda found: found[0].rpartition("/")[2], text)
 
 
 def site_of(request: Request) -> Site:

@@ -68,12 +68,37 @@ class PageProcess:
                 self.cookies[found[1]] = found[2]
         return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, content)
 
+    def status(self, method: str, path: str, **headers: str) -> tuple[int, bytes]:
+        """The status, and the body unless it has no end. Without the cookies of this browser."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            told = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, b"" if method == "POST" else None, told)
+            answer = connection.getresponse()
+            endless = "event-stream" in answer.headers.get("content-type", "")
+            return answer.status, b"" if endless else answer.read()
+        finally:
+            connection.close()
+
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
+
+
+def set_password(studio: Studio, password: str, *options: str) -> None:
+    """As an operator pipes it in."""
+    done = subprocess.run(
+        [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options],
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        env=environment(None),
+        timeout=PATIENCE_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @contextmanager

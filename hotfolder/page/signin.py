@@ -1,0 +1,134 @@
+"""Signing in by the studio's password, and out; and setting the first password by the link in the log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from math import ceil
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from anyio import to_thread
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from hotfolder.control import access
+from hotfolder.page.callers import Caller
+from hotfolder.page.rendering import render, request_language
+from hotfolder.page.security import SESSION_COOKIE, PublicRoute
+from hotfolder.page.site import Site, site_of
+from hotfolder.page.words import word
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+WAY_BACK = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?\Z")
+"""A path of this page; never one that a browser takes for another host."""
+
+
+async def form(request: Request) -> Response:
+    return render(request, "signin.html", to=way_back(request.query_params.get("to")), problem="")
+
+
+async def sign_in(request: Request) -> Response:
+    site, caller = site_of(request), caller_in(request)
+    fields = await request.form(max_files=0, max_fields=10)
+    wait = site.throttle.take(caller.address)
+    to = way_back(fields.get("to"))
+    language = request_language(request)
+    if wait:
+        problem = word(language, "signin.too_often", seconds=ceil(wait))
+        headers = {"Retry-After": str(ceil(wait))}
+        return render(request, "signin.html", status=429, headers=headers, to=to, problem=problem)
+    token = await hashing(site, access.sign_in, state_of(site), text(fields, "password"))
+    if token is None:
+        problem = word(language, "signin.wrong")
+        return render(request, "signin.html", status=403, to=to, problem=problem)
+    site.throttle.give_back(caller.address)
+    return with_session(RedirectResponse(to, 303), token, caller)
+
+
+async def sign_out(request: Request) -> Response:
+    token = request.cookies.get(SESSION_COOKIE)
+    if token:
+        await to_thread.run_sync(access.sign_out, state_of(site_of(request)), token)
+    response = RedirectResponse("/signin", 303)
+    response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+async def first_form(request: Request) -> Response:
+    refuse_stranger(request)
+    return render(request, "first.html", problem="")
+
+
+async def first(request: Request) -> Response:
+    """Set the first password, and be signed in by it."""
+    refuse_stranger(request)
+    site, language = site_of(request), request_language(request)
+    fields = await request.form(max_files=0, max_fields=10)
+    password = text(fields, "password")
+    problem = ""
+    if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
+        problem = word(language, "first.short", least=access.LEAST_LETTERS)
+    elif password != text(fields, "again"):
+        problem = word(language, "first.different")
+    if problem:
+        return render(request, "first.html", status=422, problem=problem)
+    setting = partial(access.set_password, first=True)
+    was_set = await hashing(site, setting, state_of(site), access.FULL, password)
+    site.first_token.used = True
+    token = await hashing(site, access.sign_in, state_of(site), password) if was_set else None
+    if token is None:
+        return RedirectResponse("/signin", 303)
+    return with_session(RedirectResponse("/", 303), token, caller_in(request))
+
+
+def refuse_stranger(request: Request) -> None:
+    """Raise HTTPException for who has not read the link in the log, or comes too late."""
+    if not site_of(request).first_token.opens(request.path_params["token"]):
+        raise HTTPException(404)
+
+
+async def hashing(site: Site, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """One at a time: each takes a lot of memory, and most of a core."""
+    async with site.hashing:
+        return await to_thread.run_sync(partial(work, *args, **kwargs))
+
+
+def with_session(response: Response, token: str, caller: Caller) -> Response:
+    response.set_cookie(
+        SESSION_COOKIE, token, access.SESSION_SECONDS, secure=caller.https, httponly=True, samesite="strict"
+    )
+    return response
+
+
+def caller_in(request: Request) -> Caller:
+    caller: Caller = request.state.caller
+    return caller
+
+
+def state_of(site: Site) -> Path:
+    return site.settings().settings.state_folder
+
+
+def text(fields: FormData, name: str) -> str:
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def way_back(asked: object) -> str:
+    """Where to go after signing in: a path of this page, or its beginning."""
+    return asked if isinstance(asked, str) and WAY_BACK.match(asked) else "/"
+
+
+ROUTES = (
+    PublicRoute("/signin", form, methods=["GET"]),
+    PublicRoute("/signin", sign_in, methods=["POST"]),
+    PublicRoute("/signout", sign_out, methods=["POST"]),
+    PublicRoute("/first/{token}", first_form, methods=["GET"]),
+    PublicRoute("/first/{token}", first, methods=["POST"]),
+)

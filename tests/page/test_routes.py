@@ -1,0 +1,186 @@
+"""Every route, whatever it is: closed to strange sites, to who isn't signed in, and to lies about either.
+
+The table is made of all routes that there are. A new one is closed by default, and fails here otherwise; one
+that is open to everybody is named in PUBLIC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.routing import Route
+
+from hotfolder.page.app import ROUTES
+from tests.support.pageprocess import PageProcess, page_process, set_password
+from tests.support.studio import Studio
+
+PUBLIC = {"/static/{name}", "/signin", "/signout", "/first/{token}"}
+"""What everybody who reaches the page may ask for."""
+SECRET = "12 Elm Road"
+FULL, READING = "a long password", "another password"
+
+
+def address_of(route: Route) -> str:
+    return re.sub(r"\{[^}]*\}", "nothing", route.path)
+
+
+ENDPOINTS = sorted(
+    {
+        (method, route.path, address_of(route))
+        for route in ROUTES
+        if isinstance(route, Route)
+        for method in route.methods or {"GET"}
+    }
+)
+CLOSED = [one for one in ENDPOINTS if one[1] not in PUBLIC]
+ACTIONS = [one for one in ENDPOINTS if one[0] not in ("GET", "HEAD")]
+
+
+def shown(endpoint: tuple[str, str, str]) -> str:
+    return f"{endpoint[0]} {endpoint[1]}"
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
+    studio = Studio(tmp_path_factory.mktemp("studio"))
+    studio.drop(SECRET, "kitchen", {"a.jpg": b"no picture"})
+    return studio
+
+
+@pytest.fixture(scope="module")
+def page(studio: Studio) -> Iterator[PageProcess]:
+    """With both passwords."""
+    set_password(studio, FULL)
+    set_password(studio, READING, "--read-only")
+    with page_process(studio) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def cookies(page: PageProcess) -> dict[str, str]:
+    """Of who is signed in, by password."""
+    found = {}
+    for password in (FULL, READING):
+        page.cookies.clear()
+        assert page.post("/signin", {"password": password}).status == 303
+        found[password] = f"hotfolder_session={page.cookies.pop('hotfolder_session')}"
+    return found
+
+
+@pytest.fixture(scope="module")
+def unprotected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageProcess]:
+    """On loopback, without a password."""
+    with page_process(Studio(tmp_path_factory.mktemp("open"))) as process:
+        yield process
+
+
+def test_nothing_but_routes_is_served() -> None:
+    """A mounted application or a socket would not be in the table."""
+    assert all(isinstance(route, Route) for route in ROUTES)
+    assert {path for _, path, _ in ENDPOINTS} >= PUBLIC
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
+def test_a_strange_name_is_refused(
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    """A name of another site that was made to lead here: the browser takes the page for that site's own."""
+    method, _, path = endpoint
+    for host in (
+        "evil.example",
+        f"evil.example:{page.port}",
+        "127.0.0.1.evil.example",
+        "10.1.2.3",
+        "",
+        "[::",
+    ):
+        for asked in (page, unprotected):
+            lies = {"Origin": f"http://{host}", "X-Forwarded-Host": f"127.0.0.1:{asked.port}"}
+            status, body = asked.status(method, path, Host=host, Cookie=cookies[FULL], **lies)
+            assert status in (400, 403) and SECRET.encode() not in body
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
+def test_a_strange_origin_is_refused(
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    method, _, path = endpoint
+    for origin in (
+        "http://evil.example",
+        "null",
+        f"http://127.0.0.1:{page.port + 1}",
+        "http://127.0.0.1",
+        "",
+    ):
+        for asked in (page, unprotected):
+            assert asked.status(method, path, Origin=origin, Cookie=cookies[FULL])[0] == 403
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
+def test_a_request_from_another_site_is_refused(
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    """A picture, a frame or a form of it. Only a link may lead here."""
+    method, _, path = endpoint
+    for asked in (page, unprotected):
+        own = f"http://127.0.0.1:{asked.port}"
+        for site in ("cross-site", "same-site"):
+            for mode, target in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
+                told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": target}
+                assert asked.status(method, path, Cookie=cookies[FULL], **told)[0] == 403
+                assert asked.status(method, path, Cookie=cookies[FULL], Origin=own, **told)[0] == 403
+
+
+@pytest.mark.parametrize("endpoint", ACTIONS, ids=shown)
+def test_a_form_of_who_knows_where_is_refused(
+    page: PageProcess, unprotected: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    method, _, path = endpoint
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for asked in (page, unprotected):
+        for told in ({}, link):
+            assert asked.status(method, path, Cookie=cookies[FULL], **told)[0] == 403
+
+
+@pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
+def test_nobody_gets_in_without_signing_in(page: PageProcess, endpoint: tuple[str, str, str]) -> None:
+    """Whatever they say of the way they came."""
+    method, _, path = endpoint
+    own = {"Origin": f"http://127.0.0.1:{page.port}"}
+    lies = {"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "https", "Forwarded": "for=127.0.0.1"}
+    for told in ({}, lies, {"Cookie": "hotfolder_session=x"}, {"Cookie": "hotfolder_session="}):
+        status, body = page.status(method, path, **own, **told)
+        assert status == 401 and SECRET.encode() not in body
+    assert page.status(method, path, **own, Accept="text/html")[0] == (401 if method == "POST" else 303)
+
+
+@pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
+def test_who_may_only_look_changes_nothing(
+    page: PageProcess, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    method, _, path = endpoint
+    own = {"Origin": f"http://127.0.0.1:{page.port}"}
+    status, _ = page.status(method, path, **own, Cookie=cookies[READING])
+    assert status in ((200, 303, 404) if method in ("GET", "HEAD") else (403,))
+
+
+@pytest.mark.parametrize("endpoint", CLOSED, ids=shown)
+def test_a_page_without_a_password_is_closed_to_what_a_proxy_lets_in(
+    unprotected: PageProcess, endpoint: tuple[str, str, str]
+) -> None:
+    method, _, path = endpoint
+    own = {"Origin": f"http://127.0.0.1:{unprotected.port}"}
+    for name in ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP"):
+        assert unprotected.status(method, path, **own, **{name: "10.0.0.1"})[0] == 403
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=shown)
+def test_nothing_tells_where_the_folders_lie(
+    page: PageProcess, studio: Studio, cookies: dict[str, str], endpoint: tuple[str, str, str]
+) -> None:
+    method, _, path = endpoint
+    if method in ("GET", "HEAD"):
+        _, body = page.status(method, path, Cookie=cookies[FULL])
+        assert str(studio.root).encode() not in body

@@ -1,0 +1,158 @@
+"""The studio's passwords: set, signed in with, tried too often, changed."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+
+import pytest
+
+from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
+from tests.support.pageprocess import PageProcess, page_process, set_password
+from tests.support.studio import Studio
+
+PASSWORD = "correct horse battery"
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def link_in_log(page: PageProcess) -> str:
+    [line] = [line for line in page.text().splitlines() if "page_without_password" in line]
+    return "/" + str(json.loads(line)["set_one_at"]).partition("://")[2].partition("/")[2]
+
+
+def test_beyond_this_computer_it_is_not_served_without_a_password(studio: Studio) -> None:
+    """The wait of five seconds at the most is measured in work, since the machine may be busy with others."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for host in ("0.0.0.0", "::", "127.0.0.1"):
+        if host == "127.0.0.1":
+            studio.config.write_text(studio.config.read_text() + "page: {trusted_proxies: 127.0.0.1}\n")
+        refused = studio.call("page", "--host", host, "--port", "0")
+        assert refused.returncode == 2 and "there is no password yet" in refused.stderr
+        assert "hotfolder page set-password" in refused.stderr
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3 * 5
+
+
+def test_beyond_this_computer_it_is_served_with_one(studio: Studio) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio, "--host", "0.0.0.0") as page:
+        assert page.get("/").status == 401
+
+
+def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        sent = page.get("/", Accept="text/html")
+        assert (sent.status, sent.headers["location"]) == (303, "/signin?to=/")
+        assert 'autocomplete="current-password"' in page.get("/signin").text
+        wrong = page.post("/signin", {"password": "guessed"})
+        assert wrong.status == 403 and "That is not the password." in wrong.text
+        entered = page.post("/signin", {"password": PASSWORD, "to": "/project/abc"})
+        assert (entered.status, entered.headers["location"]) == (303, "/project/abc")
+        cookie = entered.headers["set-cookie"]
+        assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Secure" not in cookie
+        assert page.get("/").status == 200 and 'action="/signout"' in page.get("/").text
+        kept = dict(page.cookies)
+        assert page.post("/signout").status == 303
+        page.cookies.update(kept)
+        assert page.get("/").status == 401
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nb", ""])
+def test_signing_in_leads_nowhere_else(studio: Studio, to: str) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        assert page.post("/signin", {"password": PASSWORD, "to": to}).headers["location"] == "/"
+
+
+def test_another_password_signs_everybody_out(studio: Studio) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        assert page.post("/signin", {"password": PASSWORD}).status == 303
+        set_password(studio, "quite another one")
+        assert page.get("/").status == 401
+        assert page.post("/signin", {"password": PASSWORD}).status == 403
+
+
+def test_a_page_that_gets_a_password_closes_at_once(studio: Studio, page: PageProcess) -> None:
+    assert page.get("/").status == 200
+    set_password(studio, PASSWORD)
+    assert page.get("/").status == 401
+
+
+def test_the_link_in_the_log_sets_the_first_password_and_nothing_more(
+    studio: Studio, page: PageProcess
+) -> None:
+    link = link_in_log(page)
+    assert page.get("/first/guessed").status == 404
+    assert "Choose a password" in page.get(link).text
+    assert page.post(link, {"password": "short", "again": "short"}).status == 422
+    assert page.post(link, {"password": PASSWORD, "again": PASSWORD + "!"}).status == 422
+    done = page.post(link, {"password": PASSWORD, "again": PASSWORD})
+    assert (done.status, done.headers["location"]) == (303, "/")
+    assert page.get("/").status == 200
+    assert page.post(link, {"password": "another one 2", "again": "another one 2"}).status == 404
+    page.cookies.clear()
+    assert page.get("/").status == 401
+    assert page.post("/signin", {"password": PASSWORD}).status == 303
+
+
+def test_a_first_password_is_not_set_where_there_is_one_meanwhile(studio: Studio, page: PageProcess) -> None:
+    link = link_in_log(page)
+    set_password(studio, PASSWORD)
+    page.post(link, {"password": "another one 2", "again": "another one 2"})
+    assert page.get("/").status == 401
+    assert page.post("/signin", {"password": PASSWORD}).status == 303
+
+
+def test_wrong_passwords_are_slowed_down(studio: Studio) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        tried = [page.post("/signin", {"password": f"guess {number}"}) for number in range(7)]
+        assert [one.status for one in tried] == [403] * 5 + [429] * 2
+        assert 0 < int(tried[-1].headers["retry-after"]) <= 30
+        assert page.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
+
+
+def test_what_a_password_must_be(studio: Studio) -> None:
+    command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config)]
+    for typed, options, said in (
+        ("short\n", (), "at least 10 letters"),
+        ("", (), "at least 10 letters"),
+        (PASSWORD, ("--read-only",), "Set that one first"),
+    ):
+        refused = subprocess.run([*command, *options], input=typed, capture_output=True, text=True)
+        assert refused.returncode == 2 and said in refused.stdout + refused.stderr
+    set_password(studio, PASSWORD)
+    refused = subprocess.run([*command, "--read-only"], input=PASSWORD, capture_output=True, text=True)
+    assert refused.returncode == 2 and "the other role's password" in refused.stderr
+
+
+def test_one_address_is_throttled_and_all_together_are() -> None:
+    clock = Hand()
+    throttle = Throttle(clock)
+    assert [throttle.take("10.0.0.1") for _ in range(6)] == [0] * 5 + [30]
+    assert throttle.take("10.0.0.2") == 0
+    clock.seconds += 30
+    assert throttle.take("10.0.0.1") == 0
+    throttle.give_back("10.0.0.1")
+    assert throttle.take("10.0.0.1") == 0
+    tries = [throttle.take(f"10.0.1.{number}") for number in range(100)]
+    assert 50 < tries.count(0) < 65 and tries[-1] > 0
+
+
+def test_whoever_has_many_addresses_fills_no_memory() -> None:
+    throttle = Throttle(Hand())
+    for number in range(2 * MOST_ADDRESSES):
+        throttle.take(f"10.{number // 250}.1.{number % 250}")
+    assert len(throttle._by_address) == MOST_ADDRESSES
+    assert [throttle.take(f"2001:db8::{number:x}") for number in range(3)].count(0) == 0
