@@ -21,6 +21,7 @@ from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merg
 from hotfolder.jobs.states import (
     BY_RECEIPTS,
     HOLDING,
+    PURCHASE_TRANSITIONS,
     IllegalMove,
     PurchaseOutcome,
     PurchaseState,
@@ -270,8 +271,8 @@ def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: 
     """Make a change of state that the table holds, unless somebody has made one meanwhile. Raises
     IllegalMove."""
     as_read = (col(Purchase.id) == purchase.id, col(Purchase.state) == purchase.state)
-    changed = {"state": change_state(purchase.state, state), **changes}
-    if session.exec(update(Purchase).where(*as_read).values(**changed)).rowcount != 1:
+    change_state("a purchase", PURCHASE_TRANSITIONS, PurchaseState(purchase.state), state)
+    if session.exec(update(Purchase).where(*as_read).values(state=state, **changes)).rowcount != 1:
         raise IllegalMove(f"purchase {purchase.uid} is not {purchase.state} any more")
     session.refresh(purchase)
 

@@ -9,7 +9,7 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job, Purchase
-from hotfolder.jobs.states import Event, PurchaseOutcome, PurchaseState, State
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.addresses import AllowedHosts, SignedUrl
 from hotfolder.stager.answers import Answer
@@ -77,4 +77,4 @@ def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:
 
 def give_up(store: Store, job: Job, at: datetime) -> None:
     """Nobody will ever know, and nobody wants to: the job has failed. Its calls are not bought again."""
-    store.advance(job.id, Event.GIVE_UP, at, reason=f"given up by a person: {job.reason}", hint="")
+    store.advance(job.id, State.FAILED, at, reason=f"given up by a person: {job.reason}", hint="")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
+
+T = TypeVar("T", bound=StrEnum)
 
 
 class State(StrEnum):
@@ -22,55 +25,32 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
 
 
-class Event(StrEnum):
-    UPLOAD = "upload"
-    MERGE = "merge"
-    EDIT = "edit"
-    PUBLISH = "publish"
-    FILE = "file"
-    FINISH = "finish"
-    REFUSE = "refuse"
-    HALT = "halt"
-    WITHDRAW = "withdraw"
-    SUPERSEDE = "supersede"
-    GIVE_UP = "give_up"
-    BEGIN_ANEW = "begin_anew"
+S = State
 
+ANEW = {S.WITHDRAWN, S.QUEUED}
+"""A set that changes before anything was paid for is looked at anew. A job that was begun at another API, and
+has bought nothing there that counts, begins anew."""
+EXPLAINED = frozenset({S.REFUSING, S.HALTING})
+"""States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
 
-S, E = State, Event
-
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (S.QUEUED, E.UPLOAD): S.UPLOADING,
-    (S.QUEUED, E.MERGE): S.MERGING,  # the merge is remembered, or was begun by an earlier job
-    (S.QUEUED, E.EDIT): S.EDITING,  # a single photo that is edited as it is
-    (S.UPLOADING, E.MERGE): S.MERGING,
-    (S.MERGING, E.UPLOAD): S.UPLOADING,  # the group can't be used and nothing was paid: open a new one
-    (S.MERGING, E.EDIT): S.EDITING,
-    (S.EDITING, E.PUBLISH): S.PUBLISHING,
-    (S.PUBLISHING, E.FILE): S.FILING,
-    # What was bought isn't in results/ (any more): fetched again, and not paid again.
-    (S.EDITING, E.MERGE): S.MERGING,
-    (S.PUBLISHING, E.MERGE): S.MERGING,
-    (S.PUBLISHING, E.EDIT): S.EDITING,
-    (S.FILING, E.FINISH): S.DONE,
-    (S.REFUSING, E.FINISH): S.FAILED,
-    (S.HALTING, E.FINISH): S.NEEDS_ATTENTION,
-    # A set that changes before anything was paid for is looked at anew.
-    (S.QUEUED, E.WITHDRAW): S.WITHDRAWN,
-    (S.UPLOADING, E.WITHDRAW): S.WITHDRAWN,
-    (S.MERGING, E.WITHDRAW): S.WITHDRAWN,
-    (S.EDITING, E.WITHDRAW): S.WITHDRAWN,
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    # The merge may be remembered, or begun by an earlier job; a single photo may be edited as it is.
+    S.QUEUED: frozenset({S.UPLOADING, S.MERGING, S.EDITING, *ANEW, *EXPLAINED}),
+    S.UPLOADING: frozenset({S.MERGING, *ANEW, *EXPLAINED}),
+    # The group may be of no use, with nothing paid: a new one is opened.
+    S.MERGING: frozenset({S.EDITING, S.UPLOADING, *ANEW, *EXPLAINED}),
+    # What was bought may be in results/ no more: it is fetched again, and not paid again.
+    S.EDITING: frozenset({S.PUBLISHING, S.MERGING, *ANEW, *EXPLAINED}),
+    S.PUBLISHING: frozenset({S.FILING, S.MERGING, S.EDITING, *EXPLAINED}),
+    S.FILING: frozenset({S.DONE}),
+    S.REFUSING: frozenset({S.FAILED}),
+    S.HALTING: frozenset({S.NEEDS_ATTENTION}),
     # The same photos were dropped again: the new job speaks for them.
-    (S.FAILED, E.SUPERSEDE): S.SUPERSEDED,
-    (S.NEEDS_ATTENTION, E.SUPERSEDE): S.SUPERSEDED,
-    (S.NEEDS_ATTENTION, E.GIVE_UP): S.FAILED,
-    # The job was begun at another API, and has bought nothing there that counts.
-    **{(state, E.BEGIN_ANEW): S.QUEUED for state in (S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING)},
-    **{
-        (state, event): target
-        for state in (S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING)
-        for event, target in ((E.REFUSE, S.REFUSING), (E.HALT, S.HALTING))
-    },
+    S.FAILED: frozenset({S.SUPERSEDED}),
+    S.NEEDS_ATTENTION: frozenset({S.SUPERSEDED, S.FAILED}),  # failed: a person has given it up
+    S.DONE: frozenset(),
+    S.WITHDRAWN: frozenset(),
+    S.SUPERSEDED: frozenset(),
 }
 
 ACTIVE = frozenset(
@@ -84,23 +64,19 @@ ASKS_API = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING})
 OPEN = frozenset({S.QUEUED, S.UPLOADING, S.MERGING, S.EDITING, S.PUBLISHING})
 """States in which no other job of the same set may be in one of them."""
 
-EXPLAINED = frozenset({S.REFUSING, S.HALTING})
-"""States on the way to failed/: the job's reason says why, and nothing that is met on the way replaces it."""
-
 NEEDS_PERSON = frozenset({S.FAILED, S.NEEDS_ATTENTION})
 """States that only a person can change."""
 
 
 class IllegalMove(RuntimeError):
-    """A defect: the worker asked for a move that the table does not hold."""
+    """A defect: a move was asked for that the table does not hold."""
 
 
-def advance(state: State, event: Event) -> State:
-    """The state after `event`. Raises IllegalMove for a move that isn't in the table."""
-    try:
-        return TRANSITIONS[state, event]
-    except KeyError:
-        raise IllegalMove(f"a job that is {state} cannot {event}") from None
+def change_state(what: str, table: Mapping[T, frozenset[T]], before: T, after: T) -> T:
+    """`after`, if the table holds that move. Raises IllegalMove."""
+    if after not in table[before]:
+        raise IllegalMove(f"{what} that is {before} cannot become {after}")
+    return after
 
 
 class PurchaseState(StrEnum):
@@ -132,13 +108,6 @@ CHARGED = (P.ANSWERED, P.SUCCEEDED)
 """Those that were answered, and so were paid for without a doubt."""
 SETTLED = (P.SUCCEEDED, P.NOT_EXECUTED)
 """What there is no doubt about, and nothing to wait for."""
-
-
-def change_state(before: str, after: PurchaseState) -> PurchaseState:
-    """`after`, if a purchase may go there from `before`. Raises IllegalMove."""
-    if after not in PURCHASE_TRANSITIONS[PurchaseState(before)]:
-        raise IllegalMove(f"a purchase that is {before} cannot become {after}")
-    return after
 
 
 class PurchaseOutcome(StrEnum):

@@ -45,15 +45,15 @@ from hotfolder.jobs.states import (
     NEEDS_PERSON,
     OPEN,
     SETTLED,
-    Event,
+    TRANSITIONS,
     IllegalMove,
     State,
-    advance,
+    change_state,
 )
 from hotfolder.rules.sets import FileIdentity
 
-EXPLAINING = (Event.REFUSE, Event.HALT, Event.FINISH)
-"""What a job's reason outlives; with any other move it is over."""
+EXPLAINING = (*EXPLAINED, State.DONE, *NEEDS_PERSON)
+"""States into which a job takes its reason; with any other move it is over."""
 ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over the phone
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
@@ -97,7 +97,7 @@ class Store:
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
                 if State(old.state) in NEEDS_PERSON:
-                    move(session, old, Event.SUPERSEDE, at, f"dropped again as job {job.id}")
+                    move(session, old, State.SUPERSEDED, at, f"dropped again as job {job.id}")
             session.add(job)
             try:
                 session.flush()
@@ -127,7 +127,7 @@ class Store:
             generation, _ = bought_generation(session, scope)
             text = f"begun at {job.origin}, and anew at {origin}"
             begun = {"origin": origin, "scope": scope, "generation": generation}
-            move(session, job, Event.BEGIN_ANEW, at, text, group_id=None, api_project_id=None, **begun)
+            move(session, job, State.QUEUED, at, text, group_id=None, api_project_id=None, **begun)
         return job
 
     def generation(self, scope: str) -> int:
@@ -286,15 +286,15 @@ class Store:
         with self.session() as session:
             return dict(session.exec(select(Job.state, func.count()).group_by(col(Job.state))).all())
 
-    def advance(self, job_id: str, event: Event, at: datetime, *, text: str = "", **changes: Any) -> Job:
-        """Make the move that the table of states holds for `event`, and set `changes` with it."""
+    def advance(self, job_id: str, state: State, at: datetime, *, text: str = "", **changes: Any) -> Job:
+        """Move a job to `state`, as the table of states allows, and set `changes` with it."""
         self.changes += 1
         text = text or str(changes.get("reason") or "")
-        if event not in EXPLAINING:
+        if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
         with self.session.begin() as session:
             job = session.get_one(Job, job_id)
-            move(session, job, event, at, text, **changes)
+            move(session, job, state, at, text, **changes)
         return job
 
     def change(self, job_id: str, **changes: Any) -> Job:
@@ -418,14 +418,14 @@ def in_project(inbox: str, project: str) -> ColumnElement[bool]:
     return and_(col(Job.inbox) == inbox, col(Job.project) == project)
 
 
-def move(session: Session, job: Job, event: Event, at: datetime, text: str, **changes: object) -> None:
-    """Make the move that the table of states holds for `event`, with these changes, unless the job has left
-    its state meanwhile. Raises IllegalMove."""
+def move(session: Session, job: Job, state: State, at: datetime, text: str, **changes: object) -> None:
+    """Move a job to `state`, as the table of states allows, with these changes, unless it has left its state
+    meanwhile. Raises IllegalMove."""
     as_read = (col(Job.id) == job.id, col(Job.state) == job.state)
-    state = advance(State(job.state), event)
+    change_state("a job", TRANSITIONS, State(job.state), state)
     values = {"state": state, "updated_at": at, **({} if state in OPEN else {"open_as": None}), **changes}
     if session.exec(update(Job).where(*as_read).values(values)).rowcount != 1:
-        raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot {event}")
+        raise IllegalMove(f"job {job.id} is not {job.state} any more, so it cannot become {state}")
     session.refresh(job)
     note(session, job, at, text)
 

@@ -30,7 +30,7 @@ from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.limits import NORMAL
 from hotfolder.jobs.model import Job, NewJob
-from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, Event, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
@@ -410,7 +410,7 @@ class Worker:
         context, job = self.context, one.job
         if State(job.state) in ASKS_API:
             if job.cancelled_by and not await self._owes(job.id):
-                return await self._move(job, Event.REFUSE, cancellation(job.cancelled_by))
+                return await self._move(job, State.REFUSING, cancellation(job.cancelled_by))
             if job.origin != context.origin:
                 raise LocalTrouble(
                     f"this set was begun at {job.origin}, and what it bought there is not known here",
@@ -424,11 +424,11 @@ class Worker:
             return await STEPS[State(job.state)](context, job)
         except SetChanged as error:
             await context.confirm_gone(job)
-            return await self._move(job, Event.WITHDRAW, error)
+            return await self._move(job, State.WITHDRAWN, error)
         except BadJob as error:
-            return await self._move(job, Event.REFUSE, error)
+            return await self._move(job, State.REFUSING, error)
         except OutcomeUnknown as error:
-            return await self._move(job, Event.HALT, error)
+            return await self._move(job, State.HALTING, error)
 
     async def _ask_receipts(self) -> None:
         """Before anything is bought in the life of a process, take over what only the receipts know."""
@@ -437,12 +437,12 @@ class Worker:
                 await ask_receipts(self.context)
                 self._receipts_asked = True
 
-    async def _move(self, job: Job, event: Event, error: HotfolderError) -> Job:
-        logger.warning("job_diverted", event_name=event, reason=error.message)
+    async def _move(self, job: Job, state: State, error: HotfolderError) -> Job:
+        logger.warning("job_diverted", state=state, reason=error.message)
         changes = {"reason": error.message, "hint": error.hint}
         context = self.context
         return await context.store_thread(
-            context.store.advance, job.id, event, context.clock.now(), **changes
+            context.store.advance, job.id, state, context.clock.now(), **changes
         )
 
     async def _note_defect(self, job: Job) -> None:

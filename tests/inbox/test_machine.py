@@ -28,7 +28,7 @@ from hotfolder.daemon import service
 from hotfolder.daemon.service import ApiAccess, Daemon
 from hotfolder.errors import UsageError
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.states import ACTIVE, Event, State
+from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import set_aside
 from hotfolder.outbox.returning import Returning
 from hotfolder.outbox.sharing import Sharing
@@ -148,7 +148,7 @@ class Story(RuleBasedStateMachine):
     async def fail(self, job: Job) -> None:
         store = self.daemon.store
         if job.state != State.REFUSING:
-            job = store.advance(job.id, Event.REFUSE, self.clock.now(), reason="not today", hint="")
+            job = store.advance(job.id, State.REFUSING, self.clock.now(), reason="not today", hint="")
         await set_aside(self.daemon.context, job)
         await self.stop()
         self.daemon = await self.start()

@@ -10,7 +10,8 @@ import pytest
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FileRole, NewJob, Purchase
-from hotfolder.jobs.states import Event, IllegalMove, State
+from hotfolder.jobs.resolve import give_up
+from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
 
 ORIGIN = "https://api.stagerai.com"
@@ -35,11 +36,11 @@ def test_a_job_with_a_reason_is_refused_from_the_start(store: Store, new_job: Ma
 def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: MakeJob, at: datetime) -> None:
     job = store.create(new_job(), ORIGIN, at)
     with pytest.raises(IllegalMove):
-        store.advance(job.id, Event.FINISH, at, group_id="g1")
+        store.advance(job.id, State.DONE, at, group_id="g1")
     unmoved = store.job(job.id)
     assert unmoved is not None and (unmoved.state, unmoved.group_id) == (State.QUEUED, None)
-    store.advance(job.id, Event.UPLOAD, at)
-    moved = store.advance(job.id, Event.MERGE, at, group_id="g1")
+    store.advance(job.id, State.UPLOADING, at)
+    moved = store.advance(job.id, State.MERGING, at, group_id="g1")
     assert (moved.state, moved.group_id) == (State.MERGING, "g1")
     assert [moment.state for moment in store.history(job.id)] == ["queued", "uploading", "merging"]
 
@@ -47,10 +48,19 @@ def test_a_move_is_made_with_its_changes_or_not_at_all(store: Store, new_job: Ma
 def test_a_reason_to_wait_is_gone_with_the_next_move(store: Store, new_job: MakeJob, at: datetime) -> None:
     job = store.create(new_job(), ORIGIN, at)
     store.change(job.id, reason="no network", hint="wait")
-    assert store.advance(job.id, Event.UPLOAD, at).reason == ""
-    refused = store.advance(job.id, Event.REFUSE, at, reason="bad", hint="better")
+    assert store.advance(job.id, State.UPLOADING, at).reason == ""
+    refused = store.advance(job.id, State.REFUSING, at, reason="bad", hint="better")
     assert (refused.reason, refused.hint) == ("bad", "better")
-    assert store.advance(job.id, Event.FINISH, at).reason == "bad"
+    assert store.advance(job.id, State.FAILED, at).reason == "bad"
+
+
+def test_a_set_that_a_person_gives_up_says_so(store: Store, new_job: MakeJob, at: datetime) -> None:
+    job = store.create(new_job(), ORIGIN, at)
+    store.advance(job.id, State.HALTING, at, reason="nobody can tell", hint="ask")
+    give_up(store, store.advance(job.id, State.NEEDS_ATTENTION, at), at)
+    given_up = store.job(job.id)
+    assert given_up is not None and given_up.state == State.FAILED
+    assert (given_up.reason, given_up.hint) == ("given up by a person: nobody can tell", "")
 
 
 def test_active_jobs_come_oldest_first(store: Store, new_job: MakeJob, at: datetime) -> None:
@@ -81,7 +91,7 @@ def test_again_raises_the_generation_of_these_photos_at_this_api_alone_once_it_h
 
 def failed(store: Store, new: NewJob, at: datetime) -> str:
     job = store.create(new, ORIGIN, at)
-    store.advance(job.id, Event.FINISH, at)
+    store.advance(job.id, State.FAILED, at)
     return job.id
 
 
@@ -125,6 +135,6 @@ def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: da
         store.create(new_job("b"), ORIGIN, at)
     other = store.create(new_job("b", room="kitchen-2"), ORIGIN, at)
     refused = store.create(new_job("b", reason="eight photos"), ORIGIN, at)
-    store.advance(first.id, Event.REFUSE, at, reason="bad")
+    store.advance(first.id, State.REFUSING, at, reason="bad")
     again = store.create(new_job("b"), ORIGIN, at)
     assert {job.id for job in store.active()} == {first.id, other.id, refused.id, again.id}

@@ -16,7 +16,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
 from hotfolder.jobs.previous import place_of_room
-from hotfolder.jobs.states import CHARGED, Event
+from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.names import (
@@ -378,7 +378,7 @@ async def publish(context: JobContext, job: Job) -> Job:
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)
     job = await context.store_thread(
-        context.store.advance, job.id, Event.FILE, context.clock.now(), **receipt
+        context.store.advance, job.id, State.FILING, context.clock.now(), **receipt
     )
     context.crash_point(CrashPoint.RECEIPT_RECORDED)
     return job

@@ -12,7 +12,7 @@ from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import Job, Purchase, Result, operation_key
-from hotfolder.jobs.states import BY_RECEIPTS, Event, PurchaseState
+from hotfolder.jobs.states import BY_RECEIPTS, PurchaseState, State
 from hotfolder.jobs.steps.fetching import (
     all_here,
     back_to_missing,
@@ -63,7 +63,7 @@ async def edit(context: JobContext, job: Job) -> Job:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
     now = context.clock.now()
     return await context.store_thread(
-        context.store.advance, job.id, Event.PUBLISH, now, finished_at=now.replace(microsecond=0)
+        context.store.advance, job.id, State.PUBLISHING, now, finished_at=now.replace(microsecond=0)
     )
 
 

@@ -15,7 +15,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, chain_of, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.model import Job, Purchase, Result
-from hotfolder.jobs.states import Event
+from hotfolder.jobs.states import State
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.temporary import sha256_of
@@ -230,6 +230,6 @@ def those_here(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> 
 
 async def back_to_missing(context: JobContext, job: Job) -> Job:
     """Send a job whose purchases aren't all here back to the step that fetches them."""
-    event = Event.MERGE if recipe_of(job).merge else Event.EDIT
+    state = State.MERGING if recipe_of(job).merge else State.EDITING
     logger.warning("results_missing", folder=str(context.places.results))
-    return await context.store_thread(context.store.advance, job.id, event, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, state, context.clock.now())

@@ -16,7 +16,7 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.model import FileRole, FolderIdentity, Job, JobFile, Picture, Purchase
-from hotfolder.jobs.states import Event, PurchaseState, State
+from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.jobs.verify import doubt_of_originals
@@ -179,7 +179,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     pictures = await context.store_thread(context.store.pictures, job.id) if told else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
     job = await context.store_thread(
-        context.store.advance, job.id, Event.FINISH, context.clock.now(), reason=reason, hint="", **receipt
+        context.store.advance, job.id, State.DONE, context.clock.now(), reason=reason, hint="", **receipt
     )
     context.crash_point(CrashPoint.JOB_ENDED)
     return job
@@ -311,9 +311,8 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     sharing = await to_thread.run_sync(context.places.sharing, job)
     await to_thread.run_sync(partial(write_reason, target, text, shared=sharing))
     context.crash_point(CrashPoint.REASON_WRITTEN)
-    job = await context.store_thread(
-        context.store.advance, job.id, Event.FINISH, context.clock.now(), charged=charged
-    )
+    end = State.NEEDS_ATTENTION if halted else State.FAILED
+    job = await context.store_thread(context.store.advance, job.id, end, context.clock.now(), charged=charged)
     context.crash_point(CrashPoint.JOB_ENDED)
     return job
 

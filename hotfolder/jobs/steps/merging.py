@@ -21,7 +21,7 @@ from hotfolder.jobs.breaker import API
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.model import Job, JobFile, Purchase, merge_key
-from hotfolder.jobs.states import Event, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.steps.fetching import (
     all_here,
     confirm_api,
@@ -57,7 +57,7 @@ async def merge(context: JobContext, job: Job) -> Job:
         call = await context.store_thread(context.ledger.known, key)
         if call is None and job.group_id is None:
             return await context.store_thread(
-                context.store.advance, job.id, Event.UPLOAD, context.clock.now()
+                context.store.advance, job.id, State.UPLOADING, context.clock.now()
             )
         if call is None or not await is_here(context, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
@@ -69,7 +69,7 @@ async def merge(context: JobContext, job: Job) -> Job:
                 except NeverAsked:
                     return job  # once more, from what the ledger says now
             await bring_home(context, call, url)
-    return await context.store_thread(context.store.advance, job.id, Event.EDIT, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, State.EDITING, context.clock.now())
 
 
 async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:

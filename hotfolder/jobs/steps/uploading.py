@@ -28,7 +28,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, Place, place_of, reci
 from hotfolder.jobs.darkroom import refuse_changed
 from hotfolder.jobs.limits import Rank, photo_rank
 from hotfolder.jobs.model import Job, JobFile, merge_key
-from hotfolder.jobs.states import Event
+from hotfolder.jobs.states import State
 from hotfolder.rules.recipes import NOTHING
 from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import FileIdentity, sent_name
@@ -63,7 +63,7 @@ class OpenGroup:
         self.photos: dict[str, JobFile] = {}
         self.up = 0
         """How many photos have arrived there."""
-        self._tools = context
+        self._context = context
         self.rank = rank
         self._place = place
         self._folder = context.places.inbox_named(place[0]) / place[1] / place[2]
@@ -86,7 +86,7 @@ class OpenGroup:
 
     def give(self, job: str, rank: Rank) -> None:
         """It is that job's from now on, and so are its developed photos."""
-        self._tools.darkroom.hand_over(self._owner, job)
+        self._context.darkroom.hand_over(self._owner, job)
         self._job, self.rank = job, rank
 
     @property
@@ -120,7 +120,7 @@ class OpenGroup:
         for task in self._tasks:
             task.cancel()
         if self._job is None:
-            self._tools.darkroom.release(self._owner)
+            self._context.darkroom.release(self._owner)
 
     async def close(self) -> None:
         """Abandon it, and return when nothing is on its way any more."""
@@ -128,7 +128,7 @@ class OpenGroup:
         await asyncio.wait(self._tasks)
 
     async def _open(self, title: str) -> tuple[str, str]:
-        context = self._tools
+        context = self._context
         inbox, project, _ = self._place
         known = await context.store_thread(context.store.api_project, context.origin, inbox, project)
         project_id = known or await api_project(context, inbox, project, title)
@@ -148,7 +148,7 @@ class OpenGroup:
 
     async def _send(self, photo: JobFile, name: str) -> None:
         """Put one photo into the group, once, and in the state that it is said to have."""
-        context = self._tools
+        context = self._context
         project_id, group_id = await asyncio.shield(self._opening)
         original = self._folder / photo.name
         path, size_bytes = original, photo.identity.size_bytes
@@ -168,7 +168,7 @@ class OpenGroup:
     def _begin(self) -> None:
         """The first photo is about to go up: from then on the group is finished, whatever the hour."""
         if not self._begun:
-            refuse_outside(self._tools.settings.hours, self._tools.clock.now())
+            refuse_outside(self._context.settings.hours, self._context.clock.now())
             self._begun = True
 
 
@@ -252,18 +252,18 @@ async def begin(context: JobContext, job: Job) -> Job:
     recipe = recipe_of(job)
     photos = [file.sha256 for file in await context.photos(job)]
     if not recipe.merge:
-        event = Event.EDIT
+        state = State.EDITING
     elif await context.store_thread(
         context.ledger.known, merge_key(job.origin, photos, recipe.hdr, job.generation)
     ):
-        event = Event.MERGE
+        state = State.MERGING
     else:
-        event = Event.UPLOAD
+        state = State.UPLOADING
         if place_of(job) not in context.early:
             refuse_outside(context.settings.hours, context.clock.now())
-    if event is not Event.UPLOAD and (group := context.early.pop(place_of(job), None)) is not None:
+    if state is not State.UPLOADING and (group := context.early.pop(place_of(job), None)) is not None:
         group.abandon()
-    return await context.store_thread(context.store.advance, job.id, event, context.clock.now())
+    return await context.store_thread(context.store.advance, job.id, state, context.clock.now())
 
 
 async def planned(context: JobContext, job: Job) -> Job:
@@ -313,7 +313,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     finally:
         del context.sending[job.id]
     ids = {"group_id": group_id, "api_project_id": project_id}
-    job = await context.store_thread(context.store.advance, job.id, Event.MERGE, context.clock.now(), **ids)
+    job = await context.store_thread(context.store.advance, job.id, State.MERGING, context.clock.now(), **ids)
     context.crash_point(CrashPoint.GROUP_COMPLETE)
     return job
 
