@@ -67,6 +67,9 @@ def run(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="End once nothing can go on by itself.")
     ] = False,
+    page: Annotated[
+        bool, typer.Option("--page", help="Serve the page for browsers beside it, in a process of its own.")
+    ] = False,
 ) -> int:
     """Watch the inbox and finish what is dropped.
 
@@ -76,7 +79,7 @@ def run(
     """
     from hotfolder.cli import run
 
-    return run.run(config, sandbox=sandbox, until_idle=until_idle)
+    return run.run(config, sandbox=sandbox, until_idle=until_idle, page=page)
 
 
 @app.command(rich_help_panel=TRYING)
@@ -388,6 +391,7 @@ def page(
             "--port", min=0, max=65535, help="The port to serve on, in place of page.port; 0: a free one."
         ),
     ] = None,
+    beside: Annotated[int | None, typer.Option("--beside", hidden=True)] = None,
 ) -> int:
     """Serve the page for browsers.
 
@@ -397,7 +401,7 @@ def page(
         return 0
     from hotfolder.cli import page
 
-    return page.page(config, host=host, port=port)
+    return page.page(config, host=host, port=port, beside=beside)
 
 
 @page_commands.command("set-password")

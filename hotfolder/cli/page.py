@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+import time
+from contextlib import suppress
 from getpass import getpass
 from importlib.util import find_spec
 from pathlib import Path
 
 from hotfolder import log
-from hotfolder.config.load import load
-from hotfolder.config.settings import LogFormat
+from hotfolder.config.load import KEY_VARIABLE, load
+from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.control import access
 from hotfolder.display import say as print
-from hotfolder.errors import UsageError, to_install
+from hotfolder.errors import StoreError, UsageError, to_install
+from hotfolder.processes import die_with
 
+FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 60.0
+"""Before a page that has ended is started again."""
+END_SECONDS = 5.0
 NEEDED = ("jinja2", "argon2", "python_multipart", "segno")
 
 
-def page(config: Path, *, host: str | None, port: int | None) -> int:
-    """Serve the page until it is ended; the exit code. Raises ConfigurationError, UsageError and
-    LocalTrouble."""
+def page(config: Path, *, host: str | None, port: int | None, beside: int | None = None) -> int:
+    """Serve the page until it is ended; the exit code. It ends with the process `beside`, its
+    parent. Raises ConfigurationError, UsageError and LocalTrouble."""
+    if beside is not None:
+        die_with(beside, signal.SIGTERM)
     refuse_without_extra()
     from hotfolder.page.server import serve
     from hotfolder.page.site import site_for
@@ -30,6 +40,49 @@ def page(config: Path, *, host: str | None, port: int | None) -> int:
     as_json = {LogFormat.AUTO: None, LogFormat.JSON: True, LogFormat.CONSOLE: False}[settings.log.format]
     log.configure(level=settings.log.level, json=as_json)
     return serve(site)
+
+
+def refuse_start(settings: Settings) -> None:
+    """Raise UsageError where a page of these settings would end at once."""
+    refuse_without_extra()
+    with suppress(StoreError):  # an older one, which the daemon brings up to date
+        access.refuse_unprotected(settings.state_folder, settings.page)
+
+
+async def run_beside(config: Path) -> None:
+    """Keep a page running as a process beside the daemon, until cancelled; whatever becomes of it is nothing
+    to the daemon."""
+    command = (sys.executable, "-m", "hotfolder", "page", "--config", str(config.absolute()))
+    # It buys nothing, and is not the service that systemd waits for.
+    environ = {name: text for name, text in os.environ.items() if name not in (KEY_VARIABLE, "NOTIFY_SOCKET")}
+    wait_seconds = FIRST_WAIT_SECONDS
+    while True:
+        begun = time.monotonic()
+        child = await asyncio.create_subprocess_exec(
+            *command, "--beside", str(os.getpid()), stdin=asyncio.subprocess.DEVNULL, env=environ
+        )
+        try:
+            code = await child.wait()
+        finally:
+            await end(child)
+        if time.monotonic() - begun > LAST_WAIT_SECONDS:
+            wait_seconds = FIRST_WAIT_SECONDS
+        log.get("cli").warning("page_ended", code=code, again_in_seconds=wait_seconds)
+        await asyncio.sleep(wait_seconds)
+        wait_seconds = min(2 * wait_seconds, LAST_WAIT_SECONDS)
+
+
+async def end(child: asyncio.subprocess.Process) -> None:
+    """Let it finish what it answers just now, but not for long."""
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
 
 
 def set_password(config: Path, *, read_only: bool) -> int:

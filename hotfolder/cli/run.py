@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hotfolder import log
 from hotfolder.cli.output import FAILED, INTERRUPTED, WORLD_BAD
+from hotfolder.cli.page import refuse_start, run_beside
 from hotfolder.config.load import is_missing, load_key
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding
@@ -22,7 +23,7 @@ from hotfolder.patience import LAST_SECONDS, threads_left
 from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
 
-def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
+def run(config: Path, *, sandbox: bool, until_idle: bool, page: bool = False) -> int:
     """Run the daemon; returns the exit code. Raises ConfigurationError, UsageError, StoreError."""
     file = SettingsFile(config.absolute(), dict(os.environ))
     settings = file.load()
@@ -32,13 +33,18 @@ def run(config: Path, *, sandbox: bool, until_idle: bool) -> int:
         log.get("cli").warning("setting_has_no_effect", reason=warning)
     if is_missing(config):
         log.get("cli").info("no_settings_file", file=str(config), going_by="HOTFOLDER_ variables alone")
+    if page:
+        refuse_start(settings)
     with ExitStack() as stack:
         embedding = None
         if sandbox:
             embedding = stack.enter_context(Embedding(settings.state_folder / "sandbox"))
             log.get("cli").warning("with_the_stand_in", meaning=NOTHING_BOUGHT)
         access = embedding.access() if embedding is not None else real_access(settings)
-        code = asyncio.run(serve(settings, access, file, until_idle=until_idle, embedding=embedding))
+        serving = serve(
+            settings, access, file, until_idle=until_idle, embedding=embedding, page=config if page else None
+        )
+        code = asyncio.run(serving)
     if threads_left(LAST_SECONDS):
         # On a share that doesn't answer. The interpreter would wait for them, and so would systemd.
         logging.shutdown()
@@ -74,8 +80,10 @@ async def serve(
     *,
     until_idle: bool,
     embedding: Embedding | None = None,
+    page: Path | None = None,
 ) -> int:
-    """Run the daemon under SIGINT and SIGTERM; SIGHUP has it read `file` anew."""
+    """Run the daemon under SIGINT and SIGTERM; SIGHUP has it read `file` anew. Beside it the page, where
+    `page` is its file of settings."""
     stop = asyncio.Event()
     signals: list[int] = []
 
@@ -88,15 +96,18 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
-    keeper = asyncio.create_task(embedding.keep_alive()) if embedding else None
+    beside = [asyncio.create_task(embedding.keep_alive())] if embedding else []
+    if page is not None:
+        beside.append(asyncio.create_task(run_beside(page)))
     daemon = Daemon(settings, access, file=file)
     loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
     try:
         outcome = await daemon.run(stop=stop, until_idle=until_idle)
     finally:
-        if keeper:
-            keeper.cancel()
+        for task in beside:
+            task.cancel()
         await daemon.close()
+        await asyncio.wait(beside) if beside else None
     if signals:
         return INTERRUPTED if signals[0] == signal.SIGINT else 0
     return exit_code(outcome)

@@ -27,6 +27,14 @@ def is_address(text: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _host_name(text: str) -> str:
     name = text.lower().rstrip(".")
     if not (NAME.match(name) or is_address(name.strip("[]"))):
@@ -66,3 +74,8 @@ class PageSettings(Frozen):
     """The names that people reach it by, such as photos.example.com; its own address needs no mention."""
     trusted_proxies: Networks = ()
     """Addresses or networks of reverse proxies before it, whose X-Forwarded-For, -Host and -Proto count."""
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether others than this machine's users may reach it: it has a password then, or isn't served."""
+        return bool(self.trusted_proxies) or not is_loopback(self.host)

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -27,7 +26,7 @@ from pydantic_settings import (
 )
 
 from hotfolder.config.operations import Items, OwnTagItems, Variants, as_list
-from hotfolder.config.page import PageSettings
+from hotfolder.config.page import PageSettings, is_loopback
 from hotfolder.rules.delivery import Delivery, Frozen, Keep
 from hotfolder.rules.hours import Span, parse_span
 from hotfolder.rules.names import shown
@@ -84,14 +83,6 @@ def _rate(value: object) -> object:
 Rate = Annotated[
     int, Field(strict=True, ge=10_000, le=10**11), BeforeValidator(_rate, json_schema_input_type=int | str)
 ]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _base_url(text: str) -> str:

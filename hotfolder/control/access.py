@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hotfolder.config.page import PageSettings
 from hotfolder.control.opening import now, reading
 from hotfolder.errors import UsageError
 from hotfolder.jobs import access
@@ -52,6 +53,17 @@ def standing(state: Path, token: str | None) -> Standing:
             return Standing(protected=False)
         role = access.signed_in(records.store, token, now()) if token else None
         return Standing(role is not None or bool(access.passwords(records.store)), role)
+
+
+def refuse_unprotected(state: Path, page: PageSettings) -> bool:
+    """Whether there is a password. Raises UsageError where a page may not be served without one."""
+    protected = standing(state, None).protected
+    if page.beyond_loopback and not protected:
+        raise UsageError(
+            f"The page at {page.host} would be open to whoever can reach it: there is no password yet.",
+            hint="Set one with `hotfolder page set-password`, or serve it on 127.0.0.1 and without proxies.",
+        )
+    return protected
 
 
 def set_password(state: Path, role: PageRole, password: str, *, first: bool = False) -> bool:

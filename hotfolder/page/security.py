@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -24,6 +25,8 @@ logger = log.get("page")
 
 SESSION_COOKIE = "hotfolder_session"
 MOST_BODY_BYTES = 256 * 1024
+BODY_SECONDS = 30.0
+"""How long the next part of a request's body is waited for."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -75,13 +78,17 @@ class Guard:
 
 
 def bounded(receive: Receive) -> Receive:
-    """Takes no more of a request's body than any form of ours has."""
-    taken = 0
+    """Takes no more of a request's body than any form of ours has, and doesn't wait for it for ever."""
+    taken, whole = 0, False
 
     async def receive_bounded() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
+        nonlocal taken, whole
+        try:
+            async with asyncio.timeout(None if whole else BODY_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408) from None
+        taken, whole = taken + len(message.get("body", b"")), not message.get("more_body", False)
         if taken > MOST_BODY_BYTES:
             raise HTTPException(413)
         return message
@@ -111,7 +118,7 @@ async def refusal(request: Request) -> Response | None:
         return error_page(request, 503)
     if not found.protected:
         # Whoever a proxy lets in is not at this machine, whatever the connection looks like.
-        if site.beyond_loopback or caller.forwarded:
+        if site.page.beyond_loopback or caller.forwarded:
             return refused(request, "refused.unprotected")
     elif found.role is None:
         return sign_in_first(request)

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 import uvicorn
 
 from hotfolder import log
-from hotfolder.control.access import standing
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.control.access import refuse_unprotected
+from hotfolder.errors import LocalTrouble
 from hotfolder.page.app import page_app
+from hotfolder.page.connections import bounded_connections
 from hotfolder.page.site import Site
 
 logger = log.get("page")
@@ -28,16 +29,11 @@ OPEN = "Whoever uses this computer sees the page and may do everything on it."
 def serve(site: Site) -> int:
     """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises UsageError where a password is missing,
     StoreError, and LocalTrouble where the address can't be served on."""
-    protected = standing(site.settings().settings.state_folder, None).protected
-    if site.beyond_loopback and not protected:
-        raise UsageError(
-            f"The page at {site.page.host} would be open to whoever can reach it: there is no password yet.",
-            hint="Set one with `hotfolder page set-password`, or serve it on 127.0.0.1 and without proxies.",
-        )
+    protected = refuse_unprotected(site.settings().settings.state_folder, site.page)
     listener = listening(site.page.host, site.page.port)
     config = uvicorn.Config(
         page_app(site),
-        http="h11",
+        http=bounded_connections(),
         ws="none",
         lifespan="off",
         log_config=None,

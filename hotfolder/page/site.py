@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from hotfolder.config.load import load
 from hotfolder.config.page import PageSettings
-from hotfolder.config.settings import Settings, is_loopback
+from hotfolder.config.settings import Settings
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.throttle import Throttle
@@ -111,11 +111,6 @@ class Site:
     first_token: FirstToken = field(default_factory=FirstToken)
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is compared."""
-
-    @property
-    def beyond_loopback(self) -> bool:
-        """Whether others than this machine's users may reach it: it has a password, or isn't served."""
-        return not is_loopback(self.page.host) or bool(self.page.trusted_proxies)
 
     def settings(self) -> CurrentSettings:
         """The settings as they are in the file now."""

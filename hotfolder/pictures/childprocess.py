@@ -5,7 +5,6 @@ It keeps the daemon small, and what a hostile picture does to it (memory, a cras
 
 from __future__ import annotations
 
-import ctypes
 import json
 import mmap
 import os
@@ -18,10 +17,10 @@ from typing import Any
 
 from hotfolder.display import visible
 from hotfolder.pictures.facts import Carrying, NeverUsable, NotWhole, PictureLimits, Rendering
+from hotfolder.processes import die_with
 
 GREETING = b"ready\n"
 """The first line, once requests can be taken: before it, a death says nothing of a picture."""
-_PR_SET_PDEATHSIG = 1
 _LEAST_BYTES = 64 * 1024 * 1024
 _DOING = {"carry": "given its metadata", "develop": "developed"}
 
@@ -31,7 +30,7 @@ def main(parent_id: int, memory_bytes: int) -> None:
     # The parent alone ends this process: signals to the whole group mean that it drains, and may still ask.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    _die_with(parent_id)
+    die_with(parent_id)
     os.umask(0o077)  # what it writes is for the daemon alone
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -93,10 +92,3 @@ def _made(request: dict[str, Any], path: Path) -> object:
             from hotfolder.pictures.inspect import inspect
 
             return inspect(path, limits=limits, closely=request["closely"])
-
-
-def _die_with(parent_id: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_id:  # it died before the line above
-        os._exit(0)

@@ -1,0 +1,112 @@
+"""`hotfolder run --page`: a page beside the daemon, whose troubles are its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pictures import bracket
+from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    return {"page": {"port": free_port()}}
+
+
+def waited_for(holds: Callable[[], Any], run: Run) -> Any:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not (found := holds()):
+        assert time.monotonic() < end, run.text()
+        time.sleep(0.05)
+    return found
+
+
+def told(run: Run, event: str) -> list[dict[str, Any]]:
+    lines = [line for line in run.text().splitlines() if f'"{event}"' in line]
+    return [json.loads(line) for line in lines]
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as channel:
+            channel.sendall(f"GET / HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+            return channel.recv(20).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def pages_of(run: Run) -> list[int]:
+    """The processes that serve a page beside that daemon."""
+    beside = [b"--beside", str(run.process.pid).encode()]
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_bytes().split(b"\0")[-3:-1] == beside:
+                found.append(int(process.name))
+    return found
+
+
+def test_the_page_comes_and_goes_with_the_daemon(
+    make_studio: Callable[..., Studio], settings: dict[str, Any]
+) -> None:
+    studio = make_studio(**settings)
+    run = studio.start("--sandbox", "--page")
+    waited_for(lambda: answers(settings["page"]["port"]), run)
+    [page] = pages_of(run)
+    assert run.stop() == 0
+    assert not pages_of(run) and told(run, "page_stopped")
+    with pytest.raises(ProcessLookupError):
+        os.kill(page, 0)
+
+
+def test_a_page_outlives_no_daemon_that_is_killed(
+    make_studio: Callable[..., Studio], settings: dict[str, Any]
+) -> None:
+    studio = make_studio(**settings)
+    run = studio.start("--sandbox", "--page")
+    waited_for(lambda: answers(settings["page"]["port"]), run)
+    assert run.stop(signal.SIGKILL) == -signal.SIGKILL
+    waited_for(lambda: not pages_of(run), run)
+
+
+def test_a_page_that_is_killed_again_and_again_changes_no_job(
+    make_studio: Callable[..., Studio], settings: dict[str, Any], shop: Shop
+) -> None:
+    """It is started again each time; the daemon makes its picture meanwhile, and pays once."""
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    studio = make_studio(api=api, **settings)
+    shop.mark()
+    run = studio.start("--page", key="any-key")
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    for _ in range(3):
+        [page] = waited_for(lambda: pages_of(run), run)
+        os.kill(page, signal.SIGKILL)
+        waited_for(lambda killed=page: killed not in pages_of(run), run)
+    studio.wait_for_states("done")
+    waited_for(lambda: answers(settings["page"]["port"]), run)
+    assert run.stop() == 0
+    assert shop.bought() == 1 and len(told(run, "page_ended")) == 3
+    assert studio.call("verify").returncode == 0
+
+
+def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(
+    make_studio: Callable[..., Studio], settings: dict[str, Any]
+) -> None:
+    studio = make_studio(page={**settings["page"], "host": "0.0.0.0"})
+    refused = studio.call("run", "--sandbox", "--page", "--until-idle")
+    assert refused.returncode == 2 and "there is no password yet" in refused.stderr

@@ -1,0 +1,65 @@
+"""Browsers that hang, flood or lie about how much they send: the page goes on for the others."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from hotfolder.page.connections import MOST_CONNECTIONS
+from tests.support.pageprocess import PageProcess
+from tests.support.studio import PATIENCE_SECONDS
+
+
+def ended(channel: socket.socket) -> bool:
+    channel.settimeout(PATIENCE_SECONDS)
+    try:
+        return channel.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_connections_that_say_nothing_keep_nobody_out_and_are_closed(page: PageProcess) -> None:
+    mute = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(MOST_CONNECTIONS + 50)]
+    for channel in mute[::10]:
+        channel.sendall(b"GET / HTTP/1.1\r\nHo")
+    for _ in range(5):
+        assert page.get("/").status == 200
+    assert all(ended(channel) for channel in mute)
+    for channel in mute:
+        channel.close()
+
+
+def test_no_more_of_a_form_is_taken_than_forms_have(page: PageProcess) -> None:
+    answer = page.post("/signin", {"password": "x" * 300_000})
+    assert answer.status == 413 and "more than is taken" in answer.text
+    assert page.get("/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET / HTTP/9\r\n\r\n", b"400"),
+        (b"\x16\x03\x01\x02\r\n\r\n", b"400"),
+        (b"GET /\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"400"),
+        (b"GET /../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET /picture/../../x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 17_000, b"400"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"403"),
+    ],
+)
+def test_nonsense_is_refused(page: PageProcess, request_bytes: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+        channel.sendall(request_bytes)
+        answer = channel.recv(65536)
+    assert answer.split()[1] == status
+    assert page.get("/").status == 200 and "Traceback" not in page.text()
+
+
+def test_the_process_stays_small(page: PageProcess) -> None:
+    for _ in range(200):
+        assert page.get("/").status == 200
+    status = Path(f"/proc/{page.process.pid}/status").read_text()
+    [peak] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
+    assert peak < 150 * 1024
