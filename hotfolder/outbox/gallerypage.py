@@ -32,19 +32,22 @@ STYLE, SCRIPT, QR = "gallery.css", "gallery.js", "qr.svg"
 @dataclass(frozen=True, slots=True)
 class GalleryPicture:
     """One delivered picture. `path` is relative to done/; `altered` are kinds of operations; `room` is its
-    room's name, as the folder has it."""
+    room's name, as the folder has it. `opaque`: no part of its name is in its address."""
 
     path: str
     sha256: str
     room: str
     altered: tuple[str, ...] = ()
     variant: str = ""
+    opaque: bool = False
 
     @property
     def stem(self) -> str:
         """Its name in the gallery: letters and digits that mean the same in every address, for as long as the
         picture is the same."""
-        told = NOT_IN_ADDRESSES.sub("-", PurePath(self.path).stem.lower())[:60].strip("-")
+        told = (
+            "" if self.opaque else NOT_IN_ADDRESSES.sub("-", PurePath(self.path).stem.lower())[:60].strip("-")
+        )
         known_by = f"{self.path}\0{self.sha256}".encode("utf-8", "backslashreplace")
         told_apart = hashlib.sha256(known_by).hexdigest()
         return "-".join(filter(None, (told, told_apart[:HASH_DIGITS])))
@@ -235,10 +238,17 @@ def title_of(room: str) -> str:
 
 
 def page_html(
-    gallery: Gallery, sizes: Mapping[str, Rendered], language: str, others: Mapping[str, str], *, qr: bool
+    gallery: Gallery,
+    sizes: Mapping[str, Rendered],
+    language: str,
+    others: Mapping[str, str],
+    *,
+    qr: bool = False,
+    base: str = "",
 ) -> str:
     """The page in that language. `others` are the addresses of the same page in other ones; `sizes` those of
-    the renditions, by name. Raises LocalTrouble where a package is missing."""
+    the renditions, by name. What it refers to lies beside it, or below the address `base`. Raises
+    LocalTrouble where a package is missing."""
     words = LANGUAGES[language]
     everything = list(views(gallery, sizes, words))
     shown = [one for view in everything for one in view.pictures]
@@ -254,6 +264,7 @@ def page_html(
         qr=QR if qr else "",
         style=STYLE,
         script=SCRIPT,
+        base=base,
         version=__version__,
     )
 

@@ -1,0 +1,165 @@
+"""A link to one project's gallery for somebody without the password: what it shows, and nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import file_digest
+from pathlib import Path
+
+from hotfolder.config.settings import Settings
+from hotfolder.control import access
+from hotfolder.control.ids import picture_id
+from hotfolder.control.opening import now, reading
+from hotfolder.control.pictures import PicturePlace, open_picture
+from hotfolder.control.rooms import existing, known_project
+from hotfolder.daemon.folders import places_of
+from hotfolder.display import visible
+from hotfolder.errors import UsageError
+from hotfolder.jobs.gallery import Delivered, delivered, gallery_of
+from hotfolder.jobs.model import ShareLink
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture, page_html, part, title_of
+
+DAYS = (7, 30, 90, 365)
+MOST_PICTURES = 2000
+MOST_HASHES = 10_000
+HASHES: dict[str, str] = {}
+"""The SHA-256 of files by their version, each read once."""
+MEDIA_TYPES = {STYLE: "text/css", SCRIPT: "text/javascript"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A picture that can be shared: its id, and what people call it."""
+
+    id: str
+    path: str
+    room: str
+    altered: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What can be shared of a project, and every link to it. `open` are the ids of links that lead somewhere
+    now."""
+
+    id: str
+    project: str
+    choices: tuple[Choice, ...]
+    links: tuple[ShareLink, ...]
+    open: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedGallery:
+    """What somebody with a token may see."""
+
+    gallery: Gallery
+
+    def page(self, language: str, others: Mapping[str, str], base: str) -> str:
+        """Its page, below the address `base`; `others` are its addresses in other languages."""
+        return page_html(self.gallery, {}, language, others, base=base)
+
+
+def sharing(settings: Settings, known: str) -> Sharing:
+    """Of the project with that id. Raises UsageError, StoreError, LocalTrouble."""
+    with existing(settings) as records:
+        inbox, project = known_project(records, known)
+        jobs = delivered_from(records.store, inbox, project)
+    links = tuple(access.share_links(settings.state_folder, inbox, project))
+    at = now()
+    leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
+    return Sharing(known, visible(project), tuple(choices_in(jobs, settings)), links, leading)
+
+
+def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
+    return [
+        one
+        for one in delivered(store, project)
+        if (one.job.inbox, one.job.project) == (inbox, project) and one.pictures
+    ]
+
+
+def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice]:
+    """The pictures in their newest versions, an altered one behind its unaltered one."""
+    job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
+    gallery = gallery_of(jobs, places_of(settings)) if jobs else None
+    for scene in gallery.scenes if gallery is not None else ():
+        for one in scene.pictures():
+            if one.path in job_of and not scene.earlier:
+                yield Choice(
+                    picture_id(job_of[one.path], one.path), one.path, title_of(one.room), one.altered
+                )
+
+
+def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> str:
+    """Make a link to the chosen pictures, by their ids; its token, which nobody can ask for again. Raises
+    UsageError where none is chosen that there is."""
+    if days not in DAYS:
+        raise UsageError("A link is open for 7, 30, 90 or 365 days.")
+    with existing(settings) as records:
+        inbox, project = known_project(records, known)
+        jobs = delivered_from(records.store, inbox, project)
+    wanted = set(chosen[:MOST_PICTURES])
+    paths = [one.path for one in choices_in(jobs, settings) if one.id in wanted]
+    if not paths:
+        raise UsageError("No picture is chosen.", hint="Choose one at the least.")
+    return access.share(settings.state_folder, inbox, project, paths, days=days)[1]
+
+
+def revoke(settings: Settings, known: str, link: str) -> None:
+    """Let a link to that project lead nowhere from now on. Raises UsageError where there is none."""
+    if link not in (one.id for one in sharing(settings, known).links):
+        raise UsageError("There is no such link to this project.")
+    access.revoke(settings.state_folder, link)
+
+
+def shared_gallery(settings: Settings, token: str) -> SharedGallery | None:
+    """What somebody with that token may see: the chosen pictures, and the unaltered one beside each that is
+    altered. None where the token leads nowhere, or not any more."""
+    link = access.shared(settings.state_folder, token)
+    if link is None:
+        return None
+    with reading(settings.state_folder) as records:
+        jobs = delivered_from(records.store, link.inbox, link.project) if records is not None else []
+    if not jobs:
+        return None
+    gallery, chosen = gallery_of(jobs, places_of(settings)), set(link.pictures)
+    scenes = []
+    for scene in gallery.scenes:
+        altered = tuple(opaque(one) for one in scene.altered if one.path in chosen)
+        beside = scene.unaltered is not None and (altered or scene.unaltered.path in chosen)
+        unaltered = opaque(scene.unaltered) if beside and scene.unaltered is not None else None
+        if unaltered is not None or altered:
+            scenes.append(replace(scene, unaltered=unaltered, altered=altered))
+    return SharedGallery(replace(gallery, scenes=tuple(scenes)))
+
+
+def opaque(picture: GalleryPicture) -> GalleryPicture:
+    return replace(picture, opaque=True)
+
+
+def page_part(name: str) -> tuple[bytes, str] | None:
+    """The style or the script of that page, with its media type."""
+    return (part(name), MEDIA_TYPES[name]) if name in MEDIA_TYPES else None
+
+
+def shared_picture(settings: Settings, shared: SharedGallery, name: str) -> PicturePlace | None:
+    """Where the picture lies that is called so on the page; None where there is none on it, or what lies
+    there is not what was delivered."""
+    found = next((one for one in shared.gallery.pictures().values() if name in (one.stem, one.full)), None)
+    if found is None:
+        return None
+    done = places_of(settings).done
+    place = PicturePlace(Path(found.path).name, (done / found.path,), (done,))
+    opened = open_picture(place)
+    if opened is None:
+        return None
+    with os.fdopen(opened.descriptor, "rb") as stream:
+        if opened.version not in HASHES:
+            if len(HASHES) >= MOST_HASHES:
+                HASHES.clear()
+            HASHES[opened.version] = file_digest(stream, "sha256").hexdigest()
+    return place if HASHES.get(opened.version) == found.sha256 else None

@@ -1,0 +1,136 @@
+"""Sharing: links to one project's gallery, and what somebody without the password sees by one."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from hotfolder.config.settings import Settings
+from hotfolder.control import gallery as galleries
+from hotfolder.control import share as control
+from hotfolder.control.opening import opened
+from hotfolder.control.rooms import known_project
+from hotfolder.errors import UsageError
+from hotfolder.page.pictures import picture_response, thumb_response
+from hotfolder.page.rendering import render, request_language
+from hotfolder.page.security import PublicRoute
+from hotfolder.page.signin import caller_in
+from hotfolder.page.site import site_of
+from hotfolder.page.thumbnails import Edge
+from hotfolder.page.words import LANGUAGES, word
+from hotfolder.patience import patiently
+
+EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
+
+
+def settings_of(request: Request) -> Settings:
+    return site_of(request).settings().settings
+
+
+async def overview(request: Request, token: str = "") -> Response:
+    """What can be shared of a project, and the links to it; the new one's address with its `token`, which is
+    never shown again."""
+    settings = settings_of(request)
+    try:
+        found = await patiently(
+            settings.state_folder, control.sharing, settings, request.path_params["known"]
+        )
+    except UsageError as error:
+        raise HTTPException(404, error.message) from None
+    caller = caller_in(request)
+    own = f"{'https' if caller.https else 'http'}://{caller.host}"
+    address = f"{own}/share/{token}/" if token else ""
+    made = "made" in request.query_params
+    return render(request, "share.html", sharing=found, address=address, days=control.DAYS, made=made)
+
+
+async def make(request: Request) -> Response:
+    """Answered with the page itself: the address is in no other one, and in no history of a browser."""
+    form = await request.form(max_files=0, max_fields=control.MOST_PICTURES + 10)
+    chosen = [one for one in form.getlist("picture") if isinstance(one, str)]
+    days = str(form.get("days", ""))
+    settings, known = settings_of(request), request.path_params["known"]
+    token = await to_thread.run_sync(
+        control.share, settings, known, chosen, int(days) if days.isdecimal() else 0
+    )
+    return await overview(request, token)
+
+
+async def revoke(request: Request) -> Response:
+    known, link = request.path_params["known"], request.path_params["link"]
+    await to_thread.run_sync(control.revoke, settings_of(request), known, link)
+    return RedirectResponse(f"/project/{known}/share", 303)
+
+
+async def make_gallery(request: Request) -> Response:
+    """The static one, in done/. In a thread with a loop of its own, so that a browser which goes away ends
+    nothing."""
+    known = request.path_params["known"]
+    await to_thread.run_sync(partial(_make_gallery, request, known))
+    return RedirectResponse(f"/project/{known}/share?made=1", 303)
+
+
+def _make_gallery(request: Request, known: str) -> None:
+    with opened(site_of(request).config) as installation:
+        _, project = known_project(installation, known)
+        asyncio.run(galleries.gallery(installation, project))
+
+
+async def shared(request: Request) -> control.SharedGallery:
+    """What the token of the address leads to. Raises HTTPException where that is nothing, or not any more."""
+    settings = settings_of(request)
+    found = await patiently(
+        settings.state_folder, control.shared_gallery, settings, request.path_params["token"]
+    )
+    if found is None:
+        raise HTTPException(404, word(request_language(request), "share.nowhere"))
+    return found
+
+
+async def visit(request: Request) -> Response:
+    """The gallery's page."""
+    gallery, language = await shared(request), request_language(request)
+    base = f"/share/{request.path_params['token']}/"
+    others = {one: f"{base}?lang={one}" for one in LANGUAGES if one != language}
+    page = await to_thread.run_sync(gallery.page, language, others, base)
+    return HTMLResponse(page, headers={"X-Robots-Tag": "noindex", "Vary": "Accept-Language, Cookie"})
+
+
+async def beside(request: Request) -> Response:
+    """The style or the script of the page."""
+    await shared(request)
+    found = control.page_part(request.path_params["name"])
+    if found is None:
+        raise HTTPException(404)
+    return Response(found[0], media_type=found[1], headers={"Cache-Control": "private, no-cache"})
+
+
+async def picture(request: Request) -> Response:
+    """A picture on that page, as large as it is wanted."""
+    gallery, settings = await shared(request), settings_of(request)
+    size, name = request.path_params["size"], request.path_params["name"]
+    edge = EDGES.get(size)
+    wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
+    place = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
+    if place is None:
+        raise HTTPException(404)
+    if edge is None:
+        return await picture_response(request, place, download=True)
+    return await thumb_response(request, f"shared {wanted}", place, edge)
+
+
+ROUTES = (
+    Route("/project/{known}/share", overview, methods=["GET"]),
+    Route("/project/{known}/share", make, methods=["POST"]),
+    Route("/project/{known}/share/{link}/revoke", revoke, methods=["POST"]),
+    Route("/project/{known}/gallery", make_gallery, methods=["POST"]),
+    PublicRoute("/share/{token}/", visit, methods=["GET"]),
+    PublicRoute("/share/{token}/{name}", beside, methods=["GET"]),
+    PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),
+)

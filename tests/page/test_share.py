@@ -1,0 +1,179 @@
+"""Links for somebody without the password: what they show, what they never show, and when they end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hotfolder.config.load import load
+from hotfolder.control.access import share as share_for
+from hotfolder.control.ids import picture_id, project_id
+from hotfolder.jobs.gallery import delivered
+from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio
+
+ELM, ROOMS = "12 Elm Road", ("front__sky-blue", "hall", "kitchen")
+
+
+@dataclass
+class Shared:
+    """A studio with a finished project, and its page."""
+
+    studio: Studio
+    page: PageProcess
+    project: str
+
+    def id_of(self, name: str) -> str:
+        """Of a delivered picture."""
+        jobs = self.studio.reading(lambda store: delivered(store, ELM)) or []
+        every = [(one.job.id, each.path) for one in jobs for each in one.pictures]
+        return next(picture_id(job, path) for job, path in every if path == f"{ELM}/{name}")
+
+    def link(self, *names: str, days: int = 30) -> str:
+        """A new link's path; its address is on the page that answers, and on no other."""
+        body = "&".join([f"days={days}", *(f"picture={self.id_of(name)}" for name in names)])
+        address = f"http://127.0.0.1:{self.page.port}"
+        headers = {"Origin": address, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = self.page.ask("POST", f"/project/{self.project}/share", headers=headers, body=body.encode())
+        assert answer.status == 200, answer.text
+        [token] = re.findall(rf'value="{address}/share/([\w-]{{22}})/"', answer.text)
+        assert token not in self.page.get(f"/project/{self.project}/share").text
+        return f"/share/{token}/"
+
+    def everything_on(self, path: str) -> dict[str, Answer]:
+        """What the page of a link refers to, by address."""
+        answer = self.page.get(path)
+        assert answer.status == 200
+        found = set(re.findall(r'(?:href|src|data-before)="([^"#]+)"', answer.text))
+        assert all(one.startswith(path) for one in found), found
+        return {one: self.page.get(one) for one in found}
+
+
+@pytest.fixture
+async def shared(make_studio: Callable[..., Studio], shop: Shop) -> AsyncIterator[Shared]:
+    studio = make_studio()
+    for folder in ROOMS:
+        studio.drop(ELM, folder, bracket())
+    await studio.until_idle(shop.access())
+    with page_process(studio) as page:
+        yield Shared(studio, page, project_id("inbox", ELM))
+
+
+def test_a_link_shows_the_chosen_pictures_with_their_unaltered_ones_and_no_other(shared: Shared) -> None:
+    """By the bytes: the full pictures are those that were delivered, and nothing leads to another one."""
+    path = shared.link("front__sky-blue.png", "hall.jpg")
+    answers = shared.everything_on(path)
+    assert {answer.status for answer in answers.values()} == {200}
+    done = shared.studio.done / ELM
+    full = {answer.body for address, answer in answers.items() if "/full/" in address}
+    assert full == {(done / name).read_bytes() for name in ("front__sky-blue.png", "front.jpg", "hall.jpg")}
+    page = shared.page.get(path).text
+    assert "digitally altered: sky replaced." in page and "Kitchen" not in page
+    own = {address.rpartition("/")[2].partition(".")[0] for address in answers if "/full/" in address}
+    others = shared.everything_on(shared.link("kitchen.jpg"))
+    foreign = {address.rpartition("/")[2] for address in others if "/full/" in address}
+    assert not own & {name.partition(".")[0] for name in foreign}
+    for name in foreign:
+        for size in ("full", "large", "small"):
+            stem = name if size == "full" else f"{name.partition('.')[0]}.jpg"
+            assert shared.page.get(f"{path}{size}/{stem}").status == 404
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "full/../../../config.yaml",
+        "full/%2e%2e%2fconfig.yaml",
+        "state/hotfolder.sqlite3",
+        "gallery.json",
+    ],
+)
+def test_an_address_below_a_link_is_no_path(shared: Shared, below: str) -> None:
+    path = shared.link("hall.jpg")
+    assert shared.page.get(f"{path}{below}").status == 404
+
+
+def test_a_revoked_link_leads_nowhere_at_once(shared: Shared) -> None:
+    """Its page, its style, its pictures; another one stays."""
+    path, other = shared.link("hall.jpg"), shared.link("kitchen.jpg")
+    answers = shared.everything_on(path)
+    page = shared.page.get(f"/project/{shared.project}/share").text
+    revoking = re.findall(r'action="(/project/[^"]*/revoke)"', page)
+    assert len(revoking) == 2
+    assert shared.page.post(revoking[1]).status == 303  # the newest one is first
+    for address, answer in answers.items():
+        fresh = shared.page.get(address, If_None_Match=answer.headers.get("etag", ""))
+        assert fresh.status == 404, address
+    assert "any more" in shared.page.get(f"{path}?lang=en").text
+    assert shared.page.get(other).status == 200
+    assert "revoked" in shared.page.get(f"/project/{shared.project}/share").text
+
+
+def test_a_link_opens_nothing_but_itself_where_a_password_is_set(shared: Shared) -> None:
+    """Nobody signs in to see it, and it signs nobody in."""
+    path = shared.link("hall.jpg")
+    picture = f"/thumb/{shared.id_of('hall.jpg')}"
+    set_password(shared.studio, "a long password")
+    shared.page.cookies.clear()
+    elsewhere = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    assert shared.page.get(path, **elsewhere).status == 200
+    assert {answer.status for answer in shared.everything_on(path).values()} == {200}
+    for closed in ("/", f"/project/{shared.project}/share", picture):
+        assert shared.page.get(closed).status == 401
+
+
+def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
+    settings = load(shared.studio.config, {})
+    _, token = share_for(settings.state_folder, "inbox", ELM, [f"{ELM}/hall.jpg"], days=-1)
+    assert shared.page.get(f"/share/{token}/").status == 404
+    assert "over since" in shared.page.get(f"/project/{shared.project}/share").text
+
+
+def test_the_store_holds_no_token(shared: Shared) -> None:
+    """Whoever reads a copy of it can follow no link."""
+    token = shared.link("hall.jpg").split("/")[2]
+    assert not [
+        path
+        for path in shared.studio.state.rglob("*")
+        if path.is_file() and token.encode() in path.read_bytes()
+    ]
+    assert token not in shared.page.text()
+
+
+def test_a_picture_that_is_not_the_delivered_one_any_more_is_not_shown(
+    shared: Shared, tmp_path: Path
+) -> None:
+    """Nor one that a link has taken the place of."""
+    path = shared.link("hall.jpg", "kitchen.jpg")
+    before = {one for one, answer in shared.everything_on(path).items() if "/full/" in one}
+    done = shared.studio.done / ELM
+    elsewhere = tmp_path / "elsewhere.jpg"
+    (done / "hall.jpg").rename(elsewhere)
+    (done / "hall.jpg").symlink_to(elsewhere)
+    (done / "kitchen.jpg").write_bytes(next(iter(bracket(1).values())))
+    assert {shared.page.get(one).status for one in before} == {404}
+
+
+@pytest.mark.parametrize("fields", [{"days": "30"}, {"days": "31", "picture": "x"}, {"picture": "x-y"}])
+def test_a_link_to_nothing_is_refused_with_a_sentence(shared: Shared, fields: dict[str, str]) -> None:
+    answer = shared.page.post(f"/project/{shared.project}/share", fields)
+    assert answer.status == 409
+    assert "No picture is chosen." in answer.text or "A link is open for" in answer.text
+
+
+def test_a_link_of_another_project_is_not_revoked_from_here(shared: Shared) -> None:
+    path = shared.link("hall.jpg")
+    page = shared.page.get(f"/project/{shared.project}/share").text
+    [revoking] = re.findall(r'action="(/project/[^"]*/revoke)"', page)
+    assert shared.page.post(revoking.replace(shared.project, "0" * 20)).status in (404, 409)
+    assert shared.page.get(path).status == 200
+
+
+def test_the_gallery_is_made_by_a_button(shared: Shared) -> None:
+    assert shared.page.post(f"/project/{shared.project}/gallery").status == 303
+    assert (shared.studio.done / ELM / "gallery" / "index.html").is_file()
