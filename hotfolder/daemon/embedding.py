@@ -33,7 +33,6 @@ class Embedding:
         self.data = data
         self._ports_file = data / "ports.json"
         self._sandbox: EmbeddedSandbox | None = None
-        self._ports = (0, 0)
 
     def __enter__(self) -> Self:
         state = self.data.parent
@@ -42,7 +41,7 @@ class Embedding:
         lock_state(state).close()
         make_our_folder(self.data)
         try:
-            self._start(self._known_ports())
+            self._start()
         except SandboxError as error:
             raise UsageError(str(error)) from None
         return self
@@ -70,7 +69,7 @@ class Embedding:
             if self._sandbox is None or self._sandbox.pid is None:
                 logger.warning("sandbox_ended")
                 try:
-                    await to_thread.run_sync(self._start, self._ports)
+                    await to_thread.run_sync(self._start)
                 except SandboxError as error:
                     logger.error("sandbox_not_started", reason=str(error))
 
@@ -82,17 +81,17 @@ class Embedding:
         except (OSError, ValueError, TypeError):
             return 0, 0
 
-    def _start(self, ports: tuple[int, int]) -> None:
+    def _start(self) -> None:
+        ports = self._known_ports()
         try:
-            self._start_on(ports)
+            self._sandbox, addresses = self._started(*ports)
         except SandboxError:
             if ports == (0, 0):
                 raise
-            self._start_on((0, 0))
+            self._sandbox, addresses = self._started(0, 0)
+        self._ports_file.write_text(json.dumps([urlsplit(address).port for address in addresses]))
 
-    def _start_on(self, ports: tuple[int, int]) -> None:
-        sandbox = EmbeddedSandbox(SandboxSettings(data=self.data, port=ports[0], storage_port=ports[1]))
-        api, storage = sandbox.start()
-        self._sandbox = sandbox
-        self._ports = (urlsplit(api).port or 0, int(storage.rpartition(":")[2]))
-        self._ports_file.write_text(json.dumps(self._ports))
+    def _started(self, port: int, storage_port: int) -> tuple[EmbeddedSandbox, tuple[str, str]]:
+        sandbox = EmbeddedSandbox(SandboxSettings(data=self.data, port=port, storage_port=storage_port))
+        sandbox.start()
+        return sandbox, (sandbox.api_base_url, sandbox.storage_base_url)

@@ -6,13 +6,17 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
 from itertools import count
+from pathlib import Path
 
+from anyio import to_thread
 from sqlalchemy.orm import load_only
 from sqlmodel import Session, col, func, select
 
-from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, Picture, Purchase
+from hotfolder.jobs.context import JobContext
+from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
 from hotfolder.jobs.states import ACTIVE, ASKS_API, HOLDING, State
 from hotfolder.jobs.store import OLDEST_FIRST, Store
+from hotfolder.outbox.names import safe_name
 from hotfolder.rules.grouping.model import GroupingPhoto
 from hotfolder.rules.late import (
     EarlierSet,
@@ -172,3 +176,24 @@ def place_of_room(store: Store, job: Job) -> int:
     with store.session() as session:
         rooms = session.exec(as_begun).all()
     return rooms.index(job.room) + 1
+
+
+async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
+    """Ids of earlier jobs that wait for a person and have none of their files in failed/ any more: `new` is
+    their photos' return, under the same room or another. Raises LocalTrouble where that can't be told."""
+    names = {file.name for file in new.files}
+    back = []
+    for job in await context.store_thread(context.store.needing_person, new, context.origin):
+        files = {file.name for file in await context.store_thread(context.store.files, job.id)}
+        if job.filed_as is None or not (job.room == new.room or names & files):
+            continue
+        folder = context.places.failed / safe_name(job.project) / job.filed_as
+        # What can't be seen because its disk is gone has not been dragged anywhere.
+        await to_thread.run_sync(context.places.guard, folder)
+        if not await to_thread.run_sync(any_there, folder, files):
+            back.append(job.id)
+    return back
+
+
+def any_there(folder: Path, names: Collection[str]) -> bool:
+    return any((folder / name).exists() for name in names)

@@ -7,11 +7,9 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
-from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import sleep_unless
@@ -30,11 +28,11 @@ from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.limits import NORMAL
 from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
-from hotfolder.outbox.names import safe_name
 
 CANCEL_AGAIN_SECONDS = 0.25
 
@@ -61,27 +59,6 @@ async def ended(step: asyncio.Task[Any]) -> None:
             await asyncio.wait({step}, timeout=CANCEL_AGAIN_SECONDS)
     if not step.cancelled():
         step.exception()  # asked for, so that asyncio doesn't report it as one that nobody has seen
-
-
-async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
-    """Ids of earlier jobs that wait for a person and have none of their files in failed/ any more: `new` is
-    their photos' return, under the same room or another. Raises LocalTrouble where that can't be told."""
-    names = {file.name for file in new.files}
-    back = []
-    for job in await context.store_thread(context.store.needing_person, new, context.origin):
-        files = {file.name for file in await context.store_thread(context.store.files, job.id)}
-        if job.filed_as is None or not (job.room == new.room or names & files):
-            continue
-        folder = context.places.failed / safe_name(job.project) / job.filed_as
-        # What can't be seen because its disk is gone has not been dragged anywhere.
-        await to_thread.run_sync(context.places.guard, folder)
-        if not await to_thread.run_sync(any_there, folder, files):
-            back.append(job.id)
-    return back
-
-
-def any_there(folder: Path, names: Collection[str]) -> bool:
-    return any((folder / name).exists() for name in names)
 
 
 logger = log.get("worker")

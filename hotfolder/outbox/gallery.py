@@ -26,11 +26,11 @@ from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.newfiles import new_file, open_beneath, own_prefix
 from hotfolder.outbox import linking
-from hotfolder.outbox.content import PIECE_BYTES, fingerprint, pieces_of
 from hotfolder.outbox.faults import SOON, local_trouble, shown
 from hotfolder.outbox.folders import refuse_links
 from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, Scene, appearance, page_files
 from hotfolder.outbox.sharing import Sharing
+from hotfolder.outbox.temporary import PIECE_BYTES, fingerprint, pieces_of
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits, Rendered, Rendering
 from hotfolder.rules.delivery import GALLERY

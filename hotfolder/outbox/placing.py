@@ -19,11 +19,18 @@ from typing import BinaryIO
 
 from hotfolder.errors import SetChanged
 from hotfolder.outbox import linking
-from hotfolder.outbox.content import PIECE_BYTES, Fingerprint, Pieces, fingerprint
 from hotfolder.outbox.faults import TargetTaken, local_trouble, shown
 from hotfolder.outbox.names import dotted, folded, numbered, safe_name
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import clear_leftovers, digest, temporary_file
+from hotfolder.outbox.temporary import (
+    PIECE_BYTES,
+    Fingerprint,
+    Pieces,
+    clear_leftovers,
+    digest,
+    fingerprint,
+    temporary_file,
+)
 from hotfolder.rules.sets import FileIdentity
 
 __all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", "set_aside"]

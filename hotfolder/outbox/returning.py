@@ -17,11 +17,11 @@ from pathlib import Path
 
 from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
-from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import move, place
 from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.outbox.temporary import pieces_of
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity

@@ -1,4 +1,4 @@
-"""Our own temporary files: always a copy, never the only one, so that they may be removed at any time."""
+"""What files hold, and our own temporary ones: always copies, never the only ones, so they may be removed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,37 @@ from hotfolder.outbox.sharing import Sharing
 FORMER_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9]{1,7}-[0-9a-f]{16}")
 """What temporary files were called before: by their process's number, which is shorter than a store's id."""
 ABANDONED_NS = 24 * 3600 * 10**9
+PIECE_BYTES = 1 << 20
+
+Pieces = Callable[[], Iterable[bytes]]
+"""A file's bytes, piece by piece; the same ones each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What tells files apart. `sha256` is raw."""
+
+    size_bytes: int = 0
+    sha256: bytes = b""
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, for `place`: a copy and never a link, so that whoever edits the picture in done/
+    doesn't edit what we remember."""
+    with path.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
+def fingerprint(content: Iterable[bytes], stream: BinaryIO | None = None) -> Fingerprint:
+    """That of the content, which is written into `stream` on this occasion."""
+    size_bytes, hashed = 0, hashlib.sha256()
+    for piece in content:
+        size_bytes += len(piece)
+        hashed.update(piece)
+        if stream is not None:
+            stream.write(piece)
+    return Fingerprint(size_bytes, hashed.digest())
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.ledger import Ledger, read_chain
-from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
+from hotfolder.jobs.context import chain_of, recipe_of
+from hotfolder.jobs.ledger import Ledger, PurchaseStep
+from hotfolder.jobs.model import Job, JobEvent, JobFile, Picture, Purchase, Result, stamp
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store, remembered
 from hotfolder.stager.operations import PAID_KINDS
@@ -105,12 +105,12 @@ def history(store: Store, ledger: Ledger, job_id: str) -> JobHistory:
     """Raises UsageError when there is no such job."""
     job = remembered(store, job_id)
     job_id = job.id
-    photos = tuple(file for file in store.files(job_id) if file.role == FileRole.PHOTO)
+    photos = tuple(store.photos(job_id))
     events = store.history(job_id)
     alone = not recipe_of(job).steps()
     entries = [*merged(ledger, job_id, events), *told_events(events, alone)]
     entries += told_calls(ledger, job_id, events)
-    entries += reused(ledger, job, photos, events)
+    entries += reused(chain_of(store, ledger, job) if photos else (), job_id, events)
     # Even within one millisecond a merge's picture comes before the move that it leads to, and a call begins
     # after the one that led to it: the sort keeps that order.
     return JobHistory(
@@ -188,13 +188,10 @@ def answered(call: Purchase, results: Sequence[Result], *, later: bool) -> str:
     return f"{told}{note}; it brought {sizes}." if sizes else f"{told}{note}; its picture is not here yet."
 
 
-def reused(
-    ledger: Ledger, job: Job, photos: Sequence[JobFile], events: Sequence[JobEvent]
-) -> Iterator[HistoryEntry]:
+def reused(chain: Sequence[PurchaseStep], job_id: str, events: Sequence[JobEvent]) -> Iterator[HistoryEntry]:
     """What earlier jobs had bought. It is told where the job came to it."""
-    hashes = [photo.sha256 for photo in photos]
-    for link in read_chain(ledger, job.origin, hashes, recipe_of(job), job.generation) if hashes else ():
-        if link.purchase.job_id == job.id:
+    for link in chain:
+        if link.purchase.job_id == job_id:
             continue
         phase = State.MERGING if link.operation is None else State.EDITING
         at = [event.at for event in events if event.state == phase]

@@ -23,7 +23,7 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import move, place, place_bytes
 from hotfolder.pictures.carryover import carried_over
-from hotfolder.outbox.content import pieces_of
+from hotfolder.outbox.temporary import pieces_of
 from hotfolder.metadata.blocks import Level
 from hotfolder.metadata.xmp import Statement
 from hotfolder.outbox.sharing import Sharing

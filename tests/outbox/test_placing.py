@@ -16,10 +16,9 @@ import pytest
 
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox import linking
-from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import temporary_file, write_all
+from hotfolder.outbox.temporary import pieces_of, temporary_file, write_all
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints

@@ -18,7 +18,6 @@ from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purch
 from hotfolder.jobs.previous import place_of_room
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
-from hotfolder.outbox.content import pieces_of
 from hotfolder.outbox.names import (
     picture_stem,
     pictures_folder,
@@ -28,7 +27,7 @@ from hotfolder.outbox.names import (
 )
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture, write_receipt
-from hotfolder.outbox.temporary import sha256_of
+from hotfolder.outbox.temporary import pieces_of, sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Rendition
 from hotfolder.rules.prices import Prices

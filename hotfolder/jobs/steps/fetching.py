@@ -36,17 +36,13 @@ DRAG_BACK = "Drag the folder back into the inbox to try the download again; it i
 EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 
 
-class Damaged(Exception):
-    """What came is no whole picture; another download may bring one."""
-
-
 async def fetch(
     context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str = ""
 ) -> Result:
     """Download one picture into state/results/, whole and verified. Repeating it ends in the same file.
 
-    Raises Damaged, OutcomeUnknown for an address that must not be followed, and what the storage client
-    raises.
+    Raises UnusablePhoto where what came is no whole picture, OutcomeUnknown for an address that must not be
+    followed, and what the storage client raises.
     """
     assert call.id is not None
     results = context.places.results
@@ -113,7 +109,7 @@ async def fetch_patiently(
     for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
         try:
             return await fetch(context, call, position, url, answer_id)
-        except (Damaged, ResultGone) as error:
+        except (UnusablePhoto, ResultGone) as error:
             logger.warning("result_not_usable", attempt=attempt, reason=str(error))
             await context.clock.sleep(backoff_seconds(attempt))
         if anew is not None:
@@ -125,19 +121,19 @@ async def fetch_patiently(
 
 
 async def verified(context: JobContext, part: Path, sha256: str) -> PictureFacts:
-    """A download's facts. Raises Damaged, and nothing is left of it, where it can't be delivered."""
+    """A download's facts. Raises UnusablePhoto, and nothing is left of it, where it can't be delivered."""
     try:
         if await to_thread.run_sync(is_webp, part):
             sha256 = await made_png(context, part)
         # Nobody needs to know what it shows, and that it is whole the walk to its end tells as well.
         facts = await context.decoder.inspect(part, context.settings.result_limits, closely=False)
         if facts.sha256 != sha256:
-            raise Damaged("what lies on the disk is not what came")
+            raise UnusablePhoto("what lies on the disk is not what came")
         if facts.format not in EXTENSIONS:
-            raise Damaged(f"the result is a {facts.format} file, which is not delivered")
-    except (UnusablePhoto, Damaged) as error:
+            raise UnusablePhoto(f"the result is a {facts.format} file, which is not delivered")
+    except UnusablePhoto:
         await to_thread.run_sync(partial(part.unlink, missing_ok=True))
-        raise error if isinstance(error, Damaged) else Damaged(error.message) from None
+        raise
     return facts
 
 
