@@ -113,8 +113,10 @@ class Retention:
 
     async def _delete(self, path: Path, sha256: str) -> str:
         """Delete the file if it is as recorded; else why it stays."""
-        proven = unlike if self.dry_run else deleted_or_why
-        return await to_thread.run_sync(proven, path, sha256)
+        why = await to_thread.run_sync(unlike, path, sha256)
+        if not why and not self.dry_run:
+            why = await to_thread.run_sync(deleted_or_why, path, sha256)
+        return why
 
     async def _originals(self, job: Job) -> AsyncIterator[Expired]:
         doubt, deleted = "", False
@@ -126,7 +128,7 @@ class Retention:
             if not why and not self.dry_run:
                 # Recorded first, so that a receipt never misses a deletion.
                 await self.store_thread(self.store.let_go, job.id, photo.name, self.now)
-                why = await self._delete(path, photo.sha256)
+                why = await to_thread.run_sync(deleted_or_why, path, photo.sha256)
                 if why:
                     await self.store_thread(self.store.let_go, job.id, photo.name, None)
             deleted |= not why
