@@ -81,10 +81,6 @@ def made_anywhere(path: Path) -> Iterator[None]:
         ) from None
 
 
-class TargetTaken(LocalTrouble):
-    """Another file already has the name that an original was to be moved to. Nothing was touched."""
-
-
 def shown(path: Path | str | bytes) -> str:
     """A path as text that can be printed and stored, whatever bytes its name is made of."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

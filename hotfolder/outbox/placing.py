@@ -17,9 +17,9 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from hotfolder.errors import SetChanged
+from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import TargetTaken, local_trouble, shown
+from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.names import dotted, folded, numbered, safe_name
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import (
@@ -168,8 +168,8 @@ def move(
 
     Finishes what an earlier call began; does nothing where `source` is gone and `target` is there.
     Raises `SetChanged` where `source` isn't the regular file that `expected` describes (size, time of
-    modification, inode; linking changes ctime), `TargetTaken` where `target` is another file, and
-    `LocalTrouble`. Both files are untouched then.
+    modification, inode; linking changes ctime), and `LocalTrouble`, also where `target` is another file. Both
+    files are untouched then.
     """
     with local_trouble(target):
         shared.guard(target)  # what is not to be seen there may only seem to be missing
@@ -216,8 +216,8 @@ def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentit
     raise SetChanged(f"{shown(source)} {what}", hint="The folder is looked at anew.")
 
 
-def taken_by_another(target: Path) -> TargetTaken:
-    return TargetTaken(
+def taken_by_another(target: Path) -> LocalTrouble:
+    return LocalTrouble(
         f"{shown(target)} is already there, and is another file",
         hint="Rename or move that file; the work continues by itself.",
     )

@@ -14,7 +14,6 @@ import pytest
 
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
-from hotfolder.outbox.faults import TargetTaken
 from hotfolder.outbox.placing import clear_leftovers, move
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.rules.sets import FileIdentity
@@ -71,7 +70,7 @@ def test_another_file_in_the_way_is_never_replaced(
     data = photo.read_bytes()
     target = (request.getfixturevalue("other_disk") if far else tmp_path) / "a.jpg"
     target.write_bytes(b"theirs")
-    with pytest.raises(TargetTaken, match="is another file"):
+    with pytest.raises(LocalTrouble, match="is another file"):
         move(photo, target, expected=None, shared=shared)
     assert (photo.read_bytes(), target.read_bytes()) == (data, b"theirs")
 
@@ -83,7 +82,7 @@ def test_an_empty_file_in_the_way_is_only_replaced_if_reserved_by_us(
     target = tmp_path / "a.jpg"
     target.write_bytes(b"")
     os.utime(target, ns=(0, 0))
-    with pytest.raises(TargetTaken):
+    with pytest.raises(LocalTrouble, match="is another file"):
         move(photo, target, expected=None, shared=shared)
     assert photo.exists()
 
