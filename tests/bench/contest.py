@@ -24,6 +24,7 @@ from hotfolder.sandbox.imaging.align import Aligned, align
 from hotfolder.sandbox.imaging.files import Picture, load, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
+from hotfolder.sandbox.imaging.rises import agreed_rises
 from hotfolder.sandbox.imaging.tone import finish
 from tests.bench import measures
 
@@ -41,7 +42,8 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 
 
 def ours(aligned: Aligned, reference: int) -> Picture:
-    return finish(fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference)))
+    fused = fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference))
+    return finish(fused, agreed_rises(aligned.frames))
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:
