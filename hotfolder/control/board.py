@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.ids import folder_id, photo_id, picture_id, project_id
+from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
 from hotfolder.daemon.folders import holder_of
 from hotfolder.errors import HotfolderError
@@ -38,6 +38,9 @@ CANCELLING = "cancelling"
 RANK = {State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1}
 """Who comes first on a page; then what runs, what waits and arrives, what is done."""
 IN_HAND, TO_COME, OVER = 2, 3, 4
+ENDED = (0, 1, OVER)
+MUCH_LONGER = 1.5
+"""A merge that takes so many times as long as usual says nothing of how long it will take."""
 MOST_CARDS = 12
 """So many of a project's cards are shown where all projects are; those that need a person are all shown."""
 
@@ -74,6 +77,11 @@ class Card:
     created_at: str = ""
     at: str = ""
     priority: str = ""
+
+    @property
+    def key(self) -> str:
+        """Tells it from all others: several sets may wait in one folder."""
+        return self.job or opaque(self.id, self.room)
 
     @property
     def rank(self) -> int:
@@ -235,6 +243,7 @@ def card_of(line: Line) -> Card:
         created_at=line.created_at,
         at=line.updated_at or "9",  # what arrives is newer than any job
         priority=line.priority,
+        picture=arriving_id(line.inbox, line.project, line.folder, line.photo) if line.photo else "",
     )
 
 
@@ -242,7 +251,7 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     """The cards with what to show of each, and how far it is."""
     store = records.store
     jobs = [card.job for card in cards if card.job]
-    pictures = looks.pictures_of(store, [card.job for card in cards if card.rank == OVER])
+    pictures = looks.pictures_of(store, [card.job for card in cards if card.job and card.rank in ENDED])
     middles = looks.middle_photos(store, [job for job in jobs if job not in pictures])
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
     calls = looks.under_way(store, active)
@@ -266,7 +275,9 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
 def with_details(card: Card, pictures: Sequence[Picture], middle: str) -> Card:
     """The card with what to show of it."""
     best = best_of(pictures)
-    shown = picture_id(best.job_id, best.path) if best else photo_id(card.job, middle) if middle else ""
+    shown = (
+        picture_id(best.job_id, best.path) if best else photo_id(card.job, middle) if middle else card.picture
+    )
     return replace(card, picture=shown, altered=altered_in(pictures))
 
 
@@ -294,5 +305,6 @@ def progress_of(
         return None
     if call.operation == "merge":
         seconds = (now() - call.started_at).total_seconds()
-        return Progress("merge", max(0, round(seconds)), round(usual or 0))
+        known = usual is not None and seconds < MUCH_LONGER * usual
+        return Progress("merge", max(0, round(seconds)), round(usual or 0) if known else 0)
     return Progress(call.operation)

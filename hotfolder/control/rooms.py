@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -13,12 +13,13 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, reading
-from hotfolder.daemon.folders import holder_of
+from hotfolder.control.pictures import PicturePlace
+from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.errors import UsageError
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
-from hotfolder.jobs.ledger import bought, read_chain
+from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import Job, JobFile, Picture
 from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
@@ -158,6 +159,32 @@ def project_view(settings: Settings, known: str) -> ProjectView:
     )
 
 
+def chosen(
+    settings: Settings, known: str, picks: Collection[str], rendition: str
+) -> tuple[str, list[tuple[str, PicturePlace]]]:
+    """The project's name, and of its pictures those with these ids, in that rendition ("" for the picture
+    itself): each with its name below the project's folder. Raises UsageError, StoreError, LocalTrouble."""
+    places = places_of(settings)
+    with existing(settings) as records:
+        inbox, name = known_project(records, known)
+        jobs = [job.id for job in looks.jobs_of_project(records.store, inbox, name)]
+        pictures = looks.pictures_of(records.store, jobs)
+    found: dict[str, PicturePlace] = {}
+    for job, all_ in pictures.items():
+        wanted = {
+            (one.altered, one.variant)
+            for one in all_
+            if not one.rendition and picture_id(job, one.path) in picks
+        }
+        for one in all_:
+            if one.rendition == rendition and (one.altered, one.variant) in wanted:
+                path = places.done / one.path
+                found["/".join(path.relative_to(places.done).parts[1:])] = PicturePlace(
+                    path.name, (path,), (places.done,)
+                )
+    return name, sorted(found.items())
+
+
 def set_view(settings: Settings, job_id: str) -> SetView:
     """The set of that job. Raises UsageError, StoreError, LocalTrouble."""
     with existing(settings) as records:
@@ -243,8 +270,9 @@ def price_of(settings: Settings, kinds: Sequence[str]) -> Price:
 def left_of(
     records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
 ) -> Sequence[str]:
-    """The paid calls of a recipe that were not made yet for the job's photos, by kind."""
-    known = bought(read_chain(records.ledger, job.origin, hashes, recipe, generation))
+    """The paid calls of a recipe that are still to be made for the job's photos, by kind: one whose end is
+    unknown isn't made again."""
+    known = read_chain(records.ledger, job.origin, hashes, recipe, generation)
     made = Counter(step.purchase.operation for step in known)
     return tuple((Counter(kinds_of(recipe)) - made).elements())
 

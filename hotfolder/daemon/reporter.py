@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,6 +25,7 @@ from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.folders import MountIdentity, OutputFolders
 from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_status
+from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
@@ -229,15 +230,23 @@ class Reporter:
             }
             for one in outlook.settling
         ]
-        arriving += [
-            {"project": project, "folder": folder, "room": called, "reason": reason, "held": True}
-            for (inbox, project, folder), hold in self.intake.held.items()
-            if inbox == name
-            for called, reason in (
-                *(((room(folder), hold.why),) if hold.why else ()),
-                *((each, why) for each, (_, why) in hold.sets.items()),
-            )
-        ]
+        for (inbox, project, folder), hold in self.intake.held.items():
+            if inbox != name:
+                continue
+            there = self.inboxes[name].delivered(project, folder)
+            waiting = [(room(folder), hold.why, there)] if hold.why else []
+            waiting += [(each, why, names) for each, (names, why) in hold.sets.items()]
+            arriving += [
+                {
+                    "project": project,
+                    "folder": folder,
+                    "room": called,
+                    "reason": reason,
+                    "held": True,
+                    "photo": middle_of(names),
+                }
+                for called, reason, names in waiting
+            ]
         return {
             "arriving": arriving,
             "notices": [*(notice.text for notice in outlook.notices), *self._kept_out(name)],
@@ -255,6 +264,12 @@ class Reporter:
 def pause_after(took: float, least: float) -> float:
     """How long to pause after what took so many seconds."""
     return min(max(least, SHARE * took), LONGEST_PAUSE_SECONDS)
+
+
+def middle_of(names: Iterable[str]) -> str:
+    """The photo in the middle, to show a set by that nobody has looked into yet; "" where there is none."""
+    photos = sorted(name for name in names if is_photo_name(name))
+    return photos[len(photos) // 2] if photos else ""
 
 
 def room(folder: str) -> str:

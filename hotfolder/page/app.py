@@ -12,12 +12,22 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from hotfolder.errors import BadWorld, HotfolderError, UsageError
-from hotfolder.page import now, pictures, share, signin, static
+from hotfolder.page import actions, live, now, pictures, project, room, share, signin, static
 from hotfolder.page.rendering import error_page
 from hotfolder.page.security import Guard
 from hotfolder.page.site import Site
 
-ROUTES: tuple[BaseRoute, ...] = (*static.ROUTES, *signin.ROUTES, *pictures.ROUTES, *now.ROUTES, *share.ROUTES)
+ROUTES: tuple[BaseRoute, ...] = (
+    *static.ROUTES,
+    *signin.ROUTES,
+    *pictures.ROUTES,
+    *live.ROUTES,
+    *now.ROUTES,
+    *project.ROUTES,
+    *room.ROUTES,
+    *actions.ROUTES,
+    *share.ROUTES,
+)
 """Of all views. A new module of views is added here, and its words in `words/`."""
 
 

@@ -19,6 +19,7 @@ from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
+from hotfolder.page.live import Live
 from hotfolder.page.throttle import Throttle
 from hotfolder.page.thumbnails import Thumbnails
 
@@ -106,6 +107,7 @@ class Site:
     page: PageSettings
     on_disk: SettingsOnDisk
     thumbnails: Thumbnails
+    live: Live
     templates: jinja2.Environment
     throttle: Throttle = field(default_factory=Throttle)
     first_token: FirstToken = field(default_factory=FirstToken)
@@ -126,7 +128,8 @@ def site_for(
     page = on_disk.current().settings.page.model_copy(update=given)
     state = on_disk.current().settings.state_folder
     templates = template_environment(lambda text: without_folders(text, on_disk.current().settings))
-    return Site(config.absolute(), environ, page, on_disk, Thumbnails(state), templates)
+    live = Live(state, lambda: on_disk.current().error)
+    return Site(config.absolute(), environ, page, on_disk, Thumbnails(state), live, templates)
 
 
 def without_folders(text: str, settings: Settings) -> str:

@@ -44,7 +44,8 @@ RUNNING = tuple(state for state in ACTIVE if state not in (State.QUEUED, State.H
 class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
     `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
-    says that it may be made, or mends what is wrong with it."""
+    says that it may be made, or mends what is wrong with it. `photo` is the name of one to show it by, where
+    there is no job."""
 
     job: str
     inbox: str
@@ -59,6 +60,7 @@ class Line:
     updated_at: str = ""
     priority: str = ""
     held: bool = False
+    photo: str = ""
 
     @property
     def words(self) -> str:
@@ -211,6 +213,7 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
                 state=SETTLING,
                 reason=found["reason"],
                 held=bool(found.get("held")),
+                photo=str(found.get("photo", "")),
             )
 
 
@@ -219,7 +222,11 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
     active = State(job.state) in ACTIVE
     if active and job.cancelled_by and job.state != State.REFUSING:
         paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
-    reason = job.reason or (paused if active else "") or ("" if job.state == State.DONE else WORDS[job.state])
+    reason = (
+        job.reason
+        or (paused if active else "")
+        or ("" if job.state == State.DONE else WORDS.get(job.state, ""))
+    )
     if waits:
         reason = f"{reason} It waits: {waits.removesuffix('.')}."
     return Line(

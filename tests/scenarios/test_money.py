@@ -6,9 +6,7 @@ import asyncio
 import json
 import shutil
 import signal
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +15,6 @@ from hotfolder.control import actions
 from hotfolder.control.opening import opened
 from hotfolder.errors import UsageError
 from hotfolder.sandbox.ledger import charges
-from hotfolder.sandbox.objects import Signer, secret_of
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
@@ -178,7 +175,7 @@ async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_aga
     bench = make_bench(api={**HURRIED["api"], "storage_hosts": ["127.0.0.2"]})
     job = await sky_in_doubt(bench)
     [sky] = charges(bench.shop.data, SKY)[-1:]
-    bench.studio.by_hand(actions.resolve, job, paid_result=result_address(bench, sky.ids["image"]))
+    bench.studio.by_hand(actions.resolve, job, paid_result=bench.shop.result_address(sky.ids["image"]))
     await bench.until_idle()
     assert bench.delivered() == {"living-room.jpg", f"{ROOM}.png"}
     bench.check("done", "superseded", paid=2)
@@ -217,7 +214,7 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
 ) -> None:
     job = await sky_in_doubt(bench)
     [sky] = charges(bench.shop.data, SKY)[-1:]
-    address = result_address(bench, sky.ids["image"])
+    address = bench.shop.result_address(sky.ids["image"])
     images = [{"id": name, "imageUrl": address, "width": 9, "height": 9} for name in "ab"]
     images[missing]["imageUrl"] = address.replace(".png", "-gone.png")
     with opened(bench.studio.config) as installation:
@@ -435,12 +432,3 @@ async def test_a_name_that_is_taken_in_done_is_left_alone(bench: Bench) -> None:
     assert bench.delivered() == {"living-room.jpg", "living-room (2).jpg", f"{ROOM}.png"}
     taken.unlink()
     bench.check("done", paid=2)
-
-
-def result_address(bench: Bench, image: str) -> str:
-    """A signed address of what the shop made of an image, as its owner would find it there."""
-    with closing(sqlite3.connect(bench.shop.data / "sandbox.sqlite3")) as books:
-        rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
-    newest = max(rows, key=lambda row: (bench.shop.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
-    storage = bench.shop.sandbox.storage_base_url
-    return Signer(secret_of(bench.shop.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)

@@ -37,6 +37,7 @@ from hotfolder.jobs.store import Store
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
 from hotfolder.sandbox.ledger import Entry, charged, entries_in
+from hotfolder.sandbox.objects import Signer, secret_of
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
 
@@ -126,6 +127,14 @@ class Shop:
             rows = books.execute("SELECT object FROM photos WHERE owner = ?", (group,)).fetchall()
         uploads = self.data / "objects" / "stager-uploads"
         return Counter(digest(uploads / name) for (name,) in rows)
+
+    def result_address(self, image: str) -> str:
+        """A signed address of what was made of an image, as its owner would find it there."""
+        with closing(sqlite3.connect(self.data / "sandbox.sqlite3")) as books:
+            rows = books.execute("SELECT bucket, object FROM images WHERE id != ?", (image,)).fetchall()
+        newest = max(rows, key=lambda row: (self.data / "objects" / row[0] / row[1]).stat().st_mtime_ns)
+        storage = self.sandbox.storage_base_url
+        return Signer(secret_of(self.data), storage).url("GET", f"/{newest[0]}/{newest[1]}", 3600)
 
     def page(self) -> list[Entry]:
         """What happened since the mark."""

@@ -1,1 +1,106 @@
 "use strict";
+
+// Before and after: a range field does mouse, touch and arrow keys; here it moves the edge between the two.
+function dress(root) {
+  for (const box of root.querySelectorAll(".compare")) {
+    const range = box.querySelector("input");
+    range.hidden = false;
+    box.classList.add("sliding");
+    box.style.setProperty("--at", range.value + "%");
+  }
+}
+document.addEventListener("input", (event) => {
+  const box = event.target.closest(".compare");
+  if (box) box.style.setProperty("--at", event.target.value + "%");
+});
+
+// What is kept of an element that is on the page already: it is the reader's, not the server's.
+const OWN = new Set(["open", "style", "hidden"]);
+
+// Make `old` like `fresh` and leave alone what is the same: pictures, focus, open parts, filled fields.
+function patch(old, fresh) {
+  if (old.isEqualNode(fresh)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE || old.nodeName !== fresh.nodeName || old.id !== fresh.id) {
+    old.replaceWith(fresh);
+    return;
+  }
+  for (const { name, value } of fresh.attributes) if (!OWN.has(name)) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) {
+    if (!fresh.hasAttribute(name) && !OWN.has(name)) old.removeAttribute(name);
+  }
+  const known = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let at = old.firstChild;
+  for (const node of [...fresh.childNodes]) {
+    const alike = at && !at.id && at.nodeName === node.nodeName ? at : null;
+    const same = node.id ? known.get(node.id) : alike;
+    if (!same) {
+      old.insertBefore(node, at);
+      continue;
+    }
+    if (same === at) at = at.nextSibling;
+    else old.insertBefore(same, at);
+    patch(same, node);
+  }
+  while (at) {
+    const next = at.nextSibling;
+    at.remove();
+    at = next;
+  }
+}
+
+// Live: the server says that there is news, and <main> becomes what the page is by now.
+const main = document.querySelector("main[data-stamp]");
+let wanted = "", fetching = false, source = null;
+
+async function renew() {
+  if (fetching) return;
+  fetching = true;
+  try {
+    while (wanted !== main.dataset.stamp) {
+      const asked = wanted;
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.redirected) return location.reload();
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("main[data-stamp]");
+      if (!fresh) return location.reload();
+      const focused = document.activeElement;
+      patch(main, fresh);
+      dress(main);
+      document.title = page.title;
+      if (focused && focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+      if (asked === wanted) wanted = main.dataset.stamp;
+    }
+  } catch {
+    document.documentElement.classList.add("away");
+  } finally {
+    fetching = false;
+  }
+}
+
+function listen() {
+  if (!main || source || document.hidden) return;
+  source = new EventSource("/live");
+  source.onopen = () => document.documentElement.classList.remove("away");
+  source.onerror = () => document.documentElement.classList.add("away");
+  source.onmessage = (event) => {
+    wanted = event.data;
+    renew();
+  };
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden && source) {
+    source.close();
+    source = null;
+  } else listen();
+});
+
+// Seconds that run on by themselves between two pieces of news.
+setInterval(() => {
+  for (const number of document.querySelectorAll("[data-tick]")) number.textContent = Number(number.textContent) + 1;
+  for (const bar of document.querySelectorAll("progress[data-ticking]")) bar.value += 1;
+}, 1000);
+
+document.documentElement.classList.add("js");
+dress(document);
+listen();

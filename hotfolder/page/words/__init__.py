@@ -6,12 +6,12 @@ name of its view, such as `now.title`; `{name}` stands for a value.
 
 from __future__ import annotations
 
-from hotfolder.page.words import base, share
+from hotfolder.page.words import base, share, views
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
 
-CATALOGUE: Words = {**base.WORDS, **share.WORDS}
+CATALOGUE: Words = {**base.WORDS, **share.WORDS, **views.WORDS}
 
 
 def word(language: str, key: str, /, **values: object) -> str:

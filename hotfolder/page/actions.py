@@ -1,0 +1,150 @@
+"""What is asked for on Now, Project and Room: forms that are posted, each answered with where to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from hotfolder.control import actions
+from hotfolder.control.anew import another
+from hotfolder.control.opening import Installation, opened
+from hotfolder.control.rooms import known_project
+from hotfolder.page.site import site_of
+from hotfolder.telemetry.overview import overview
+
+BY = "somebody at the page"
+PAUSED = "paused at the page"
+MOST_FIELDS = 20
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def asked(
+    request: Request,
+    action: Callable[Concatenate[Installation, P], T],
+    *args: P.args,
+    **named: P.kwargs,
+) -> T:
+    """Do it, as a command does; what it raises becomes a page. It is done even when the browser goes away."""
+    return await to_thread.run_sync(partial(_done, site_of(request).config, action, *args, **named))
+
+
+def _done(
+    config: Path, action: Callable[Concatenate[Installation, P], T], *args: P.args, **named: P.kwargs
+) -> T:
+    with opened(config) as installation:
+        return action(installation, *args, **named)
+
+
+async def field(request: Request, name: str) -> str:
+    """A field of the form; "" where it lacks it."""
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    found = form.get(name)
+    return found.strip() if isinstance(found, str) else ""
+
+
+def back(path: str, told: str) -> Response:
+    return RedirectResponse(f"{path}?told={told}", 303)
+
+
+async def pause(request: Request) -> Response:
+    await asked(request, actions.pause, PAUSED)
+    return back("/", "pause")
+
+
+async def resume(request: Request) -> Response:
+    await asked(request, actions.resume)
+    return back("/", "resume")
+
+
+def _project(installation: Installation, known: str) -> tuple[str, str]:
+    """Inbox and name of a project, of which nothing need have begun."""
+    return known_project(installation, known, overview(installation.store, pid=None).lines)
+
+
+def _cancel_project(installation: Installation, known: str) -> bool:
+    inbox, project = _project(installation, known)
+    return bool(actions.cancel(installation, project, by=BY, inbox=inbox).taken)
+
+
+def _prioritise_project(installation: Installation, known: str, level: str) -> None:
+    inbox, project = _project(installation, known)
+    actions.prioritise(installation, project, level, by=BY, inbox=inbox)
+
+
+async def cancel_project(request: Request) -> Response:
+    known = request.path_params["known"]
+    taken = await asked(request, _cancel_project, known)
+    return back(f"/project/{known}", "cancel" if taken else "too_late")
+
+
+async def prioritise_project(request: Request) -> Response:
+    known = request.path_params["known"]
+    await asked(request, _prioritise_project, known, await field(request, "level"))
+    return back(f"/project/{known}", "priority")
+
+
+async def cancel(request: Request) -> Response:
+    job = request.path_params["job"]
+    done = await asked(request, actions.cancel, job, by=BY)
+    return back(f"/set/{job}", "cancel" if done.taken else "too_late")
+
+
+async def prioritise(request: Request) -> Response:
+    job = request.path_params["job"]
+    await asked(request, actions.prioritise, job, await field(request, "level"), by=BY)
+    return back(f"/set/{job}", "priority")
+
+
+async def retry(request: Request) -> Response:
+    job = request.path_params["job"]
+    await asked(request, actions.retry, job, pay_again=False)
+    return back(f"/set/{job}", "retry")
+
+
+async def pay_again(request: Request) -> Response:
+    job = request.path_params["job"]
+    await asked(request, actions.retry, job, pay_again=True)
+    return back(f"/set/{job}", "retry")
+
+
+async def resolve(request: Request) -> Response:
+    """The three answers: what it brought, that it was not charged, or that nobody wants to know any more."""
+    job, answer = request.path_params["job"], await field(request, "answer")
+    if answer == "give-up":
+        await asked(request, actions.give_up, job)
+        return back(f"/set/{job}", "given_up")
+    if answer not in ("not-charged", "charged"):
+        raise HTTPException(400)
+    paid_result = await field(request, "address") if answer == "charged" else None
+    await asked(request, actions.resolve, job, paid_result=paid_result)
+    return back(f"/set/{job}", "resolved")
+
+
+async def make_another(request: Request) -> Response:
+    job = request.path_params["job"]
+    await asked(request, another, job, await field(request, "tag"))
+    return back(f"/set/{job}", "another")
+
+
+ROUTES = (
+    Route("/pause", pause, methods=["POST"]),
+    Route("/resume", resume, methods=["POST"]),
+    Route("/project/{known}/cancel", cancel_project, methods=["POST"]),
+    Route("/project/{known}/priority", prioritise_project, methods=["POST"]),
+    Route("/set/{job}/cancel", cancel, methods=["POST"]),
+    Route("/set/{job}/priority", prioritise, methods=["POST"]),
+    Route("/set/{job}/retry", retry, methods=["POST"]),
+    Route("/set/{job}/pay-again", pay_again, methods=["POST"]),
+    Route("/set/{job}/resolve", resolve, methods=["POST"]),
+    Route("/set/{job}/another", make_another, methods=["POST"]),
+)

@@ -1,0 +1,91 @@
+"""Live updates: one look at the store for all open pages, and a server-sent event when there is news."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.board import Board, Watched, board
+from hotfolder.patience import patiently
+
+POLL_SECONDS = 0.25
+BEAT_SECONDS = 15.0
+"""How often a line is sent that says nothing, so that whoever went away is noticed."""
+LONGEST_SECONDS = 600.0
+"""After so long a browser asks anew, and must still be signed in."""
+MOST_LISTENERS = 200
+FRESH_SECONDS = 1.0
+"""For so long open pages share what was read of the store, unless there is news."""
+
+
+class Live:
+    """The stamp of what there is to see. It is looked for while anybody listens, once for all of them."""
+
+    def __init__(self, state: Path, settings_error: Callable[[], str]) -> None:
+        self._watched = Watched(state)
+        self._settings_error = settings_error
+        self._lock, self._reading = asyncio.Lock(), asyncio.Lock()
+        self._looked_at = float("-inf")
+        self._stamp = ""
+        self._board: Board | None = None
+        self._read = ("", float("-inf"))
+        self.listeners = 0
+
+    async def stamp(self) -> str:
+        """As it is now; a look is shared by all who ask within a moment."""
+        async with self._lock:
+            if time.monotonic() - self._looked_at > POLL_SECONDS / 2:
+                self._stamp = await to_thread.run_sync(self._look)
+                self._looked_at = time.monotonic()
+            return self._stamp
+
+    async def board(self, stamp: str, settings: Settings) -> Board:
+        """What there is to see with that stamp. Raises StoreError, LocalTrouble."""
+        async with self._reading:
+            known, at = self._read
+            if self._board is None or known != stamp or time.monotonic() - at > FRESH_SECONDS:
+                self._board = await patiently(settings.state_folder, board, settings)
+                self._read = (stamp, time.monotonic())
+            return self._board
+
+    def _look(self) -> str:
+        told = f"{self._watched.stamp()} {self._settings_error()}"
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    async def news(self) -> AsyncIterator[str]:
+        """The stamp, and then each other one as it comes, as events."""
+        self.listeners += 1
+        try:
+            end = time.monotonic() + LONGEST_SECONDS
+            known, told_at = "", time.monotonic()
+            while (now := time.monotonic()) < end:
+                stamp = await self.stamp()
+                if stamp != known:
+                    known, told_at = stamp, now
+                    yield f"data: {stamp}\n\n"
+                elif now - told_at > BEAT_SECONDS:
+                    told_at = now
+                    yield ":\n\n"
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            self.listeners -= 1
+
+
+async def live(request: Request) -> Response:
+    told: Live = request.app.state.site.live
+    if told.listeners >= MOST_LISTENERS:
+        raise HTTPException(503)
+    return StreamingResponse(told.news(), media_type="text/event-stream")
+
+
+ROUTES = (Route("/live", live, methods=["GET"]),)

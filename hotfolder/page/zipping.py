@@ -1,0 +1,166 @@
+"""Pictures as one ZIP: streamed in constant memory, and resumable, since the same pictures always make the
+same bytes. They are stored as they are: a picture doesn't get smaller."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
+from hotfolder.control.rooms import chosen
+from hotfolder.display import visible
+from hotfolder.errors import LocalTrouble
+from hotfolder.page.pictures import part_of
+from hotfolder.page.static import matches
+
+PIECE_BYTES = 256 * 1024
+MOST_BYTES = 2**32 - 1
+MOST_ENTRIES = 2**16 - 1
+"""A ZIP of more needs another format, which not every program opens."""
+HEADER, DESCRIPTOR, DIRECTORY, END = 30, 16, 46, 22
+"""Bytes of what is around the contents, by the format's own description (APPNOTE 4.3), names aside."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of every entry, so that nothing but the pictures decides the bytes."""
+
+
+class TooMuch(Exception):
+    """It doesn't fit into one ZIP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    place: PicturePlace
+    size_bytes: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Zip:
+    """A ZIP to be. `size_bytes` is known before a byte of it is made."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        around = HEADER + DESCRIPTOR + DIRECTORY
+        return END + sum(around + 2 * len(one.name.encode()) + one.size_bytes for one in self.entries)
+
+    @property
+    def version(self) -> str:
+        told = repr([(one.name, one.version) for one in self.entries])
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def zip_of(settings: Settings, project: str, picks: Sequence[str], rendition: str) -> Zip:
+    """The ZIP of the chosen pictures that can be read. Raises TooMuch, UsageError, StoreError."""
+    title, places = chosen(settings, project, picks, rendition)
+    entries = []
+    for name, place in places:
+        there = open_picture(place)
+        if there is not None:
+            os.close(there.descriptor)
+            entries.append(Entry(visible(name), place, there.size_bytes, there.version))
+    found = Zip(visible(title), tuple(entries))
+    if found.size_bytes > MOST_BYTES or len(entries) > MOST_ENTRIES:
+        raise TooMuch
+    return found
+
+
+class _Sink:
+    """Where zipfile writes to: it can't be read back nor moved in, so that nothing is written twice."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes, /) -> int:
+        self.pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    close = flush
+
+    def take(self) -> Iterator[bytes]:
+        taken, self.pieces = self.pieces, []
+        yield from taken
+
+
+def zip_bytes(wanted: Zip) -> Iterator[bytes]:
+    """All bytes of it, piece by piece. Raises LocalTrouble where a picture is another one by now."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED, allowZip64=False) as archive:
+        for entry in wanted.entries:
+            info = zipfile.ZipInfo(entry.name, EPOCH)
+            info.flag_bits |= 0x800  # its name is UTF-8
+            with archive.open(info, "w") as target:
+                for piece in pieces_of(entry):
+                    target.write(piece)
+                    yield from sink.take()
+            yield from sink.take()
+    yield from sink.take()
+
+
+def pieces_of(entry: Entry) -> Iterator[bytes]:
+    there = open_picture(entry.place)
+    if there is None or there.version != entry.version:
+        _close(there)
+        raise LocalTrouble("A picture has changed while it was being downloaded.")
+    with closing(os.fdopen(there.descriptor, "rb", buffering=0)) as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
+
+
+def _close(there: OpenPicture | None) -> None:
+    if there is not None:
+        os.close(there.descriptor)
+
+
+def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
+    """Of these bytes only the part, without keeping the others."""
+    at = 0
+    for piece in pieces:
+        first, last = max(part.start - at, 0), min(part.stop - at, len(piece))
+        at += len(piece)
+        if first < last:
+            yield piece[first:last]
+        if at >= part.stop:
+            return
+
+
+def zip_response(request: Request, wanted: Zip) -> Response:
+    """The ZIP, or the one part of it that is asked for."""
+    etag, size = f'"{wanted.version}"', wanted.size_bytes
+    name = quote(f"{wanted.title}.zip", safe="")
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+    }
+    if matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    asked, part = request.headers.get("range", ""), range(size)
+    if asked and request.headers.get("if-range", etag) == etag:
+        found = part_of(asked, size)
+        if found is None:
+            raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"})
+        part = found
+    whole = len(part) == size
+    if not whole:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    headers["Content-Length"] = str(len(part))
+    content = from_byte(zip_bytes(wanted), part)
+    return StreamingResponse(content, 200 if whole else 206, headers, "application/zip")

@@ -1,0 +1,153 @@
+"""Now, Project and Room in a real Chromium: live without reloading, without a script, by keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, chromium, every_size, faults, tab
+from tests.support.pageprocess import PageProcess
+from tests.support.pictures import bracket
+from tests.support.studio import Shop, Studio
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+
+ELM = "12 Elm Road"
+FRONT = "front__sky-twilight"
+LOST = {"endpoint": "sky", "fault": "reset-after"}
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+    """With a daemon at work in a process of its own."""
+    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
+    studio.start(key="any-key")
+    yield studio
+    studio.end()
+
+
+def test_a_dropped_folder_becomes_a_picture_without_reloading(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    with tab(browser, page) as opened:
+        opened.evaluate("window.loadedOnce = true")
+        studio.drop(ELM, FRONT, bracket())
+        opened.get_by_role("heading", name="front").wait_for()
+        opened.locator(".card.good").wait_for()
+        picture = opened.locator(".card.good img")
+        becomes(lambda: picture.evaluate("image => image.complete && image.naturalWidth > 0"), "a picture")
+        assert opened.evaluate("window.loadedOnce")
+
+
+def test_a_failed_set_is_tried_again_with_the_button_beside_it(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    studio.drop(ELM, FRONT, bracket())
+    with tab(browser, page) as opened:
+        opened.locator(".card.bad").wait_for()
+        shop.mark()
+        opened.get_by_role("link", name="front").click()
+        opened.get_by_role("button", name="Try again").click()
+        opened.get_by_role("link", name="See the later one").click()
+        opened.locator(".standing .good").wait_for()
+    assert shop.bought() == 1
+
+
+def test_a_call_in_doubt_is_told_the_end_of(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+) -> None:
+    shop.goes_wrong(LOST)
+    studio.drop(ELM, FRONT, bracket())
+    with tab(browser, page) as opened:
+        opened.locator(".card.attention").wait_for()
+        shop.mark()
+        opened.get_by_role("link", name="front").click()
+        opened.get_by_role("button", name="It was not charged").click()
+        opened.get_by_role("link", name="See the later one").click()
+        opened.locator(".standing .good").wait_for()
+    assert shop.bought() == 1
+
+
+def test_without_a_script_all_of_it_works(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("failed")
+    shop.mark()
+    with tab(browser, page, java_script_enabled=False) as opened:
+        opened.get_by_role("link", name="front").click()
+        opened.get_by_role("button", name="Try again").click()
+        studio.wait_for_states("done")
+        opened.goto("/")
+        opened.get_by_role("link", name="front").click()
+        # Both pictures beside each other, and nothing that only a script could move.
+        before, after = opened.locator(".compare .before"), opened.locator(".compare .after")
+        assert before.is_visible() and after.is_visible()
+        assert opened.locator(".compare input").is_hidden()
+        opened.get_by_role("link", name=ELM).click()
+        with opened.expect_download() as download:
+            opened.get_by_role("button", name="Download as ZIP").click()
+        assert Path(download.value.path()).stat().st_size > 1000
+
+
+def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("done")
+    with tab(browser, page, has_touch=True) as opened:
+        opened.get_by_role("link", name="front").click()
+        edge = opened.locator(".compare.sliding")
+        edge.wait_for()
+        slider = opened.get_by_role("slider")
+
+        def stands() -> int:
+            return round(float(edge.evaluate("box => parseFloat(box.style.getPropertyValue('--at'))")))
+
+        slider.focus()
+        opened.keyboard.press("ArrowRight")
+        assert stands() == 51
+        box = slider.bounding_box()
+        assert box is not None
+        opened.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2)
+        assert 15 <= stands() <= 25
+        opened.touchscreen.tap(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2)
+        becomes(lambda: 75 <= stands() <= 85, "the edge where it was touched")
+        # News leaves the edge where the reader has put it.
+        opened.evaluate("document.querySelector('main').dataset.marked = '1'")
+        studio.call("pause")
+        becomes(lambda: opened.evaluate("!document.querySelector('main').dataset.marked"), "renewed")
+        assert 75 <= stands() <= 85
+
+
+def test_every_page_is_for_everybody_at_every_size(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+) -> None:
+    """axe-core finds nothing, narrow and wide, light and dark."""
+    shop.goes_wrong(LOST)
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("needs_attention")
+    shop.goes_wrong()
+    studio.drop(ELM, "garden__sky-blue", bracket())
+    studio.drop("Harbour View", "kitchen__sky-pink", bracket())
+    studio.wait_for_states("needs_attention", "failed", "done")
+    status = {job["state"]: job["job"] for job in studio.status()["jobs"]}
+    pages = ["/", *(f"/set/{job}" for job in status.values())]
+    pages += [f"/set/{status['failed']}/pay-again", f"/set/{status['done']}/another?tag=sky-twilight"]
+    with tab(browser, page) as opened:
+        pages.append(str(opened.get_by_role("link", name=ELM).get_attribute("href")))
+    for path in pages:
+        for opened in every_size(browser, page, path):
+            found = faults(opened)
+            assert found == [], path

@@ -1,0 +1,284 @@
+"""Now, Project and Room over real HTTP, of a studio that a real daemon has worked in."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import io
+import re
+import zipfile
+from collections.abc import Callable
+
+import pytest
+
+from hotfolder.config.load import load
+from hotfolder.control.board import Card, board
+from hotfolder.control.ids import project_id
+from tests.support.pageprocess import Answer, PageProcess
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+ELM = "12 Elm Road"
+FRONT = "front__sky-twilight"
+PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
+LOST = {"endpoint": "sky", "fault": "reset-after"}
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    return make_studio(
+        prices=PRICES,
+        limits={"paid_calls_per_day": 50},
+        deliver={"renditions": {"small": {"long_edge": 320}}},
+        api={"storage_hosts": ["127.0.0.2"]},
+    )
+
+
+def cards(studio: Studio) -> list[Card]:
+    return [card for project in board(load(studio.config, {})).projects for card in project.cards]
+
+
+def set_page(page: PageProcess, card: Card, more: str = "") -> str:
+    answer = page.get(f"/set/{card.job}{more}")
+    assert answer.status == 200
+    return html.unescape(answer.text)
+
+
+def went_to(answer: Answer) -> str:
+    assert answer.status == 303, answer.text
+    return answer.headers["location"]
+
+
+def of_project(studio: Studio, name: str = ELM) -> str:
+    return f"/project/{project_id(studio.inbox.name, name)}"
+
+
+async def test_now_shows_what_is_finished_and_what_is_paid(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    told = page.get("/").text
+    assert f'href="/set/{card.job}"' in told and f'src="/thumb/{card.picture}"' in told
+    assert "1.75 EUR" in told and "of 50" in told and "1 of 1 done" in told
+    assert "hotfolder isn" in told  # no daemon runs
+    assert page.get(f"/thumb/{card.picture}").headers["content-type"] == "image/jpeg"
+    assert "1 von 1 fertig" in page.get("/", Accept_Language="de").text
+
+
+def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
+    assert "Drop a folder of exposures" in page.get("/").text
+
+
+async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop("<b>Elm & \u202eSons", '"><script>alert(1)__sky-pink', bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    for path in ("/", f"/set/{card.job}", of_project(studio, "<b>Elm & \u202eSons")):
+        told = page.get(path).text
+        assert "<script>alert" not in told and "<b>Elm" not in told and "\u202e" not in told
+        assert "&lt;b&gt;Elm" in told
+        assert str(studio.root) not in told
+
+
+async def test_a_set_is_told_with_its_exposures_receipt_and_history(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    told = set_page(page, cards(studio)[0])
+    assert told.count('class="before"') == 1 and "Merge" in told and "Sky" in told
+    assert "DSC0001.jpg" in told and "middle" in told
+    assert "1.75 EUR" in told and "It is done." in told
+    other = set_page(page, cards(studio)[0], "?before=0&after=1")
+    assert re.search(r'class="before"><img [^>]*alt="Before: Exposure"', other)
+    assert re.search(r'class="after"><img [^>]*alt="After: Merge"', other)
+
+
+async def test_an_address_that_stands_for_nothing_is_not_found(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
+        assert page.get(path).status == 404
+    assert page.post("/set/nosuchjb/retry").status == 409
+
+
+async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, "front", bracket())
+    studio.drop(ELM, "kitchen__sky-pink", bracket())
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 1
+    assert went_to(page.post("/pause")) == "/?told=pause"
+    assert "Nothing is paid for just now" in page.get("/").text
+    studio.drop(ELM, "bath", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to_say(lambda status: "paused" in str(status["jobs"]))
+        assert shop.bought() == 1
+        assert went_to(await asyncio.to_thread(page.post, "/resume")) == "/?told=resume"
+        await studio.comes_to("done", "done", "failed")
+
+
+async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    told = set_page(page, card)
+    assert "Try again" in told and "1.25 EUR" in told  # the merge is paid for
+    shop.mark()
+    location = went_to(page.post(f"/set/{card.job}/retry"))
+    assert "back in the inbox" in page.get(location).text
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), shop.bought(SKY)) == (1, 1)
+    [later] = cards(studio)
+    assert later.state == "done" and f'href="/set/{later.job}"' in set_page(page, card)
+
+
+async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, page: PageProcess) -> None:
+    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    shop.mark()
+    assert "1.75 EUR" in set_page(page, card, "/pay-again")
+    assert (studio.failed / ELM / FRONT).is_dir()
+    went_to(page.post(f"/set/{card.job}/pay-again"))
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+async def doubtful(shop: Shop, studio: Studio) -> Card:
+    shop.goes_wrong(LOST)
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    shop.mark()
+    [card] = cards(studio)
+    assert card.state == "needs_attention"
+    return card
+
+
+async def test_a_call_that_was_not_charged_is_made(shop: Shop, studio: Studio, page: PageProcess) -> None:
+    card = await doubtful(shop, studio)
+    assert "How did this call end?" in set_page(page, card)
+    answer = page.post(f"/set/{card.job}/resolve", {"answer": "not-charged"})
+    assert went_to(answer) == f"/set/{card.job}?told=resolved"
+    await studio.until_idle(shop.access())
+    assert (shop.bought(), shop.bought(SKY), cards(studio)[0].state) == (1, 1, "done")
+
+
+async def test_a_call_that_was_charged_is_not_made_again(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    card = await doubtful(shop, studio)
+    refused = page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": "https://evil.example/"})
+    assert refused.status == 409 and (studio.failed / ELM / FRONT).is_dir()
+    [sky] = [one for one in shop.entries() if one.route == SKY and "image" in one.ids][-1:]
+    address = shop.result_address(sky.ids["image"])
+    went_to(page.post(f"/set/{card.job}/resolve", {"answer": "charged", "address": address}))
+    assert address not in page.get(f"/set/{card.job}").text
+    await studio.until_idle(shop.access())
+    assert (cards(studio)[0].state, shop.bought()) == ("done", 0)
+
+
+async def test_a_call_that_nobody_wants_to_know_of_is_given_up(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    card = await doubtful(shop, studio)
+    went_to(page.post(f"/set/{card.job}/resolve", {"answer": "give-up"}))
+    assert (cards(studio)[0].state, shop.bought()) == ("failed", 0)
+
+
+async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio, page: PageProcess) -> None:
+    card = await doubtful(shop, studio)
+    assert page.post(f"/set/{card.job}/resolve", {"answer": "perhaps"}).status == 400
+    assert page.post(f"/set/{card.job}/resolve", {}).status == 400
+    assert cards(studio)[0].state == "needs_attention"
+
+
+async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    before = files_below(studio.done)
+    assert "<option>sky-blue</option>" in set_page(page, card, "/another")
+    told = set_page(page, card, "/another?tag=sky-blue")
+    assert "1.25 EUR" in told and "front__sky-blue" in told
+    shop.mark()
+    assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-blue"})).endswith("told=another")
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 1
+    after = files_below(studio.done)
+    assert {name: after.get(name) for name in before} == before and f"{ELM}/front__sky-blue.png" in after
+    newest = next(one for one in cards(studio) if one.tags == ("sky-blue",))
+    assert f'href="/set/{card.job}"' in set_page(page, newest)
+
+
+async def test_a_running_set_is_cancelled_and_a_project_gets_its_priority(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
+    studio.drop(ELM, "front", bracket())
+    async with studio.working(shop.access()):
+        await studio.comes_to("uploading")
+        answer = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "high"})
+        assert went_to(answer) == f"{of_project(studio)}?told=priority"
+        assert cards(studio)[0].priority == "high"
+        refused = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "mad"})
+        assert refused.status == 409
+        await asyncio.to_thread(page.post, f"{of_project(studio)}/cancel")
+        await studio.comes_to("failed")
+    assert "cancelled by somebody at the page" in set_page(page, cards(studio)[0])
+
+
+async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    told = page.get(of_project(studio)).text
+    picks = re.findall(r'name="pick" value="([^"]+)"', told)
+    assert len(picks) == 3 and "<option>small</option>" in told
+    address = f"{of_project(studio)}/zip?" + "&".join(f"pick={one}" for one in picks)
+    whole = page.get(address)
+    assert int(whole.headers["content-length"]) == len(whole.body)
+    with zipfile.ZipFile(io.BytesIO(whole.body)) as archive:
+        assert archive.testzip() is None
+        made = {name: archive.read(name) for name in archive.namelist()}
+    delivered = files_below(studio.done / ELM)
+    assert made == {name: delivered[name] for name in ("front.jpg", f"{FRONT}.png", "kitchen.jpg")}
+    etag = whole.headers["etag"]
+    for cut in (0, 1, 40, len(whole.body) // 2, len(whole.body) - 1):
+        rest = page.get(address, Range=f"bytes={cut}-", If_Range=etag)
+        assert rest.status == (206 if cut else 200) and rest.body == whole.body[cut:]
+    assert page.get(address, Range=f"bytes={len(whole.body)}-").status == 416
+    small = page.get(f"{of_project(studio)}/zip?pick={picks[0]}&rendition=small")
+    with zipfile.ZipFile(io.BytesIO(small.body)) as archive:
+        assert [name.partition("/")[0] for name in archive.namelist()] == ["small"]
+    assert page.get(f"{of_project(studio)}/zip").status == 404
+    foreign = of_project(studio, "Elsewhere")
+    assert page.get(f"{foreign}/zip?pick={picks[0]}").status == 404
+
+
+async def test_a_picture_that_was_exchanged_begins_the_zip_anew(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    [pick] = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
+    address = f"{of_project(studio)}/zip?pick={pick}"
+    first = page.get(address)
+    (studio.done / ELM / "kitchen.jpg").write_bytes(b"\xff\xd8\xffanother")
+    again = page.get(address, Range="bytes=10-", If_Range=first.headers["etag"])
+    assert again.status == 200 and again.body != first.body

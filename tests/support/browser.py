@@ -1,0 +1,87 @@
+"""A real browser on a page: Debian's Chromium, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.support.pageprocess import PageProcess
+from tests.support.studio import PATIENCE_SECONDS
+
+CHROMIUM = shutil.which("chromium")
+NO_BROWSER = "there is no chromium on this machine"
+NARROW, WIDE = (360, 800), (1440, 900)
+SCHEMES = ("light", "dark")
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser; skips the test where there is none."""
+    if CHROMIUM is None:
+        pytest.skip(NO_BROWSER)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, site: PageProcess, path: str = "/", **options: Any) -> Iterator[Page]:
+    """A tab of a fresh profile at that page. Fails at its end where the page met an error, such as a script
+    or a style that its own policy forbids."""
+    met: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of" not in message.text:
+            met.append(message.text)
+
+    options.setdefault("locale", "en-US")
+    context = browser.new_context(base_url=f"http://127.0.0.1:{site.port}", **options)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    try:
+        opened = context.new_page()
+        opened.on("console", hear)
+        opened.on("pageerror", lambda error: met.append(str(error)))
+        opened.goto(path)
+        yield opened
+        assert met == []
+    finally:
+        context.close()
+
+
+def every_size(browser: Browser, site: PageProcess, path: str) -> Iterator[Page]:
+    """That page narrow and wide, light and dark."""
+    for width, height in (NARROW, WIDE):
+        for scheme in SCHEMES:
+            size = {"width": width, "height": height}
+            with tab(browser, site, path, viewport=size, color_scheme=scheme) as opened:
+                yield opened
+
+
+def becomes(holds: Callable[[], object], what: str) -> None:
+    """Wait for it; Playwright's own way of asking again is an `eval`, which the page's policy forbids."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < end, f"it never came to that: {what}"
+        time.sleep(0.05)
+
+
+def faults(opened: Page) -> list[str]:
+    """What is wrong with the page for whoever can't see it well, by axe-core, and where it is wider than its
+    window."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(opened).response["violations"]
+    told = [f"{one['id']}: {[node['html'][:200] for node in one['nodes']][:3]}" for one in found]
+    wide = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return told + ([f"{wide} pixels too wide"] if wide else [])
