@@ -1,10 +1,10 @@
 # The daemon alone (the default):      docker build -t hotfolder .
 # With the embedded stand-in of the API: docker build --target sandbox -t hotfolder:sandbox .
-# With what develops RAW files, too:     docker build --build-arg EXTRAS=notify,raw -t hotfolder .
+# With what develops RAW files, too:     docker build --build-arg EXTRAS=notify,page,raw -t hotfolder .
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-ARG EXTRAS=notify
+ARG EXTRAS=notify,page
 RUN python3 -m venv /opt/hotfolder
 COPY pyproject.toml README.md LICENSE ./
 COPY hotfolder hotfolder

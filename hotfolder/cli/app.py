@@ -308,6 +308,9 @@ def install_service(
     directory: Annotated[Path, typer.Option("--directory", help="Where units are written to.")] = Path(
         "/etc/systemd/system"
     ),
+    page: Annotated[
+        bool, typer.Option("--page", help="Let it serve the page for browsers as well, as `run --page` does.")
+    ] = False,
 ) -> int:
     """Print, or write, the systemd unit.
 
@@ -315,7 +318,7 @@ def install_service(
     """
     from hotfolder.cli import upkeep
 
-    return upkeep.install_service(config, user=user, group=group, write=write, directory=directory)
+    return upkeep.install_service(config, user=user, group=group, write=write, directory=directory, page=page)
 
 
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]

@@ -9,7 +9,6 @@ import sys
 import time
 from contextlib import suppress
 from getpass import getpass
-from importlib.util import find_spec
 from pathlib import Path
 
 from hotfolder import log
@@ -23,7 +22,6 @@ from hotfolder.processes import die_with
 FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 60.0
 """Before a page that has ended is started again."""
 END_SECONDS = 5.0
-NEEDED = ("jinja2", "argon2", "python_multipart", "segno")
 
 
 def page(config: Path, *, host: str | None, port: int | None, beside: int | None = None) -> int:
@@ -112,7 +110,7 @@ def asked_for() -> str:
 
 def refuse_without_extra() -> None:
     """Raise UsageError where the packages of the extra `page` are missing."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = access.missing_packages()
     if missing:
         raise UsageError(
             f"The page needs packages that are not installed: {', '.join(missing)}.",

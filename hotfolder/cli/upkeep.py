@@ -161,9 +161,11 @@ def as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, object]:
     }
 
 
-def install_service(config: Path, *, user: str, group: str | None, write: bool, directory: Path) -> int:
+def install_service(
+    config: Path, *, user: str, group: str | None, write: bool, directory: Path, page: bool
+) -> int:
     """Print the unit and its drop-in, or write them below `directory`. Starts nothing."""
-    site = install.site_of(load(config, os.environ), config, user, group)
+    site = install.site_of(load(config, os.environ), config, user, group, page=page)
     files = install.unit_files(site)
     if write:
         for path in install.write_all(directory, files):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 FULL, READING = PageRole.FULL, PageRole.READING
 SESSION_SECONDS = access.SESSION_DAYS * 86400
+PACKAGES = ("jinja2", "argon2", "python_multipart", "segno")
+"""What the extra `page` installs."""
 LEAST_LETTERS = 10
 MOST_LETTERS = 500
 
@@ -44,6 +47,11 @@ class Standing:
 
     protected: bool
     role: PageRole | None = None
+
+
+def missing_packages() -> list[str]:
+    """Of those that the page needs."""
+    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def standing(state: Path, token: str | None) -> Standing:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hotfolder.config.load import is_missing, load, load_key, notify_addresses
 from hotfolder.config.settings import Settings
+from hotfolder.control.access import missing_packages, refuse_unprotected
 from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import reading
 from hotfolder.control.remote import key, out_of_sight, remote
@@ -98,6 +99,7 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from found
     yield from messages(settings)
     yield from galleries(settings)
+    yield from page(settings)
     yield from machine(count_folders(settings))
 
 
@@ -165,6 +167,23 @@ def galleries(settings: Settings) -> Iterator[Finding]:
     if missing and wanted:
         what = f"galleries and labels can't be made: {', '.join(missing)} is not installed"
         yield problem("gallery", what, f"Install it, {to_install('page')}")
+
+
+def page(settings: Settings) -> Iterator[Finding]:
+    """Whether the page would be served, as the settings have it."""
+    where = f"{settings.page.host} port {settings.page.port}"
+    if missing_packages():
+        yield ok("page", f"can't be served without the extra `page`: {to_install('page')}")
+        return
+    try:
+        protected = refuse_unprotected(settings.state_folder, settings.page)
+    except UsageError as error:
+        yield warning("page", error.message, error.hint)
+    except StoreError:
+        return  # told already
+    else:
+        who = "whoever knows the password" if protected else "this computer's users, without a password"
+        yield ok("page", f"`hotfolder page` serves it at {where}, for {who}")
 
 
 def count_folders(settings: Settings) -> int:

@@ -14,8 +14,9 @@ CREDENTIAL = "stager-api-key"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One installation. All paths are absolute; `folders` are inboxes, done and failed, and `python` is
-    where the Python is installed that the command's environment was made with."""
+    """One installation, with the page beside the daemon or without. All paths are absolute; `folders` are
+    inboxes, done and failed, and `python` is where the Python is installed that the command's environment was
+    made with."""
 
     command: tuple[str, ...]
     python: Path
@@ -26,6 +27,7 @@ class Site:
     key_file: Path | None
     user: str
     group: str
+    page: bool = False
 
 
 def drop_in(site: Site) -> str:
@@ -44,7 +46,7 @@ def lines(site: Site) -> Iterator[str]:
     yield f"User={site.user}"
     yield f"Group={site.group}"
     yield "ExecStart="
-    words = (*site.command, "run", "--config", str(site.config))
+    words = (*site.command, "run", "--config", str(site.config), *(["--page"] if site.page else []))
     yield f"ExecStart={' '.join(quoted(word, shell=True) for word in words)}"
     for path in shared(site):
         yield f"ReadWritePaths={quoted(path)}"

@@ -33,7 +33,7 @@ def shipped(name: str) -> str:
     return (files("hotfolder.setup") / name).read_text()
 
 
-def site_of(settings: Settings, config: Path, user: str, group: str | None) -> Site:
+def site_of(settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False) -> Site:
     """The installation for these settings; with no `group`, for the one that shares the inbox."""
     inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
     return Site(
@@ -46,6 +46,7 @@ def site_of(settings: Settings, config: Path, user: str, group: str | None) -> S
         key_file=Path(settings.api.key_file) if settings.api.key_file else None,
         user=user,
         group=group or group_of(settings, user),
+        page=page,
     )
 
 
@@ -92,6 +93,7 @@ def command_to_write(site: Site, directory: Path) -> Sequence[str]:
     return (
         *(*site.command, "install-service", "--config", str(site.config), "--user", site.user),
         *("--group", site.group, "--directory", str(directory.absolute()), "--write"),
+        *(["--page"] if site.page else []),
     )
 
 

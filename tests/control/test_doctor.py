@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
-from hotfolder.control import checkup
+from hotfolder.control import access, checkup
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -50,6 +50,17 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any,
     assert "30 characters from STAGER_API_KEY" in found["key"][0]["text"]
     assert found["storage"][0]["verdict"] == "ok" and shop.bought() == 0
     assert files_below(studio.root) == before and not studio.inbox.exists()
+
+
+def test_whom_the_page_is_served_for_is_told(make_studio: Any, shop: Shop) -> None:
+    studio = make_studio(**settings_for(shop), page={"port": 9999})
+    assert "127.0.0.1 port 9999, for this computer's users" in ask(studio.config)[1]["page"][0]["text"]
+    access.set_password(studio.state, access.FULL, "correct horse battery")
+    assert "for whoever knows the password" in ask(studio.config)[1]["page"][0]["text"]
+    open_to_all = make_studio(**settings_for(shop), page={"host": "0.0.0.0"})
+    code, found = ask(open_to_all.config)
+    assert (code, found["page"][0]["verdict"]) == (0, "warning")
+    assert "hotfolder page set-password" in found["page"][0]["hint"]
 
 
 def test_galleries_that_can_not_be_made_are_a_problem_where_they_are_wanted(

@@ -50,6 +50,11 @@ def test_the_usual_site_needs_user_command_and_one_writable_folder() -> None:
     assert "RequiresMountsFor=/srv/photos" in lines
 
 
+def test_the_page_is_served_by_the_same_service_where_it_is_wanted() -> None:
+    words = "/opt/hotfolder/bin/hotfolder run --config /etc/hotfolder/config.yaml --page"
+    assert f"ExecStart={words}" in said(page=True)
+
+
 def test_folders_outside_of_root_are_writable_and_root_only_where_something_lies_in_it() -> None:
     away = (Path("/mnt/nas/inbox"), Path("/mnt/nas"), Path("/data/failed"))
     assert [line for line in said(folders=away) if line.startswith("ReadWritePaths")] == [
