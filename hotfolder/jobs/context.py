@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from hotfolder.clock import Clock
@@ -254,6 +254,10 @@ class JobContext:
     async def photos(self, job: Job) -> list[JobFile]:
         """The job's photos, in the order they are sent."""
         return await self.store_thread(self.store.photos, job.id)
+
+    async def advance(self, job: Job, state: State, **changes: Any) -> Job:
+        """The job in its next state, as the table of states allows, with these changes."""
+        return await self.store_thread(self.store.advance, job.id, state, self.clock.now(), **changes)
 
     async def look_again(self, job: Job) -> None:
         """The last look at the photos before money is spent. Raises SetChanged."""

@@ -286,10 +286,10 @@ class Store:
         with self.session() as session:
             return dict(session.exec(select(Job.state, func.count()).group_by(col(Job.state))).all())
 
-    def advance(self, job_id: str, state: State, at: datetime, *, text: str = "", **changes: Any) -> Job:
+    def advance(self, job_id: str, state: State, at: datetime, **changes: Any) -> Job:
         """Move a job to `state`, as the table of states allows, and set `changes` with it."""
         self.changes += 1
-        text = text or str(changes.get("reason") or "")
+        text = str(changes.get("reason") or "")
         if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
         with self.session.begin() as session:

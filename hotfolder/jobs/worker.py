@@ -416,11 +416,7 @@ class Worker:
 
     async def _move(self, job: Job, state: State, error: HotfolderError) -> Job:
         logger.warning("job_diverted", state=state, reason=error.message)
-        changes = {"reason": error.message, "hint": error.hint}
-        context = self.context
-        return await context.store_thread(
-            context.store.advance, job.id, state, context.clock.now(), **changes
-        )
+        return await self.context.advance(job, state, reason=error.message, hint=error.hint)
 
     async def _note_defect(self, job: Job) -> None:
         job.reason = "hotfolder met an error of its own and left this set as it is"

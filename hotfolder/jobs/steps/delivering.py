@@ -376,8 +376,6 @@ async def publish(context: JobContext, job: Job) -> Job:
     if len(chain) < recipe_of(job).paid_calls():
         return await back_to_missing(context, job)
     _, receipt = await deliver(context, job, chain)
-    job = await context.store_thread(
-        context.store.advance, job.id, State.FILING, context.clock.now(), **receipt
-    )
+    job = await context.advance(job, State.FILING, **receipt)
     context.crash_point(CrashPoint.RECEIPT_RECORDED)
     return job

@@ -61,10 +61,8 @@ async def edit(context: JobContext, job: Job) -> Job:
             met.append(error)
     if met:
         raise next((error for error in met if isinstance(error, OutcomeUnknown)), met[0])
-    now = context.clock.now()
-    return await context.store_thread(
-        context.store.advance, job.id, State.PUBLISHING, now, finished_at=now.replace(microsecond=0)
-    )
+    finished_at = context.clock.now().replace(microsecond=0)
+    return await context.advance(job, State.PUBLISHING, finished_at=finished_at)
 
 
 def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:

@@ -228,4 +228,4 @@ async def back_to_missing(context: JobContext, job: Job) -> Job:
     """Send a job whose purchases aren't all here back to the step that fetches them."""
     state = State.MERGING if recipe_of(job).merge else State.EDITING
     logger.warning("results_missing", folder=str(context.places.results))
-    return await context.store_thread(context.store.advance, job.id, state, context.clock.now())
+    return await context.advance(job, state)

@@ -178,9 +178,7 @@ async def file_originals(context: JobContext, job: Job) -> Job:
     told = delivery.renditions or delivery.label
     pictures = await context.store_thread(context.store.pictures, job.id) if told else []
     reason = " ".join([*notes_on(recipe_of(job), pictures), *filter(None, (doubt, note))])
-    job = await context.store_thread(
-        context.store.advance, job.id, State.DONE, context.clock.now(), reason=reason, hint="", **receipt
-    )
+    job = await context.advance(job, State.DONE, reason=reason, hint="", **receipt)
     context.crash_point(CrashPoint.JOB_ENDED)
     return job
 
@@ -312,7 +310,7 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     await to_thread.run_sync(partial(write_reason, target, text, shared=sharing))
     context.crash_point(CrashPoint.REASON_WRITTEN)
     end = State.NEEDS_ATTENTION if halted else State.FAILED
-    job = await context.store_thread(context.store.advance, job.id, end, context.clock.now(), charged=charged)
+    job = await context.advance(job, end, charged=charged)
     context.crash_point(CrashPoint.JOB_ENDED)
     return job
 

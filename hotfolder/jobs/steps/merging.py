@@ -56,9 +56,7 @@ async def merge(context: JobContext, job: Job) -> Job:
     async with context.lock(key):
         call = await context.store_thread(context.ledger.known, key)
         if call is None and job.group_id is None:
-            return await context.store_thread(
-                context.store.advance, job.id, State.UPLOADING, context.clock.now()
-            )
+            return await context.advance(job, State.UPLOADING)
         if call is None or not await is_here(context, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
             async with context.limits.merges.hold(photo_rank(job)):
@@ -69,7 +67,7 @@ async def merge(context: JobContext, job: Job) -> Job:
                 except NeverAsked:
                     return job  # once more, from what the ledger says now
             await bring_home(context, call, url)
-    return await context.store_thread(context.store.advance, job.id, State.EDITING, context.clock.now())
+    return await context.advance(job, State.EDITING)
 
 
 async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]) -> Purchase:

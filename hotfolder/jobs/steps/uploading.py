@@ -263,7 +263,7 @@ async def begin(context: JobContext, job: Job) -> Job:
             refuse_outside(context.settings.hours, context.clock.now())
     if state is not State.UPLOADING and (group := context.early.pop(place_of(job), None)) is not None:
         group.abandon()
-    return await context.store_thread(context.store.advance, job.id, state, context.clock.now())
+    return await context.advance(job, state)
 
 
 async def planned(context: JobContext, job: Job) -> Job:
@@ -313,7 +313,7 @@ async def upload(context: JobContext, job: Job) -> Job:
     finally:
         del context.sending[job.id]
     ids = {"group_id": group_id, "api_project_id": project_id}
-    job = await context.store_thread(context.store.advance, job.id, State.MERGING, context.clock.now(), **ids)
+    job = await context.advance(job, State.MERGING, **ids)
     context.crash_point(CrashPoint.GROUP_COMPLETE)
     return job
 
