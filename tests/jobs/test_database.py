@@ -13,7 +13,7 @@ from sqlalchemy.exc import StatementError
 
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
-from hotfolder.jobs.model import NewJob
+from hotfolder.jobs.model import FileRole, NewJob, job_file
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity
 
@@ -152,10 +152,9 @@ def test_an_inode_may_need_all_of_its_64_bits(
 ) -> None:
     """File systems that hash, such as mergerfs, have such; neither database does."""
     new = new_job("a")
-    [photo, notes] = new.files
-    big = replace(photo, identity=FileIdentity(2**40, 2**62, 2**62 + 1, BIG))
-    job = store.create(replace(new, files=(big, notes)), "origin", at)
-    [file, _] = store.files(job.id)
+    big = job_file("a.jpg", FileIdentity(2**40, 2**62, 2**62 + 1, BIG), FileRole.PHOTO)
+    job = store.create(replace(new, files=(big,)), "origin", at)
+    [file] = store.files(job.id)
     assert (file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode) == (2**40, 2**62, 2**62 + 1, BIG)
 
 
