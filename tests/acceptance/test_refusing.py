@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 from tests.support.pictures import bracket, jpeg
@@ -58,21 +57,20 @@ def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgot
     assert shop.bought() == 2
 
 
-def test_retry_puts_a_failed_set_back_and_says_no_to_what_has_not_failed(
-    shop: Shop, studio_at: Callable[..., Studio]
+async def test_retry_puts_a_failed_set_back_and_says_no_to_what_has_not_failed(
+    shop: Shop, studio: Studio
 ) -> None:
-    studio = studio_at(shop)
     studio.drop(ELM, "kitchen__mine", bracket())
-    assert studio.start("--until-idle", key=KEY).wait() == 1
+    assert (await studio.until_idle(shop.access())).needing_person == 1
     job = studio.status()["jobs"][0]["job"]
     with studio.config.open("a") as stream:
         stream.write("tags:\n  mine: [sky: {skyType: blue}]\n")
-    retried = studio.call("retry", job)
-    assert retried.returncode == 0, retried.stderr
-    assert studio.start("--until-idle", key=KEY).wait() == 0
-    done = json.loads(studio.call("status", "--json").stdout)["jobs"]
+    retried = studio.say("retry", job)
+    assert retried.exit_code == 0, retried.stderr
+    await studio.until_idle(shop.access())
+    done = studio.status()["jobs"]
     assert [one["state"] for one in done] == ["done"]
     assert shop.bought() == 2
-    refused = studio.call("retry", done[0]["job"])
-    assert refused.returncode == 2
+    refused = studio.say("retry", done[0]["job"])
+    assert refused.exit_code == 2
     assert "can't be tried again: it is done" in refused.stderr

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio, environment
+from tests.support.studio import Shop, Studio
 
 ELM = "12 Elm Road"
 
 
 def on_screen(studio: Studio, columns: int, *words: str) -> list[str]:
-    shown = subprocess.run(
-        studio.command(words[0], *words[1:]),
-        capture_output=True,
-        text=True,
-        env={**environment(None), "COLUMNS": str(columns)},
-        timeout=300,
-    )
-    assert shown.returncode == 0, shown.stderr
+    shown = studio.say(*words, columns=columns)
+    assert shown.exit_code == 0, shown.stderr
     return [line.rstrip() for line in shown.stdout.splitlines()]
 
 

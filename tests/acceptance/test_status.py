@@ -61,5 +61,5 @@ def test_status_says_which_originals_were_removed_before_they_could_be_filed(
     (folder / "DSC0001.jpg").unlink()
     shop.goes_wrong()
     studio.wait_for_states("done")
-    told = " ".join(studio.call("status").stdout.split())
+    told = " ".join(studio.say("status").stdout.split())
     assert "hall: 1 of the 3 originals was removed before it could be filed." in told

@@ -129,4 +129,4 @@ def test_the_page_says_when_it_was_so_and_that_hotfolder_was_stopped(
     assert run.stop() == 0
     assert re.search(r"hotfolder was stopped at \d\d:\d\d, ", told())
     assert "As of" not in told() and "Being worked on" not in told()
-    assert "hall_sky-blue: held" in studio.call("status").stdout
+    assert "hall_sky-blue: held" in studio.say("status").stdout

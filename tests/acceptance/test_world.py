@@ -77,7 +77,7 @@ def test_status_json_is_the_object_that_others_script_against(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
     studio = studio_at(shop)
-    before = json.loads(studio.call("status", "--json").stdout)
+    before = json.loads(studio.say("status", "--json").stdout)
     assert before["jobs"] == []
     run = studio.start(key=KEY)
     studio.drop(ELM, "kitchen", bracket())

@@ -57,12 +57,12 @@ def test_no_command_and_no_page_passes_a_name_on_to_the_terminal(make_studio: Ca
         ["cancel", PROJECT],
         ["verify"],
     ):
-        ended = studio.call(name, *rest)
+        ended = studio.say(name, *rest)
         told[f"{name} {len(rest)}"] = ended.stdout + ended.stderr
     assert {name: [sign for sign in OBEYED if sign in text] for name, text in told.items()} == {
         name: [] for name in told
     }
-    assert json.loads(studio.call("status", "--json").stdout)["jobs"][0]["project"] == PROJECT
+    assert json.loads(studio.say("status", "--json").stdout)["jobs"][0]["project"] == PROJECT
 
 
 def test_neither_does_the_demonstration_of_photos_of_ones_own() -> None:

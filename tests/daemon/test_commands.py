@@ -29,11 +29,9 @@ def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOTFOLDER_CONFIG", raising=False)
 
 
-@pytest.fixture(scope="module")
-def slow_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    data = tmp_path_factory.mktemp("slow-shop")
-    with Shop(data, merge_delay_seconds=8.0, operation_delay_seconds=8.0) as shop:
-        yield shop
+MERGING = {"endpoint": "group-get", "fault": "never"}
+"""No merge ends before the shop is told otherwise."""
+STAGING = {"endpoint": "stage", "fault": "hang", "seconds": 4}
 
 
 def say(studio: Studio, *words: str) -> Result:
@@ -93,39 +91,39 @@ async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio:
 
 
 async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
-    studio: Studio, slow_shop: Shop
+    studio: Studio, shop: Shop
 ) -> None:
-    slow_shop.mark()
+    shop.goes_wrong(MERGING)
     photos = bracket()
     studio.drop(ELM, ROOM, photos)
-    async with studio.working(slow_shop.access()):
-        await until(lambda: slow_shop.bought(MERGE))
+    async with studio.working(shop.access()):
+        await until(lambda: shop.bought(MERGE))
         await ask(studio, "cancel", ELM)
         waiting = await studio.comes_to("merging")
         assert "being cancelled" in waiting["jobs"][0]["reason"]
+        shop.goes_wrong()
         await studio.comes_to("failed")
     assert originals(studio) == photos
     assert (studio.done / ELM / "front.jpg").is_file()
     assert "Paid for: the HDR merge." in reason(studio)
-    assert slow_shop.bought() == 1
+    assert shop.bought() == 1
     (studio.failed / ELM / ROOM).rename(studio.inbox / ELM / ROOM)
-    await studio.until_idle(slow_shop.access())
+    await studio.until_idle(shop.access())
     assert studio.states() == ["done"]
-    assert (slow_shop.bought(MERGE), slow_shop.bought(SKY)) == (1, 1)
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_an_operation_in_flight_is_kept_and_the_next_one_is_not_bought(
-    studio: Studio, slow_shop: Shop
+    studio: Studio, shop: Shop
 ) -> None:
-    slow_shop.mark()
+    shop.goes_wrong(STAGING)
     room = "Bedroom__stage-modern__sky-blue"
-    before = sum(entry.route == STAGE for entry in slow_shop.entries())
     studio.drop(ELM, room, bracket())
-    async with studio.working(slow_shop.access()):
-        await until(lambda: sum(entry.route == STAGE for entry in slow_shop.entries()) > before)
+    async with studio.working(shop.access()):
+        await until(lambda: shop.bought(STAGE))
         await ask(studio, "cancel", ELM)
         await studio.comes_to("failed")
-    assert slow_shop.bought(SKY) == 0 and slow_shop.bought() == 2
+    assert shop.bought(SKY) == 0 and shop.bought() == 2
     assert "the staging" in reason(studio, room)
     assert [path.name for path in (studio.done / ELM).glob("Bedroom__stage*")]
 
@@ -210,12 +208,12 @@ def rooms_by_age(studio: Studio) -> dict[str, str]:
     return {job["room"]: job["job"] for job in jobs}
 
 
-async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: Any, slow_shop: Shop) -> None:
-    slow_shop.mark()
+async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: Any, shop: Shop) -> None:
+    shop.goes_wrong(MERGING)
     studio: Studio = make_studio(limits={"merges": 1})
-    async with studio.working(slow_shop.access(), clock=JumpingClock(5)):
+    async with studio.working(shop.access(), clock=JumpingClock(5)) as daemon:
         studio.drop(ELM, "first", bracket())
-        await until(lambda: slow_shop.bought(MERGE))
+        await until(lambda: shop.bought(MERGE))
         for room in ("one", "two", "three"):
             studio.drop(ELM, room, bracket())
         await until(lambda: len(rooms_by_age(studio)) == 4)
@@ -224,6 +222,9 @@ async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: 
         assert first == "first"
         await ask(studio, "priority", rooms[oldest], "low")
         await ask(studio, "priority", rooms[newest], "high", "--by", "anna")
+        await studio.comes_to("merging", "merging", "merging", "merging")
+        await until(lambda: len(daemon.context.limits.priorities) == 2)
+        shop.goes_wrong()
         await studio.comes_to("done", "done", "done", "done")
     names = {job: room for room, job in rooms.items()}
     assert [names[call.job_id] for call in calls(studio)] == ["first", newest, middle, oldest]

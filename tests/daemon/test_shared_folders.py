@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hotfolder.outbox.folders import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.sharing import Sharing
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import Shop, Studio, environment
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
@@ -84,25 +86,33 @@ COMMANDS = [
 
 WITHOUT_RIGHTS = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Root to whom rights apply: the interpreter may lie where nobody else can read it."""
+STRANGER = """
+import json, sys
+from typer.testing import CliRunner
+from hotfolder.cli.app import app
+ended = [(words[0], CliRunner().invoke(app, [*words, "--config", sys.argv[2]])) for words in json.loads(sys.argv[1])]
+print(json.dumps([(name, one.exit_code, one.output + repr(one.exception)) for name, one in ended]))
+"""
 
 
 @pytest.mark.skipif(
     os.geteuid() != 0 or subprocess.call([*WITHOUT_RIGHTS, "true"]) != 0, reason="needs root and setpriv"
 )
-def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio) -> None:
-    assert studio.call("run", "--sandbox", "--until-idle").returncode == 0
+async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio, shop: Shop) -> None:
+    await studio.until_idle(shop.access())
     studio.drop("12 Elm Road", "kitchen", bracket())
-    studio.state.chmod(0o700)
     for path in (studio.state, studio.state / "jobs.sqlite"):
         os.chown(path, 65534, 65534)
     owner = studio.state.owner()
-    told = {}
-    for name, *rest in COMMANDS:
-        command = [*WITHOUT_RIGHTS, *studio.command(name, *rest)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=studio.root)
-        said = done.stdout + done.stderr
-        told[name] = (done.returncode, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
-    assert told == {name: (1 if name == "doctor" else 2, False, True) for name, *_ in COMMANDS}
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", STRANGER, json.dumps(COMMANDS), str(studio.config)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, cwd=studio.root, env=environment(None)
+    )
+    told = {
+        name: (code, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
+        for name, code, said in json.loads(done.stdout)
+    }
+    assert told == {name: (1 if name == "doctor" else 2, False, True) for name, *_ in COMMANDS}, done.stderr
 
 
 @pytest.mark.parametrize("outer_first", [True, False])

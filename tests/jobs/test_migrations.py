@@ -187,7 +187,7 @@ async def test_a_job_in_flight_goes_on_and_pays_nothing_again_wherever_its_migra
     await studio.until_idle(access)
     assert (studio.states(), shop.bought()) == (["done"], 0)
     assert (studio.done / PROJECT / "living-room__sky-twilight.png").is_file()
-    verified = studio.call("verify")
-    assert verified.returncode == 0, verified.stdout
+    verified = studio.say("verify")
+    assert verified.exit_code == 0, verified.stdout
     written = Journal(studio.state / JOURNAL_FILE).read()
     assert [entry["call"]["state"] for entry in written] == ["succeeded", "succeeded"]

@@ -41,7 +41,7 @@ async def test_what_was_paid_for_outlives_the_record_of_its_set(studio: Studio, 
     assert records(await clean(studio, ALL, dry_run=True)) == {ELM: ""}
     assert records(await clean(studio, ALL)) == {ELM: ""}
     assert remembered(studio) == ([], {PurchaseState.SUCCEEDED})
-    assert studio.call("verify").returncode == 0
+    assert studio.say("verify").exit_code == 0
     studio.drop(ELM, "again", files)
     await studio.until_idle(shop.access())
     assert (shop.bought(), (studio.done / ELM / "again.jpg").exists()) == (1, True)
@@ -71,8 +71,8 @@ async def test_who_asks_for_a_record_that_went_is_told_so(studio: Studio, shop: 
     [job] = [one.id for one in remembered(studio)[0]]
     await clean(studio, RECORDS)
     for command in (("logs",), ("retry",), ("resolve", "--give-up")):
-        answer = studio.call(*command, job)
-        assert answer.returncode == 2 and f"The record of job {job}, of {ELM}, was deleted" in answer.stderr
+        answer = studio.say(*command, job)
+        assert answer.exit_code == 2 and f"The record of job {job}, of {ELM}, was deleted" in answer.stderr
 
 
 async def test_younger_records_stay(studio: Studio, shop: Shop) -> None:

@@ -114,7 +114,7 @@ async def test_the_receipt_says_which_originals_went(studio: Studio, shop: Shop)
     await clean(studio, Keep(originals_days=30, results_days=None))
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert set(receipt["originals"]["deleted"]) == set(files)
-    assert studio.call("verify").returncode == 0
+    assert studio.say("verify").exit_code == 0
 
 
 async def test_the_receipt_keeps_what_it_says_of_originals_that_a_person_removed(
@@ -243,10 +243,10 @@ async def test_the_daemon_cleans_by_itself_and_the_command_shows_what_would_go(
     [job] = store.in_states([State.DONE])
     store.change(job.id, finished_at=datetime.now(UTC) - timedelta(days=2))
     store.database.dispose()
-    told = studio.call("clean", "--dry-run")
-    assert told.returncode == 0 and "Would go: 2 files" in told.stdout, told
+    told = studio.say("clean", "--dry-run")
+    assert told.exit_code == 0 and "Would go: 2 files" in told.stdout, told
     assert all(name in told.stdout for name in files)
-    assert len(json.loads(studio.call("clean", "--dry-run", "--json").stdout)["files"]) == 2
+    assert len(json.loads(studio.say("clean", "--dry-run", "--json").stdout)["files"]) == 2
     async with studio.working(shop.access()) as daemon:
         assert isinstance(daemon, Daemon)
         await studio.comes_to_say(lambda _: not (studio.done / ELM / "originals" / "kitchen").exists())

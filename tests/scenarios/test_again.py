@@ -188,4 +188,4 @@ async def test_a_pay_again_goes_with_the_folder_that_it_was_said_of(bench: Bench
 
 
 def logged(bench: Bench, job: str) -> str:
-    return " ".join(bench.studio.call("logs", job).stdout.split())
+    return " ".join(bench.studio.say("logs", job).stdout.split())

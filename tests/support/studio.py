@@ -290,12 +290,12 @@ class Studio:
             timeout=PATIENCE_SECONDS,
         )
 
-    def say(self, name: str, *options: str) -> Result:
+    def say(self, name: str, *options: str, columns: int = 80) -> Result:
         """As `call`, without the price of a process: for the words of a command, not for what it does to its
         process. In a thread, since a daemon may be at work in this one's loop."""
         words = [name, "--config", str(self.config), *options]
         with ThreadPoolExecutor(1) as thread:
-            return thread.submit(CliRunner().invoke, app, words).result()
+            return thread.submit(CliRunner().invoke, app, words, env={"COLUMNS": str(columns)}).result()
 
     def end(self) -> None:
         for run in self.runs:
