@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,7 +92,8 @@ STRANGER = """
 import json, sys
 from typer.testing import CliRunner
 from hotfolder.cli.app import app
-ended = [(words[0], CliRunner().invoke(app, [*words, "--config", sys.argv[2]])) for words in json.loads(sys.argv[1])]
+commands, config = json.loads(sys.argv[1]), sys.argv[2]
+ended = [(name, CliRunner().invoke(app, [name, *rest, "--config", config])) for name, *rest in commands]
 print(json.dumps([(name, one.exit_code, one.output + repr(one.exception)) for name, one in ended]))
 """
 
@@ -105,9 +108,10 @@ async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio,
         os.chown(path, 65534, 65534)
     owner = studio.state.owner()
     command = [*WITHOUT_RIGHTS, sys.executable, "-c", STRANGER, json.dumps(COMMANDS), str(studio.config)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, cwd=studio.root, env=environment(None)
+    started = partial(
+        subprocess.run, capture_output=True, text=True, timeout=300, cwd=studio.root, env=environment(None)
     )
+    done = await asyncio.to_thread(started, command)
     told = {
         name: (code, "Traceback" in said, f"sudo -u {owner} hotfolder" in said)
         for name, code, said in json.loads(done.stdout)
