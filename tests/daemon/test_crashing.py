@@ -13,7 +13,6 @@ from random import Random
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
-from hotfolder.sandbox.ledger import charges
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
@@ -191,7 +190,7 @@ async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: P
 def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
     wreck = wreck_of(yard, GOOD, kill)
     assert wreck.exit_codes == [-9, 0]
-    bought = charges(wreck.shop.data)
+    bought = wreck.shop.charged()
     wreck.assert_sound(bought)
     if kill in UNKNOWABLE:
         assert_needs_a_person(wreck, merged=kill != (CrashPoint.INTENT_RECORDED, 1))
@@ -217,7 +216,7 @@ def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
 def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> None:
     wreck = wreck_of(yard, ARCHIVING, kill)
     assert wreck.exit_codes == [-9, 0]
-    wreck.assert_sound(charges(wreck.shop.data))
+    wreck.assert_sound(wreck.shop.charged())
     found = files_below(wreck.studio.archive)
     del found[".hotfolder-archive"]
     assert found == {f"{PROJECT}/{ARCHIVING}/{name}": content for name, content in wreck.photos.items()}
@@ -235,7 +234,7 @@ def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> No
 def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard: Yard, kill: Kill) -> None:
     wreck = wreck_of(yard, DELETING, kill)
     assert wreck.exit_codes == [-9, 0]
-    wreck.assert_sound(charges(wreck.shop.data))
+    wreck.assert_sound(wreck.shop.charged())
     assert wreck.job()["state"] == "done" and not wreck.job()["reason"]
     assert wreck.delivered().keys() == {f"{DELETING}.jpg"}
     assert not (wreck.studio.done / PROJECT / "originals").exists()
@@ -261,14 +260,14 @@ def test_a_set_that_needs_a_person_survives_another_kill_on_its_way_to_failed(
 ) -> None:
     wreck = wreck_of(yard, GOOD, *kills)
     assert wreck.exit_codes == [-9, -9, 0]
-    wreck.assert_sound(charges(wreck.shop.data))
+    wreck.assert_sound(wreck.shop.charged())
     assert_needs_a_person(wreck, merged=True)
 
 
 @pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(f"{at}{nth}" for at, nth in kills))
 def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, Kill]) -> None:
     wreck = wreck_of(yard, GOOD, *kills)
-    wreck.assert_sound(charges(wreck.shop.data))
+    wreck.assert_sound(wreck.shop.charged())
     if wreck.job()["state"] == "done":
         assert_done(wreck)
     else:
@@ -278,7 +277,7 @@ def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, 
 
 def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
     wrecks = [future.result(timeout=900) for future in yard.wrecks.values()]
-    bought = charges(wrecks[0].shop.data)
+    bought = wrecks[0].shop.charged()
     known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder != BAD)
     assert known == len(bought) > 0
 

@@ -110,10 +110,12 @@ class Wreck:
         originals = Originals()
         if not self.deletes:
             originals.take(PROJECT, self.folder, self.photos)
-        own = [entry for entry in charges if self._ids() & set(entry.ids.values())]
+        known = self._ids()
+        own = [entry for entry in charges if known & set(entry.ids.values())]
         assert list(Audit(self.studio, own).faults(originals, bound=2)) == [], text
-        assert all(count == 1 for count in self.charged(charges).values()), self.charged(charges)
-        assert self.charged(charges).keys() <= {MERGE, SKY}
+        charged = self.charged(charges)
+        assert all(count == 1 for count in charged.values()), charged
+        assert charged.keys() <= {MERGE, SKY}
 
 
 def whole(content: bytes) -> bool:
