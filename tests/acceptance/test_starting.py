@@ -9,8 +9,7 @@ import pytest
 from tests.support.studio import Studio
 
 
-@pytest.mark.parametrize("options", [(), ("--sandbox",)])
-@pytest.mark.parametrize("name", ["state", "inbox"])
+@pytest.mark.parametrize(("name", "options"), [("state", ()), ("inbox", ("--sandbox",))])
 def test_a_file_where_a_folder_has_to_be_is_said_and_nothing_is_traced(
     studio: Studio, name: str, options: tuple[str, ...]
 ) -> None:

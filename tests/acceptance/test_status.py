@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from tests.support.pictures import bracket
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, Studio, environment
 
 ELM = "12 Elm Road"
 
@@ -48,18 +48,3 @@ def test_status_watch_shows_what_changes_until_ctrl_c(make_studio: Callable[...,
     finally:
         watching.kill()
         os.close(screen)
-
-
-def test_status_says_which_originals_were_removed_before_they_could_be_filed(
-    shop: Shop, make_studio: Callable[..., Studio]
-) -> None:
-    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]})
-    shop.goes_wrong({"endpoint": "group-get", "fault": 503})
-    folder = studio.drop(ELM, "hall", bracket())
-    studio.start(key="any-key")
-    studio.wait_until(lambda _: shop.bought())
-    (folder / "DSC0001.jpg").unlink()
-    shop.goes_wrong()
-    studio.wait_for_states("done")
-    told = " ".join(studio.say("status").stdout.split())
-    assert "hall: 1 of the 3 originals was removed before it could be filed." in told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,18 +93,3 @@ def test_status_json_is_the_object_that_others_script_against(
     assert (hall["room"], hall["state"]) == ("hall__sky-twilihgt", "failed")
     assert "sky-twilihgt" in hall["reason"]
     assert told["daemon"] == {"running": True, "pid": run.process.pid}
-
-
-def test_what_it_makes_is_writable_for_the_group_of_the_inbox(
-    shop: Shop, studio_at: Callable[..., Studio]
-) -> None:
-    studio = studio_at(shop)
-    studio.drop(ELM, "kitchen", bracket())
-    studio.drop(ELM, "hall__sky-twilihgt", bracket())
-    assert studio.start("--until-idle", key=KEY).wait() == 1
-    group = studio.inbox.stat().st_gid
-    made = [path for top in (studio.done, studio.failed) for path in (top, *top.rglob("*"))]
-    assert len(made) > 10
-    ours = [path for path in made if path.suffix != ".jpg" or path.parent.name == ELM]
-    assert [path for path in made if path.stat().st_gid != group] == []
-    assert [path for path in ours if not path.stat().st_mode & stat.S_IWGRP] == []

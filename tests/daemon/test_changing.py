@@ -35,18 +35,6 @@ async def test_a_photo_that_joins_before_the_merge_is_in_the_merge(studio: Studi
     assert filed == {**photos, "DSC0004.jpg": late}
 
 
-async def test_a_photo_that_changes_before_the_merge_is_merged_as_it_is_now(
-    studio: Studio, shop: Shop
-) -> None:
-    folder = studio.drop(ELM, "kitchen", bracket())
-    new = jpeg()
-    crash_point = once(CrashPoint.PHOTO_UPLOADED, lambda: (folder / "DSC0002.jpg").write_bytes(new))
-    async with studio.working(shop.access(), crash_point=crash_point):
-        await studio.comes_to("done")
-    assert shop.bought() == 1
-    assert files_below(studio.done / ELM / "originals" / "kitchen")["DSC0002.jpg"] == new
-
-
 async def test_a_folder_renamed_during_its_merge_is_delivered_under_both_names_and_paid_once(
     studio: Studio, shop: Shop
 ) -> None:

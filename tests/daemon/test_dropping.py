@@ -81,20 +81,6 @@ async def test_a_merge_that_fails_needs_a_person_and_is_bought_again_only_when_t
     assert (studio.states(), shop.bought()) == (["needs_attention"], 2)
 
 
-async def test_the_same_photos_again_are_delivered_and_not_paid_again(studio: Studio, shop: Shop) -> None:
-    photos = bracket()
-    studio.drop(ELM, ROOM, photos)
-    await studio.until_idle(shop.access())
-    for path in studio.done.rglob("living-room*.*"):
-        path.unlink()
-    studio.drop(ELM, ROOM, photos)
-    await studio.until_idle(shop.access())
-    assert shop.bought() == 2
-    assert (studio.done / ELM / "living-room.jpg").is_file()
-    assert (studio.done / ELM / f"{ROOM}.png").is_file()
-    assert files_below(studio.done / ELM / "originals" / f"{ROOM} (2)") == photos
-
-
 async def test_again_is_obeyed_once_however_often_its_set_is_tried(studio: Studio, shop: Shop) -> None:
     photos = bracket()
     studio.drop(ELM, ROOM, photos)

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.daemon.service import Outcome
+from hotfolder.errors import UsageError
+from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.outbox.folders import ARCHIVE_MARKER, confirm_archive
 from hotfolder.outbox.placing import place
 from hotfolder.outbox.sharing import Sharing
@@ -21,19 +24,19 @@ from tests.support.studio import Shop, Studio, environment
 
 
 def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
-    make_studio: Callable[..., Studio], tmp_path: Path
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
     """Two inboxes, one done/: the second's start comes in the middle of a picture of the first's."""
     second = make_studio(done=str(tmp_path / "done"))
-    begun: list[subprocess.CompletedProcess[str]] = []
+    begun: list[Outcome] = []
 
     def content() -> Iterator[bytes]:
         yield b"first half, "
-        begun.append(second.call("run", "--sandbox", "--until-idle"))
+        begun.append(asyncio.run(second.until_idle(shop.access())))
         yield b"second half"
 
     placed = place(content, tmp_path / "done", "kitchen", ".jpg", shared=Sharing())
-    assert [run.returncode for run in begun] == [0]
+    assert len(begun) == 1
     assert placed.path.read_bytes() == b"first half, second half"
     assert [path.name for path in placed.path.parent.iterdir()] == ["kitchen.jpg"]
 
@@ -50,13 +53,17 @@ def modes_below(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_mode & 0o7777 for path in folder.rglob("*")}
 
 
-def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(studio: Studio) -> None:
+async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
+    studio: Studio, shop: Shop
+) -> None:
     """Under umask 022, and in a `state` that somebody made readable for all beforehand."""
     studio.state.mkdir(mode=0o755)
     (studio.state / "older").write_bytes(b"")
     before = os.umask(0o022)
     try:
-        assert studio.call("run", "--sandbox", "--until-idle").returncode == 0
+        studio.drop("12 Elm Road", "kitchen", bracket())
+        studio.drop("12 Elm Road", "hall__sky-twilihgt", bracket())
+        await studio.until_idle(shop.access())
     finally:
         os.umask(before)
     shared = {
@@ -64,10 +71,14 @@ def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(studio: S
         for folder in (studio.inbox, studio.done, studio.failed)
     }
     assert shared == {"inbox": "0o2775", "done": "0o2775", "failed": "0o2775"}
+    made = [path for top in (studio.done, studio.failed) for path in top.rglob("*")]
+    ours = [path for path in made if path.suffix != ".jpg" or path.parent.name == "12 Elm Road"]
+    assert len(ours) > 8 and {path.stat().st_gid for path in made} == {studio.inbox.stat().st_gid}
+    assert [path for path in ours if not path.stat().st_mode & 0o020] == []
     assert studio.state.stat().st_mode & 0o777 == 0o700
     found = modes_below(studio.state)
     assert "jobs.sqlite" in found and "daemon.lock" in found
-    assert [name for name, mode in found.items() if mode & 0o077 and not name.startswith("sandbox/")] == []
+    assert [name for name, mode in found.items() if mode & 0o077] == []
 
 
 COMMANDS = [
@@ -120,8 +131,8 @@ async def test_a_stranger_to_the_state_folder_is_told_whom_to_be(studio: Studio,
 
 
 @pytest.mark.parametrize("outer_first", [True, False])
-def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
-    make_studio: Callable[..., Studio], outer_first: bool
+async def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
+    make_studio: Callable[..., Studio], shop: Shop, outer_first: bool
 ) -> None:
     """A project's folder of one would be the whole inbox of the other: its photos would be paid for twice."""
     outer = make_studio()
@@ -129,14 +140,14 @@ def test_an_inbox_in_anothers_inbox_is_refused_while_that_one_works(
     inner.inbox = outer.inbox / "12 Elm Road"
     inner.inbox.mkdir(parents=True)
     first, second = (outer, inner) if outer_first else (inner, outer)
-    running = first.start("--sandbox")
-    refused = second.call("run", "--sandbox", "--until-idle")
-    assert refused.returncode == 2
+    async with first.working(shop.access()):
+        await first.comes_to_say(lambda _: (first.inbox / LOCK_NAME).exists())
+        with pytest.raises(UsageError) as refused:
+            await second.until_idle(shop.access())
     how = "contains" if outer_first else "lies in"
-    assert f"(process {running.process.pid} on " in refused.stderr
-    assert f"works with the inbox {first.inbox}, which {how} {second.inbox}" in refused.stderr
-    running.stop()
-    assert second.call("run", "--sandbox", "--until-idle").returncode == 0
+    assert f"(process {os.getpid()} on " in str(refused.value)
+    assert f"works with the inbox {first.inbox}, which {how} {second.inbox}" in str(refused.value)
+    await second.until_idle(shop.access())
 
 
 async def test_nothing_is_put_where_a_link_in_done_leads(studio: Studio, shop: Shop, tmp_path: Path) -> None:

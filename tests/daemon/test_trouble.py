@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,25 +45,6 @@ async def test_a_failed_set_outranks_a_bad_world(studio: Studio, tmp_path: Path)
     studio.drop(ELM, "kitchen", bracket())
     studio.drop(ELM, "hall__sky-twilihgt", bracket())
     assert exit_code(await studio.until_idle(dead(tmp_path), clock=FastClock())) == 1
-
-
-async def test_a_wrong_key_pauses_the_queue_and_the_right_one_is_taken_up_by_itself(
-    studio: Studio, tmp_path: Path
-) -> None:
-    keys = ["wrong-key"]
-    with Shop(tmp_path / "shop", required_key="right-key") as shop:
-        access = replace(shop.access(), key=lambda: keys[-1])
-        photos = bracket()
-        folder = studio.drop(ELM, "kitchen", photos)
-        async with studio.working(access):
-            status = await asyncio.to_thread(
-                studio.wait_until, lambda status: status.get("api", {}).get("paused")
-            )
-            assert "key" in status["api"]["reason"]
-            assert files_below(folder) == photos
-            keys.append("right-key")
-            await studio.comes_to("done")
-    assert "wrong-key" not in str(studio.status())
 
 
 async def test_a_store_that_cant_be_written_for_a_while_is_waited_for(studio: Studio, shop: Shop) -> None:
