@@ -107,24 +107,26 @@ EXPIRED = (
     b"<?xml version='1.0'?><Error><Code>ExpiredToken</Code><Message>X-Goog-Signature=c0ffee</Message></Error>"
 )
 MALFORMED = b"<Error><Code>InvalidArgument</Code><Details>X-Goog-Signature=c0ffee</Details></Error>"
+
+
+def statuses(raised, *each: int, **headers: str):
+    """Each of these statuses, with an empty body, raises that."""
+    return {str(one): (lambda does, status=one: does.answer(status, **headers), raised) for one in each}
+
+
 PUTS = {
     "400 expired": (lambda does: does.answer(400, EXPIRED), UrlExpired),
     "400": (lambda does: does.answer(400, MALFORMED), RequestRefused),
     "403": (lambda does: does.answer(403), UrlExpired),
-    "404": (lambda does: does.answer(404), RequestRefused),
-    "408": (lambda does: does.answer(408), Unreachable),
-    "412": (lambda does: does.answer(412), RequestRefused),
-    "413": (lambda does: does.answer(413), RequestRefused),
     "429": (lambda does: does.answer(429, retry_after="3"), TooManyRequests),
-    "500": (lambda does: does.answer(500), Unreachable),
-    "503": (lambda does: does.answer(503), Unreachable),
-    "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
-    "307": (lambda does: does.answer(307, location="http://127.0.0.9/"), UrlRefused),
     "reset before reading": (lambda does: does.reset_unread(), Unreachable),
     "reset after reading": (lambda does: does.raw(b"", then_reset=True), Unreachable),
     "silence": (lambda does: does.hang(), Unreachable),
     "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Unreachable),
     "no HTTP": (lambda does: does.raw(b"hello\r\n\r\n"), Unreachable),
+    **statuses(RequestRefused, 404, 412, 413),
+    **statuses(Unreachable, 408, 500, 503),
+    **statuses(UrlRefused, 302, 307, location="http://127.0.0.9/"),
 }
 
 
@@ -197,38 +199,26 @@ async def test_a_download_never_replaces_a_file(serve, does, storage_of, tmp_pat
     assert target.read_bytes() == b"mine"
 
 
+PART = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BOMB, BROKEN = gzip.compress(bytes(900_000)), b"\x1f\x8b" + bytes(99)
 DOWNLOADS = {
     "400 expired": (lambda does: does.answer(400, EXPIRED), ResultGone),
     "403": (lambda does: does.answer(403, MALFORMED), ResultGone),
-    "404": (lambda does: does.answer(404), ResultGone),
-    "410": (lambda does: does.answer(410), ResultGone),
-    "408": (lambda does: does.answer(408), Unreachable),
     "429": (lambda does: does.answer(429), TooManyRequests),
-    "500": (lambda does: does.answer(500), Unreachable),
-    "302": (lambda does: does.answer(302, location="http://127.0.0.9/"), UrlRefused),
-    "204": (lambda does: does.answer(204), ResultGone),
     "too large": (lambda does: does.answer(200, bytes(1001)), UrlRefused),
-    "a bomb": (
-        lambda does: does.answer(200, gzip.compress(bytes(900_000)), content_encoding="gzip"),
-        ResultGone,
-    ),
-    "compressed badly": (
-        lambda does: does.answer(200, b"\x1f\x8b" + bytes(99), content_encoding="gzip"),
-        Unreachable,
-    ),
+    "a bomb": (lambda does: does.answer(200, BOMB, content_encoding="gzip"), ResultGone),
+    "compressed badly": (lambda does: does.answer(200, BROKEN, content_encoding="gzip"), Unreachable),
     "an odd length": (lambda does: does.answer(200, b"x", content_length="1, 2"), Unreachable),
-    "chunked without end": (
-        lambda does: does.endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n"),
-        ResultGone,
-    ),
-    "cut": (lambda does: does.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart"), Unreachable),
-    "reset": (
-        lambda does: does.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\npart", then_reset=True),
-        Unreachable,
-    ),
+    "chunked without end": (lambda does: does.endless(CHUNKED + b"FFFFFFFF\r\n"), ResultGone),
+    "cut": (lambda does: does.raw(PART), Unreachable),
+    "reset": (lambda does: does.raw(PART, then_reset=True), Unreachable),
     "silence": (lambda does: does.hang(), Unreachable),
     "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"), Unreachable),
     "an endless error": (lambda does: does.endless(b"HTTP/1.1 404 No\r\n\r\n"), ResultGone),
+    **statuses(ResultGone, 204, 404, 410),
+    **statuses(Unreachable, 408, 500),
+    **statuses(UrlRefused, 302, location="http://127.0.0.9/"),
 }
 
 
@@ -252,9 +242,7 @@ GENEROUS = {
     "gzipped": lambda does: does.answer(200, gzip.compress(PICTURE), content_encoding="gzip"),
     "said to be gzipped": lambda does: does.answer(200, PICTURE, content_encoding="gzip"),
     "no length": lambda does: does.raw(b"HTTP/1.1 200 OK\r\n\r\n" + PICTURE),
-    "chunked": lambda does: does.raw(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n300\r\n" + PICTURE + b"\r\n0\r\n\r\n"
-    ),
+    "chunked": lambda does: does.raw(CHUNKED + b"300\r\n" + PICTURE + b"\r\n0\r\n\r\n"),
 }
 
 
