@@ -37,20 +37,20 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
     assert shop.bought() == 0
 
 
-def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgotten(
-    shop: Shop, studio_at: Callable[..., Studio]
+async def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgotten(
+    shop: Shop, studio: Studio
 ) -> None:
-    studio = studio_at(shop)
     photos = bracket()
     studio.drop(ELM, "kitchen__sky-twilihgt", photos)
-    studio.start(key=KEY)
-    [job] = studio.wait_for_states("failed")["jobs"]
+    await studio.until_idle(shop.access())
+    [job] = studio.status()["jobs"]
     told = 'Rename it to "kitchen__sky-twilight", then drag it back.'
     assert (job["room"], job["hint"]) == ("kitchen__sky-twilihgt", told)
     page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
     assert told in " ".join(page.split()) and page.count("lawn-medium") == 1 and "lawn" not in job["reason"]
     (studio.failed / ELM / "kitchen__sky-twilihgt").rename(studio.inbox / ELM / "kitchen__sky-twilight")
-    studio.wait_for_states("done")
+    await studio.until_idle(shop.access())
+    assert studio.states() == ["done"]
     found = files_below(studio.done / ELM / "originals" / "kitchen__sky-twilight")
     assert "REASON.txt" in found
     assert {name: found[name] for name in photos} == photos

@@ -284,11 +284,6 @@ def test_the_help_of_a_command_begins_with_a_sentence_that_fits(command: Command
     assert sentence in CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).output
 
 
-def test_retry_of_an_unknown_job_is_a_usage_error(config: Path) -> None:
-    """A mistyped id is answered with where to find the right one."""
-    assert invoke("retry", "abc", "--config", config).exit_code == 2
-
-
 def test_a_command_that_meets_a_full_disk_says_so(config: Path, small_files: Callable[[int], None]) -> None:
     """In a sentence and with the exit code of a bad world; the daemon's lock as well."""
     open_store(config.parent / "state").dispose()

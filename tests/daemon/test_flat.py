@@ -120,18 +120,6 @@ def with_route(studio: Studio, *settings: str) -> Studio:
     return studio
 
 
-async def test_sets_are_counted_off_and_named_as_the_route_says(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
-) -> None:
-    """An export without camera data: the number of brackets is all that it takes."""
-    studio = with_route(make_studio(), "brackets: 5", "name_sets: first_file")
-    files, sets, _ = shoot(tmp_path / "roll")
-    studio.drop(ELM, "", {name: stripped(content) for name, content in files.items()})
-    outcome = await studio.until_idle(shop.access())
-    assert (outcome.finished, shop.bought()) == (3, 3)
-    assert set(originals(studio)) == {f"{Path(names[0]).stem}/{name}" for names in sets for name in names}
-
-
 async def test_an_export_without_camera_data_is_made_and_the_setting_to_change_is_told(
     make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
 ) -> None:
@@ -171,17 +159,6 @@ async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
     assert set(failed) == {*sets[0], "REASON.txt"}
     assert b"over_seven" in failed["REASON.txt"] and f"Folder:  {ELM}-01".encode() in failed["REASON.txt"]
     assert shop.bought() == 0
-
-
-async def test_over_seven_may_be_spread(
-    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
-) -> None:
-    studio = with_route(make_studio(), "over_seven: spread")
-    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
-    folder = studio.drop(ELM, "", files)
-    (folder / ".ready").touch()
-    await studio.until_idle(shop.access())
-    assert (len(originals(studio)), len(files_below(folder)), shop.bought()) == (7, 2, 1)
 
 
 async def test_a_restart_does_not_group_what_is_under_way_again(

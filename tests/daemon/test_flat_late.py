@@ -173,20 +173,6 @@ async def test_a_photo_exported_anew_before_its_set_is_paid_for_takes_the_place_
     assert shop.bought() == 0
 
 
-async def test_the_lone_last_frame_of_a_paused_export_is_not_paid_for(
-    studio: Studio, shop: Shop, tmp_path: Path
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
-    here = [*sets[0], *sets[1], sets[2][0]]
-    studio.drop(ELM, "", {name: files[name] for name in here})
-    async with studio.working(shop.access()):
-        await comes_to(studio, holds("1 frame where others have 5", "may still be coming"))
-        await comes_to(studio, lambda _: shop.bought() == 2)
-        studio.drop(ELM, "", {name: files[name] for name in sets[2][1:]})
-        await studio.comes_to("done", "done", "done")
-    assert shop.bought() == 3
-
-
 async def test_a_photo_that_is_judged_while_its_set_ends_is_not_said_to_wait_for_it(
     studio: Studio, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

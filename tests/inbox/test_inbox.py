@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady, SetRefused
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan
@@ -44,30 +44,6 @@ def ready(events: tuple[InboxEvent, ...]) -> SetReady:
     (event,) = events
     assert isinstance(event, SetReady)
     return event
-
-
-def refused(events: tuple[InboxEvent, ...]) -> SetRefused:
-    (event,) = events
-    assert isinstance(event, SetRefused)
-    return event
-
-
-async def test_a_set_that_lies_there_at_the_start_settles_like_any_other(
-    open_inbox: Open, drop: Drop, clock: Any, root: Path
-) -> None:
-    folder = drop("12 Elm Road/kitchen__sky-blue", 11)
-    (folder / "IMG_1.xmp").write_text("x")
-    inbox = open_inbox()
-    assert await inbox.look() == ()
-    clock.pass_seconds(QUIET)
-    found = ready(await inbox.look()).bracket_set
-    assert (found.inbox, found.project, found.folder) == (root, "12 Elm Road", "kitchen__sky-blue")
-    assert [photo.path.name for photo in found.photos] == [f"IMG_{number}.jpg" for number in range(1, 12)]
-    assert found.companions == (folder / "IMG_1.xmp",)
-    first = found.photos[0]
-    assert (first.format, first.width, first.height) == ("JPEG", 64, 48)
-    assert first.identity.size_bytes == first.path.stat().st_size
-    assert await inbox.look() == ()
 
 
 async def test_the_outlook_tells_what_is_waited_for(open_inbox: Open, drop: Drop, clock: Any) -> None:
@@ -120,45 +96,6 @@ async def test_a_photo_that_is_replaced_while_it_is_decoded_is_judged_anew(
     await decoder.close()
 
 
-@pytest.mark.parametrize("tail", ["cut off", "filled with zeros"])
-async def test_an_unfinished_photo_is_never_ready_and_refused_in_the_end(
-    open_inbox: Open, drop: Drop, clock: Any, jpeg: Callable[..., bytes], tail: str
-) -> None:
-    folder = drop("12 Elm Road/kitchen", 2)
-    (folder / "notes.txt").write_text("mind the taps")
-    content = jpeg(3)
-    half = len(content) // 2
-    (folder / "IMG_3.jpg").write_bytes(content[:half] + (b"" if tail == "cut off" else bytes(half)))
-    inbox = open_inbox()
-    await inbox.look()
-    for _ in range(59):
-        clock.pass_seconds(15)
-        assert await inbox.look() == ()
-    clock.pass_seconds(15)
-    event = refused(await inbox.look())
-    assert event.reason.startswith("IMG_3.jpg is not complete")
-    assert event.hint
-    assert {path.name for path in event.files} == {"IMG_1.jpg", "IMG_2.jpg", "IMG_3.jpg", "notes.txt"}
-    assert event.path == folder
-    assert await inbox.look() == ()
-
-
-@pytest.mark.parametrize("name", ["IMG_2.psd", "IMG_2.heic"])
-async def test_a_format_that_is_not_taken_refuses_the_set_once_quiet(
-    open_inbox: Open, drop: Drop, clock: Any, name: str
-) -> None:
-    folder = drop("12 Elm Road/kitchen", 1)
-    (folder / name).write_bytes(b"x")
-    inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(5)
-    assert await inbox.look() == ()
-    clock.pass_seconds(10)
-    event = refused(await inbox.look())
-    assert event.reason.startswith(f"{name} is ")
-    assert "Export JPEG (quality 90 or more)" in event.hint
-
-
 async def test_a_routes_own_quiet_time_counts(open_inbox: Open, drop: Drop, clock: Any) -> None:
     drop("12 Elm Road/kitchen", 1)
     rulebook = Rulebook(routes=(Route(name="slow", quiet_seconds=60),))
@@ -200,52 +137,6 @@ async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, c
     assert await inbox.look() == ()
     clock.pass_seconds(QUIET)
     assert len(ready(await inbox.look()).bracket_set.photos) == 2
-
-
-async def test_a_photo_that_cannot_be_taken_holds_its_set_with_a_notice(
-    open_inbox: Open, drop: Drop, clock: Any, tmp_path: Path
-) -> None:
-    """Going ahead without it would pay for an incomplete set."""
-    folder = drop("12 Elm Road/kitchen", 2)
-    os.link(folder / "IMG_1.jpg", tmp_path / "twin.jpg")
-    inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(1000)
-    assert await inbox.look() == ()
-    outlook = inbox.outlook()
-    assert [notice.kind for notice in outlook.notices] == [NoticeKind.HARD_LINK]
-    assert not outlook.may_proceed
-    (tmp_path / "twin.jpg").unlink()
-    await inbox.look()
-    clock.pass_seconds(QUIET)
-    ready(await inbox.look())
-
-
-async def test_a_root_that_vanishes_and_returns_reports_nothing_gone_and_settles_anew(
-    open_inbox: Open, drop: Drop, clock: Any, root: Path
-) -> None:
-    drop("12 Elm Road/kitchen", 2)
-    inbox = open_inbox()
-    await inbox.look()
-    clock.pass_seconds(10)
-    await inbox.look()
-    kept = root.with_name("kept")
-    root.rename(kept)
-    root.mkdir()
-    clock.pass_seconds(10)
-    assert await inbox.look() == ()
-    outlook = inbox.outlook()
-    assert "looks like an empty mount point" in outlook.degraded
-    assert len(outlook.settling) == 1
-    assert not outlook.may_proceed
-    root.rmdir()
-    kept.rename(root)
-    assert await inbox.look() == ()
-    assert inbox.outlook().degraded == ""
-    clock.pass_seconds(QUIET - 1)
-    assert await inbox.look() == ()
-    clock.pass_seconds(1)
-    ready(await inbox.look())
 
 
 async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothing(

@@ -99,25 +99,6 @@ async def test_without_any_event_the_scan_finds_the_same(
         assert len(photos((await heard.until(1))[0])) == 3
 
 
-async def test_a_slow_copy_in_pieces_is_one_set(
-    running: Callable[..., Any], root: Path, jpeg: Callable[..., bytes]
-) -> None:
-    folder = root / "12 Elm Road" / "kitchen"
-    async with running() as heard:
-        folder.mkdir(parents=True)
-        for number in range(3):
-            content = jpeg(number + 1, (640, 480))
-            assert len(content) > 3 * 65536
-            with (folder / f"{number}.jpg").open("wb", buffering=0) as file:
-                for start in range(0, len(content), 65536):
-                    file.write(content[start : start + 65536])
-                    await asyncio.sleep(0.1)
-            assert heard.events == []
-        assert photos((await heard.until(1))[0]) == ["0.jpg", "1.jpg", "2.jpg"]
-        await asyncio.sleep(QUIET + 0.3)
-        assert len(heard.events) == 1
-
-
 async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
     running: Callable[..., Any], root: Path, jpeg: Callable[..., bytes]
 ) -> None:
@@ -135,20 +116,6 @@ async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
             file.write(content)
             os.utime(path, (1, 1))
         assert photos((await heard.until(1))[0]) == ["a.jpg"]
-
-
-async def test_forty_rooms_at_once_are_forty_sets(running: Callable[..., Any], drop: Drop) -> None:
-    async with running(scan_seconds=1.0) as heard:
-        for number in range(40):
-            drop(f"project {number % 4}/room {number}", 5)
-        events = await heard.until(40, seconds=30)
-        assert {len(photos(event)) for event in events} == {5}
-        assert (
-            len({(e.bracket_set.project, e.bracket_set.folder) for e in events if isinstance(e, SetReady)})
-            == 40
-        )
-        await asyncio.sleep(1.2)
-        assert len(heard.events) == 40
 
 
 async def test_the_last_expected_photo_starts_the_set_at_once(
@@ -172,25 +139,6 @@ async def test_a_tree_moved_in_is_found(
         (event,) = await heard.until(1)
         assert isinstance(event, SetReady)
         assert event.bracket_set.project == "14 Elm Road"
-
-
-async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again(
-    running: Callable[..., Any], drop: Drop, root: Path
-) -> None:
-    async with running() as heard:
-        root.rename(root.with_name("kept"))
-        drop("elsewhere/kitchen", 1)
-        heard.inbox.forget("any", "thing")
-        await asyncio.sleep(0.5)
-        assert heard.inbox.outlook().degraded
-        root.rename(root.with_name("stranger"))
-        root.with_name("kept").rename(root)
-        await asyncio.sleep(1.5)
-        assert heard.inbox.outlook().degraded == ""
-        drop("12 Elm Road/kitchen", 2)
-        (event,) = await heard.until(1)
-        assert isinstance(event, SetReady)
-        assert event.bracket_set.project == "12 Elm Road"
 
 
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -100,24 +99,6 @@ def test_links_are_not_followed(root: Path, drop: Drop, tmp_path: Path) -> None:
     assert kinds(snapshot) == [NoticeKind.LINK] * 2
     assert list(snapshot.folders) == [KEY]
     assert scan_folders(root, [("12 Elm Road", "bath"), ("14 Elm Road", "x")]).folders == {}
-
-
-def test_what_is_not_a_plain_file_is_never_opened(
-    root: Path, drop: Drop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = drop("12 Elm Road/kitchen", 1)
-    os.mkfifo(folder / "pipe.jpg")
-    os.link(folder / "IMG_1.jpg", tmp_path / "elsewhere.jpg")
-    with socket.socket(socket.AF_UNIX) as listening:
-        monkeypatch.chdir(folder)  # the path of a socket may have no more than 107 bytes
-        listening.bind("socket")
-        seen = scan(root).folders[KEY]
-    assert obstacles(seen) == [
-        (NoticeKind.HARD_LINK, True),
-        (NoticeKind.NOT_A_FILE, True),
-        (NoticeKind.NOT_A_FILE, False),
-    ]
-    assert seen.photos == ()
 
 
 def test_names_that_are_not_utf8_are_refused_in_a_form_that_can_be_printed(root: Path, drop: Drop) -> None:

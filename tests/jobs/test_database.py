@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -112,36 +111,6 @@ def test_reading_takes_a_file_that_is_just_being_filled_for_no_store_yet(tmp_pat
     (tmp_path / "jobs.sqlite").write_bytes(b"not a database, whatever it may be" * 100)
     with pytest.raises(StoreError, match="can't be read"):
         read_store(tmp_path)
-
-
-def test_writers_from_several_processes_wait_for_each_other(
-    tmp_path: Path, new_job: Callable[..., NewJob], at: datetime
-) -> None:
-    """Connections of their own, as processes have."""
-    state = tmp_path / "state"
-    open_store(state).dispose()
-    problems: list[Exception] = []
-
-    def write(writer: int) -> None:
-        database = open_store(state)
-        try:
-            for number in range(10):
-                Store(database).create(new_job(room=f"{writer}-{number}", again=True), "origin", at)
-        except Exception as problem:
-            problems.append(problem)
-        finally:
-            database.dispose()
-
-    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert problems == []
-    database = open_store(state)
-    jobs = Store(database).active()
-    database.dispose()
-    assert len(jobs) == 40
 
 
 BIG = 2**64 - 5

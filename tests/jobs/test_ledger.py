@@ -17,8 +17,7 @@ from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger, move
 from hotfolder.jobs.model import HOLDS_KEY, Job, Purchase, Result
-from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
-from hotfolder.jobs.store import Store
+from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseState
 from tests.jobs.conftest import AT
 
 
@@ -143,30 +142,6 @@ def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
     ledger.answer(number, "{}", at)
     with Session(database) as session, pytest.raises(IllegalMove, match="not started any more"):
         move(session, stale, PurchaseState.UNKNOWN)
-
-
-def unknown(ledger: Ledger, at: datetime, *outcomes: PurchaseOutcome) -> None:
-    for outcome in outcomes:
-        number = ledger.begin(call(f"key {outcome} {len(ledger.all_purchases())}"), at)
-        ledger.conclude(number, PurchaseState.UNKNOWN, "nobody knows", outcome)
-
-
-def test_three_unknown_ends_in_a_row_pause_whatever_is_paid_until_a_person_resumes(
-    ledger: Ledger, store: Store, at: datetime
-) -> None:
-    unknown(ledger, at, PurchaseOutcome.GIVEN_UP, PurchaseOutcome.GIVEN_UP)
-    assert store.paused() is None
-    unknown(ledger, at, PurchaseOutcome.GIVEN_UP)
-    assert store.paused() is not None
-    with pytest.raises(NotAllowed, match="the last three"):
-        ledger.begin(call("another"), at)
-    assert (store.resume(), store.resume()) == (True, False)
-    ledger.begin(call("another"), at)
-
-
-def test_ends_that_are_our_own_doing_do_not_pause(ledger: Ledger, store: Store, at: datetime) -> None:
-    unknown(ledger, at, *[PurchaseOutcome.INTERRUPTED] * 3)
-    assert store.paused() is None
 
 
 def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, at: datetime) -> None:

@@ -38,24 +38,6 @@ def trouble(call, *arguments, **named):
 """
 
 
-def test_a_full_disk_is_trouble_and_leaves_no_half_file(tmp_path: Path, with_mounts: WithMounts) -> None:
-    """Nothing half-written is visible or kept, and the original stays where it was."""
-    (tmp_path / "big.jpg").write_bytes(b"z" * 2_000_000)
-    out = with_mounts(
-        "mkdir -p small; mount -t tmpfs -o size=1m none small",
-        COMMON
-        + """
-big, small = Path('big.jpg'), Path('small')
-trouble(place, partial(pieces_of, big), small / 'done', 'room', '.jpg', shared=shared)
-trouble(move, big, small / 'failed' / 'big.jpg', expected=None, shared=shared)
-print(big.stat().st_size, [str(p) for p in small.rglob('*') if p.is_file()])
-""",
-    )
-    lines = out.splitlines()
-    assert all("the disk is full" in line and "Make room" in line for line in lines[:2])
-    assert lines[2] == "2000000 []"
-
-
 def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) -> None:
     """Said with the path and what to do."""
     out = with_mounts(

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from hotfolder.sandbox.embedded import EmbeddedSandbox
-from hotfolder.sandbox.ledger import charges, read_ledger
+from hotfolder.sandbox.ledger import charges
 from tests.sandbox.faulty import OPERATIONS, Faulty
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from hotfolder.sandbox.settings import SandboxSettings
+    pass
 
 
 def story(faulty: Faulty, requests: int, **rule: Any) -> str:
@@ -151,22 +148,3 @@ def test_a_processed_answer_that_was_a_refusal_is_not_called_processed(faulty: F
         faulty.caller.post(f"/api/images/{red}/{name}", body)
     assert faulty.line().processed is False
     assert len(charges(faulty.data)) == before
-
-
-def test_the_embedded_sandbox_takes_faults(settings: SandboxSettings, tmp_path: Path) -> None:
-    """Its file can be changed while it runs, and a bad one is said by its parent."""
-    from dataclasses import replace
-
-    from hotfolder.sandbox.settings import SandboxError
-
-    path = tmp_path / "faults.yaml"
-    path.write_text("- {endpoint: projects, fault: 402}\n")
-    with EmbeddedSandbox(replace(settings, faults=path)) as sandbox:
-        url, headers = f"{sandbox.api_base_url}/api/projects", {"stager-api-key": "any-key"}
-        assert httpx.post(url, json={"title": "a"}, headers=headers).status_code == 402
-        path.write_text("")
-        assert httpx.post(url, json={"title": "a"}, headers=headers).status_code == 200
-    assert [line.fault for line in read_ledger(settings.data) if line.event == "faulted"] == ["402"]
-    path.write_text("- {endpoint: projects, fault: teapot}\n")
-    with pytest.raises(SandboxError, match=r"faults\.yaml: rule 1: no fault is called 'teapot'"):
-        EmbeddedSandbox(replace(settings, faults=path)).start()

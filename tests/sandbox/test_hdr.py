@@ -27,19 +27,6 @@ def test_a_project_answers_its_title_and_an_id(caller: Caller) -> None:
     assert answer.json() == {"id": answer.json()["id"], "title": "Łódź, 12 Elm Road 🏠"}
 
 
-def test_three_photos_become_one_picture(caller: Caller) -> None:
-    """The merge is made of all photos that were uploaded, and downloads as the JPEG it says it is."""
-    _, answer = merged(
-        caller, caller.jpeg((30, 30, 30)), caller.jpeg((90, 90, 90)), caller.jpeg((180, 180, 180))
-    )
-    assert set(answer) == {"status", "imageUrl"}
-    picture = caller.storage.get(answer["imageUrl"])
-    assert picture.headers["content-type"] == "image/jpeg"
-    assert int(picture.headers["content-length"]) == len(picture.content)
-    red, _, _ = Image.open(io.BytesIO(picture.content)).getpixel((10, 10))
-    assert abs(red - 100) <= 2
-
-
 def test_seven_photos_are_taken_and_an_eighth_is_not(caller: Caller) -> None:
     """The reference's limit, also for photos that are only registered."""
     project = caller.project()

@@ -86,19 +86,6 @@ def test_the_example_of_the_reference_is_taken(caller: Caller, call: str) -> Non
     assert Image.open(io.BytesIO(picture.content)).size == (data["width"], data["height"]) == (96, 64)
 
 
-def test_every_word_of_the_reference_is_taken(caller: Caller) -> None:
-    """Each allowed value of each parameter, one at a time."""
-    image = caller.image()
-    refused = []
-    for (call, field), words in WORDS.items():
-        for word in words.split(", "):
-            body = EXAMPLES[call] | {field: [word] if field == "colorTypes" else word}
-            answer = caller.post(f"/api/images/{image}/{call}", body)
-            if answer.status_code != 200:
-                refused.append((call, field, word, answer.text))
-    assert refused == []
-
-
 @pytest.mark.parametrize(("call", "field"), WORDS)
 def test_a_word_that_is_not_in_the_reference_is_refused(caller: Caller, call: str, field: str) -> None:
     """The message names the field, the value and everything that is allowed."""

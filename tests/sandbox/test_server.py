@@ -106,17 +106,6 @@ def test_the_child_answers_where_it_says(child: EmbeddedSandbox, settings: Sandb
     assert len(read_ledger(settings.data)) == 3
 
 
-def test_start_returns_what_a_configuration_needs(settings: SandboxSettings) -> None:
-    """A base URL for the API, and the storage's host and port."""
-    sandbox = EmbeddedSandbox(settings)
-    try:
-        api, storage = sandbox.start()
-        assert api.startswith("http://127.0.0.1:")
-        assert storage.startswith("127.0.0.2:") and int(storage.partition(":")[2]) > 0
-    finally:
-        sandbox.stop()
-
-
 def test_ctrl_c_on_the_terminal_does_not_reach_the_child(child: EmbeddedSandbox) -> None:
     """It is in a process group of its own, since its parent still needs it while draining."""
     assert child.pid is not None
@@ -231,21 +220,15 @@ def test_the_command_stops_cleanly(tmp_path: Path, number: signal.Signals) -> No
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_a_key_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """Exit code 2 and a sentence, no traceback."""
-    command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/none")
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert done.stderr.startswith("sandbox: the key file") and done.stderr.count("\n") == 1
-
-
-def test_an_empty_key_file_is_refused(tmp_path: Path) -> None:
-    """It would lock everybody out."""
-    (tmp_path / "key").write_text("\n")
+@pytest.mark.parametrize(("content", "words"), [(None, "sandbox: the key file"), ("\n", "is empty")])
+def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: str | None, words: str) -> None:
+    """Exit code 2 and a sentence, no traceback. An empty one would lock everybody out."""
+    if content is not None:
+        (tmp_path / "key").write_text(content)
     command = python_command("hotfolder.sandbox.__main__", f"--require-key-file={tmp_path}/key")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
-    assert "is empty" in done.stderr
+    assert words in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_the_parent_imports_nothing_heavy() -> None:

@@ -61,10 +61,3 @@ class HeldClock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.seconds += seconds
-
-
-class LeapingClock(HeldClock):
-    """Stands still but for what is slept, which takes no time."""
-
-    async def sleep(self, seconds: float) -> None:
-        self.pass_seconds(max(0.0, seconds))
