@@ -61,8 +61,9 @@ async def test_what_the_group_works_in_is_shared_and_what_is_ours_is_private(
     (studio.state / "older").write_bytes(b"")
     before = os.umask(0o022)
     try:
-        studio.drop("12 Elm Road", "kitchen", bracket())
-        studio.drop("12 Elm Road", "hall__sky-twilihgt", bracket())
+        await studio.until_idle(shop.access())
+        for folder in ("kitchen", "hall__sky-twilihgt"):
+            studio.drop("12 Elm Road", folder, bracket())
         await studio.until_idle(shop.access())
     finally:
         os.umask(before)
