@@ -20,7 +20,7 @@ KEY = "any-key"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
+async def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
     shop: Shop, studio_at: Callable[..., Studio], number: int, code: int
 ) -> None:
     shop.goes_wrong({"endpoint": "group-get", "fault": "never"})
@@ -34,7 +34,7 @@ def test_a_signal_stops_it_soon_and_the_next_start_goes_on_without_paying_again(
     assert run.stop(number, within_seconds=60) == code
     assert time.monotonic() - began < 30
     shop.goes_wrong()
-    assert studio.start("--until-idle", key=KEY).wait() == 0
+    await studio.until_idle(shop.access())
     assert studio.states() == ["done"] * 3
     assert shop.bought() == shop.bought(MERGE) == 3
     for room, photos in dropped.items():
@@ -53,14 +53,14 @@ def in_flight(shop: Shop, studio: Studio, seconds: float) -> Run:
     return run
 
 
-def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
+async def test_a_paid_operation_in_flight_is_waited_for_and_its_answer_kept(
     shop: Shop, studio_at: Callable[..., Studio]
 ) -> None:
     studio = studio_at(shop)
     run = in_flight(shop, studio, seconds=3)
     assert run.stop(signal.SIGTERM) == 0
     assert '"draining"' in run.text()
-    assert studio.start("--until-idle", key=KEY).wait() == 0
+    await studio.until_idle(shop.access())
     assert studio.states() == ["done"]
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
     assert (studio.done / ELM / f"{ROOM}.png").is_file()
