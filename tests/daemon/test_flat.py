@@ -161,6 +161,17 @@ async def test_more_than_seven_in_one_set_are_refused_and_the_others_made(
     assert shop.bought() == 0
 
 
+async def test_over_seven_may_be_spread(
+    make_studio: Callable[..., Studio], shop: Shop, tmp_path: Path
+) -> None:
+    studio = with_route(make_studio(), "over_seven: spread")
+    files, _, _ = shoot(tmp_path / "roll", rooms=1, stops=[0, -4, -3, -2, -1, 1, 2, 3, 4])
+    folder = studio.drop(ELM, "", files)
+    (folder / ".ready").touch()
+    await studio.until_idle(shop.access())
+    assert (len(originals(studio)), len(files_below(folder)), shop.bought()) == (7, 2, 1)
+
+
 async def test_a_restart_does_not_group_what_is_under_way_again(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:
