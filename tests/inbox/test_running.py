@@ -141,6 +141,25 @@ async def test_a_tree_moved_in_is_found(
         assert event.bracket_set.project == "14 Elm Road"
 
 
+async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again(
+    running: Callable[..., Any], drop: Drop, root: Path
+) -> None:
+    async with running() as heard:
+        root.rename(root.with_name("kept"))
+        drop("elsewhere/kitchen", 1)
+        heard.inbox.forget("any", "thing")
+        await asyncio.sleep(0.5)
+        assert heard.inbox.outlook().degraded
+        root.rename(root.with_name("stranger"))
+        root.with_name("kept").rename(root)
+        await asyncio.sleep(1.5)
+        assert heard.inbox.outlook().degraded == ""
+        drop("12 Elm Road/kitchen", 2)
+        (event,) = await heard.until(1)
+        assert isinstance(event, SetReady)
+        assert event.bracket_set.project == "12 Elm Road"
+
+
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
     """Else a run until idle could end between a set's last look and its job."""
     drop("12 Elm Road/kitchen", 1)
