@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 
@@ -19,27 +18,19 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
+from tests.support import clocks
 
 
-class HeldClock:
-    """Stands still until `pass_seconds`."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
+class HeldClock(clocks.HeldClock):
+    """Lets whoever waits look at it as soon as it has moved."""
 
     async def sleep(self, seconds: float) -> None:
         until = self.seconds + seconds
         while self.seconds < until:  # noqa: ASYNC110 - a test moves the hand without telling
             await asyncio.sleep(0)
 
-    async def pass_seconds(self, seconds: float) -> None:
-        self.seconds += seconds
+    async def passes(self, seconds: float) -> None:
+        self.pass_seconds(seconds)
         await settle()
 
 
@@ -104,15 +95,15 @@ async def test_after_a_bad_world_one_probe_at_a_time_goes_through(
 ) -> None:
     await shut(breakers, Unreachable("down"))
     callers = Callers(breakers, 5)
-    await clock.pass_seconds(0.9)
+    await clock.passes(0.9)
     assert callers.inside == []
-    await clock.pass_seconds(0.2)
+    await clock.passes(0.2)
     assert len(callers.inside) == 1
     await callers.end_one(Unreachable("still down"))
     assert callers.inside == []
-    await clock.pass_seconds(1.9)
+    await clock.passes(1.9)
     assert callers.inside == []
-    await clock.pass_seconds(0.2)
+    await clock.passes(0.2)
     assert len(callers.inside) == 1
     await callers.close()
 
@@ -123,7 +114,7 @@ async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trou
     await shut(breakers, Unreachable("down"))
     assert breakers.trouble is not None and breakers.trouble.message == "down"
     callers = Callers(breakers, 5)
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     assert breakers.bad_seconds() == pytest.approx(1.1)
     await callers.end_one()
     assert len(callers.inside) == 4
@@ -134,9 +125,9 @@ async def test_a_probe_that_gets_through_lets_all_others_in_and_forgets_the_trou
 async def test_the_wish_of_the_server_is_obeyed(breakers: CircuitBreakers, clock: HeldClock) -> None:
     await shut(breakers, TooManyRequests("slowly", retry_after_seconds=30))
     callers = Callers(breakers, 2)
-    await clock.pass_seconds(29)
+    await clock.passes(29)
     assert callers.inside == []
-    await clock.pass_seconds(1.5)
+    await clock.passes(1.5)
     assert len(callers.inside) == 1
     await callers.close()
 
@@ -149,9 +140,9 @@ async def test_a_later_wish_of_a_request_that_was_under_way_counts_too(
     await callers.end_one(Unreachable("down"))
     await callers.end_one(TooManyRequests("slowly", retry_after_seconds=60))
     late = Callers(breakers, 1)
-    await clock.pass_seconds(59)
+    await clock.passes(59)
     assert late.inside == []
-    await clock.pass_seconds(1.5)
+    await clock.passes(1.5)
     assert len(late.inside) == 1
     await callers.close()
     await late.close()
@@ -165,7 +156,7 @@ async def test_failures_that_were_under_way_together_count_as_one(
     for _ in range(8):
         await callers.end_one(Unreachable("down"))
     late = Callers(breakers, 1)
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     assert len(late.inside) == 1
     await callers.close()
     await late.close()
@@ -177,10 +168,10 @@ async def test_a_probe_that_proves_nothing_leaves_it_open_and_the_next_may_try(
 ) -> None:
     await shut(breakers, KeyRejected("wrong key"))
     callers = Callers(breakers, 3)
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     await callers.end_one(make("of this job alone"))
     assert breakers.trouble is not None
-    await clock.pass_seconds(0.1)
+    await clock.passes(0.1)
     assert len(callers.inside) == 1
     await callers.close()
 
@@ -190,10 +181,10 @@ async def test_a_cancelled_probe_does_not_lock_the_others_out(
 ) -> None:
     await shut(breakers, Unreachable("down"))
     callers = Callers(breakers, 1)
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     await callers.close()
     late = Callers(breakers, 1)
-    await clock.pass_seconds(0.1)
+    await clock.passes(0.1)
     assert len(late.inside) == 1
     await late.close()
 
@@ -201,7 +192,7 @@ async def test_a_cancelled_probe_does_not_lock_the_others_out(
 async def test_a_refusal_shows_that_the_api_is_there(breakers: CircuitBreakers, clock: HeldClock) -> None:
     await shut(breakers, Unreachable("down"))
     callers = Callers(breakers, 3)
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     await callers.end_one(RequestRefused("no such group", status=404))
     assert len(callers.inside) == 2
     await callers.close()
@@ -214,7 +205,7 @@ async def test_a_host_in_trouble_keeps_nobody_from_another(
     others = Callers(breakers, 2, "another")
     await settle()
     assert len(others.inside) == 2
-    await clock.pass_seconds(0.5)
+    await clock.passes(0.5)
     await others.end_one()
     assert breakers.trouble is not None and breakers.bad_seconds() == 0.5
     await others.close()
@@ -224,7 +215,7 @@ async def test_a_host_that_nobody_asks_any_more_is_not_in_trouble(
     breakers: CircuitBreakers, clock: HeldClock
 ) -> None:
     await shut(breakers, Unreachable("down"))
-    await clock.pass_seconds(600)
+    await clock.passes(600)
     assert (breakers.trouble, breakers.bad_seconds()) == (None, 0.0)
 
 
@@ -239,9 +230,9 @@ async def test_a_wish_is_obeyed_though_others_that_were_under_way_get_through(
     await callers.end_one(error("busy", retry_after_seconds=30))
     await callers.end_one()
     late = Callers(breakers, 2)
-    await clock.pass_seconds(29)
+    await clock.passes(29)
     assert late.inside == []
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     assert len(late.inside) == 2
     await callers.close()
     await late.close()
@@ -257,7 +248,7 @@ async def test_429_without_a_wish_is_not_asked_again_at_once(
     late = Callers(breakers, 1)
     await settle()
     assert late.inside == []
-    await clock.pass_seconds(1.1)
+    await clock.passes(1.1)
     assert len(late.inside) == 1
     await callers.close()
     await late.close()

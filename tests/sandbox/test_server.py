@@ -234,8 +234,8 @@ def test_a_key_file_that_holds_no_key_is_said(tmp_path: Path, content: str | Non
 def test_the_parent_imports_nothing_heavy() -> None:
     """The daemon may import the embedding without paying for FastAPI and OpenCV."""
     code = (
-        "import hotfolder.sandbox.embedded, hotfolder.sandbox.settings, hotfolder.sandbox.ledger,"
-        " hotfolder.sandbox.__main__; print(*sys.modules)"
+        "import hotfolder.sandbox.embedded, hotfolder.sandbox.settings, hotfolder.sandbox.__main__;"
+        " print(*sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
