@@ -34,7 +34,7 @@ from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import InboxOptions, SetArriving
-from hotfolder.inbox.guard import confirm_inbox
+from hotfolder.inbox.guard import Root, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
 from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
@@ -223,12 +223,15 @@ class Daemon:
     def _inbox(self, name: str, path: Path) -> Inbox:
         met_at = met_inbox(self.store, name, path)
         settle = self.settings.settle
-        return Inbox(
+        root = Root(
             path,
-            marker_id=self.store.identity(),
+            self.store.identity(),
             first_start=met_at is None,
             known_place=met_at,
             lock=self.inbox_locks[name],
+        )
+        return Inbox(
+            root,
             claimed=partial(self.worker.context.claims.names, name),
             settings=inbox_settings(self.settings, self.live.rulebook(name), settle.scan_seconds),
             decoder=self.decoder,

@@ -46,7 +46,8 @@ class Root:
     With `first_start` a missing marker is made: our store knows nothing of this inbox yet. Another store's is
     taken over then, under the `lock`, which proves that nobody works with it. Later a missing marker is made
     again only while device and inode are those seen last, by this process or, as `known_place`, by the one
-    before. Without a `lock` it is only looked whether the inbox is ours, and who else works with it is not.
+    before. The `lock` is the caller's to close; without one it is only looked whether the inbox is ours, and
+    who else works with it is not.
     """
 
     def __init__(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from pathlib import Path
 
 from hotfolder import log
 from hotfolder.clock import Clock
@@ -27,7 +26,6 @@ from hotfolder.inbox.scan import Snapshot
 from hotfolder.inbox.settle import Pace, Ready, Refused
 from hotfolder.inbox.tracker import PhotoBook, SetTracker
 from hotfolder.inbox.watch import Watch
-from hotfolder.locks import FolderLock
 from hotfolder.patience import PATIENCE_SECONDS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.routing import settle_rule
@@ -39,23 +37,17 @@ _DEGRADED_SECONDS = 1.0
 
 
 class Inbox:
-    """Watches `path`, an absolute folder of `<project>/<folder>/` sets.
+    """Watches `root`, an absolute folder of `<project>/<folder>/` sets.
 
-    Files that are `claimed` are left out, and new photos beside them are a set of their own.
-    `first_start` says that the store behind `marker_id` has never met this inbox; `known_place` is where it
-    was when it was last met. `lock` keeps other daemons out, and is the caller's to close. `beat` is called
+    Files that are `claimed` are left out, and new photos beside them are a set of their own. `beat` is called
     while the looking goes on, or waits for a share that doesn't answer; `moved` only when the file system has
     answered. The decoder stays the caller's to close.
     """
 
     def __init__(
         self,
-        path: Path,
+        root: Root,
         *,
-        marker_id: str,
-        first_start: bool,
-        known_place: tuple[int, int] | None = None,
-        lock: FolderLock | None = None,
         beat: Callable[[], None] = lambda: None,
         moved: Callable[[], None] = lambda: None,
         claimed: Claimed,
@@ -63,11 +55,10 @@ class Inbox:
         decoder: Decoder,
         clock: Clock,
     ) -> None:
-        self._path = path
+        path = self._path = root.path
         self._claimed = claimed
         self._settings = settings
         self._clock = clock
-        root = Root(path, marker_id, first_start=first_start, known_place=known_place, lock=lock)
         self._looker = Looker(root, beat, moved)
         self._watch: Watch | None = None
         self._book = PhotoBook(path, decoder, settings.limits, clock)

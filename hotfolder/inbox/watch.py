@@ -11,18 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from anyio import to_thread
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
+from watchdog import events
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
@@ -36,14 +26,9 @@ Place = tuple[int, int] | None
 
 # Opening, reading and closing without a write are left out: our own scans do that.
 _EVENTS: list[type[FileSystemEvent]] = [
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
+    *(events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent),
+    *(events.FileClosedEvent, events.FileCreatedEvent, events.FileDeletedEvent),
+    *(events.FileModifiedEvent, events.FileMovedEvent),
 ]
 # watchdog tells, at length, of folders that it came across twice while they were being made. It does no harm.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.observers\.")

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from hotfolder.inbox.events import InboxOptions
+from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.locks import FolderLock
 from hotfolder.pictures.decoder import Decoder
 from tests.support.clocks import HeldClock
 
@@ -91,15 +93,13 @@ async def decoder() -> AsyncIterator[Decoder]:
 def open_inbox(root: Path, decoder: Decoder, clock: HeldClock) -> Callable[..., Inbox]:
     """`open_inbox(**changes)`: an inbox on `root`, quiet after 15 s of the held clock."""
 
-    def opened(**changes: Any) -> Inbox:
+    def opened(store: str = "store-1", lock: FolderLock | None = None, **changes: Any) -> Inbox:
         arguments: dict[str, Any] = {
-            "marker_id": "store-1",
-            "first_start": True,
             "claimed": lambda project, folder: frozenset(),
             "settings": InboxOptions(),
             "decoder": decoder,
             "clock": clock,
         }
-        return Inbox(root, **{**arguments, **changes})
+        return Inbox(Root(root, store, first_start=True, lock=lock), **{**arguments, **changes})
 
     return opened

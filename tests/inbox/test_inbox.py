@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady
+from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan
@@ -169,9 +170,7 @@ async def test_a_set_that_may_not_be_read_for_a_while_keeps_its_place(
     await decoder.inspect(photo, PictureLimits())  # its worker starts before the privileges go
     with unprivileged() as root:
         inbox = Inbox(
-            root,
-            marker_id="store-1",
-            first_start=True,
+            Root(root, "store-1", first_start=True),
             claimed=lambda project, folder: frozenset(),
             settings=InboxOptions(),
             decoder=decoder,

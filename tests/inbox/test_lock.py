@@ -30,7 +30,7 @@ def test_a_live_marker_is_never_taken_over(root: Path, open_inbox: Callable[...,
     assert (root / MARKER_NAME).read_text().strip() == "store-1"
     assert first.check().degraded == ""
     with pytest.raises(UsageError, match=f"process {os.getpid()} on "):
-        open_inbox(marker_id="store-2", lock=FolderLock(LOCK_NAME)).claim()
+        open_inbox("store-2", lock=FolderLock(LOCK_NAME)).claim()
 
 
 def test_the_next_one_comes_in_once_the_first_has_let_go(root: Path) -> None:

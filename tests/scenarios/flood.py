@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hotfolder.clock import SystemClock
 from hotfolder.inbox.events import InboxOptions, SetArriving, SetReady
+from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -29,9 +30,7 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
     complete = asyncio.Event()
     decoder = Decoder()
     inbox = Inbox(
-        root,
-        marker_id="flood",
-        first_start=True,
+        Root(root, "flood", first_start=True),
         claimed=lambda *_: frozenset(),
         settings=InboxOptions(
             quiet_seconds=1.0, give_up_seconds=900.0, scan_seconds=10.0, limits=PictureLimits()

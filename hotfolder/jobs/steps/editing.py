@@ -19,7 +19,7 @@ from hotfolder.jobs.steps.fetching import (
     fetch_patiently,
     purchases,
 )
-from hotfolder.jobs.steps.paying import give_up, pay
+from hotfolder.jobs.steps.paying import give_up, intent_of, pay
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, parse_results
 from hotfolder.stager.operations import PAID_KINDS, Operation
@@ -120,15 +120,7 @@ async def buy_once(
 
 async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Purchase:
     """Send the picture (free) and ask for the operation (paid); the call that holds the key then."""
-    intent = Purchase(
-        key=key,
-        job_id=job.id,
-        inbox=job.inbox,
-        project=job.project,
-        started_at=context.clock.now(),
-        operation=operation.kind,
-        parameters=operation.model_dump_json(by_alias=True),
-    )
+    intent = intent_of(context, job, key, operation.kind, operation)
     # What mustn't be bought now must not be sent again and again until it may.
     await context.store_thread(context.ledger.refuse, intent, context.clock.now(), context.settings.budgets)
     extension, media_type = MEDIA_TYPES[source.format]

@@ -27,7 +27,7 @@ from hotfolder.jobs.steps.fetching import (
     confirm_api,
     fetch_patiently,
 )
-from hotfolder.jobs.steps.paying import give_up, pay, record
+from hotfolder.jobs.steps.paying import give_up, intent_of, pay, record
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 
 logger = log.get("merging")
@@ -74,18 +74,9 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
     """Ask for the merge. Where its answer is lost, the group's status can tell."""
     assert job.api_project_id is not None and job.group_id is not None
     project_id, group_id = job.api_project_id, job.group_id
-    intent = Purchase(
-        key=key,
-        job_id=job.id,
-        inbox=job.inbox,
-        project=job.project,
-        started_at=context.clock.now(),
-        operation="merge",
-        parameters=recipe_of(job).hdr.model_dump_json(by_alias=True),
-        api_project_id=project_id,
-        group_id=group_id,
-        photos=" ".join(photo.sha256 for photo in photos),
-    )
+    intent = intent_of(context, job, key, "merge", recipe_of(job).hdr)
+    intent.api_project_id, intent.group_id = project_id, group_id
+    intent.photos = " ".join(photo.sha256 for photo in photos)
     try:
         return await pay(
             context,

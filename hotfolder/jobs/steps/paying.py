@@ -7,11 +7,13 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
+from pydantic import BaseModel
+
 from hotfolder import log
 from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
-from hotfolder.jobs.model import Purchase
+from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import OWN_END, PurchaseOutcome, PurchaseState
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.operations import PAID_KINDS
@@ -23,6 +25,19 @@ T = TypeVar("T")
 
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged when the photos aren't any more what is about to be paid for."""
+
+
+def intent_of(context: JobContext, job: Job, key: str, operation: str, parameters: BaseModel) -> Purchase:
+    """The purchase that the job is about to make."""
+    return Purchase(
+        key=key,
+        job_id=job.id,
+        inbox=job.inbox,
+        project=job.project,
+        started_at=context.clock.now(),
+        operation=operation,
+        parameters=parameters.model_dump_json(by_alias=True),
+    )
 
 
 async def pay(
