@@ -21,10 +21,10 @@ import numpy as np
 from PIL import Image
 
 from hotfolder.sandbox.imaging.align import Aligned, align
+from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import Picture, load, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
-from hotfolder.sandbox.imaging.rises import agreed_rises
 from hotfolder.sandbox.imaging.tone import finish
 from tests.bench import measures
 
@@ -42,8 +42,8 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 
 
 def ours(aligned: Aligned, reference: int) -> Picture:
-    fused = fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference))
-    return finish(fused, agreed_rises(aligned.frames))
+    usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
+    return finish(fuse(aligned.frames, usable), Exposures.of(aligned.frames, usable))
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:

@@ -9,12 +9,12 @@ import cv2
 
 from hotfolder.sandbox.imaging.align import align
 from hotfolder.sandbox.imaging.band import add_band
+from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import Photo, Picture, Unsuitable, load, luma, save, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
 from hotfolder.sandbox.imaging.ghosts import lay_ghosts
 from hotfolder.sandbox.imaging.lawn import freshen_lawn
 from hotfolder.sandbox.imaging.lens import correct_lens
-from hotfolder.sandbox.imaging.rises import agreed_rises
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from hotfolder.sandbox.imaging.straighten import straighten
 from hotfolder.sandbox.imaging.tone import finish
@@ -65,10 +65,11 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     """Frames of one scene, from dark to bright, as one picture of their size. Empties the list."""
     aligned = align(pixels, reference)
     pixels.clear()
-    rises = agreed_rises(aligned.frames)
-    fused = fuse(aligned.frames, lay_ghosts(aligned.frames, aligned.coverage, reference))
+    usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
+    exposures = Exposures.of(aligned.frames, usable)
+    fused = fuse(aligned.frames, usable)
     del aligned
-    return finish(fused, rises)
+    return finish(fused, exposures)
 
 
 def same_size(frames: Sequence[Photo]) -> None:

@@ -23,7 +23,7 @@ BLUR = STEP / 3
 CLEAR, SLIGHT = 6 / 255, 1 / 255
 ROUNDS = 48
 # More than what is lacking is added, since the correction's blur spreads it.
-OVERSTEP = 1.5
+OVERSTEP = 3.0
 
 AFTER, BEFORE = slice(STEP, None), slice(None, -STEP)
 ENDS = (((AFTER, slice(None)), (BEFORE, slice(None))), ((slice(None), AFTER), (slice(None), BEFORE)))

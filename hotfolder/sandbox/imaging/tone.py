@@ -7,13 +7,13 @@ bends large steps to the curve and leaves small ones their height. It makes no h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
+from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, resize, to_bytes
-from hotfolder.sandbox.imaging.rises import Rises, turned_back
 
 WANTED_MEDIAN = 0.58
 # A picture that is brighter by itself stays so up to here.
@@ -39,14 +39,12 @@ COLOUR_SHARE = 0.4
 Curve = Callable[[Plane], Plane]
 
 
-def finish(fused: Plane, rises: Sequence[Rises] = ()) -> Picture:
-    """The fused picture as bytes: bright, whole in its highlights, its blacks black.
-
-    Light grows in it where `rises` say so.
-    """
+def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
+    """The fused picture as bytes: bright, whole in its highlights, its blacks black, true to `exposures`."""
     light = np.asarray(cv2.transform(fused, LUMA), np.float32)
     small = shrunk(light)
-    wanted = np.maximum(turned_back(local_laplacian(small, curve_for(small)), rises), 0)
+    wanted = local_laplacian(small, curve_for(small))
+    wanted = np.maximum(wanted if exposures is None else exposures.matched(wanted), 0)
     if small is not light:
         wanted = along_edges(light, small, wanted)
     # Colours follow in proportion by a share; what that leaves of the wanted luma is added to all three.

@@ -1,0 +1,70 @@
+"""The contrast of details: as high in the merge as in the frame that shows them best.
+
+Toning leaves a view through a window, or what lies in the shade, behind a veil. Here each of a few bands is
+raised until it has, around each pixel, the strength that it has in the best frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize, shrink
+
+# Strengths are measured at this size; they are smooth.
+WORKING_EDGE = 1024
+# The bands' blurs, as shares of the long edge, and how far around a pixel strength is measured, in blurs.
+BLURS = (0.0015, 0.003, 0.006)
+NEIGHBOURHOOD = 2.0
+# A step beyond the first counts no more, and one beyond the second is hardly raised: edges get no halos.
+MOST_STEP, MOST_RAISED = 0.1, 0.2
+# Below this strength there is grain and no detail.
+GRAIN = 0.004
+MOST_GAIN = 3.0
+# What would be whiter than this sinks with its surroundings, so much per excess, out to this share.
+WHITEST, SINKING, SURROUNDINGS = 0.93, 1.6, 0.008
+
+
+def best_contrast(frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> list[Plane]:
+    """Each band's strength in the frame that shows most of it, as far as `coverage` lets it be used."""
+    best: list[Plane] = []
+    for frame, cover in zip(frames, coverage, strict=True):
+        light = luma(shrink(frame, WORKING_EDGE))
+        shown = [np.asarray(level, np.float32) for level in strengths(light)]
+        if cover is not None:
+            shown = [level * resize(cover, (light.shape[0], light.shape[1])) for level in shown]
+        best = [np.maximum(*pair) for pair in zip(best, shown, strict=True)] if best else shown
+    return best
+
+
+def raised(light: Plane, best: Sequence[Plane]) -> Plane:
+    """`light` with its details as strong as `best` says, and room below white for them."""
+    if not best:
+        return light
+    shape = (light.shape[0], light.shape[1])
+    small = np.asarray(cv2.resize(light, best[0].shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    result = light.copy()
+    for band, strength, wanted in zip(bands(light), strengths(small), best, strict=True):
+        gain = np.clip((wanted + np.float32(GRAIN)) / (strength + np.float32(GRAIN)), 1, MOST_GAIN) - 1
+        result += resize(gain, shape) * (np.float32(MOST_RAISED) * np.tanh(band / np.float32(MOST_RAISED)))
+    excess = np.maximum(result - np.float32(WHITEST), 0)
+    result -= np.float32(SINKING) * cv2.GaussianBlur(excess, (0, 0), SURROUNDINGS * max(shape))
+    return result
+
+
+def bands(light: Plane) -> Iterator[Plane]:
+    """What lies between one blur and the next, from the finest on."""
+    finer = light
+    for share in BLURS:
+        coarser = np.asarray(cv2.GaussianBlur(light, (0, 0), share * max(light.shape)), np.float32)
+        yield finer - coarser
+        finer = coarser
+
+
+def strengths(light: Plane) -> Iterator[Plane]:
+    """How strong each band is around each pixel."""
+    for share, band in zip(BLURS, bands(light), strict=True):
+        reach = NEIGHBOURHOOD * share * max(light.shape)
+        yield np.asarray(cv2.GaussianBlur(np.minimum(np.abs(band), MOST_STEP), (0, 0), reach), np.float32)
