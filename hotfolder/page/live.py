@@ -40,6 +40,8 @@ class Live:
         self._board: Board | None = None
         self._read = ("", float("-inf"))
         self.listeners = 0
+        self.ending = False
+        """Whether the page is about to end, and nobody is told any more."""
 
     async def stamp(self) -> str:
         """As it is now; a look is shared by all who ask within a moment."""
@@ -68,7 +70,7 @@ class Live:
         try:
             end = time.monotonic() + LONGEST_SECONDS
             known, told_at = "", time.monotonic()
-            while (now := time.monotonic()) < end:
+            while (now := time.monotonic()) < end and not self.ending:
                 stamp = await self.stamp()
                 if stamp != known:
                     known, told_at = stamp, now

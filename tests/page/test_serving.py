@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 
 import pytest
 
 from tests.support.pageprocess import PageProcess, page_process
-from tests.support.studio import Studio
+from tests.support.studio import PATIENCE_SECONDS, Studio
 
 
 def test_the_page_is_served_in_both_languages(page: PageProcess) -> None:
@@ -45,6 +46,14 @@ def test_style_is_sent_once(page: PageProcess) -> None:
 def test_it_ends_when_told_to(page: PageProcess, number: int, code: int) -> None:
     assert page.get("/").status == 200
     assert page.stop(number) == code
+    assert "Traceback" not in page.text()
+
+
+def test_it_ends_in_time_while_browsers_listen_for_news(page: PageProcess) -> None:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+        channel.sendall(f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\n\r\n".encode())
+        assert channel.recv(100).startswith(b"HTTP/1.1 200")
+        assert page.stop() == 0
     assert "Traceback" not in page.text()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import subprocess
 
@@ -22,11 +21,6 @@ class Hand:
 
     def __call__(self) -> float:
         return self.seconds
-
-
-def link_in_log(page: PageProcess) -> str:
-    [line] = [line for line in page.text().splitlines() if "page_without_password" in line]
-    return "/" + str(json.loads(line)["set_one_at"]).partition("://")[2].partition("/")[2]
 
 
 def test_beyond_this_computer_it_is_not_served_without_a_password(studio: Studio) -> None:
@@ -92,7 +86,7 @@ def test_a_page_that_gets_a_password_closes_at_once(studio: Studio, page: PagePr
 def test_the_link_in_the_log_sets_the_first_password_and_nothing_more(
     studio: Studio, page: PageProcess
 ) -> None:
-    link = link_in_log(page)
+    link = page.first_link()
     assert page.get("/first/guessed").status == 404
     assert "Choose a password" in page.get(link).text
     assert page.post(link, {"password": "short", "again": "short"}).status == 422
@@ -107,7 +101,7 @@ def test_the_link_in_the_log_sets_the_first_password_and_nothing_more(
 
 
 def test_a_first_password_is_not_set_where_there_is_one_meanwhile(studio: Studio, page: PageProcess) -> None:
-    link = link_in_log(page)
+    link = page.first_link()
     set_password(studio, PASSWORD)
     page.post(link, {"password": "another one 2", "again": "another one 2"})
     assert page.get("/").status == 401

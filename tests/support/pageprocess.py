@@ -80,6 +80,11 @@ class PageProcess:
         finally:
             connection.close()
 
+    def first_link(self) -> str:
+        """The path that the log names for setting the first password."""
+        [line] = [line for line in self.text().splitlines() if "page_without_password" in line]
+        return "/" + str(json.loads(line)["set_one_at"]).partition("://")[2].partition("/")[2]
+
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 

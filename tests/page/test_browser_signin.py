@@ -1,0 +1,118 @@
+"""Signing in, in a real Chromium: by keyboard, beautiful to no eye alone, without a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, every_size, faults, tab
+from tests.support.pageprocess import PageProcess, page_process, set_password
+from tests.support.studio import Studio
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+
+PASSWORD, LOOKING = "correct horse battery", "only for looking"
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(studio: Studio) -> Iterator[PageProcess]:
+    set_password(studio, PASSWORD)
+    set_password(studio, LOOKING, "--read-only")
+    with page_process(studio) as process:
+        yield process
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_person_signs_in_and_out_by_keyboard(page: PageProcess, browser: Browser, script: bool) -> None:
+    with tab(browser, page, java_script_enabled=script) as opened:
+        assert opened.title().startswith("Sign in")
+        opened.keyboard.type("guessed")  # the field has the focus
+        opened.keyboard.press("Enter")
+        opened.get_by_role("alert").get_by_text("That is not the password.").wait_for()
+        opened.keyboard.type(PASSWORD)
+        opened.keyboard.press("Enter")
+        opened.get_by_role("button", name="Sign out").wait_for()
+        assert not opened.get_by_text("You can look, and change nothing.").count()
+        opened.get_by_role("button", name="Sign out").press("Enter")
+        opened.get_by_label("The studio's password").wait_for()
+
+
+def test_who_may_only_look_is_told_so(page: PageProcess, browser: Browser) -> None:
+    with tab(browser, page) as opened:
+        opened.get_by_label("The studio's password").fill(LOOKING)
+        opened.get_by_role("button", name="Sign in").click()
+        opened.get_by_text("You can look, and change nothing.").wait_for()
+
+
+def test_a_script_of_the_page_can_not_read_the_session(page: PageProcess, browser: Browser) -> None:
+    with tab(browser, page) as opened:
+        opened.get_by_label("The studio's password").fill(PASSWORD)
+        opened.get_by_role("button", name="Sign in").click()
+        opened.get_by_role("button", name="Sign out").wait_for()
+        assert opened.evaluate("document.cookie") == ""
+
+
+def test_everybody_can_sign_in(page: PageProcess, browser: Browser) -> None:
+    for path in ("/signin", "/signin?lang=de"):
+        for opened in every_size(browser, page, path):
+            assert faults(opened) == []
+
+
+def test_everybody_can_choose_the_first_password(studio: Studio, browser: Browser) -> None:
+    with page_process(studio) as page:
+        for opened in every_size(browser, page, page.first_link()):
+            assert faults(opened) == []
+        with tab(browser, page, page.first_link()) as opened:
+            opened.get_by_label("New password").fill(PASSWORD)
+            opened.get_by_label("Once more").fill(PASSWORD)
+            opened.get_by_role("button", name="Set the password").click()
+            opened.get_by_role("button", name="Sign out").wait_for()
+
+
+def test_a_page_of_another_site_gets_nothing(studio: Studio, browser: Browser) -> None:
+    """Not by a picture, a frame, a script or a form, although this page is open on this computer."""
+    with page_process(studio) as page:
+        context = browser.new_context()
+        strange, own = context.new_page(), f"http://127.0.0.1:{page.port}"
+        strange.route(
+            "http://evil.example/",
+            lambda route: route.fulfill(body="<body></body>", content_type="text/html"),
+        )
+        strange.goto("http://evil.example/")
+        answers: list[tuple[str, int]] = []
+        strange.on("response", lambda answer: answers.append((answer.url, answer.status)))
+        strange.evaluate(
+            """own => {
+                for (const [tag, name] of [["img", "src"], ["script", "src"], ["iframe", "src"]]) {
+                    const made = document.createElement(tag);
+                    made[name] = own + "/?" + tag;
+                    document.body.append(made);
+                }
+                return fetch(own + "/?fetch", {mode: "no-cors"}).catch(() => null);
+            }""",
+            own,
+        )
+        with strange.expect_navigation():
+            strange.evaluate(
+                """own => {
+                    const form = document.createElement("form");
+                    form.method = "post";
+                    form.action = own + "/signin";
+                    document.body.append(form);
+                    setTimeout(() => form.submit());
+                }""",
+                own,
+            )
+        assert "comes from another site" in strange.inner_text("main")
+        # The page that says so fetches its style.
+        asked = [status for url, status in answers if url.startswith(own) and "/static/" not in url]
+        assert asked and set(asked) == {403}
+        context.close()
