@@ -401,6 +401,7 @@ def page(
     Everything at a glance, and what people do about it. Ends on SIGTERM or Ctrl-C.
     """
     if context.invoked_subcommand is not None:
+        context.obj = config
         return 0
     from hotfolder.cli import page
 
@@ -409,7 +410,11 @@ def page(
 
 @page_commands.command("set-password")
 def set_password(
-    config: Config = CONFIG,
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="As for `hotfolder page`, before or behind its name."),
+    ] = None,
     read_only: Annotated[
         bool, typer.Option("--read-only", help="The one with which people can look, and change nothing.")
     ] = False,
@@ -420,7 +425,7 @@ def set_password(
     """
     from hotfolder.cli import page
 
-    return page.set_password(config, read_only=read_only)
+    return page.set_password(config or context.obj, read_only=read_only)
 
 
 PANELS = (DAILY, RUNNING, OPERATING, TRYING)

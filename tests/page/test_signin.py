@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import resource
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
 from tests.support.pageprocess import PageProcess, page_process, set_password
-from tests.support.studio import Studio
+from tests.support.studio import Studio, environment
 
 PASSWORD = "correct horse battery"
 
@@ -129,6 +130,21 @@ def test_what_a_password_must_be(studio: Studio) -> None:
     set_password(studio, PASSWORD)
     refused = subprocess.run([*command, "--read-only"], input=PASSWORD, capture_output=True, text=True)
     assert refused.returncode == 2 and "the other role's password" in refused.stderr
+
+
+def test_the_settings_may_be_named_before_the_command_or_behind_it(studio: Studio, tmp_path: Path) -> None:
+    start = [*studio.command("page")[:-2]]
+    named = ["--config", str(studio.config)]
+    for words in ([*named, "set-password"], ["set-password", *named]):
+        done = subprocess.run(
+            [*start, *words],
+            input=PASSWORD,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment(None),
+        )
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_one_address_is_throttled_and_all_together_are() -> None:
