@@ -10,7 +10,7 @@ from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import job_settings
 from hotfolder.display import visible
 from hotfolder.errors import UsageError
-from hotfolder.jobs.gallery import Delivered, Undisclosed, delivered
+from hotfolder.jobs.gallery import Delivered, Undisclosed, delivered, with_receipts
 from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.pictures.decoder import Decoder
@@ -39,6 +39,7 @@ def undisclosed(installation: Installation, project: str) -> Iterator[Undisclose
 def delivered_of(installation: Installation, project: str) -> list[Delivered]:
     name = PurePath(project.rstrip("/")).name
     jobs = [one for one in delivered(installation.store, name) if one.pictures]
+    jobs = with_receipts(jobs, installation.places.done, name)
     if not jobs:
         raise UsageError(
             f"No picture of a project {visible(project)} has been delivered.",

@@ -41,7 +41,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class ProjectLinks:
     """What can be shared of a project, and every link to it. `open` are the ids of links that lead somewhere
     now."""
 
@@ -63,7 +63,7 @@ class SharedGallery:
         return page_html(self.gallery, {}, language, others, base=base)
 
 
-def sharing(settings: Settings, known: str) -> Sharing:
+def sharing(settings: Settings, known: str) -> ProjectLinks:
     """Of the project with that id. Raises UsageError, StoreError, LocalTrouble."""
     with existing(settings) as records:
         inbox, project = known_project(records, known)
@@ -71,7 +71,7 @@ def sharing(settings: Settings, known: str) -> Sharing:
     links = tuple(access.share_links(settings.state_folder, inbox, project))
     at = now()
     leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
-    return Sharing(known, visible(project), tuple(choices_in(jobs, settings)), links, leading)
+    return ProjectLinks(known, visible(project), tuple(choices_in(jobs, settings)), links, leading)
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:

@@ -15,9 +15,10 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import JobContext, Places, recipe_of
-from hotfolder.jobs.gallery import Delivered, delivered, finished_since, gallery_of
+from hotfolder.jobs.gallery import Delivered, delivered, finished_since, gallery_of, sharing_of, with_receipts
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import MadeGallery, make_gallery
 from hotfolder.outbox.names import safe_name
 from hotfolder.pictures.decoder import Decoder
@@ -35,8 +36,9 @@ async def remake(
     jobs: Sequence[Delivered], places: Places, said: GallerySettings, decoder: Decoder, limits: PictureLimits
 ) -> MadeGallery:
     """Make the gallery of the jobs' project, unless it is there as it is to be. Raises LocalTrouble."""
-    gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
-    shared = await to_thread.run_sync(places.sharing, jobs[-1].job)
+    with local_trouble(places.done):
+        gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
+        shared = await to_thread.run_sync(sharing_of, jobs, places)
     return await make_gallery(places.done, gallery, decoder, limits, shared)
 
 
@@ -104,6 +106,7 @@ class Galleries:
             jobs = [one for one in jobs if one.pictures]
             if jobs:
                 said, limits = self.live.settings.gallery, context.settings.result_limits
+                jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
                 await remake(jobs, context.places, said, context.decoder, limits)
         except LocalTrouble as error:
             self._met(project, error)

@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
+from pydantic import ValidationError
 from sqlmodel import col, select
 
 from hotfolder.errors import LocalTrouble
@@ -20,9 +21,12 @@ from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import manifest_of
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
-from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.names import receipts_folder, safe_name
+from hotfolder.outbox.receipts import Receipt, read_receipt
 from hotfolder.outbox.removing import unlike
+from hotfolder.outbox.sharing import Sharing
 from hotfolder.rules.delivery import GALLERY, LABELLED
+from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.tags import operation_word
 
 PROJECT_FIELD = "{project}"
@@ -55,6 +59,61 @@ def delivered(store: Store, project: str) -> list[Delivered]:
             photos = select(JobFile).where(JobFile.job_id == job.id, JobFile.role == FileRole.PHOTO)
             found.append(Delivered(job, pictures, session.exec(photos).all()))
     return found
+
+
+def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:
+    """These jobs, and before them what only receipts in done/ know of: sets whose records were let go of, and
+    those of another daemon. Raises LocalTrouble."""
+    folder, known = safe_name(project), {one.job.id for one in jobs}
+    receipts = []
+    with local_trouble(done):
+        place = receipts_folder(done, folder)
+        for path in sorted(place.glob("*.json")) if not place.is_symlink() else ():
+            receipt = read_receipt(path) if path.is_file() and not path.is_symlink() else None
+            if receipt is not None and receipt.job_id not in known and safe_name(receipt.project) == folder:
+                receipts.append(receipt)
+    earlier = [of_receipt(one, folder) for one in sorted(receipts, key=lambda one: one.finished_at)]
+    return [*(one for one in earlier if one.pictures), *jobs]
+
+
+def of_receipt(receipt: Receipt, folder: str) -> Delivered:
+    """A job as its receipt tells it. People can write into that: what lies elsewhere is no picture of it."""
+    try:
+        recipe = Recipe.model_validate(receipt.recipe)
+    except ValidationError:  # of another version
+        recipe = Recipe()
+    job = Job(
+        id=receipt.job_id,
+        inbox="",
+        project=receipt.project,
+        folder=receipt.folder,
+        room=receipt.room,
+        title=receipt.project,
+        recipe=recipe.model_dump_json(),
+        created_at=receipt.finished_at,
+        updated_at=receipt.finished_at,
+    )
+    pictures = [
+        Picture(
+            job_id=receipt.job_id,
+            path=one.file,
+            sha256=one.sha256,
+            width=one.width,
+            height=one.height,
+            altered=",".join(one.altered),
+            rendition=one.rendition,
+            variant=one.variant,
+        )
+        for one in receipt.pictures
+        if PurePath(one.file).parts[:1] == (folder,) and ".." not in PurePath(one.file).parts
+    ]
+    return Delivered(job, pictures, ())
+
+
+def sharing_of(jobs: Sequence[Delivered], places: Places) -> Sharing:
+    """Whose group the gallery is for. Raises LocalTrouble, OSError."""
+    named = next((one.job.inbox for one in reversed(jobs) if one.job.inbox in places.inboxes), None)
+    return Sharing.of(places.inboxes[named or next(iter(places.inboxes))], places.guard)
 
 
 def finished_since(store: Store, since: datetime) -> list[Job]:
@@ -208,14 +267,16 @@ class GalleryOnDisk:
                 manifest = manifest_of(place)
                 page = (place / "index.html").read_text(encoding="utf-8", errors="replace")
             except (LocalTrouble, FileNotFoundError):
+                manifest = None
+            if manifest is None:
                 return cls("", "", frozenset())
             whole = {
-                one["sha256"]
-                for one in manifest.get("pictures", ())
-                if not unlike(place / one["full"], one["sha256"]) and one["full"] in page
+                one.sha256
+                for one in manifest.pictures
+                if one.full in page and not unlike(place / one.full, one.sha256)
             }
-        pairs = ((one["sha256"], one["unaltered"]) for one in manifest.get("pictures", ()) if one["altered"])
-        return cls(page, manifest.get("url", ""), frozenset(pair for pair in pairs if whole.issuperset(pair)))
+        pairs = ((one.sha256, one.unaltered) for one in manifest.pictures if one.altered)
+        return cls(page, manifest.url, frozenset(pair for pair in pairs if whole.issuperset(pair)))
 
     def lacks(self, altered: GalleryPicture, unaltered: GalleryPicture | None, url: str) -> Iterator[str]:
         """What is missing of a link to a page that shows both."""

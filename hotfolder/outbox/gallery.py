@@ -17,9 +17,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from anyio import to_thread
+from pydantic import BaseModel, Field
 
 from hotfolder import __version__, log
 from hotfolder.display import visible
@@ -43,6 +43,30 @@ SIZES = {"small": Rendering(80, 60, 960), "large": Rendering(85, 60, 2400)}
 logger = log.get("gallery")
 
 
+class ManifestPicture(BaseModel):
+    """A picture in a gallery: where it was `delivered`, relative to done/, and where it lies in the gallery.
+    `unaltered` is the SHA-256 of the one that it stands beside."""
+
+    delivered: str
+    full: str
+    sha256: str
+    altered: tuple[str, ...] = ()
+    unaltered: str = ""
+
+
+class Manifest(BaseModel):
+    """What a gallery says of itself. `told` is what it was made of, `files` what hotfolder has put there, by
+    relative path with the SHA-256 of each, `sizes` those of the renditions."""
+
+    made_by: str = Field(pattern="^hotfolder ")
+    told: str
+    url: str = ""
+    pictures: tuple[ManifestPicture, ...]
+    left_out: tuple[str, ...] = ()
+    files: dict[str, str]
+    sizes: dict[str, Rendered] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class MadeGallery:
     """A gallery that is in its place. `pages` are its files for people to open; `left_out` are sentences on
@@ -59,12 +83,12 @@ class MadeGallery:
 
 
 @dataclass(slots=True)
-class Draft:
+class GalleryDraft:
     """A gallery that is being made in `new`, in a temporary folder. `old` is the manifest of the one that is
-    there, `files` what was put into this one, by relative path with the SHA-256 of each."""
+    there, None where none is; `files` and `sizes` are as in the manifest."""
 
     new: Path
-    old: dict[str, Any]
+    old: Manifest | None
     told: str
     shared: Sharing
     taken: dict[str, GalleryPicture] = field(default_factory=dict)
@@ -101,17 +125,17 @@ async def make_gallery(
         shutil.rmtree(draft.new.parent, ignore_errors=True)
 
 
-def begin(done: Path, gallery: Gallery, place: Path, shared: Sharing) -> Draft | MadeGallery:
+def begin(done: Path, gallery: Gallery, place: Path, shared: Sharing) -> GalleryDraft | MadeGallery:
     """A draft with the pictures in it, each read to its end; or the gallery that is there already."""
     with local_trouble(place):
         refuse_links(done, place)
         old = manifest_of(place)
         told = digest_of(gallery, done)
-        if old.get("told") == told and complete(place, old):
-            return MadeGallery(place, len(old["pictures"]), tuple(old["left_out"]), anew=False)
+        if old is not None and old.told == told and complete(place, old):
+            return MadeGallery(place, len(old.pictures), old.left_out, anew=False)
         temporary = place.with_name(own_prefix() + os.urandom(8).hex())
         temporary.mkdir(mode=0o700)
-        draft = Draft(temporary / GALLERY, old, told, shared)
+        draft = GalleryDraft(temporary / GALLERY, old, told, shared)
         try:
             for name in ("", FULL, *SIZES):
                 (draft.new / name).mkdir()
@@ -126,16 +150,14 @@ def begin(done: Path, gallery: Gallery, place: Path, shared: Sharing) -> Draft |
         return draft
 
 
-def manifest_of(place: Path) -> dict[str, Any]:
-    """What the gallery at `place` says of itself; empty where none is. Raises LocalTrouble where something
+def manifest_of(place: Path) -> Manifest | None:
+    """What the gallery at `place` says of itself; None where none is. Raises LocalTrouble where something
     else has its name."""
     try:
-        read = json.loads((place / MANIFEST).read_bytes())
-        if isinstance(read, dict) and str(read.get("made_by")).startswith("hotfolder "):
-            return read
+        return Manifest.model_validate_json((place / MANIFEST).read_bytes())
     except (OSError, ValueError):
         if linking.status(place) is None or (place.is_dir() and not any(place.iterdir())):
-            return {}
+            return None
     raise LocalTrouble(
         f"{shown(place)} is there, and isn't a gallery that hotfolder made",
         hint="Rename it; the gallery is made by itself then.",
@@ -152,13 +174,13 @@ def digest_of(gallery: Gallery, done: Path) -> str:
     return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
 
 
-def complete(place: Path, manifest: dict[str, Any]) -> bool:
+def complete(place: Path, manifest: Manifest) -> bool:
     """Whether all of its files lie there, and are files."""
-    found = (linking.status(place / name) for name in (MANIFEST, *manifest["files"]))
+    found = (linking.status(place / name) for name in (MANIFEST, *manifest.files))
     return all(one is not None and stat.S_ISREG(one.st_mode) for one in found)
 
 
-def take(draft: Draft, done: Path, picture: GalleryPicture) -> str:
+def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> str:
     """Put the picture as delivered into the gallery, as a further name of the same file where the disk knows
     that, so that it takes no room. Why it is not taken; empty where it is."""
     name = picture.full
@@ -196,7 +218,7 @@ def linked(source: Path, target: Path, found: os.stat_result) -> bool:
 
 
 async def add_rendition(
-    draft: Draft,
+    draft: GalleryDraft,
     place: Path,
     picture: GalleryPicture,
     size: str,
@@ -223,22 +245,21 @@ async def add_rendition(
     draft.sizes[name] = rendered
 
 
-def reuse(draft: Draft, place: Path, name: str) -> bool:
+def reuse(draft: GalleryDraft, place: Path, name: str) -> bool:
     """Take over a rendition from the gallery that is there, unless it isn't what was put there."""
-    known, size = draft.old.get("files", {}).get(name), draft.old.get("sizes", {}).get(name)
-    if known is None or size is None:
+    if draft.old is None or name not in draft.old.files or name not in draft.old.sizes:
         return False
     content = b""
     with suppress(OSError), os.fdopen(open_beneath(place, place / name), "rb") as source:
         content = source.read()
-    if hashlib.sha256(content).hexdigest() != known:
+    if hashlib.sha256(content).hexdigest() != draft.old.files[name]:
         return False
     draft.write(name, [content])
-    draft.sizes[name] = Rendered(**size)
+    draft.sizes[name] = draft.old.sizes[name]
     return True
 
 
-def finish(draft: Draft, gallery: Gallery, place: Path) -> MadeGallery:
+def finish(draft: GalleryDraft, gallery: Gallery, place: Path) -> MadeGallery:
     """Write the pages, and put the gallery into its place."""
     if not draft.taken:
         why = " ".join(draft.left_out) or "Nothing of it is in done."
@@ -247,16 +268,16 @@ def finish(draft: Draft, gallery: Gallery, place: Path) -> MadeGallery:
         shown_scenes = tuple(filter(None, (with_what_is_there(one, draft.taken) for one in gallery.scenes)))
         for name, content in page_files(replace(gallery, scenes=shown_scenes), draft.sizes).items():
             draft.write(name, [content])
-        manifest = {
-            "made_by": f"hotfolder {__version__}",
-            "told": draft.told,
-            "url": gallery.url,
-            "pictures": [of_manifest(scene, one) for scene in shown_scenes for one in scene.pictures()],
-            "left_out": draft.left_out,
-            "files": draft.files.copy(),
-            "sizes": {name: asdict(size) for name, size in draft.sizes.items()},
-        }
-        draft.write(MANIFEST, [(json.dumps(manifest, indent=2) + "\n").encode()])
+        manifest = Manifest(
+            made_by=f"hotfolder {__version__}",
+            told=draft.told,
+            url=gallery.url,
+            pictures=tuple(of_manifest(scene, one) for scene in shown_scenes for one in scene.pictures()),
+            left_out=tuple(draft.left_out),
+            files=draft.files.copy(),
+            sizes=draft.sizes,
+        )
+        draft.write(MANIFEST, [(manifest.model_dump_json(indent=2) + "\n").encode()])
         keep_others(draft, place)
         for name in (*SIZES, FULL, ""):
             linking.sync_folder(draft.new / name)
@@ -272,21 +293,21 @@ def with_what_is_there(scene: Scene, taken: dict[str, GalleryPicture]) -> Scene 
     return Scene(scene.room, unaltered, altered, scene.earlier) if unaltered or altered else None
 
 
-def of_manifest(scene: Scene, picture: GalleryPicture) -> dict[str, object]:
-    """A picture as the manifest has it; `unaltered` is the SHA-256 of the one that it stands beside."""
+def of_manifest(scene: Scene, picture: GalleryPicture) -> ManifestPicture:
     beside = scene.unaltered.sha256 if scene.unaltered is not None and picture.altered else ""
-    return {
-        "delivered": picture.path.encode("utf-8", "backslashreplace").decode(),
-        "full": picture.full,
-        "sha256": picture.sha256,
-        "altered": list(picture.altered),
-        "unaltered": beside,
-    }
+    path = picture.path.encode("utf-8", "backslashreplace").decode()
+    return ManifestPicture(
+        delivered=path,
+        full=picture.full,
+        sha256=picture.sha256,
+        altered=picture.altered,
+        unaltered=beside,
+    )
 
 
-def keep_others(draft: Draft, place: Path) -> None:
+def keep_others(draft: GalleryDraft, place: Path) -> None:
     """Take over what people have put beside the files of the gallery that is there."""
-    ours = {MANIFEST, *draft.old.get("files", ())}
+    ours = {MANIFEST, *(draft.old.files if draft.old is not None else ())}
     for folder, _, names in os.walk(place):
         for path in (Path(folder, name) for name in names):
             name = str(path.relative_to(place))

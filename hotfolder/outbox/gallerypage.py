@@ -96,7 +96,7 @@ class Gallery:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class GalleryWords:
     """What a gallery says, in one language. `done_to` is what was altered by each kind of operation."""
 
     language: str
@@ -133,7 +133,7 @@ class Words:
 
 
 LANGUAGES = {
-    "en": Words(
+    "en": GalleryWords(
         language="en",
         name="English",
         done_to={"sky": "sky replaced", "lawn": "lawn replaced", "stage": "virtually staged"},
@@ -160,7 +160,7 @@ LANGUAGES = {
         after="Next picture",
         compare="Compare: original on the left, altered on the right",
     ),
-    "de": Words(
+    "de": GalleryWords(
         language="de",
         name="Deutsch",
         done_to={"sky": "Himmel ersetzt", "lawn": "Rasen ersetzt", "stage": "virtuell möbliert"},
@@ -190,7 +190,7 @@ LANGUAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownPicture:
     """One picture as the page shows it. `what` says what was altered; `sentence` is its disclosure."""
 
     picture: GalleryPicture
@@ -210,16 +210,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ShownScene:
     """A scene as the page shows it: its unaltered picture first."""
 
     name: str
-    pictures: tuple[Shown, ...]
+    pictures: tuple[ShownPicture, ...]
     altered: bool
     earlier: bool
 
 
-def views(gallery: Gallery, sizes: Mapping[str, Rendered], words: Words) -> Iterator[View]:
+def views(gallery: Gallery, sizes: Mapping[str, Rendered], words: GalleryWords) -> Iterator[ShownScene]:
     for scene in gallery.scenes:
         beside = scene.unaltered.rendition("large") if scene.unaltered is not None else ""
         name = title_of(scene.room)
@@ -227,8 +227,8 @@ def views(gallery: Gallery, sizes: Mapping[str, Rendered], words: Words) -> Iter
         for one in scene.pictures():
             small, what = sizes.get(one.rendition("small")), words.what(one.altered)
             sentence = (words.disclosure if beside else words.alone).format(what=what) if what else ""
-            pictures.append(Shown(one, small, name, what, sentence, beside if what else ""))
-        yield View(name, tuple(pictures), bool(scene.altered), scene.earlier)
+            pictures.append(ShownPicture(one, small, name, what, sentence, beside if what else ""))
+        yield ShownScene(name, tuple(pictures), bool(scene.altered), scene.earlier)
 
 
 def title_of(room: str) -> str:

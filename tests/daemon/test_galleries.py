@@ -277,6 +277,30 @@ async def test_an_altered_picture_without_label_pair_or_link_is_told(
     assert f"{ELM}/front__sky-blue.png: {says}" in found.output
 
 
+async def test_what_the_store_has_forgotten_is_shown_by_its_receipt(
+    make_studio: Callable[..., Studio], shop: Shop
+) -> None:
+    """As after `keep.records_days`. A receipt that names anything else in the file system shows nothing."""
+    studio = make_studio(**EVERYTHING)
+    studio.drop(ELM, "front__sky-blue", bracket())
+    await studio.until_idle(shop.access())
+    for path in studio.state.glob("jobs.sqlite*"):
+        path.unlink()
+    secret = studio.root / "secret.jpg"
+    secret.write_bytes(next(iter(bracket(1).values())))
+    told = json.loads((studio.done / ELM / "receipts" / "front__sky-blue.json").read_bytes())
+    lie = {**told["pictures"][0], "file": f"{ELM}/../../secret.jpg", "sha256": digest(secret)}
+    lies = {**told, "job_id": "another1", "pictures": [lie, {**lie, "file": str(secret), "altered": ["sky"]}]}
+    (studio.done / ELM / "receipts" / "lies.json").write_text(json.dumps(lies))
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
+    made = studio.say("gallery", ELM)
+    assert "3 pictures, as before." in made.output and "secret" not in made.output
+    shown = {Path(one["delivered"]).name for one in manifest(studio)["pictures"]}
+    assert shown == {"front.jpg", "front__sky-blue.png", "kitchen.jpg"}
+    assert studio.say("verify", "--disclosure", ELM).exit_code == 0
+
+
 async def test_a_single_photo_stands_beside_itself_as_it_was_taken(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
