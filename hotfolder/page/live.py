@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from pathlib import Path
 
 from anyio import to_thread
@@ -39,6 +39,8 @@ class Live:
         self._stamp = ""
         self._board: Board | None = None
         self._read = ("", float("-inf"))
+        self.rendered: dict[Hashable, bytes] = {}
+        """What was made of the board, for others who ask for the same: twenty open pages all do at once."""
         self.listeners = 0
         self.ending = False
         """Whether the page is about to end, and nobody is told any more."""
@@ -58,6 +60,7 @@ class Live:
             if self._board is None or known != stamp or time.monotonic() - at > FRESH_SECONDS:
                 self._board = await patiently(settings.state_folder, board, settings)
                 self._read = (stamp, time.monotonic())
+                self.rendered = {}
             return self._board
 
     def _look(self) -> str:

@@ -17,6 +17,7 @@ from hotfolder.page.words import CATALOGUE, LANGUAGES, language_of, word
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
+VARY = "Accept-Language, Cookie"
 
 
 def render(
@@ -41,7 +42,7 @@ def render(
         **context,
     )
     response = HTMLResponse(body, status, headers)
-    response.headers["Vary"] = "Accept-Language, Cookie"
+    response.headers["Vary"] = VARY
     if asked in LANGUAGES:
         response.set_cookie(LANGUAGE_COOKIE, language, LANGUAGE_SECONDS, samesite="strict", httponly=True)
     return response

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import html
+import http.client
 import io
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 
 from hotfolder.config.load import load
+from hotfolder.control import actions
 from hotfolder.control.board import Card, board
 from hotfolder.control.ids import project_id
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, Shop, Studio, files_below
 
 ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
@@ -282,3 +284,39 @@ async def test_a_picture_that_was_exchanged_begins_the_zip_anew(
     (studio.done / ELM / "kitchen.jpg").write_bytes(b"\xff\xd8\xffanother")
     again = page.get(address, Range="bytes=10-", If_Range=first.headers["etag"])
     assert again.status == 200 and again.body != first.body
+
+
+def news(page: PageProcess) -> Generator[str, None, None]:
+    """The events of a page that stays open."""
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
+    connection.request("GET", "/live")
+    answer = connection.getresponse()
+    assert answer.getheader("content-type", "").startswith("text/event-stream")
+    try:
+        while line := answer.readline():
+            if line.startswith(b"data: "):
+                yield line.removeprefix(b"data: ").decode().strip()
+    finally:
+        connection.close()
+
+
+async def test_an_open_page_hears_of_each_change_and_only_of_changes(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    events = news(page)
+    first = await asyncio.to_thread(next, events)
+    assert f'data-stamp="{first}"' in page.get("/").text
+    studio.by_hand(actions.pause, "by hand")
+    second = await asyncio.to_thread(next, events)
+    assert second != first and f'data-stamp="{second}"' in page.get("/").text
+    studio.config.write_text(studio.config.read_text() + "nonsense: 1\n")
+    await asyncio.to_thread(next, events)
+    assert "The settings have an error" in page.get("/").text
+    events.close()
+
+
+def test_what_one_sees_of_now_another_does_not_get_in_another_language(page: PageProcess) -> None:
+    for language, word in (("en", "Needs you"), ("de", "Braucht Sie"), ("en", "Needs you")):
+        assert word in page.get("/", Accept_Language=language).text
