@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -78,23 +78,34 @@ def _let_go_sets(
 
 def refuse_names(place: PhotoPlace, names: Sequence[str]) -> None:
     """Raises UsageError for a name that no set can have, or that a room beside the photos has."""
-    with local_trouble(place.path):
-        rooms = [split_name(one.name).name for one in folders_in(place.path)]
+    rooms = names_beside(place)
     for number, name in enumerate(names):
-        if not name.strip():
-            raise UsageError("A set has no name.", hint="Give it one: its picture is called so.")
-        if TAG_MARK in name:
-            raise UsageError(
-                f"A set can't be called {shown(name)}: two underscores begin a tag.",
-                hint="Name it without; what is done with it the routes say.",
-            )
-        if safe_name(name) != name:
-            raise UsageError(
-                f"A set can't be called {shown(name)}: not every computer takes that as a file's name.",
-                hint=f"Call it {shown(safe_name(name))}.",
-            )
-        if why := why_name_taken(name, [*rooms, *names[:number]]):
-            raise UsageError(f"A set can't be called {shown(name)}: {why}.", hint="Give it another name.")
+        if trouble := why_no_name(name, [*rooms, *names[:number]]):
+            raise UsageError(trouble[0], hint=trouble[1])
+
+
+def names_beside(place: PhotoPlace) -> list[str]:
+    """Of the rooms that have folders beside the photos of a shoot."""
+    with local_trouble(place.path):
+        return [split_name(one.name).name for one in folders_in(place.path)]
+
+
+def why_no_name(name: str, taken: Collection[str]) -> tuple[str, str] | None:
+    """Why a set can't be called so, and what to do; None where it can."""
+    if not name.strip():
+        return "A set has no name.", "Give it one: its picture is called so."
+    refused = f"A set can't be called {shown(name)}"
+    if TAG_MARK in name:
+        return (
+            f"{refused}: two underscores begin a tag.",
+            "Name it without; what is done with it the routes say.",
+        )
+    if safe_name(name) != name:
+        better = f"Call it {shown(safe_name(name))}."
+        return f"{refused}: not every computer takes that as a file's name.", better
+    if why := why_name_taken(name, taken):
+        return f"{refused}: {why}.", "Give it another name."
+    return None
 
 
 def refuse_unmade(found: Explained, sets: Sequence[ChosenSet]) -> None:

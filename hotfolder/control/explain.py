@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
@@ -29,7 +30,7 @@ from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import MergedSet, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
-from hotfolder.rules.sets import BracketSet, Photo, as_grouped
+from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
 from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot, why_held
 
 
@@ -92,13 +93,13 @@ class Explained:
         return () if self.problems and not self.several else tuple(one.bill for one in self.sets)
 
 
-Look = Callable[[Path, SeenFile, PictureLimits], PictureFacts]
-"""How a photo is read."""
+Look = Callable[[Path, FileIdentity, PictureLimits], PictureFacts]
+"""How a photo, in that state of its file, is read. Raises BadJob."""
 
 
-def look(folder: Path, file: SeenFile, limits: PictureLimits) -> PictureFacts:
-    """In this process, anew. Raises BadJob."""
-    return inspect(folder / file.name, limits=limits)
+def look(path: Path, _identity: FileIdentity, limits: PictureLimits) -> PictureFacts:
+    """In this process, anew."""
+    return inspect(path, limits=limits)
 
 
 def explain(settings: Settings, path: Path) -> list[Explained]:
@@ -150,12 +151,12 @@ class Explainer:
         problems = []
         for file in self._files():
             try:
-                self.facts[file.name] = self.look(self.place.path, file, limits)
+                self.facts[file.name] = self.look(self.place.path / file.name, file.identity, limits)
             except BadJob as error:
                 problems.append(sentence(error))
         self.problems = tuple(problems)
 
-    def _photos(self) -> list[Photo]:
+    def photos(self) -> list[Photo]:
         return [
             photo_of(self.place.path / file.name, file.identity, self.facts[file.name])
             for file in self._files()
@@ -164,8 +165,8 @@ class Explainer:
 
     def _shoot(self) -> Explained:
         """A whole shoot in a project's folder, as far as its photos can be read."""
-        photos, drop = self._photos(), self._drop()
-        aside = len(photos) - len(drop.photos)
+        drop = self.drop
+        aside = len(drop.found.photos) - len(drop.photos)
         told = Explained(self.place, several=True, earlier=aside, problems=self.problems)
         try:
             back = sort_shoot(self.rulebook, self.place.project, drop.photos, drop.earlier)
@@ -186,20 +187,20 @@ class Explainer:
             if self.problems:  # as far as it goes: the names of the photos are known
                 sent = {file.name: sent_of(self.facts.get(file.name)) for file in self._files()}
                 return replace(told, sets=(self._set("", sent),))
-            photos, project, folder = self._photos(), self.place.project, self.place.folder
+            photos, project, folder = self.photos(), self.place.project, self.place.folder
             found = group_folder(self.rulebook, project, folder, photos, room=self._room_name(photos))
             if len(found.sets) > 1:
                 return replace(told, several=True, shoot=found, sets=self._sets(found, approved=True))
             left = [photo for photo in photos if photo.path.name not in found.kept_out]
             name = found.sets[0].name if found.sets else ""
-            return replace(told, shoot=found, sets=(self._set_of(name, left),))
+            return replace(told, shoot=found, sets=(self.set_of(name, left),))
         except BadJob as error:
             return Explained(self.place, problems=(*self.problems, sentence(error)))
 
     def _sets(self, shoot: Shoot, *, approved: bool) -> tuple[ExplainedSet, ...]:
         return tuple(
             replace(
-                self._set_of(each.name, each.photos),
+                self.set_of(each.name, each.photos),
                 evidence=each.evidence,
                 doubts=each.doubts,
                 waits=each.name in shoot.held and not approved,
@@ -208,7 +209,7 @@ class Explainer:
             for each in shoot.sets
         )
 
-    def _set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
+    def set_of(self, name: str, photos: Sequence[Photo]) -> ExplainedSet:
         """One set, with what is bought of it already at the configured API: merge, sky, lawn or stage."""
         sent = {photo.path.name: Sent(photo.format, photo.develop) for photo in photos}
         found = self._set(name, sent)
@@ -237,7 +238,7 @@ class Explainer:
         if self.records is None:
             return why_held(self.rulebook, *place[1:], known=False)
         under_way = self._under_way()
-        photos = tuple(photo for photo in self._photos() if photo.path.name not in under_way)
+        photos = tuple(photo for photo in self.photos() if photo.path.name not in under_way)
         if not photos:
             return ""
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
@@ -257,10 +258,11 @@ class Explainer:
         wanted = split_name(self.place.folder).name or self.place.folder
         return room_named(self.records.store, self._known_as(), wanted, [*map(as_grouped, photos)])
 
-    def _drop(self) -> Drop:
+    @cached_property
+    def drop(self) -> Drop:
         """The photos of a flat drop that belong to no set under way and were not kept out of one before, with
         what a person and the store say of them."""
-        photos, said = self._photos(), self._said()
+        photos, said = self.photos(), self._said()
         found = BracketSet(self.place.root, self.place.project, "", tuple(photos))
         found = replace(found, approved=said is not None and said.whole)
         chosen = with_more(said.sets if said is not None else (), self.chosen)

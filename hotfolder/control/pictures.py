@@ -80,7 +80,7 @@ def _of_job(store: Store, places: Places, known: str) -> PicturePlace | None:
 def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | None:
     """A photo that lies in an inbox, in no job yet."""
     wanted = job_of(known)
-    for place in _folders(settings):
+    for place in every_place(settings):
         if folder_id(place.inbox.title, place.project, place.folder) == wanted:
             seen = place.seen()
             for photo in seen.photos if seen is not None else ():
@@ -89,7 +89,7 @@ def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | 
     return None
 
 
-def _folders(settings: Settings) -> Iterator[PhotoPlace]:
+def every_place(settings: Settings) -> Iterator[PhotoPlace]:
     """Every project's folder in the inboxes that can be read, and every room's."""
     for inbox in settings.all_inboxes():
         root = settings.inbox_folder(inbox)

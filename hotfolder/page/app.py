@@ -12,7 +12,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from hotfolder.errors import BadWorld, HotfolderError, UsageError
-from hotfolder.page import actions, live, now, pictures, project, room, share, signin, static
+from hotfolder.page import (
+    actions,
+    held,
+    live,
+    now,
+    outlook,
+    pictures,
+    project,
+    room,
+    share,
+    signin,
+    static,
+)
 from hotfolder.page.rendering import error_page
 from hotfolder.page.security import Guard
 from hotfolder.page.site import Site
@@ -27,6 +39,8 @@ ROUTES: tuple[BaseRoute, ...] = (
     *room.ROUTES,
     *actions.ROUTES,
     *share.ROUTES,
+    *held.ROUTES,
+    *outlook.ROUTES,
 )
 """Of all views. A new module of views is added here, and its words in `words/`."""
 

@@ -73,6 +73,7 @@ async def served(server: uvicorn.Server, listener: socket.socket, site: Site) ->
         await server.serve(sockets=[listener])
     finally:
         await site.thumbnails.close()
+        await site.photos.close()
 
 
 @contextmanager

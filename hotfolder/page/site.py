@@ -20,6 +20,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
+from hotfolder.page.reading import PhotoReader
 from hotfolder.page.throttle import Throttle
 from hotfolder.page.thumbnails import Thumbnails
 
@@ -113,6 +114,7 @@ class Site:
     first_token: FirstToken = field(default_factory=FirstToken)
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is compared."""
+    photos: PhotoReader = field(default_factory=PhotoReader)
 
     def settings(self) -> CurrentSettings:
         """The settings as they are in the file now."""

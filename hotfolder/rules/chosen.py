@@ -97,12 +97,19 @@ def why_name_taken(name: str, given: Collection[str]) -> str:
     return f"the project has a set {shown(alike)} already" if alike is not None else ""
 
 
+def free_name(wanted: str, used: Collection[str]) -> str:
+    """The name, or with the first number behind it that makes it one of its own."""
+    names = {name.casefold() for name in used}
+    every = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+    return next(name for name in every if name.casefold() not in names)
+
+
 def _still_held(
     shoot: Shoot, taken: Collection[str], names: Collection[str], broken: Mapping[str, str]
 ) -> Iterator[HeldSet]:
     """What is left of the sets of which something is doubtful once the photos `taken` are gone; none has one
     of the chosen sets' `names`."""
-    used = {name.casefold() for name in (*names, *(each.name for each in shoot.sets))}
+    used = {*names, *(each.name for each in shoot.sets)}
     for each in shoot.sets:
         left = [photo for photo in each.photos if photo.path.name not in taken]
         doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []
@@ -112,8 +119,6 @@ def _still_held(
             continue
         name = each.name
         if name.casefold() in {one.casefold() for one in names}:
-            name = next(
-                free for number in count(2) if (free := f"{each.name}-{number}").casefold() not in used
-            )
-        used.add(name.casefold())
+            name = free_name(name, used)
+        used.add(name)
         yield HeldSet(name, {photo.path.name: photo.identity for photo in left}, tuple(dict.fromkeys(doubts)))

@@ -84,11 +84,15 @@ class Explanation:
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
         photos = f"{len(names)} photo{'' if len(names) == 1 else 's'}{which}"
         photos += f", {len(self.developed)} developed into JPEGs here" if self.developed else ""
-        done = [*(["merge"] if self.plan.recipe.merge else [])]
-        done += list(dict.fromkeys(operation_word(path[-1]) for path in self.plan.recipe.steps()))
         route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
         again = ", PAID AGAIN" if self.plan.again else ""
-        return f"{photos}, {' + '.join(done)}{route}{again}"
+        return f"{photos}, {self.does()}{route}{again}"
+
+    def does(self) -> str:
+        """What is made, such as "merge + sky-blue"."""
+        done = [*(["merge"] if self.plan.recipe.merge else [])]
+        done += list(dict.fromkeys(operation_word(path[-1]) for path in self.plan.recipe.steps()))
+        return " + ".join(done)
 
     def lines(self, *, calls: bool = False) -> list[str]:
         """The explanation for people, with the exact calls on demand."""
@@ -103,7 +107,7 @@ class Explanation:
         for verdict in plan.verdicts:
             outcome = "matches" if verdict.matched else "does not match"
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
-        lines += [f"Starts   {self._start()}", f"Photos   {len(self.photos)}"]
+        lines += [f"Starts   {self.starts()}", f"Photos   {len(self.photos)}"]
         for number, name in enumerate(self.photos, 1):
             why = (
                 f" (developed into a JPEG here, since {self.developed[name]})"
@@ -154,7 +158,8 @@ class Explanation:
             lines.append(f'  and each altered one as {LABELLED}/… (with "{visible(label)}" written on it)')
         return [*lines, f"Originals {ORIGINALS[self.plan.recipe.delivery.originals]}"]
 
-    def _start(self) -> str:
+    def starts(self) -> str:
+        """When the set is made."""
         settle = self.plan.settle
         quiet = "the usual time" if settle.quiet_seconds is None else f"{settle.quiet_seconds:g} s"
         at_once = f", or at once with {settle.expected_photos} photos" if settle.expected_photos else ""

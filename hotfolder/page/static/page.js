@@ -104,3 +104,42 @@ setInterval(() => {
 document.documentElement.classList.add("js");
 dress(document);
 listen();
+
+// A held shoot: its form is posted at every step; with a script that is done in place, and photos are dragged.
+document.addEventListener("submit", async (event) => {
+  const form = event.target, button = event.submitter;
+  if (!("inplace" in form.dataset) || !button || button.value.startsWith("approve")) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    patch(document.querySelector("main"), page.querySelector("main"));
+  } catch {
+    document.documentElement.classList.add("away");
+  }
+});
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (event.target.name === "name" && form && "inplace" in form.dataset) form.requestSubmit(form.querySelector("button"));
+});
+let dragged = null, under = null;
+function over(set) {
+  if (under) under.classList.remove("over");
+  under = set;
+  if (under) under.classList.add("over");
+}
+document.addEventListener("dragstart", (event) => { dragged = event.target.closest(".sorted .frames li"); });
+document.addEventListener("dragend", () => { dragged = null; over(null); });
+document.addEventListener("dragover", (event) => {
+  const set = dragged && event.target.closest(".sorted");
+  over(set && !set.contains(dragged) ? set : null);
+  if (under) event.preventDefault();
+});
+document.addEventListener("drop", (event) => {
+  if (!under || !dragged) return;
+  event.preventDefault();
+  const form = under.closest("form");
+  dragged.querySelector("input").checked = true;
+  form.elements.to.value = under.dataset.place;
+  form.requestSubmit(form.querySelector("button[value=move]"));
+});

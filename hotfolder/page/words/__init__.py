@@ -6,12 +6,12 @@ name of its view, such as `now.title`; `{name}` stands for a value.
 
 from __future__ import annotations
 
-from hotfolder.page.words import base, share, views
+from hotfolder.page.words import base, held, share, views
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
 
-CATALOGUE: Words = {**base.WORDS, **share.WORDS, **views.WORDS}
+CATALOGUE: Words = {**base.WORDS, **held.WORDS, **share.WORDS, **views.WORDS}
 
 
 def word(language: str, key: str, /, **values: object) -> str:

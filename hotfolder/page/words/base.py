@@ -5,6 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "base.skip": ("Skip to the content", "Zum Inhalt springen"),
     "base.navigation": ("Pages", "Seiten"),
     "base.now": ("Now", "Jetzt"),
+    "base.outlook": ("What would happen?", "Was würde geschehen?"),
     "base.other_language": ("Deutsch", "English"),
     "base.sign_out": ("Sign out", "Abmelden"),
     "base.looking_only": ("You can look, and change nothing.", "Sie können nur ansehen, nichts ändern."),

@@ -1,0 +1,306 @@
+"""A folder whose photos wait for a person: the sets that are proposed, as they may be put together otherwise,
+with what each would cost; and their approval."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from hotfolder.config.settings import Settings
+from hotfolder.control.approve import Approval, approve_sets, let_go, names_beside, why_no_name
+from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, look, sentence
+from hotfolder.control.ids import arriving_id, folder_id, project_id
+from hotfolder.control.lookup import PhotoPlace
+from hotfolder.control.opening import reading
+from hotfolder.control.pictures import every_place
+from hotfolder.errors import BadJob, UsageError
+from hotfolder.rules.chosen import ChosenSet
+from hotfolder.rules.explain import Explanation
+from hotfolder.rules.sets import MOST_PHOTOS, Photo
+from hotfolder.rules.shoots import group_shoot
+
+STAMP_DIGITS = 16
+"""So many of a photo's content hash tell, beside its id, which photo a person saw."""
+NOTHING = Bill()
+LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPhoto:
+    """A photo that waits. `id` is its picture's; `key` is another one for other content. `ev` is EV100, None
+    where the camera recorded none."""
+
+    id: str
+    key: str
+    name: str
+    ev: float | None
+    sha256: str
+
+
+class DraftSet(NamedTuple):
+    """A set as a person would have it: its name, and the keys of its photos."""
+
+    name: str
+    photos: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSetView:
+    """One set. `approved`: it is about to be made; `changed`: it isn't as it was proposed. With a `problem`
+    it can't be approved. `bill` are its paid calls, `cost` is what they come to, "" where no prices are set;
+    `does` says what is made, such as "merge + sky-blue"."""
+
+    name: str
+    photos: tuple[HeldPhoto, ...]
+    bill: Bill = NOTHING
+    cost: str = ""
+    does: str = ""
+    evidence: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    approved: bool = False
+    changed: bool = False
+    problem: str = ""
+    explanation: Explanation | None = None
+
+    @property
+    def calls(self) -> str:
+        """The paid calls by kind, as a form hands them back."""
+        return ",".join(sorted(self.bill.left))
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAside:
+    """A photo that takes part in no set, and why."""
+
+    photo: HeldPhoto
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldView:
+    """What waits in a folder. `why` it does, without its full stop; "" where nothing does. `shoot`: its sets
+    can be put together otherwise. `problems` must be mended first; `remarks` are worth knowing. `bill` is of
+    what waits, `total` of all."""
+
+    id: str
+    project_id: str
+    place: PhotoPlace
+    shoot: bool
+    why: str
+    sets: tuple[HeldSetView, ...]
+    aside: tuple[LeftAside, ...] = ()
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    bill: Bill = NOTHING
+    cost: str = ""
+    total: Bill = NOTHING
+    total_cost: str = ""
+    changed: bool = False
+
+    @property
+    def waiting(self) -> tuple[HeldSetView, ...]:
+        return tuple(one for one in self.sets if not one.approved)
+
+    @property
+    def can_approve(self) -> bool:
+        """Whether all that waits can be approved as it is."""
+        return not self.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
+
+    @property
+    def calls(self) -> str:
+        return ",".join(sorted(self.bill.left))
+
+
+def place_known(settings: Settings, known: str) -> PhotoPlace:
+    """The folder in an inbox with that id. Raises UsageError."""
+    for place in every_place(settings):
+        if folder_id(place.inbox.title, place.project, place.folder) == known:
+            return place
+    raise UsageError("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
+
+
+def look_at(
+    settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet] = (), look: Look = look
+) -> HeldView:
+    """What waits in the folder: the sets as they are proposed, or as a person has them in the `draft`. Raises
+    UsageError where that is of other photos than lie there now; StoreError, LocalTrouble."""
+    with reading(settings.state_folder) as records:
+        return Viewer(settings, Explainer(settings, records, place, look=look)).view(draft)
+
+
+def approve_held(
+    settings: Settings,
+    place: PhotoPlace,
+    draft: Sequence[DraftSet] = (),
+    wanted: Collection[int] = (),
+    calls: str = "",
+    look: Look = look,
+) -> Approval:
+    """Let the `wanted` sets of the draft be made, by their places, or a room's folder as it is. `calls` are
+    the paid calls that were shown for it. Raises UsageError where it would come to others, or can't be made,
+    and nothing is approved then; StoreError, LocalTrouble."""
+    view = look_at(settings, place, draft, look)
+    waiting = view.waiting
+    sets = [one for number, one in enumerate(waiting) if number in wanted] if view.shoot else list(waiting)
+    told = ",".join(sorted(kind for one in sets for kind in one.bill.left))
+    problem = next((one.problem for one in sets if one.problem), "")
+    if not sets or problem or view.problems:
+        raise UsageError(
+            problem or (view.problems or ("Nothing of this waits any more.",))[0], hint=LOOK_AGAIN
+        )
+    if told != calls:
+        raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
+    if not view.shoot:
+        return let_go(place)
+    chosen = [ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}) for one in sets]
+    return approve_sets(settings, place, chosen, look)
+
+
+class Viewer:
+    """Makes a view of what an explainer tells."""
+
+    def __init__(self, settings: Settings, explainer: Explainer) -> None:
+        self.settings = settings
+        self.explainer = explainer
+        self.place = explainer.place
+        self._photos: dict[str, Photo] = {}
+
+    def view(self, draft: Sequence[DraftSet]) -> HeldView:
+        told = self.explainer.explained()
+        self._photos = {photo.path.name: photo for photo in self.explainer.photos()}
+        sets = list(self._shoot(told) if told.several else self._room(told))
+        if not self.place.folder:
+            sets = self._as_drafted(sets, draft)
+        waiting = [one for one in sets if not one.approved]
+        bill = sum((one.bill for one in waiting), NOTHING)
+        total = sum((one.bill for one in sets), NOTHING)
+        kept_out = told.shoot.kept_out if told.shoot is not None else {}
+        inbox, project, folder = self.place.inbox.title, self.place.project, self.place.folder
+        return HeldView(
+            folder_id(inbox, project, folder),
+            project_id(inbox, project),
+            self.place,
+            not folder,
+            self._why(told),
+            tuple(sets),
+            tuple(
+                LeftAside(self._shown(name), why) for name, why in kept_out.items() if name in self._photos
+            ),
+            told.problems,
+            told.shoot.notices if told.shoot is not None else (),
+            bill,
+            self.settings.prices.told(bill.left),
+            total,
+            self.settings.prices.told(total.left),
+            any(one.changed for one in waiting),
+        )
+
+    def _why(self, told: Explained) -> str:
+        """Why anything waits: of a shoot what is about the whole, since its sets tell their own doubts."""
+        shoot = told.shoot
+        if not told.several or shoot is None or not told.held:
+            return ". ".join(filter(None, (told.held, *told.waiting)))
+        own = any(each.doubts for each in shoot.sets)
+        return "; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why)
+
+    def _shoot(self, told: Explained) -> Iterator[HeldSetView]:
+        """Every set of the shoot; those of its photos that wait for another reason than a look, and those
+        that are too many for a picture, too."""
+        shoot = told.shoot
+        names: set[str] = set()
+        if shoot is not None:
+            for each, one in zip(shoot.sets, told.sets, strict=True):
+                names |= {photo.path.name for photo in each.photos}
+                yield replace(
+                    self._set(one, each.photos),
+                    approved=not (told.held if self.place.folder else one.waits),
+                )
+            for refused in shoot.refused:
+                names |= {photo.path.name for photo in refused.photos}
+                yield self._problem(refused.name, refused.photos, f"{refused.reason} {refused.hint}".strip())
+            names |= shoot.kept_out.keys()
+        if self.place.folder:
+            return
+        drop = self.explainer.drop
+        late = [photo for photo in drop.photos if photo.path.name not in names]
+        if late:
+            given = {*drop.given, *(each.name for each in told.sets)}
+            found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
+            for each in found.sets:
+                yield replace(
+                    self._costed(each.name, each.photos), evidence=each.evidence, doubts=told.waiting
+                )
+            for refused in found.refused:
+                yield self._problem(refused.name, refused.photos, f"{refused.reason} {refused.hint}".strip())
+
+    def _room(self, told: Explained) -> Iterator[HeldSetView]:
+        for one in told.sets:
+            names = [name for name in one.explanation.photos if name in self._photos]
+            room = one.name or one.explanation.plan.room
+            found = self._set(one, [self._photos[name] for name in names])
+            yield replace(found, name=room, approved=not told.held and not told.problems)
+
+    def _as_drafted(self, proposed: Sequence[HeldSetView], draft: Sequence[DraftSet]) -> list[HeldSetView]:
+        """The sets as a person has them; what the draft doesn't speak of follows as it is proposed."""
+        waiting = [one for one in proposed if not one.approved]
+        photos = {photo.key: photo for one in waiting for photo in one.photos}
+        spoken_for = [key for one in draft for key in one.photos]
+        if any(key not in photos for key in spoken_for) or len(set(spoken_for)) < len(spoken_for):
+            raise UsageError("The photos here have changed since you looked at them.", hint=LOOK_AGAIN)
+        left = [
+            DraftSet(one.name, tuple(photo.key for photo in one.photos if photo.key not in spoken_for))
+            for one in waiting
+        ]
+        rows = [*draft, *(one for one in left if one.photos)]
+        rooms = [*names_beside(self.place), *self.explainer.drop.given]
+        before = {frozenset(photo.key for photo in one.photos): one for one in waiting}
+        found = []
+        for number, row in enumerate(rows):
+            was = before.get(frozenset(row.photos))
+            own = [self._photos[photos[key].name] for key in row.photos]
+            one = was if was is not None and was.name == row.name else self._costed(row.name, own)
+            if was is not None and one is not was:
+                one = replace(one, evidence=was.evidence, doubts=was.doubts)
+            one = replace(one, changed=was is None or was.name != row.name)
+            taken = [*rooms, *(other.name for other in rows[:number])]
+            if was is not None and was.name == row.name:
+                taken = [other.name for other in rows[:number]]
+            trouble = why_no_name(row.name, taken)
+            if len(own) > MOST_PHOTOS and not one.problem:
+                one = replace(
+                    one, problem=f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}."
+                )
+            elif trouble is not None and one.changed:
+                one = replace(one, problem=" ".join(trouble))
+            found.append(one)
+        return [*found, *(one for one in proposed if one.approved)]
+
+    def _costed(self, name: str, photos: Sequence[Photo]) -> HeldSetView:
+        """A set with what the rules make of it under that name."""
+        try:
+            return self._set(self.explainer.set_of(name, photos), photos)
+        except BadJob as error:
+            return self._problem(name, photos, sentence(error))
+
+    def _set(self, one: ExplainedSet, photos: Sequence[Photo]) -> HeldSetView:
+        return HeldSetView(
+            one.name,
+            tuple(self._shown(photo.path.name) for photo in photos),
+            one.bill,
+            self.settings.prices.told(one.bill.left),
+            one.explanation.does(),
+            one.evidence,
+            one.doubts,
+            explanation=one.explanation,
+        )
+
+    def _problem(self, name: str, photos: Sequence[Photo], why: str) -> HeldSetView:
+        shown = tuple(self._shown(photo.path.name) for photo in photos)
+        return HeldSetView(name, shown, problem=why)
+
+    def _shown(self, name: str) -> HeldPhoto:
+        photo, place = self._photos[name], self.place
+        known = arriving_id(place.inbox.title, place.project, place.folder, name)
+        key = f"{known.rpartition('-')[2]}{photo.sha256[:STAMP_DIGITS]}"
+        return HeldPhoto(known, key, name, photo.exposure_value, photo.sha256)

@@ -1,0 +1,77 @@
+"""What there is to ask "what would happen?" of: folders with photos, and the rules in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from hotfolder.config.settings import RouteSettings, Settings
+from hotfolder.control.ids import folder_id
+from hotfolder.control.pictures import every_place
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChoice:
+    """A folder of an inbox that holds photos; with "" for `folder` those in its project's own."""
+
+    id: str
+    inbox: str
+    project: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A route or an own tag as the settings have it; `inbox` is the one that it is for alone, else empty."""
+
+    kind: str
+    name: str
+    text: str
+    inbox: str = ""
+
+
+def folder_choices(settings: Settings) -> list[FolderChoice]:
+    """The folders that can be explained now, by project. Raises LocalTrouble."""
+    places = [place for place in every_place(settings) if place.seen() is not None]
+    found = [
+        FolderChoice(
+            folder_id(one.inbox.title, one.project, one.folder), one.inbox.title, one.project, one.folder
+        )
+        for one in places
+    ]
+    return sorted(found, key=lambda one: (one.inbox, one.project, one.folder))
+
+
+def rules_in_force(settings: Settings) -> list[RuleText]:
+    """The routes in the order in which they are tried, and then the studio's own tags."""
+    return [*_routes(settings), *_tags(settings)]
+
+
+def _routes(settings: Settings) -> Iterator[RuleText]:
+    for inbox in settings.all_inboxes():
+        for route in inbox.routes:
+            yield _route(route, inbox.title)
+    for route in settings.routes:
+        yield _route(route)
+
+
+def _route(route: RouteSettings, inbox: str = "") -> RuleText:
+    written = route.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"name"})
+    return RuleText("route", route.name, _as_yaml(written), inbox)
+
+
+def _tags(settings: Settings) -> Iterator[RuleText]:
+    every = [("", settings.tags), *((inbox.title, inbox.tags) for inbox in settings.all_inboxes())]
+    for title, tags in every:
+        for name, items in tags.items():
+            written = [
+                one if isinstance(one, str) else one.model_dump(mode="json", exclude_unset=True)
+                for one in items
+            ]
+            yield RuleText("tag", name, _as_yaml(written), title)
+
+
+def _as_yaml(written: object) -> str:
+    return yaml.safe_dump(written, allow_unicode=True, sort_keys=False, default_flow_style=None).strip()

@@ -1,0 +1,93 @@
+"""A held shoot in a real Chromium: frames are moved and sets approved, with a script and without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from hotfolder.control.ids import folder_id
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, chromium, every_size, faults, tab
+from tests.support.pageprocess import PageProcess
+from tests.support.pictures import bracket
+from tests.support.rolls import ELM, originals, shoot
+from tests.support.studio import Shop, Studio
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+
+REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
+SHOOT = f"/held/{folder_id('inbox', ELM, '')}"
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+    """With a daemon at work in a process of its own."""
+    studio = make_studio(api={"base_url": shop.url, "storage_hosts": [shop.storage_host]}, routes=REVIEW)
+    studio.start(key="any-key")
+    yield studio
+    studio.end()
+
+
+@pytest.fixture
+def sets(studio: Studio, tmp_path: Path) -> list[list[str]]:
+    """Of a shoot that waits."""
+    files, sets, _ = shoot(tmp_path / "roll")
+    studio.drop(ELM, "", files)
+    studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
+    return sets
+
+
+def frames(opened: Page, number: int) -> list[str]:
+    return opened.locator(".sorted").nth(number).locator("small").all_inner_texts()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_one_set_is_approved_after_a_frame_moved(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser, sets: list[list[str]], script: bool
+) -> None:
+    with tab(browser, page, SHOOT, java_script_enabled=script) as opened:
+        opened.get_by_label(sets[1][0]).check()
+        opened.get_by_label("Picked photos to").select_option(f"{ELM}-01")
+        opened.get_by_role("button", name="Move").click()
+        becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "a frame moved")
+        first = opened.locator(".sorted").first
+        first.get_by_label("Name").fill("Kitchen")
+        assert "1 paid call" in first.inner_text() and shop.bought() == 0
+        first.get_by_role("button", name="Approve this set").click()
+        opened.get_by_text("Approved. It begins in a moment.").wait_for()
+    studio.wait_until(lambda status: any(job["state"] == "done" for job in status["jobs"]))
+    assert shop.bought() == 1
+    assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
+
+
+def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
+    page: PageProcess, browser: Browser, sets: list[list[str]]
+) -> None:
+    with tab(browser, page, SHOOT, viewport={"width": 1440, "height": 700}) as opened:
+        opened.evaluate("window.loadedOnce = true; scrollTo(0, 150)")
+        frame = opened.locator(".sorted").nth(1).locator("li").first
+        frame.drag_to(opened.locator(".sorted").first.locator("li").first)
+        becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "a frame dragged")
+        assert frames(opened, 1) == sets[1][1:] and opened.locator("input:checked").count() == 0
+        assert opened.evaluate("window.loadedOnce && scrollY > 0")
+        opened.get_by_role("button", name="Move").click()
+        opened.get_by_text("Pick the photos to move first.").wait_for()
+
+
+def test_it_is_for_everybody_at_every_size(
+    studio: Studio, page: PageProcess, browser: Browser, sets: list[list[str]]
+) -> None:
+    studio.drop(ELM, "kitchen", bracket())
+    studio.wait_until(lambda status: sum(job["held"] for job in status["jobs"]) == 2)
+    outlook = f"/outlook?folder={SHOOT.removeprefix('/held/')}"
+    for path in (SHOOT, f"/held/{folder_id('inbox', ELM, 'kitchen')}", outlook):
+        for opened in every_size(browser, page, path):
+            assert faults(opened) == [], path

@@ -1,0 +1,245 @@
+"""A held shoot on the page: put together otherwise, priced, approved; and what would happen to any folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from hotfolder.control.ids import folder_id, project_id
+from tests.support.pageprocess import Answer, PageProcess
+from tests.support.pictures import bracket
+from tests.support.rolls import ELM, originals, shoot
+from tests.support.studio import Shop, Studio, files_below
+
+REVIEW = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
+SHOOT, KITCHEN = folder_id("inbox", ELM, ""), folder_id("inbox", ELM, "kitchen")
+
+
+@pytest.fixture
+def studio(shop: Shop, make_studio: Callable[..., Studio]) -> Iterator[Studio]:
+    """With a daemon at work in a process of its own, and a price for each call."""
+    studio = make_studio(
+        api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+        prices={"currency": "EUR", "merge": "0.50", "sky": "0.80"},
+        routes=[{"name": "kitchens", "match": {"room": "Kitchen"}, "operations": ["sky-blue"]}, *REVIEW],
+    )
+    studio.start(key="any-key")
+    yield studio
+    studio.end()
+
+
+class Form(HTMLParser):
+    """The form of a page: its fields in order, the keys of the photos to pick, and its buttons."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.fields: list[tuple[str, str]] = []
+        self.photos: dict[str, str] = {}
+        self.buttons: dict[str, str] = {}
+        self._picking = ""
+        self._button: dict[str, str | None] | None = None
+        self._small = False
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        told = dict(attrs)
+        name, value = told.get("name"), told.get("value") or ""
+        if tag == "input" and name == "pick":
+            self._picking = value
+        elif tag == "input" and name:
+            self.fields.append((name, value))
+        self._button = told if tag == "button" and name == "do" else self._button
+        self._small = tag == "small"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._button, self._small = None if tag == "button" else self._button, False
+
+    def handle_data(self, data: str) -> None:
+        if self._small and self._picking:
+            self.photos[data] = self._picking
+        elif self._button is not None and "disabled" not in self._button:
+            self.buttons.setdefault(data, self._button["value"] or "")
+
+    @property
+    def sets(self) -> dict[str, list[str]]:
+        """The names of each set's photos."""
+        names = {key: name for name, key in self.photos.items()}
+        values = [value for _, value in self.fields]
+        return {
+            name: [names[key] for key in keys.split()]
+            for name, keys in zip(values[::2], values[1::2], strict=True)
+        }
+
+    def named(self, before: str, after: str) -> Form:
+        self.fields = [(field, after if value == before else value) for field, value in self.fields]
+        return self
+
+    def post(self, page: PageProcess, do: str, *picked: str, to: str = "new") -> Answer:
+        fields = [*self.fields, *(("pick", self.photos[name]) for name in picked), ("to", to), ("do", do)]
+        return page.ask(
+            "POST",
+            f"/held/{SHOOT}",
+            headers={
+                "Origin": f"http://127.0.0.1:{page.port}",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=urlencode(fields).encode(),
+        )
+
+
+def held_sets(status: dict[str, Any]) -> set[str]:
+    return {job["room"] for job in status["jobs"] if job["held"]}
+
+
+def waits(studio: Studio, files: dict[str, bytes], folder: str = "") -> Path:
+    dropped = studio.drop(ELM, folder, files)
+    studio.wait_until(lambda status: any(job["held"] for job in status["jobs"]))
+    return dropped
+
+
+def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    waits(studio, files)
+    form = Form(page.get(f"/held/{SHOOT}"))
+    assert list(form.sets.values()) == sets
+    moved = form.post(page, "move", sets[1][0], to="0")
+    form = Form(moved)
+    assert moved.status == 200 and list(form.sets.values()) == [[*sets[0], sets[1][0]], sets[1][1:], sets[2]]
+    named = form.named(f"{ELM}-01", "Kitchen").post(page, "look")
+    form = Form(named)
+    assert "2 paid calls" in named.text and "1.30 EUR" in named.text
+    assert form.buttons["Approve this set"] == "approve 0 merge,sky" and shop.bought() == 0
+    done = form.post(page, form.buttons["Approve this set"])
+    assert done.status == 303 and done.headers["location"] == f"/held/{SHOOT}?approved"
+    after = page.get(done.headers["location"])
+    assert "Approved. It begins in a moment." in after.text
+    assert list(Form(after).sets.values()) == [sets[1][1:], sets[2]]
+    studio.wait_until(
+        lambda status: {job["room"]: job["state"] for job in status["jobs"]}.get("Kitchen") == "done"
+    )
+    studio.wait_until(lambda status: held_sets(status) == {f"{ELM}-02", f"{ELM}-03"})
+    assert shop.bought() == 2
+    assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
+
+
+def test_sets_are_split_and_joined_and_all_approved(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", stops=[0.0, -2.0, 2.0])
+    waits(studio, files)
+    form = Form(Form(page.get(f"/held/{SHOOT}")).post(page, "join 2"))
+    assert list(form.sets.values()) == [sets[0], [*sets[1], *sets[2]]]
+    form = Form(form.post(page, "move", *sets[0][:2], to="new"))
+    assert list(form.sets.values()) == [sets[0][2:], sets[0][:2], [*sets[1], *sets[2]]]
+    every = form.sets
+    assert form.buttons["Approve all"] == "approve all merge,merge,merge"
+    done = form.post(page, form.buttons["Approve all"])
+    assert done.status == 303 and done.headers["location"] == f"/project/{project_id('inbox', ELM)}"
+    studio.wait_for_states("done", "done", "done")
+    assert shop.bought() == 3
+    assert originals(studio).keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
+
+
+def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
+    studio: Studio, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    waits(studio, files)
+    form = Form(Form(page.get(f"/held/{SHOOT}")).post(page, "join 1"))
+    form = Form(form.post(page, "move", *sets[0][2:], *sets[1][2:]))
+    assert [len(names) for names in form.sets.values()] == [4, 6, 5]
+    done = form.post(page, "approve 2 merge")
+    assert done.status == 200 and "Approved. It begins in a moment." in done.text
+    assert [len(names) for names in Form(done).sets.values()] == [4, 6]
+
+
+def test_what_was_not_shown_is_not_bought(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    """The set was named in the moment of its approval, and its name's route would buy more."""
+    files, _, _ = shoot(tmp_path / "roll")
+    folder = waits(studio, files)
+    form = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")
+    refused = form.post(page, form.buttons["Approve this set"])
+    assert refused.status == 409 and "other paid calls than were shown" in refused.text
+    assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    folder = waits(studio, files)
+    form = Form(page.get(f"/held/{SHOOT}"))
+    (folder / sets[0][0]).unlink()
+    refused = form.post(page, form.buttons["Approve this set"])
+    assert refused.status == 409 and "have changed since you looked" in refused.text
+    assert not (folder / ".ready").exists() and shop.bought() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a__b", "two underscores"), ("<b>", "not every computer"), ("x" * 250, "")]
+)
+def test_a_set_that_can_t_be_made_says_so_and_has_no_button(
+    studio: Studio, page: PageProcess, tmp_path: Path, name: str, why: str
+) -> None:
+    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+    named = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
+    assert why in named.text and "<b>" not in named.text.replace("<b>Look here:</b>", "")
+    form = Form(named)
+    assert "Approve all" not in form.buttons and form.buttons["Approve this set"].startswith("approve 1 ")
+    assert form.post(page, "approve 0 merge").status == 409
+
+
+def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page: PageProcess) -> None:
+    waits(studio, bracket(), "kitchen")
+    seen = page.get(f"/held/{KITCHEN}")
+    assert seen.text.count("/thumb/") == len(bracket()) and "2 paid calls" in seen.text
+    assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}).status == 409
+    assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge,sky"}).status == 303
+    studio.wait_for_states("done")
+    assert shop.bought() == 2
+
+
+def test_every_folder_is_explained_with_its_rules_and_every_call(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    waits(studio, bracket(), "kitchen")
+    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+    chosen = page.get("/outlook").text
+    assert chosen.count("<option") == 2 and "Rule “kitchens”" in chosen
+    told = page.get(f"/outlook?folder={KITCHEN}").text
+    assert "1.30 EUR" in told and "/api/hdr-enhance" in told and "room &#34;kitchen&#34; matches" in told
+    assert page.get(f"/outlook?folder={SHOOT}").text.count("1 paid call") == 2
+    assert shop.bought() == 0 and page.get("/outlook?folder=nothing").status == 404
+
+
+def test_an_error_in_the_settings_is_shown_with_its_line_and_the_rules_before_stay(
+    studio: Studio, page: PageProcess
+) -> None:
+    text = studio.config.read_text()
+    assert "banner bad" not in page.get("/outlook").text
+    studio.config.write_text(text + "\nwobble: 1\n")
+    told = page.get("/outlook").text
+    line = len(text.splitlines()) + 2
+    assert f"{studio.config.name}:{line}:1" in told and "wobble" in told and "Rule “kitchens”" in told
+    assert str(studio.root) not in told
+
+
+def test_nothing_of_a_page_names_a_folder_of_the_machine(
+    studio: Studio, page: PageProcess, tmp_path: Path
+) -> None:
+    waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
+    gone = folder_id("inbox", ELM, "no such room")
+    for path in (f"/held/{SHOOT}", f"/held/{gone}", f"/outlook?folder={SHOOT}"):
+        for language in ("en", "de"):
+            joint = "&" if "?" in path else "?"
+            assert str(studio.root) not in page.get(f"{path}{joint}lang={language}").text
+    assert files_below(studio.done) == {}
