@@ -32,14 +32,9 @@ async def outlook(request: Request) -> Response:
         known=known,
         view=view,
         rules=rules_in_force(current.settings),
-        error=without_folder(current.error, str(site.config.parent)),
+        error=current.error,
         file=site.config.name,
     )
-
-
-def without_folder(error: str, folder: str) -> str:
-    """The error with file, line and column, but not where the file lies on the machine."""
-    return error.replace(f"{folder}/", "")
 
 
 ROUTES = (Route("/outlook", outlook, methods=["GET"]),)

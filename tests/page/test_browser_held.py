@@ -71,10 +71,16 @@ def test_one_set_is_approved_after_a_frame_moved(
 def test_a_frame_is_dragged_to_another_set_where_the_reader_is(
     page: PageProcess, browser: Browser, sets: list[list[str]]
 ) -> None:
-    with tab(browser, page, SHOOT, viewport={"width": 1440, "height": 700}) as opened:
-        opened.evaluate("window.loadedOnce = true; scrollTo(0, 150)")
-        frame = opened.locator(".sorted").nth(1).locator("li").first
-        frame.drag_to(opened.locator(".sorted").first.locator("li").first)
+    with tab(browser, page, SHOOT, viewport={"width": 1440, "height": 900}) as opened:
+        opened.evaluate("window.loadedOnce = true; scrollTo(0, 100)")
+        frame = opened.locator(".sorted").nth(1).locator("img").first.bounding_box()
+        target = opened.locator(".sorted").first.locator("img").first.bounding_box()
+        assert frame is not None and target is not None
+        opened.mouse.move(frame["x"] + 60, frame["y"] + 20)
+        opened.mouse.down()
+        opened.mouse.move(frame["x"] + 80, frame["y"] + 10, steps=4)
+        opened.mouse.move(target["x"] + 60, target["y"] + 60, steps=4)
+        opened.mouse.up()
         becomes(lambda: frames(opened, 0) == [*sets[0], sets[1][0]], "a frame dragged")
         assert frames(opened, 1) == sets[1][1:] and opened.locator("input:checked").count() == 0
         assert opened.evaluate("window.loadedOnce && scrollY > 0")
