@@ -58,6 +58,7 @@ class Form(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._button, self._small = None if tag == "button" else self._button, False
+        self._picking = "" if tag == "li" else self._picking
 
     def handle_data(self, data: str) -> None:
         if self._small and self._picking:
