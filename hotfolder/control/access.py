@@ -41,7 +41,7 @@ MOST_LETTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Visitor:
     """Who asks, as far as the store knows. `protected`: a password is set; `role` is of the session, None for
     a browser that isn't signed in."""
 
@@ -54,18 +54,18 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
-def standing(state: Path, token: str | None) -> Standing:
+def visitor(state: Path, token: str | None) -> Visitor:
     """Of a browser with that token of a session, if it has any."""
     with reading(state) as records:
         if records is None:
-            return Standing(protected=False)
+            return Visitor(protected=False)
         role = access.signed_in(records.store, token, now()) if token else None
-        return Standing(role is not None or bool(access.passwords(records.store)), role)
+        return Visitor(role is not None or bool(access.passwords(records.store)), role)
 
 
 def refuse_unprotected(state: Path, page: PageSettings) -> bool:
     """Whether there is a password. Raises UsageError where a page may not be served without one."""
-    protected = standing(state, None).protected
+    protected = visitor(state, None).protected
     if page.beyond_loopback and not protected:
         raise UsageError(
             f"The page at {page.host} would be open to whoever can reach it: there is no password yet.",

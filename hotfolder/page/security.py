@@ -14,7 +14,7 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotfolder import log
-from hotfolder.control.access import FULL, Standing, standing
+from hotfolder.control.access import FULL, Visitor, visitor
 from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
 from hotfolder.page.rendering import error_page, request_language
@@ -112,7 +112,7 @@ async def refusal(request: Request) -> Response | None:
     ):
         return None
     try:
-        found = await standing_of(request, site)
+        found = await visitor_of(request, site)
     except (StoreError, BadWorld) as error:
         logger.warning("records_not_read", reason=error.message)
         return error_page(request, 503)
@@ -133,9 +133,9 @@ def site_routes(scope: Scope) -> list[object]:
     return list(scope["app"].routes)
 
 
-async def standing_of(request: Request, site: Site) -> Standing:
+async def visitor_of(request: Request, site: Site) -> Visitor:
     state = site.settings().settings.state_folder
-    return await to_thread.run_sync(standing, state, request.cookies.get(SESSION_COOKIE))
+    return await to_thread.run_sync(visitor, state, request.cookies.get(SESSION_COOKIE))
 
 
 def refused(request: Request, key: str) -> Response:
