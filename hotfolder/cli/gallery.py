@@ -34,6 +34,6 @@ def gallery(project: str, config: Path, *, as_json: bool) -> int:
 def disclosure(project: str, config: Path) -> int:
     """1 where an altered picture lacks something."""
     with opened(config) as installation:
-        found = [f"{one.path}: {one.what}" for one in control.undisclosed(installation, project)]
+        found = list(control.undisclosed(installation, project))
     print("\n".join(found) or "Every altered picture has its label, its unaltered one and a link to both.")
     return FAILED if found else 0

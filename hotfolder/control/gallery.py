@@ -10,7 +10,7 @@ from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import job_settings
 from hotfolder.display import visible
 from hotfolder.errors import UsageError
-from hotfolder.jobs.gallery import Delivered, Undisclosed, delivered, with_receipts
+from hotfolder.jobs.gallery import Delivered, delivered, with_receipts
 from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.outbox.gallery import MadeGallery
 from hotfolder.pictures.decoder import Decoder
@@ -29,17 +29,16 @@ async def gallery(installation: Installation, project: str) -> MadeGallery:
         await decoder.close()
 
 
-def undisclosed(installation: Installation, project: str) -> Iterator[Undisclosed]:
-    """What the altered pictures of a project lack of the disclosure that AB 723 asks for. Raises as `gallery`
-    does."""
+def undisclosed(installation: Installation, project: str) -> Iterator[str]:
+    """What the altered pictures of a project lack of the disclosure that AB 723 asks for, a sentence each.
+    Raises as `gallery` does."""
     jobs = delivered_of(installation, project)
     return lacking(jobs, installation.places, installation.settings.gallery.base_url)
 
 
 def delivered_of(installation: Installation, project: str) -> list[Delivered]:
     name = PurePath(project.rstrip("/")).name
-    jobs = [one for one in delivered(installation.store, name) if one.pictures]
-    jobs = with_receipts(jobs, installation.places.done, name)
+    jobs = with_receipts(delivered(installation.store, name), installation.places.done, name)
     if not jobs:
         raise UsageError(
             f"No picture of a project {visible(project)} has been delivered.",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
 
@@ -20,13 +20,14 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs.gallery import Delivered, delivered, gallery_of
 from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
-from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, GalleryPicture, page_html, part, title_of
+from hotfolder.outbox.gallerypage import LANGUAGES, SCRIPT, STYLE, Gallery, page_html, part
 
 DAYS = (7, 30, 90, 365)
 MOST_PICTURES = 2000
 MOST_HASHES = 10_000
 HASHES: dict[str, str] = {}
 """The SHA-256 of files by their version, each read once."""
+SharedGallery = Gallery
 MEDIA_TYPES = {STYLE: "text/css", SCRIPT: "text/javascript"}
 
 
@@ -52,17 +53,6 @@ class ProjectLinks:
     open: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class SharedGallery:
-    """What somebody with a token may see."""
-
-    gallery: Gallery
-
-    def page(self, language: str, others: Mapping[str, str], base: str) -> str:
-        """Its page, below the address `base`; `others` are its addresses in other languages."""
-        return page_html(self.gallery, {}, language, others, base=base)
-
-
 def sharing(settings: Settings, known: str) -> ProjectLinks:
     """Of the project with that id. Raises UsageError, StoreError, LocalTrouble."""
     with existing(settings) as records:
@@ -75,23 +65,16 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
-    return [
-        one
-        for one in delivered(store, project)
-        if (one.job.inbox, one.job.project) == (inbox, project) and one.pictures
-    ]
+    return [one for one in delivered(store, project) if (one.job.inbox, one.job.project) == (inbox, project)]
 
 
 def choices_in(jobs: Sequence[Delivered], settings: Settings) -> Iterator[Choice]:
     """The pictures in their newest versions, an altered one behind its unaltered one."""
     job_of = {picture.path: one.job.id for one in jobs for picture in one.pictures}
-    gallery = gallery_of(jobs, places_of(settings)) if jobs else None
-    for scene in gallery.scenes if gallery is not None else ():
+    for scene in gallery_of(jobs, places_of(settings)).scenes if jobs else ():
         for one in scene.pictures():
             if one.path in job_of and not scene.earlier:
-                yield Choice(
-                    picture_id(job_of[one.path], one.path), one.path, title_of(one.room), one.altered
-                )
+                yield Choice(picture_id(job_of[one.path], one.path), one.path, scene.title, one.altered)
 
 
 def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> str:
@@ -116,7 +99,7 @@ def revoke(settings: Settings, known: str, link: str) -> None:
     access.revoke(settings.state_folder, link)
 
 
-def shared_gallery(settings: Settings, token: str) -> SharedGallery | None:
+def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     """What somebody with that token may see: the chosen pictures, and the unaltered one beside each that is
     altered. None where the token leads nowhere, or not any more."""
     link = access.shared(settings.state_folder, token)
@@ -127,18 +110,17 @@ def shared_gallery(settings: Settings, token: str) -> SharedGallery | None:
     if not jobs:
         return None
     gallery, chosen = gallery_of(jobs, places_of(settings)), set(link.pictures)
-    scenes = []
-    for scene in gallery.scenes:
-        altered = tuple(opaque(one) for one in scene.altered if one.path in chosen)
-        beside = scene.unaltered is not None and (altered or scene.unaltered.path in chosen)
-        unaltered = opaque(scene.unaltered) if beside and scene.unaltered is not None else None
-        if unaltered is not None or altered:
-            scenes.append(replace(scene, unaltered=unaltered, altered=altered))
-    return SharedGallery(replace(gallery, scenes=tuple(scenes)))
+    beside = {
+        scene.unaltered.path
+        for scene in gallery.scenes
+        if scene.unaltered is not None and any(one.path in chosen for one in scene.altered)
+    }
+    return gallery.only(chosen | beside, opaque=True)
 
 
-def opaque(picture: GalleryPicture) -> GalleryPicture:
-    return replace(picture, opaque=True)
+def shared_page(shared: Gallery, language: str, base: str) -> str:
+    """Its page in that language, below the address `base`."""
+    return page_html(shared, language, {one: f"{base}?lang={one}" for one in LANGUAGES}, base)
 
 
 def page_part(name: str) -> tuple[bytes, str] | None:
@@ -146,10 +128,10 @@ def page_part(name: str) -> tuple[bytes, str] | None:
     return (part(name), MEDIA_TYPES[name]) if name in MEDIA_TYPES else None
 
 
-def shared_picture(settings: Settings, shared: SharedGallery, name: str) -> PicturePlace | None:
+def shared_picture(settings: Settings, shared: Gallery, name: str) -> PicturePlace | None:
     """Where the picture lies that is called so on the page; None where there is none on it, or what lies
     there is not what was delivered."""
-    found = next((one for one in shared.gallery.pictures().values() if name in (one.stem, one.full)), None)
+    found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
     if found is None:
         return None
     done = places_of(settings).done

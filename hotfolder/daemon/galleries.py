@@ -15,12 +15,11 @@ from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.breaker import backoff_seconds
 from hotfolder.jobs.context import JobContext, Places, recipe_of
-from hotfolder.jobs.gallery import Delivered, delivered, finished_since, gallery_of, sharing_of, with_receipts
+from hotfolder.jobs.gallery import Delivered, delivered, due_projects, gallery_of, with_receipts
 from hotfolder.jobs.model import Job
-from hotfolder.jobs.store import Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import MadeGallery, make_gallery
-from hotfolder.outbox.names import safe_name
+from hotfolder.outbox.sharing import Sharing
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -35,21 +34,13 @@ logger = log.get("galleries")
 async def remake(
     jobs: Sequence[Delivered], places: Places, said: GallerySettings, decoder: Decoder, limits: PictureLimits
 ) -> MadeGallery:
-    """Make the gallery of the jobs' project, unless it is there as it is to be. Raises LocalTrouble."""
+    """Make the gallery of the jobs' project, for the group of the last one's inbox, unless it is there as it
+    is to be. Raises LocalTrouble."""
+    inboxes = [one.job.inbox for one in jobs if one.job.inbox in places.inboxes] or list(places.inboxes)[:1]
     with local_trouble(places.done):
         gallery = await to_thread.run_sync(gallery_of, jobs, places, said.base_url, said.language)
-        shared = await to_thread.run_sync(sharing_of, jobs, places)
+        shared = await to_thread.run_sync(Sharing.of, places.inboxes[inboxes[-1]], places.guard)
     return await make_gallery(places.done, gallery, decoder, limits, shared)
-
-
-def due_projects(store: Store) -> tuple[list[str], datetime | None]:
-    """The projects of the finished sets that may not be in their galleries, and when the last of those was
-    finished."""
-    told = store.told(MADE_UNTIL)
-    since = datetime.fromisoformat(told["until"]) if told else datetime.min.replace(tzinfo=UTC)
-    jobs = [job for job in finished_since(store, since) if recipe_of(job).delivery.gallery]
-    projects = dict.fromkeys(safe_name(job.project) for job in jobs)
-    return list(projects), max((job.updated_at for job in jobs), default=None)
 
 
 class Galleries:
@@ -88,7 +79,9 @@ class Galleries:
         """Make every gallery that isn't as the finished sets are; whether all could be made."""
         context, well = self.context, True
         try:
-            due, until = await context.store_thread(due_projects, context.store)
+            told = await context.store_thread(context.store.told, MADE_UNTIL)
+            since = datetime.fromisoformat(told["until"]) if told else datetime.min.replace(tzinfo=UTC)
+            due, until = await context.store_thread(due_projects, context.store, since)
             for project in due:
                 well &= await self._remake(project)
             if well and until is not None:
@@ -103,7 +96,6 @@ class Galleries:
         context = self.context
         try:
             jobs = await context.store_thread(delivered, context.store, project)
-            jobs = [one for one in jobs if one.pictures]
             if jobs:
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePath
 from urllib.parse import quote
@@ -24,7 +24,6 @@ from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
 from hotfolder.outbox.names import receipts_folder, safe_name
 from hotfolder.outbox.receipts import Receipt, read_receipt
 from hotfolder.outbox.removing import unlike
-from hotfolder.outbox.sharing import Sharing
 from hotfolder.rules.delivery import GALLERY, LABELLED
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.tags import operation_word
@@ -34,7 +33,7 @@ PROJECT_FIELD = "{project}"
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A job of which pictures were delivered, with its photos."""
+    """A job with the pictures of it that were delivered, and its photos."""
 
     job: Job
     pictures: Sequence[Picture]
@@ -55,23 +54,21 @@ def delivered(store: Store, project: str) -> list[Delivered]:
         ).all()
         found = []
         for job in jobs:
-            pictures = session.exec(select(Picture).where(Picture.job_id == job.id)).all()
             photos = select(JobFile).where(JobFile.job_id == job.id, JobFile.role == FileRole.PHOTO)
+            pictures = session.exec(select(Picture).where(Picture.job_id == job.id)).all()
             found.append(Delivered(job, pictures, session.exec(photos).all()))
-    return found
+    return [one for one in found if one.pictures]
 
 
 def with_receipts(jobs: Sequence[Delivered], done: Path, project: str) -> list[Delivered]:
     """These jobs, and before them what only receipts in done/ know of: sets whose records were let go of, and
     those of another daemon. Raises LocalTrouble."""
     folder, known = safe_name(project), {one.job.id for one in jobs}
-    receipts = []
     with local_trouble(done):
         place = receipts_folder(done, folder)
-        for path in sorted(place.glob("*.json")) if not place.is_symlink() else ():
-            receipt = read_receipt(path) if path.is_file() and not path.is_symlink() else None
-            if receipt is not None and receipt.job_id not in known and safe_name(receipt.project) == folder:
-                receipts.append(receipt)
+        files = [] if place.is_symlink() else sorted(place.glob("*.json"))
+        found = [read_receipt(path) for path in files if path.is_file() and not path.is_symlink()]
+    receipts = [one for one in found if one and one.job_id not in known and safe_name(one.project) == folder]
     earlier = [of_receipt(one, folder) for one in sorted(receipts, key=lambda one: one.finished_at)]
     return [*(one for one in earlier if one.pictures), *jobs]
 
@@ -93,37 +90,25 @@ def of_receipt(receipt: Receipt, folder: str) -> Delivered:
         created_at=receipt.finished_at,
         updated_at=receipt.finished_at,
     )
+    told = {"sha256", "width", "height", "rendition", "variant"}
     pictures = [
-        Picture(
-            job_id=receipt.job_id,
-            path=one.file,
-            sha256=one.sha256,
-            width=one.width,
-            height=one.height,
-            altered=",".join(one.altered),
-            rendition=one.rendition,
-            variant=one.variant,
-        )
+        Picture(job_id=job.id, path=one.file, altered=",".join(one.altered), **one.model_dump(include=told))
         for one in receipt.pictures
         if PurePath(one.file).parts[:1] == (folder,) and ".." not in PurePath(one.file).parts
     ]
     return Delivered(job, pictures, ())
 
 
-def sharing_of(jobs: Sequence[Delivered], places: Places) -> Sharing:
-    """Whose group the gallery is for. Raises LocalTrouble, OSError."""
-    named = next((one.job.inbox for one in reversed(jobs) if one.job.inbox in places.inboxes), None)
-    return Sharing.of(places.inboxes[named or next(iter(places.inboxes))], places.guard)
-
-
-def finished_since(store: Store, since: datetime) -> list[Job]:
-    """The jobs that have delivered something and came to their end since then, if their project's gallery may
-    be made by itself."""
+def due_projects(store: Store, since: datetime) -> tuple[list[str], datetime | None]:
+    """The projects in done/ of the jobs that have delivered something and came to their end since then, if
+    their galleries may be made by themselves; and when the last of those ended."""
     ended = col(Job.state).in_([State.DONE, *NEEDS_PERSON])
     told = col(Job.recipe).contains('"gallery":true')
     with store.session() as session:
-        jobs = select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since)
-        return list(session.exec(jobs).all())
+        jobs = session.exec(select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since))
+        due = [job for job in jobs if recipe_of(job).delivery.gallery]
+    projects = dict.fromkeys(safe_name(job.project) for job in due)
+    return list(projects), max((job.updated_at for job in due), default=None)
 
 
 def gallery_address(base_url: str | None, folder: str) -> str:
@@ -147,10 +132,9 @@ def gallery_of(
         key = scene.unaltered.path if scene.unaltered is not None else one.job.id
         known = scenes.get(key)
         if known is not None:  # the merge of several sets: dropped again with another tag
-            both = {each.path: each for each in (*known.altered, *scene.altered)}
-            earlier = known.earlier and scene.earlier
-            scene = Scene(known.room, known.unaltered, tuple(both.values()), earlier)
-        if scene.unaltered is not None or scene.altered:
+            both = dict.fromkeys((*known.altered, *scene.altered))
+            scene = replace(known, altered=tuple(both), earlier=known.earlier and scene.earlier)
+        if any(scene.pictures()):
             scenes[key] = scene
     folder = safe_name(jobs[-1].job.project)
     in_order = sorted(scenes.values(), key=lambda scene: scene.room)
@@ -167,67 +151,60 @@ def made_of(job: Job) -> tuple[object, ...]:
 
 
 def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
-    whole = [picture for picture in one.pictures if not picture.rendition]
-    room = one.job.room
-
-    def shown(picture: Picture) -> GalleryPicture:
-        altered = tuple(filter(None, picture.altered.split(",")))
-        return GalleryPicture(picture.path, picture.sha256, room, altered, picture.variant)
-
-    unaltered = next((shown(picture) for picture in whole if not picture.altered), None)
-    altered = tuple(shown(picture) for picture in whole if picture.altered)
+    shown = [
+        GalleryPicture(picture.path, picture.sha256, kinds_in(picture))
+        for picture in one.pictures
+        if not picture.rendition
+    ]
+    unaltered = next((picture for picture in shown if not picture.altered), None)
+    altered = tuple(picture for picture in shown if picture.altered)
     if unaltered is None and altered and not recipe_of(one.job).merge:
         unaltered = photo_as_taken(one, places)
-    return Scene(room, unaltered, altered, earlier)
+    return Scene(one.job.room, unaltered, altered, earlier)
+
+
+def kinds_in(picture: Picture) -> tuple[str, ...]:
+    return tuple(filter(None, picture.altered.split(",")))
 
 
 def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:
     """The photo that was edited as it is: nothing else shows the room unaltered. None where it isn't in done,
     or no browser shows it."""
     for photo in one.photos:
-        if photo.develop or photo.let_go_at is not None:
-            continue
         for path in places.of_original(one.job, photo):
-            if path.is_relative_to(places.done) and os.path.lexists(path):
-                return GalleryPicture(str(path.relative_to(places.done)), photo.sha256, one.job.room)
+            kept = not photo.develop and photo.let_go_at is None and path.is_relative_to(places.done)
+            if kept and os.path.lexists(path):
+                return GalleryPicture(str(path.relative_to(places.done)), photo.sha256)
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Undisclosed:
-    """An altered picture, by its path in done/, and what its disclosure lacks, as a sentence."""
-
-    path: str
-    what: str
-
-
-def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None) -> Iterator[Undisclosed]:
-    """What the altered pictures of these jobs lack: the label, the unaltered picture, the gallery's page that
-    shows both, the address of that page. Reads each of them once. Raises LocalTrouble."""
+def undisclosed(jobs: Sequence[Delivered], places: Places, base_url: str | None) -> Iterator[str]:
+    """What the altered pictures of these jobs lack, a sentence each: the label, the unaltered picture, the
+    gallery's page that shows both, the address of that page. Reads each of them once. Raises LocalTrouble."""
     folder = safe_name(jobs[-1].job.project)
-    page = GalleryOnDisk.read(places.done / folder / GALLERY)
+    shows = gallery_in(places.done / folder / GALLERY)
+    address = gallery_address(base_url, folder)
     said: set[str] = set()
     for one in jobs:
-        scene = scene_of(one, places, earlier=False)
-        labelled = count_labelled(one, places)
-        for picture in scene.altered:
-            if picture.path in said or not os.path.lexists(places.done / picture.path):
+        unaltered = scene_of(one, places, earlier=False).unaltered
+        no_pair = why_no_pair(unaltered, places)
+        labels = Counter(looks_of(picture) for picture in one.pictures if is_label(picture, places))
+        for picture in one.pictures:
+            path = picture.path
+            if path in said or picture.rendition or not picture.altered:
+                continue
+            said.add(path)
+            if not os.path.lexists(places.done / path):
                 continue  # what was taken out of done isn't shown to anybody
-            said.add(picture.path)
-            changed = unlike(places.done / picture.path, picture.sha256)
-            if changed:
-                yield Undisclosed(picture.path, f"{changed}, so nobody can tell what was altered in it.")
-            group = (picture.altered, picture.variant)
-            labelled[group] -= 1
-            if labelled[group] < 0:
-                yield Undisclosed(picture.path, NO_LABEL.format(label=recipe_of(one.job).delivery.label))
-            pair = why_no_pair(scene.unaltered, places)
-            if pair:
-                yield Undisclosed(picture.path, pair)
-            yield from (
-                Undisclosed(picture.path, what)
-                for what in page.lacks(picture, scene.unaltered, gallery_address(base_url, folder))
+            labels[looks_of(picture)] -= 1
+            changed = unlike(places.done / path, picture.sha256)
+            lacking = (
+                changed and f"{changed}, so nobody can tell what was altered in it.",
+                NO_LABEL if labels[looks_of(picture)] < 0 else "",
+                no_pair,
+                why_no_link(shows, picture, unaltered, address),
             )
+            yield from (f"{path}: {what}" for what in lacking if what)
 
 
 NO_LABEL = (
@@ -235,13 +212,14 @@ NO_LABEL = (
 )
 
 
-def count_labelled(one: Delivered, places: Places) -> defaultdict[tuple[tuple[str, ...], str], int]:
-    """How many labelled renditions lie in done as they were delivered, by what was altered and variant."""
-    found: defaultdict[tuple[tuple[str, ...], str], int] = defaultdict(int)
-    for picture in one.pictures:
-        if picture.rendition == LABELLED and not unlike(places.done / picture.path, picture.sha256):
-            found[tuple(filter(None, picture.altered.split(","))), picture.variant] += 1
-    return found
+def looks_of(picture: Picture) -> tuple[str, str]:
+    """What a picture and its labelled rendition have in common."""
+    return picture.altered, picture.variant
+
+
+def is_label(picture: Picture, places: Places) -> bool:
+    """Whether it is a labelled rendition that lies in done as it was delivered."""
+    return picture.rendition == LABELLED and not unlike(places.done / picture.path, picture.sha256)
 
 
 def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:
@@ -251,40 +229,35 @@ def why_no_pair(unaltered: GalleryPicture | None, places: Places) -> str:
     return f"its unaltered picture {unaltered.path} can't be shown: {changed}." if changed else ""
 
 
-@dataclass(frozen=True, slots=True)
-class GalleryOnDisk:
-    """A project's gallery as it lies in done/: `pages` by what they hold, and its pictures that are whole, as
-    SHA-256 of each altered one with that of its unaltered one."""
+Shows = tuple[str, set[tuple[str, str]]]
+"""Where a gallery is to be seen, and what is whole in it: the SHA-256 of each altered picture with that of
+its unaltered one."""
 
-    page: str
-    url: str
-    pairs: frozenset[tuple[str, str]]
 
-    @classmethod
-    def read(cls, place: Path) -> GalleryOnDisk:
-        with local_trouble(place):
-            try:
-                manifest = manifest_of(place)
-                page = (place / "index.html").read_text(encoding="utf-8", errors="replace")
-            except (LocalTrouble, FileNotFoundError):
-                manifest = None
-            if manifest is None:
-                return cls("", "", frozenset())
-            whole = {
-                one.sha256
-                for one in manifest.pictures
-                if one.full in page and not unlike(place / one.full, one.sha256)
-            }
-        pairs = ((one.sha256, one.unaltered) for one in manifest.pictures if one.altered)
-        return cls(page, manifest.url, frozenset(pair for pair in pairs if whole.issuperset(pair)))
+def gallery_in(place: Path) -> Shows | None:
+    """What the gallery there shows; None where none has a page."""
+    with local_trouble(place):
+        try:
+            manifest = manifest_of(place)
+            page = (place / "index.html").read_text(encoding="utf-8", errors="replace")
+        except (LocalTrouble, FileNotFoundError):
+            return None
+        every = manifest.pictures if manifest is not None else ()
+        whole = {one.sha256 for one in every if one.full in page and not unlike(place / one.full, one.sha256)}
+    pairs = {(one.sha256, one.unaltered) for one in every}
+    return (manifest.url, {pair for pair in pairs if whole.issuperset(pair)}) if manifest else None
 
-    def lacks(self, altered: GalleryPicture, unaltered: GalleryPicture | None, url: str) -> Iterator[str]:
-        """What is missing of a link to a page that shows both."""
-        if not self.page:
-            yield "there is no gallery that shows it: `hotfolder gallery` or deliver.gallery makes it."
-        elif unaltered is not None and (altered.sha256, unaltered.sha256) not in self.pairs:
-            yield "the gallery doesn't show it beside its unaltered one; `hotfolder gallery` makes it anew."
-        elif not url:
-            yield "nobody can be given a link to it: set `gallery.base_url`, and make the gallery anew."
-        elif self.url != url:
-            yield "the gallery's page and QR code lead elsewhere than `gallery.base_url` says: make it anew."
+
+def why_no_link(shows: Shows | None, altered: Picture, unaltered: GalleryPicture | None, address: str) -> str:
+    """What is missing of a link to a page that shows both."""
+    if shows is None:
+        return "there is no gallery that shows it: `hotfolder gallery` or deliver.gallery makes it."
+    url, pairs = shows
+    if unaltered is not None and (altered.sha256, unaltered.sha256) not in pairs:
+        return "the gallery doesn't show it beside its unaltered one; `hotfolder gallery` makes it anew."
+    if not address:
+        return "nobody can be given a link to it: set `gallery.base_url`, and make the gallery anew."
+    return "" if url == address else OTHER_ADDRESS
+
+
+OTHER_ADDRESS = "the gallery's page and QR code lead elsewhere than `gallery.base_url` says: make it anew."

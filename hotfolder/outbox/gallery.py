@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -28,11 +27,11 @@ from hotfolder.newfiles import new_file, open_beneath, own_prefix
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import SOON, local_trouble, shown
 from hotfolder.outbox.folders import refuse_links
-from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, Scene, appearance, page_files
+from hotfolder.outbox.gallerypage import FULL, Gallery, GalleryPicture, page_files
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import PIECE_BYTES, fingerprint, pieces_of
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.facts import PictureLimits, Rendered, Rendering
+from hotfolder.pictures.facts import PictureLimits, Rendering
 from hotfolder.rules.delivery import GALLERY
 
 MANIFEST = "gallery.json"
@@ -56,7 +55,7 @@ class ManifestPicture(BaseModel):
 
 class Manifest(BaseModel):
     """What a gallery says of itself. `told` is what it was made of, `files` what hotfolder has put there, by
-    relative path with the SHA-256 of each, `sizes` those of the renditions."""
+    relative path with the SHA-256 of each."""
 
     made_by: str = Field(pattern="^hotfolder ")
     told: str
@@ -64,13 +63,12 @@ class Manifest(BaseModel):
     pictures: tuple[ManifestPicture, ...]
     left_out: tuple[str, ...] = ()
     files: dict[str, str]
-    sizes: dict[str, Rendered] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class MadeGallery:
-    """A gallery that is in its place. `pages` are its files for people to open; `left_out` are sentences on
-    pictures that are not in it; `anew` is False where nothing had changed."""
+    """A gallery that is in its place. `left_out` are sentences on pictures that are not in it; `anew` is
+    False where nothing had changed."""
 
     folder: Path
     pictures: int
@@ -84,15 +82,15 @@ class MadeGallery:
 
 @dataclass(slots=True)
 class GalleryDraft:
-    """A gallery that is being made in `new`, in a temporary folder. `old` is the manifest of the one that is
-    there, None where none is; `files` and `sizes` are as in the manifest."""
+    """A gallery that is being made in `new`, in a temporary folder, and is to take the place of what `old`
+    tells of. `taken` are the paths of the pictures in it, `files` as in the manifest."""
 
     new: Path
+    place: Path
     old: Manifest | None
     told: str
     shared: Sharing
-    taken: dict[str, GalleryPicture] = field(default_factory=dict)
-    sizes: dict[str, Rendered] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
@@ -104,6 +102,10 @@ class GalleryDraft:
             self.shared.apply_to_file(out.fileno())
             os.fsync(out.fileno())
 
+    def leave_out(self, picture: GalleryPicture, why: str) -> None:
+        self.left_out.append(f"{visible(picture.path)} is left out: {why}")
+        self.taken.discard(picture.path)
+
 
 async def make_gallery(
     done: Path, gallery: Gallery, decoder: Decoder, limits: PictureLimits, shared: Sharing
@@ -112,42 +114,33 @@ async def make_gallery(
     that was there stays then."""
     place = done / gallery.folder / GALLERY
     shared.guard(place)
-    draft = await to_thread.run_sync(begin, done, gallery, place, shared)
-    if isinstance(draft, MadeGallery):
-        return draft
-    try:
-        with local_trouble(place):
-            for picture in draft.taken.copy().values():
-                for size, wanted in SIZES.items():
-                    await add_rendition(draft, place, picture, size, wanted, decoder, limits)
-        return await to_thread.run_sync(finish, draft, gallery, place)
-    finally:
-        shutil.rmtree(draft.new.parent, ignore_errors=True)
-
-
-def begin(done: Path, gallery: Gallery, place: Path, shared: Sharing) -> GalleryDraft | MadeGallery:
-    """A draft with the pictures in it, each read to its end; or the gallery that is there already."""
     with local_trouble(place):
-        refuse_links(done, place)
-        old = manifest_of(place)
-        told = digest_of(gallery, done)
-        if old is not None and old.told == told and complete(place, old):
+        await to_thread.run_sync(refuse_links, done, place)
+        old = await to_thread.run_sync(manifest_of, place)
+        told = await to_thread.run_sync(digest_of, gallery, done)
+        if old is not None and old.told == told and await to_thread.run_sync(complete, place, old):
             return MadeGallery(place, len(old.pictures), old.left_out, anew=False)
         temporary = place.with_name(own_prefix() + os.urandom(8).hex())
-        temporary.mkdir(mode=0o700)
-        draft = GalleryDraft(temporary / GALLERY, old, told, shared)
+        draft = GalleryDraft(temporary / GALLERY, place, old, told, shared)
         try:
-            for name in ("", FULL, *SIZES):
-                (draft.new / name).mkdir()
-                shared.apply_to_folder(draft.new / name)
+            await to_thread.run_sync(begin, draft, done, gallery)
             for picture in gallery.pictures().values():
-                why = take(draft, done, picture)
-                if why:
-                    draft.left_out.append(f"{visible(picture.path)} is left out: {why}.")
-        except BaseException:
+                for size in SIZES:
+                    if picture.path in draft.taken:
+                        await add_rendition(draft, picture, size, decoder, limits)
+            return await to_thread.run_sync(finish, draft, gallery)
+        finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        return draft
+
+
+def begin(draft: GalleryDraft, done: Path, gallery: Gallery) -> None:
+    """Put the pictures into it, each read to its end."""
+    draft.new.parent.mkdir(mode=0o700)
+    for name in ("", FULL, *SIZES):
+        (draft.new / name).mkdir()
+        draft.shared.apply_to_folder(draft.new / name)
+    for picture in gallery.pictures().values():
+        take(draft, done, picture)
 
 
 def manifest_of(place: Path) -> Manifest | None:
@@ -167,11 +160,11 @@ def manifest_of(place: Path) -> Manifest | None:
 def digest_of(gallery: Gallery, done: Path) -> str:
     """Tells whether anything is to be shown otherwise than before: also a picture that was changed or taken
     away."""
-    seen: list[object] = [appearance(), asdict(gallery)]
+    seen: list[object] = [SIZES, page_files(gallery)]
     for path in gallery.pictures():
         found = linking.status(done / path)
         seen.append((path, found and (found.st_size, found.st_mtime_ns, found.st_ino)))
-    return hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def complete(place: Path, manifest: Manifest) -> bool:
@@ -180,9 +173,9 @@ def complete(place: Path, manifest: Manifest) -> bool:
     return all(one is not None and stat.S_ISREG(one.st_mode) for one in found)
 
 
-def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> str:
+def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> None:
     """Put the picture as delivered into the gallery, as a further name of the same file where the disk knows
-    that, so that it takes no room. Why it is not taken; empty where it is."""
+    that, so that it takes no room. What isn't there as it was delivered is left out."""
     name = picture.full
     try:
         descriptor = open_beneath(done, done / picture.path)
@@ -190,19 +183,18 @@ def take(draft: GalleryDraft, done: Path, picture: GalleryPicture) -> str:
         gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
         if not gone and error.errno != errno.ELOOP:
             raise
-        return "it isn't there any more" if gone else "it is a link"
+        return draft.leave_out(picture, "it isn't there any more." if gone else "it is a link.")
     with os.fdopen(descriptor, "rb") as source:
         found = os.fstat(source.fileno())
         if not stat.S_ISREG(found.st_mode):
-            return "it is no plain file"
+            return draft.leave_out(picture, "it is no plain file.")
         if hashlib.file_digest(source, "sha256").hexdigest() != picture.sha256:
-            return "it has changed since it was delivered"
-        if name not in draft.files and not linked(done / picture.path, draft.new / name, found):
+            return draft.leave_out(picture, "it has changed since it was delivered.")
+        if not linked(done / picture.path, draft.new / name, found):
             source.seek(0)
             draft.write(name, iter(partial(source.read, PIECE_BYTES), b""))
     draft.files[name] = picture.sha256
-    draft.taken[picture.path] = picture
-    return ""
+    draft.taken.add(picture.path)
 
 
 def linked(source: Path, target: Path, found: os.stat_result) -> bool:
@@ -218,99 +210,79 @@ def linked(source: Path, target: Path, found: os.stat_result) -> bool:
 
 
 async def add_rendition(
-    draft: GalleryDraft,
-    place: Path,
-    picture: GalleryPicture,
-    size: str,
-    wanted: Rendering,
-    decoder: Decoder,
-    limits: PictureLimits,
+    draft: GalleryDraft, picture: GalleryPicture, size: str, decoder: Decoder, limits: PictureLimits
 ) -> None:
     """A rendition of a picture that was taken; the one of the gallery that is there, where it has it. A
     picture that can't be decoded is left out."""
     name = picture.rendition(size)
-    if name in draft.files or picture.path not in draft.taken:
-        return
-    if await to_thread.run_sync(reuse, draft, place, name):
+    if await to_thread.run_sync(reuse, draft, name):
         return
     made = draft.new.parent / "made.jpg"
     try:
-        rendered = await decoder.render(draft.new / picture.full, made, wanted, limits)
+        await decoder.render(draft.new / picture.full, made, SIZES[size], limits)
     except UnusablePhoto as error:
-        draft.left_out.append(f"{visible(picture.path)} is left out: {error.message}")
-        del draft.taken[picture.path]
-        return
-    assert rendered is not None  # there is no limit to how large its file may be
+        return draft.leave_out(picture, error.message)
     await to_thread.run_sync(draft.write, name, pieces_of(made))
-    draft.sizes[name] = rendered
 
 
-def reuse(draft: GalleryDraft, place: Path, name: str) -> bool:
+def reuse(draft: GalleryDraft, name: str) -> bool:
     """Take over a rendition from the gallery that is there, unless it isn't what was put there."""
-    if draft.old is None or name not in draft.old.files or name not in draft.old.sizes:
+    if draft.old is None or name not in draft.old.files:
         return False
     content = b""
-    with suppress(OSError), os.fdopen(open_beneath(place, place / name), "rb") as source:
+    with suppress(OSError), os.fdopen(open_beneath(draft.place, draft.place / name), "rb") as source:
         content = source.read()
     if hashlib.sha256(content).hexdigest() != draft.old.files[name]:
         return False
     draft.write(name, [content])
-    draft.sizes[name] = draft.old.sizes[name]
     return True
 
 
-def finish(draft: GalleryDraft, gallery: Gallery, place: Path) -> MadeGallery:
+def finish(draft: GalleryDraft, gallery: Gallery) -> MadeGallery:
     """Write the pages, and put the gallery into its place."""
+    left_out, place = tuple(draft.left_out), draft.place
     if not draft.taken:
-        why = " ".join(draft.left_out) or "Nothing of it is in done."
+        why = " ".join(left_out) or "Nothing of it is in done."
         raise LocalTrouble(f"the gallery of {gallery.folder} would be empty. {why}", hint=SOON)
-    with local_trouble(place):
-        shown_scenes = tuple(filter(None, (with_what_is_there(one, draft.taken) for one in gallery.scenes)))
-        for name, content in page_files(replace(gallery, scenes=shown_scenes), draft.sizes).items():
-            draft.write(name, [content])
-        manifest = Manifest(
-            made_by=f"hotfolder {__version__}",
-            told=draft.told,
-            url=gallery.url,
-            pictures=tuple(of_manifest(scene, one) for scene in shown_scenes for one in scene.pictures()),
-            left_out=tuple(draft.left_out),
-            files=draft.files.copy(),
-            sizes=draft.sizes,
-        )
-        draft.write(MANIFEST, [(manifest.model_dump_json(indent=2) + "\n").encode()])
-        keep_others(draft, place)
-        for name in (*SIZES, FULL, ""):
-            linking.sync_folder(draft.new / name)
-        refuse_links(place.parent.parent, place)
-        put_into_place(draft.new, place)
-    logger.info("gallery_made", project=gallery.folder, pictures=len(draft.taken))
-    return MadeGallery(place, len(draft.taken), tuple(draft.left_out), anew=True)
-
-
-def with_what_is_there(scene: Scene, taken: dict[str, GalleryPicture]) -> Scene | None:
-    unaltered = scene.unaltered if scene.unaltered and scene.unaltered.path in taken else None
-    altered = tuple(one for one in scene.altered if one.path in taken)
-    return Scene(scene.room, unaltered, altered, scene.earlier) if unaltered or altered else None
-
-
-def of_manifest(scene: Scene, picture: GalleryPicture) -> ManifestPicture:
-    beside = scene.unaltered.sha256 if scene.unaltered is not None and picture.altered else ""
-    path = picture.path.encode("utf-8", "backslashreplace").decode()
-    return ManifestPicture(
-        delivered=path,
-        full=picture.full,
-        sha256=picture.sha256,
-        altered=picture.altered,
-        unaltered=beside,
+    shown_here = gallery.only(draft.taken)
+    for name, content in page_files(shown_here).items():
+        draft.write(name, [content])
+    manifest = Manifest(
+        made_by=f"hotfolder {__version__}",
+        told=draft.told,
+        url=gallery.url,
+        pictures=tuple(manifest_pictures(shown_here)),
+        left_out=left_out,
+        files=draft.files,
     )
+    draft.write(MANIFEST, [(manifest.model_dump_json(indent=2) + "\n").encode()])
+    keep_others(draft)
+    for name in (*SIZES, FULL, ""):
+        linking.sync_folder(draft.new / name)
+    refuse_links(place.parent.parent, place)
+    put_into_place(draft.new, place)
+    logger.info("gallery_made", project=gallery.folder, pictures=len(draft.taken))
+    return MadeGallery(place, len(draft.taken), left_out, anew=True)
 
 
-def keep_others(draft: GalleryDraft, place: Path) -> None:
+def manifest_pictures(gallery: Gallery) -> Iterator[ManifestPicture]:
+    for scene in gallery.scenes:
+        for one in scene.pictures():
+            yield ManifestPicture(
+                delivered=visible(one.path),
+                full=one.full,
+                sha256=one.sha256,
+                altered=one.altered,
+                unaltered=scene.unaltered.sha256 if scene.unaltered is not None and one.altered else "",
+            )
+
+
+def keep_others(draft: GalleryDraft) -> None:
     """Take over what people have put beside the files of the gallery that is there."""
     ours = {MANIFEST, *(draft.old.files if draft.old is not None else ())}
-    for folder, _, names in os.walk(place):
+    for folder, _, names in os.walk(draft.place):
         for path in (Path(folder, name) for name in names):
-            name = str(path.relative_to(place))
+            name = str(path.relative_to(draft.place))
             if name in ours or path.is_symlink() or not path.is_file():
                 continue
             target = draft.new / name

@@ -13,8 +13,7 @@ from hotfolder.control.ids import project_id
 from hotfolder.control.rooms import Frame, set_view
 from hotfolder.page.rendering import render
 from hotfolder.page.showing import counted, current, live_page, looked_up
-
-FAMILIES = ("sky", "lawn", "stage")
+from hotfolder.rules.tags import FAMILIES
 
 
 async def room(request: Request) -> Response:

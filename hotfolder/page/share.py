@@ -23,7 +23,7 @@ from hotfolder.page.security import PublicRoute
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import site_of
 from hotfolder.page.thumbnails import Edge
-from hotfolder.page.words import LANGUAGES, word
+from hotfolder.page.words import word
 from hotfolder.patience import patiently
 
 EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
@@ -97,8 +97,7 @@ async def visit(request: Request) -> Response:
     """The gallery's page."""
     gallery, language = await shared(request), request_language(request)
     base = f"/share/{request.path_params['token']}/"
-    others = {one: f"{base}?lang={one}" for one in LANGUAGES if one != language}
-    page = await to_thread.run_sync(gallery.page, language, others, base)
+    page = await to_thread.run_sync(control.shared_page, gallery, language, base)
     return HTMLResponse(page, headers={"X-Robots-Tag": "noindex", "Vary": "Accept-Language, Cookie"})
 
 

@@ -1,22 +1,34 @@
 """The catalogue of all words on the page: key → (English, German).
 
 Each view has a module of its own here, whose WORDS are added to the catalogue below. A key begins with the
-name of its view, such as `now.title`; `{name}` stands for a value.
+name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
+comes from its tags.
 """
 
 from __future__ import annotations
 
 from hotfolder.page.words import base, held, share, views
+from hotfolder.rules.tags import FAMILIES
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
 
-CATALOGUE: Words = {**base.WORDS, **held.WORDS, **share.WORDS, **views.WORDS}
+KIND = "kind."
+
+CATALOGUE: Words = {
+    **base.WORDS,
+    **held.WORDS,
+    **share.WORDS,
+    **views.WORDS,
+    **{f"{KIND}{kind}": family.called for kind, family in FAMILIES.items()},
+}
 
 
 def word(language: str, key: str, /, **values: object) -> str:
-    """The text of that key, with these values in it. Raises KeyError for a key that is not in the
-    catalogue."""
+    """The text of that key, with these values in it; a kind of operation that nobody named has the name that
+    the API gives it. Raises KeyError for any other key that is not in the catalogue."""
+    if key.startswith(KIND) and key not in CATALOGUE:
+        return key.removeprefix(KIND)
     text = CATALOGUE[key][LANGUAGES.index(language)]
     return text.format(**values) if values else text
 
