@@ -52,6 +52,8 @@ def page_app(site: Site) -> Starlette:
         middleware=[Middleware(Guard)],
         exception_handlers={HTTPException: http_error, HotfolderError: told_error},
     )
+    # Where to would be told by a name and scheme that a proxy may have changed on the way.
+    app.router.redirect_slashes = False
     app.state.site = site
     return app
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from anyio import to_thread
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,7 +26,7 @@ logger = log.get("page")
 SESSION_COOKIE = "hotfolder_session"
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 30.0
-"""How long the next part of a request's body is waited for."""
+"""How long a request's body may take to come, all of it."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -70,6 +70,8 @@ class Guard:
         try:
             answer = await refusal(request) or self.app
             await answer(scope, bounded(receive), send_guarded)
+        except ClientDisconnect:
+            return  # in the middle of its form, and nobody is there to be told
         except Exception:
             logger.exception("view_failed", route=getattr(scope.get("route"), "path", ""))
             if begun:
@@ -80,11 +82,12 @@ class Guard:
 def bounded(receive: Receive) -> Receive:
     """Takes no more of a request's body than any form of ours has, and doesn't wait for it for ever."""
     taken, whole = 0, False
+    end = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def receive_bounded() -> Message:
         nonlocal taken, whole
         try:
-            async with asyncio.timeout(None if whole else BODY_SECONDS):
+            async with asyncio.timeout_at(None if whole else end):
                 message = await receive()
         except TimeoutError:
             raise HTTPException(408) from None

@@ -20,7 +20,8 @@ from hotfolder.page.site import Site
 
 logger = log.get("page")
 
-MOST_HEADER_BYTES = 16384
+MOST_HEADER_BYTES = 64 * 1024
+"""The pictures that are chosen for a ZIP stand in its address, so that browsers can go on with it."""
 STOP_SECONDS = 2
 """How long answers under way may take once the page is to end."""
 BACKLOG = 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 
 from anyio import to_thread
@@ -57,7 +58,7 @@ async def make(request: Request) -> Response:
     days = str(form.get("days", ""))
     settings, known = settings_of(request), request.path_params["known"]
     token = await to_thread.run_sync(
-        control.share, settings, known, chosen, int(days) if days.isdecimal() else 0
+        control.share, settings, known, chosen, int(days) if re.fullmatch("[0-9]{1,3}", days) else 0
     )
     return await overview(request, token)
 
@@ -91,6 +92,11 @@ async def shared(request: Request) -> control.SharedGallery:
     if found is None:
         raise HTTPException(404, word(request_language(request), "share.nowhere"))
     return found
+
+
+async def slash(request: Request) -> Response:
+    """To the page, for whose link has lost its end on the way."""
+    return RedirectResponse(f"/share/{request.path_params['token']}/", 303)
 
 
 async def visit(request: Request) -> Response:
@@ -129,6 +135,7 @@ ROUTES = (
     Route("/project/{known}/share", make, methods=["POST"]),
     Route("/project/{known}/share/{link}/revoke", revoke, methods=["POST"]),
     Route("/project/{known}/gallery", make_gallery, methods=["POST"]),
+    PublicRoute("/share/{token}", slash, methods=["GET"]),
     PublicRoute("/share/{token}/", visit, methods=["GET"]),
     PublicRoute("/share/{token}/{name}", beside, methods=["GET"]),
     PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),

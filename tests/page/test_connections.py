@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,37 @@ def test_connections_that_say_nothing_keep_nobody_out_and_are_closed(page: PageP
         channel.close()
 
 
+UNFINISHED = (
+    b"POST /signin HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nOrigin: http://127.0.0.1:%d\r\n"
+    b"Content-Length: 9999\r\n\r\npas"
+)
+UNREAD = b"GET /static/page.css HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" * 800
+
+
+@pytest.mark.parametrize(
+    "sent", [UNFINISHED, UNREAD], ids=["forms that never end", "answers that nobody reads"]
+)
+def test_connections_that_wait_for_their_browsers_keep_nobody_out(page: PageProcess, sent: bytes) -> None:
+    request = sent.replace(b"%d", str(page.port).encode())
+    slow = []
+    for _ in range(MOST_CONNECTIONS):
+        channel = socket.create_connection(("127.0.0.1", page.port))
+        channel.setblocking(False)
+        with suppress(BlockingIOError, ConnectionError):
+            channel.send(request)
+        slow.append(channel)
+    for _ in range(5):
+        assert page.get("/").status == 200
+    for channel in slow:
+        channel.close()
+    assert page.get("/").status == 200 and "view_failed" not in page.text()
+
+
+def test_a_long_choice_of_pictures_fits_into_an_address(page: PageProcess) -> None:
+    picks = "&".join(f"pick=dch2rppx-{number:020x}" for number in range(1500))
+    assert page.get(f"/project/nothing/zip?{picks}").status == 404
+
+
 def test_no_more_of_a_form_is_taken_than_forms_have(page: PageProcess) -> None:
     answer = page.post("/signin", {"password": "x" * 300_000})
     assert answer.status == 413 and "more than is taken" in answer.text
@@ -45,7 +77,7 @@ def test_no_more_of_a_form_is_taken_than_forms_have(page: PageProcess) -> None:
         (b"GET /\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
         (b"GET /picture/../../x HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
-        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 17_000, b"400"),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 66_000, b"400"),
         (b"GET / HTTP/1.0\r\n\r\n", b"403"),
     ],
 )

@@ -177,3 +177,17 @@ def test_a_link_of_another_project_is_not_revoked_from_here(shared: Shared) -> N
 def test_the_gallery_is_made_by_a_button(shared: Shared) -> None:
     assert shared.page.post(f"/project/{shared.project}/gallery").status == 303
     assert (shared.studio.done / ELM / "gallery" / "index.html").is_file()
+
+
+def test_a_link_that_has_lost_its_end_still_leads_there_and_nowhere_else(shared: Shared) -> None:
+    """Not by a name or scheme that the page itself can't know."""
+    path = shared.link("hall.jpg")
+    answer = shared.page.get(path.rstrip("/"))
+    assert (answer.status, answer.headers["location"]) == (303, path)
+
+
+def test_a_number_of_days_that_is_none_is_refused(shared: Shared) -> None:
+    picture = shared.id_of("hall.jpg")
+    for days in ("9" * 5000, "8", "-7", "", "٧"):
+        answer = shared.page.post(f"/project/{shared.project}/share", {"days": days, "picture": picture})
+        assert answer.status == 409, days
