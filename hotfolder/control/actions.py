@@ -26,11 +26,13 @@ from hotfolder.telemetry.overview import WORDS
 @dataclass(frozen=True, slots=True)
 class PutBack:
     """A set that is back in the inbox: how many files, and where. `answered` is the operation of the paid
-    call that a person has said the end of; "" where there was none."""
+    call that a person has said the end of; "" where there was none. `copied`: they are copies, and what they
+    are of stays."""
 
     files: int
     folder: Path
     answered: str = ""
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)

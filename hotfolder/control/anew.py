@@ -1,6 +1,7 @@
-"""A finished set once more with another tag: its price first, then copies of its originals in the inbox.
+"""A set once more with another tag: its price first, then its photos in the inbox, under a name with the tag.
 
-What is there stays: the pictures, the receipt and the originals. What was bought is used again.
+Of a finished set these are copies: the pictures, the receipt and the originals stay. Those of a failed one go
+back themselves. What was bought is used again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.model import FileRole, Job, JobFile, scope_key
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import remembered
+from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import Returning
 from hotfolder.rules.names import COPIES_MARK, OK, TAG_MARK, normal, split_name
 from hotfolder.rules.routing import Rulebook, plan
@@ -25,7 +27,8 @@ from hotfolder.rules.tags import AGAIN, built_in_tags
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a set with another tag would be: its folder, and what is still to be paid for it."""
+    """What a set with another tag would be: its folder, and what is still to be paid for it. `tag` as the
+    rules spell it."""
 
     job: Job
     tag: str
@@ -36,8 +39,8 @@ class Offer:
 def tags_for(settings: Settings, job_id: str) -> list[str]:
     """The tags that the set's room could have by itself, in the order in which people are offered them."""
     with existing(settings) as records:
-        job, photos = finished_set(records, job_id)
-    rulebook = rulebook_for(settings, job.inbox)
+        job, photos = over(records, job_id)
+    rulebook = rules_of(settings, job)
     names = [*(tag.name for tag in built_in_tags().values()), *rulebook.tags.own]
     own = {normal(tag) for tag in split_name(job.folder).tags}
     wanted = [name for name in names if name not in (AGAIN, OK) and {normal(name)} != own]
@@ -51,40 +54,61 @@ def offer(settings: Settings, job_id: str, tag: str) -> Offer:
 
 
 def another(installation: Installation, job_id: str, tag: str) -> PutBack:
-    """Put copies of a finished set's originals into the inbox, under its room's name with this tag. Broken
-    off, the same again finishes it. Raises UsageError, RuleRefused, LocalTrouble."""
+    """Put a set's photos into the inbox, under its room's name with this tag: copies of a finished one's
+    originals, a failed one's own. Broken off, the same again finishes it. Raises UsageError, RuleRefused,
+    LocalTrouble."""
     found = _offer(installation.settings, installation, job_id, tag)
     job, places = found.job, installation.places
     inbox = places.inbox(job)
     places.confirm_inbox(inbox)
-    originals = [_original(installation, job, file) for file in installation.store.files(job.id)]
-    target = inbox / job.project / found.folder
-    lie_in = originals[0].parent
-    returning = Returning(lie_in, target, f"{job.id}{COPIES_MARK}{tag}", shared=places.sharing(job))
-    returning.copy(originals)
+    target, shared = inbox / job.project / found.folder, places.sharing(job)
+    if job.state == State.FAILED:
+        # As a plain retry gathers them, so that either goes on where the other was broken off.
+        source = places.failed / safe_name(job.project) / (job.filed_as or "")
+        returning = Returning(source, target, job.id, shared=shared)
+        returning.check()
+        returning.gather()
+    else:
+        originals = [_original(installation, job, file) for file in installation.store.files(job.id)]
+        gathers = f"{job.id}{COPIES_MARK}{found.tag}"
+        returning = Returning(originals[0].parent, target, gathers, shared=shared)
+        returning.copy(originals)
     returning.arrive(lambda: None)
-    return PutBack(len(originals), target)
+    return PutBack(returning.count, target, copied=job.state == State.DONE)
 
 
-def finished_set(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
-    """The job and its photos. Raises UsageError where it isn't finished."""
+def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
+    """The job and its photos. Raises UsageError where it can't be made once more."""
     job = remembered(records.store, job_id)
-    if job.state != State.DONE:
-        raise UsageError(f"{job.project} / {job.room} is not finished.", hint="Only a finished set can be.")
+    if job.state != State.DONE and not (job.state == State.FAILED and job.filed_as):
+        raise UsageError(
+            f"{job.project} / {job.room} can't have another tag now.",
+            hint="Only a finished or failed set can.",
+        )
     return job, [file for file in records.store.files(job.id) if file.role == FileRole.PHOTO]
 
 
+def rules_of(settings: Settings, job: Job) -> Rulebook:
+    """Those of the job's inbox. Raises UsageError where that is no inbox any more."""
+    try:
+        return rulebook_for(settings, job.inbox)
+    except KeyError:
+        raise UsageError(f"There is no inbox {job.inbox} in the settings any more.") from None
+
+
 def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Offer:
-    job, photos = finished_set(records, job_id)
-    rulebook = rulebook_for(settings, job.inbox)
-    if rulebook.tags.find(tag) is None or TAG_MARK in tag:
+    job, photos = over(records, job_id)
+    rulebook = rules_of(settings, job)
+    found = rulebook.tags.find(tag)
+    # `again` buys all of it anew, which is another question, with another price.
+    if found is None or found.name in (AGAIN, OK):
         raise UsageError(f"There is no tag {tag}.", hint="Choose one of those that are offered.")
-    folder = folder_with(job, tag)
+    folder = folder_with(job, found.name)
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
     generation = records.store.generation(scope_key(job.origin, hashes))
     left = left_of(records, job, hashes, recipe, generation)
-    return Offer(job, tag, folder, price_of(settings, left))
+    return Offer(job, found.name, folder, price_of(settings, left))
 
 
 def folder_with(job: Job, tag: str) -> str:

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, reading
 from hotfolder.control.pictures import PicturePlace
 from hotfolder.daemon.folders import holder_of, places_of
-from hotfolder.errors import UsageError
+from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
@@ -25,6 +26,7 @@ from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
 from hotfolder.outbox.receipts import Receipt, read_receipt
 from hotfolder.rules.recipes import Recipe
+from hotfolder.rules.routing import plan
 from hotfolder.telemetry.history import HistoryEntry
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of, overview
@@ -199,7 +201,8 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         ]
         card, *others = filled(records, [card_of(line) for line in lines_of([job, *same], seen.lines)])
         middle = looks.middle_photos(store, [job.id]).get(job.id, "")
-        left, anew = prices_of(settings, records, job, told.photos)
+        recipe = recipe_now(settings, job, len(told.photos))
+        left, anew = prices_of(settings, records, job, told.photos, recipe or recipe_of(job))
         question = question_of(records, job)
     receipt, changed = receipt_of(Path(settings.root, settings.done), job)
     return SetView(
@@ -208,7 +211,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         exposures=tuple(exposures(job.id, middle, told.photos)),
         history=told.entries,
         others=tuple(others),
-        may=frozenset(possible(job, question)),
+        may=frozenset(possible(job, question, recipe)),
         left=left,
         anew=anew,
         question=question,
@@ -277,11 +280,21 @@ def left_of(
     return tuple((Counter(kinds_of(recipe)) - made).elements())
 
 
+def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
+    """What the job's set would be made of if it came again: by the rules in force, which may be others by
+    now. None where they refuse its folder's name."""
+    if State(job.state) not in NEEDS_PERSON or not job.folder or not photos:
+        return recipe_of(job)
+    try:
+        return plan(rulebook_for(settings, job.inbox), job.project, job.folder, photos).recipe
+    except (RuleRefused, KeyError):  # of an inbox that is none any more
+        return None
+
+
 def prices_of(
-    settings: Settings, records: JobRecords, job: Job, photos: Sequence[JobFile]
+    settings: Settings, records: JobRecords, job: Job, photos: Sequence[JobFile], recipe: Recipe
 ) -> tuple[Price, Price]:
     """What is still to be paid for the job, and what all of it costs when it is bought anew."""
-    recipe = recipe_of(job)
     left = left_of(records, job, [photo.sha256 for photo in photos], recipe, job.generation)
     return price_of(settings, left), price_of(settings, kinds_of(recipe))
 
@@ -297,18 +310,20 @@ def question_of(records: JobRecords, job: Job) -> Question | None:
     return Question(call.operation, call.state == PurchaseState.ANSWERED)
 
 
-def possible(job: Job, question: Question | None) -> Iterator[str]:
-    """What can be asked for a job in its state."""
+def possible(job: Job, question: Question | None, recipe: Recipe | None) -> Iterator[str]:
+    """What can be asked for a job in its state, where `recipe` is what would be made of it."""
     state = State(job.state)
-    if state in NEEDS_PERSON and job.filed_as:
-        yield from ("retry", "pay_again")
+    if state in NEEDS_PERSON and job.filed_as and recipe is not None:
+        yield "retry"
+        if kinds_of(recipe):
+            yield "pay_again"
     if question is not None:
         yield "resolve"
     if state in ASKS_API and not job.cancelled_by:
         yield "cancel"
     if state in ACTIVE:
         yield "priority"
-    if state is State.DONE:
+    if state is State.DONE or (state is State.FAILED and job.filed_as):
         yield "another"
 
 

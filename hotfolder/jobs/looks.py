@@ -51,16 +51,20 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
 
 
 def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, str]:
-    """The name of each job's middle exposure."""
-    found: dict[str, str] = {}
+    """The name of each job's middle exposure; by the exposures, where none was chosen before it failed."""
+    photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     with store.session() as session:
         for some in batches(jobs):
-            middle = select(JobFile.job_id, JobFile.name).where(
+            every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(
                 col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
             )
-            ordered = middle.order_by(col(JobFile.is_middle), col(JobFile.position).desc())
-            found |= dict(session.exec(ordered).all())  # the last one of each wins
-    return found
+            ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
+            for job, name, is_middle in session.exec(ordered):
+                photos[job].append((name, is_middle))
+    return {
+        job: next((name for name, is_middle in some if is_middle), some[len(some) // 2][0])
+        for job, some in photos.items()
+    }
 
 
 def photo_counts(store: Store, jobs: Sequence[str]) -> dict[str, int]:

@@ -52,6 +52,18 @@ async def field(request: Request, name: str) -> str:
     return found.strip() if isinstance(found, str) else ""
 
 
+async def moved(
+    request: Request,
+    action: Callable[Concatenate[Installation, str, P], T],
+    job: str,
+    *args: P.args,
+    **named: P.kwargs,
+) -> T:
+    """As `asked`, for what moves a set's files: one at a time, since a form may be sent twice."""
+    async with site_of(request).moving:
+        return await asked(request, action, job, *args, **named)
+
+
 def back(path: str, told: str) -> Response:
     return RedirectResponse(f"{path}?told={told}", 303)
 
@@ -107,13 +119,13 @@ async def prioritise(request: Request) -> Response:
 
 async def retry(request: Request) -> Response:
     job = request.path_params["job"]
-    await asked(request, actions.retry, job, pay_again=False)
+    await moved(request, actions.retry, job, pay_again=False)
     return back(f"/set/{job}", "retry")
 
 
 async def pay_again(request: Request) -> Response:
     job = request.path_params["job"]
-    await asked(request, actions.retry, job, pay_again=True)
+    await moved(request, actions.retry, job, pay_again=True)
     return back(f"/set/{job}", "retry")
 
 
@@ -126,14 +138,14 @@ async def resolve(request: Request) -> Response:
     if answer not in ("not-charged", "charged"):
         raise HTTPException(400)
     paid_result = await field(request, "address") if answer == "charged" else None
-    await asked(request, actions.resolve, job, paid_result=paid_result)
+    await moved(request, actions.resolve, job, paid_result=paid_result)
     return back(f"/set/{job}", "resolved")
 
 
 async def make_another(request: Request) -> Response:
     job = request.path_params["job"]
-    await asked(request, another, job, await field(request, "tag"))
-    return back(f"/set/{job}", "another")
+    put_back = await moved(request, another, job, await field(request, "tag"))
+    return back(f"/set/{job}", "another" if put_back.copied else "retry")
 
 
 ROUTES = (

@@ -114,6 +114,8 @@ class Site:
     first_token: FirstToken = field(default_factory=FirstToken)
     hashing: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a password is compared."""
+    moving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a set's files are moved."""
     photos: PhotoReader = field(default_factory=PhotoReader)
 
     def settings(self) -> CurrentSettings:

@@ -9,8 +9,11 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Generator
+from functools import partial
+from urllib.parse import urlencode
 
 import pytest
+import yaml
 
 from hotfolder.config.load import load
 from hotfolder.control import actions
@@ -224,6 +227,70 @@ async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     assert {name: after.get(name) for name in before} == before and f"{ELM}/front__sky-blue.png" in after
     newest = next(one for one in cards(studio) if one.tags == ("sky-blue",))
     assert f'href="/set/{card.job}"' in set_page(page, newest)
+
+
+@pytest.mark.parametrize("tag", ["again", "ok", "Again", "sky-nosuch", "../x"])
+async def test_another_tag_is_one_that_is_offered(
+    shop: Shop, studio: Studio, page: PageProcess, tag: str
+) -> None:
+    """Not `again`, whose price is that of everything."""
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    assert page.get(f"/set/{card.job}/another?{urlencode({'tag': tag})}").status == 404
+    assert page.post(f"/set/{card.job}/another", {"tag": tag}).status == 409
+    assert not files_below(studio.inbox / ELM)
+
+
+async def test_a_form_that_is_sent_many_times_does_its_work_once(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    send = partial(page.post, f"/set/{card.job}/another", {"tag": "sky-blue"})
+    answers = await asyncio.gather(*(asyncio.to_thread(send) for _ in range(12)))
+    assert sorted(answer.status for answer in answers) == [303, *[409] * 11]
+    assert {name.partition("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}
+
+
+async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    """As it is, it would only fail again, and nobody can say what it costs."""
+    studio.drop(ELM, "front__sky-twillight", bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    told = set_page(page, card)
+    assert "Try again with another tag" in told and "/retry" not in told and "/pay-again" not in told
+    offered = set_page(page, card, "/another?tag=sky-twilight")
+    assert "1.75 EUR" in offered and "go back into the inbox" in offered
+    assert went_to(page.post(f"/set/{card.job}/another", {"tag": "sky-twilight"})).endswith("told=retry")
+    assert not files_below(studio.failed)
+    shop.mark()
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+    assert [(one.state, one.folder) for one in cards(studio)] == [("done", FRONT)]
+
+
+async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    """Which it is made by when it comes again, whatever they were when it failed."""
+    shop.goes_wrong({"endpoint": "enhance", "fault": 422})
+    studio.drop(ELM, "front", bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    assert "0.50 EUR" in set_page(page, card, "/pay-again")
+    config = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(
+        yaml.safe_dump({**config, "routes": [{"name": "all", "operations": ["sky-blue"]}]})
+    )
+    assert "1.75 EUR" in set_page(page, card, "/pay-again")
+    shop.mark()
+    went_to(page.post(f"/set/{card.job}/pay-again"))
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_a_running_set_is_cancelled_and_a_project_gets_its_priority(

@@ -15,7 +15,7 @@ document.addEventListener("input", (event) => {
 });
 
 // What is kept of an element that is on the page already: it is the reader's, not the server's.
-const OWN = new Set(["open", "style", "hidden"]);
+const OWN = new Set(["open", "style", "hidden", "data-sent"]);
 
 // Make `old` like `fresh` and leave alone what is the same: pictures, focus, open parts, filled fields.
 function patch(old, fresh) {
@@ -104,6 +104,14 @@ setInterval(() => {
 document.documentElement.classList.add("js");
 dress(document);
 listen();
+
+// What is clicked twice is sent once.
+document.addEventListener("submit", (event) => {
+  const form = event.target, at = Number(form.dataset.sent ?? -Infinity);
+  if (form.method !== "post" || "inplace" in form.dataset) return;
+  if (event.timeStamp - at < 2000) event.preventDefault();
+  else form.dataset.sent = event.timeStamp;
+});
 
 // A held shoot: its form is posted at every step; with a script that is done in place, and photos are dragged.
 document.addEventListener("submit", async (event) => {

@@ -167,6 +167,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "The version that there is stays as it is. What was bought for it is used again.",
         "Die vorhandene Fassung bleibt, wie sie ist. Was dafür gekauft wurde, wird wieder verwendet.",
     ),
+    "ask.another_failed": (
+        "Its photos go back into the inbox, under a name with this tag. What was bought is used again.",
+        "Die Fotos kommen zurück in den Eingang, unter einem Namen mit diesem Tag. Gekauftes wird wieder"
+        " verwendet.",
+    ),
     "ask.tag": ("Tag", "Tag"),
     "ask.show_price": ("Show the price", "Preis zeigen"),
     "ask.another_do": ("Make it", "Machen"),
