@@ -28,6 +28,9 @@ LEAST_GRAY = 0.05
 # In b*: a patch that differs by more from the sky is none of it.
 MOST_UNLIKE = 12.0
 NARROW = 4
+LIGHTEST_LEAF = 62.0
+# Half the widest gap between leaves, in pixels of the small picture.
+WIDEST_GAP = 8
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,9 @@ def between_leaves(
         # What is pale against a blue sky is a wall or a blossom.
         return np.zeros(pixels.shape[:2], np.float32)
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    leafy = cv2.blur(foliage(small).astype(np.float32), (15, 15)) > 0.25
+    leaves = foliage(small) & (lightness < LIGHTEST_LEAF)
+    # Between leaves, or between them and the sky; not what begins where a crown ends, such as a wall.
+    leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
     rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
     zone = leafy & rough & grow(found, max(height, width) // 8) & ~walls
     zone[int(np.nonzero(found.any(axis=1))[0].max()) + height // 50 :] = False
@@ -229,7 +234,7 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
 
 def foliage(small: Picture) -> Bits:
     _, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    return np.asarray((green_red < -3) & (blue_yellow > 2))
+    return np.asarray((green_red < -4) & (blue_yellow > 6))
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hotfolder import demo
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
 from tests.sandbox.imaging.scenes import Picture, clouded, exposed, facade, garden, overlap, plain_room
+
+DEMO = Path(demo.__file__).parent / "photos"
 
 
 def written(picture: Picture, path: Path) -> Path:
@@ -28,6 +31,12 @@ def test_the_sky_is_found_along_the_roof() -> None:
     found = find_sky(picture)
     assert found.outdoors is None
     assert overlap(found.mask, sky) > 0.97
+
+
+def test_a_wall_beside_a_crown_is_no_gap_between_its_leaves() -> None:
+    found = find_sky(read(DEMO / "12 Elm Road" / "garden__lawn-medium__sky-blue" / "IMG_0122.jpg"))
+    assert found.mask[100, 600] > 0.99
+    assert found.mask[370:700, 594:640].max() < 0.1
 
 
 def test_the_lawn_is_found() -> None:
