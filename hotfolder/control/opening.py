@@ -61,10 +61,11 @@ def reading(state: Path) -> Iterator[JobRecords | None]:
 
 
 @contextmanager
-def opened(config: Path) -> Iterator[Installation]:
-    """The records of the file of settings, to change them; safe while the daemon runs. Raises
-    ConfigurationError, StoreError, LocalTrouble, and UsageError where nothing has run yet."""
-    settings = load(config, os.environ)
+def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installation]:
+    """The records of the file of settings, to change them; safe while the daemon runs. `in_force`: what was
+    read of it while it was valid, by which the daemon goes on, too. Raises ConfigurationError, StoreError,
+    LocalTrouble, and UsageError where nothing has run yet."""
+    settings = load(config, os.environ) if in_force is None else in_force
     places = places_of(settings)
     refuse_strangers(places.state, writing=True)
     if not (places.state / FILE_NAME).is_file():

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from hotfolder.config.settings import Settings
 from hotfolder.control import actions
 from hotfolder.control.anew import another
 from hotfolder.control.opening import Installation, opened
@@ -35,13 +36,20 @@ async def asked(
     **named: P.kwargs,
 ) -> T:
     """Do it, as a command does; what it raises becomes a page. It is done even when the browser goes away."""
-    return await to_thread.run_sync(partial(_done, site_of(request).config, action, *args, **named))
+    site = site_of(request)
+    return await to_thread.run_sync(
+        partial(_done, site.config, site.settings().settings, action, *args, **named)
+    )
 
 
 def _done(
-    config: Path, action: Callable[Concatenate[Installation, P], T], *args: P.args, **named: P.kwargs
+    config: Path,
+    in_force: Settings,
+    action: Callable[Concatenate[Installation, P], T],
+    *args: P.args,
+    **named: P.kwargs,
 ) -> T:
-    with opened(config) as installation:
+    with opened(config, in_force) as installation:
         return action(installation, *args, **named)
 
 

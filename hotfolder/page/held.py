@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,8 +58,13 @@ def read_form(posted: FormData) -> Form:
         elif name == "do":
             form.verb, _, rest = value.partition(" ")
             place, _, form.calls = rest.partition(" ")
-            form.place = int(place) if place.isdecimal() else None
+            form.place = number_in(place)
     return form
+
+
+def number_in(text: str) -> int | None:
+    """The number that it is; None for what no page of ours posts."""
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def rearranged(form: Form, language: str) -> list[DraftSet]:
@@ -69,9 +75,9 @@ def rearranged(form: Form, language: str) -> list[DraftSet]:
         above = sets[form.place - 1]
         sets[form.place - 1] = above._replace(photos=above.photos + below.photos)
     elif form.verb == "move":
-        if not form.picked:
-            raise UsageError(word(language, "held.none_picked"))
         moved = tuple(key for one in sets for key in one.photos if key in form.picked)
+        if not moved:
+            raise UsageError(word(language, "held.none_picked"))
         sets = [
             one._replace(photos=tuple(key for key in one.photos if key not in form.picked)) for one in sets
         ]
@@ -79,9 +85,8 @@ def rearranged(form: Form, language: str) -> list[DraftSet]:
             names = {one.name for one in sets}
             first = next(number for number, one in enumerate(form.sets) if set(one.photos) & form.picked)
             sets.insert(first + 1, DraftSet(another_name(sets[first].name, names), moved))
-        elif form.to.isdecimal() and int(form.to) < len(sets):
-            to = sets[int(form.to)]
-            sets[int(form.to)] = to._replace(photos=to.photos + moved)
+        elif (to := number_in(form.to)) is not None and to < len(sets):
+            sets[to] = sets[to]._replace(photos=sets[to].photos + moved)
         else:
             raise HTTPException(400)
     return [one for one in sets if one.photos]

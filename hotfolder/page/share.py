@@ -78,7 +78,7 @@ async def make_gallery(request: Request) -> Response:
 
 
 def _make_gallery(request: Request, known: str) -> None:
-    with opened(site_of(request).config) as installation:
+    with opened(site_of(request).config, settings_of(request)) as installation:
         _, project = known_project(installation, known)
         asyncio.run(galleries.gallery(installation, project))
 

@@ -130,6 +130,28 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
 
 
+@pytest.mark.parametrize(
+    ("do", "picked", "to"),
+    [
+        ("join " + "9" * 5000, "real", "new"),
+        ("move", "real", "9" * 5000),
+        ("move", "nothing", "new"),
+        ("approve 999 merge", "real", "new"),
+        ("approve 0 merge,sky,stage", "real", "new"),
+        ("approve", "real", "new"),
+    ],
+)
+def test_what_no_page_of_ours_posts_approves_nothing(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path, do: str, picked: str, to: str
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    waits(studio, files)
+    form = Form(page.get(f"/held/{SHOOT}"))
+    form.photos = {"real": form.photos[sets[0][0]], "nothing": "nothing"}
+    assert form.post(page, do, picked, to=to).status < 500
+    assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought()
+
+
 def test_sets_are_split_and_joined_and_all_approved(
     studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
 ) -> None:

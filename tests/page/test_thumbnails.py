@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -55,6 +56,13 @@ async def test_a_copy_is_made_once_for_all_who_ask(thumbnails: Thumbnails, photo
     found = await asyncio.gather(*asking[1:])
     photo.unlink()
     assert set(found) == {await thumbnails.get("made", photo, Edge.CARD, ())}
+
+
+async def test_the_folder_may_be_deleted_at_any_time(thumbnails: Thumbnails, photo: Path) -> None:
+    before = await thumbnails.get("made", photo, Edge.CARD, ())
+    rmtree(thumbnails.folder)
+    assert await thumbnails.get("made", photo, Edge.CARD, ()) == before
+    assert await thumbnails.get("another", photo, Edge.CARD, ()) == before
 
 
 async def test_a_copy_that_somebody_has_deleted_is_made_again(thumbnails: Thumbnails, photo: Path) -> None:

@@ -130,6 +130,16 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
         await studio.comes_to("done", "done", "failed")
 
 
+async def test_paid_calls_are_paused_while_the_settings_have_an_error(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    """The daemon goes on by those before it, and so does the page."""
+    await studio.until_idle(shop.access())
+    studio.config.write_text(studio.config.read_text() + "\nnosuch: [\n")
+    assert went_to(page.post("/pause")) == "/?told=pause"
+    assert "never closed" in page.get("/").text
+
+
 async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
