@@ -13,7 +13,6 @@ from pathlib import Path
 
 from hotfolder.control.pictures import OpenPicture
 from hotfolder.errors import LocalTrouble
-from hotfolder.outbox.faults import local_trouble
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
 
@@ -68,8 +67,10 @@ class Thumbnails:
     async def _made(self, name: str, source: Path, edge: Edge, roots: Sequence[Path]) -> bytes:
         target = self.folder / f"{name}.jpg"
         beneath = [str(root) for root in roots]
-        with local_trouble(self.folder):  # people may delete it at any time
+        try:  # people may delete it at any time
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise LocalTrouble(f"Nothing can be put into state/{FOLDER}: {error.strerror}.") from error
         await self._decoder.thumbnail(source, target, edge, PictureLimits(), beneath)
         content = await asyncio.to_thread(target.read_bytes)
         self._used(name, len(content))
@@ -85,7 +86,7 @@ class Thumbnails:
         if self._sizes is not None:
             return
         found = []
-        with suppress(FileNotFoundError), local_trouble(self.folder), os.scandir(self.folder) as entries:
+        with suppress(FileNotFoundError), os.scandir(self.folder) as entries:
             for entry in entries:
                 facts = entry.stat(follow_symlinks=False)
                 found.append((facts.st_mtime_ns, entry.name.removesuffix(".jpg"), facts.st_size))
