@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from hotfolder.errors import BadWorld, HotfolderError, UsageError
+from hotfolder.errors import BadWorld, HotfolderError, StoreError, UsageError
 from hotfolder.page import (
     actions,
     held,
@@ -69,5 +69,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 async def told_error(request: Request, error: Exception) -> Response:
     """What `control` raises, in its own words."""
     assert isinstance(error, HotfolderError)
-    status = 503 if isinstance(error, BadWorld) else 409 if isinstance(error, UsageError) else 500
+    status = (
+        503 if isinstance(error, BadWorld | StoreError) else 409 if isinstance(error, UsageError) else 500
+    )
     return error_page(request, status, error.message, error.hint)

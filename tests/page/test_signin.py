@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
@@ -107,6 +110,16 @@ def test_a_first_password_is_not_set_where_there_is_one_meanwhile(studio: Studio
     page.post(link, {"password": "another one 2", "again": "another one 2"})
     assert page.get("/").status == 401
     assert page.post("/signin", {"password": PASSWORD}).status == 303
+
+
+def test_whoever_signs_in_is_told_what_is_wrong_with_the_records(studio: Studio, page: PageProcess) -> None:
+    """It is nothing of the page's own that has failed."""
+    set_password(studio, PASSWORD)
+    with closing(sqlite3.connect(studio.state / STORE_FILE)) as store:
+        store.execute("PRAGMA user_version = 99")
+    answer = page.post("/signin", {"password": PASSWORD})
+    assert answer.status == 503 and "by a newer hotfolder" in answer.text
+    assert page.get("/").status == 503
 
 
 def test_wrong_passwords_are_slowed_down(studio: Studio) -> None:

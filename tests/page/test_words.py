@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 
 import pytest
@@ -46,3 +47,8 @@ def test_every_word_of_a_template_is_in_the_catalogue(name: str) -> None:
 )
 def test_a_browser_gets_the_language_that_it_prefers(accepted: str, language: str) -> None:
     assert language_of(accepted) == language
+
+
+def test_a_set_is_called_the_same_on_every_page() -> None:
+    """`Satz` is a sentence first."""
+    assert not [key for key, (_, german) in CATALOGUE.items() if re.search(r"\b(Satz|Sätze)", german)]

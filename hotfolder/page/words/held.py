@@ -3,6 +3,7 @@
 WORDS: dict[str, tuple[str, str]] = {
     "held.title": ("Which photos make one picture?", "Welche Fotos ergeben ein Bild?"),
     "held.nothing": ("Nothing waits here", "Hier wartet nichts"),
+    "held.count_one": ("1 set · {photos} photos", "1 Set · {photos} Fotos"),
     "held.count": ("{sets} sets · {photos} photos", "{sets} Sets · {photos} Fotos"),
     "held.lead": (
         "Nothing is paid before you approve. Pick photos to move them, name a set, then approve it as it is.",

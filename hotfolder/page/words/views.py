@@ -76,7 +76,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "project.cancel": ("Cancel what isn't finished", "Unfertiges abbrechen"),
     "project.cancel_ask": (
         "Cancel the unfinished sets of {name}?",
-        "Die unfertigen Sätze von {name} abbrechen?",
+        "Die unfertigen Sets von {name} abbrechen?",
     ),
     "project.cancel_text": (
         "What is paid for is waited for. The originals go to the failed folder, and can be tried again.",
@@ -138,7 +138,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "set.not_charged": ("It was not charged", "Es wurde nicht berechnet"),
     "set.not_charged_text": (
         "It is bought, and the set goes on.",
-        "Es wird gekauft, und der Satz geht weiter.",
+        "Es wird gekauft, und das Set geht weiter.",
     ),
     "set.charged": (
         "It was charged, and its picture is here:",
@@ -149,7 +149,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "set.give_up": ("Give it up", "Aufgeben"),
     "set.give_up_text": (
         "The set has failed for good; the call isn't made again.",
-        "Der Satz ist endgültig gescheitert; der Aufruf wird nicht wiederholt.",
+        "Das Set ist endgültig gescheitert; der Aufruf wird nicht wiederholt.",
     ),
     "ask.pay_title": ("Pay again for {name}?", "{name} neu bezahlen?"),
     "ask.pay_text": (
@@ -185,7 +185,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Copies of its photos are in the inbox. The new version begins in a moment.",
         "Kopien der Fotos liegen im Eingang. Die neue Fassung beginnt gleich.",
     ),
-    "told.resolved": ("Thank you. The set goes on.", "Danke. Der Satz geht weiter."),
+    "told.resolved": ("Thank you. The set goes on.", "Danke. Das Set geht weiter."),
     "told.given_up": ("It is given up.", "Es ist aufgegeben."),
     "told.cancel": ("It is being cancelled.", "Es wird abgebrochen."),
     "told.too_late": ("It was too late to cancel anything.", "Zum Abbrechen war es zu spät."),
