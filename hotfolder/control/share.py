@@ -28,7 +28,6 @@ MOST_HASHES = 10_000
 HASHES: dict[str, str] = {}
 """The SHA-256 of files by their version, each read once."""
 SharedGallery = Gallery
-MEDIA_TYPES = {STYLE: "text/css", SCRIPT: "text/javascript"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +119,12 @@ def shared_gallery(settings: Settings, token: str) -> Gallery | None:
 
 def shared_page(shared: Gallery, language: str, base: str) -> str:
     """Its page in that language, below the address `base`."""
-    return page_html(shared, language, {one: f"{base}?lang={one}" for one in LANGUAGES}, base)
+    return page_html(shared, language, {one: f"{base}?lang={one}" for one in LANGUAGES}, base, "/static/")
 
 
-def page_part(name: str) -> tuple[bytes, str] | None:
-    """The style or the script of that page, with its media type."""
-    return (part(name), MEDIA_TYPES[name]) if name in MEDIA_TYPES else None
+def page_parts() -> dict[str, bytes]:
+    """The style and the script of that page, by name: what it looks for below /static/."""
+    return {name: part(name) for name in (STYLE, SCRIPT)}
 
 
 def shared_picture(settings: Settings, shared: Gallery, name: str) -> PicturePlace | None:

@@ -132,8 +132,8 @@ def gallery_of(
         key = scene.unaltered.path if scene.unaltered is not None else one.job.id
         known = scenes.get(key)
         if known is not None:  # the merge of several sets: dropped again with another tag
-            both = dict.fromkeys((*known.altered, *scene.altered))
-            scene = replace(known, altered=tuple(both), earlier=known.earlier and scene.earlier)
+            both = {each.path: each for each in (*known.altered, *scene.altered)}
+            scene = replace(known, altered=tuple(both.values()), earlier=known.earlier and scene.earlier)
         if any(scene.pictures()):
             scenes[key] = scene
     folder = safe_name(jobs[-1].job.project)

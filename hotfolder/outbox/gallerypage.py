@@ -152,9 +152,11 @@ class Gallery:
         return replace(self, scenes=tuple(scenes))
 
 
-def page_html(gallery: Gallery, language: str, addresses: Mapping[str, str], base: str = "") -> str:
-    """The page in that language; `addresses` are those of the page in each. What it refers to lies beside it,
-    or below the address `base`."""
+def page_html(
+    gallery: Gallery, language: str, addresses: Mapping[str, str], base: str = "", looks: str = ""
+) -> str:
+    """The page in that language; `addresses` are those of the page in each. Its pictures lie beside it, or
+    below the address `base`; its style and script so below `looks`."""
     at = list(LANGUAGES).index(language)
     return template().render(
         gallery=gallery,
@@ -164,8 +166,8 @@ def page_html(gallery: Gallery, language: str, addresses: Mapping[str, str], bas
         language=language,
         others=[(one, name, addresses[one]) for one, name in LANGUAGES.items() if one != language],
         qr=QR if gallery.url else "",
-        style=STYLE,
-        script=SCRIPT,
+        style=f"{looks}{STYLE}",
+        script=f"{looks}{SCRIPT}",
         base=base,
         version=__version__,
     )

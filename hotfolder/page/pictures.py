@@ -64,31 +64,43 @@ async def picture_response(request: Request, place: PicturePlace, *, download: b
     """A picture's file, or the one part of it that is asked for. To be looked at, it must be of a kind that
     browsers show."""
     there = await opened(place)
-    etag = f'"{there.version}"'
-    headers = {**CACHING, "ETag": etag, "Accept-Ranges": "bytes"}
-    if not there.kind and not download:
+    headers = saved_as(there.name) if download else {}
+    try:
+        if not there.kind and not download:
+            raise HTTPException(404)
+        status, part = asked_of(request, there.version, there.size_bytes, headers)
+    except HTTPException:
         os.close(there.descriptor)
-        raise HTTPException(404)
+        raise
+    if status == 304:
+        os.close(there.descriptor)
+        return Response(status_code=status, headers=headers)
+    return FileResponse(there.descriptor, part, status, headers, there.kind or "application/octet-stream")
+
+
+def saved_as(name: str) -> dict[str, str]:
+    """The header by which a browser saves what it gets, under that name."""
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(visible(name), safe='')}"}
+
+
+def asked_of(request: Request, version: str, size: int, headers: dict[str, str]) -> tuple[int, range]:
+    """The status of the answer, and the part that it has of so many bytes; adds to its headers. Raises
+    HTTPException where there is no such part."""
+    etag, part = f'"{version}"', range(size)
+    headers |= {**CACHING, "ETag": etag, "Accept-Ranges": "bytes"}
     if matches(request.headers.get("if-none-match", ""), etag):
-        os.close(there.descriptor)
-        return Response(status_code=304, headers=headers)
-    if download:
-        name = quote(visible(there.name), safe="")
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        return 304, range(0)
     asked = request.headers.get("range", "")
     if asked and request.headers.get("if-range", etag) == etag:
-        part = part_of(asked, there.size_bytes)
-    else:
-        part = range(there.size_bytes)
-    if part is None:
-        os.close(there.descriptor)
-        raise HTTPException(416, headers={"Content-Range": f"bytes */{there.size_bytes}"})
-    whole = len(part) == there.size_bytes
-    if not whole:
-        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{there.size_bytes}"
+        found = part_of(asked, size)
+        if found is None:
+            raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"})
+        part = found
     headers["Content-Length"] = str(len(part))
-    kind = there.kind or "application/octet-stream"
-    return FileResponse(there.descriptor, part, 200 if whole else 206, headers, kind)
+    if len(part) == size:
+        return 200, part
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    return 206, part
 
 
 def part_of(asked: str, size: int) -> range | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from functools import partial
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -73,14 +72,14 @@ async def make_gallery(request: Request) -> Response:
     """The static one, in done/. In a thread with a loop of its own, so that a browser which goes away ends
     nothing."""
     known = request.path_params["known"]
-    await to_thread.run_sync(partial(_make_gallery, request, known))
+
+    def made() -> None:
+        with opened(site_of(request).config, settings_of(request)) as installation:
+            _, project = known_project(installation, known)
+            asyncio.run(galleries.gallery(installation, project))
+
+    await to_thread.run_sync(made)
     return RedirectResponse(f"/project/{known}/share?made=1", 303)
-
-
-def _make_gallery(request: Request, known: str) -> None:
-    with opened(site_of(request).config, settings_of(request)) as installation:
-        _, project = known_project(installation, known)
-        asyncio.run(galleries.gallery(installation, project))
 
 
 async def shared(request: Request) -> control.SharedGallery:
@@ -107,15 +106,6 @@ async def visit(request: Request) -> Response:
     return HTMLResponse(page, headers={"X-Robots-Tag": "noindex", "Vary": "Accept-Language, Cookie"})
 
 
-async def beside(request: Request) -> Response:
-    """The style or the script of the page."""
-    await shared(request)
-    found = control.page_part(request.path_params["name"])
-    if found is None:
-        raise HTTPException(404)
-    return Response(found[0], media_type=found[1], headers={"Cache-Control": "private, no-cache"})
-
-
 async def picture(request: Request) -> Response:
     """A picture on that page, as large as it is wanted."""
     gallery, settings = await shared(request), settings_of(request)
@@ -137,6 +127,5 @@ ROUTES = (
     Route("/project/{known}/gallery", make_gallery, methods=["POST"]),
     PublicRoute("/share/{token}", slash, methods=["GET"]),
     PublicRoute("/share/{token}/", visit, methods=["GET"]),
-    PublicRoute("/share/{token}/{name}", beside, methods=["GET"]),
     PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),
 )

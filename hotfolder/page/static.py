@@ -1,4 +1,4 @@
-"""The page's own style and script."""
+"""The page's own style and script, and those of a gallery that is shared."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hotfolder.control.share import page_parts
 from hotfolder.page.security import PublicRoute
 
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -25,14 +26,14 @@ class StaticFile:
 
 @cache
 def static_files() -> dict[str, StaticFile]:
-    """Every file of static/ by its name."""
+    """Every file of static/, and what a gallery's page refers to, by name."""
+    folder = resources.files("hotfolder.page").joinpath("static")
+    contents = {file.name: file.read_bytes() for file in folder.iterdir()} | page_parts()
     found = {}
-    for file in resources.files("hotfolder.page").joinpath("static").iterdir():
-        kind = KINDS.get(file.name[file.name.rfind(".") :])
+    for name, content in contents.items():
+        kind = KINDS.get(name[name.rfind(".") :])
         if kind:
-            content = file.read_bytes()
-            etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            found[file.name] = StaticFile(content, kind, etag)
+            found[name] = StaticFile(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
     return found
 
 

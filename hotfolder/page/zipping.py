@@ -9,9 +9,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -20,8 +18,7 @@ from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
 from hotfolder.control.rooms import chosen
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
-from hotfolder.page.pictures import part_of
-from hotfolder.page.static import matches
+from hotfolder.page.pictures import asked_of, saved_as
 
 PIECE_BYTES = 256 * 1024
 MOST_BYTES = 2**32 - 1
@@ -142,25 +139,8 @@ def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:
 
 def zip_response(request: Request, wanted: Zip) -> Response:
     """The ZIP, or the one part of it that is asked for."""
-    etag, size = f'"{wanted.version}"', wanted.size_bytes
-    name = quote(f"{wanted.title}.zip", safe="")
-    headers = {
-        "ETag": etag,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-    }
-    if matches(request.headers.get("if-none-match", ""), etag):
-        return Response(status_code=304, headers=headers)
-    asked, part = request.headers.get("range", ""), range(size)
-    if asked and request.headers.get("if-range", etag) == etag:
-        found = part_of(asked, size)
-        if found is None:
-            raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"})
-        part = found
-    whole = len(part) == size
-    if not whole:
-        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    headers["Content-Length"] = str(len(part))
-    content = from_byte(zip_bytes(wanted), part)
-    return StreamingResponse(content, 200 if whole else 206, headers, "application/zip")
+    headers = saved_as(f"{wanted.title}.zip")
+    status, part = asked_of(request, wanted.version, wanted.size_bytes, headers)
+    if status == 304:
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(from_byte(zip_bytes(wanted), part), status, headers, "application/zip")

@@ -16,7 +16,7 @@ from hotfolder.page.app import ROUTES
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
-SHARED = {"/share/{token}", "/share/{token}/", "/share/{token}/{name}", "/share/{token}/{size}/{name}"}
+SHARED = {"/share/{token}", "/share/{token}/", "/share/{token}/{size}/{name}"}
 PUBLIC = {"/static/{name}", "/signin", "/signout", "/first/{token}", *SHARED}
 """What everybody who reaches the page may ask for."""
 SECRET = "12 Elm Road"
