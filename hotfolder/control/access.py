@@ -1,4 +1,4 @@
-"""Who may see what on the page: passwords, signing in and out, links for somebody without the password.
+"""Who may see what on the page: passwords, signing in and out.
 
 `state` is the settings' folder of that name. All raise StoreError and LocalTrouble.
 """
@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from hotfolder.jobs.database import (
     store_trouble,
     user_named,
 )
-from hotfolder.jobs.model import PageRole, ShareLink
+from hotfolder.jobs.model import PageRole
 from hotfolder.jobs.store import Store
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def set_password(state: Path, role: PageRole, password: str, *, first: bool = Fa
     """Set the password of a role, which signs out everybody who came in by its last one; with `first` only
     where none is set at all. Whether it was set. Raises UsageError for one that is too short."""
     refuse_weak(password)
-    with _changing(state) as store:
+    with changing(state) as store:
         known = access.passwords(store)
         if role is PageRole.READING and PageRole.FULL not in known:
             raise UsageError(
@@ -108,45 +107,18 @@ def sign_in(state: Path, password: str) -> str | None:
     role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)
     if role is None:
         return None
-    with _changing(state) as store:
+    with changing(state) as store:
         return access.sign_in(store, role, now())
 
 
 def sign_out(state: Path, token: str) -> None:
     """End the session with that token, if there is one."""
-    with _changing(state) as store:
+    with changing(state) as store:
         access.sign_out(store, token)
 
 
-def share(
-    state: Path, inbox: str, project: str, pictures: Sequence[str], *, days: int
-) -> tuple[ShareLink, str]:
-    """A new link to these pictures, by their paths relative to done/, and the token that leads to it."""
-    at = now()
-    with _changing(state) as store:
-        return access.share(store, inbox, project, pictures, at, at + timedelta(days=days))
-
-
-def shared(state: Path, token: str) -> ShareLink | None:
-    """The link with that token; None where there is none, or it is revoked or over."""
-    with reading(state) as records:
-        return access.shared_by(records.store, token, now()) if records is not None else None
-
-
-def share_links(state: Path, inbox: str, project: str) -> list[ShareLink]:
-    """Every link that there ever was to a project, newest first."""
-    with reading(state) as records:
-        return access.share_links(records.store, inbox, project) if records is not None else []
-
-
-def revoke(state: Path, link_id: str) -> None:
-    """Let a link lead nowhere from now on. Raises UsageError where there is none of that id."""
-    with _changing(state) as store:
-        access.revoke(store, link_id, now())
-
-
 @contextmanager
-def _changing(state: Path) -> Iterator[Store]:
+def changing(state: Path) -> Iterator[Store]:
     """The store, made where there is none yet: a password may come before the first start. Raises UsageError
     where it would be another user's than the daemon's."""
     refuse_strangers(state, writing=True)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import file_digest
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
-from hotfolder.control import access
+from hotfolder.control.access import changing
 from hotfolder.control.ids import picture_id
 from hotfolder.control.opening import now, reading
 from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.control.rooms import existing, known_project
 from hotfolder.daemon.folders import places_of
-from hotfolder.display import visible
 from hotfolder.errors import UsageError
+from hotfolder.jobs import access
 from hotfolder.jobs.gallery import Delivered, delivered, gallery_of
 from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
@@ -46,6 +47,7 @@ class ProjectLinks:
     now."""
 
     id: str
+    inbox: str
     project: str
     choices: tuple[Choice, ...]
     links: tuple[ShareLink, ...]
@@ -57,10 +59,10 @@ def sharing(settings: Settings, known: str) -> ProjectLinks:
     with existing(settings) as records:
         inbox, project = known_project(records, known)
         jobs = delivered_from(records.store, inbox, project)
-    links = tuple(access.share_links(settings.state_folder, inbox, project))
+        links = tuple(access.share_links(records.store, inbox, project))
     at = now()
     leading = frozenset(one.id for one in links if one.revoked_at is None and one.expires_at > at)
-    return ProjectLinks(known, visible(project), tuple(choices_in(jobs, settings)), links, leading)
+    return ProjectLinks(known, inbox, project, tuple(choices_in(jobs, settings)), links, leading)
 
 
 def delivered_from(store: Store, inbox: str, project: str) -> list[Delivered]:
@@ -81,31 +83,30 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
     UsageError where none is chosen that there is."""
     if days not in DAYS:
         raise UsageError("A link is open for 7, 30, 90 or 365 days.")
-    with existing(settings) as records:
-        inbox, project = known_project(records, known)
-        jobs = delivered_from(records.store, inbox, project)
-    wanted = set(chosen[:MOST_PICTURES])
-    paths = [one.path for one in choices_in(jobs, settings) if one.id in wanted]
+    found, wanted, at = sharing(settings, known), set(chosen[:MOST_PICTURES]), now()
+    paths = [one.path for one in found.choices if one.id in wanted]
     if not paths:
         raise UsageError("No picture is chosen.", hint="Choose one at the least.")
-    return access.share(settings.state_folder, inbox, project, paths, days=days)[1]
+    with changing(settings.state_folder) as store:
+        return access.share(store, found.inbox, found.project, paths, at, at + timedelta(days=days))[1]
 
 
 def revoke(settings: Settings, known: str, link: str) -> None:
     """Let a link to that project lead nowhere from now on. Raises UsageError where there is none."""
     if link not in (one.id for one in sharing(settings, known).links):
         raise UsageError("There is no such link to this project.")
-    access.revoke(settings.state_folder, link)
+    with changing(settings.state_folder) as store:
+        access.revoke(store, link, now())
 
 
 def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     """What somebody with that token may see: the chosen pictures, and the unaltered one beside each that is
     altered. None where the token leads nowhere, or not any more."""
-    link = access.shared(settings.state_folder, token)
-    if link is None:
-        return None
     with reading(settings.state_folder) as records:
-        jobs = delivered_from(records.store, link.inbox, link.project) if records is not None else []
+        link = access.shared_by(records.store, token, now()) if records is not None else None
+        if records is None or link is None:
+            return None
+        jobs = delivered_from(records.store, link.inbox, link.project)
     if not jobs:
         return None
     gallery, chosen = gallery_of(jobs, places_of(settings)), set(link.pictures)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hotfolder.config.load import load
-from hotfolder.control.access import share as share_for
+from hotfolder.control.access import changing
 from hotfolder.control.ids import picture_id, project_id
+from hotfolder.jobs.access import share as share_for
 from hotfolder.jobs.gallery import delivered
 from tests.support.pageprocess import Answer, PageProcess, page_process, set_password
 from tests.support.pictures import bracket
@@ -131,8 +133,9 @@ def test_a_link_opens_nothing_but_itself_where_a_password_is_set(shared: Shared)
 
 
 def test_a_link_that_is_over_leads_nowhere(shared: Shared) -> None:
-    settings = load(shared.studio.config, {})
-    _, token = share_for(settings.state_folder, "inbox", ELM, [f"{ELM}/hall.jpg"], days=-1)
+    over, pictures = datetime.now(UTC) - timedelta(days=1), [f"{ELM}/hall.jpg"]
+    with changing(load(shared.studio.config, {}).state_folder) as store:
+        _, token = share_for(store, "inbox", ELM, pictures, over, over)
     assert shared.page.get(f"/share/{token}/").status == 404
     assert "over since" in shared.page.get(f"/project/{shared.project}/share").text
 

@@ -2,7 +2,6 @@
 
 WORDS: dict[str, tuple[str, str]] = {
     "share.title": ("Gallery and links", "Galerie und Links"),
-    "share.open": ("Gallery and links", "Galerie und Links"),
     "share.back": ("Back to the project", "Zurück zum Projekt"),
     "share.new": ("A new link", "Ein neuer Link"),
     "share.explained": (
