@@ -32,6 +32,7 @@ from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
+from hotfolder.rules.names import without_ok
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.operations import PAID_KINDS
 
@@ -90,7 +91,18 @@ def removed(context: JobContext, job: Job, files: Sequence[JobFile], target: Pat
         gone = [file for file in files if not status(target / file.name) and not status(folder / file.name)]
     if gone:
         context.places.confirm_inbox(context.places.inbox(job))
+        refuse_renamed(context.places.inbox(job), job)
     return gone
+
+
+def refuse_renamed(inbox: Path, job: Job) -> None:
+    """Raise LocalTrouble while a folder on the way to the photos has the tag `ok` at its name, which is taken
+    off in a moment."""
+    for above, name in ((inbox, job.project), (inbox / job.project, job.folder)):
+        with local_trouble(above):
+            names = [one.name for one in above.iterdir()] if name and above.is_dir() else []
+        if any(one != name and without_ok(one) == name for one in names):
+            raise LocalTrouble(f"the folder {name} in {shown(above)} is being renamed")
 
 
 def removed_words(gone: int, total: int) -> str:
