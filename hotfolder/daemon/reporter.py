@@ -83,7 +83,7 @@ class Pages:
             del self._writing[inbox]
 
 
-PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.3, 10.0, 10
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, SHARE = 0.5, 10.0, 10
 """Between two looks; longer where there is so much to tell that this takes more than a tenth of the time."""
 WHOLE_SECONDS = 3.0
 """Between two whole reports: STATUS.txt, and what is to be notified."""
@@ -97,8 +97,8 @@ WAITED_FOR = "Whatever is to be put there waits, and continues by itself once th
 
 
 class Reporter:
-    """Looks all the time whether anything has changed, and tells other processes at once; people every three
-    seconds or so."""
+    """Looks twice a second whether anything has changed, and tells other processes at once; people every
+    three seconds or so."""
 
     def __init__(
         self,
