@@ -238,22 +238,14 @@ def card_of(line: Line) -> Card:
         room=line.room,
         folder=line.folder,
         tags=split_name(line.folder).tags,
-        state=HELD if line.held else CANCELLING if line.reason.startswith("being cancelled") else line.state,
-        reason=reason_of(line),
+        state=HELD if line.held else CANCELLING if line.cancelled_by else line.state,
+        reason="" if line.reason == line.words else line.reason,
         hint=line.hint,
         created_at=line.created_at,
         at=line.updated_at or "9",  # what arrives is newer than any job
         priority=line.priority,
         picture=arriving_id(line.inbox, line.project, line.folder, line.photo) if line.photo else "",
     )
-
-
-def reason_of(line: Line) -> str:
-    """Why it stands so, where its state doesn't say it. What a command would do about a set that is held is
-    a button on a page."""
-    if line.reason == line.words:
-        return ""
-    return line.reason.partition(" `hotfolder ")[0] if line.held else line.reason
 
 
 def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:

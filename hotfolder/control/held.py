@@ -178,22 +178,22 @@ class Viewer:
         kept_out = told.shoot.kept_out if told.shoot is not None else {}
         inbox, project, folder = self.place.inbox.title, self.place.project, self.place.folder
         return HeldView(
-            folder_id(inbox, project, folder),
-            project_id(inbox, project),
-            self.place,
-            not folder,
-            self._why(told),
-            tuple(sets),
-            tuple(
+            id=folder_id(inbox, project, folder),
+            project_id=project_id(inbox, project),
+            place=self.place,
+            shoot=not folder,
+            why=self._why(told),
+            sets=tuple(sets),
+            aside=tuple(
                 LeftAside(self._shown(name), why) for name, why in kept_out.items() if name in self._photos
             ),
-            told.problems,
-            told.shoot.notices if told.shoot is not None else (),
-            bill,
-            self.settings.prices.told(bill.left),
-            total,
-            self.settings.prices.told(total.left),
-            any(one.changed for one in waiting),
+            problems=told.problems,
+            remarks=told.shoot.notices if told.shoot is not None else (),
+            bill=bill,
+            cost=self.settings.prices.told(bill.left),
+            total=total,
+            total_cost=self.settings.prices.told(total.left),
+            changed=any(one.changed for one in waiting),
         )
 
     def _why(self, told: Explained) -> str:

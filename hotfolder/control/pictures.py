@@ -40,11 +40,13 @@ class PicturePlace:
 
 @dataclass(frozen=True, slots=True)
 class OpenPicture:
-    """A picture's file, opened for reading; whoever gets it closes the `descriptor`. `kind` is its media
-    type where browsers show it, else empty; `version` is another one whenever the file is."""
+    """A picture's file, opened for reading; whoever gets it closes the `descriptor`. It lies beneath one of
+    the folders `roots`. `kind` is its media type where browsers show it, else empty; `version` is another one
+    whenever the file is."""
 
     name: str
     path: Path
+    roots: tuple[Path, ...]
     descriptor: int
     size_bytes: int
     kind: str
@@ -121,13 +123,13 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
             continue
         # ValueError: a NUL in its name.
         with suppress(OSError, ValueError):
-            opened = _looked_at(place.name, path, open_beneath(root, path))
+            opened = _looked_at(place, path, open_beneath(root, path))
             if opened is not None:
                 return opened
     return None
 
 
-def _looked_at(name: str, path: Path, descriptor: int) -> OpenPicture | None:
+def _looked_at(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
@@ -135,4 +137,4 @@ def _looked_at(name: str, path: Path, descriptor: int) -> OpenPicture | None:
     head = os.pread(descriptor, HEAD_BYTES, 0)
     kind = next((kind for kind, begins in SHOWN.items() if head.startswith(begins)), "")
     version = "-".join(f"{one:x}" for one in (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns))
-    return OpenPicture(name, path, descriptor, facts.st_size, kind, version)
+    return OpenPicture(place.name, path, place.roots, descriptor, facts.st_size, kind, version)

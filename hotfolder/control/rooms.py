@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, reading
-from hotfolder.control.pictures import PicturePlace
+from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs import looks
@@ -24,12 +25,15 @@ from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import Job, JobFile, Picture
 from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
-from hotfolder.outbox.receipts import Receipt, read_receipt
+from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
 from hotfolder.telemetry.history import HistoryEntry
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of, overview
+
+MOST_RECEIPT_BYTES = 4 * 1024 * 1024
+"""No receipt of ours is as large; whoever shares done/ may have put another file in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,8 +336,9 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
     if not job.receipt:
         return None, False
     path = done / job.receipt
-    try:
-        changed = hashlib.sha256(path.read_bytes()).hexdigest() != job.receipt_sha256
-        return read_receipt(path), changed
-    except OSError:
+    there = open_picture(PicturePlace(path.name, (path,), (done,)))
+    if there is None:
         return None, True
+    with os.fdopen(there.descriptor, "rb") as file:
+        content = file.read(MOST_RECEIPT_BYTES)
+    return receipt_in(content), hashlib.sha256(content).hexdigest() != job.receipt_sha256

@@ -13,7 +13,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.ids import picture_id
 from hotfolder.control.opening import now, reading
-from hotfolder.control.pictures import PicturePlace, open_picture
+from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
 from hotfolder.control.rooms import existing, known_project
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import UsageError
@@ -29,6 +29,7 @@ MOST_HASHES = 10_000
 HASHES: dict[str, str] = {}
 """The SHA-256 of files by their version, each read once."""
 SharedGallery = Gallery
+"""What a face is given, and gives back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +129,25 @@ def page_parts() -> dict[str, bytes]:
     return {name: part(name) for name in (STYLE, SCRIPT)}
 
 
-def shared_picture(settings: Settings, shared: Gallery, name: str) -> PicturePlace | None:
-    """Where the picture lies that is called so on the page; None where there is none on it, or what lies
-    there is not what was delivered."""
+def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPicture | None:
+    """The picture that is called so on the page; None where there is none on it, or what lies there is not
+    what was delivered."""
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
     if found is None:
         return None
     done = places_of(settings).done
-    place = PicturePlace(Path(found.path).name, (done / found.path,), (done,))
-    opened = open_picture(place)
-    if opened is None:
+    there = open_picture(PicturePlace(Path(found.path).name, (done / found.path,), (done,)))
+    if there is None:
         return None
-    with os.fdopen(opened.descriptor, "rb") as stream:
-        if opened.version not in HASHES:
+    try:
+        if there.version not in HASHES:
             if len(HASHES) >= MOST_HASHES:
                 HASHES.clear()
-            HASHES[opened.version] = file_digest(stream, "sha256").hexdigest()
-    return place if HASHES.get(opened.version) == found.sha256 else None
+            with os.fdopen(there.descriptor, "rb", closefd=False) as stream:
+                HASHES[there.version] = file_digest(stream, "sha256").hexdigest()
+        wanted = HASHES[there.version] == found.sha256
+    except OSError:
+        wanted = False
+    if not wanted:
+        os.close(there.descriptor)
+    return there if wanted else None

@@ -169,8 +169,13 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
 
 def read_receipt(path: Path) -> Receipt | None:
     """The receipt in `path`, or None if that isn't one. Raises `OSError`."""
+    return receipt_in(path.read_bytes())
+
+
+def receipt_in(content: bytes) -> Receipt | None:
+    """The receipt that a file with that content is; None where it isn't one."""
     try:
-        return Receipt.model_validate_json(path.read_bytes())
+        return Receipt.model_validate_json(content)
     except ValidationError:
         return None
 

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from hotfolder.control.pictures import OpenPicture, PicturePlace, find_picture, open_picture
+from hotfolder.control.pictures import OpenPicture, find_picture, open_picture
 from hotfolder.display import visible
 from hotfolder.errors import UnusablePhoto
 from hotfolder.page.site import site_of
@@ -32,38 +32,30 @@ CACHING = {"Cache-Control": "private, no-cache"}
 
 async def picture(request: Request) -> Response:
     """The file itself, or with `?download=1` to be saved under its name."""
-    place = await found(request, request.path_params["known"])
-    return await picture_response(request, place, download="download" in request.query_params)
+    there = await opened(request, request.path_params["known"])
+    return picture_response(request, there, download="download" in request.query_params)
 
 
 async def thumb(request: Request) -> Response:
     """A small copy, whatever the format of the picture."""
     known = request.path_params["known"]
     edge = Edge.SCREEN if request.query_params.get("size") == "screen" else Edge.CARD
-    return await thumb_response(request, known, await found(request, known), edge)
+    return await thumb_response(request, known, await opened(request, known), edge)
 
 
-async def found(request: Request, known: str) -> PicturePlace:
-    """Where the picture of that id lies. Raises HTTPException where there is none."""
+async def opened(request: Request, known: str) -> OpenPicture:
+    """The picture of that id. Raises HTTPException where there is none."""
     settings = site_of(request).settings().settings
     place = await patiently(settings.state_folder, find_picture, settings, known)
-    if place is None:
-        raise HTTPException(404)
-    return place
-
-
-async def opened(place: PicturePlace) -> OpenPicture:
-    """Raises HTTPException where there is no such file."""
-    there = await patiently(Path(place.name), open_picture, place)
+    there = await patiently(Path(place.name), open_picture, place) if place is not None else None
     if there is None:
         raise HTTPException(404)
     return there
 
 
-async def picture_response(request: Request, place: PicturePlace, *, download: bool = False) -> Response:
-    """A picture's file, or the one part of it that is asked for. To be looked at, it must be of a kind that
-    browsers show."""
-    there = await opened(place)
+def picture_response(request: Request, there: OpenPicture, *, download: bool = False) -> Response:
+    """A picture's file, or the one part of it that is asked for, which is closed behind it. To be looked at,
+    it must be of a kind that browsers show."""
     headers = saved_as(there.name) if download else {}
     try:
         if not there.kind and not download:
@@ -142,16 +134,15 @@ class FileResponse(StreamingResponse):
             os.close(self._descriptor)
 
 
-async def thumb_response(request: Request, known: str, place: PicturePlace, edge: Edge) -> Response:
-    """The small copy of a picture; 404 where it can't be shown."""
-    there = await opened(place)
+async def thumb_response(request: Request, known: str, there: OpenPicture, edge: Edge) -> Response:
+    """The small copy of a picture, which is closed; 404 where it can't be shown."""
     os.close(there.descriptor)
     name = Thumbnails.name_of(known, there, edge)
     headers = {**CACHING, "ETag": f'"{name}"'}
     if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     try:
-        content = await site_of(request).thumbnails.get(name, there.path, edge, place.roots)
+        content = await site_of(request).thumbnails.get(name, there.path, edge, there.roots)
     except UnusablePhoto:
         raise HTTPException(404) from None
     return Response(content, headers=headers, media_type="image/jpeg")

@@ -13,10 +13,10 @@ import uvicorn
 
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
-from hotfolder.errors import LocalTrouble
 from hotfolder.page.app import page_app
 from hotfolder.page.connections import bounded_connections
 from hotfolder.page.site import Site
+from hotfolder.telemetry.web import listening, server_config
 
 logger = log.get("page")
 
@@ -24,7 +24,6 @@ MOST_HEADER_BYTES = 64 * 1024
 """The pictures that are chosen for a ZIP stand in its address, so that browsers can go on with it."""
 STOP_SECONDS = 2
 """How long answers under way may take once the page is to end."""
-BACKLOG = 64
 OPEN = "Whoever uses this computer sees the page and may do everything on it."
 
 
@@ -32,20 +31,8 @@ def serve(site: Site) -> int:
     """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises UsageError where a password is missing,
     StoreError, and LocalTrouble where the address can't be served on."""
     protected = refuse_unprotected(site.settings().settings.state_folder, site.page)
-    listener = listening(site.page.host, site.page.port)
-    config = uvicorn.Config(
-        page_app(site),
-        http=bounded_connections(),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="error",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
+    listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
+    config = server_config(page_app(site), bounded_connections(), MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)
@@ -90,18 +77,6 @@ def told_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections. Raises LocalTrouble."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
-        raise LocalTrouble(
-            f"The page can't be served at {host} port {port}: {getattr(error, 'strerror', None) or error}.",
-            hint="Another program may use the port: choose another one with --port, or at `page.port`.",
-        ) from None
 
 
 def address_of(listener: socket.socket) -> str:

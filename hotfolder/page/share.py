@@ -112,12 +112,12 @@ async def picture(request: Request) -> Response:
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGES.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
-    place = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
-    if place is None:
+    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
+    if there is None:
         raise HTTPException(404)
     if edge is None:
-        return await picture_response(request, place, download=True)
-    return await thumb_response(request, f"shared {wanted}", place, edge)
+        return picture_response(request, there, download=True)
+    return await thumb_response(request, f"shared {wanted}", there, edge)
 
 
 ROUTES = (

@@ -45,7 +45,7 @@ class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
     `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
     says that it may be made, or mends what is wrong with it. `photo` is the name of one to show it by, where
-    there is no job."""
+    there is no job. `cancelled_by` is who has it cancelled, while what is paid for is waited for."""
 
     job: str
     inbox: str
@@ -61,6 +61,7 @@ class Line:
     priority: str = ""
     held: bool = False
     photo: str = ""
+    cancelled_by: str = ""
 
     @property
     def words(self) -> str:
@@ -220,8 +221,9 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
 def line_of(job: Job, paused: str, waits: str = "") -> Line:
     """`waits` is why a job doesn't move, where its reason says something else."""
     active = State(job.state) in ACTIVE
-    if active and job.cancelled_by and job.state != State.REFUSING:
-        paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
+    cancelled_by = job.cancelled_by if active and job.state != State.REFUSING else ""
+    if cancelled_by:
+        paused = f"being cancelled, by {cancelled_by}; what is paid for is waited for"
     reason = (
         job.reason
         or (paused if active else "")
@@ -242,6 +244,7 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         created_at=stamp(job.created_at),
         updated_at=stamp(job.updated_at),
         priority=Priority(job.priority).name.lower(),
+        cancelled_by=cancelled_by,
     )
 
 

@@ -63,31 +63,9 @@ class WebServer:
     def __init__(self, app: Starlette, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """`port` 0 takes any free one; `self.port` is the real one. Raises LocalTrouble when the address
         can't be had."""
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
-        except (OSError, OverflowError) as error:
-            raise LocalTrouble(
-                f"health and metrics can't be served at {host} port {port}: "
-                f"{getattr(error, 'strerror', None) or error}",
-                hint="Another program may use the port: choose another one at `web.port`.",
-            ) from None
+        listener = listening("Health and metrics", host, port, "at `web.port`")
         self.port = listener.getsockname()[1]
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=brief_connections(),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="error",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        self._server = uvicorn.Server(server_config(app, brief_connections(), MOST_HEADER_BYTES, 1))
         self._thread = threading.Thread(target=self._work, args=(listener,), name="web", daemon=True)
         self._thread.start()
 
@@ -99,6 +77,39 @@ class WebServer:
         """Stop serving, within two seconds. May be called twice."""
         self._server.should_exit = True
         self._thread.join(STOP_SECONDS)
+
+
+def listening(what: str, host: str, port: int, where: str) -> socket.socket:
+    """A socket that takes connections for `what` is served; `where` another port is chosen. Raises
+    LocalTrouble."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        raise LocalTrouble(
+            f"{what} can't be served at {host} port {port}: {getattr(error, 'strerror', None) or error}.",
+            hint=f"Another program may use the port: choose another one {where}.",
+        ) from None
+
+
+def server_config(
+    app: Starlette, http: type[asyncio.Protocol], most_header_bytes: int, stop_seconds: int
+) -> uvicorn.Config:
+    """How an application is served: without a log of its own, without trust in what a request says of where
+    it comes from, and ended within so many seconds whatever is under way."""
+    return uvicorn.Config(
+        app,
+        http=http,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        h11_max_incomplete_event_size=most_header_bytes,
+        timeout_graceful_shutdown=stop_seconds,
+    )
 
 
 def brief_connections() -> type[asyncio.Protocol]:

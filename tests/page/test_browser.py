@@ -11,13 +11,14 @@ from playwright.sync_api import Browser
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, chromium, every_size, faults, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
-from tests.support.studio import Shop, Studio
+from tests.support.studio import Fault, Shop, Studio
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 
 ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
-LOST = {"endpoint": "sky", "fault": "reset-after"}
+REFUSED: Fault = {"endpoint": "sky", "fault": 422}
+LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}
 
 
 @pytest.fixture
@@ -48,31 +49,21 @@ def test_a_dropped_folder_becomes_a_picture_without_reloading(
         assert opened.evaluate("window.loadedOnce")
 
 
-def test_a_failed_set_is_tried_again_with_the_button_beside_it(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+@pytest.mark.parametrize(
+    ("fault", "card", "button"),
+    [(REFUSED, ".card.bad", "Try again"), (LOST, ".card.attention", "It was not charged")],
+    ids=["failed", "in doubt"],
+)
+def test_a_set_goes_on_by_the_button_beside_it(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser, fault: Fault, card: str, button: str
 ) -> None:
-    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    shop.goes_wrong(fault)
     studio.drop(ELM, FRONT, bracket())
     with tab(browser, page) as opened:
-        opened.locator(".card.bad").wait_for()
+        opened.locator(card).wait_for()
         shop.mark()
         opened.get_by_role("link", name="front").click()
-        opened.get_by_role("button", name="Try again").click()
-        opened.get_by_role("link", name="See the later one").click()
-        opened.locator(".standing .good").wait_for()
-    assert shop.bought() == 1
-
-
-def test_a_call_in_doubt_is_told_the_end_of(
-    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
-) -> None:
-    shop.goes_wrong(LOST)
-    studio.drop(ELM, FRONT, bracket())
-    with tab(browser, page) as opened:
-        opened.locator(".card.attention").wait_for()
-        shop.mark()
-        opened.get_by_role("link", name="front").click()
-        opened.get_by_role("button", name="It was not charged").click()
+        opened.get_by_role("button", name=button).click()
         opened.get_by_role("link", name="See the later one").click()
         opened.locator(".standing .good").wait_for()
     assert shop.bought() == 1
@@ -81,7 +72,7 @@ def test_a_call_in_doubt_is_told_the_end_of(
 def test_without_a_script_all_of_it_works(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:
-    shop.goes_wrong({"endpoint": "sky", "fault": 422})
+    shop.goes_wrong(REFUSED)
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("failed")
     shop.mark()

@@ -6,10 +6,12 @@ import asyncio
 import html
 import http.client
 import io
+import os
 import re
 import zipfile
 from collections.abc import Callable, Generator
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -26,6 +28,7 @@ from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, Shop, Studio, fil
 ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
+COST = "<dd>1.75 EUR</dd>"
 LOST = {"endpoint": "sky", "fault": "reset-after"}
 
 
@@ -101,6 +104,19 @@ async def test_a_set_is_told_with_its_exposures_receipt_and_history(
     other = set_page(page, cards(studio)[0], "?before=0&after=1")
     assert re.search(r'class="before"><img [^>]*alt="Before: Exposure"', other)
     assert re.search(r'class="after"><img [^>]*alt="After: Merge"', other)
+
+
+@pytest.mark.parametrize("put", [Path.symlink_to, lambda path, _: os.mkfifo(path)], ids=["link", "pipe"])
+async def test_a_receipt_that_others_have_exchanged_is_not_followed(
+    shop: Shop, studio: Studio, page: PageProcess, tmp_path: Path, put: Callable[[Path, Path], None]
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [receipt] = studio.done.glob("*/receipts/*.json")
+    assert COST in set_page(page, cards(studio)[0])
+    put(receipt, receipt.rename(tmp_path / "elsewhere.json"))
+    told = set_page(page, cards(studio)[0])
+    assert COST not in told and "is not the one that was written" in told
 
 
 async def test_an_address_that_stands_for_nothing_is_not_found(
