@@ -22,7 +22,7 @@ from hotfolder.control.lookup import PhotoPlace
 from hotfolder.errors import UsageError
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import site_of
-from hotfolder.page.words import word
+from hotfolder.words import word
 
 NEW = "new"
 MOST_FIELDS = 20_000

@@ -10,8 +10,8 @@ from starlette.routing import Route
 from hotfolder.control.rooms import project_view
 from hotfolder.page.rendering import request_language
 from hotfolder.page.showing import current, live_page, looked_up
-from hotfolder.page.words import word
 from hotfolder.page.zipping import TooMuch, zip_of, zip_response
+from hotfolder.words import word
 
 
 async def project(request: Request) -> Response:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.page.site import site_of
-from hotfolder.page.words import CATALOGUE, LANGUAGES, language_of, word
+from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400

@@ -19,7 +19,7 @@ from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
 from hotfolder.page.rendering import error_page, request_language
 from hotfolder.page.site import Site
-from hotfolder.page.words import word
+from hotfolder.words import word
 
 logger = log.get("page")
 

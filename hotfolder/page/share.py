@@ -23,8 +23,8 @@ from hotfolder.page.security import PublicRoute
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import site_of
 from hotfolder.page.thumbnails import Edge
-from hotfolder.page.words import word
 from hotfolder.patience import patiently
+from hotfolder.words import word
 
 EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
 

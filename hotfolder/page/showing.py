@@ -16,8 +16,8 @@ from hotfolder.control.rooms import Frame
 from hotfolder.errors import UsageError
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import site_of
-from hotfolder.page.words import CATALOGUE, word
 from hotfolder.patience import patiently
+from hotfolder.words import CATALOGUE, word
 
 T = TypeVar("T")
 

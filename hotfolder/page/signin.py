@@ -20,7 +20,7 @@ from hotfolder.page.callers import Caller
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import SESSION_COOKIE, PublicRoute
 from hotfolder.page.site import Site, site_of
-from hotfolder.page.words import word
+from hotfolder.words import word
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,7 +9,7 @@ import pytest
 from jinja2 import nodes
 
 from hotfolder.page.site import template_environment
-from hotfolder.page.words import CATALOGUE, language_of
+from hotfolder.words import CATALOGUE, language_of
 
 TEMPLATES = sorted(template_environment().list_templates(["html"]))
 

@@ -1,4 +1,4 @@
-"""The catalogue of all words on the page: key → (English, German).
+"""The catalogue of all words that people read in their language: key → (English, German).
 
 Each view has a module of its own here, whose WORDS are added to the catalogue below. A key begins with the
 name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
@@ -7,8 +7,8 @@ comes from its tags.
 
 from __future__ import annotations
 
-from hotfolder.page.words import base, held, share, views
 from hotfolder.rules.tags import FAMILIES
+from hotfolder.words import base, held, share, views
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
