@@ -3,6 +3,7 @@
 HotfolderError
 ├── ConfigurationError   the settings are wrong: nothing starts, exit code 2
 ├── UsageError           the command line is wrong: exit code 2
+│   └── Unknown          nothing has the id or name that is asked for, or not any more
 ├── StoreError           the job store can't be used: nothing starts, and nothing is recreated
 ├── BadJob               this set can't be made: it goes to failed/ with its reason
 │   ├── RuleRefused      the folder's name or the rules don't allow it
@@ -47,6 +48,10 @@ class ConfigurationError(HotfolderError):
 
 class UsageError(HotfolderError):
     """The command line asks for something that isn't there."""
+
+
+class Unknown(UsageError):
+    """Nothing has the id or name that is asked for, or not any more."""
 
 
 class StoreError(HotfolderError):

@@ -14,7 +14,7 @@ from hotfolder.control.ids import arriving_id, folder_id, project_id
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.control.pictures import every_place
-from hotfolder.errors import BadJob, UsageError
+from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.rules.chosen import ChosenSet
 from hotfolder.rules.explain import Explanation
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
@@ -113,11 +113,11 @@ class HeldView:
 
 
 def place_known(settings: Settings, known: str) -> PhotoPlace:
-    """The folder in an inbox with that id. Raises UsageError."""
+    """The folder in an inbox with that id. Raises Unknown."""
     for place in every_place(settings):
         if folder_id(place.inbox.title, place.project, place.folder) == known:
             return place
-    raise UsageError("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
+    raise Unknown("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
 
 
 def look_at(

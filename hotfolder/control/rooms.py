@@ -17,7 +17,7 @@ from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, reading
 from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
-from hotfolder.errors import RuleRefused, UsageError
+from hotfolder.errors import RuleRefused, Unknown, UsageError
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
@@ -25,6 +25,7 @@ from hotfolder.jobs.ledger import read_chain
 from hotfolder.jobs.model import Job, JobFile, Picture
 from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
+from hotfolder.jobs.store import remembered
 from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
@@ -127,16 +128,21 @@ class SetView:
 
 
 def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
-    """Inbox and name of the project with that id. Raises UsageError."""
+    """Inbox and name of the project with that id. Raises Unknown."""
     every = {*looks.projects(records.store), *((line.inbox, line.project) for line in lines)}
     for inbox, project in every:
         if project_id(inbox, project) == known:
             return inbox, project
-    raise UsageError("There is no such project, or not any more.")
+    raise Unknown("There is no such project, or not any more.")
+
+
+def known_set(records: JobRecords, job_id: str) -> str:
+    """The id, if it is a job's: a project or room of that name is none. Raises Unknown."""
+    return remembered(records.store, job_id).id
 
 
 def project_view(settings: Settings, known: str) -> ProjectView:
-    """The project with that id. Raises UsageError, StoreError, LocalTrouble."""
+    """The project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         store = records.store
         seen = overview(store, pid=holder_of(settings.state_folder))
@@ -169,7 +175,7 @@ def chosen(
     settings: Settings, known: str, picks: Collection[str], rendition: str
 ) -> tuple[str, list[tuple[str, PicturePlace]]]:
     """The project's name, and of its pictures those with these ids, in that rendition ("" for the picture
-    itself): each with its name below the project's folder. Raises UsageError, StoreError, LocalTrouble."""
+    itself): each with its name below the project's folder. Raises Unknown, StoreError, LocalTrouble."""
     places = places_of(settings)
     with existing(settings) as records:
         inbox, name = known_project(records, known)
@@ -192,7 +198,7 @@ def chosen(
 
 
 def set_view(settings: Settings, job_id: str) -> SetView:
-    """The set of that job. Raises UsageError, StoreError, LocalTrouble."""
+    """The set of that job. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         store = records.store
         told = history_of(store, records.ledger, job_id)
@@ -227,10 +233,10 @@ def set_view(settings: Settings, job_id: str) -> SetView:
 
 @contextmanager
 def existing(settings: Settings) -> Iterator[JobRecords]:
-    """The records, of which there must be some. Raises UsageError."""
+    """The records, of which there must be some. Raises Unknown."""
     with reading(settings.state_folder) as records:
         if records is None:
-            raise UsageError("Nothing has been made here yet.")
+            raise Unknown("Nothing has been made here yet.")
         yield records
 
 

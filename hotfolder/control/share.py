@@ -16,7 +16,7 @@ from hotfolder.control.opening import now, reading
 from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
 from hotfolder.control.rooms import existing, known_project
 from hotfolder.daemon.folders import places_of
-from hotfolder.errors import UsageError
+from hotfolder.errors import Unknown, UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.gallery import Delivered, delivered, gallery_of
 from hotfolder.jobs.model import ShareLink
@@ -56,7 +56,7 @@ class ProjectLinks:
 
 
 def sharing(settings: Settings, known: str) -> ProjectLinks:
-    """Of the project with that id. Raises UsageError, StoreError, LocalTrouble."""
+    """Of the project with that id. Raises Unknown, StoreError, LocalTrouble."""
     with existing(settings) as records:
         inbox, project = known_project(records, known)
         jobs = delivered_from(records.store, inbox, project)
@@ -93,9 +93,9 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
 
 
 def revoke(settings: Settings, known: str, link: str) -> None:
-    """Let a link to that project lead nowhere from now on. Raises UsageError where there is none."""
+    """Let a link to that project lead nowhere from now on. Raises Unknown where there is none."""
     if link not in (one.id for one in sharing(settings, known).links):
-        raise UsageError("There is no such link to this project.")
+        raise Unknown("There is no such link to this project.")
     with changing(settings.state_folder) as store:
         access.revoke(store, link, now())
 

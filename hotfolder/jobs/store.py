@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import LocalTrouble, Unknown
 from hotfolder.jobs.budget import pause, pause_reason, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import batches, sessions
@@ -431,7 +431,7 @@ def move(session: Session, job: Job, state: State, at: datetime, text: str, **ch
 
 
 def remembered(store: Store, job_id: str) -> Job:
-    """The job of that id, or of that `project/room`. Raises UsageError, which says so where retention has
+    """The job of that id, or of that `project/room`. Raises Unknown, which says so where retention has
     deleted its record."""
     job = store.job(job_id)
     if job is not None:
@@ -443,9 +443,9 @@ def remembered(store: Store, job_id: str) -> Job:
         let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
         purchase = session.exec(let_go.limit(1)).first()
     if purchase is None or purchase.job_let_go_at is None:
-        raise UsageError(f"There is no job {job_id}.", hint="`hotfolder status` lists them.")
+        raise Unknown(f"There is no job {job_id}.", hint="`hotfolder status` lists them.")
     let_go_at = purchase.job_let_go_at
-    raise UsageError(
+    raise Unknown(
         f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",
         hint="`keep.records_days` says after how long. The receipts in the done folder say what was made, and"
         " the same photos dropped again are not paid again.",

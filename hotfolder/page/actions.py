@@ -17,7 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control import actions
 from hotfolder.control.anew import another
 from hotfolder.control.opening import Installation, opened
-from hotfolder.control.rooms import known_project
+from hotfolder.control.rooms import known_project, known_set
 from hotfolder.page.site import site_of
 from hotfolder.telemetry.overview import overview
 
@@ -101,6 +101,14 @@ def _prioritise_project(installation: Installation, known: str, level: str) -> N
     actions.prioritise(installation, project, level, by=BY, inbox=inbox)
 
 
+def _cancel_set(installation: Installation, job: str) -> bool:
+    return bool(actions.cancel(installation, known_set(installation, job), by=BY).taken)
+
+
+def _prioritise_set(installation: Installation, job: str, level: str) -> None:
+    actions.prioritise(installation, known_set(installation, job), level, by=BY)
+
+
 async def cancel_project(request: Request) -> Response:
     known = request.path_params["known"]
     taken = await asked(request, _cancel_project, known)
@@ -115,13 +123,13 @@ async def prioritise_project(request: Request) -> Response:
 
 async def cancel(request: Request) -> Response:
     job = request.path_params["job"]
-    done = await asked(request, actions.cancel, job, by=BY)
-    return back(f"/set/{job}", "cancel" if done.taken else "too_late")
+    taken = await asked(request, _cancel_set, job)
+    return back(f"/set/{job}", "cancel" if taken else "too_late")
 
 
 async def prioritise(request: Request) -> Response:
     job = request.path_params["job"]
-    await asked(request, actions.prioritise, job, await field(request, "level"), by=BY)
+    await asked(request, _prioritise_set, job, await field(request, "level"))
     return back(f"/set/{job}", "priority")
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from hotfolder.errors import BadWorld, HotfolderError, StoreError, UsageError
+from hotfolder.errors import BadWorld, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import (
     actions,
     held,
@@ -25,6 +25,7 @@ from hotfolder.page import (
     signin,
     static,
 )
+from hotfolder.page.callers import SAFE_METHODS
 from hotfolder.page.rendering import error_page
 from hotfolder.page.security import Guard
 from hotfolder.page.site import Site
@@ -67,9 +68,9 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def told_error(request: Request, error: Exception) -> Response:
-    """What `control` raises, in its own words."""
+    """What `control` raises, in its own words. What a page is asked to show and can't be isn't there."""
     assert isinstance(error, HotfolderError)
-    status = (
-        503 if isinstance(error, BadWorld | StoreError) else 409 if isinstance(error, UsageError) else 500
-    )
+    status = 503 if isinstance(error, BadWorld | StoreError) else 500
+    if isinstance(error, UsageError):
+        status = 404 if isinstance(error, Unknown) or request.method in SAFE_METHODS else 409
     return error_page(request, status, error.message, error.hint)

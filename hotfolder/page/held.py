@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -141,13 +141,9 @@ def viewed(settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet], loo
 
 
 async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
-    """The folder of that id, with the settings in force. Raises HTTPException where there is none."""
+    """The folder of that id, with the settings in force. Raises Unknown."""
     settings = site_of(request).settings().settings
-    found: Callable[[], PhotoPlace] = partial(place_known, settings, known)
-    try:
-        return settings, await to_thread.run_sync(found)
-    except UsageError as error:
-        raise HTTPException(404, f"{error.message} {error.hint}") from None
+    return settings, await to_thread.run_sync(place_known, settings, known)
 
 
 async def still_reading(request: Request, place: PhotoPlace) -> Response:

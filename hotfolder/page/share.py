@@ -16,10 +16,10 @@ from hotfolder.control import gallery as galleries
 from hotfolder.control import share as control
 from hotfolder.control.opening import opened
 from hotfolder.control.rooms import known_project
-from hotfolder.errors import UsageError
 from hotfolder.page.pictures import picture_response, thumb_response
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import PublicRoute
+from hotfolder.page.showing import looked_up
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import site_of
 from hotfolder.page.thumbnails import Edge
@@ -36,13 +36,7 @@ def settings_of(request: Request) -> Settings:
 async def overview(request: Request, token: str = "") -> Response:
     """What can be shared of a project, and the links to it; the new one's address with its `token`, which is
     never shown again."""
-    settings = settings_of(request)
-    try:
-        found = await patiently(
-            settings.state_folder, control.sharing, settings, request.path_params["known"]
-        )
-    except UsageError as error:
-        raise HTTPException(404, error.message) from None
+    found = await looked_up(request, control.sharing, request.path_params["known"])
     caller = caller_in(request)
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hotfolder.control.rooms import Frame
-from hotfolder.errors import UsageError
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import site_of
 from hotfolder.patience import patiently
@@ -38,12 +36,9 @@ def live_page(request: Request, template: str, stamp: str, **context: Any) -> Re
 
 
 async def looked_up(request: Request, look: Callable[..., T], *args: object) -> T:
-    """What `control` tells by the settings in force. Raises HTTPException where there is no such thing."""
+    """What `control` tells by the settings in force. Raises what that does."""
     settings = site_of(request).settings().settings
-    try:
-        return await patiently(settings.state_folder, partial(look, settings, *args))
-    except UsageError as error:
-        raise HTTPException(404, error.message) from None
+    return await patiently(settings.state_folder, partial(look, settings, *args))
 
 
 async def current(request: Request) -> str:

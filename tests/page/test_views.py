@@ -12,15 +12,18 @@ import zipfile
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 import yaml
+from starlette.routing import Route
 
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
 from hotfolder.control.ids import project_id
+from hotfolder.page.app import ROUTES
+from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, PATIENCE_SECONDS, SKY, Shop, Studio, files_below
@@ -126,7 +129,27 @@ async def test_an_address_that_stands_for_nothing_is_not_found(
     await studio.until_idle(shop.access())
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
         assert page.get(path).status == 404
-    assert page.post("/set/nosuchjb/retry").status == 409
+
+
+async def test_no_address_takes_one_thing_for_another(shop: Shop, studio: Studio, page: PageProcess) -> None:
+    """Each route with each other kind of id in each of its places, and with names as commands take them."""
+    shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
+    studio.drop(ELM, "front", bracket())
+    fields = {"level": "high", "tag": "sky-blue", "answer": "not-charged", "do": "look", "days": "30"}
+    async with studio.working(shop.access()):
+        await studio.comes_to("uploading")
+        [card] = cards(studio)
+        own = {"{job}": card.job, "{known}": project_id(studio.inbox.name, ELM), "{link}": "abcdefgh"}
+        names = [*own.values(), ELM, "front", "inbox", "nosuchjb", "0123456789abcdef0123"]
+        ids = [route for route in ROUTES if isinstance(route, Route) and "{" in route.path]
+        for route in (one for one in ids if not isinstance(one, PublicRoute)):
+            for place in re.findall(r"\{[^}]*\}", route.path):
+                for name in (one for one in names if one != own[place]):
+                    path = re.sub(r"\{[^}]*\}", lambda at: own[at[0]], route.path.replace(place, quote(name)))
+                    posts = "POST" in (route.methods or ())
+                    asked = partial(page.post, path, fields) if posts else partial(page.get, path)
+                    assert (await asyncio.to_thread(asked)).status == 404, path
+        assert [(one.state, one.priority) for one in cards(studio)] == [("uploading", "normal")]
 
 
 async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
