@@ -10,10 +10,11 @@ from hotfolder.display import visible
 from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
 from hotfolder.rules.names import shown
 from hotfolder.rules.recipes import Recipe, Variant
+from hotfolder.rules.rooms import read_room
 from hotfolder.rules.routing import Plan
 from hotfolder.rules.sets import sent_name
-from hotfolder.rules.tags import operation_word
-from hotfolder.stager.operations import Json, Operation
+from hotfolder.rules.tags import hyphened, operation_word
+from hotfolder.stager.operations import Json, Operation, Stage
 
 # What only the API's answers can tell stands in angle brackets.
 PROJECT_ID, GROUP_ID, IMAGE_ID = "<project id>", "<group id>", "<image id>"
@@ -107,6 +108,7 @@ class Explanation:
         for verdict in plan.verdicts:
             outcome = "matches" if verdict.matched else "does not match"
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
+        lines += self._staged()
         lines += [f"Starts   {self.starts()}", f"Photos   {len(self.photos)}"]
         for number, name in enumerate(self.photos, 1):
             why = (
@@ -145,6 +147,17 @@ class Explanation:
             "paid_calls": self.paid_calls,
             "delivered": delivered_names(plan),
         }
+
+    def _staged(self) -> list[str]:
+        """As what kind of room it is staged, and which word of its name says so."""
+        steps = (path[-1] for path in self.plan.recipe.steps())
+        kinds = dict.fromkeys(step.room_type for step in steps if isinstance(step, Stage))
+        read, lines = read_room(self.plan.room), []
+        for kind in kinds:
+            if kind is not None:
+                why = f", as {shown(read.by)} in its name says" if read and read.room_type is kind else ""
+                lines.append(f"Staged   as {hyphened(kind)}{why}")
+        return lines
 
     def _delivered(self) -> list[str]:
         where = "a folder for the room in the project's folder"

@@ -70,6 +70,14 @@ def test_people_read_which_route_matched_and_why_the_others_did_not() -> None:
     assert any(line.endswith("(PAID)") for line in lines)
 
 
+def test_people_read_as_what_room_it_is_staged_and_by_which_word() -> None:
+    """A tag says it itself."""
+    by_name = explain(plan(RULES, "p", "2 Gäste-WC__stage-modern", 2), {"a.jpg": Sent()}).lines()
+    assert 'Staged   as bathroom, as "Gäste WC" in its name says' in by_name
+    by_tag = explain(plan(RULES, "p", "Raum__stage-modern-kids-room", 2), {"a.jpg": Sent()}).lines()
+    assert "Staged   as kids-room" in by_tag
+
+
 def test_a_photo_that_is_developed_first_says_why() -> None:
     """Without the calls it would be nowhere."""
     made = explain(plan(RULES, "p", "kitchen", 2), {"a.tif": Sent("TIFF", "it is a TIFF"), "b.jpg": Sent()})

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
+from typing import Literal
+
 import pytest
 
-from hotfolder.rules.rooms import SYNONYMS, room_type_of
+from hotfolder.rules.rooms import RoomName, read_room, room_type_of, spellings
+from hotfolder.rules.roomwords import SYNONYMS
 from hotfolder.rules.tags import hyphened
 from hotfolder.stager.operations import RoomType
 
@@ -73,7 +77,106 @@ def test_every_room_type_is_reached_by_its_own_name() -> None:
 def test_no_word_stands_for_two_room_types() -> None:
     """The table has one answer for each word, and every word of it is found."""
     seen: dict[str, RoomType] = {}
-    for room_type, words in SYNONYMS.items():
-        for word in words.split(", "):
-            assert seen.setdefault("".join(word.split()), room_type) is room_type, word
-            assert room_type_of(word) is room_type, word
+    for table in SYNONYMS:
+        for room_type, words in table.items():
+            for word in words.split(", "):
+                for spelling in spellings(word):
+                    assert seen.setdefault(spelling, room_type) is room_type, word
+                assert room_type_of(word) is room_type, word
+
+
+ABROAD = [
+    ("Schlafzimmer", "BEDROOM"),
+    ("02_Schlafzimmer-Eltern", "BEDROOM"),
+    ("Elternschlafzimmer 1", "BEDROOM"),
+    ("Gästezimmer", "BEDROOM"),
+    ("Wohnzimmer", "LIVING_ROOM"),
+    ("Wohn- und Esszimmer", "LIVING_ROOM"),
+    ("Küche 2", "KITCHEN"),
+    ("Wohnküche", "KITCHEN_LIVING_AREA"),
+    ("Küche + Esszimmer", "KITCHEN_LIVING_AREA"),
+    ("Kinderzimmer", "KIDS_ROOM"),
+    ("Büro DG", "HOME_OFFICE"),
+    ("Südbalkon", "BALCONY"),
+    ("Dachterrasse", "TERRACE"),
+    ("Gäste-WC", "BATHROOM"),
+    ("Badezimmer_OG", "BATHROOM"),
+    ("Außenansicht", "EXTERIOR"),
+    ("Garten hinten", "EXTERIOR"),
+    ("Doppelgarage", "GARAGE"),
+    ("Hobbyraum", "GAME_ROOM"),
+    ("chambre-parents", "BEDROOM"),
+    ("Chambre d’amis", "BEDROOM"),
+    ("chambre d'enfant 2", "KIDS_ROOM"),
+    ("Séjour", "LIVING_ROOM"),
+    ("SalleDeBains", "BATHROOM"),
+    ("salle d'eau", "BATHROOM"),
+    ("Salle à manger", "DINING_ROOM"),
+    ("cuisine américaine", "KITCHEN_LIVING_AREA"),
+    ("bibliothèque", "HOME_OFFICE"),
+    ("salle de jeux", "GAME_ROOM"),
+    ("façade rue", "EXTERIOR"),
+    ("Salón", "LIVING_ROOM"),
+    ("salón-comedor", "LIVING_ROOM"),
+    ("Habitación principal", "BEDROOM"),
+    ("dormitorio 3", "BEDROOM"),
+    ("habitación de los niños", "KIDS_ROOM"),
+    ("cuarto de baño", "BATHROOM"),
+    ("Baño", "BATHROOM"),
+    ("jardín", "EXTERIOR"),
+    ("Balcón", "BALCONY"),
+    ("garaje", "GARAGE"),
+    ("woonkamer", "LIVING_ROOM"),
+    ("ouderslaapkamer", "BEDROOM"),
+    ("slaapkamer-2", "BEDROOM"),
+    ("open keuken", "KITCHEN_LIVING_AREA"),
+    ("kinderslaapkamer", "KIDS_ROOM"),
+    ("werkkamer zolder", "HOME_OFFICE"),
+    ("achtertuin", "EXTERIOR"),
+    ("dakterras", "TERRACE"),
+    ("badkamer", "BATHROOM"),
+]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(("name", "room_type"), ABROAD)
+def test_names_in_other_languages_are_understood_however_composed(
+    name: str, room_type: str, form: Literal["NFC", "NFD"]
+) -> None:
+    """Finder writes NFD, everybody else NFC; capitals don't matter either."""
+    assert room_type_of(unicodedata.normalize(form, name)) == room_type
+    assert room_type_of(unicodedata.normalize(form, name.lower())) == room_type
+
+
+@pytest.mark.parametrize(("name", "room_type"), ABROAD)
+def test_names_are_understood_without_their_accents(name: str, room_type: str) -> None:
+    bare = "".join(one for one in unicodedata.normalize("NFD", name) if not unicodedata.combining(one))
+    assert room_type_of(bare.replace("ß", "ss")) == room_type
+
+
+@pytest.mark.parametrize(
+    ("name", "room_type"),
+    [
+        ("Kueche", "KITCHEN"),
+        ("Wohnkueche", "KITCHEN_LIVING_AREA"),
+        ("Buero", "HOME_OFFICE"),
+        ("Gaestebad", "BATHROOM"),
+        ("Aussenansicht", "EXTERIOR"),
+        ("GAESTEZIMMER", "BEDROOM"),
+    ],
+)
+def test_umlauts_may_be_written_as_two_letters(name: str, room_type: str) -> None:
+    assert room_type_of(name) == room_type
+
+
+@pytest.mark.parametrize(
+    "name", ["Flur", "Waschküche", "bijkeuken", "Kindergarten", "Schwimmbad", "Treppenhaus", "couloir", "hal"]
+)
+def test_what_only_ends_like_a_room_is_not_guessed(name: str) -> None:
+    assert room_type_of(name) is None
+
+
+def test_it_tells_the_words_of_the_name_by_which_it_was_read() -> None:
+    assert read_room("01 Küche, hinten") == RoomName(RoomType.KITCHEN, "Küche")
+    assert read_room("Eltern-Schlafzimmer 2") == RoomName(RoomType.BEDROOM, "Schlafzimmer")
+    assert read_room("2. Gäste WC") == RoomName(RoomType.BATHROOM, "Gäste WC")
