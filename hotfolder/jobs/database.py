@@ -31,7 +31,7 @@ from hotfolder.outbox.linking import sync_folder
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FORMAT = 11
+FORMAT = 12
 """Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
 before format 10 know that a store is newer than they are."""
 OLDEST_FORMAT = 8

@@ -136,7 +136,8 @@ class JobFile(SQLModel, table=True):
 class Purchase(SQLModel, table=True):
     """One paid call and what it brought, written before the request leaves.
 
-    `photos` are the sha256 of what is merged, with spaces between; empty for other operations.
+    `photos` are the sha256 of what is merged, with spaces between; empty for other operations. `machine` is
+    whose request it is, as `Machine.id`.
     `job_let_go_at` is when the record of its job was let go of, as the settings had it; None for a job that
     is in the store, or was lost with it.
     """
@@ -159,6 +160,7 @@ class Purchase(SQLModel, table=True):
     project: str = Field(default="", index=True)
     operation: str
     parameters: str
+    machine: str = ""
     state: str = PurchaseState.STARTED
     outcome: str = ""
     group_id: str | None = None
@@ -265,8 +267,10 @@ FolderRole = Literal["inbox", "output", "archive"]
 
 class FolderIdentity(SQLModel, table=True):
     """Which folder a daemon of this store last met in a role, so that the next one knows it again: an empty
-    mount point is not the inbox. `mount` is the mount point of its disk; empty where it isn't of interest."""
+    mount point is not the inbox. `mount` is the mount point of its disk; empty where it isn't of interest.
+    Each machine has its own, by `machine`."""
 
+    machine: str = Field(default="", primary_key=True)
     role: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     path: str
@@ -276,11 +280,45 @@ class FolderIdentity(SQLModel, table=True):
 
 
 class DaemonState(SQLModel, table=True):
-    """What a daemon tells other processes, and its successor, of itself: JSON by name."""
+    """What a daemon tells other processes, and its successor, of itself: JSON by name, a machine."""
 
+    machine: str = Field(default="", primary_key=True)
     name: str = Field(primary_key=True)
     content: Any = Field(sa_type=JSON)
     updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Machine(SQLModel, table=True):
+    """One `state` folder whose daemons work with a store that several share; `id` is made in the folder, and
+    empty where the store is SQLite. `heartbeat_at` is by the database's clock. `place` is where the folder
+    lies, so that a copy of it is not taken for the same machine. `reaches` are the names of the inboxes that
+    it can work with."""
+
+    id: str = Field(primary_key=True)
+    name: str
+    version: str
+    place: str
+    heartbeat_at: datetime = Field(sa_type=UtcDateTime)
+    reaches: Any = Field(sa_type=JSON)
+
+
+class InboxLease(SQLModel, table=True):
+    """Which machine works with an inbox, until when by the database's clock; None while none does. `epoch`
+    grows with every change of owner, and with every start of the owner's daemon."""
+
+    inbox: str = Field(primary_key=True)
+    machine: str | None = Field(default=None, index=True)
+    epoch: int = 0
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class NotBefore(SQLModel, table=True):
+    """Before when no machine is to ask a host again, since one of them has met its trouble."""
+
+    host: str = Field(primary_key=True)
+    machine: str
+    until: datetime = Field(sa_type=UtcDateTime)
+    reason: str
 
 
 class PageRole(StrEnum):

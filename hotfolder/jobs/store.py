@@ -61,8 +61,10 @@ OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 class Store:
     """Jobs, their files and their pictures. Every method is one transaction; what it returns is detached."""
 
-    def __init__(self, database: Engine) -> None:
+    def __init__(self, database: Engine, *, machine: str = "") -> None:
+        """`machine` is whose words and folders are meant, as `Machine.id`."""
         self.database = database
+        self.machine = machine
         self.session = sessions(database)
         self.changes = 0
         """Grows with every change of a job, so that a reader in this process knows when to look again."""
@@ -258,10 +260,11 @@ class Store:
     def folder_identity(self, role: FolderRole, name: str) -> FolderIdentity | None:
         """Which folder a daemon of this store last met in that role; None if none ever has."""
         with self.session() as session:
-            return session.get(FolderIdentity, (role, name))
+            return session.get(FolderIdentity, (self.machine, role, name))
 
     def remember_folder(self, folder: FolderIdentity) -> None:
         """In place of the one of that role and name."""
+        folder.machine = self.machine
         with self.session.begin() as session:
             session.merge(folder)
 
@@ -399,18 +402,18 @@ class Store:
     def tell(self, name: str, content: object, at: datetime) -> None:
         """Put what a daemon says of itself under that name, for other processes and for its successor."""
         with self.session.begin() as session:
-            session.merge(DaemonState(name=name, content=content, updated_at=at))
+            session.merge(DaemonState(machine=self.machine, name=name, content=content, updated_at=at))
 
     def told(self, name: str) -> Any:
         """What is there under that name; None where there is nothing."""
         with self.session() as session:
-            state = session.get(DaemonState, name)
+            state = session.get(DaemonState, (self.machine, name))
         return None if state is None else state.content
 
     def told_at(self, name: str) -> datetime | None:
         """When that was put there; None where there is nothing."""
         with self.session() as session:
-            found = session.get(DaemonState, name)
+            found = session.get(DaemonState, (self.machine, name))
         return None if found is None else found.updated_at
 
 

@@ -26,6 +26,7 @@ from hotfolder.jobs.database import FILE_NAME, FORMAT, OLDEST_FORMAT, open_store
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import FolderIdentity
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support.studio import REPOSITORY, Shop, Studio
@@ -107,20 +108,42 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     assert copies(state) == [f"{FILE_NAME}.format-{version}"]
 
 
-def test_a_store_of_format_10_gets_the_tables_of_the_page(tmp_path: Path) -> None:
-    open_store(tmp_path).dispose()
+UNDONE = {
+    12: (
+        "ALTER TABLE purchase DROP COLUMN machine",
+        *(f"DROP TABLE {table}" for table in ("machine", "inboxlease", "notbefore", "daemonstate")),
+        "CREATE TABLE daemonstate (name VARCHAR PRIMARY KEY, content JSON, updated_at DATETIME NOT NULL)",
+        "CREATE TABLE kept AS SELECT role, name, path, device, inode, mount FROM folderidentity",
+        "DROP TABLE folderidentity",
+        "CREATE TABLE folderidentity (role VARCHAR NOT NULL, name VARCHAR NOT NULL, path VARCHAR NOT NULL,"
+        " device BIGINT NOT NULL, inode BIGINT NOT NULL, mount VARCHAR NOT NULL, PRIMARY KEY (role, name))",
+        "INSERT INTO folderidentity SELECT * FROM kept",
+        "DROP TABLE kept",
+    ),
+    11: tuple(f"DROP TABLE {table}" for table in ("pagepassword", "pagesession", "sharelink")),
+}
+"""What makes a store of a format one of the format before it."""
+
+
+@pytest.mark.parametrize("version", [10, 11])
+def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Path, version: int) -> None:
+    database = open_store(tmp_path)
+    Store(database).remember_folder(FolderIdentity(role="inbox", name="inbox", path="/srv/inbox", inode=7))
+    database.dispose()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
-        for table in ("pagepassword", "pagesession", "sharelink"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("UPDATE alembic_version SET version_num = '10'")
-        connection.execute("PRAGMA user_version = 10")
+        for statement in (each for later in range(FORMAT, version, -1) for each in UNDONE[later]):
+            connection.execute(statement)
+        connection.execute(f"UPDATE alembic_version SET version_num = '{version}'")
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.commit()
         [(identity,)] = connection.execute("SELECT uid FROM storeidentity").fetchall()
     database = open_store(tmp_path)
     assert differences(database) == []
     assert Store(database).identity() == identity
+    met = Store(database).folder_identity("inbox", "inbox")
+    assert met is not None and (met.path, met.inode) == ("/srv/inbox", 7)
     database.dispose()
-    assert copies(tmp_path) == [f"{FILE_NAME}.format-10"]
+    assert copies(tmp_path) == [f"{FILE_NAME}.format-{version}"]
 
 
 def test_an_older_store_is_refused_with_the_release_to_pass_through(tmp_path: Path) -> None:
