@@ -47,6 +47,15 @@ def say(*values: object, file: TextIO | None = None) -> None:
     print(*(visible_lines(str(value)) for value in values), file=file)
 
 
+def signed(ev: float) -> str:
+    """A step of exposure to a third, as −4, 0 or +0.7."""
+    step = round(ev * 3) / 3
+    if abs(step) < 0.1:
+        return "0"
+    number = f"{abs(step):.1f}".removesuffix(".0")
+    return f"{'+' if step > 0 else '−'}{number}"
+
+
 def counted(number: int, what: str) -> str:
     """Such as "1 photo" and "3 photos"."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

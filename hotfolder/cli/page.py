@@ -19,8 +19,9 @@ from hotfolder.display import say as print
 from hotfolder.errors import StoreError, UsageError, to_install
 from hotfolder.processes import die_with
 
-FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 60.0
-"""Before a page that has ended is started again."""
+FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
+"""Before a page that has ended is started again: at first, and at the most where it was killed, or ends by
+itself again and again."""
 END_SECONDS = 5.0
 
 
@@ -67,7 +68,7 @@ async def run_beside(config: Path) -> None:
             wait_seconds = FIRST_WAIT_SECONDS
         log.get("cli").warning("page_ended", code=code, again_in_seconds=wait_seconds)
         await asyncio.sleep(wait_seconds)
-        wait_seconds = min(2 * wait_seconds, LAST_WAIT_SECONDS)
+        wait_seconds = min(2 * wait_seconds, KILLED_WAIT_SECONDS if code < 0 else LAST_WAIT_SECONDS)
 
 
 async def end(child: asyncio.subprocess.Process) -> None:

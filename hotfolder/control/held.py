@@ -17,7 +17,7 @@ from hotfolder.control.pictures import every_place
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.rules.chosen import ChosenSet
 from hotfolder.rules.explain import Explanation
-from hotfolder.rules.sets import MOST_PHOTOS, Photo
+from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_shoot
 
 STAMP_DIGITS = 16
@@ -28,8 +28,8 @@ LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
 @dataclass(frozen=True, slots=True)
 class HeldPhoto:
-    """A photo that waits. `id` is its picture's; `key` is another one for other content. `ev` is EV100, None
-    where the camera recorded none."""
+    """A photo that waits. `id` is its picture's; `key` is another one for other content. `ev` is its
+    distance from the middle one of its set, None where the camera recorded none."""
 
     id: str
     key: str
@@ -286,7 +286,7 @@ class Viewer:
     def _set(self, one: ExplainedSet, photos: Sequence[Photo]) -> HeldSetView:
         return HeldSetView(
             one.name,
-            tuple(self._shown(photo.path.name) for photo in photos),
+            self._all_shown(photos),
             one.bill,
             self.settings.prices.told(one.bill.left),
             one.explanation.does(),
@@ -296,11 +296,14 @@ class Viewer:
         )
 
     def _problem(self, name: str, photos: Sequence[Photo], why: str) -> HeldSetView:
-        shown = tuple(self._shown(photo.path.name) for photo in photos)
-        return HeldSetView(name, shown, problem=why)
+        return HeldSetView(name, self._all_shown(photos), problem=why)
 
-    def _shown(self, name: str) -> HeldPhoto:
+    def _all_shown(self, photos: Sequence[Photo]) -> tuple[HeldPhoto, ...]:
+        middle = middle_of(photos).exposure_value
+        return tuple(self._shown(photo.path.name, middle) for photo in photos)
+
+    def _shown(self, name: str, middle: float | None = None) -> HeldPhoto:
         photo, place = self._photos[name], self.place
         known = arriving_id(place.inbox.title, place.project, place.folder, name)
         key = f"{known.rpartition('-')[2]}{photo.sha256[:STAMP_DIGITS]}"
-        return HeldPhoto(known, key, name, photo.exposure_value, photo.sha256)
+        return HeldPhoto(known, key, name, from_middle(photo.exposure_value, middle), photo.sha256)

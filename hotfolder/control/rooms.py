@@ -29,6 +29,7 @@ from hotfolder.jobs.store import remembered
 from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
+from hotfolder.rules.sets import from_middle
 from hotfolder.telemetry.history import HistoryEntry
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of, overview
@@ -93,7 +94,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One photo of a set; `ev` is EV100, None where the camera recorded none."""
+    """One photo of a set; `ev` is its distance from the middle one, None where the camera recorded none."""
 
     id: str
     name: str
@@ -267,8 +268,10 @@ def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame
 def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Exposure]:
     """From the darkest to the brightest, as far as is known."""
     ordered = sorted(photos, key=lambda one: (one.exposure_value is None, -(one.exposure_value or 0)))
+    middle_ev = next((photo.exposure_value for photo in photos if photo.name == middle), None)
     for photo in ordered:
-        yield Exposure(photo_id(job, photo.name), photo.name, photo.exposure_value, photo.name == middle)
+        ev = from_middle(photo.exposure_value, middle_ev)
+        yield Exposure(photo_id(job, photo.name), photo.name, ev, photo.name == middle)
 
 
 def kinds_of(recipe: Recipe) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image, ImageFont
 
+from hotfolder.display import signed
 from hotfolder.errors import UsageError
 
 # Asked for where Pillow's own font, which is little more than ASCII, doesn't do.
@@ -29,7 +30,7 @@ def labels(photos: Sequence[Path]) -> list[str]:
     if len(known) < len(photos):
         return [f"photo {k}" for k in range(1, len(photos) + 1)]
     middle = sorted(light for light, _ in known)[len(known) // 2]
-    return [f"{signed(log2(light / middle))} EV · {shutter(time)}" for light, time in known]
+    return [f"{signed(log2(light / middle)).replace('−', '-')} EV · {shutter(time)}" for light, time in known]
 
 
 def dark_to_bright(photos: Sequence[Path]) -> list[Path]:
@@ -52,15 +53,6 @@ def exposure(path: Path) -> tuple[float, float] | None:
         return None
     light = time * iso / aperture**2
     return (light, time) if 0 < light < float("inf") else None
-
-
-def signed(ev: float) -> str:
-    """An exposure step to a third, as -4, 0 or +0.7."""
-    step = round(ev * 3) / 3
-    if abs(step) < 0.1:
-        return "0"
-    number = f"{abs(step):.1f}".removesuffix(".0")
-    return f"{'+' if step > 0 else '-'}{number}"
 
 
 def shutter(seconds: float) -> str:

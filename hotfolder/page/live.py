@@ -90,6 +90,8 @@ async def live(request: Request) -> Response:
     told: Live = request.app.state.site.live
     if told.listeners >= MOST_LISTENERS:
         raise HTTPException(503)
+    if request.method == "HEAD":  # whose answer would have no end, and nothing in it
+        return Response(media_type="text/event-stream")
     return StreamingResponse(told.news(), media_type="text/event-stream")
 
 

@@ -89,10 +89,10 @@ def asked_of(request: Request, version: str, size: int, headers: dict[str, str])
             raise HTTPException(416, headers={"Content-Range": f"bytes */{size}"})
         part = found
     headers["Content-Length"] = str(len(part))
-    if len(part) == size:
-        return 200, part
-    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    return 206, part
+    status = 200 if len(part) == size else 206
+    if status == 206:
+        headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
+    return status, part if request.method == "GET" else range(0)
 
 
 def part_of(asked: str, size: int) -> range | None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from hotfolder.config.load import load
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
-from hotfolder.display import visible_lines
+from hotfolder.display import signed, visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader
@@ -76,7 +76,7 @@ def template_environment(hide: Callable[[str], str] = str) -> jinja2.Environment
             visible_lines(hide(value)) if isinstance(value, str) and not isinstance(value, Markup) else value
         )
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hotfolder.page"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -85,6 +85,8 @@ def template_environment(hide: Callable[[str], str] = str) -> jinja2.Environment
         lstrip_blocks=True,
         auto_reload=False,
     )
+    environment.filters["signed"] = signed
+    return environment
 
 
 class FirstToken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -98,13 +98,22 @@ class BracketSet:
         return self.inbox / self.project / self.folder
 
     def middle(self) -> Photo:
-        """The middle exposure, whose metadata stands for the set: by exposure value, else by
-        brightness, else by name."""
-        if all(photo.exposure_value is not None for photo in self.photos):
-            ordered = sorted(self.photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
-        else:
-            ordered = sorted(self.photos, key=lambda photo: (photo.brightness or 0.0, photo.path.name))
-        return ordered[len(ordered) // 2]
+        """The middle exposure, whose metadata stands for the set."""
+        return middle_of(self.photos)
+
+
+def middle_of(photos: Sequence[Photo]) -> Photo:
+    """The middle exposure of a set: by exposure value, else by brightness, else by name."""
+    if all(photo.exposure_value is not None for photo in photos):
+        ordered = sorted(photos, key=lambda photo: (-(photo.exposure_value or 0.0), photo.path.name))
+    else:
+        ordered = sorted(photos, key=lambda photo: (photo.brightness or 0.0, photo.path.name))
+    return ordered[len(ordered) // 2]
+
+
+def from_middle(value: float | None, middle: float | None) -> float | None:
+    """By how many EV an exposure is brighter than the middle one, by their EV100."""
+    return None if value is None or middle is None else middle - value
 
 
 def as_grouped(photo: Photo) -> GroupingPhoto:

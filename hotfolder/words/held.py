@@ -28,8 +28,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "held.call": ("1 paid call", "1 bezahlter Aufruf"),
     "held.calls": ("{count} paid calls", "{count} bezahlte Aufrufe"),
     "held.remembered": ("{count} paid already", "{count} schon bezahlt"),
-    "held.ev": ("EV {value}", "LW {value}"),
-    "held.no_ev": ("no exposure data", "keine Belichtungsdaten"),
     "held.doubt": ("Look here:", "Bitte ansehen:"),
     "held.evidence": ("Why these belong together", "Warum diese zusammengehören"),
     "held.reckon": ("Work the price out anew", "Preis neu berechnen"),

@@ -100,8 +100,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "compare.before": ("Before", "Vorher"),
     "compare.after": ("After", "Nachher"),
     "set.exposures": ("Exposures", "Belichtungen"),
-    "set.ev": ("EV {value}", "EV {value}"),
-    "set.no_ev": ("no EV recorded", "ohne EV-Angabe"),
+    "photo.ev": ("{value} EV", "{value} EV"),
+    "photo.no_ev": ("no EV recorded", "ohne EV-Angabe"),
     "set.middle": ("middle", "mittlere"),
     "set.receipt": ("Receipt", "Beleg"),
     "set.receipt_none": (

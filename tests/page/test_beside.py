@@ -93,15 +93,27 @@ def test_a_page_that_is_killed_again_and_again_changes_no_job(
     shop.mark()
     run = studio.start("--page", key="any-key")
     studio.drop("12 Elm Road", "kitchen", bracket())
-    for _ in range(3):
+    for _ in range(5):
         [page] = waited_for(lambda: pages_of(run), run)
         os.kill(page, signal.SIGKILL)
         waited_for(lambda killed=page: killed not in pages_of(run), run)
     studio.wait_for_states("done")
     waited_for(lambda: answers(settings["page"]["port"]), run)
     assert run.stop() == 0
-    assert shop.bought() == 1 and len(told(run, "page_ended")) == 3
+    assert shop.bought() == 1 and len(told(run, "page_ended")) == 5
     assert studio.call("verify").returncode == 0
+    # It is back within some seconds, however often it was killed.
+    assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 4, 4]
+
+
+def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
+    make_studio: Callable[..., Studio], settings: dict[str, Any]
+) -> None:
+    with socket.create_server(("127.0.0.1", settings["page"]["port"])):
+        run = make_studio(**settings).start("--sandbox", "--page")
+        waited_for(lambda: len(told(run, "page_ended")) == 4, run)
+        assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 8]
+        assert run.stop() == 0
 
 
 def test_the_daemon_does_not_start_beside_a_page_that_would_be_open_to_all(

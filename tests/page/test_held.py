@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -108,8 +109,12 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     waits(studio, files)
-    form = Form(page.get(f"/held/{SHOOT}"))
+    seen = page.get(f"/held/{SHOOT}")
+    form = Form(seen)
     assert list(form.sets.values()) == sets
+    # From the middle exposure on, as a photographer says it; never as an absolute value.
+    told = re.findall(r"<span>([^<]*) EV</span>", seen.text)
+    assert told == ["0", "−4", "−2", "+2", "+4"] * 3
     moved = form.post(page, "move", sets[1][0], to="0")
     form = Form(moved)
     assert moved.status == 200 and list(form.sets.values()) == [[*sets[0], sets[1][0]], sets[1][1:], sets[2]]
@@ -128,6 +133,15 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     studio.wait_until(lambda status: held_sets(status) == {f"{ELM}-02", f"{ELM}-03"})
     assert shop.bought() == 2
     assert originals(studio).keys() == {f"Kitchen/{name}" for name in (*sets[0], sets[1][0])}
+    [made] = [job["job"] for job in studio.status()["jobs"] if job["room"] == "Kitchen"]
+    assert re.findall(r"<span>([^<]*) EV", page.get(f"/set/{made}").text) == [
+        "−4",
+        "−2",
+        "0",
+        "0",
+        "+2",
+        "+4",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ async def test_a_delivered_picture_is_served_as_it_lies_in_done(
         answer = page.get(f"/picture/{picture_id(job, one.path)}")
         assert answer.status == 200 and answer.headers["content-type"] in ("image/jpeg", "image/png")
         assert hashlib.sha256(answer.body).hexdigest() == one.sha256
+        told = page.ask("HEAD", f"/picture/{picture_id(job, one.path)}", headers={})
+        assert told.headers["content-length"] == answer.headers["content-length"] and not told.body
         again = page.get(f"/picture/{picture_id(job, one.path)}", If_None_Match=answer.headers["etag"])
         assert (again.status, again.body) == (304, b"")
 

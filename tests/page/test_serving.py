@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import socket
 
@@ -55,6 +56,16 @@ def test_it_ends_in_time_while_browsers_listen_for_news(page: PageProcess) -> No
         assert channel.recv(100).startswith(b"HTTP/1.1 200")
         assert page.stop() == 0
     assert "Traceback" not in page.text()
+
+
+def test_who_asks_only_for_the_head_of_news_is_answered_at_once(page: PageProcess) -> None:
+    """And isn't one more who listens: the connection is free for whatever is asked next."""
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE_SECONDS)
+    for method, path in (("HEAD", "/live"), ("HEAD", "/live"), ("GET", "/static/page.css")):
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert answer.status == 200 and bool(answer.read()) is (method == "GET")
+    connection.close()
 
 
 def test_a_port_in_use_is_told(studio: Studio, page: PageProcess) -> None:
