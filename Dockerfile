@@ -1,6 +1,5 @@
 # The daemon alone (the default):      docker build -t hotfolder .
 # With the embedded stand-in of the API: docker build --target sandbox -t hotfolder:sandbox .
-# With what develops RAW files, too:     docker build --build-arg EXTRAS=notify,page,raw -t hotfolder .
 
 FROM python:3.13-slim AS build
 WORKDIR /src

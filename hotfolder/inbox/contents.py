@@ -12,7 +12,14 @@ from pathlib import Path
 
 from hotfolder.inbox import notices
 from hotfolder.inbox.notices import Notice
-from hotfolder.pictures.formats import DESKTOP_FILES, PHOTO_SUFFIXES, is_photo_name, is_raw_name, is_tiff_name
+from hotfolder.pictures.formats import (
+    DESKTOP_FILES,
+    PHOTO_SUFFIXES,
+    is_heic_name,
+    is_photo_name,
+    is_raw_name,
+    is_tiff_name,
+)
 from hotfolder.rules.sets import FileIdentity, sharing_stem
 
 MARKER_NAME = ".hotfolder-root"
@@ -226,16 +233,17 @@ class Contents:
         )
 
     def _twins(self) -> set[str]:
-        """Files of which another file of the same name shows the same photo better: RAW files beside anything
-        developed, and what lies beside a TIFF. They only travel with it."""
-        names = [file.name for file in self._photos]
-        raw = {name for name in names if is_raw_name(name)}
-        tiffs = {name for name in names if is_tiff_name(name)}
-        if not raw and not tiffs:
-            return set()
-        pictures = [name for name in names if name not in raw]
-        twins = set(sharing_stem(raw, pictures))
-        return twins | set(sharing_stem((name for name in pictures if name not in tiffs), tiffs))
+        """Files of which another file of the same name shows the same photo better: a TIFF before anything
+        else, then what somebody has exported, then HEIC, then RAW. They only travel with it."""
+        ranks: dict[int, set[str]] = {}
+        for file in self._photos:
+            ranks.setdefault(rank_of(file.name), set()).add(file.name)
+        better: set[str] = set()
+        twins: set[str] = set()
+        for _, names in sorted(ranks.items()):
+            twins.update(sharing_stem(names, better) if better else ())
+            better |= names
+        return twins
 
     def loose(self, found: SetFolder) -> list[str]:
         """Names of the files that were left out of a flat drop, in natural order."""
@@ -318,6 +326,13 @@ def left_files(folder: Path, names: Sequence[str], say: Callable[[Path, list[str
     others = [name for name in names if not is_archive(name)]
     found = [notices.archives(folder, packed)] if packed else []
     return [*found, *([say(folder, others)] if others else [])]
+
+
+def rank_of(name: str) -> int:
+    """How well a file of this name shows its photo, beside others of it; the least is the best."""
+    if is_tiff_name(name):
+        return 0
+    return 3 if is_raw_name(name) else 2 if is_heic_name(name) else 1
 
 
 def in_order(files: list[SeenFile]) -> tuple[SeenFile, ...]:

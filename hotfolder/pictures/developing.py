@@ -1,4 +1,4 @@
-"""Developing: a JPEG of a picture that can't be sent as it is (TIFF, RAW, CMYK, other colours, not upright).
+"""Developing: a JPEG of a picture that can't be sent as it is (TIFF, HEIC, RAW, other colours, not upright).
 
 libvips reads large pictures strip by strip, in all of their bits. Only the decoding process loads this.
 """
@@ -20,7 +20,7 @@ from hotfolder.metadata import exif, jpegfile
 from hotfolder.metadata.blocks import Blocks, DamagedMetadata, profile_fits
 from hotfolder.metadata.exif import TiffHead
 from hotfolder.metadata.xmp import fitting
-from hotfolder.pictures import raw
+from hotfolder.pictures import heic, raw
 from hotfolder.pictures.carryover import blocks_in
 from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
@@ -70,19 +70,29 @@ def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequenc
     name = visible(source.name)
     with opened(source, roots) as file:
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
-        picture, said = raw_picture(file, name) if kind == "RAW" else picture_of(file, name, kind, limits)
+        picture, said = picture_of(file, name, kind, limits)
     return write_durably(target, with_metadata(picture, said), inode)
 
 
-def raw_picture(file: BinaryIO, name: str) -> tuple[bytes, Blocks]:
-    raw.refuse_without_developer(name)
-    picture, block = raw.develop(file, name)
+def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
+    """The picture as a JPEG in sRGB, upright, and the metadata of its photo."""
+    if kind == "RAW":
+        raw.refuse_without_developer(name)
+        picture, block = raw.develop(file, name)
+        return jpeg_of(picture), Blocks(exif=block)
+    if kind == "HEIC":
+        picture, said = heic.develop(file, name, limits)
+        return jpeg_of(picture), said
+    return stored_picture(file, name, kind, limits)
+
+
+def jpeg_of(picture: Image.Image) -> bytes:
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
-    return encoded.getvalue(), Blocks(exif=block)
+    return encoded.getvalue()
 
 
-def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
+def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:
     said = Blocks()
     if kind == "TIFF":
         head = tiff_head(file, name)

@@ -20,7 +20,7 @@ class PictureLimits:
 class PictureFacts:
     """Facts of a picture that is whole.
 
-    `format` is "JPEG", "PNG", "TIFF" or "RAW". `width` and `height` are as stored; `orientation` is
+    `format` is "JPEG", "PNG", "TIFF", "HEIC" or "RAW". `width` and `height` are as stored; `orientation` is
     EXIF's (1 to 8, 1 without) and says how to turn them for display. `sha256` and `size_bytes` are of the
     file. `brightness` is the mean luma, 0 (black) to 1 (white), None where nobody looked.
     `capture` is all that EXIF says of the shot, None where it says neither when nor how. `signature`

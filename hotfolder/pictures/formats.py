@@ -25,7 +25,8 @@ DESKTOP_FILES = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini
 """Files that a desktop makes in a folder it shows, in lower case: nobody meant or misses them."""
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
-TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+TAKEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png"}) | TIFF_SUFFIXES | HEIC_SUFFIXES
 
 _RAW_SUFFIXES = frozenset({
     ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos",
@@ -33,7 +34,6 @@ _RAW_SUFFIXES = frozenset({
 })  # fmt: skip
 
 REFUSED_SUFFIXES: dict[str, str] = {
-    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC picture"),
     **dict.fromkeys((".psd", ".psb"), "Photoshop file"),
     ".webp": "WebP picture",
     ".avif": "AVIF picture",
@@ -71,6 +71,11 @@ def is_tiff_name(name: str) -> bool:
     return suffix_of(name) in TIFF_SUFFIXES
 
 
+def is_heic_name(name: str) -> bool:
+    """Whether a file of this name is a HEIC picture."""
+    return suffix_of(name) in HEIC_SUFFIXES
+
+
 def is_raw(head: bytes) -> bool:
     """Whether the first `HEAD_BYTES` of a file can only be a RAW file's. Many begin like a TIFF."""
     return (
@@ -90,8 +95,8 @@ def foreign_format(head: bytes) -> str | None:
     """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
     if head[:4] in (b"II+\0", b"MM\0+"):
         return "BigTIFF"
-    if head[4:8] == b"ftyp":
-        return _ISO_BRANDS.get(head[8:12])
+    if head[4:12] in (b"ftypavif", b"ftypavis"):
+        return "AVIF picture"
     if is_webp_head(head):
         return "WebP picture"
     for start, name in ((b"8BPS", "Photoshop file"), (b"GIF8", "GIF picture"), (b"BM", "BMP picture")):
@@ -102,10 +107,7 @@ def foreign_format(head: bytes) -> str | None:
     return None
 
 
-_ISO_BRANDS = {
-    b"avif": "AVIF picture",
-    **dict.fromkeys((b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis"), "HEIC picture"),
-}
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif2", b"msf1"})
 
 
 @contextmanager
@@ -123,8 +125,8 @@ def opened(path: Path, roots: Sequence[str] = ()) -> Iterator[io.FileIO]:
 
 
 def kind_of(file: io.FileIO, name: str) -> str:
-    """JPEG, PNG, TIFF or RAW, as the file begins; its name decides only whether what looks like a TIFF is a
-    RAW file. Raises `NotWhole`, and `NeverUsable` for a format that isn't taken."""
+    """JPEG, PNG, TIFF, HEIC or RAW, as the file begins; its name decides only whether what looks like a TIFF
+    is a RAW file. Raises `NotWhole`, and `NeverUsable` for a format that isn't taken."""
     file.seek(0)
     head = file.read(HEAD_BYTES)
     file.seek(0)
@@ -136,12 +138,14 @@ def kind_of(file: io.FileIO, name: str) -> str:
         return "RAW"
     if head[:4] in TIFF_HEADS:
         return "TIFF"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS:
+        return "HEIC"
     foreign = foreign_format(head)
     if foreign is not None:
         raise wrong_format(name, foreign)
     if not head:
         raise NotWhole(f"{name} is empty.", hint=COPY_HINT)
-    raise NotWhole(f"{name} does not begin like a JPEG, PNG or TIFF picture.", hint=COPY_HINT)
+    raise NotWhole(f"{name} does not begin like a JPEG, PNG, TIFF or HEIC picture.", hint=COPY_HINT)
 
 
 def refuse_by_name(name: str) -> None:

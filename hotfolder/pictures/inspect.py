@@ -21,6 +21,7 @@ from hotfolder.pictures.exposure import Exposure, exposure_in, read_exposure
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureFacts, PictureLimits
 from hotfolder.pictures.formats import (
     COPY_HINT,
+    is_heic_name,
     is_raw_name,
     kind_of,
     opened,
@@ -67,6 +68,10 @@ def inspect(path: Path, *, limits: PictureLimits, closely: bool = True) -> Pictu
         from hotfolder.pictures.raw import refuse_without_developer
 
         refuse_without_developer(name)
+    if is_heic_name(name):
+        from hotfolder.pictures.heic import refuse_without_decoder
+
+        refuse_without_decoder(name)
     try:
         with opened(path) as file:
             found = os.fstat(file.fileno())
@@ -153,11 +158,11 @@ def _tells_its_place(image: Image.Image, exposure: Exposure) -> bool:
 def _inspect_large(
     file: io.FileIO, name: str, kind: str, limits: PictureLimits, closely: bool
 ) -> PictureFacts:
-    """A TIFF or RAW file, which may be too large to be held in memory as a whole: hashed and then decoded, to
-    its end, in two passes. Whoever sees that the file hasn't changed meanwhile knows that both are of the
-    same bytes."""
+    """A TIFF, HEIC or RAW file, which may be too large to be held in memory as a whole: hashed and then
+    decoded, to its end, in two passes. Whoever sees that the file hasn't changed meanwhile knows that both
+    are of the same bytes."""
     from hotfolder.metadata import exif
-    from hotfolder.pictures import developing, raw
+    from hotfolder.pictures import developing, heic, raw
 
     size_bytes, digest = _hashed(file, name, limits)
     if kind == "RAW":
@@ -166,6 +171,11 @@ def _inspect_large(
         exposure = exposure_in(found.exif, found.orientation)
         size = (found.width, found.height)
         return _facts(kind, size, digest, size_bytes, exposure, "it is a RAW file", found.small, turn=1)
+    if kind == "HEIC":
+        with heic.opened(file, name, limits) as image:
+            image.load()
+            exposure = exposure_in(heic.block_of(image), 1)
+            return _facts(kind, image.size, digest, size_bytes, exposure, "it is a HEIC picture", image)
     head = developing.tiff_head(file, name)
     size = head.number(exif.IMAGE_WIDTH, 0), head.number(exif.IMAGE_LENGTH, 0)
     if size[0] * size[1] > limits.pixels:

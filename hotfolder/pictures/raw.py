@@ -1,4 +1,4 @@
-"""RAW files, through LibRaw, where the extra `raw` is installed."""
+"""RAW files, through LibRaw, where rawpy is installed."""
 
 from __future__ import annotations
 

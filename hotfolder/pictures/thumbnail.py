@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from hotfolder.display import visible
 from hotfolder.pictures import raw
-from hotfolder.pictures.developing import picture_of, raw_picture
+from hotfolder.pictures.developing import picture_of
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import kind_of, opened
 from hotfolder.pictures.rendering import upright
@@ -30,8 +30,8 @@ def thumbnail(
         kind = kind_of(file, name)
         content: BinaryIO = file
         if kind == "RAW":
-            content = io.BytesIO(raw.preview(file, name) or raw_picture(file, name)[0])
-        elif kind == "TIFF":
+            content = io.BytesIO(raw.preview(file, name) or picture_of(file, name, kind, limits)[0])
+        elif kind in ("TIFF", "HEIC"):
             content = io.BytesIO(picture_of(file, name, kind, limits)[0])
         picture = upright(content, long_edge, limits, name)
     part = target.with_suffix(".part")

@@ -19,7 +19,7 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
         "kitchen__sky-twilihgt": (bracket(), 'unknown tag "sky-twilihgt"'),
         "hall": (bracket(8), "8 photos"),
         "bath": ({**bracket(2), "DSC0003.jpg": jpeg()[:-900]}, "DSC0003.jpg"),
-        "attic": ({"DSC0001.heic": b"not a picture"}, "export"),
+        "attic": ({"DSC0001.webp": b"not a picture"}, "export"),
     }
     for folder, (files, _) in bad.items():
         (studio.drop(ELM, folder, files) / ".DS_Store").touch()

@@ -152,7 +152,7 @@ def test_explain_counts_nothing_for_what_is_refused(config: Path) -> None:
     drop(project / "kitchen", 2)
     loft = project / "loft"
     loft.mkdir()
-    (loft / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(500))
+    (loft / "IMG_1.WEBP").write_bytes(b"RIFF\0\0\0\0WEBP" + bytes(500))
     told = invoke("explain", project, "--config", config).output.splitlines()
     assert told[1] == "12 Elm Road / loft" and "REFUSED" in told[2]
     assert told[-2] == "Together: 1 set, 2 photos, 1 paid call."

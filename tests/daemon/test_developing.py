@@ -162,3 +162,24 @@ async def test_what_a_killed_daemon_left_in_the_darkroom_is_cleared_away(studio:
         (left / name).write_bytes(b"x")
     await studio.until_idle(shop.access())
     assert list(left.iterdir()) == []
+
+
+async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
+    studio: Studio, shop: Shop
+) -> None:
+    heics = pytest.importorskip("tests.support.heics")
+    photos = {
+        f"IMG_{number}.HEIC": heics.heic(exif=heics.shot(orientation=6, seconds=(1, 2 ** (5 + number))))
+        for number in range(2)
+    }
+    studio.drop(ELM, "kitchen", photos)
+    pairs = {"IMG_5.jpg": jpeg(), "IMG_5.heic": heics.heic(), "IMG_6.jpg": jpeg()}
+    studio.drop(ELM, "hall", pairs)
+    outcome = await studio.until_idle(shop.access())
+    assert (outcome.finished, shop.bought()) == (2, 2)
+    assert files_below(studio.done / ELM / "originals" / "kitchen") == photos
+    assert files_below(studio.done / ELM / "originals" / "hall") == pairs
+    receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
+    assert [one["developed"] for one in receipt["photos"]] == ["it is a HEIC picture"] * 2
+    with Image.open(studio.done / ELM / "kitchen.jpg") as made:
+        assert made.width < made.height and made.getexif()[0x013B] == "The studio"

@@ -320,12 +320,12 @@ async def test_an_unreadable_photo_holds_its_shoot_until_it_is_mended(
 ) -> None:
     """A shoot is never refused as a whole, and never made without a frame that may belong to it."""
     files, _, _ = shoot(tmp_path / "roll")
-    folder = studio.drop(ELM, "", {**files, "view.heic": b"not a picture"})
+    folder = studio.drop(ELM, "", {**files, "view.webp": b"not a picture"})
     await studio.until_idle(shop.access())
-    assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.heic"}
+    assert shop.bought() == 0 and set(files_below(folder)) == {*files, "view.webp"}
     page = " ".join((studio.inbox / "STATUS.txt").read_text().split())
-    assert page.index("Needs a person") < page.index("view.heic") and "Waiting:" not in page
-    (folder / "view.heic").unlink()
+    assert page.index("Needs a person") < page.index("view.webp") and "Waiting:" not in page
+    (folder / "view.webp").unlink()
     outcome = await studio.until_idle(shop.access())
     assert (outcome.finished, shop.bought()) == (3, 3)
 

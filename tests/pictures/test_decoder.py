@@ -64,8 +64,8 @@ async def test_refusals_keep_their_class_and_their_sentences(decoder: Decoder, w
     with pytest.raises(NotWhole, match="is empty") as unfinished:
         await decoder.inspect(write("a.jpg", b""), LIMITS)
     assert unfinished.value.hint
-    with pytest.raises(NeverUsable, match="is a HEIC picture"):
-        await decoder.inspect(write("a.heic", b""), LIMITS)
+    with pytest.raises(NeverUsable, match="is a WebP picture"):
+        await decoder.inspect(write("a.webp", b""), LIMITS)
 
 
 async def test_a_name_that_is_not_utf8_reaches_the_worker(

@@ -144,7 +144,7 @@ def test_a_preallocated_file_may_still_become_a_picture(write: Write, content: b
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("kitchen.heic", "kitchen.heic is a HEIC picture"),
+        ("kitchen.webp", "kitchen.webp is a WebP picture"),
         ("kitchen.avif", "kitchen.avif is an AVIF picture"),
         ("kitchen.psd", "kitchen.psd is a Photoshop file"),
     ],

@@ -1,0 +1,113 @@
+"""HEIC and HEIF files, through libheif and its HEVC decoder. Only the decoding process loads the library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import BinaryIO
+
+from PIL import Image
+
+from hotfolder.errors import to_install
+from hotfolder.metadata import exif
+from hotfolder.metadata.blocks import Blocks, DamagedMetadata
+from hotfolder.pictures.colours import in_srgb
+from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
+from hotfolder.pictures.formats import COPY_HINT, EXPORT_HINT, pixel_limit, too_many_pixels
+from hotfolder.pictures.rendering import PLAIN_MODES, plain
+
+FOR_BRIGHT_SCREENS = frozenset({16, 18})
+"""Transfer characteristics PQ and HLG: their numbers mean far more light than sRGB's."""
+PRIMARIES = frozenset({1, 2, 5, 6, 7})
+"""Those whose colours look like sRGB's, where no profile says more; 2 stands for nothing said."""
+ZERO_BYTES = 1024
+"""So many zeros at the end are what a copy has reserved and not written yet."""
+
+
+def refuse_without_decoder(name: str) -> None:
+    """Raise `NeverUsable` where no HEIC file can be decoded."""
+    if find_spec("pi_heif") is None:
+        raise NeverUsable(
+            f"{name} is a HEIC picture, and this hotfolder is installed without what decodes them.",
+            hint="Export JPEG (quality 90 or more), and drop those files; or have whoever runs hotfolder"
+            f" install it, {to_install('heic')}",
+        )
+
+
+@contextmanager
+def opened(file: BinaryIO, name: str, limits: PictureLimits) -> Iterator[Image.Image]:
+    """Its main picture, not decoded yet, and upright whatever EXIF says: the file itself says how it is
+    turned. Raises `NotWhole` and `NeverUsable`, for what goes wrong while it is used, too."""
+    refuse_without_decoder(name)
+    import pi_heif
+
+    pi_heif.options.DECODE_THREADS = 1  # each would claim address space of its own
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    pi_heif.register_heif_opener()
+    try:
+        if ends_in_zeros(file):
+            raise ValueError("nothing but zeros at its end")
+        file.seek(0)
+        with pixel_limit(limits.pixels), Image.open(file, formats=("HEIF",)) as image:
+            if image.width * image.height > limits.pixels:
+                raise too_many_pixels(name, limits)
+            refuse_other_light(image, name)
+            yield image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise too_many_pixels(name, limits) from error
+    except MemoryError as error:
+        raise NeverUsable(f"{name} needs more memory to open than is allowed.", hint=EXPORT_HINT) from error
+    except (OSError, SyntaxError, ValueError, RuntimeError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise NotWhole(f"{name} is damaged or not complete, and can't be decoded.", hint=COPY_HINT) from error
+
+
+def ends_in_zeros(file: BinaryIO) -> bool:
+    """Whether its end isn't written yet: the decoder would show something in its place."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - ZERO_BYTES))
+    return not any(file.read(ZERO_BYTES))
+
+
+def refuse_other_light(image: Image.Image, name: str) -> None:
+    """Raise `NeverUsable` where its numbers can't be taken for sRGB's and no profile describes them."""
+    said = image.info.get("nclx_profile") or {}
+    if image.info.get("icc_profile"):
+        return
+    if said.get("transfer_characteristics") in FOR_BRIGHT_SCREENS:
+        raise NeverUsable(
+            f"{name} is a HEIC picture for HDR screens (PQ or HLG), which is not accepted.",
+            hint="Switch HDR off in the camera, or export JPEG in sRGB, and drop those files.",
+        )
+    if said.get("color_primaries", 2) not in PRIMARIES:
+        raise NeverUsable(
+            f"{name} is a HEIC picture whose colours no profile describes, which is not accepted.",
+            hint=EXPORT_HINT,
+        )
+
+
+def block_of(image: Image.Image) -> bytes | None:
+    """Its EXIF, as of a picture that is upright."""
+    block = image.info.get("exif")
+    if not block:
+        return None
+    with suppress(DamagedMetadata):
+        return exif.corrected(
+            block.removeprefix(b"Exif\0\0"), width=image.width, height=image.height, orientation=1
+        )
+    return None
+
+
+def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Image, Blocks]:
+    """The picture in sRGB with 8 bits, upright, and its metadata. Raises as `opened` does."""
+    with opened(file, name, limits) as image:
+        image.load()
+        block = block_of(image)
+        with suppress(DamagedMetadata):
+            block = exif.in_srgb(block) if block is not None else None
+        flat = image if image.mode in PLAIN_MODES else plain(image)
+        profile = image.info.get("icc_profile")
+        return in_srgb(flat, profile), Blocks(exif=block, xmp=image.info.get("xmp"))
