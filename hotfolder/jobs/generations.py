@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple
+from typing import Any
 
 from sqlmodel import Session, col, select
 
 from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
 from hotfolder.jobs.states import ACTIVE, HOLDING, State
+from hotfolder.rules.sets import FileIdentity
 
 MADE = (State.FILING, State.REFUSING, State.HALTING)
 """What a job enters once no more is bought for it, and before its originals are moved."""
@@ -51,7 +53,23 @@ NOT_THOSE_FILES = (
 )
 
 
-def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None:
+def as_told(identity: FileIdentity, machine: str) -> list[Any]:
+    """What is remembered of a file that a machine has put back."""
+    return [*astuple(identity), machine]
+
+
+def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
+    """Whether a machine sees the file that was put back. As another one saw it, it has other numbers, but for
+    its size and, to the microsecond, its time of modification."""
+    match told:
+        case [int(size), int(mtime_ns), *_, str(by)] if by != machine:
+            return (size, mtime_ns // 1000) == (identity.size_bytes, identity.mtime_ns // 1000)
+        case [*numbers, str()] | [*numbers]:
+            return numbers == list(astuple(identity))
+    return False
+
+
+def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
     """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
     folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
     row = session.get(Generation, scope)
@@ -60,7 +78,7 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob) -> bool | None
     told, row.pay_again = row.pay_again, None
     photos = [file for file in new.files if file.role == FileRole.PHOTO]
     return isinstance(told, dict) and all(
-        told.get(file.name) == list(astuple(file.identity)) for file in photos
+        is_told(told.get(file.name), file.identity, machine) for file in photos
     )
 
 

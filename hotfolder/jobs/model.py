@@ -20,7 +20,7 @@ from sqlmodel import Field, SQLModel
 
 from hotfolder.jobs.states import HOLDING, PurchaseOutcome, PurchaseState, State
 from hotfolder.rules.recipes import Recipe
-from hotfolder.rules.sets import FileIdentity, Photo, shot_as_text
+from hotfolder.rules.sets import FileIdentity, Photo, shot_as_text, signed
 from hotfolder.stager.operations import HdrOptions, Operation
 
 
@@ -129,8 +129,8 @@ class JobFile(SQLModel, table=True):
 
     @property
     def identity(self) -> FileIdentity:
-        """That of the file when its set had settled."""
-        return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)
+        """That of the file when its set had settled, or when another machine took its job over."""
+        return FileIdentity(self.size_bytes, self.mtime_ns, self.ctime_ns, signed(self.inode))
 
 
 class Purchase(SQLModel, table=True):

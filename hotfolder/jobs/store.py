@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import batches, sessions
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
+    as_told,
     asked_to_pay_again,
     bought_generation,
     generation_row,
@@ -94,7 +95,7 @@ class Store:
         self.changes += 1
         with self.session.begin() as session:
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
-            anew = asked_to_pay_again(session, scope, new)
+            anew = asked_to_pay_again(session, scope, new, self.machine)
             job.generation = next_generation(session, scope, new, returning, anew=bool(anew))
             job.priority = project_priority(session, new.inbox, new.project)
             for old in returning:
@@ -146,7 +147,7 @@ class Store:
     def pay_again(self, scope: str, files: Mapping[str, FileIdentity]) -> None:
         """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
         with self.session.begin() as session:
-            told = {name: astuple(identity) for name, identity in files.items()}
+            told = {name: as_told(identity, self.machine) for name, identity in files.items()}
             generation_row(session, scope).pay_again = told
 
     def job(self, job_id: str) -> Job | None:
@@ -162,6 +163,17 @@ class Store:
     def photos(self, job_id: str) -> list[JobFile]:
         """A job's photos, in the order they are sent."""
         return [file for file in self.files(job_id) if file.role == FileRole.PHOTO]
+
+    def identify(self, job_id: str, identities: Mapping[str, FileIdentity]) -> None:
+        """Record how this machine sees files of a job, by name, that hold what they held before."""
+        with self.session.begin() as session:
+            session.get_one(Job, job_id)
+            for name, identity in identities.items():
+                session.exec(
+                    update(JobFile)
+                    .where(col(JobFile.job_id) == job_id, col(JobFile.name) == name)
+                    .values(asdict(identity))
+                )
 
     def of_project(self, project: str) -> list[Job]:
         """All recorded jobs of a project, from whichever inbox."""

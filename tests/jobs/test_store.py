@@ -6,13 +6,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FileRole, NewJob, Purchase
+from hotfolder.jobs.model import FileRole, NewJob, Purchase, scope_of
 from hotfolder.jobs.resolve import give_up
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
+from hotfolder.rules.sets import FileIdentity, signed
 
 ORIGIN = "https://api.stagerai.com"
 MakeJob = Callable[..., NewJob]
@@ -138,3 +140,34 @@ def test_a_set_has_one_open_job_at_a_time(store: Store, new_job: MakeJob, at: da
     store.advance(first.id, State.REFUSING, at, reason="bad")
     again = store.create(new_job("b"), ORIGIN, at)
     assert {job.id for job in store.active()} == {first.id, other.id, refused.id, again.id}
+
+
+@pytest.mark.parametrize("inode", [7, 2**64 - 1])
+def test_files_are_known_again_by_any_inode_and_as_another_machine_sees_them(
+    store: Store, new_job: MakeJob, at: datetime, inode: int
+) -> None:
+    """Shares number files with all 64 bits, which no database has without a sign."""
+    job = store.create(new_job("ab"), ORIGIN, at)
+    seen = FileIdentity(10, 8, 9, signed(inode))
+    store.identify(job.id, {"b.jpg": seen, "notes.txt": seen})
+    identities = {file.name: file.identity for file in store.files(job.id)}
+    assert identities == {"a.jpg": FileIdentity(10, 1, 2, 0), "b.jpg": seen, "notes.txt": seen}
+
+
+@pytest.mark.parametrize(
+    ("machine", "seen", "bought_anew"),
+    [
+        ("", FileIdentity(10, 1, 2, 0), True),
+        ("", FileIdentity(10, 1, 2, 8), False),
+        ("other", FileIdentity(10, 1, 7, 8), True),
+        ("other", FileIdentity(10, 999_000, 7, 8), False),
+    ],
+)
+def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_makes_them(
+    database: Engine, new_job: MakeJob, at: datetime, machine: str, seen: FileIdentity, bought_anew: bool
+) -> None:
+    """A copy that comes later is another file on the same machine; another machine sees other inodes."""
+    store = Store(database)
+    new = new_job("a")
+    store.pay_again(scope_of(new, ORIGIN), {"a.jpg": seen})
+    assert Store(database, machine=machine).create(new, ORIGIN, at).generation == bought_anew

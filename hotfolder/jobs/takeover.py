@@ -1,0 +1,76 @@
+"""Taking a job over from another machine: its files as this machine sees them.
+
+Each client of a share may see a file under an inode and a time of change of its own, and another number of
+digits in its time of modification. So whether a file is still the one that was recorded is told by its
+content, once; from then on this machine's own numbers tell, as they do of a job of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Sequence
+from functools import partial
+
+from anyio import to_thread
+
+from hotfolder import log
+from hotfolder.jobs.context import JobContext, Places
+from hotfolder.jobs.model import Job, JobFile
+from hotfolder.newfiles import open_beneath
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.rules.sets import FileIdentity
+
+logger = log.get("takeover")
+
+NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+COARSEST_NS = 1000
+"""To so much some shares round a time of modification: SMB knows tenths of a microsecond."""
+
+
+async def identities_here(context: JobContext, job: Job) -> None:
+    """Record how this machine sees the job's files in the inbox, each whose content is as it was recorded. A
+    companion's was never read: its size and time of modification tell. What is gone, or holds something else,
+    stays as recorded, and counts as changed wherever it is looked at next.
+
+    For a job that another machine may have worked on, before this one does. Repeating it is harmless. Raises
+    LocalTrouble, and OutOfReach where the inbox is.
+    """
+    context.refuse_out_of_reach(job)
+    files = [file for file in await context.files(job) if file.let_go_at is None]
+    look = partial(confirmed, context.places, job, files)
+    seen = await to_thread.run_sync(look, abandon_on_cancel=True)
+    if seen:
+        await context.store_thread(context.store.identify, job.id, seen)
+    others = [file.name for file in files if file.name not in seen]
+    logger.info("files_taken_over", job=job.id, confirmed=len(seen), not_confirmed=others)
+
+
+def confirmed(places: Places, job: Job, files: Sequence[JobFile]) -> dict[str, FileIdentity]:
+    """The identities, by name, of those that lie in the inbox as they were recorded."""
+    with local_trouble(places.folder(job)):
+        found = ((file.name, identity_of_same(places, job, file)) for file in files)
+        return {name: identity for name, identity in found if identity is not None}
+
+
+def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | None:
+    """None where the file isn't there, or isn't the one that was recorded. Raises OSError."""
+    path = places.folder(job) / file.name
+    try:
+        with os.fdopen(open_beneath(places.inbox(job), path), "rb") as opened:
+            facts = os.fstat(opened.fileno())
+            if not stat.S_ISREG(facts.st_mode) or facts.st_size != file.size_bytes:
+                return None
+            if file.sha256:
+                same = hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
+            else:
+                same = facts.st_mtime_ns // COARSEST_NS == file.mtime_ns // COARSEST_NS
+            before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(opened.fileno()))
+            # What is looked at from now on is the path, which may lead to another file by now.
+            return after if same and before == after == FileIdentity.of(path.lstat()) else None
+    except OSError as error:
+        if error.errno in NOT_THERE:
+            return None
+        raise

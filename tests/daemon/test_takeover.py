@@ -1,0 +1,120 @@
+"""A job goes on where its files have other inodes and times of change: on another client of the share."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hotfolder.config.load import load
+from hotfolder.daemon.service import Daemon
+from hotfolder.jobs.context import CrashPoint
+from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.takeover import identities_here
+from tests.support.clocks import JumpingClock
+from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
+
+ELM, ROOM = "12 Elm Road", "living-room__sky-twilight"
+SIDECAR = "notes.txt"
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    process = Crasher()
+    yield process
+    process.close()
+
+
+def begin(studio: Studio, shop: Shop, crasher: Crasher, kill_at: CrashPoint) -> dict[str, bytes]:
+    """Let a daemon work on a set until it is killed there; what was dropped."""
+    dropped = {**bracket(), SIDECAR: b"The blue one, please."}
+    studio.drop(ELM, ROOM, dropped)
+    told = {"url": shop.url, "storage_host": shop.storage_host, "log": str(studio.root / "log")}
+    assert crasher.run(config=str(studio.config), **told, kill_at=kill_at, nth=1) < 0
+    return dropped
+
+
+def as_another_client_sees_it(folder: Path, *, digits_ns: int = 100) -> None:
+    """Give each file another inode and time of change, and a time of modification with fewer digits."""
+    for path in [one for one in folder.rglob("*") if one.is_file() and not one.name.startswith(".hotfolder")]:
+        before, copy = path.stat(), path.with_name(".copy")
+        shutil.copyfile(path, copy)
+        os.utime(copy, ns=(before.st_atime_ns, before.st_mtime_ns // digits_ns * digits_ns))
+        copy.replace(path)
+        assert path.stat().st_ino != before.st_ino
+
+
+async def take_over(studio: Studio, shop: Shop) -> None:
+    """What the other machine does: it confirms the files, and works until nothing can go on by itself."""
+    daemon = Daemon(load(studio.config, {}), shop.access(), clock=JumpingClock(4))
+    try:
+        for job in daemon.store.active():
+            await identities_here(daemon.context, job)
+        await daemon.run(stop=asyncio.Event(), until_idle=True)
+    finally:
+        await daemon.close()
+
+
+def states(studio: Studio) -> dict[str, State]:
+    """Of all jobs that there ever were."""
+    return {job.id: State(job.state) for job in studio.store().in_states(State)}
+
+
+@pytest.mark.parametrize(
+    "kill_at",
+    [
+        CrashPoint.JOB_CREATED,
+        CrashPoint.GROUP_COMPLETE,
+        CrashPoint.ANSWER_RECORDED,
+        CrashPoint.FOLDER_RESERVED,
+    ],
+    ids=str,
+)
+async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_change_are_others(
+    studio: Studio, shop: Shop, crasher: Crasher, kill_at: CrashPoint
+) -> None:
+    dropped = begin(studio, shop, crasher, kill_at)
+    [begun] = studio.store().in_states(ACTIVE)
+    as_another_client_sees_it(studio.inbox)
+    await take_over(studio, shop)
+    assert states(studio) == {begun.id: State.DONE}
+    assert files_below(studio.done / ELM / "originals" / ROOM) == dropped
+    assert list((studio.inbox / ELM / ROOM).iterdir()) == []
+    assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_not_paid_for(
+    studio: Studio, shop: Shop, crasher: Crasher
+) -> None:
+    """Neither an inode nor a time says on another machine that the content is the same."""
+    dropped = begin(studio, shop, crasher, CrashPoint.GROUP_COMPLETE)
+    [begun] = studio.store().in_states(ACTIVE)
+    as_another_client_sees_it(studio.inbox, digits_ns=1)
+    name = next(name for name in dropped if name != SIDECAR)
+    path = studio.inbox / ELM / ROOM / name
+    before, other = path.stat(), bytearray(dropped[name])
+    other[-3] ^= 1
+    path.write_bytes(other)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    await take_over(studio, shop)
+    assert states(studio)[begun.id] is State.WITHDRAWN
+    assert not [one for one in shop.charged() if one.ids.get("group") == begun.group_id]
+
+
+async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(
+    studio: Studio, shop: Shop, crasher: Crasher
+) -> None:
+    begin(studio, shop, crasher, CrashPoint.ANSWER_RECORDED)
+    as_another_client_sees_it(studio.inbox)
+    sidecar = studio.inbox / ELM / ROOM / SIDECAR
+    sidecar.write_bytes(b"The red one, instead.")
+    await take_over(studio, shop)
+    assert studio.states() == ["done"]
+    assert sidecar.read_bytes() == b"The red one, instead."
+    assert not (studio.done / ELM / "originals" / ROOM / SIDECAR).exists()
