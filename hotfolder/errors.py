@@ -17,6 +17,7 @@ HotfolderError
 │   ├── PaymentRequired  402
 │   ├── TooManyRequests  429, with the server's wish for when to come back
 │   └── LocalTrouble     disk full, folder not writable, share gone
+│       └── StoreAway    the database of the job store doesn't answer
 └── OutcomeUnknown       a paid call may have been charged, and nobody can tell: a person decides
 """
 
@@ -131,6 +132,10 @@ class LocalTrouble(BadWorld):
 
 class OutOfReach(LocalTrouble):
     """The inbox is gone, or doesn't answer, as its own looks have found: nothing was tried there."""
+
+
+class StoreAway(LocalTrouble):
+    """The database server of the job store can't be reached, or can't do just now what is asked of it."""
 
 
 class OutcomeUnknown(HotfolderError):

@@ -16,7 +16,7 @@ from hotfolder.config.load import KEY_VARIABLE, load
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.control import access
 from hotfolder.display import say as print
-from hotfolder.errors import StoreError, UsageError, to_install
+from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
 from hotfolder.processes import die_with
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
@@ -44,8 +44,8 @@ def page(config: Path, *, host: str | None, port: int | None, beside: int | None
 def refuse_start(settings: Settings) -> None:
     """Raise UsageError where a page of these settings would end at once."""
     refuse_without_extra()
-    with suppress(StoreError):  # an older one, which the daemon brings up to date
-        access.refuse_unprotected(settings.state_folder, settings.page)
+    with suppress(StoreError, StoreAway):  # an older one, which the daemon brings up to date; or it waits
+        access.refuse_unprotected(settings, settings.page)
 
 
 async def run_beside(config: Path) -> None:
@@ -87,9 +87,9 @@ async def end(child: asyncio.subprocess.Process) -> None:
 def set_password(config: Path, *, read_only: bool) -> int:
     """Ask for the new password, twice on a terminal. Raises UsageError, and as `page` does."""
     refuse_without_extra()
-    state = load(config, os.environ).state_folder
+    settings = load(config, os.environ)
     password = asked_for()
-    access.set_password(state, access.READING if read_only else access.FULL, password)
+    access.set_password(settings, access.READING if read_only else access.FULL, password)
     print("The password for looking is set." if read_only else "The password is set.")
     print("Whoever was signed in with an earlier one has to sign in anew.")
     return 0

@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
-from hotfolder.config.settings import WRITTEN, Settings
+from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import complete
 from hotfolder.config.yamlfile import Document, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
@@ -31,9 +31,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read the settings at `path`, with the HOTFOLDER_* variables of `environ` over them.
 
     Where HOTFOLDER_ROOT is set, as in a container, the usual file, config.yaml, may be missing. `root` and
-    `api.key_file` are absolute afterwards; nothing is created. `warnings` of what is returned name what is
-    accepted and should be changed. Raises ConfigurationError with all problems, one a line, sorted by
-    position.
+    every file that a setting names are absolute afterwards; nothing is created. `warnings` of what is
+    returned name what is accepted and should be changed. Raises ConfigurationError with all problems, one a
+    line, sorted by position.
     """
     without_file = path.name == USUAL_NAME and environ.get(ROOT_VARIABLE, "").strip() and is_missing(path)
     document = Document(Place(str(path))) if without_file else read_document(path)
@@ -69,20 +69,28 @@ def is_missing(path: Path) -> bool:
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
-    api, notify = settings.api, settings.notify
+    api, notify, store = settings.api, settings.notify, settings.store
     if api.key_file is not None:
         api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
     if notify.url_file is not None:
         notify = notify.model_copy(update={"url_file": absolute(folder, notify.url_file)})
     root = absolute(folder, settings.root)
-    return settings.model_copy(update={"root": root, "api": api, "notify": notify})
+    changed = {"root": root, "api": api, "notify": notify, "store": absolute_store(store, folder)}
+    return settings.model_copy(update=changed)
+
+
+def absolute_store(store: StoreSettings, folder: Path) -> StoreSettings:
+    if store.password_file is None:
+        return store
+    return store.model_copy(update={"password_file": absolute(folder, store.password_file)})
 
 
 @dataclass(frozen=True, slots=True)
 class StateLocation:
     """`error` is what is wrong with the settings, None when nothing is."""
 
-    state: Path
+    state_folder: Path
+    store: StoreSettings
     settings: Settings | None = None
     error: ConfigurationError | None = None
 
@@ -96,7 +104,7 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
     """
     try:
         settings = load(path, environ)
-        return StateLocation(settings.state_folder, settings)
+        return StateLocation(settings.state_folder, settings.store, settings)
     except ConfigurationError as error:
         try:
             document = read_document(path)
@@ -106,8 +114,13 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         root, state = document.at(("root",)), document.at(("state",))
         if not (isinstance(root, str) and isinstance(state, str) and root.strip() and state.strip()):
             raise
-        folder = Path(absolute(path.absolute().parent, root.strip()), state.strip())
-        return StateLocation(folder, error=error)
+        above = path.absolute().parent
+        try:
+            store = StoreSettings.model_validate(document.at(("store",)) or {})
+        except ValidationError:
+            raise error from None
+        folder = Path(absolute(above, root.strip()), state.strip())
+        return StateLocation(folder, absolute_store(store, above), error=error)
 
 
 def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:
@@ -166,7 +179,7 @@ def _read_key(path: Path) -> str:
 
 
 RESTART = (
-    *("root", "inbox", "done", "failed", "archive", "state"),
+    *("root", "inbox", "done", "failed", "archive", "state", "store.url", "store.password_file"),
     *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
     *("api.read_timeout_seconds", "api.paid_timeout_seconds"),
     *("settle.scan_seconds", "web.port", "web.host", "page.port", "page.host", "page.hosts"),

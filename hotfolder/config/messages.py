@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_snake
 
 from hotfolder.config.operations import OneOperation
 from hotfolder.config.schema import kind_at, model_of, names
+from hotfolder.config.settings import PASSWORD_PLACES
 from hotfolder.config.sources import KEY_NAMES
 from hotfolder.config.yamlfile import Document, KeyPath, Problem
 from hotfolder.rules.names import nearest, normal, shown
@@ -18,6 +19,7 @@ KEY_MESSAGE = (
     "the API key doesn't belong in this file; put it into the environment variable STAGER_API_KEY,"
     " or alone into a file of its own and name that file with api.key_file"
 )
+STORE_MESSAGE = f"the database's password doesn't belong in this file; {PASSWORD_PLACES}"
 LONGEST_LIST = 24
 ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
 """What an item of a list begins with."""
@@ -85,7 +87,7 @@ def _unknown_name(path: KeyPath) -> str:
     """What to say about a setting that doesn't exist."""
     name = str(path[-1])
     if normal(name) in KEY_NAMES:
-        return KEY_MESSAGE
+        return STORE_MESSAGE if path[0] == "store" else KEY_MESSAGE
     model = model_of(kind_at(path[:-1]))
     home = _home(name, path)
     if home:

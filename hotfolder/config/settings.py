@@ -205,6 +205,41 @@ class Api(Frozen):
         return None if self.proxy is None else self.proxy.get_secret_value()
 
 
+def _store_url(text: str) -> str:
+    told = "store.url is no address like postgresql+psycopg://hotfolder@db.example/hotfolder"
+    try:
+        url = urlsplit(text)
+        password, _ = url.password, url.port
+    except ValueError:
+        raise ValueError(told) from None
+    # Nothing of it is shown: what can't be read may hold a password anywhere.
+    if password is not None or SECRET_IN_QUERY.search(url.query):
+        raise ValueError(f"store.url must not hold a password; {PASSWORD_PLACES}")
+    if url.scheme in ("sqlite", "sqlite3"):
+        raise ValueError("store.url is for a shared database; leave it out, and SQLite is used in `state`")
+    if url.scheme != "postgresql+psycopg":
+        raise ValueError("store.url must begin with postgresql+psycopg://; no other database is supported")
+    if not url.path.strip("/") or "/" in url.path[1:] or url.fragment or re.search(r"\s", text):
+        raise ValueError(told)
+    return text
+
+
+SECRET_IN_QUERY = re.compile(r"(?:^|&)(?:ssl)?password=", re.IGNORECASE)
+PASSWORD_PLACES = "put it into the file that store.password_file names, or into PGPASSFILE or PGPASSWORD"
+StoreUrl = Annotated[Folder, AfterValidator(_store_url)]
+
+
+class StoreSettings(Frozen):
+    """Where jobs and purchases are recorded. The password is never written here."""
+
+    url: StoreUrl | None = None
+    """The PostgreSQL database that several machines share, like
+    postgresql+psycopg://hotfolder@db.example/hotfolder; left out: SQLite in state."""
+    password_file: Folder | None = None
+    """A file that holds the database's password and nothing else; relative to this file. Left out: PGPASSWORD
+    and PGPASSFILE are obeyed, and none may be needed."""
+
+
 class Settle(Frozen):
     """When a folder counts as completely copied."""
 
@@ -332,7 +367,7 @@ WRITTEN: ContextVar[Mapping[str, Any]] = ContextVar("WRITTEN")
 
 
 class Settings(BaseSettings):
-    """All settings, as `load` makes them: `root`, `api.key_file` and `notify.url_file` are absolute."""
+    """All settings, as `load` makes them: `root`, and every file that a setting names, are absolute."""
 
     model_config = SettingsConfigDict(
         title="hotfolder",
@@ -357,6 +392,8 @@ class Settings(BaseSettings):
     exist."""
     state: Folder = "state"
     """Where hotfolder remembers its work, on a local disk; relative to root."""
+    store: StoreSettings = StoreSettings()
+    """Where jobs and purchases are recorded."""
     api: Api = Api()
     """How the API is reached."""
     settle: Settle = Settle()

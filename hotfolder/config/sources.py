@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic.alias_generators import to_snake
 
 from hotfolder.config.schema import all_settings, below, holds, model_of
-from hotfolder.config.settings import Settings
+from hotfolder.config.settings import PASSWORD_PLACES, Settings
 from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
 from hotfolder.rules.names import nearest, normal
 
@@ -70,6 +70,8 @@ def _value(text: str, kind: object, place: Place) -> Document:
 
 
 def _unknown(variable: str, parts: list[str]) -> str:
+    if normal(parts[-1]) in KEY_NAMES and normal(parts[0]) == "store":
+        return f"the database's password is no setting; {PASSWORD_PLACES}"
     if normal(parts[-1]) in KEY_NAMES:
         return "the API key goes into the variable STAGER_API_KEY, or into a file that api.key_file names"
     guess = nearest(variable, all_variables())

@@ -1,7 +1,4 @@
-"""Who may see what on the page: passwords, signing in and out.
-
-`state` is the settings' folder of that name. All raise StoreError and LocalTrouble.
-"""
+"""Who may see what on the page: passwords, signing in and out. All raise StoreError and LocalTrouble."""
 
 from __future__ import annotations
 
@@ -14,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hotfolder.config.page import PageSettings
+from hotfolder.config.settings import Settings
 from hotfolder.control.opening import now, reading
+from hotfolder.daemon.folders import store_of
 from hotfolder.errors import UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.database import (
@@ -53,18 +52,18 @@ def missing_packages() -> list[str]:
     return [name for name in PACKAGES if find_spec(name) is None]
 
 
-def visitor(state: Path, token: str | None) -> Visitor:
+def visitor(settings: Settings, token: str | None) -> Visitor:
     """Of a browser with that token of a session, if it has any."""
-    with reading(state) as records:
+    with reading(settings) as records:
         if records is None:
             return Visitor(protected=False)
         role = access.signed_in(records.store, token, now()) if token else None
         return Visitor(role is not None or bool(access.passwords(records.store)), role)
 
 
-def refuse_unprotected(state: Path, page: PageSettings) -> bool:
+def refuse_unprotected(settings: Settings, page: PageSettings) -> bool:
     """Whether there is a password. Raises UsageError where a page may not be served without one."""
-    protected = visitor(state, None).protected
+    protected = visitor(settings, None).protected
     if page.beyond_loopback and not protected:
         raise UsageError(
             f"The page at {page.host} would be open to whoever can reach it: there is no password yet.",
@@ -73,11 +72,11 @@ def refuse_unprotected(state: Path, page: PageSettings) -> bool:
     return protected
 
 
-def set_password(state: Path, role: PageRole, password: str, *, first: bool = False) -> bool:
+def set_password(settings: Settings, role: PageRole, password: str, *, first: bool = False) -> bool:
     """Set the password of a role, which signs out everybody who came in by its last one; with `first` only
     where none is set at all. Whether it was set. Raises UsageError for one that is too short."""
     refuse_weak(password)
-    with changing(state) as store:
+    with changing(settings) as store:
         known = access.passwords(store)
         if role is PageRole.READING and PageRole.FULL not in known:
             raise UsageError(
@@ -98,36 +97,38 @@ def refuse_weak(password: str) -> None:
         )
 
 
-def sign_in(state: Path, password: str) -> str | None:
+def sign_in(settings: Settings, password: str) -> str | None:
     """The token of a new session of the role whose password this is; None where it is nobody's."""
-    with reading(state) as records:
+    with reading(settings) as records:
         known = access.passwords(records.store) if records is not None else {}
     if len(password) > MOST_LETTERS:
         return None
     role = next((role for role, digest in sorted(known.items()) if _matches(digest, password)), None)
     if role is None:
         return None
-    with changing(state) as store:
+    with changing(settings) as store:
         return access.sign_in(store, role, now())
 
 
-def sign_out(state: Path, token: str) -> None:
+def sign_out(settings: Settings, token: str) -> None:
     """End the session with that token, if there is one."""
-    with changing(state) as store:
+    with changing(settings) as store:
         access.sign_out(store, token)
 
 
 @contextmanager
-def changing(state: Path) -> Iterator[Store]:
+def changing(settings: Settings) -> Iterator[Store]:
     """The store, made where there is none yet: a password may come before the first start. Raises UsageError
     where it would be another user's than the daemon's."""
-    refuse_strangers(state, writing=True)
-    if not (state / FILE_NAME).is_file() and owner_of(state) != os.geteuid():
-        raise UsageError(
-            f"There is no job store yet, and its folder belongs to {user_named(owner_of(state))}.",
-            hint="Start hotfolder once, or run this as the user that it runs as.",
-        )
-    database = open_store(state)
+    place = store_of(settings)
+    if isinstance(place, Path):
+        refuse_strangers(place, writing=True)
+        if not (place / FILE_NAME).is_file() and owner_of(place) != os.geteuid():
+            raise UsageError(
+                f"There is no job store yet, and its folder belongs to {user_named(owner_of(place))}.",
+                hint="Start hotfolder once, or run this as the user that it runs as.",
+            )
+    database = open_store(place)
     try:
         with store_trouble():
             yield Store(database)

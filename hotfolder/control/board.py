@@ -7,16 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
-from hotfolder.daemon.folders import holder_of
+from hotfolder.daemon.folders import holder_of, store_of
 from hotfolder.errors import HotfolderError
 from hotfolder.jobs import looks
 from hotfolder.jobs.budget import midnight
-from hotfolder.jobs.database import FILE_NAME, read_store, store_trouble
+from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
@@ -142,19 +141,18 @@ class Watched:
     """The store as a page's process watches it: whether there is anything new to see. Opened once, and anew
     where it has become another file."""
 
-    def __init__(self, state: Path) -> None:
-        self.state = state
+    def __init__(self, settings: Settings) -> None:
+        self.state, self.place = settings.state_folder, store_of(settings)
         self._store: Store | None = None
         self._inode = 0
 
     def stamp(self) -> str:
         """Differs from an earlier one where a page would. Never raises for what may go wrong."""
         try:
-            path = self.state / FILE_NAME
-            inode = path.stat().st_ino if path.exists() else 0
+            inode = inode_of(self.place)
             if self._store is None or inode != self._inode:
                 self.close()
-                database, self._inode = read_store(self.state), inode
+                database, self._inode = read_store(self.place), inode
                 self._store = Store(database) if database is not None else None
             if self._store is None:
                 return "none"
@@ -174,7 +172,7 @@ def board(settings: Settings) -> Board:
     """All projects. Raises StoreError, LocalTrouble."""
     pid = holder_of(settings.state_folder)
     several = len(settings.all_inboxes()) > 1
-    with reading(settings.state_folder) as records:
+    with reading(settings) as records:
         if records is None:
             return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
         seen = overview(records.store, pid=pid)

@@ -110,7 +110,7 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
     identity: str | None = None
     told: list[Finding] = []
     try:
-        with reading(settings.state_folder) as opened:
+        with reading(settings) as opened:
             if opened is None:
                 service = f"{service}; nothing has run with these settings yet"
             else:
@@ -176,7 +176,7 @@ def page(settings: Settings) -> Iterator[Finding]:
         yield ok("page", f"can't be served without the extra `page`: {to_install('page')}")
         return
     try:
-        protected = refuse_unprotected(settings.state_folder, settings.page)
+        protected = refuse_unprotected(settings, settings.page)
     except UsageError as error:
         yield warning("page", error.message, error.hint)
     except StoreError:

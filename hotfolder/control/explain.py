@@ -112,7 +112,7 @@ def explain_place(
 ) -> Explained:
     """One folder; of a whole shoot, as if a person had put together and approved the `chosen` sets of it,
     too. Raises StoreError."""
-    with reading(settings.state_folder) as records:
+    with reading(settings) as records:
         return Explainer(settings, records, place, chosen, look).explained()
 
 

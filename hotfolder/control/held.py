@@ -125,7 +125,7 @@ def look_at(
 ) -> HeldView:
     """What waits in the folder: the sets as they are proposed, or as a person has them in the `draft`. Raises
     UsageError where that is of other photos than lie there now; StoreError, LocalTrouble."""
-    with reading(settings.state_folder) as records:
+    with reading(settings) as records:
         return Viewer(settings, Explainer(settings, records, place, look=look)).view(draft)
 
 

@@ -10,13 +10,20 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from hotfolder.config.load import load
+from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.daemon.folders import holder_of, places_of, store_of
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_strangers, store_trouble
+from hotfolder.jobs.database import (
+    FILE_NAME,
+    StorePlace,
+    open_store,
+    read_store,
+    refuse_strangers,
+    store_trouble,
+)
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
@@ -46,10 +53,10 @@ class Installation(JobRecords):
 
 
 @contextmanager
-def reading(state: Path) -> Iterator[JobRecords | None]:
-    """The records in the folder `state`, which can't be changed; None where nothing has run yet. Raises
-    StoreError and LocalTrouble."""
-    database = read_store(state)
+def reading(settings: Settings | StateLocation) -> Iterator[JobRecords | None]:
+    """The records, which can't be changed; None where nothing has run yet. Raises StoreError and
+    LocalTrouble."""
+    database = read_store(store_of(settings))
     if database is None:
         yield None
         return
@@ -66,11 +73,10 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
     read of it while it was valid, by which the daemon goes on, too. Raises ConfigurationError, StoreError,
     LocalTrouble, and UsageError where nothing has run yet."""
     settings = load(config, os.environ) if in_force is None else in_force
-    places = places_of(settings)
-    refuse_strangers(places.state, writing=True)
-    if not (places.state / FILE_NAME).is_file():
+    places, place = places_of(settings), store_of(settings)
+    if not there(place):
         raise nothing_yet(config)
-    database = open_store(places.state)
+    database = open_store(place)
     try:
         store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
         with store_trouble():
@@ -82,8 +88,20 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         database.dispose()
 
 
+def there(place: StorePlace) -> bool:
+    """Whether a daemon has made a store there, which this user may write. Raises StoreError, also for a
+    server's store that a daemon has still to bring up to date: others may be at work with it."""
+    if isinstance(place, Path):
+        refuse_strangers(place, writing=True)
+        return (place / FILE_NAME).is_file()
+    database = read_store(place)
+    if database is not None:
+        database.dispose()
+    return database is not None
+
+
 def nothing_yet(config: Path) -> UsageError:
-    return UsageError(f"Nothing has run with {config} yet.", hint="There is no store in its `state` folder.")
+    return UsageError(f"Nothing has run with {config} yet.", hint="There is no job store where it names one.")
 
 
 def now() -> datetime:

@@ -235,7 +235,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
 @contextmanager
 def existing(settings: Settings) -> Iterator[JobRecords]:
     """The records, of which there must be some. Raises Unknown."""
-    with reading(settings.state_folder) as records:
+    with reading(settings) as records:
         if records is None:
             raise Unknown("Nothing has been made here yet.")
         yield records

@@ -88,7 +88,7 @@ def share(settings: Settings, known: str, chosen: Sequence[str], days: int) -> s
     paths = [one.path for one in found.choices if one.id in wanted]
     if not paths:
         raise UsageError("No picture is chosen.", hint="Choose one at the least.")
-    with changing(settings.state_folder) as store:
+    with changing(settings) as store:
         return access.share(store, found.inbox, found.project, paths, at, at + timedelta(days=days))[1]
 
 
@@ -96,14 +96,14 @@ def revoke(settings: Settings, known: str, link: str) -> None:
     """Let a link to that project lead nowhere from now on. Raises Unknown where there is none."""
     if link not in (one.id for one in sharing(settings, known).links):
         raise Unknown("There is no such link to this project.")
-    with changing(settings.state_folder) as store:
+    with changing(settings) as store:
         access.revoke(store, link, now())
 
 
 def shared_gallery(settings: Settings, token: str) -> Gallery | None:
     """What somebody with that token may see: the chosen pictures, and the unaltered one beside each that is
     altered. None where the token leads nowhere, or not any more."""
-    with reading(settings.state_folder) as records:
+    with reading(settings) as records:
         link = access.shared_by(records.store, token, now()) if records is not None else None
         if records is None or link is None:
             return None

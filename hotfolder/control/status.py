@@ -50,8 +50,8 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
     """Also while the settings have an error, as far as they say where the records are. Raises
     ConfigurationError where they don't, StoreError."""
     place = state_location(config, environ)
-    pid = holder_of(place.state)
-    with reading(place.state) as records:
+    pid = holder_of(place.state_folder)
+    with reading(place) as records:
         if records is None and place.error is not None:
             raise place.error
         if records is None:
@@ -67,7 +67,7 @@ def status(config: Path, environ: Mapping[str, str]) -> Status:
 def history(config: Path, environ: Mapping[str, str], job: str) -> JobHistory:
     """All that is known of one job, by its id or `project/room`. Raises as `status` does, and UsageError."""
     place = state_location(config, environ)
-    with reading(place.state) as records:
+    with reading(place) as records:
         if records is None:
             raise place.error or nothing_yet(config)
         return history_of(records.store, records.ledger, job)

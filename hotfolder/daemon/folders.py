@@ -15,11 +15,14 @@ from anyio import to_thread
 
 from hotfolder import log
 from hotfolder.clock import Clock
+from hotfolder.config.load import StateLocation
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
+from hotfolder.jobs.database import StorePlace
+from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
@@ -79,6 +82,14 @@ def places_of(settings: Settings) -> Places:
         archive=settings.archive_folder,
         state=settings.state_folder,
     )
+
+
+def store_of(settings: Settings | StateLocation) -> StorePlace:
+    """Where the settings have the store."""
+    store = settings.store
+    if store.url is None:
+        return settings.state_folder
+    return StoreServer(store.url, Path(store.password_file) if store.password_file else None)
 
 
 def make_folders(places: Places) -> list[Path]:

@@ -26,6 +26,7 @@ from hotfolder.daemon.folders import (
     met_inbox,
     output_folders,
     places_of,
+    store_of,
 )
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
@@ -140,7 +141,7 @@ class Daemon:
         places = places_of(settings)
         reached = make_folders(places)
         self.lock = lock_state(places.state)
-        self.store = Store(open_store(places.state))
+        self.store = Store(open_store(store_of(settings)))
         with store_trouble(), local_trouble(places.state):
             own_temporaries(self.store.identity())
             self.outputs = output_folders(places, self.store, reached)

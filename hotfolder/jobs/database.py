@@ -1,6 +1,7 @@
 """The store's database: opening it, bringing it up to date, and the one thread that works on it.
 
-Everything that only SQLite needs lives in `sqlite_engine` and `open_store`.
+One code path for both: by where the store is, the engine is made and opened differently, and nothing else.
+What only SQLite knows is here and begins with a folder; what only PostgreSQL knows is in `postgres`.
 """
 
 from __future__ import annotations
@@ -17,13 +18,22 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.model import Job, Pause, StoreIdentity
+from hotfolder.jobs.postgres import (
+    OF_ITS_OWN,
+    StoreServer,
+    away,
+    refuse_unfit,
+    rights_needed,
+    server_engine,
+    take_turn,
+)
 from hotfolder.mounts import MOUNTS, mount_of
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
@@ -48,8 +58,83 @@ CACHE_KIB = 512
 2 MB would fill as the store grows, and the daemon's memory with it."""
 
 
-def open_store(state: Path) -> Engine:
-    """The store in folder `state` (made when missing), checked, in the present format, and ready to write.
+StorePlace = Path | StoreServer
+"""Where a store is: the folder `state` with SQLite's file, or a database server."""
+
+
+def open_store(place: StorePlace) -> Engine:
+    """The store at `place`, made when missing, checked, in the present format, and ready to write.
+
+    Raises StoreError, having changed nothing, for one that can't be used, and LocalTrouble for what isn't its
+    fault."""
+    return open_file(place) if isinstance(place, Path) else open_server(place)
+
+
+def read_store(place: StorePlace) -> Engine | None:
+    """The store, for reading only, from another process; None when there is none yet, or no more than what
+    its first daemon is just filling. Raises StoreError for what is no store, and for one of another format
+    than the present one."""
+    return read_file(place) if isinstance(place, Path) else read_server(place)
+
+
+def inode_of(place: StorePlace) -> int:
+    """Tells a store's file from another that has taken its place. 0 where there is none, and of a server."""
+    path = place / FILE_NAME if isinstance(place, Path) else None
+    return path.stat().st_ino if path is not None and path.exists() else 0
+
+
+def open_server(server: StoreServer) -> Engine:
+    """As `open_store`. One at a time makes the tables or brings them up to date; the others wait for it."""
+    server.password()
+    engine = server_engine(server, migrating=True)
+    try:
+        with store_trouble(), rights_needed(server), engine.begin() as connection:
+            refuse_unfit(connection, server)
+            if format_of(connection, server) < FORMAT:
+                take_turn(connection)
+                version = format_of(connection, server)
+                if version < FORMAT:
+                    bring_up_to_date(connection, empty=version == 0)
+    finally:
+        engine.dispose()
+    return server_engine(server)
+
+
+def read_server(server: StoreServer) -> Engine | None:
+    server.password()
+    engine = server_engine(server, read_only=True)
+    try:
+        with store_trouble(), rights_needed(server), engine.begin() as connection:
+            version = format_of(connection, server)
+        refuse_older(server.title, version)
+    except BaseException:
+        engine.dispose()
+        raise
+    if version:
+        return engine
+    engine.dispose()
+    return None
+
+
+def format_of(connection: Connection, server: StoreServer) -> int:
+    """The format of the store on a server, 0 where there is nothing of one. Raises StoreError for one that
+    this release can't bring up to date, and for tables of another program."""
+    there = set(inspect(connection).get_table_names())
+    ours = there & Job.metadata.tables.keys()
+    versions: Sequence[str] = ()
+    if "alembic_version" in there:
+        versions = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    if not (ours or versions):
+        return 0
+    if not (len(versions) == 1 and versions[0].isdigit() and ours):
+        raise StoreError(f"{server.title} is none: another program's tables are there", hint=OF_ITS_OWN)
+    version = int(versions[0])
+    refuse_format(server.title, version)
+    return version
+
+
+def open_file(state: Path) -> Engine:
+    """As `open_store`, in the folder `state`.
 
     Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder or by
     one that is too old, or would lie on a network file system, where SQLite's locks can't be trusted.
@@ -85,7 +170,7 @@ def open_store(state: Path) -> Engine:
     return sqlite_engine(path)
 
 
-def refuse_format(path: Path, version: int) -> None:
+def refuse_format(path: Path | str, version: int) -> None:
     """Raise StoreError for a store that this release can't bring up to date."""
     if version > FORMAT:
         raise StoreError(
@@ -140,10 +225,8 @@ def keep_copy(path: Path, version: int) -> None:
             older.unlink()
 
 
-def read_store(state: Path) -> Engine | None:
-    """The store, for reading only, from another process; None when there is none yet, or no more than a file
-    that its first daemon is just filling. Raises StoreError for a file that is no store, and for one of
-    another format than the present one."""
+def read_file(state: Path) -> Engine | None:
+    """As `read_store`, in the folder `state`."""
     path = state / FILE_NAME
     refuse_strangers(state)
     if not path.exists():
@@ -161,12 +244,17 @@ def read_store(state: Path) -> Engine | None:
     except sqlite3.DatabaseError as error:
         raise corrupt(path, str(error)) from None
     refuse_format(path, version)
+    refuse_older(path, version)
+    return create_engine("sqlite://", creator=connect) if version else None
+
+
+def refuse_older(path: Path | str, version: int) -> None:
+    """Raise StoreError for a store that has to be brought up to date before it can be read."""
     if 0 < version < FORMAT:
         raise StoreError(
             f"{path} was written by an older hotfolder",
             hint="`hotfolder run` brings it up to date when it is started.",
         )
-    return create_engine("sqlite://", creator=connect) if version else None
 
 
 def private_file(path: Path) -> None:
@@ -224,9 +312,10 @@ def store_trouble() -> Iterator[None]:
     """Raise LocalTrouble for what the store can't do just now, as when its disk is full."""
     try:
         yield
-    except (OperationalError, InternalError, MemoryError) as error:
-        told = "there is not enough memory" if isinstance(error, MemoryError) else error.orig
-        raise cant_write(told) from None
+    except MemoryError:
+        raise cant_write("there is not enough memory") from None
+    except (OperationalError, InternalError) as error:
+        raise (cant_write(error.orig) if isinstance(error.orig, sqlite3.Error) else away(error)) from None
     except DatabaseError as error:
         if type(error) is not DatabaseError:
             raise  # a wrong statement, or a broken constraint: a defect of ours

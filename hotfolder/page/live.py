@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
-from pathlib import Path
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -31,8 +30,8 @@ FRESH_SECONDS = 1.0
 class Live:
     """The stamp of what there is to see. It is looked for while anybody listens, once for all of them."""
 
-    def __init__(self, state: Path, settings_error: Callable[[], str]) -> None:
-        self._watched = Watched(state)
+    def __init__(self, settings: Settings, settings_error: Callable[[], str]) -> None:
+        self._watched = Watched(settings)
         self._settings_error = settings_error
         self._lock, self._reading = asyncio.Lock(), asyncio.Lock()
         self._looked_at = float("-inf")

@@ -137,8 +137,8 @@ def site_routes(scope: Scope) -> list[object]:
 
 
 async def visitor_of(request: Request, site: Site) -> Visitor:
-    state = site.settings().settings.state_folder
-    return await to_thread.run_sync(visitor, state, request.cookies.get(SESSION_COOKIE))
+    settings = site.settings().settings
+    return await to_thread.run_sync(visitor, settings, request.cookies.get(SESSION_COOKIE))
 
 
 def refused(request: Request, key: str) -> Response:

@@ -30,7 +30,7 @@ OPEN = "Whoever uses this computer sees the page and may do everything on it."
 def serve(site: Site) -> int:
     """Serve until SIGTERM or SIGINT; the exit code, 0 or 130. Raises UsageError where a password is missing,
     StoreError, and LocalTrouble where the address can't be served on."""
-    protected = refuse_unprotected(site.settings().settings.state_folder, site.page)
+    protected = refuse_unprotected(site.settings().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
     config = server_config(page_app(site), bounded_connections(), MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from functools import partial
 from math import ceil
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from anyio import to_thread
@@ -43,7 +42,7 @@ async def sign_in(request: Request) -> Response:
         problem = word(language, "signin.too_often", seconds=ceil(wait))
         headers = {"Retry-After": str(ceil(wait))}
         return render(request, "signin.html", status=429, headers=headers, to=to, problem=problem)
-    token = await hashing(site, access.sign_in, state_of(site), text(fields, "password"))
+    token = await hashing(site, access.sign_in, site.settings().settings, text(fields, "password"))
     if token is None:
         problem = word(language, "signin.wrong")
         return render(request, "signin.html", status=403, to=to, problem=problem)
@@ -54,7 +53,7 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        await to_thread.run_sync(access.sign_out, state_of(site_of(request)), token)
+        await to_thread.run_sync(access.sign_out, site_of(request).settings().settings, token)
     response = RedirectResponse("/signin", 303)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
@@ -79,9 +78,9 @@ async def first(request: Request) -> Response:
     if problem:
         return render(request, "first.html", status=422, problem=problem)
     setting = partial(access.set_password, first=True)
-    was_set = await hashing(site, setting, state_of(site), access.FULL, password)
+    was_set = await hashing(site, setting, site.settings().settings, access.FULL, password)
     site.first_token.used = True
-    token = await hashing(site, access.sign_in, state_of(site), password) if was_set else None
+    token = await hashing(site, access.sign_in, site.settings().settings, password) if was_set else None
     if token is None:
         return RedirectResponse("/signin", 303)
     return with_session(RedirectResponse("/", 303), token, caller_in(request))
@@ -109,10 +108,6 @@ def with_session(response: Response, token: str, caller: Caller) -> Response:
 def caller_in(request: Request) -> Caller:
     caller: Caller = request.state.caller
     return caller
-
-
-def state_of(site: Site) -> Path:
-    return site.settings().settings.state_folder
 
 
 def text(fields: FormData, name: str) -> str:

@@ -132,10 +132,10 @@ def site_for(
     on_disk = SettingsOnDisk(config.absolute(), environ)
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
-    state = on_disk.current().settings.state_folder
+    settings = on_disk.current().settings
     templates = template_environment(lambda text: without_folders(text, on_disk.current().settings))
-    live = Live(state, lambda: on_disk.current().error)
-    return Site(config.absolute(), environ, page, on_disk, Thumbnails(state), live, templates)
+    live = Live(settings, lambda: on_disk.current().error)
+    return Site(config.absolute(), environ, page, on_disk, Thumbnails(settings.state_folder), live, templates)
 
 
 def without_folders(text: str, settings: Settings) -> str:

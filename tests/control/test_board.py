@@ -156,7 +156,7 @@ async def test_another_tag_needs_a_set_that_is_over_and_a_tag_that_there_is(
 
 
 async def test_the_stamp_moves_when_a_page_would(shop: Shop, studio: Studio) -> None:
-    watched = Watched(studio.state)
+    watched = Watched(load(studio.config, {}))
     stamps = [watched.stamp()]
     studio.drop(ELM, "front", bracket())
     await studio.until_idle(shop.access())

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
+from hotfolder.config.load import load
 from hotfolder.control import access, checkup
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
@@ -55,7 +56,7 @@ def test_all_is_well_with_a_healthy_studio_and_nothing_is_made(make_studio: Any,
 def test_whom_the_page_is_served_for_is_told(make_studio: Any, shop: Shop) -> None:
     studio = make_studio(**settings_for(shop), page={"port": 9999})
     assert "127.0.0.1 port 9999, for this computer's users" in ask(studio.config)[1]["page"][0]["text"]
-    access.set_password(studio.state, access.FULL, "correct horse battery")
+    access.set_password(load(studio.config, {}), access.FULL, "correct horse battery")
     assert "for whoever knows the password" in ask(studio.config)[1]["page"][0]["text"]
     open_to_all = make_studio(**settings_for(shop), page={"host": "0.0.0.0"})
     code, found = ask(open_to_all.config)

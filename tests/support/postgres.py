@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy import Engine, create_engine, text
 
 from hotfolder.jobs.database import bring_up_to_date
+from hotfolder.jobs.postgres import StoreServer, server_engine
 
 ADVICE = "there is no PostgreSQL: install it, as `apt-get install --no-install-recommends postgresql` does"
 TEMPLATE, USER = "template_of_stores", "hot"
@@ -43,16 +44,26 @@ class Postgres:
         self.folder = folder
         self._numbers = itertools.count(1)
         self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
-        self._run(f"CREATE DATABASE {TEMPLATE}")
+        self.run(f"CREATE DATABASE {TEMPLATE}")
         template = create_engine(self.url(TEMPLATE))
         with template.begin() as connection:
             bring_up_to_date(connection, empty=True)
         template.dispose()
 
+    @contextmanager
+    def empty(self) -> Iterator[StoreServer]:
+        """A database with nothing in it."""
+        name = f"store_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        try:
+            yield StoreServer(self.url(name))
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}"
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
         with self._admin.connect() as connection:
             connection.execute(text(statement))
 
@@ -60,13 +71,13 @@ class Postgres:
     def store(self) -> Iterator[Engine]:
         """An empty store of its own."""
         name = f"store_{next(self._numbers)}"
-        self._run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-        engine = create_engine(self.url(name))
+        self.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        engine = server_engine(StoreServer(self.url(name)))
         try:
             yield engine
         finally:
             engine.dispose()
-            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def close(self) -> None:
         self._admin.dispose()

@@ -1,0 +1,213 @@
+"""PostgreSQL as it has to be here: connections that notice a lost server, and what a server must be like.
+
+Everything that only PostgreSQL knows is here. psycopg comes with the extra `cluster`, so it is imported late.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+
+from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, to_install
+
+if TYPE_CHECKING:
+    import psycopg
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 8.0
+"""How long the server may take for a statement, and for how long it keeps the locks of a frozen client."""
+LOCK_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
+"""How long the server may say nothing at all: a connection that was cut somewhere in between never ends."""
+MIGRATION_SECONDS = 3600.0
+TURN_SECONDS = 60.0
+"""How long the others wait for whoever brings the store up to date."""
+ADVISORY_LOCK = 0x686F74666F6C6472
+"""Of whoever makes or changes the tables: "hotfoldr", since any number will do that others don't use."""
+ONCE_BACK = "Everything continues by itself once it is back."
+NO_RIGHT = "42501"
+OF_ITS_OWN = "Give hotfolder a database of its own, as docs/cluster.md shows."
+
+
+@dataclass(frozen=True, slots=True)
+class StoreServer:
+    """The database of a store that several machines share. `url` has no password; it comes from
+    `password_file`, or from where libpq looks: PGPASSWORD, PGPASSFILE."""
+
+    url: str
+    password_file: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"the job store in the database {make_url(self.url).database}"
+
+    def password(self) -> str | None:
+        """Read anew for each connection. Raises ConfigurationError."""
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text().rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigurationError(
+                f"The file that store.password_file names can't be read: {reason}.",
+                hint="A relative name starts at the folder of the configuration file.",
+            ) from None
+
+
+def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bool = False) -> Engine:
+    """Connections to the server. One that is lost is thrown away, and the next statement gets a new one.
+    Raises StoreError where psycopg isn't installed."""
+    connection_class = patient_connection(MIGRATION_SECONDS if migrating else ANSWER_SECONDS)
+    url = make_url(server.url)
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": int(STATEMENT_SECONDS * 1000),
+        "application_name": "hotfolder",
+    }
+    engine = create_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        hide_parameters=True,  # raw answers hold signed addresses
+        # What the address says itself is obeyed. Prepared statements don't outlive a migration.
+        connect_args={k: v for k, v in arguments.items() if k not in url.query} | {"prepare_threshold": None},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: object, _record: object, cargs: Any, cparams: dict[str, Any]) -> Any:
+        try:
+            password = server.password()
+        except ConfigurationError as error:  # it was fine at the start: somebody is just changing it
+            raise StoreAway(error.message, hint=error.hint) from None
+        own = cparams if password is None else {**cparams, "password": password}
+        return connection_class.connect(*cargs, **own)
+
+    seconds = 0.0 if migrating else STATEMENT_SECONDS
+    of_session = {
+        "statement_timeout": str(int(seconds * 1000)),
+        "lock_timeout": str(int(LOCK_SECONDS * 1000)),
+        "idle_in_transaction_session_timeout": str(int(seconds * 1000)),
+        "default_transaction_read_only": "on" if read_only else "off",
+    }
+    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in of_session.items())
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute(f"SELECT {settings}")
+        connection.commit()
+
+    return engine
+
+
+def patient_connection(seconds: float) -> type[psycopg.Connection[Any]]:
+    """psycopg's connections, closed where the server says nothing for so long: a time-out of the server's own
+    is of no use where the server hangs, or what lies between."""
+    try:
+        import psycopg
+    except ImportError:
+        raise StoreError(
+            "store.url names a PostgreSQL database, and psycopg is not installed",
+            hint=f"Install it, {to_install('cluster')}.",
+        ) from None
+
+    class PatientConnection(psycopg.Connection[Any]):
+        def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+            try:
+                return super().wait(answered(gen), *args, **kwargs)
+            except TimeoutError:
+                self.close()
+                raise psycopg.OperationalError(f"the server said nothing for {seconds:g} s") from None
+
+    def answered(gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        """`gen`, which yields what it waits for and is sent whether that is there; every moment it is sent
+        that it is not."""
+        ends_at = time.monotonic() + seconds
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() >= ends_at:
+                    raise TimeoutError
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    return PatientConnection
+
+
+def away(error: DBAPIError) -> StoreAway:
+    """An error of psycopg as what it means to whoever wanted something of the store."""
+    detail = (str(error.orig).strip().splitlines() or [""])[0]
+    state = getattr(error.orig, "sqlstate", None) or ""
+    what = "can't be reached"
+    if state and not state.startswith(("08", "28", "3D", "57P")):
+        what = "can't do just now what is asked of it"
+    return StoreAway(f"the database with the job store {what}", hint=ONCE_BACK, detail=detail)
+
+
+@contextmanager
+def rights_needed(server: StoreServer) -> Iterator[None]:
+    """Raise StoreError where the database's user lacks a right."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != NO_RIGHT:
+            raise
+        told = str(error.orig).splitlines()[0]
+        raise StoreError(
+            f"{server.title} can't be used: {told}",
+            hint="The user in store.url has to own the database, as `createdb --owner USER NAME` makes it.",
+        ) from None
+
+
+def refuse_unfit(connection: Connection, server: StoreServer) -> None:
+    """Raise StoreError for a server to which no purchase can be trusted."""
+    found = facts(connection)
+    if found.synchronous_commit == "off":
+        raise StoreError(
+            f"{server.title} may lose what it has confirmed: synchronous_commit is off",
+            hint="It would be paid twice. Switch it on for this database and user: ALTER DATABASE ... SET"
+            " synchronous_commit = on.",
+        )
+    if found.server_encoding != "UTF8":
+        raise StoreError(
+            f"{server.title} can't hold every name: its encoding is {found.server_encoding}, not UTF8",
+            hint="Make a database with `createdb --encoding UTF8 --template template0 NAME`.",
+        )
+
+
+def facts(connection: Connection) -> Row[Any]:
+    """What has to be known of a server; `now` is by its clock, `may_create` whether this user may make
+    tables."""
+    names = ("server_version", "server_encoding", "synchronous_commit", "fsync")
+    shown = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
+    created = "has_schema_privilege(current_schema(), 'CREATE') AS may_create"
+    return connection.execute(text(f"SELECT {shown}, {created}, clock_timestamp() AS now")).one()
+
+
+def take_turn(connection: Connection, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Let nobody else make or change tables until this transaction ends. Raises LocalTrouble where another
+    takes too long."""
+    ends_at = time.monotonic() + TURN_SECONDS
+    locked = text("SELECT pg_try_advisory_xact_lock(:number)")
+    while not connection.execute(locked, {"number": ADVISORY_LOCK}).scalar():
+        if time.monotonic() >= ends_at:
+            raise LocalTrouble(
+                "another hotfolder is just bringing the job store up to date",
+                hint="It is waited for; this one continues by itself then.",
+            )
+        sleep(0.2)

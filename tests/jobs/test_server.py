@@ -1,0 +1,180 @@
+"""The store on a PostgreSQL server: who makes it, what is refused, and what happens when it is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.exc import InternalError
+
+from hotfolder.errors import ConfigurationError, StoreAway, StoreError
+from hotfolder.jobs import postgres as settings_of_server
+from hotfolder.jobs.database import FORMAT, open_store, read_store, store_trouble
+from hotfolder.jobs.model import NewJob
+from hotfolder.jobs.postgres import StoreServer, server_engine
+from hotfolder.jobs.store import Store
+from tests.support.postgres import Postgres
+from tests.support.proxy import Proxy, between
+
+
+@pytest.fixture
+def server(postgres: Postgres) -> Iterator[StoreServer]:
+    """An empty database."""
+    with postgres.empty() as empty:
+        yield empty
+
+
+def run(server: StoreServer, statement: str) -> Any:
+    engine = server_engine(server)
+    with engine.begin() as connection:
+        found = connection.execute(text(statement))
+        row = found.scalar() if found.returns_rows else None
+    engine.dispose()
+    return row
+
+
+def database_in(server: StoreServer) -> str:
+    return str(run(server, "SELECT current_database()"))
+
+
+def test_of_many_that_start_at_once_one_makes_the_store(server: StoreServer) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        engines = list(pool.map(open_store, [server] * 8))
+    identities = {Store(engine).identity() for engine in engines}
+    for engine in engines:
+        engine.dispose()
+    assert len(identities) == 1
+    assert run(server, "SELECT version_num FROM alembic_version") == str(FORMAT)
+
+
+def test_an_older_store_is_brought_up_to_date_once_and_only_by_who_may(server: StoreServer) -> None:
+    open_store(server).dispose()
+    run(
+        server,
+        "DROP TABLE pagepassword, pagesession, sharelink; UPDATE alembic_version SET version_num = '10'",
+    )
+    with pytest.raises(StoreError, match="older hotfolder"):
+        read_store(server)
+    with ThreadPoolExecutor(4) as pool:
+        for engine in pool.map(open_store, [server] * 4):
+            engine.dispose()
+    assert run(server, "SELECT count(*) FROM sharelink") == 0
+
+
+def test_an_older_daemon_refuses_a_newer_store(server: StoreServer) -> None:
+    open_store(server).dispose()
+    run(server, "UPDATE alembic_version SET version_num = '999'")
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreError, match="newer hotfolder"):
+            opening(server)
+
+
+def test_reading_makes_nothing_and_writes_nothing(server: StoreServer, at: datetime) -> None:
+    assert read_store(server) is None
+    assert run(server, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+    open_store(server).dispose()
+    database = read_store(server)
+    assert database is not None
+    with pytest.raises(InternalError, match="read-only"):
+        Store(database).tell("daemon", {}, at)
+    database.dispose()
+
+
+@pytest.mark.parametrize(
+    "tables", ["CREATE TABLE job (x int)", "CREATE TABLE alembic_version AS SELECT 'abc' AS version_num"]
+)
+def test_another_programs_tables_are_refused_and_left_alone(server: StoreServer, tables: str) -> None:
+    run(server, tables)
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreError, match="another program"):
+            opening(server)
+    assert run(server, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 1
+
+
+def test_a_server_that_may_lose_what_it_confirmed_is_refused(server: StoreServer) -> None:
+    run(server, f"ALTER DATABASE {database_in(server)} SET synchronous_commit = off")
+    with pytest.raises(StoreError, match="synchronous_commit is off"):
+        open_store(server)
+
+
+def test_a_user_without_the_right_is_told_what_is_missing(postgres: Postgres, server: StoreServer) -> None:
+    name = f"guest_{database_in(server)}"
+    postgres.run(f"CREATE USER {name}")
+    guest = StoreServer(server.url.replace("//hot@", f"//{name}@"))
+    with pytest.raises(StoreError, match="permission denied") as refused:
+        open_store(guest)
+    assert "--owner" in refused.value.hint
+
+
+def test_the_password_comes_from_its_file_at_each_connection(
+    postgres: Postgres, server: StoreServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "password"
+    with_file = StoreServer(server.url, file)
+    with pytest.raises(ConfigurationError, match=r"store\.password_file"):
+        open_store(with_file)
+    file.write_text("first\n")
+    seen: list[object] = []
+    engine = open_store(with_file)
+    event.listen(engine, "do_connect", lambda *args: seen.append(args[3]), insert=True)
+    assert with_file.password() == "first"
+    Store(engine).identity()
+    assert "first" not in f"{seen} {engine.url} {with_file}"
+    file.unlink()
+    engine.dispose()
+    with pytest.raises(StoreAway, match=r"store\.password_file"):
+        Store(engine).identity()
+
+
+def test_a_database_that_cant_be_reached_is_trouble_and_no_damage(tmp_path: Path) -> None:
+    nobody = StoreServer(f"postgresql+psycopg://hot@/x?host={tmp_path}")
+    for opening in (open_store, read_store):
+        with pytest.raises(StoreAway, match="can't be reached"):
+            opening(nobody)
+
+
+@pytest.fixture
+def proxy(postgres: Postgres) -> Iterator[Proxy]:
+    with between(postgres.folder) as made:
+        yield made
+
+
+def test_a_connection_that_was_lost_is_replaced(
+    postgres: Postgres, server: StoreServer, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    engine = open_store(server)
+    store = Store(engine)
+    store.create(new_job("a"), "origin", at)
+    postgres.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hotfolder'"
+    )
+    assert len(store.active()) == 1
+    engine.dispose()
+
+
+def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
+    proxy: Proxy, server: StoreServer, monkeypatch: pytest.MonkeyPatch, at: datetime
+) -> None:
+    """Neither the server's own time-outs nor TCP's notice that."""
+    monkeypatch.setattr(settings_of_server, "ANSWER_SECONDS", 1.0)
+    engine = open_store(proxy.server(database_in(server)))
+    store = Store(engine)
+    store.identity()
+    proxy.hang()
+    began = time.monotonic()
+    for _ in range(2):  # one that was open, and one that is new
+        with pytest.raises(StoreAway), store_trouble():
+            store.tell("daemon", {}, at)
+    assert time.monotonic() - began < 30
+    proxy.cut()
+    with pytest.raises(StoreAway, match="can't be reached"), store_trouble():
+        store.identity()
+    proxy.mend()
+    store.tell("daemon", {}, at)
+    engine.dispose()

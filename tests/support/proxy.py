@@ -1,0 +1,87 @@
+"""What lies between a daemon and its database, and can be cut: a TCP proxy of a socket in a folder."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from hotfolder.jobs.postgres import StoreServer
+from tests.support.postgres import USER
+
+PORT_FILE = ".s.PGSQL.5432"
+
+
+class Proxy:
+    """Passes everything on, until it is told to `hang` (say nothing any more, and take in whatever comes),
+    or to `cut` (end what there is, and refuse what comes)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._target = str(folder / PORT_FILE)
+        self._open = threading.Event()
+        self._open.set()
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.mend()
+
+    def server(self, database: str) -> StoreServer:
+        return StoreServer(f"postgresql+psycopg://{quote(USER)}@127.0.0.1:{self.port}/{database}")
+
+    def mend(self) -> None:
+        """Pass everything on again."""
+        if self._listener is None:
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self.port = self._listener.getsockname()[1]
+            threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+        self._open.set()
+
+    def hang(self) -> None:
+        self._open.clear()
+
+    def cut(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for one in (each for pair in self._pairs for each in pair):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+        self._pairs.clear()
+        self._open.set()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.socket(socket.AF_UNIX)
+                try:
+                    server.connect(self._target)
+                except OSError:
+                    client.close()
+                    continue
+                self._pairs.append((client, server))
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self._open.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def between(folder: Path) -> Iterator[Proxy]:
+    """A proxy of the server in `folder`, until the block ends."""
+    proxy = Proxy(folder)
+    try:
+        yield proxy
+    finally:
+        proxy.cut()
