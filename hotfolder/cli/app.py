@@ -297,6 +297,30 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
     return upkeep.doctor(config, as_json=as_json)
 
 
+@app.command(rich_help_panel=OPERATING)
+def lightroom(
+    write: Annotated[
+        Path, typer.Option("--write", metavar="DIR", help="The folder to write to; made where missing.")
+    ],
+    config: Config = CONFIG,
+    share: Annotated[
+        str,
+        typer.Option(
+            "--share",
+            metavar="PATH",
+            help="What `root` is called on photographers' computers, such as /Volumes/photos or P:/.",
+        ),
+    ] = "",
+) -> int:
+    """Write the plug-in and presets for Lightroom.
+
+    Made from these rules: it offers their tags. The presets are for whole shoots in one folder.
+    """
+    from hotfolder.cli import upkeep
+
+    return upkeep.lightroom(config, write, share=share)
+
+
 @app.command("install-service", rich_help_panel=OPERATING)
 def install_service(
     config: Config = CONFIG,

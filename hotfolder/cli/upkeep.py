@@ -1,4 +1,5 @@
-"""`hotfolder check`, `doctor`, `notify`, `verify`, `clean` and `install-service`: for whoever runs it."""
+"""`hotfolder check`, `doctor`, `notify`, `verify`, `clean`, `lightroom` and `install-service`: for whoever
+runs it."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.retention import Expired
 from hotfolder.setup import install
+from hotfolder.setup.lightroom import write as editors
 
 COLOURS = {Grade.OK: "green", Grade.WARNING: "yellow", Grade.PROBLEM: "bold red"}
 WORDS = {"original": "originals", "receipt": "receipts", "result": "bought results"}
@@ -176,4 +178,14 @@ def install_service(
         print(f"# {directory / name}\n{text}")
     steps = install.next_steps(site, install.command_to_write(site, directory))
     print("\n".join(f"# {line}" for line in steps))
+    return 0
+
+
+def lightroom(config: Path, directory: Path, *, share: str) -> int:
+    """Write what photographers install, and say how."""
+    written = list(editors.write(directory, load(config, os.environ), share))
+    print(f"Wrote {counted(len(written), 'file')} below {directory}.")
+    for name, how in editors.HOW_TO_INSTALL.items():
+        print(f"  {directory / name}\n      {how}")
+    print("Say it again whenever tags or inboxes have changed. docs/lightroom.md tells each step.")
     return 0

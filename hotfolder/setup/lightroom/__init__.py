@@ -1,0 +1,1 @@
+"""What photographers install in Lightroom Classic: a plug-in and export presets."""

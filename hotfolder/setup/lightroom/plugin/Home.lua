@@ -1,0 +1,71 @@
+-- Home: which finished pictures are to be brought home, and where to, as receipts tell. Runs in Lua 5.1 and
+-- later; knows nothing of Lightroom.
+local Home = {}
+
+-- How a photo that was exported is known again in a receipt: by its file's name and size.
+function Home.mark(name, bytes) return name .. "\t" .. string.format("%d", bytes) end
+
+-- The middle exposure of a receipt's photos, as hotfolder chooses it for the pictures' metadata.
+function Home.middle(photos)
+  local ordered, told = {}, true
+  for _, photo in ipairs(photos) do
+    ordered[#ordered + 1] = photo
+    told = told and photo.exposure_value ~= nil
+  end
+  table.sort(ordered, function(first, second)
+    if told and first.exposure_value ~= second.exposure_value then
+      return first.exposure_value > second.exposure_value
+    end
+    return first.name < second.name
+  end)
+  return ordered[math.floor(#ordered / 2) + 1]
+end
+
+local function inside(file)
+  if type(file) ~= "string" or file:find("^[/\\]") or file:find(":", 1, true) then return false end
+  return not ("/" .. file:gsub("\\", "/") .. "/"):find("/../", 1, true)
+end
+
+-- What is to be done for the receipts. `sent` lists the catalogue's photos by mark: { file, offline, copy };
+-- `home` holds the hashes of pictures that are there. Answers the pictures to bring, { file, sha256, beside,
+-- stack }, in order, `file` being below done; sentences about those that can't be; and how many receipts are of
+-- photos that nobody sent from this catalogue.
+function Home.plan(receipts, sent, home)
+  local bring, notes, strangers, planned = {}, {}, 0, {}
+  for _, receipt in ipairs(receipts) do
+    local middle = Home.middle(receipt.photos or {})
+    local found = middle and sent[Home.mark(middle.name, middle.size_bytes or 0)] or {}
+    local room = tostring(receipt.project) .. "/" .. tostring(receipt.room)
+    local wanted = {}
+    for _, picture in ipairs(receipt.pictures or {}) do
+      local sha = picture.sha256
+      if (picture.rendition or "") == "" and inside(picture.file) and not (home[sha] or planned[sha]) then
+        wanted[#wanted + 1] = picture
+      end
+    end
+    if #found == 0 then
+      strangers = strangers + 1
+    elseif #wanted > 0 then
+      local photo = found[1]
+      if #found > 1 then
+        notes[#notes + 1] = room .. ": " .. #found .. " photos of this catalogue may be its " .. middle.name
+          .. ", such as " .. found[1].file .. " and " .. found[2].file .. "; import its pictures yourself."
+      elseif photo.offline then
+        notes[#notes + 1] = room .. ": the original of " .. photo.file .. " is offline; connect its disk, then"
+          .. " bring results home once more."
+      else
+        if photo.copy then
+          notes[#notes + 1] = room .. ": its middle exposure is " .. photo.copy .. ", a virtual copy of "
+            .. photo.file .. "; its pictures lie beside that photo, and in no stack."
+        end
+        for _, picture in ipairs(wanted) do
+          planned[picture.sha256] = true
+          bring[#bring + 1] = { file = picture.file, sha256 = picture.sha256, beside = photo, stack = not photo.copy }
+        end
+      end
+    end
+  end
+  return bring, notes, strangers
+end
+
+return Home

@@ -1,0 +1,142 @@
+"""The plug-in and the presets, made from the rules in force and written into a folder."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from hotfolder import __version__
+from hotfolder.config.rulebooks import rulebook_for
+from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.errors import UsageError
+from hotfolder.outbox.faults import TROUBLES, shown
+from hotfolder.outbox.names import safe_name
+from hotfolder.rules.tags import FAMILIES, TagTable
+from hotfolder.setup.lightroom.luatext import Value, lua
+from hotfolder.setup.lightroom.presets import identity, preset
+
+PLUGIN, PRESETS = "hotfolder.lrplugin", "presets"
+HOW_TO_INSTALL = {
+    PLUGIN: "Lightroom Classic: File > Plug-in Manager > Add.",
+    PRESETS: "Lightroom Classic: File > Export, right-click User Presets, Import; for whole shoots.",
+}
+MENU = "Menu.lua"
+MARK = "-- Written by `hotfolder lightroom`"
+HEAD = f"{MARK}, which writes it anew: changes of your own would be lost.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A file's content, and by what one that is there already is known as an earlier one of ours."""
+
+    text: str
+    mark: str = MARK
+
+
+def write(directory: Path, settings: Settings, share: str = "") -> Iterator[Path]:
+    """Write everything below `directory`; each file when it is written. `share` is what `root` is called on
+    the photographers' computers. Raises UsageError, before anything is written where a file is another's."""
+    made = generated(settings, share)
+    for name, one in made.items():
+        _refuse_foreign(directory / name, one.mark)
+    for name, one in made.items():
+        path = directory / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, one.text)
+        except OSError as error:
+            raise _unwritable(directory, error) from None
+        yield path
+
+
+def generated(settings: Settings, share: str = "") -> Mapping[str, Generated]:
+    """All files by their path below the folder."""
+    menu = Generated(HEAD + f"return {lua(menu_of(settings, share))}\n")
+    shipped = files("hotfolder.setup.lightroom")
+    made: dict[str, Generated] = {}
+    for folder, source in ((PLUGIN, "plugin"),):
+        for entry in sorted((shipped / source).iterdir(), key=lambda one: one.name):
+            if entry.name.endswith((".lua", ".txt")):
+                made[f"{folder}/{entry.name}"] = Generated(HEAD + entry.read_text("utf-8"))
+        made[f"{folder}/{MENU}"] = menu
+    for inbox in settings.all_inboxes():
+        name = f"{PRESETS}/hotfolder {safe_name(inbox.title)}.lrtemplate"
+        folder = there(settings, settings.inbox_folder(inbox), share)
+        made[name] = Generated(preset(inbox.title, folder), identity(inbox.title))
+    return made
+
+
+def menu_of(settings: Settings, share: str = "") -> Value:
+    """What the plug-in knows of this studio: its inboxes, each with the tags that it understands."""
+    return {
+        "version": __version__,
+        "done": there(settings, settings.done_folder, share),
+        "inboxes": [_inbox(settings, inbox, share) for inbox in settings.all_inboxes()],
+    }
+
+
+def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
+    table = rulebook_for(settings, inbox).tags
+    families = {name: list(family.tags) for name, family in FAMILIES.items()} | {"own": own_tags(table)}
+    kinds: dict[str, Value] = {}
+    for tags in families.values():
+        for tag in tags:
+            found = table.find(tag)
+            kinds[tag] = [operation.kind for operation in found.operations] if found else []
+    return {
+        "title": inbox.title,
+        "folder": there(settings, settings.inbox_folder(inbox), share),
+        "families": [{"name": name, "tags": tags} for name, tags in families.items() if tags],
+        "kinds": kinds,
+    }
+
+
+def own_tags(table: TagTable) -> list[str]:
+    """The studio's own tags as folders spell them: a number behind a blank would be taken for a copy's."""
+    return ["-".join(name.split()) for name in table.own]
+
+
+def there(settings: Settings, folder: Path, share: str) -> str:
+    """A folder as the photographers' computers name it; "" where that can't be told."""
+    root = settings.root_folder
+    if not share or not folder.is_relative_to(root):
+        return ""
+    windows = "\\" in share or share[1:2] == ":"
+    return str((PureWindowsPath if windows else PurePosixPath)(share, *folder.relative_to(root).parts))
+
+
+def _refuse_foreign(path: Path, mark: str) -> None:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    if mark.encode() not in content:
+        raise UsageError(
+            f"{shown(path)} was not written by hotfolder, and nothing was changed.",
+            hint="Move it away, or name another folder with --write.",
+        )
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        temporary.write_text(text, "utf-8", newline="\n")
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    where = error.filename if isinstance(error.filename, str) else path
+    what = TROUBLES[error.errno][0] if error.errno in TROUBLES else (error.strerror or str(error)).lower()
+    return UsageError(
+        f"{shown(where)} can't be written: {what}.",
+        hint="Name a folder with --write that you may write to; it is made where it is missing.",
+    )

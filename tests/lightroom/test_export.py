@@ -1,0 +1,252 @@
+"""The plug-in's export: one room for each stack, whole or not at all."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lightroom import Killed, Lightroom, installed, startable
+from tests.support.pictures import jpeg
+
+BEGIN = 700_000_000.0
+
+
+@pytest.fixture
+def lightroom(tmp_path: Path) -> Lightroom:
+    made = Lightroom(tmp_path, installed(tmp_path, tags={"curb appeal": ["sky-blue", "lawn-medium"]}))
+    (tmp_path / "inbox").mkdir()
+    return made
+
+
+def stack(lightroom: Lightroom, name: str, photos: int = 3, *, at: float = BEGIN, **facts: Any) -> list[int]:
+    """A stack of so many exposures, the middle one first, as a photographer leaves it."""
+    folder = lightroom.folder / "originals"
+    folder.mkdir(exist_ok=True)
+    numbers, at_random = [], random.Random(name)
+    for number in range(photos):
+        path = folder / f"{name}-{number}.jpg"
+        path.write_bytes(jpeg(at_random.randrange(10**6), (32, 24)))
+        usual = {
+            "dateTimeOriginal": at + number,
+            "shutterSpeed": 2.0**number / 64,
+            "aperture": 8.0,
+            "stack": name,
+        }
+        numbers.append(lightroom.photo(path, **{**usual, "collections": ["12 Elm Road"], **facts}))
+    return numbers
+
+
+def exported(inbox: Path) -> dict[str, list[str]]:
+    folders = [path for project in sorted(inbox.iterdir()) for path in sorted(project.iterdir())]
+    return {f"{path.parent.name}/{path.name}": sorted(one.name for one in path.iterdir()) for path in folders}
+
+
+def test_each_stack_becomes_a_room_of_the_collection_with_its_ready_file_last(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    kitchen = stack(lightroom, "IMG_1", title="kitchen")
+    hall = stack(lightroom, "IMG_2", 5, at=BEGIN + 60)
+    lightroom.export([*hall, *kitchen], lightroom.settings(inbox))
+    assert exported(inbox) == {
+        "12 Elm Road/IMG_2-0": [".ready", *(f"IMG_2-{number}.jpg" for number in range(5))],
+        "12 Elm Road/kitchen": [".ready", *(f"IMG_1-{number}.jpg" for number in range(3))],
+    }
+    for room in inbox.glob("*/*"):
+        ready = (room / ".ready").stat().st_ctime_ns
+        assert all(photo.stat().st_ctime_ns <= ready for photo in room.glob("*.jpg"))
+    assert startable(inbox) == {("12 Elm Road", "IMG_2-0"): 5, ("12 Elm Road", "kitchen"): 3}
+    assert lightroom.said == []
+
+
+def test_two_hundred_mixed_stacks_become_two_hundred_rooms(lightroom: Lightroom) -> None:
+    """Stacks of one to seven, and sets that are in no stack, in any order; some with one name."""
+    rng, inbox, numbers, sizes = random.Random(5), lightroom.folder / "inbox", [], []
+    for number in range(200):
+        facts: dict[str, Any] = {"title": rng.choice(["", "bath", "Bedroom 2", f"room {number}"])}
+        if number % 3 == 0:
+            facts["stack"] = None
+        sizes.append(rng.randint(1, 7))
+        numbers += stack(lightroom, f"DSC{number:04}", sizes[-1], at=BEGIN + 60 * number, **facts)
+    rng.shuffle(numbers)
+    lightroom.export(numbers, lightroom.settings(inbox))
+    assert sorted(startable(inbox).values()) == sorted(sizes)
+    assert {project for project, _ in startable(inbox)} == {"12 Elm Road"}
+
+
+def test_photos_in_no_stack_are_parted_by_pauses_and_by_exposures_that_come_again(
+    lightroom: Lightroom,
+) -> None:
+    inbox = lightroom.folder / "inbox"
+    first = stack(lightroom, "A", stack=None)
+    at_once = stack(lightroom, "B", stack=None, at=BEGIN + 3)  # the same exposures again, without a pause
+    later = stack(lightroom, "C", 2, stack=None, at=BEGIN + 30)
+    lightroom.export([*later, *at_once, *first], lightroom.settings(inbox))
+    assert sorted(startable(inbox).values()) == [2, 3, 3]
+
+
+@pytest.mark.parametrize("stop_at", range(1, 9))
+def test_an_export_that_is_cancelled_leaves_whole_rooms_alone(lightroom: Lightroom, stop_at: int) -> None:
+    inbox = lightroom.folder / "inbox"
+    numbers = [
+        *stack(lightroom, "A"),
+        *stack(lightroom, "B", at=BEGIN + 60),
+        *stack(lightroom, "C", at=BEGIN + 120),
+    ]
+    lightroom.export(numbers, lightroom.settings(inbox), stop_at=stop_at)
+    whole = (stop_at - 1) // 3
+    assert list(startable(inbox).values()) == [3] * whole
+    assert len(exported(inbox)) == whole
+    assert f"{3 - whole} of 3 rooms were not exported." in lightroom.said[-1]
+
+
+def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(tmp_path: Path) -> None:
+    plugin, steps = installed(tmp_path), 0
+    while True:
+        folder = tmp_path / f"killed-{steps}"
+        (folder / "inbox").mkdir(parents=True)
+        lightroom = Lightroom(folder, plugin)
+        lightroom.disk.dies_before = steps
+        numbers = [*stack(lightroom, "A"), *stack(lightroom, "B", 2, at=BEGIN + 60)]
+        try:
+            lightroom.export(numbers, lightroom.settings(folder / "inbox"))
+        except Killed:
+            found = startable(folder / "inbox")
+            assert set(found.items()) <= {(("12 Elm Road", "A-0"), 3), (("12 Elm Road", "B-0"), 2)}, steps
+            steps += 1
+            continue
+        assert steps == lightroom.disk.changes
+        assert len(startable(folder / "inbox")) == 2
+        return
+
+
+def test_a_rendition_that_fails_gives_its_room_up_and_no_other(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    bad, good = stack(lightroom, "A"), stack(lightroom, "B", at=BEGIN + 60)
+    context = lightroom.export([*bad, *good], lightroom.settings(inbox), broken=bad[1])
+    assert startable(inbox) == {("12 Elm Road", "B-0"): 3}
+    assert list(exported(inbox)) == ["12 Elm Road/B-0"]
+    assert len(context.failed) == 2, "the broken one, and the one after it"
+    assert "12 Elm Road/A-0: it can't be rendered" in lightroom.said[-1]
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    lightroom.disk.full = "A-2.jpg"
+    lightroom.export(stack(lightroom, "A"), lightroom.settings(inbox))
+    assert exported(inbox) == {}
+    assert "12 Elm Road/A-0: the disk is full" in lightroom.said[-1]
+
+
+def test_a_room_that_still_lies_there_from_an_earlier_export_is_left_alone(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    numbers = stack(lightroom, "A", title="kitchen")
+    lightroom.export(numbers, lightroom.settings(inbox))
+    before = exported(inbox)["12 Elm Road/kitchen"]
+    lightroom.export(numbers[:2], lightroom.settings(inbox))
+    assert exported(inbox)["12 Elm Road/kitchen"] == before
+    assert startable(inbox)[("12 Elm Road", "kitchen (2)")] == 2
+
+
+def test_tags_come_from_the_menu_and_from_keywords(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    front = stack(lightroom, "A", title="front", keywords=["sky-twilight", "house"])
+    garden = stack(lightroom, "B", title="garden", at=BEGIN + 60)
+    both = lightroom.settings(inbox, hotfolder_tag_1_lawn="lawn-light")
+    lightroom.export([*front, *garden], both)
+    assert list(exported(inbox)) == [
+        "12 Elm Road/front__lawn-light__sky-twilight",
+        "12 Elm Road/garden__lawn-light",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"offline": True}, "the original of A-0 is offline. Connect its disk."),
+        ({"collections": []}, "it is in no collection. Choose another way."),
+        ({"collections": ["a", "b"]}, "it is in 2 collections (a, b); open one of them. Choose another way."),
+        (
+            {"keywords": ["sky-blue", "sky-twilight"]},
+            "the tags sky-blue and sky-twilight are both about the sky.",
+        ),
+    ],
+)
+def test_a_room_that_cant_be_exported_is_named_with_the_reason(
+    lightroom: Lightroom, facts: dict[str, Any], sentence: str
+) -> None:
+    inbox = lightroom.folder / "inbox"
+    bad, good = stack(lightroom, "A", **facts), stack(lightroom, "B", at=BEGIN + 60)
+    lightroom.export([*bad, *good], lightroom.settings(inbox))
+    assert lightroom.said == [f"Export the other 1 rooms?\nA-0 to A-2: {sentence}"]
+    assert list(exported(inbox)) == ["12 Elm Road/B-0"]
+
+
+def test_a_collapsed_stack_of_which_only_the_top_is_selected_is_named(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    top = stack(lightroom, "A", collapsed=True)[0]
+    lightroom.export([top], lightroom.settings(inbox))
+    assert "the stack of A-0 is collapsed, and 2 of its photos aren't selected" in lightroom.said[-1]
+    assert exported(inbox) == {}
+
+
+def test_the_photos_that_are_selected_of_an_expanded_stack_are_the_room(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    lightroom.export(stack(lightroom, "A", 5)[1:4], lightroom.settings(inbox))
+    assert list(startable(inbox).values()) == [3]
+
+
+def test_a_stack_of_eight_is_named_and_not_exported(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    lightroom.export(stack(lightroom, "A", 8), lightroom.settings(inbox))
+    assert "the stack of A-0 has 8 photos, and a room has 7 at most. Split the stack." in lightroom.said[-1]
+
+
+def test_a_virtual_copy_is_a_photo_of_its_own_under_its_own_name(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    one = stack(lightroom, "A", 1, title="hall")
+    path = lightroom.folder / "originals" / "A-0.jpg"
+    copy = lightroom.photo(
+        path, stack="A", virtual=True, copyName="Copy 1", dateTimeOriginal=BEGIN, collections=["12 Elm Road"]
+    )
+    lightroom.export([*one, copy], lightroom.settings(inbox))
+    assert exported(inbox) == {"12 Elm Road/hall": [".ready", "A-0.jpg", "A-0_Copy 1.jpg"]}
+
+
+def test_the_collection_that_is_shown_says_the_project(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    lightroom.sources("3 Oak Lane")
+    lightroom.export(stack(lightroom, "A", collections=["a", "b"]), lightroom.settings(inbox))
+    assert list(exported(inbox)) == ["3 Oak Lane/A-0"]
+
+
+def test_a_token_that_there_isnt_is_named(lightroom: Lightroom) -> None:
+    settings = lightroom.settings(lightroom.folder / "inbox", hotfolder_room="{rom}")
+    lightroom.export(stack(lightroom, "A"), settings)
+    assert "{rom} is none of the tokens collection, folder, title" in lightroom.said[-1]
+
+
+def test_the_dialog_offers_each_inbox_with_its_tags_and_says_what_is_missing(lightroom: Lightroom) -> None:
+    service = lightroom.service()
+    settings = lightroom.settings(lightroom.folder / "nowhere")
+    service.startDialog(settings)
+    assert "isn't there" in settings.LR_cantExportBecause
+    settings.hotfolder_folder_1 = str(lightroom.folder / "inbox")
+    assert settings.LR_cantExportBecause is None
+    settings.hotfolder_folder_1 = ""
+    assert "Choose the inbox" in settings.LR_cantExportBecause
+    section = service.sectionsForTopOfDialog(lightroom.sdk.factory, settings)[1]
+    rows = section[2].given[1].given
+    titles = [row.given[1].given.title for key, row in rows.items() if isinstance(key, int)]
+    assert titles == ["Its folder:", "Tag, sky:", "Tag, lawn:", "Tag, stage:", "Tag, own:"]
+
+
+def test_every_export_is_of_whole_pictures_whatever_the_last_one_was(lightroom: Lightroom) -> None:
+    settings = lightroom.settings(
+        lightroom.folder / "inbox", LR_size_doConstrain=True, LR_outputSharpeningOn=True
+    )
+    lightroom.service().updateExportSettings(settings)
+    assert settings.LR_size_doConstrain is False
+    assert settings.LR_outputSharpeningOn is False
+    assert settings.LR_embeddedMetadataOption == "all"

@@ -1,0 +1,187 @@
+"""From Lightroom through the daemon and back: each finished picture is imported once, where it belongs."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import ExifTags, Image
+
+from hotfolder.setup.lightroom.write import PLUGIN
+from tests.support.lightroom import Lightroom, installed
+from tests.support.pictures import jpeg
+from tests.support.studio import Shop, Studio
+
+ELM = "12 Elm Road"
+
+
+def exposure(seconds: float) -> bytes:
+    """A photo of its own, with EXIF that says how long it was exposed."""
+    file, exif = io.BytesIO(), Image.Exif()
+    shot = exif.get_ifd(ExifTags.IFD.Exif)
+    shot[ExifTags.Base.ExposureTime], shot[ExifTags.Base.FNumber] = seconds, 8.0
+    shot[ExifTags.Base.ISOSpeedRatings] = 100
+    Image.open(io.BytesIO(jpeg())).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def bracketed(lightroom: Lightroom, name: str, **facts: Any) -> list[int]:
+    """Three exposures in a stack, the brightest first by name."""
+    originals = lightroom.folder / "originals"
+    originals.mkdir(exist_ok=True)
+    numbers = []
+    for number, seconds in enumerate((1 / 4, 1 / 15, 1 / 60)):
+        path = originals / f"{name}_{number}.jpg"
+        path.write_bytes(exposure(seconds))
+        usual = {"dateTimeOriginal": 7e8 + number, "shutterSpeed": seconds, "stack": name}
+        numbers.append(lightroom.photo(path, **{**usual, "title": name, "collections": [ELM], **facts}))
+    return numbers
+
+
+@pytest.fixture
+def studio(make_studio: Callable[..., Studio]) -> Studio:
+    return make_studio(deliver={"renditions": ["web-1280"]})
+
+
+@pytest.fixture
+def lightroom(studio: Studio) -> Lightroom:
+    assert studio.say("lightroom", "--write", str(studio.root / "out")).exit_code == 0
+    made = Lightroom(studio.root, studio.root / "out" / PLUGIN)
+    studio.inbox.mkdir()
+    made.answers.folder = str(studio.done)
+    return made
+
+
+async def exported(
+    lightroom: Lightroom, studio: Studio, shop: Shop, numbers: list[int], **settings: Any
+) -> None:
+    lightroom.export(numbers, lightroom.settings(studio.inbox, **settings))
+    await studio.until_idle(shop.access())
+    assert studio.states() == ["done"]
+
+
+def pictures(lightroom: Lightroom) -> dict[str, Any]:
+    """What was brought home, by its file's name."""
+    return {Path(one.path).name: one for one in lightroom.photos() if one.properties["picture"]}
+
+
+async def test_what_the_plug_in_drops_is_finished_and_comes_home_above_its_brackets(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    """Each altered picture and the merge, no rendition; and once, however often it is asked for."""
+    numbers = bracketed(lightroom, "front")
+    await exported(lightroom, studio, shop, numbers, hotfolder_tag_1_sky="sky-blue")
+    assert lightroom.bring_home().startswith("Pictures brought home: 2\n")
+    home = pictures(lightroom)
+    assert set(home) == {"front.jpg", "front__sky-blue.png"}
+    for name, one in home.items():
+        assert Path(one.path).read_bytes() == (studio.done / ELM / name).read_bytes()
+        assert (Path(one.path).parent, one.raw.stack, one.above) == (studio.root / "originals", "front", True)
+    assert lightroom.bring_home().startswith("Pictures brought home: 0\n")
+    assert pictures(lightroom).keys() == home.keys()
+    assert not list((studio.root / "originals").glob("*.part"))
+
+
+async def test_a_picture_that_came_home_takes_no_part_in_the_next_export(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    numbers = bracketed(lightroom, "front", collapsed=True)
+    await exported(lightroom, studio, shop, numbers)
+    lightroom.bring_home()
+    everything = [one.id for one in lightroom.photos()]
+    lightroom.export(everything, lightroom.settings(studio.inbox))
+    assert len(list(studio.inbox.rglob("*.jpg"))) == 3
+
+
+async def test_a_bringing_home_that_broke_off_is_taken_up_again(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    """The copy is there and the catalogue knows nothing of it."""
+    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+    left = studio.root / "originals" / "front.jpg"
+    left.write_bytes((studio.done / ELM / "front.jpg").read_bytes())
+    lightroom.bring_home()
+    assert [Path(one.path) for one in pictures(lightroom).values()] == [left]
+
+
+async def test_a_photo_of_the_same_name_is_not_replaced(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+    mine = studio.root / "originals" / "front.jpg"
+    mine.write_bytes(b"mine")
+    lightroom.bring_home()
+    assert mine.read_bytes() == b"mine"
+    assert set(pictures(lightroom)) == {"front-2.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("middle", "sentence", "brought"),
+    [
+        ({"offline": True}, f"{ELM}/front: the original of front_1 is offline; connect its disk", False),
+        (
+            {"virtual": True, "copyName": "Copy 1"},
+            "its middle exposure is Copy 1, a virtual copy of front_1",
+            True,
+        ),
+    ],
+)
+async def test_offline_originals_and_virtual_copies_are_named(
+    lightroom: Lightroom, studio: Studio, shop: Shop, middle: dict[str, Any], sentence: str, brought: bool
+) -> None:
+    numbers = bracketed(lightroom, "front")
+    await exported(lightroom, studio, shop, numbers)
+    photo = lightroom.photos()[1]
+    photo.offline = middle.get("offline", False)
+    photo.raw.virtual, photo.formatted.copyName = middle.get("virtual"), middle.get("copyName")
+    assert sentence in lightroom.bring_home()
+    assert [one.raw.stack for one in pictures(lightroom).values()] == [None] * brought
+
+
+async def test_of_two_photos_that_it_may_be_none_is_guessed(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
+    twin = lightroom.photo(studio.root / "originals" / "other.jpg")
+    photos = {one.id: one for one in lightroom.photos()}
+    photos[twin].properties["sent"] = lightroom.photos()[1].properties["sent"]
+    assert (
+        "2 photos of this catalogue may be its front_1.jpg, such as front_1 and other"
+        in lightroom.bring_home()
+    )
+    assert not pictures(lightroom)
+
+
+async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
+    lightroom: Lightroom, studio: Studio, shop: Shop
+) -> None:
+    studio.drop("3 Oak Lane", "hall", {"a.jpg": jpeg(), "b.jpg": jpeg()})
+    await studio.until_idle(shop.access())
+    (studio.done / "3 Oak Lane" / "receipts" / "torn.json").write_text("{")
+    told = lightroom.bring_home()
+    assert "1 finished sets were not sent from this catalogue by this plug-in." in told
+    assert "torn.json is no receipt: no JSON at byte 2." in told
+
+
+def test_a_receipt_leads_to_nothing_outside_of_done(tmp_path: Path) -> None:
+    lightroom = Lightroom(tmp_path, installed(tmp_path))
+    photo = lightroom.photo(tmp_path / "a.jpg")
+    lightroom.photos()[0].properties["sent"] = "a.jpg\t3"
+    (tmp_path / "secret.jpg").write_bytes(b"x")
+    receipts = tmp_path / "done" / "P" / "receipts"
+    receipts.mkdir(parents=True)
+    for number, file in enumerate(
+        ("../secret.jpg", "P/../../secret.jpg", str(tmp_path / "secret.jpg"), "C:\\x.jpg")
+    ):
+        told = {
+            "photos": [{"name": "a.jpg", "size_bytes": 3}],
+            "pictures": [{"file": file, "sha256": f"{number}"}],
+        }
+        (receipts / f"{number}.json").write_text(json.dumps({"project": "P", "room": "r", **told}))
+    lightroom.answers.folder = str(tmp_path / "done")
+    assert lightroom.bring_home().startswith("Pictures brought home: 0\n")
+    assert [one.id for one in lightroom.photos()] == [photo]
