@@ -13,11 +13,13 @@ HotfolderError
 │   └── Cancelled        a person has taken it back
 ├── BadWorld             nothing moves: the queue pauses, says why, and goes on by itself
 │   ├── Unreachable      no connection, a time-out, or a 5xx on a call that is free to repeat
+│   │   └── HostInTrouble   it answers, with a 5xx
 │   ├── KeyRejected      401: the key file is read again
 │   ├── PaymentRequired  402
 │   ├── TooManyRequests  429, with the server's wish for when to come back
 │   └── LocalTrouble     disk full, folder not writable, share gone
 │       └── StoreAway    the database of the job store doesn't answer
+├── LeaseLost            another machine works with the inbox by now: this one drops it, and touches nothing
 └── OutcomeUnknown       a paid call may have been charged, and nobody can tell: a person decides
 """
 
@@ -114,6 +116,10 @@ class Unreachable(BadWorld):
     """No connection, no answer in time, or a 5xx on a call that is free to repeat."""
 
 
+class HostInTrouble(Unreachable):
+    """It answers, and says that it can't do anything just now."""
+
+
 class KeyRejected(BadWorld):
     """401: the API key is missing, wrong or withdrawn."""
 
@@ -136,6 +142,10 @@ class OutOfReach(LocalTrouble):
 
 class StoreAway(LocalTrouble):
     """The database server of the job store can't be reached, or can't do just now what is asked of it."""
+
+
+class LeaseLost(HotfolderError):
+    """Another machine works with the inbox by now, or may."""
 
 
 class OutcomeUnknown(HotfolderError):

@@ -19,8 +19,9 @@ from hotfolder.control.status import status as read_status
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
+from hotfolder.outbox.status import clock_time
 from hotfolder.telemetry.history import JobHistory
-from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, Overview, with_hint
+from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLine, Overview, with_hint
 
 MOST_ROWS = 20
 """Of each part."""
@@ -71,8 +72,12 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     """Sentences on the whole, with their colours."""
     seen = found.seen
     running = f"running (process {seen.pid})" if seen.pid is not None else "not running"
+    if seen.machines:
+        working = sum(machine.running for machine in seen.machines)
+        running = f"running on {working} of {counted(len(seen.machines), 'machine')}"
     counts = ", ".join(seen.count_words())
     yield f"hotfolder is {running}. {counts or 'No sets yet'}.", ""
+    yield from map(machine_told, seen.machines)
     if seen.sandbox:
         yield NOTHING_BOUGHT, "bold yellow"
     if found.paid_today:
@@ -85,13 +90,21 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
     if seen.schedule:
         yield f"Whatever has still to be sent {seen.schedule}.", ""
     if seen.settings_error:
-        until = "those before it stay in force" if seen.pid is not None else "nothing starts with them"
+        until = "those before it stay in force" if seen.running_at_all else "nothing starts with them"
         yield f"The settings have an error, and {until}:", "yellow"
         yield seen.settings_error, "yellow"
     if seen.restart:
         yield f"Edited, but only from the next start on: {', '.join(seen.restart)}.", ""
     yield from ((why, "yellow") for why in out_of_reach(seen))
     yield from ((notice, "yellow") for notice in seen.notices)
+
+
+def machine_told(machine: MachineLine) -> tuple[str, str]:
+    """What one of the machines that share the store is at."""
+    if not machine.running:
+        since = datetime.fromisoformat(machine.seen_at).astimezone()
+        return f"{machine.name}: not running; last seen {clock_time(since)}.", "yellow"
+    return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
 
 
 def out_of_reach(seen: Overview) -> Iterator[str]:

@@ -238,6 +238,9 @@ class StoreSettings(Frozen):
     password_file: Folder | None = None
     """A file that holds the database's password and nothing else; relative to this file. Left out: PGPASSWORD
     and PGPASSFILE are obeyed, and none may be needed."""
+    lease_seconds: Annotated[float, Field(strict=True, ge=1, le=600)] = 10
+    """Where machines share a database: so long after a machine's last sign of life the others take over its
+    inboxes."""
 
 
 class Settle(Frozen):

@@ -27,6 +27,7 @@ from hotfolder.telemetry.overview import (
     Line,
     Overview,
     as_mapping,
+    merged,
     overview,
     place_key,
 )
@@ -134,7 +135,7 @@ class Board:
     @property
     def running(self) -> bool:
         """Whether a daemon is at work."""
-        return self.seen.pid is not None
+        return self.seen.running_at_all
 
 
 class Watched:
@@ -256,7 +257,7 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     calls = looks.under_way(store, active)
     photos = looks.photo_counts(store, active)
     usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
-    up = as_mapping(store.told(PROGRESS))
+    up = merged([as_mapping(one.content) for one in store.told_by_all(PROGRESS)])
     return [
         with_details(
             replace(

@@ -269,7 +269,7 @@ class Explainer:
         if self.records is None:
             return Drop(found, photos, chosen)
         store, (inbox, project, _) = self.records.store, self._known_as()
-        kept = as_kept(store.told(title(inbox, project)))
+        kept = as_kept(store.told(title(inbox, project), shared=True))
         aside = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
         aside |= self._under_way()
         return Drop(
@@ -278,7 +278,7 @@ class Explainer:
             chosen,
             earlier_sets(store, inbox, project),
             given=store.rooms(inbox, project),
-            before=as_held(store.told(held_title(inbox, project))),
+            before=as_held(store.told(held_title(inbox, project), shared=True)),
             latest=latest_set(store, inbox, project, ""),
             orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],
         )

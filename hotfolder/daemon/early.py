@@ -64,9 +64,10 @@ class Early:
         elif now - self._heard_at[place] > AGAIN_SECONDS:
             self._drop(place)
 
-    async def close(self) -> None:
-        """Stop whatever is on its way."""
-        groups = [self.context.early.pop(place) for place in list(self.context.early)]
+    async def close(self, inbox: str | None = None) -> None:
+        """Stop whatever is on its way: all, or what is of one inbox."""
+        those = [place for place in self.context.early if inbox in (None, place[0])]
+        groups = [self.context.early.pop(place) for place in those]
         await asyncio.gather(*(group.close() for group in groups))
 
     async def _opened(self, place: Place, photo_count: int) -> OpenGroup | None:

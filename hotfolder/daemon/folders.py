@@ -6,8 +6,9 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -188,13 +189,17 @@ CLEAN_SECONDS = 24 * 3600.0
 LOOK_SECONDS = 6.0
 
 
-async def apply_retention(context: JobContext, live: LiveSettings) -> None:
-    """Once a day, delete what was kept for long enough. Until cancelled."""
+async def apply_retention(context: JobContext, live: LiveSettings, leads: Callable[[], bool]) -> None:
+    """Once a day, delete what was kept for long enough, while this machine `leads`. Until cancelled."""
     while True:
+        if not leads():
+            await context.clock.sleep(LOOK_SECONDS)
+            continue
+        # Finished sets are nobody's work, whoever works with their inboxes.
         retention = Retention(
-            context.store,
+            Store(context.store.database, machine=context.store.machine),
             context.ledger,
-            context.places,
+            replace(context.places, confirm_ours=lambda _: None),
             context.store_thread,
             context.decoder,
             context.settings.result_limits,

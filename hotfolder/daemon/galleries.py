@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from anyio import to_thread
@@ -47,8 +47,14 @@ class Galleries:
     """Keeps galleries as the finished sets are. A trouble holds up no set: it is told, and tried again; what
     was finished before a crash is made up for at the next start."""
 
-    def __init__(self, context: JobContext, live: LiveSettings) -> None:
+    def __init__(
+        self, context: JobContext, live: LiveSettings, *, ours: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """`ours` tells whether this machine works with an inbox: the galleries of its projects are made
+        here."""
         self.context = context
+        self.ours = ours
+        self._all_anew = False
         self.live = live
         self.busy = True
         """Whether a finished set may not be in its gallery yet, and nothing stands in its way."""
@@ -61,6 +67,11 @@ class Galleries:
         if recipe_of(job).delivery.gallery:
             self.busy = True
             self._ended.set()
+
+    def taken(self) -> None:
+        """Another machine may have finished sets that are in no gallery yet."""
+        self.busy = self._all_anew = True
+        self._ended.set()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -80,7 +91,9 @@ class Galleries:
         context, well = self.context, True
         try:
             told = await context.store_thread(context.store.told, MADE_UNTIL)
-            since = datetime.fromisoformat(told["until"]) if told else datetime.min.replace(tzinfo=UTC)
+            everything = self._all_anew or not told
+            since = datetime.min.replace(tzinfo=UTC) if everything else datetime.fromisoformat(told["until"])
+            self._all_anew = False
             due, until = await context.store_thread(due_projects, context.store, since)
             for project in due:
                 well &= await self._remake(project)
@@ -96,7 +109,7 @@ class Galleries:
         context = self.context
         try:
             jobs = await context.store_thread(delivered, context.store, project)
-            if jobs:
+            if jobs and self.ours(jobs[-1].job.inbox):
                 said, limits = self.live.settings.gallery, context.settings.result_limits
                 jobs = await to_thread.run_sync(with_receipts, jobs, context.places.done, project)
                 await remake(jobs, context.places, said, context.decoder, limits)

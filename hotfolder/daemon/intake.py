@@ -144,6 +144,12 @@ class Intake:
             else:
                 del self.held[place]
 
+    def drop(self, inbox: str) -> None:
+        """Forget what is held of an inbox that another machine may work with now."""
+        for place in [place for place in self.held if place[0] == inbox]:
+            del self.held[place]
+        self._orphans = None
+
     def job_ended(self, place: Place) -> bool:
         """Take in that a job whose photos lay there is over; whether what is held there is to be judged anew.
         What is being judged is, too, should it be held: what was found of the job may be true no more."""

@@ -180,12 +180,18 @@ class Reporter:
             return
         self._news, self._paused, self._changes = False, paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
+        # What others work with, they tell.
+        seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
         await self.telemetry.see(seen)
         now = self.clock.now().astimezone()
         ended = await context.store_thread(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
-        for name in context.places.inboxes:
+        for name in list(self.inboxes):
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
+
+    def _ours(self, inbox: str) -> bool:
+        """Whether another machine is not the one that works with it."""
+        return inbox in self.inboxes or inbox not in self.context.places.inboxes
 
     def _progress(self) -> dict[str, list[int]]:
         """How many photos are up, of how many that are on their way."""
@@ -196,7 +202,7 @@ class Reporter:
 
     async def _note_places(self) -> None:
         """Remember where the folders are, so that the next daemon knows them, even without a marker."""
-        for name, inbox in self.inboxes.items():
+        for name, inbox in list(self.inboxes.items()):
             if inbox.place is not None:
                 path, (device, inode) = str(self.context.places.inboxes[name]), inbox.place
                 await self._remember("inbox", name, MountIdentity(path, device, inode, ""))

@@ -30,6 +30,7 @@ from hotfolder.daemon.folders import (
 )
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
+from hotfolder.daemon.ownership import Ownership
 from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import UsageError
@@ -46,6 +47,7 @@ from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, open_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.limits import START, ConcurrencyLimits
 from hotfolder.jobs.model import SANDBOX, Job
@@ -141,9 +143,11 @@ class Daemon:
         places = places_of(settings)
         reached = make_folders(places)
         self.lock = lock_state(places.state)
-        self.store = Store(open_store(store_of(settings)))
+        self.store, self.ledger, self.leases = open_records(settings, places)
+        if self.leases is not None:
+            places = replace(places, confirm_ours=self.leases.confirm_now)
         with store_trouble(), local_trouble(places.state):
-            own_temporaries(self.store.identity())
+            own_temporaries(self.store.machine or self.store.identity())
             self.outputs = output_folders(places, self.store, reached)
             places = replace(
                 places,
@@ -152,7 +156,6 @@ class Daemon:
                 out_of_reach=self._out_of_reach,
                 recheck=recheck,
             )
-            self.ledger = Ledger(self.store.database, Journal(places.state / LEDGER_FILE))
             self.ledger.restore()
         # What it tells, before any child process is started; and what jobs share.
         self.telemetry = Telemetry(settings, self.clock)
@@ -171,12 +174,15 @@ class Daemon:
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
-        self.galleries = Galleries(self.context, self.live)
+        self.galleries = Galleries(self.context, self.live, ours=self._ours)
         self.intake = Intake(self.worker, self.live.rulebook, self.clock, self._look_anew)
         self.early = Early(self.context, self.live.rulebook, most=self.worker.most_jobs)
-        self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in places.inboxes}
-        self.inboxes = {name: self._inbox(name, path) for name, path in places.inboxes.items()}
+        # A process that is frozen keeps its locks: where machines share the store, leases alone decide.
+        alone = places.inboxes if self.leases is None else {}
+        self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in alone}
+        self.inboxes = {name: self._inbox(name, path) for name, path in alone.items()}
         self._claim_inboxes()
+        self.ownership = self._ownership()
         clear_leftovers(places, reached)
         self.reporter = Reporter(
             self.context,
@@ -189,13 +195,53 @@ class Daemon:
         )
         self.telemetry.begin(self.context)
 
+    def _ownership(self) -> Ownership | None:
+        """None where every inbox is this daemon's."""
+        if self.leases is None:
+            return None
+        context = self.context
+        ownership = Ownership(
+            self.leases,
+            self.store,
+            context.places.inboxes,
+            context.breakers,
+            self.clock,
+            paying=context.paying_for,
+            begin=self._take_over,
+            drop=self._drop,
+        )
+        context.refuse_late = self.leases.refuse_late
+        context.lease_lost = ownership.doubt
+        return ownership
+
+    def _ours(self, inbox: str) -> bool:
+        return self.leases is None or inbox in self.leases.owned
+
+    def _leads(self) -> bool:
+        return self.leases is None or self.leases.leads
+
+    async def _take_over(self, name: str) -> None:
+        """Work with an inbox, and with its jobs, until cancelled."""
+        path = self.context.places.inboxes[name]
+        make = partial(self._inbox, name, path)
+        self.inboxes[name] = await self.context.store_thread(make)
+        await self.worker.load(name)
+        self.galleries.taken()
+        await self._listen(name)
+
+    async def _drop(self, name: str) -> None:
+        self.inboxes.pop(name, None)
+        await self.early.close(name)
+        await self.worker.drop(name)
+        self.intake.drop(name)
+
     def _job_context(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
         api = self.settings.api
         timeouts = Timeouts(
             connect_seconds=api.connect_timeout_seconds,
             read_seconds=api.read_timeout_seconds,
             paid_read_seconds=api.paid_timeout_seconds,
-            paid_total_seconds=1.5 * api.paid_timeout_seconds,
+            paid_total_seconds=PAID_TOTAL * api.paid_timeout_seconds,
         )
         counts = self.telemetry.metrics
         return JobContext(
@@ -223,13 +269,14 @@ class Daemon:
 
     def _inbox(self, name: str, path: Path) -> Inbox:
         met_at = met_inbox(self.store, name, path)
+        first_start = met_at is None and not (self.leases and self.store.met("inbox", name))
         settle = self.settings.settle
         root = Root(
             path,
             self.store.identity(),
-            first_start=met_at is None,
+            first_start=first_start,
             known_place=met_at,
-            lock=self.inbox_locks[name],
+            lock=self.inbox_locks.get(name),
         )
         return Inbox(
             root,
@@ -289,7 +336,8 @@ class Daemon:
             self.inboxes[job.inbox].glance(job.project, job.folder)
 
     def _look_anew(self, inbox: str, project: str, folder: str) -> None:
-        self.inboxes[inbox].forget(project, folder)
+        if inbox in self.inboxes:
+            self.inboxes[inbox].forget(project, folder)
 
     async def run(self, *, stop: asyncio.Event, until_idle: bool = False) -> Outcome:
         """Work until `stop` is set, or, with `until_idle`, until nothing can go on by itself.
@@ -297,7 +345,8 @@ class Daemon:
         On the way out paid calls in flight are waited for and their answers recorded.
         """
         to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
-        await self.worker.load()
+        if self.ownership is None:
+            await self.worker.load()
         tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in self._work()]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
@@ -321,6 +370,8 @@ class Daemon:
                 logger.info("draining", paid_calls_in_flight=len(self.context.paying))
             await self.early.close()
             await self.worker.drain()
+            if self.ownership is not None:
+                await self.ownership.leave()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         self.outcome.needing_person += len(self.worker.crashed)
@@ -338,10 +389,14 @@ class Daemon:
             partial(follow_commands, self.worker),  # what people ask of them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
-            partial(apply_retention, self.context, self.live),
+            partial(
+                apply_retention, self.context, self.live, lambda: self.leases is None or self.leases.leads
+            ),
             self.galleries.run,  # shows what is finished
             self.reporter.run,  # says how everything stands
         ]
+        if self.ownership is not None:
+            work.append(self.ownership.run)  # works with the inboxes that are its own
         if self.live.file is not None:
             work.append(partial(self.live.run, self._follow, self.telemetry))
         return work
@@ -378,7 +433,7 @@ class Daemon:
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
             waits = any(outlook.may_proceed for outlook in outlooks.values())
             working = self.worker.busy() and not self.worker.all_stuck(STUCK_SECONDS)
-            working |= self.galleries.busy
+            working |= self.galleries.busy or not (self.ownership is None or self.ownership.settled)
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
 
     async def close(self) -> None:
@@ -393,6 +448,20 @@ class Daemon:
             self._release_locks()
 
 
+def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
+    """The store and what was paid for, with the leases where machines share them. Raises StoreError,
+    LocalTrouble."""
+    database, journal = open_store(store_of(settings)), Journal(places.state / LEDGER_FILE)
+    if settings.store.url is None:
+        return Store(database), Ledger(database, journal), None
+    machine = machine_of(places.state)
+    leases = Leases(database, machine, places.state, places.inboxes, seconds=settings.store.lease_seconds)
+    store = Store(database, machine=machine, fence=leases.confirm)
+    return store, Ledger(database, journal, machine=machine, fence=leases.refuse_purchase), leases
+
+
+PAID_TOTAL = 1.5
+"""How long a paid request may take in all, in silences that it may make."""
 JOBS_PER_MERGE = 6
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
 
@@ -412,6 +481,7 @@ def job_settings(settings: Settings) -> JobSettings:
     return JobSettings(
         result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
         merge_timeout_seconds=settings.api.merge_timeout_seconds,
+        paid_seconds=PAID_TOTAL * settings.api.paid_timeout_seconds,
         budgets={name: getattr(limits, name) for name in BUDGETS},
         hours=settings.schedule.active,
         prices=settings.prices,

@@ -70,7 +70,7 @@ class Shoots:
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
         context = self.worker.context
-        read = as_kept(await context.store_thread(context.store.told, title(inbox, project)))
+        read = as_kept(await context.store_thread(context.store.told, title(inbox, project), shared=True))
         there = {photo.path.name: photo.identity for photo in photos}
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
@@ -126,7 +126,9 @@ class Shoots:
             earlier=earlier,
             back=back,
             given=await context.store_thread(context.store.rooms, inbox, project),
-            before=as_held(await context.store_thread(context.store.told, held_title(inbox, project))),
+            before=as_held(
+                await context.store_thread(context.store.told, held_title(inbox, project), shared=True)
+            ),
             latest=await context.store_thread(latest_set, context.store, inbox, project, ""),
         )
 
@@ -198,7 +200,11 @@ class Shoots:
         if now != list(before):
             context = self.worker.context
             await context.store_thread(
-                context.store.tell, held_title(inbox, project), held_as_json(now), context.clock.now()
+                context.store.tell,
+                held_title(inbox, project),
+                held_as_json(now),
+                context.clock.now(),
+                shared=True,
             )
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
@@ -209,7 +215,7 @@ class Shoots:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
         await context.store_thread(
-            context.store.tell, title(inbox, found.project), as_json(kept), context.clock.now()
+            context.store.tell, title(inbox, found.project), as_json(kept), context.clock.now(), shared=True
         )
         self.kept[inbox, found.project] = kept
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from operator import itemgetter
 from typing import Literal
@@ -17,6 +17,7 @@ from hotfolder.errors import (
     OutcomeUnknown,
     SetChanged,
     TooManyRequests,
+    Unreachable,
 )
 from hotfolder.jobs.budget import NotAllowed
 from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
@@ -101,6 +102,18 @@ class CircuitBreaker:
             self._failures = 0
             self._enter_state("closed")
 
+    def told(self) -> tuple[float, str] | None:
+        """In how many seconds the host may be asked again, and why not before, as far as its own answers say;
+        None where it may be asked now. What lies between it and this machine concerns no other."""
+        answered = self.trouble is not None and type(self.trouble) is not Unreachable
+        until = max(self._named, self._retry_at if answered and self._state == "open" else 0.0)
+        seconds = until - self._clock.monotonic()
+        return (seconds, self.trouble.message if self.trouble else "") if seconds > 0 else None
+
+    def hear(self, seconds: float) -> None:
+        """Another machine was told by the host not to ask before that."""
+        self._named = max(self._named, self._clock.monotonic() + seconds)
+
     @property
     def bad_since(self) -> float | None:
         """Since when it isn't closed, None when it is, and when nobody has asked the host for long."""
@@ -145,6 +158,16 @@ class CircuitBreakers:
             breaker.leave(error)
             raise
         breaker.leave(None)
+
+    def told(self) -> dict[str, tuple[float, str]]:
+        """What the hosts themselves have told of when to ask again, by host: what `CircuitBreaker.told`
+        has."""
+        return {host: told for host, one in self._of_host.items() if (told := one.told()) is not None}
+
+    def hear(self, told: Mapping[str, tuple[float, str]]) -> None:
+        """What other machines were told."""
+        for host, (seconds, _) in told.items():
+            self._of_host.setdefault(host, CircuitBreaker(self._clock)).hear(seconds)
 
     @property
     def trouble(self) -> BadWorld | None:

@@ -139,6 +139,8 @@ class Places:
     out_of_reach: Callable[[str], str] = lambda _: ""
     """Takes an inbox's name; why it is out of reach, as its last look found, "" where it isn't."""
     recheck: Recheck = lambda *_: None
+    confirm_ours: Callable[[str], None] = lambda _: None
+    """Takes an inbox's name; raises LeaseLost where another machine works with it. Blocks."""
 
     @property
     def results(self) -> Path:
@@ -190,7 +192,13 @@ class Places:
         return [*dropped, filed / file.name]
 
     def sharing(self, job: Job) -> Sharing:
-        return Sharing.of(self.inbox(job), self.guard)
+        """How files of the job are placed: by nobody but who works with its inbox."""
+
+        def guard(path: Path) -> None:
+            self.confirm_ours(job.inbox)
+            self.guard(path)
+
+        return Sharing.of(self.inbox(job), guard)
 
 
 Place = tuple[str, str, str]
@@ -207,6 +215,8 @@ class JobSettings:
 
     result_limits: PictureLimits
     merge_timeout_seconds: float
+    paid_seconds: float
+    """The longest that a paid request may take."""
     budgets: Budgets
     hours: Hours = ()
     prices: Prices = field(default_factory=Prices)
@@ -230,12 +240,17 @@ class JobContext:
     limits: ConcurrencyLimits
     crash_point: CrashHook
     settings: JobSettings
+    refuse_late: Callable[[str], None] = lambda _: None
+    """Takes an inbox's name; raises LeaseLost where it may be another machine's by now. Asks nobody."""
+    lease_lost: Callable[[str], None] = lambda _: None
+    """Hears of an inbox in which a step was refused with LeaseLost."""
     rulebook: Callable[[str], Rulebook | None] = lambda _: None
     """The rules in force, by an inbox's name; None for one that is not in the settings any more."""
     counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    paying: set[asyncio.Task[Purchase]] = field(default_factory=set)
+    paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
+    """The paid calls in flight, by the tasks that are named after their jobs."""
     missed: dict[str, int] = field(default_factory=dict)
     """How often in a row pictures failed to come, by their names in state/results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
@@ -246,6 +261,10 @@ class JobContext:
     def lock(self, name: str) -> asyncio.Lock:
         """The lock of that name, so that two jobs that want the same purchase make it once."""
         return self.locks.setdefault(name, asyncio.Lock())
+
+    def paying_for(self) -> set[str]:
+        """The inboxes in which paid calls are in flight."""
+        return {call.inbox for call in self.paying.values()}
 
     async def files(self, job: Job) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +18,11 @@ from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, 
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import batches, sessions
 from hotfolder.jobs.journal import Entry, Journal, standing
+from hotfolder.jobs.leases import Fence, no_fence
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import (
     BY_RECEIPTS,
+    CHARGED,
     HOLDING,
     PURCHASE_TRANSITIONS,
     IllegalMove,
@@ -48,8 +51,19 @@ RANK = {
 class Ledger:
     """Every method is one durable transaction; what it returns is detached. A reader has no `journal`."""
 
-    def __init__(self, database: Engine, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        database: Engine,
+        journal: Journal | None = None,
+        *,
+        machine: str = "",
+        fence: Fence = no_fence,
+    ) -> None:
+        """`machine` makes the purchases, as `Machine.id`; `fence` is asked before each, within its
+        transaction."""
         self.database = database
+        self.machine = machine
+        self.fence = fence
         self.session = sessions(database)
         self.journal = journal
 
@@ -71,9 +85,11 @@ class Ledger:
         When this returns, the intent has reached the disk twice, and only then may the request leave.
         """
         intent.state = PurchaseState.STARTED
+        intent.machine = self.machine
         intent.started_at = at
         try:
             with self.session.begin() as session:
+                self.fence(session, intent.inbox)
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)
@@ -90,10 +106,19 @@ class Ledger:
         return intent.id
 
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
-        """Record the raw 2xx answer, before anybody looks into it."""
-        answered = self._move(number, PurchaseState.ANSWERED, answer=answer, answered_at=at)
+        """Record the raw 2xx answer, before anybody looks into it. Where its picture was found meanwhile, by
+        another machine, the purchase stays as it is."""
+        answered = self._move(
+            number, PurchaseState.ANSWERED, unless_in=CHARGED, answer=answer, answered_at=at
+        )
         self._write_down(answered)
         return answered
+
+    def fail(self, number: int, state: PurchaseState, note: str) -> None:
+        """Record that its own request has brought no answer: `conclude`, unless another machine has learnt
+        more meanwhile."""
+        known = (*CHARGED, PurchaseState.NOT_EXECUTED)
+        self._write_down(self._move(number, state, unless_in=known, note=note, outcome=""))
 
     def conclude(
         self, number: int, state: PurchaseState, note: str, outcome: PurchaseOutcome | None = None
@@ -107,7 +132,12 @@ class Ledger:
 
     def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
         """Record an answer that a person has found for a purchase whose end was unknown."""
-        found = {"answer": answer, "answered_at": at, "note": note, "outcome": PurchaseOutcome.RESOLVED}
+        found: dict[str, Any] = {
+            "answer": answer,
+            "answered_at": at,
+            "note": note,
+            "outcome": PurchaseOutcome.RESOLVED,
+        }
         self._write_down(self._move(number, PurchaseState.ANSWERED, **found))
 
     def adopt(self, purchase: Purchase) -> None:
@@ -129,9 +159,20 @@ class Ledger:
                 move(session, purchase, PurchaseState.SUCCEEDED)
         self._write_down(purchase, results)
 
-    def _move(self, number: int, state: PurchaseState, **changes: object) -> Purchase:
+    def _move(
+        self,
+        number: int,
+        state: PurchaseState,
+        *,
+        unless_in: Collection[PurchaseState] = (),
+        **changes: Any,
+    ) -> Purchase:
+        """The purchase, moved; as it is where it has come to one of the states `unless_in` meanwhile."""
         with self.session.begin() as session:
             purchase = session.get_one(Purchase, number, with_for_update=True)
+            if purchase.state in unless_in:
+                logger.info("purchase_known_already", call=number, state=purchase.state)
+                return purchase
             move(session, purchase, state, **changes)
             if state == PurchaseState.UNKNOWN and unknown_in_a_row(session):
                 logger.error("paid_calls_paused", reason=UNKNOWNS)

@@ -290,7 +290,8 @@ class DaemonState(SQLModel, table=True):
 
 class Machine(SQLModel, table=True):
     """One `state` folder whose daemons work with a store that several share; `id` is made in the folder, and
-    empty where the store is SQLite. `heartbeat_at` is by the database's clock. `place` is where the folder
+    empty where the store is SQLite. `heartbeat_at` and `alive_until`, by when it shows life again, are by the
+    database's clock. `place` is where the folder
     lies, so that a copy of it is not taken for the same machine. `reaches` are the names of the inboxes that
     it can work with."""
 
@@ -299,6 +300,7 @@ class Machine(SQLModel, table=True):
     version: str
     place: str
     heartbeat_at: datetime = Field(sa_type=UtcDateTime)
+    alive_until: datetime = Field(sa_type=UtcDateTime)
     reaches: Any = Field(sa_type=JSON)
 
 

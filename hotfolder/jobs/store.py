@@ -24,15 +24,18 @@ from hotfolder.jobs.generations import (
     generation_row,
     next_generation,
 )
+from hotfolder.jobs.leases import Fence, database_now, no_fence
 from hotfolder.jobs.model import (
     ApiProject,
     DaemonState,
     FileRole,
     FolderIdentity,
     FolderRole,
+    InboxLease,
     Job,
     JobEvent,
     JobFile,
+    Machine,
     NewJob,
     Picture,
     Purchase,
@@ -62,10 +65,12 @@ OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 class Store:
     """Jobs, their files and their pictures. Every method is one transaction; what it returns is detached."""
 
-    def __init__(self, database: Engine, *, machine: str = "") -> None:
-        """`machine` is whose words and folders are meant, as `Machine.id`."""
+    def __init__(self, database: Engine, *, machine: str = "", fence: Fence = no_fence) -> None:
+        """`machine` is whose words and folders are meant, as `Machine.id`. `fence` is asked, within the
+        transaction, before a job of an inbox is made or changed."""
         self.database = database
         self.machine = machine
+        self.fence = fence
         self.session = sessions(database)
         self.changes = 0
         """Grows with every change of a job, so that a reader in this process knows when to look again."""
@@ -94,6 +99,7 @@ class Store:
         )
         self.changes += 1
         with self.session.begin() as session:
+            self.fence(session, new.inbox)
             returning = session.exec(select(Job).where(col(Job.id).in_(supersedes))).all()
             anew = asked_to_pay_again(session, scope, new, self.machine)
             job.generation = next_generation(session, scope, new, returning, anew=bool(anew))
@@ -120,11 +126,17 @@ class Store:
             note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
+    def _own(self, session: Session, job_id: str) -> Job:
+        """The job, whose inbox is this machine's until the transaction ends."""
+        job = session.get_one(Job, job_id)
+        self.fence(session, job.inbox)
+        return job
+
     def begin_anew(self, job_id: str, origin: str, at: datetime) -> Job:
         """Let a job that was begun at another API begin again at this one."""
         self.changes += 1
         with self.session.begin() as session:
-            job = session.get_one(Job, job_id)
+            job = self._own(session, job_id)
             photos = select(JobFile.sha256).where(JobFile.job_id == job_id, JobFile.role == FileRole.PHOTO)
             scope = scope_key(origin, session.exec(photos).all())
             generation, _ = bought_generation(session, scope)
@@ -203,6 +215,8 @@ class Store:
         uids: list[str] = []
         with self.session.begin() as session:
             there = select(Job.id, Job.state).where(col(Job.project).in_({job.project for job in jobs}))
+            for inbox in sorted({job.inbox for job in jobs}):
+                self.fence(session, inbox)
             if {(job.id, job.state) for job in jobs} != set(session.exec(there).all()):
                 return None
             for job in jobs:
@@ -219,14 +233,19 @@ class Store:
         self.changes += 1
         return uids
 
-    def active(self) -> list[Job]:
-        """Jobs with something left to do, oldest first."""
-        return self.in_states(ACTIVE)
+    def active(self, inbox: str | None = None) -> list[Job]:
+        """Jobs with something left to do, oldest first: all, or those of one inbox."""
+        return self.in_states(ACTIVE, inbox=inbox)
 
-    def in_states(self, states: Iterable[State], *, newest: int | None = None) -> list[Job]:
-        """Jobs in `states`, oldest first; with `newest`, only the newest so many."""
+    def in_states(
+        self, states: Iterable[State], *, newest: int | None = None, inbox: str | None = None
+    ) -> list[Job]:
+        """Jobs in `states`, oldest first: all, or those of one inbox; with `newest`, only the newest so
+        many."""
         with self.session() as session:
             jobs = select(Job).where(col(Job.state).in_(list(states)))
+            if inbox is not None:
+                jobs = jobs.where(Job.inbox == inbox)
             if newest is None:
                 return list(session.exec(jobs.order_by(*OLDEST_FIRST)).all())
             jobs = jobs.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest)
@@ -274,6 +293,12 @@ class Store:
         with self.session() as session:
             return session.get(FolderIdentity, (self.machine, role, name))
 
+    def met(self, role: FolderRole, name: str) -> bool:
+        """Whether any machine has met it in that role."""
+        same = (FolderIdentity.role == role, FolderIdentity.name == name)
+        with self.session() as session:
+            return session.exec(select(FolderIdentity.name).where(*same).limit(1)).first() is not None
+
     def remember_folder(self, folder: FolderIdentity) -> None:
         """In place of the one of that role and name."""
         folder.machine = self.machine
@@ -308,7 +333,7 @@ class Store:
         if state not in EXPLAINING:
             changes |= {"reason": "", "hint": ""}
         with self.session.begin() as session:
-            job = session.get_one(Job, job_id)
+            job = self._own(session, job_id)
             move(session, job, state, at, text, **changes)
         return job
 
@@ -316,7 +341,7 @@ class Store:
         """Set columns of a job that stays in its state."""
         self.changes += 1
         with self.session.begin() as session:
-            job = session.get_one(Job, job_id)
+            job = self._own(session, job_id)
             for name, value in changes.items():
                 setattr(job, name, value)
         return job
@@ -325,7 +350,7 @@ class Store:
         """Give a job that hasn't begun another recipe, by a route or by the defaults."""
         self.changes += 1
         with self.session.begin() as session:
-            job = session.get_one(Job, job_id)
+            job = self._own(session, job_id)
             job.recipe, job.route = recipe, route
             note(session, job, at, f"planned anew: by {f'the route {route}' if route else 'the defaults'}")
         return job
@@ -334,7 +359,7 @@ class Store:
         """Say why a job doesn't move, and note it in its history. On the way to failed/ its reason stays."""
         self.changes += 1
         with self.session.begin() as session:
-            job = session.get_one(Job, job_id)
+            job = self._own(session, job_id)
             if State(job.state) not in EXPLAINED:
                 job.reason, job.hint = reason, hint
             note(session, job, at, f"it waits: {reason}")
@@ -379,12 +404,14 @@ class Store:
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
         """Write down that a file of a job is about to be deleted, or, without `at`, that it is not."""
         with self.session.begin() as session:
+            self._own(session, job_id)
             session.get_one(JobFile, (job_id, name)).let_go_at = at
 
     def add_pictures(self, pictures: Iterable[Picture]) -> None:
         """Record what was delivered. Repeating it changes nothing."""
         with self.session.begin() as session:
             for picture in pictures:
+                self._own(session, picture.job_id)
                 session.merge(picture)
 
     def pictures(self, job_id: str) -> list[Picture]:
@@ -411,22 +438,34 @@ class Store:
         with self.session() as session:
             return pause_reason(session)
 
-    def tell(self, name: str, content: object, at: datetime) -> None:
-        """Put what a daemon says of itself under that name, for other processes and for its successor."""
+    def tell(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
+        """Put what a daemon says of itself under that name, for other processes and for its successor; what
+        is `shared` is said of an inbox, by whichever machine works with it."""
+        machine = "" if shared else self.machine
         with self.session.begin() as session:
-            session.merge(DaemonState(machine=self.machine, name=name, content=content, updated_at=at))
+            session.merge(DaemonState(machine=machine, name=name, content=content, updated_at=at))
 
-    def told(self, name: str) -> Any:
+    def told(self, name: str, *, shared: bool = False) -> Any:
         """What is there under that name; None where there is nothing."""
         with self.session() as session:
-            state = session.get(DaemonState, (self.machine, name))
+            state = session.get(DaemonState, ("" if shared else self.machine, name))
         return None if state is None else state.content
 
-    def told_at(self, name: str) -> datetime | None:
-        """When that was put there; None where there is nothing."""
+    def told_by_all(self, name: str) -> list[DaemonState]:
+        """What every machine says under that name, the latest word last."""
+        said = select(DaemonState).where(DaemonState.name == name).order_by(col(DaemonState.updated_at))
         with self.session() as session:
-            found = session.get(DaemonState, (self.machine, name))
-        return None if found is None else found.updated_at
+            return list(session.exec(said).all())
+
+    def machines(self) -> tuple[list[Machine], dict[str, str | None], datetime]:
+        """The machines that share the store, by name; which of them works with an inbox, by inbox; and the
+        database's time. Nothing of the kind where the store is SQLite."""
+        with self.session() as session:
+            machines = session.exec(select(Machine).order_by(Machine.name, Machine.id)).all()
+            now = database_now(session)
+            leases = session.exec(select(InboxLease)).all()
+            owners = {one.inbox: one.machine if one.expires_at > now else None for one in leases}
+            return list(machines), owners, now
 
 
 def in_project(inbox: str, project: str) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from hotfolder.errors import (
     BadJob,
     BadWorld,
     HotfolderError,
+    LeaseLost,
     LocalTrouble,
     OutcomeUnknown,
     OutOfReach,
@@ -150,10 +151,11 @@ class Worker:
         self.crashed: set[str] = set()
         """Jobs that a defect of ours left as they were, until the next start."""
 
-    async def load(self) -> None:
-        """Take up what an earlier process left unfinished."""
+    async def load(self, inbox: str | None = None) -> None:
+        """Take up what an earlier process left unfinished, or another machine: all, or what is of one
+        inbox."""
         context = self.context
-        for job in await context.store_thread(context.store.active):
+        for job in await context.store_thread(context.store.active, inbox):
             files = await context.store_thread(context.store.files, job.id)
             if (
                 job.origin != context.origin
@@ -164,6 +166,20 @@ class Worker:
                     context.store.begin_anew, job.id, context.origin, context.clock.now()
                 )
             self._take(job, frozenset(file.name for file in files))
+
+    async def drop(self, inbox: str) -> None:
+        """Forget the jobs of an inbox, which another machine may work with now. What is paid for goes on, and
+        is recorded."""
+        dropped = [one for one in self._jobs.values() if one.job.inbox == inbox]
+        await end([one.task for one in dropped if one.task is not None])
+        for one in dropped:
+            self._forget(one.job)
+        self.crashed -= {one.job.id for one in dropped}
+
+    def _forget(self, job: Job) -> None:
+        self._jobs.pop(job.id, None)
+        self.context.claims.let_go(place_of(job), job.id)
+        self.context.darkroom.release(job.id)
 
     async def _has_bought(self, job: Job) -> bool:
         """Whether something was bought for the job, or may have been."""
@@ -305,6 +321,10 @@ class Worker:
                     phase, one.began = one.job.state, clock.monotonic()
                     one.job = await self._step(one)
                     self.context.counts.phase(phase, clock.monotonic() - one.began)
+            except LeaseLost as error:
+                logger.info("job_dropped", reason=error.message)
+                self._forget(one.job)
+                self.context.lease_lost(job.inbox)
             except Exception as error:
                 # A share can go away between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
@@ -320,9 +340,7 @@ class Worker:
                 one.task = None
                 self._work.set()
             if State(one.job.state) not in ACTIVE:
-                self._jobs.pop(job.id, None)
-                self.context.claims.let_go(place_of(job), job.id)
-                self.context.darkroom.release(job.id)
+                self._forget(job)
                 logger.info("job_ended", state=one.job.state, reason=one.job.reason)
                 self.ended(one.job)
 

@@ -10,6 +10,7 @@ import httpx
 from hotfolder.errors import (
     BadWorld,
     ConfigurationError,
+    HostInTrouble,
     HotfolderError,
     KeyRejected,
     OutcomeUnknown,
@@ -95,7 +96,7 @@ def busy(who: str, answered: str, status: int, headers: httpx.Headers) -> BadWor
     wish = retry_after_seconds(headers)
     if status == 429:
         return TooManyRequests(f"{who} asks for a pause: {answered}", hint=GOES_ON, retry_after_seconds=wish)
-    return Unreachable(f"{who} has trouble of its own: {answered}", hint=GOES_ON, retry_after_seconds=wish)
+    return HostInTrouble(f"{who} has trouble of its own: {answered}", hint=GOES_ON, retry_after_seconds=wish)
 
 
 def error_text(text: str, secret: str = "") -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from hotfolder.jobs.commands import Priority
-from hotfolder.jobs.model import Job, stamp
+from hotfolder.jobs.model import DaemonState, Job, stamp
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 
@@ -33,6 +33,7 @@ WORDS: Mapping[str, str] = {
     State.HALTING: "going to failed, and needs a person",
     State.NEEDS_ATTENTION: "needs a person",
 }
+NOBODY = "No machine works with this inbox just now: none that runs reaches its folder."
 HELD_WORDS = "held"
 MOST_FINISHED = 1000
 NOTHING_BOUGHT = "SANDBOX: nothing is bought. Pictures come from a stand-in of the API, to try things out."
@@ -75,6 +76,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineLine:
+    """One machine of several that share the store. `seen_at` is when it last showed life, ISO 8601, UTC;
+    `working` are the inboxes that it works with."""
+
+    id: str
+    name: str
+    version: str
+    running: bool
+    seen_at: str
+    working: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
@@ -82,7 +96,7 @@ class Overview:
     `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
     `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
     `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works
-    with the stand-in of the API."""
+    with the stand-in of the API. `machines` are those that share the store; none where it is SQLite."""
 
     lines: tuple[Line, ...]
     counts: Mapping[str, int]
@@ -98,6 +112,12 @@ class Overview:
     schedule: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
     sandbox: bool = False
+    machines: tuple[MachineLine, ...] = ()
+
+    @property
+    def running_at_all(self) -> bool:
+        """Whether any daemon works with the store."""
+        return self.pid is not None or any(machine.running for machine in self.machines)
 
     @property
     def trouble_told(self) -> str:
@@ -120,8 +140,9 @@ class Overview:
             "settings": {"error": self.settings_error, "only_at_next_start": list(self.restart)},
             "uploads": {"waiting": bool(self.schedule), "reason": self.schedule},
             "notices": list(self.notices),
-            "daemon": {"running": self.pid is not None, "pid": self.pid},
+            "daemon": {"running": self.running_at_all, "pid": self.pid},
             "sandbox": self.sandbox,
+            **({"machines": [asdict(machine) for machine in self.machines]} if self.machines else {}),
         }
 
     def count_words(self) -> Iterator[str]:
@@ -159,9 +180,11 @@ class Overview:
 def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHED) -> Overview:
     """Read the store. `pid` is the running daemon's, None when there is none: of its last words only those
     stay true that are about what waits for a person in the inbox."""
-    told = as_mapping(store.told(DAEMON_STATUS))
-    inboxes = as_mapping(told.get("inboxes"))
-    daemon = told if pid is not None else {}
+    machines, owners = machine_lines(store)
+    running = {machine.id for machine in machines if machine.running} or ({""} if pid is not None else set())
+    said = [one for one in store.told_by_all(DAEMON_STATUS) if not machines or one.machine]
+    daemon = merged([as_mapping(one.content) for one in said if one.machine in running])
+    inboxes = said_of_inboxes(said, owners)
     live, missing = as_mapping(daemon.get("inboxes")), as_mapping(daemon.get("folders"))
     settings, trouble = as_mapping(daemon.get("settings")), as_mapping(daemon.get("trouble"))
     waits = as_mapping(daemon.get("waits"))
@@ -170,13 +193,13 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
     over = {job.id for job in ended}  # some have come to their end between these two looks
     # The inboxes' words are some seconds old, and what they say is arriving may be a job by now.
     # In a project's own folder other photos may arrive beside those: there, what has begun since counts.
-    said_at = store.told_at(DAEMON_STATUS)
+    said_at = min((one.updated_at for one in said if one.machine in running), default=None)
     new = [job for job in (*active, *ended) if said_at is None or job.created_at > said_at]
     begun = {(job.inbox, job.project, job.folder) for job in (*(job for job in active if job.folder), *new)}
     lines = [
         line
         for line in arriving(inboxes)
-        if line.held or (pid is not None and (line.inbox, line.project, line.folder) not in begun)
+        if line.held or (running and (line.inbox, line.project, line.folder) not in begun)
     ]
     lines += (line_of(job, paused, str(waits.get(job.id, ""))) for job in active if job.id not in over)
     lines += (line_of(job, "") for job in ended)
@@ -187,7 +210,10 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         counts={state: number for state, number in counts.items() if number},
         trouble=paused,
         trouble_hint=str(trouble.get("hint", "")),
-        degraded={name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
+        degraded={
+            **{name: NOBODY for name, owner in owners.items() if owner is None and running},
+            **{name: str(as_mapping(inbox).get("degraded") or "") for name, inbox in live.items()},
+        },
         looking={name: str(as_mapping(inbox).get("why_looking") or "") for name, inbox in live.items()},
         notices=tuple(
             str(text) for inbox in inboxes.values() for text in as_mapping(inbox).get("notices", ())
@@ -199,7 +225,48 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
         missing={name: str(why) for name, why in missing.items()},
         restart=tuple(str(name) for name in settings.get("restart", ())),
         sandbox=bool(daemon.get("sandbox")),
+        machines=machines,
     )
+
+
+def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, str | None]]:
+    """The machines, and which of them works with an inbox, by inbox."""
+    machines, owners, now = store.machines()
+    lines = (
+        MachineLine(
+            one.id,
+            one.name,
+            one.version,
+            one.alive_until > now,
+            stamp(one.heartbeat_at),
+            tuple(sorted(inbox for inbox, owner in owners.items() if owner == one.id)),
+        )
+        for one in machines
+    )
+    return tuple(lines), owners
+
+
+def merged(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What several daemons say of themselves, as one: any trouble is everybody's, what is said by name is put
+    together."""
+    whole: dict[str, Any] = {}
+    for one in said:
+        for name, content in one.items():
+            if isinstance(content, Mapping) and isinstance(whole.get(name), Mapping):
+                whole[name] = {**whole[name], **{key: value for key, value in content.items() if value}}
+            elif content or name not in whole:
+                whole[name] = content
+    return whole
+
+
+def said_of_inboxes(said: Sequence[DaemonState], owners: Mapping[str, str | None]) -> dict[str, Any]:
+    """The last words on each inbox: those of who works with it, or of who did so last."""
+    found: dict[str, Any] = {}
+    for one in said:
+        for inbox, content in as_mapping(as_mapping(one.content).get("inboxes")).items():
+            if owners.get(inbox) in (None, one.machine):
+                found[inbox] = content
+    return found
 
 
 def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:

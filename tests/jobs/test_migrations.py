@@ -111,8 +111,12 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
 UNDONE = {
     12: (
         "ALTER TABLE purchase DROP COLUMN machine",
-        *(f"DROP TABLE {table}" for table in ("machine", "inboxlease", "notbefore", "daemonstate")),
+        *(f"DROP TABLE {table}" for table in ("machine", "inboxlease", "notbefore")),
+        "CREATE TABLE said AS SELECT name, content, updated_at FROM daemonstate",
+        "DROP TABLE daemonstate",
         "CREATE TABLE daemonstate (name VARCHAR PRIMARY KEY, content JSON, updated_at DATETIME NOT NULL)",
+        "INSERT INTO daemonstate SELECT * FROM said",
+        "DROP TABLE said",
         "CREATE TABLE kept AS SELECT role, name, path, device, inode, mount FROM folderidentity",
         "DROP TABLE folderidentity",
         "CREATE TABLE folderidentity (role VARCHAR NOT NULL, name VARCHAR NOT NULL, path VARCHAR NOT NULL,"
@@ -129,6 +133,7 @@ UNDONE = {
 def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Path, version: int) -> None:
     database = open_store(tmp_path)
     Store(database).remember_folder(FolderIdentity(role="inbox", name="inbox", path="/srv/inbox", inode=7))
+    Store(database).tell("kept out", ["a.jpg"], datetime(2026, 5, 4, 12, tzinfo=UTC))
     database.dispose()
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection:
         for statement in (each for later in range(FORMAT, version, -1) for each in UNDONE[later]):
@@ -142,6 +147,7 @@ def test_a_store_of_a_recent_format_gets_the_tables_that_came_since(tmp_path: Pa
     assert Store(database).identity() == identity
     met = Store(database).folder_identity("inbox", "inbox")
     assert met is not None and (met.path, met.inode) == ("/srv/inbox", 7)
+    assert Store(database).told("kept out") == ["a.jpg"]
     database.dispose()
     assert copies(tmp_path) == [f"{FILE_NAME}.format-{version}"]
 

@@ -19,7 +19,7 @@ from hotfolder.jobs.steps.fetching import (
     fetch_patiently,
     purchases,
 )
-from hotfolder.jobs.steps.paying import give_up, intent_of, pay
+from hotfolder.jobs.steps.paying import answered_elsewhere, give_up, intent_of, of_another, pay
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, parse_results
 from hotfolder.stager.operations import PAID_KINDS, Operation
@@ -99,6 +99,8 @@ async def buy_once(
 ) -> list[Result]:
     """The pictures of one operation: remembered, or bought now."""
     call = await context.store_thread(context.ledger.known, key)
+    if call is not None and of_another(context, call):
+        call = await answered_elsewhere(context, call)
     if call is None:
         call = await buy(context, job, operation, key, source)
     assert call.id is not None

@@ -27,7 +27,7 @@ from hotfolder.jobs.steps.fetching import (
     confirm_api,
     fetch_patiently,
 )
-from hotfolder.jobs.steps.paying import give_up, intent_of, pay, record
+from hotfolder.jobs.steps.paying import give_up, in_flight_seconds, intent_of, of_another, pay, record
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 
 logger = log.get("merging")
@@ -127,8 +127,8 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
             context.limits.merges.succeeded()
             return group.image_url
         untouched = untouched and group.status.lower() == UNTOUCHED
-        if untouched and elapsed >= IN_FLIGHT_SECONDS:
-            await never_asked(context, call)
+        if untouched:
+            await refuse_never_asked(context, call, elapsed)
         if group.failed:
             await give_up(context, call, f"its group ended with the status {spelt(group)}")
         if not group.done and group.status != "processing" and group.status != strange:
@@ -150,6 +150,16 @@ def left_behind(context: JobContext, call: Purchase) -> bool:
     """Whether another process has recorded the intent, and ended before there was an answer."""
     here = any(task.get_name() == call.job_id for task in context.paying)
     return call.state == PurchaseState.STARTED and not here
+
+
+async def refuse_never_asked(context: JobContext, call: Purchase, elapsed: float) -> None:
+    """Raise NeverAsked, with the ledger told, for a merge whose group has been untouched for so many seconds
+    that its request can't be on its way any more."""
+    another = of_another(context, call)
+    if another and await context.store_thread(context.ledger.known, call.key) is None:
+        raise NeverAsked  # the machine that wrote it down says that it never sent it
+    if elapsed >= (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
+        await never_asked(context, call)
 
 
 async def never_asked(context: JobContext, call: Purchase) -> NoReturn:

@@ -10,7 +10,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 from pydantic import BaseModel
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LocalTrouble, OutcomeUnknown, RequestRefused
+from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused
 from hotfolder.jobs.breaker import API, backoff_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import Job, Purchase
@@ -55,8 +55,8 @@ async def pay(
         async with context.breakers.at(API):
             await last_look()
             task = asyncio.create_task(_record_call_record(context, call, request), name=call.job_id)
-            context.paying.add(task)
-            task.add_done_callback(context.paying.discard)
+            context.paying[task] = call
+            task.add_done_callback(context.paying.pop)
             # How it ended is on record by then; whoever waited may have been stopped meanwhile.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
             return await asyncio.shield(task)
@@ -74,16 +74,21 @@ async def _record_call_record(
         context.ledger.begin, call, context.clock.now(), context.settings.budgets
     )
     context.crash_point(CrashPoint.INTENT_RECORDED)
+    try:
+        context.refuse_late(call.inbox)
+    except LeaseLost as error:
+        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, f"not sent: {error}")
+        raise
     context.counts.paid(call.operation, call.project)
     logger.info("paid_call_leaves", operation=call.operation, call=number)
     try:
         answer = await request()
     except BadWorld as error:
-        await record(context, context.ledger.conclude, number, PurchaseState.NOT_EXECUTED, error.message)
+        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
         raise
     except RequestRefused as error:
         context.counts.api_error(type(error).__name__)
-        await record(context, context.ledger.conclude, number, PurchaseState.NOT_EXECUTED, error.message)
+        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
         raise RequestRefused(
             f"the API refused {PAID_KINDS[call.operation]}: {error.why}",
             hint="Nothing was charged for it. Change the folder's tags or its photos, and drop it again.",
@@ -91,13 +96,39 @@ async def _record_call_record(
         ) from None
     except OutcomeUnknown as error:
         context.counts.api_error(type(error).__name__)
-        await record(context, context.ledger.conclude, number, PurchaseState.UNKNOWN, error.why)
+        await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
         raise
     context.crash_point(CrashPoint.ANSWER_RECEIVED)
     answered = await record(context, context.ledger.answer, number, answer.as_json(), context.clock.now())
     context.crash_point(CrashPoint.ANSWER_RECORDED)
     logger.info("paid_call_answered", operation=call.operation, call=number)
     return answered
+
+
+GRACE_SECONDS = 30.0
+LOOK_SECONDS = 2.0
+
+
+async def answered_elsewhere(context: JobContext, call: Purchase) -> Purchase | None:
+    """What is known of a purchase once the machine that began it can learn no more: its request may be on its
+    way while this machine has taken over the inbox. None where it never left."""
+    clock = context.clock
+    until = clock.monotonic() + in_flight_seconds(context)
+    known: Purchase | None = call
+    while known is not None and of_another(context, known) and clock.monotonic() < until:
+        await clock.sleep(LOOK_SECONDS)
+        known = await context.store_thread(context.ledger.known, call.key)
+    return known
+
+
+def of_another(context: JobContext, call: Purchase) -> bool:
+    """Whether another machine has begun the purchase, and hasn't said yet how it ended."""
+    return call.state == PurchaseState.STARTED and call.machine != context.ledger.machine
+
+
+def in_flight_seconds(context: JobContext) -> float:
+    """How long another machine's request may be on its way."""
+    return context.settings.paid_seconds + GRACE_SECONDS
 
 
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,29 +16,32 @@ def upgrade() -> None:
     with op.batch_alter_table("purchase") as batch:
         batch.alter_column("machine", server_default=None)
     make_tables()
-    # What a daemon says of itself it says again at its start.
-    op.drop_table("daemonstate")
-    op.create_table(
-        "daemonstate",
-        sa.Column("machine", sa.String(), primary_key=True),
-        sa.Column("name", sa.String(), primary_key=True),
-        sa.Column("content", sa.JSON(), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-    )
-    op.rename_table("folderidentity", "formeridentity")
-    op.create_table(
-        "folderidentity",
-        sa.Column("machine", sa.String(), primary_key=True),
-        sa.Column("role", sa.String(), primary_key=True),
-        sa.Column("name", sa.String(), primary_key=True),
-        sa.Column("path", sa.String(), nullable=False),
-        sa.Column("device", sa.BigInteger(), nullable=False),
-        sa.Column("inode", sa.BigInteger(), nullable=False),
-        sa.Column("mount", sa.String(), nullable=False),
-    )
-    columns = "role, name, path, device, inode, mount"
-    op.execute(f"INSERT INTO folderidentity (machine, {columns}) SELECT '', {columns} FROM formeridentity")
-    op.drop_table("formeridentity")
+    with_machine("daemonstate", DAEMON_STATE)
+    with_machine("folderidentity", FOLDER_IDENTITY)
+
+
+DAEMON_STATE = (
+    sa.Column("name", sa.String(), primary_key=True),
+    sa.Column("content", sa.JSON(), nullable=False),
+    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+)
+FOLDER_IDENTITY = (
+    sa.Column("role", sa.String(), primary_key=True),
+    sa.Column("name", sa.String(), primary_key=True),
+    sa.Column("path", sa.String(), nullable=False),
+    sa.Column("device", sa.BigInteger(), nullable=False),
+    sa.Column("inode", sa.BigInteger(), nullable=False),
+    sa.Column("mount", sa.String(), nullable=False),
+)
+
+
+def with_machine(table: str, columns: tuple[sa.Column[Any], ...]) -> None:
+    """Let the table say of each row of which machine it is: the only one there was."""
+    op.rename_table(table, f"former_{table}")
+    op.create_table(table, sa.Column("machine", sa.String(), primary_key=True), *columns)
+    names = ", ".join(column.name for column in columns)
+    op.execute(f"INSERT INTO {table} (machine, {names}) SELECT '', {names} FROM former_{table}")
+    op.drop_table(f"former_{table}")
 
 
 def make_tables() -> None:
@@ -47,6 +52,7 @@ def make_tables() -> None:
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("alive_until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("reaches", sa.JSON(), nullable=False),
     )
     op.create_table(

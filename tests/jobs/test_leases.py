@@ -1,0 +1,224 @@
+"""Leases on inboxes, by the database's clock: who gets what, and what a machine that lost one may do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from hotfolder.errors import LeaseLost, LocalTrouble
+from hotfolder.jobs import leases as module
+from hotfolder.jobs.leases import Leases, machine_of
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.model import NewJob, Purchase
+from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.store import Store
+from tests.support.postgres import Postgres
+
+INBOXES = ("a", "b", "c", "d")
+SECONDS = 1.0
+
+
+@pytest.fixture
+def shared(postgres: Postgres) -> Iterator[Engine]:
+    with postgres.store() as engine:
+        yield engine
+
+
+@pytest.fixture
+def machine(shared: Engine, tmp_path: Path) -> Callable[..., Leases]:
+    def make(name: str, inboxes: tuple[str, ...] = INBOXES) -> Leases:
+        state = tmp_path / name
+        state.mkdir(exist_ok=True)
+        leases = Leases(shared, name, state, inboxes, seconds=SECONDS)
+        assert leases.join() is None
+        return leases
+
+    return make
+
+
+def look(leases: Leases, *, paying: tuple[str, ...] = (), reached: tuple[str, ...] = INBOXES) -> set[str]:
+    leases.look(reached, paying)
+    return set(leases.owned)
+
+
+def settle(*machines: Leases) -> list[set[str]]:
+    """What each has once nothing changes any more."""
+    for _ in range(20):
+        for one in machines:
+            look(one)
+    return [set(one.owned) for one in machines]
+
+
+def test_the_only_machine_has_every_inbox_that_it_reaches(machine: Callable[..., Leases]) -> None:
+    one = machine("one")
+    assert look(one, reached=("a", "c")) == {"a", "c"}
+    assert look(one) == set(INBOXES)
+    assert one.settled
+
+
+def test_a_machine_that_joins_gets_its_share_one_inbox_at_a_time(machine: Callable[..., Leases]) -> None:
+    one = machine("one")
+    look(one)
+    two = machine("two")
+    look(two)
+    had = [len(look(one)) for _ in range(6)]
+    assert had == [4, 3, 3, 2, 2, 2]
+    assert settle(one, two) == [{"c", "d"}, {"a", "b"}]
+
+
+def test_an_inbox_is_handed_over_once_its_paid_calls_are_answered(machine: Callable[..., Leases]) -> None:
+    one = machine("one", ("a", "b"))
+    look(one, reached=("a", "b"))
+    look(machine("two", ("a", "b")), reached=("a", "b"))
+    for _ in range(4):
+        assert look(one, paying=("a", "b"), reached=("a", "b")) == {"a", "b"}
+    with one.session.begin() as session, pytest.raises(LocalTrouble, match="about to be handed over"):
+        one.refuse_purchase(session, "a")
+    assert look(one, paying=("b",), reached=("a", "b")) == {"b"}
+
+
+def test_a_dead_machines_inboxes_are_taken_over_when_its_leases_have_run_out(
+    machine: Callable[..., Leases],
+) -> None:
+    one, two = machine("one"), machine("two")
+    before = settle(one, two)
+    assert look(two) == before[1]
+    time.sleep(SECONDS)
+    assert look(two) == set(INBOXES)
+    # Whatever it was frozen in, it finds out before it changes anything.
+    for inbox in before[0]:
+        with pytest.raises(LeaseLost):
+            one.confirm_now(inbox)
+        with pytest.raises(LeaseLost):
+            one.refuse_late(inbox)
+    assert look(one) == set()
+
+
+def test_a_lease_that_ran_out_and_that_nobody_took_goes_on(machine: Callable[..., Leases]) -> None:
+    one = machine("one")
+    look(one)
+    epochs = dict(one.owned)
+    time.sleep(SECONDS)
+    with pytest.raises(LeaseLost, match="run out"):
+        one.confirm_now("a")
+    look(one)
+    assert dict(one.owned) == epochs
+    one.confirm_now("a")
+
+
+def test_a_machine_that_starts_again_has_its_own_back_at_once_in_a_new_epoch(
+    machine: Callable[..., Leases],
+) -> None:
+    one = machine("one")
+    look(one)
+    again = machine("one")
+    assert look(again) == set(INBOXES)
+    with pytest.raises(LeaseLost):
+        one.confirm_now("a")
+
+
+def test_a_machine_that_leaves_frees_everything_at_once(machine: Callable[..., Leases]) -> None:
+    one, two = machine("one"), machine("two")
+    settle(one, two)
+    one.leave()
+    assert look(two) == set(INBOXES)
+
+
+def test_an_inbox_goes_to_who_reaches_it(machine: Callable[..., Leases]) -> None:
+    one, two = machine("one"), machine("two")
+    for _ in range(10):
+        look(one, reached=("a",))
+        look(two)
+    assert (set(one.owned), set(two.owned)) == ({"a"}, {"b", "c", "d"})
+    for _ in range(4):  # its share is gone
+        look(two)
+        look(one, reached=())
+    assert (set(one.owned), set(two.owned)) == (set(), set(INBOXES))
+
+
+def test_a_copy_of_a_state_folder_is_told_from_the_machine_itself(shared: Engine, tmp_path: Path) -> None:
+    for name in ("original", "copy"):
+        (tmp_path / name).mkdir()
+    original = Leases(shared, "m", tmp_path / "original", INBOXES, seconds=SECONDS)
+    copy = Leases(shared, "m", tmp_path / "copy", INBOXES, seconds=SECONDS)
+    assert original.join() is None
+    look(original)
+    first = copy.join()
+    look(original)
+    second = copy.join()
+    assert first is not None
+    assert second is not None
+    assert second > first  # whoever waits sees that the other one lives
+    time.sleep(SECONDS)
+    assert copy.join() is None
+
+
+def test_what_one_machine_hears_of_a_host_the_others_know(machine: Callable[..., Leases]) -> None:
+    one, two = machine("one"), machine("two")
+    one.exchange({"the API": (30.0, "it asks for a pause")})
+    heard = two.exchange({"the API": (5.0, "later")})
+    [(seconds, reason)] = heard.values()
+    assert 25 < seconds <= 30
+    assert reason == "it asks for a pause"
+    assert one.exchange({}) == {}
+
+
+def test_a_job_is_changed_by_nobody_but_who_works_with_its_inbox(
+    machine: Callable[..., Leases], shared: Engine, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    one = machine("one", ("inbox",))
+    look(one, reached=("inbox",))
+    store = Store(shared, machine="one", fence=one.confirm)
+    job = store.create(new_job(), "origin", at)
+    time.sleep(SECONDS)
+    look(machine("two", ("inbox",)), reached=("inbox",))
+    for change in (
+        lambda: store.create(new_job(room="other"), "origin", at),
+        lambda: store.advance(job.id, State.UPLOADING, at),
+        lambda: store.change(job.id, filed_as="x"),
+        lambda: store.wait(job.id, "why", "", at),
+        lambda: store.let_go(job.id, store.files(job.id)[0].name, at),
+    ):
+        with pytest.raises(LeaseLost):
+            change()
+    assert [found.state for found in Store(shared).active()] == [State.QUEUED]
+
+
+def bought(key: str = "k") -> Purchase:
+    sky = {"operation": "sky", "parameters": "{}", "project": "p"}
+    return Purchase(key=key, job_id="job1", inbox="inbox", started_at=MOMENT, **sky)
+
+
+MOMENT = datetime.fromisoformat("2026-05-04T12:00:00+00:00")
+
+
+def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
+    machine: Callable[..., Leases], shared: Engine, at: datetime
+) -> None:
+    one = machine("one", ("inbox",))
+    look(one, reached=("inbox",))
+    ledger = Ledger(shared, machine="one", fence=one.refuse_purchase)
+    number = ledger.begin(bought(), at)
+    time.sleep(SECONDS)
+    look(machine("two", ("inbox",)), reached=("inbox",))
+    with pytest.raises(LeaseLost):
+        ledger.begin(bought("other"), at)
+    Ledger(shared, machine="two").conclude(number, PurchaseState.UNKNOWN, "nobody answered")
+    assert ledger.answer(number, "{}", at).state == PurchaseState.ANSWERED
+    # Whoever knows more wins: what came later, and tells less, changes nothing.
+    ledger.fail(number, PurchaseState.UNKNOWN, "lost")
+    [found] = Ledger(shared).all_purchases()
+    assert (found.state, found.machine) == (PurchaseState.ANSWERED, "one")
+
+
+def test_a_machine_is_its_state_folder(tmp_path: Path) -> None:
+    first = machine_of(tmp_path)
+    assert machine_of(tmp_path) == first
+    assert len(first) == module.ID_BYTES
+    (tmp_path / "machine").write_text("")  # cut off by a crash
+    assert machine_of(tmp_path) not in ("", first)

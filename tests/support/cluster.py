@@ -1,0 +1,137 @@
+"""Several machines of one studio: daemons as processes, each with a `state` of its own, one database."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine
+
+from hotfolder.jobs.store import Store
+from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, environment
+
+
+@dataclass
+class Member:
+    """One machine. `runs` are the processes that it had, the latest last."""
+
+    cluster: Cluster
+    name: str
+    changes: dict[str, str] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.cluster.studio.root / f"state-{self.name}"
+
+    @property
+    def id_(self) -> str:
+        """What the others know it by; "" before its first start."""
+        path = self.state / "machine"
+        return path.read_text().strip() if path.exists() else ""
+
+    def environment(self) -> dict[str, str]:
+        return {**environment("any-key"), "HOTFOLDER_STATE": str(self.state), **self.changes}
+
+    def start(self, *options: str) -> Run:
+        """Start its daemon; returns once it has begun to watch, or has ended."""
+        studio = self.cluster.studio
+        log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
+        with log.open("wb") as stream:
+            command = studio.command("run", *options)
+            process = subprocess.Popen(command, stdout=stream, stderr=stream, env=self.environment())
+        run = Run(process, log)
+        self.runs.append(run)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while process.poll() is None and '"event": "started"' not in run.text():
+            assert time.monotonic() < end, run.text()
+            time.sleep(0.02)
+        return run
+
+    @property
+    def running(self) -> bool:
+        return bool(self.runs) and self.runs[-1].process.poll() is None
+
+    def signal(self, number: int) -> None:
+        self.runs[-1].process.send_signal(number)
+
+    def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of hotfolder on this machine to its end."""
+        return subprocess.run(
+            self.cluster.studio.command(name, *options),
+            capture_output=True,
+            text=True,
+            env=self.environment(),
+            timeout=PATIENCE_SECONDS,
+        )
+
+    def text(self) -> str:
+        return "\n".join(run.text() for run in self.runs)
+
+
+class Cluster:
+    """`settings` are merged into the YAML, one level deep. `url` is that of an empty database."""
+
+    def __init__(
+        self, root: Path, shop: Shop, url: str, inboxes: Sequence[str] = ("inbox",), **settings: Any
+    ) -> None:
+        usual: dict[str, Any] = {
+            "inboxes": [{"path": name} for name in inboxes],
+            "store": {"url": url, "lease_seconds": 2.0},
+            "api": {"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+        }
+        for name, value in settings.items():
+            usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
+        self.shop = shop
+        self.url = url
+        self.studio = Studio(root, **usual)
+        self.members: dict[str, Member] = {}
+
+    def member(self, name: str, **changes: str) -> Member:
+        """The machine of that name, made where it is missing; `changes` are of its environment."""
+        return self.members.setdefault(name, Member(self, name, changes))
+
+    def drop(self, inbox: str, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
+        """Copy files into an inbox, as a photographer does."""
+        target = self.studio.root / inbox / project / folder
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (target / name).write_bytes(content)
+        return target
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        engine = create_engine(self.url)
+        try:
+            yield Store(engine)
+        finally:
+            engine.dispose()
+
+    def wait_until(self, holds: Callable[[Store], object], within_seconds: float = PATIENCE_SECONDS) -> None:
+        """Until it `holds` of the store; fails with every log when it never does."""
+        end = time.monotonic() + within_seconds
+        with self.store() as store:
+            while not holds(store):
+                if time.monotonic() > end:
+                    told = "\n".join(member.text() for member in self.members.values())
+                    raise AssertionError(f"it never came to that: {store.counts()}\n{told}")
+                time.sleep(0.05)
+
+    def owners(self) -> dict[str, str | None]:
+        """The machines that work with the inboxes, by the names that they have here."""
+        ids = {member.id_: name for name, member in self.members.items() if member.id_}
+        with self.store() as store:
+            return {inbox: ids.get(owner or "") for inbox, owner in store.machines()[1].items()}
+
+    def end(self) -> None:
+        for member in self.members.values():
+            for run in member.runs:
+                if run.process.poll() is None:
+                    run.process.send_signal(signal.SIGCONT)
+                run.end()
