@@ -86,10 +86,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_the_compose_file_has_settings_that_exist_and_waits_for_the_longest_paid_call(tmp_path: Path) -> None:
     """Its variables are settings, and Docker doesn't end it while a paid answer may still come."""
-    [text] = [
-        block for block in blocks(ROOT / "docs" / "operations.md", "yaml") if block.startswith("services:")
-    ]
-    service = yaml.safe_load(text)["services"]["hotfolder"]
+    service = yaml.safe_load((ROOT / "docs" / "compose.yaml").read_text())["services"]["hotfolder"]
     config = tmp_path / "config.yaml"
     config.write_text("root: .\n", encoding="utf-8")
     environ = {**service["environment"], "HOTFOLDER_ROOT": str(tmp_path)}

@@ -345,6 +345,51 @@ def install_service(
     return upkeep.install_service(config, user=user, group=group, write=write, directory=directory, page=page)
 
 
+@app.command(rich_help_panel=OPERATING)
+def init(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The configuration; /etc/hotfolder/config.yaml.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="The folder that photographers see; /srv/photos.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="The group of those who use it; left out: the folder's.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", help="The user that the service runs as; hotfolder.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="The folder of what was paid for; /var/lib/hotfolder.")
+    ] = None,
+    page: Annotated[
+        bool | None, typer.Option("--page/--no-page", help="Serve the page for browsers on this computer.")
+    ] = None,
+    page_port: Annotated[
+        int | None, typer.Option("--page-port", min=1, max=65535, help="The page's port; 8480.")
+    ] = None,
+    docker: Annotated[
+        bool | None, typer.Option("--docker/--systemd", help="Write what Docker needs into this folder.")
+    ] = None,
+    key_stdin: Annotated[
+        bool, typer.Option("--key-stdin", help="Read the API key from the first line of standard input.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: what is left out is usual.")] = False,
+) -> int:
+    """Install it: user, folders, settings, key, service.
+
+    Asks five questions. The API key is asked for unseen, or read from standard input or STAGER_API_KEY. Said
+    again, it makes what is missing, and changes nothing that is right. Ends with what `doctor` finds.
+    """
+    from hotfolder.cli import init
+
+    given = {"config": config, "user": user, "state": state, "page_port": page_port}
+    return init.init(
+        {name: value for name, value in given.items() if value is not None},
+        init.Questions(root, group, page, docker, key_stdin=key_stdin, ask=not yes),
+    )
+
+
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]
 By = Annotated[str, typer.Option("--by", help="Who wants it; left out: the user of this terminal.")]
 OfInbox = Annotated[str, typer.Option("--inbox", help="Which inbox's project, where several have it.")]

@@ -137,6 +137,12 @@ def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> Se
             raise ConfigurationError("There is no API key.", hint=WHERE)
         text = _read_key(Path(settings.api.key_file))
         what = "The API key in the file that api.key_file names"
+    return SecretStr(checked_key(text, what))
+
+
+def checked_key(text: str, what: str) -> str:
+    """A key without the end of its line. Raises ConfigurationError, which calls it `what`, where it is empty
+    or has a character that no key has."""
     key = text.removesuffix("\n").removesuffix("\r")
     if not key:
         raise ConfigurationError(f"{what} is empty.", hint=WHERE)
@@ -145,7 +151,7 @@ def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> Se
             f"{what} holds characters that no key has, such as spaces, line breaks or curly quotes.",
             hint="Copy the key again: one line, nothing before or behind it.",
         )
-    return SecretStr(key)
+    return key
 
 
 def notify_addresses(settings: Settings) -> list[str]:

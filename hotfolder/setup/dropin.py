@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-STATE_HOME = Path("/var/lib")
+from hotfolder.setup.deployment import STATE, STATE_HOME
+
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 CREDENTIALS = Path("/run/credentials")
 CREDENTIAL = "stager-api-key"
@@ -72,7 +73,7 @@ def outermost(paths: Sequence[Path]) -> list[Path]:
 
 def state(site: Site) -> Iterator[str]:
     if site.state.parent == STATE_HOME:
-        if site.state.name != "hotfolder":  # what the unit says already
+        if site.state != STATE:  # what the unit says already
             yield "StateDirectory="
             yield f"StateDirectory={quoted(site.state.name)}"
         return

@@ -10,27 +10,20 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.setup.dropin import STATE_HOME, Site, at_home, drop_in, shared
+from hotfolder.setup.deployment import KEY, STATE_HOME, UNIT, text_of
+from hotfolder.setup.dropin import Site, at_home, drop_in, shared
 
-UNIT = "hotfolder.service"
 DROP_IN = f"{UNIT}.d/10-hotfolder.conf"
-KEY = Path("/etc/hotfolder/key")
 
 
 def unit_files(site: Site) -> Mapping[str, str]:
     """The unit and its drop-in, by their names in the folder of units."""
-    return {UNIT: shipped(UNIT), DROP_IN: drop_in(site)}
-
-
-def shipped(name: str) -> str:
-    """A file that comes with hotfolder."""
-    return (files("hotfolder.setup") / name).read_text()
+    return {UNIT: text_of(UNIT), DROP_IN: drop_in(site)}
 
 
 def site_of(settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False) -> Site:

@@ -1,0 +1,85 @@
+"""The one place of ports, paths and grace periods, and what is written by them: the unit, the compose file, a
+template for Unraid and an app for TrueNAS.
+
+`python -m hotfolder.setup.deployment` in a checkout writes anew those that are kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from hotfolder.config.page import PORT as PAGE_PORT
+
+USER = "hotfolder"
+ROOT = Path("/srv/photos")
+CONFIG = Path("/etc/hotfolder/config.yaml")
+KEY = Path("/etc/hotfolder/key")
+STATE_HOME = Path("/var/lib")
+STATE = STATE_HOME / "hotfolder"
+PROGRAM = Path("/opt/hotfolder/bin/hotfolder")
+
+DATA, KEPT = Path("/data"), Path("/state")
+"""In a container: root, and state."""
+SECRET = Path("/run/secrets/stager_api_key")
+CONTAINER_ID = 1000
+"""The user and the group that a container runs as, unless told otherwise."""
+
+STOP_SECONDS = 960
+"""Until a stop becomes a kill: longer than the longest paid call."""
+START_SECONDS = 300
+WATCHDOG_SECONDS = 120
+
+UNIT = "hotfolder.service"
+COMPOSE = "compose.yaml"
+KEPT_IN_CHECKOUT = {
+    UNIT: f"systemd/{UNIT}",
+    COMPOSE: f"docs/{COMPOSE}",
+    "unraid.xml": "docs/unraid.xml",
+    "truenas.yaml": "docs/truenas.yaml",
+}
+
+VALUES: Mapping[str, object] = {
+    "user": USER,
+    "root": ROOT,
+    "config": CONFIG,
+    "key": KEY,
+    "state": STATE,
+    "state_name": STATE.name,
+    "program": PROGRAM,
+    "data": DATA,
+    "kept": KEPT,
+    "secret": SECRET,
+    "uid": CONTAINER_ID,
+    "gid": CONTAINER_ID,
+    "stop_seconds": STOP_SECONDS,
+    "stop_minutes": STOP_SECONDS // 60,
+    "start_seconds": START_SECONDS,
+    "watchdog_seconds": WATCHDOG_SECONDS,
+    "page_port": PAGE_PORT,
+    "zone": "Europe/Berlin",
+    "truenas_root": "/mnt/tank/photos",
+    "truenas_id": 568,
+    "unraid_root": "/mnt/user/photos",
+    "unraid_state": "/mnt/user/appdata/hotfolder",
+    "unraid_user": 99,
+    "unraid_group": 100,
+}
+
+
+def text_of(name: str, **changes: object) -> str:
+    """The file of that name, with these values in place of the usual ones."""
+    template = (files("hotfolder.setup") / "templates" / name).read_text(encoding="utf-8")
+    return Template(template).substitute({**VALUES, **changes})
+
+
+def main() -> None:
+    for name, path in KEPT_IN_CHECKOUT.items():
+        Path(path).write_text(text_of(name), encoding="utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

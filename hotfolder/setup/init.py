@@ -1,0 +1,351 @@
+"""`hotfolder init`: the user, the folders, the smallest configuration, the key's file and the service, each
+made where it is missing.
+
+What is right is left as it is, and neither a configuration nor a key is ever written over.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotfolder.config.load import checked_key, load
+from hotfolder.config.page import PORT as PAGE_PORT
+from hotfolder.config.settings import Settings
+from hotfolder.control.first import OWNERS_ALONE, smallest, write_once
+from hotfolder.errors import UsageError
+from hotfolder.mounts import mount_of
+from hotfolder.outbox.faults import made_anywhere
+from hotfolder.setup import install
+from hotfolder.setup.deployment import (
+    COMPOSE,
+    CONFIG,
+    CONTAINER_ID,
+    KEY,
+    ROOT,
+    STATE,
+    STATE_HOME,
+    UNIT,
+    USER,
+    VALUES,
+    text_of,
+)
+from hotfolder.setup.dropin import Site
+from hotfolder.telemetry.web import listening
+
+UNITS = Path("/etc/systemd/system")
+BOOTED = Path("/run/systemd/system")
+"""There where systemd runs the machine (sd_booted)."""
+SHARED_MODE, OURS_ALONE_MODE = 0o2770, 0o700
+ZONES = Path("/usr/share/zoneinfo")
+KEY_BESIDE = "stager.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a person wants. None where that is left to what is there already, or else to what is usual; `key`
+    is empty where it is still to come."""
+
+    config: Path = CONFIG
+    root: Path | None = None
+    group: str | None = None
+    page: bool | None = None
+    key: str = ""
+    user: str | None = None
+    state: Path = STATE
+    page_port: int = PAGE_PORT
+
+
+def refuse(answers: Answers) -> None:
+    """Raise UsageError, ConfigurationError or LocalTrouble where it can't be done, before anything is."""
+    if os.geteuid() != 0:
+        raise UsageError(
+            "`hotfolder init` makes a user, folders and a service, which only root may.",
+            hint="Say it with sudo. `hotfolder init --docker` needs no root.",
+        )
+    if not BOOTED.is_dir():
+        raise UsageError(
+            "This machine isn't run by systemd.",
+            hint="`hotfolder init --docker` writes what Docker needs; whatever else starts services here can"
+            " start `hotfolder run --config FILE`.",
+        )
+    if answers.key:
+        checked_key(answers.key, "The API key")
+    settings = settings_at(answers.config)
+    if answers.root is not None and not answers.root.is_absolute():
+        raise UsageError(f"{answers.root}: name the folder from the root on, such as {ROOT}.")
+    if settings is not None and answers.root not in (None, settings.root_folder):
+        raise UsageError(
+            f"{answers.config} is there already and says another root: {settings.root_folder}.",
+            hint="Change it there, or name another file with --config.",
+        )
+    refuse_foreign(root_of(answers), user_of(answers), group_of(answers))
+    if page_of(answers) and not running():
+        port = settings.page.port if settings is not None else answers.page_port
+        listening("The page", "127.0.0.1", port, "with --page-port").close()
+
+
+def refuse_foreign(root: Path, user: str, group: str) -> None:
+    """Raise UsageError for a folder that holds somebody else's files: they are not ours to give away."""
+    if not root.is_dir() or not any(root.iterdir()):
+        return
+    found = root.stat()
+    if numbers(user, group)[1] == found.st_gid or numbers(user, group)[0] == found.st_uid:
+        return
+    owner, owners = user_name(found.st_uid), group_name(found.st_gid)
+    mount = mount_of(root)
+    hint = f"Run hotfolder as its owner, with --user {owner} --group {owners}, or name another folder."
+    if mount is not None and mount.network:
+        hint = f"Its mount ({mount.kind}) says so: mount it with uid={user},gid={group}. Or else: {hint}"
+    elif not found.st_uid:
+        hint = f"If hotfolder may have it: `chown -R {user}:{group} {root}`. Else name another folder."
+    raise UsageError(f"{root} holds files already, and belongs to {owner} and the group {owners}.", hint=hint)
+
+
+def settings_at(config: Path) -> Settings | None:
+    """Of the configuration, if it is there, as the service will read them. Raises ConfigurationError."""
+    return load(config, {}) if config.exists() else None
+
+
+def root_of(answers: Answers) -> Path:
+    settings = settings_at(answers.config)
+    return settings.root_folder if settings is not None else answers.root or ROOT
+
+
+def installed() -> dict[str, str]:
+    """What the drop-in of an earlier `init` or `install-service` says, by setting; the last line of each."""
+    try:
+        lines = (UNITS / install.DROP_IN).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def user_of(answers: Answers) -> str:
+    return answers.user or installed().get("User", USER)
+
+
+def group_of(answers: Answers) -> str:
+    """The one that was named, or that shares the folder already; the user's own where that is root's."""
+    if answers.group:
+        return answers.group
+    root = root_of(answers)
+    number = root.stat().st_gid if root.exists() else 0
+    return group_name(number) if number else installed().get("Group", user_of(answers))
+
+
+def page_of(answers: Answers) -> bool:
+    return installed().get("ExecStart", "").endswith("--page") if answers.page is None else answers.page
+
+
+def site_of(answers: Answers) -> Site:
+    """The installation by the configuration that is there now."""
+    settings = load(answers.config, {})
+    user, group, page = user_of(answers), group_of(answers), page_of(answers)
+    return install.site_of(settings, answers.config, user, group, page=page)
+
+
+def make(answers: Answers) -> Iterator[str]:
+    """Make what is missing; a sentence for each, once it is done. Raises UsageError and LocalTrouble."""
+    user, group = user_of(answers), group_of(answers)
+    yield from accounts(user, group)
+    yield from folder(root_of(answers), user, group, SHARED_MODE)
+    yield from configuration(answers)
+    site = site_of(answers)
+    for path in site.folders:
+        yield from folder(path, user, group, SHARED_MODE)
+    if site.state.parent != STATE_HOME:  # the one there is made by systemd
+        yield from folder(site.state, user, group, OURS_ALONE_MODE)
+    key_file = site.key_file or KEY
+    yield from key(key_file, answers.key)
+    amiss = [*install.folders_to_mend(site), *install.python_to_mend(site)]
+    yield from service(site, start=key_file.exists() and not amiss)
+
+
+def accounts(user: str, group: str) -> Iterator[str]:
+    """The user and the group; with the group among the user's, for commands that are said as that user."""
+    nobody = shutil.which("nologin", path="/usr/sbin:/sbin") or "/bin/false"
+    if not known_group(group) and group != user:
+        told("groupadd", "--system", group)
+        yield f"Made the group {group}."
+    if not install.known(user):
+        own = ("--gid", user) if known_group(user) else ("--user-group",)
+        told("useradd", "--system", "--no-create-home", *own, "--shell", nobody, user)
+        yield f"Made the user {user}."
+    elif not known_group(group):
+        told("groupadd", "--system", group)
+        yield f"Made the group {group}."
+    number = grp.getgrnam(group).gr_gid
+    if number not in os.getgrouplist(user, pwd.getpwnam(user).pw_gid):
+        told("usermod", "--append", "--groups", group, user)
+        yield f"Made {user} a member of {group}."
+
+
+def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:
+    """The folder with these rights, made, or set right while it is empty. What holds something is only given
+    the bit by which new folders get its group."""
+    owner = numbers(user, group)
+    if not path.exists():
+        with made_anywhere(path):
+            path.mkdir(parents=True)
+            os.chown(path, *owner)
+            path.chmod(mode)
+        yield f"Made {path}, for {user} and the group {group}."
+        return
+    found = path.stat()
+    if (found.st_uid, found.st_gid) == owner and stat.S_IMODE(found.st_mode) & mode == mode:
+        return
+    with made_anywhere(path):
+        if not any(path.iterdir()):
+            os.chown(path, *owner)
+            path.chmod(mode)
+            yield f"Gave {path} to {user} and the group {group}."
+        elif mode == SHARED_MODE and found.st_gid == owner[1] and not found.st_mode & stat.S_ISGID:
+            path.chmod(stat.S_IMODE(found.st_mode) | stat.S_ISGID)
+            yield f"Set {path} so that new folders in it get its group, {group}."
+
+
+def configuration(answers: Answers) -> Iterator[str]:
+    page = {"port": answers.page_port} if answers.page_port != PAGE_PORT else None
+    text = smallest(root_of(answers), answers.state, KEY, page)
+    with made_anywhere(answers.config.parent):
+        answers.config.parent.mkdir(parents=True, exist_ok=True)
+    if write_once(answers.config, text, 0o644):
+        yield f"Wrote {answers.config}."
+    else:
+        yield f"{answers.config} is there already, and stays as it is."
+
+
+def key(path: Path, given: str) -> Iterator[str]:
+    """The file with the key; systemd hands it to the service, so nobody but root need read it."""
+    if path.exists() and path.stat().st_size == 0 and given:
+        path.unlink()
+    if given and write_once(path, f"{given}\n", OWNERS_ALONE):
+        yield f"Wrote the API key into {path}, for root alone."
+    elif given and path.read_text(encoding="latin-1").strip() != given:
+        yield f"The key in {path} is another one, and stays. To change it, remove that file first."
+    elif path.exists():
+        yield f"The API key is in {path} already."
+
+
+def service(site: Site, *, start: bool) -> Iterator[str]:
+    """The unit as install-service writes it, and started where it can work."""
+    files = install.unit_files(site)
+    changed = any(not is_text(UNITS / name, text) for name, text in files.items())
+    was_running = running()
+    if changed:
+        for path in install.write_all(UNITS, files):
+            yield f"Wrote {path}."
+        told("systemctl", "daemon-reload")
+    if start and not was_running:
+        told("systemctl", "enable", "--now", UNIT, hint=f"`journalctl -u {UNIT} -n 20` says more.")
+        yield "Started the service; it starts with the machine from now on."
+    elif was_running:
+        yield "The service runs." + (
+            " `systemctl restart hotfolder` takes up its new unit." if changed else ""
+        )
+
+
+def next_steps(site: Site) -> list[str]:
+    """What is left for a person; empty where the service runs."""
+    return [] if running() else list(install.next_steps(site))
+
+
+def running() -> bool:
+    return subprocess.run(["systemctl", "is-active", "--quiet", UNIT], check=False).returncode == 0
+
+
+def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
+    """The compose file, and the key's beside it; a sentence for each. Raises LocalTrouble."""
+    if given:
+        checked_key(given, "The API key")
+    uid, gid = container_ids()
+    text = text_of(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
+    if not root.exists():
+        with made_anywhere(root):
+            root.mkdir(parents=True)
+            os.chown(root, uid, gid)
+            root.chmod(SHARED_MODE)
+        yield f"Made {root}, for the user {uid} and the group {gid}."
+    compose, key_file = directory / COMPOSE, directory / KEY_BESIDE
+    if write_once(compose, text, 0o644):
+        yield f"Wrote {compose}."
+    elif not is_text(compose, text):
+        yield f"{compose} is there already, and stays as it is. It would be:\n\n{text}"
+    if given and write_once(key_file, f"{given}\n", OWNERS_ALONE, (uid, gid)):
+        yield f"Wrote the API key into {key_file}, for the user {uid} alone."
+    elif not key_file.exists():
+        yield f"The API key goes alone into {key_file}, readable for the user {uid}. Paste it, Enter, Ctrl-D:"
+        yield f"  install -m 600 /dev/stdin {key_file}"
+    yield "Build the image in the folder with hotfolder's Dockerfile; start it where the compose file is:"
+    yield "  docker build -t hotfolder ."
+    yield "  docker compose up -d && docker compose exec hotfolder hotfolder doctor"
+
+
+def container_ids() -> tuple[int, int]:
+    """Whose the container's files are to be: the person's who asks, never root's."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    try:
+        return int(os.environ["SUDO_UID"]) or CONTAINER_ID, int(os.environ["SUDO_GID"]) or CONTAINER_ID
+    except (KeyError, ValueError):
+        return CONTAINER_ID, CONTAINER_ID
+
+
+def time_zone() -> object:
+    """This machine's, by the name that a container knows it by."""
+    zone = Path("/etc/localtime").resolve()
+    return zone.relative_to(ZONES) if zone.is_relative_to(ZONES) else VALUES["zone"]
+
+
+def told(*command: str, hint: str = "") -> None:
+    """Run a command of the system. Raises UsageError with what it says where it fails."""
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UsageError(f"This machine has no command {command[0]}.", hint=hint) from None
+    if ended.returncode:
+        said = (ended.stderr or ended.stdout).strip()
+        raise UsageError(f"`{' '.join(command)}` failed: {said}", hint=hint)
+
+
+def is_text(path: Path, text: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
+
+
+def known_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def numbers(user: str, group: str) -> tuple[int, int]:
+    """Of a user and a group; -1 for one that is still to be made."""
+    owner = pwd.getpwnam(user).pw_uid if install.known(user) else -1
+    return owner, grp.getgrnam(group).gr_gid if known_group(group) else -1
+
+
+def user_name(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def group_name(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)

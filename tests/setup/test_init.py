@@ -1,0 +1,87 @@
+"""`hotfolder init` where there is no systemd: for Docker, and refused with a sentence. With one:
+`tests/systemd/test_init.py`."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from hotfolder.cli.app import app
+from hotfolder.setup.init import BOOTED
+
+KEY = "a-key-of-some-length"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is said, with nothing in the environment."""
+    for name in ("STAGER_API_KEY", "SUDO_UID", "SUDO_GID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def init(*words: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, ["init", *words], input=typed)
+
+
+def test_for_docker_it_writes_the_compose_file_and_the_key_for_one_user(folder: Path) -> None:
+    said = init("--docker", "--yes", "--key-stdin", "--root", str(folder / "photos"), typed=f"{KEY}\n")
+    assert said.exit_code == 0 and KEY not in said.output, said.output
+    service = yaml.safe_load((folder / "compose.yaml").read_text())["services"]["hotfolder"]
+    assert service["volumes"][0] == f"{folder}/photos:/data"
+    owner = os.geteuid() or 1000
+    assert service["user"] == f"${{PUID:-{owner}}}:${{PGID:-{os.getegid() or 1000}}}"
+    key = folder / "stager.key"
+    assert key.read_text() == f"{KEY}\n"
+    assert (stat.S_IMODE(key.stat().st_mode), key.stat().st_uid) == (0o600, owner)
+    photos = (folder / "photos").stat()
+    assert (stat.S_IMODE(photos.st_mode), photos.st_uid) == (0o2770, owner)
+    assert "docker compose up -d" in said.output
+
+
+def test_what_a_person_wrote_stays_and_what_it_would_be_is_shown(folder: Path) -> None:
+    own = {"compose.yaml": "services: {}\n", "stager.key": "another\n"}
+    for name, text in own.items():
+        (folder / name).write_text(text)
+    said = init("--docker", "--yes", "--key-stdin", "--root", str(folder), typed=f"{KEY}\n")
+    assert {name: (folder / name).read_text() for name in own} == own
+    assert "stays as it is. It would be:" in said.output and f"{folder}:/data" in said.output
+
+
+def test_without_a_key_it_says_where_it_goes(folder: Path) -> None:
+    said = init("--docker", "--yes", "--root", str(folder))
+    assert said.exit_code == 0
+    assert f"install -m 600 /dev/stdin {folder / 'stager.key'}" in said.output
+
+
+def test_a_key_that_can_not_be_one_is_refused_before_anything_is_written(folder: Path) -> None:
+    said = init("--docker", "--yes", "--key-stdin", "--root", str(folder / "p"), typed="two words\n")
+    assert said.exit_code == 2 and "characters that no key has" in said.output
+    assert "two words" not in said.output and list(folder.iterdir()) == []
+
+
+def test_nobody_to_be_asked_is_said(folder: Path) -> None:
+    said = init("--docker")
+    assert said.exit_code == 2 and "Say --yes" in said.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or BOOTED.is_dir(), reason="needs root on a machine without systemd")
+def test_a_machine_without_systemd_is_told_what_else_there_is(folder: Path) -> None:
+    said = init("--yes")
+    assert said.exit_code == 2 and "isn't run by systemd" in said.output and "--docker" in said.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else for a moment")
+def test_who_is_not_root_is_told_so(folder: Path) -> None:
+    os.seteuid(65534)
+    try:
+        said = init("--yes")
+    finally:
+        os.seteuid(0)
+    assert said.exit_code == 2 and "Say it with sudo." in said.output

@@ -1,0 +1,130 @@
+"""`hotfolder init` as root on a real systemd: from nothing to the first picture, and said again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.machine import SITE, SOURCE, Machine, NoMachine, wait_for
+from tests.support.pictures import bracket
+from tests.support.studio import PATIENCE_SECONDS
+
+PYTHON, PROGRAM = "/opt/python", "/opt/hotfolder/bin/hotfolder"
+PACKAGES = f"/opt/hotfolder/lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
+SCRIPT = """#!/opt/hotfolder/bin/python3
+from hotfolder.__main__ import main
+if __name__ == "__main__":
+    main()
+"""
+STAND_IN = "http://127.0.0.1:8801"
+UNIT = "hotfolder.service"
+THERE = "stat -c '%n %U %G %a %Y' /etc/hotfolder/* /etc/systemd/system/hotfolder*"
+ENGINE = "--engine tests.support.quickengine"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """With this checkout installed in /opt/hotfolder, as pip would."""
+    try:
+        made = Machine(
+            tmp_path, binds=[f"--bind-ro={sys.base_prefix}:{PYTHON}", f"--bind={tmp_path}:/photos"]
+        )
+    except NoMachine as why:
+        pytest.skip(str(why))
+    try:
+        made.sh(f"{PYTHON}/bin/python3", "-m", "venv", "--without-pip", "/opt/hotfolder")
+        made.write(f"{PACKAGES}/here.pth", f"{SITE}\n{SOURCE}\n")
+        made.write(PROGRAM, SCRIPT)
+        made.sh("chmod", "755", PROGRAM)
+        # A Python in root's home finds its own library there, which only root can read.
+        sh(made, f"mkdir -p /etc/ld.so.conf.d && echo {PYTHON}/lib >/etc/ld.so.conf && ldconfig")
+        # There is no network to be waited for.
+        made.sh("systemctl", "mask", "systemd-networkd-wait-online.service")
+        yield made
+    finally:
+        made.end()
+
+
+def sh(machine: Machine, line: str, *, check: bool = True) -> str:
+    """What a line of a shell prints that knows nothing of this process's environment."""
+    words = ("env", "-i", "PATH=/usr/sbin:/usr/bin", "sh", "-c", f"exec 2>&1; {line}")
+    return machine.sh(*words, check=check, seconds=PATIENCE_SECONDS)
+
+
+def test_init_makes_everything_and_said_again_changes_nothing(machine: Machine, tmp_path: Path) -> None:
+    """The folders' group is the one that was named, what is made in them inherits it, and the key is root's.
+    There is no API within reach, so the doctor finds a problem, and nothing else does."""
+    said = sh(
+        machine, f"echo any-key-of-theirs | {PROGRAM} init --yes --group photos --key-stdin", check=False
+    )
+    assert "Made the user hotfolder." in said and "Made the group photos." in said, said
+    assert "Started the service" in said and "ok      key: 17 characters" in said
+    assert machine.show(UNIT, "ActiveState") == "active"
+    assert sh(machine, "id -nG hotfolder").split() == ["hotfolder", "photos"]
+    folders = "/srv/photos", *(f"/srv/photos/{name}" for name in ("inbox", "done", "failed"))
+    rights = sh(machine, f"stat -c '%U %G %a' {' '.join(folders)} /etc/hotfolder/key").splitlines()
+    assert rights == ["hotfolder photos 2770"] * 4 + ["root root 600"]
+    assert sh(machine, "cat /etc/hotfolder/config.yaml").splitlines() == [
+        *("root: /srv/photos", "state: /var/lib/hotfolder", "api:", "  key_file: /etc/hotfolder/key")
+    ]
+
+    before, started = sh(machine, THERE), machine.show(UNIT, "ActiveEnterTimestampMonotonic")
+    said = sh(machine, f"STAGER_API_KEY=another-key {PROGRAM} init --yes", check=False)
+    assert "config.yaml is there already, and stays as it is" in said and "The service runs." in said
+    assert "is another one, and stays" in said and "another-key" not in said
+    assert "Made " not in said and "Wrote " not in said
+    assert (sh(machine, THERE), machine.show(UNIT, "ActiveEnterTimestampMonotonic")) == (before, started)
+
+    first_picture(machine, tmp_path)
+
+
+def first_picture(machine: Machine, folder: Path) -> None:
+    """By the stand-in of the API, which a person names in the settings that init wrote."""
+    machine.sh(*f"systemd-run --setenv=HOME=/tmp {PROGRAM} sandbox --data /tmp/shop {ENGINE}".split())
+    sh(
+        machine,
+        f"printf '  base_url: {STAND_IN}\\n  storage_hosts: [127.0.0.1, 127.0.0.2]\\n'"
+        " >>/etc/hotfolder/config.yaml",
+    )
+    sh(machine, "systemctl restart hotfolder")
+    drop = folder / "drop"
+    drop.mkdir()
+    for name, content in bracket(3).items():
+        (drop / name).write_bytes(content)
+    sh(machine, "install -d -o hotfolder -g photos -m 2770 '/srv/photos/inbox/12 Elm Road'")
+    sh(
+        machine,
+        "cp -r /photos/drop '/srv/photos/inbox/12 Elm Road/hall' &&"
+        " chown -R hotfolder:photos '/srv/photos/inbox/12 Elm Road/hall'",
+    )
+    done = "test -s '/srv/photos/done/12 Elm Road/hall.jpg' && echo done"
+    assert wait_for(lambda: "done" in sh(machine, done, check=False), PATIENCE_SECONDS), machine.journal(UNIT)
+
+
+def test_without_a_key_it_says_what_is_next_and_with_one_it_goes_on(machine: Machine) -> None:
+    """What is printed can be pasted."""
+    said = sh(machine, f"{PROGRAM} init --yes")
+    assert machine.show(UNIT, "ActiveState") == "inactive" and "Started" not in said
+    [line] = [line.strip() for line in said.splitlines() if "install -D" in line]
+    sh(machine, f"echo a-key | {line}")
+    [line] = [line.strip() for line in said.splitlines() if "systemctl daemon-reload" in line]
+    sh(machine, line)
+    assert machine.show(UNIT, "ActiveState") == "active"
+
+
+def test_what_is_not_ours_is_refused_before_anything_is_made(machine: Machine) -> None:
+    sh(machine, "mkdir -p /srv/photos/old && chown -R daemon:daemon /srv/photos")
+    said = sh(machine, f"{PROGRAM} init --yes --group other", check=False)
+    assert "/srv/photos holds files already, and belongs to daemon and the group daemon." in said
+    assert "--user daemon --group daemon" in said
+    said = sh(machine, f"STAGER_API_KEY='“a key”' {PROGRAM} init --yes --root /srv/new", check=False)
+    assert "The API key holds characters that no key has" in said
+    taken = f"systemd-run {PYTHON}/bin/python3 -m http.server --bind 127.0.0.1 8480"
+    machine.sh(*taken.split())
+    assert wait_for(lambda: "8480" in sh(machine, "ss -ltn", check=False), PATIENCE_SECONDS)
+    said = sh(machine, f"{PROGRAM} init --yes --root /srv/new --page", check=False)
+    assert "port 8480: Address already in use" in said and "--page-port" in said
+    assert sh(machine, "ls -d /etc/hotfolder /srv/new; id hotfolder", check=False).count("o such") == 3
