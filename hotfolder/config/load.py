@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
@@ -54,7 +55,15 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if problems or settings is None:
         raise refusal(problems)
     settings.set_warnings(document.warnings)
+    if settings.time_zone is not None:
+        use_time_zone(settings.time_zone)
     return _with_absolute_paths(settings, folder)
+
+
+def use_time_zone(name: str) -> None:
+    """Have this process, and those that it starts, show every time and begin every day there."""
+    os.environ["TZ"] = name
+    time.tzset()
 
 
 def is_missing(path: Path) -> bool:
@@ -186,6 +195,7 @@ def _read_key(path: Path) -> str:
 
 RESTART = (
     *("root", "inbox", "done", "failed", "archive", "state", "store.url", "store.password_file"),
+    *("store.lease_seconds",),
     *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
     *("api.read_timeout_seconds", "api.paid_timeout_seconds"),
     *("settle.scan_seconds", "web.port", "web.host", "page.port", "page.host", "page.hosts"),

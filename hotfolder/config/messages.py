@@ -20,7 +20,7 @@ KEY_MESSAGE = (
     " or alone into a file of its own and name that file with api.key_file"
 )
 STORE_MESSAGE = f"the database's password doesn't belong in this file; {PASSWORD_PLACES}"
-LONGEST_LIST = 24
+LONGEST_LIST = 30
 ITEMS: Mapping[str, str] = {"routes": "name:", "inboxes": "path:"}
 """What an item of a list begins with."""
 MUST: Mapping[str, str] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zoneinfo
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from enum import StrEnum
@@ -229,6 +230,19 @@ PASSWORD_PLACES = "put it into the file that store.password_file names, or into 
 StoreUrl = Annotated[Folder, AfterValidator(_store_url)]
 
 
+def _time_zone(text: str) -> str:
+    try:
+        known = any(Path(folder, text).is_file() for folder in zoneinfo.TZPATH) and zoneinfo.ZoneInfo(text)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        known = None
+    if not known:
+        raise ValueError(f"time_zone {text} is not known here; give a name like Europe/Berlin")
+    return text
+
+
+TimeZone = Annotated[Folder, AfterValidator(_time_zone)]
+
+
 class StoreSettings(Frozen):
     """Where jobs and purchases are recorded. The password is never written here."""
 
@@ -397,6 +411,8 @@ class Settings(BaseSettings):
     """Where hotfolder remembers its work, on a local disk; relative to root."""
     store: StoreSettings = StoreSettings()
     """Where jobs and purchases are recorded."""
+    time_zone: TimeZone | None = None
+    """The time zone of all times and days, such as Europe/Berlin; left out: this machine's own."""
     api: Api = Api()
     """How the API is reached."""
     settle: Settle = Settle()

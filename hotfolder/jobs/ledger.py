@@ -18,7 +18,7 @@ from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, 
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import batches, sessions
 from hotfolder.jobs.journal import Entry, Journal, standing
-from hotfolder.jobs.leases import Fence, no_fence
+from hotfolder.jobs.leases import Fence, database_now, no_fence
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import (
     BY_RECEIPTS,
@@ -90,6 +90,8 @@ class Ledger:
         try:
             with self.session.begin() as session:
                 self.fence(session, intent.inbox)
+                if self.machine:  # a day is the same day for all of them, whatever their clocks say
+                    at = intent.started_at = database_now(session)
                 refuse_cancelled(session, intent.job_id)
                 refuse_unless_allowed(session, intent, budgets or {}, at)
                 session.add(intent)

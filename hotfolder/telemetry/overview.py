@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -232,10 +233,11 @@ def overview(store: Store, *, pid: int | None, most_finished: int = MOST_FINISHE
 def machine_lines(store: Store) -> tuple[tuple[MachineLine, ...], Mapping[str, str | None]]:
     """The machines, and which of them works with an inbox, by inbox."""
     machines, owners, now = store.machines()
+    known = Counter(one.name for one in machines)
     lines = (
         MachineLine(
             one.id,
-            one.name,
+            one.name if known[one.name] == 1 else f"{one.name} ({one.id[:4]})",
             one.version,
             one.alive_until > now,
             stamp(one.heartbeat_at),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hotfolder.config.load import load
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.errors import ConfigurationError
+from hotfolder.jobs.budget import midnight
 from hotfolder.rules.routing import plan
 from hotfolder.rules.tags import TagTable
 from hotfolder.stager.operations import (
@@ -243,3 +246,18 @@ def test_a_setting_that_is_no_more_is_accepted_and_its_line_named(settings_of: L
     assert "config.yaml:2:10: notify.disk_low_bytes has no effect any more" in warning
     [warning] = settings_of("root: .\n", HOTFOLDER_KEEP__PURCHASES_DAYS="40").warnings
     assert warning.startswith("HOTFOLDER_KEEP__PURCHASES_DAYS: keep.purchases_days has no effect any more")
+
+
+def test_every_day_begins_in_the_time_zone_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines that share a budget of a day must mean the same day."""
+    monkeypatch.setenv("TZ", "UTC")
+    path = tmp_path / "config.yaml"
+    path.write_text("root: .\ntime_zone: Pacific/Auckland\n")
+    try:
+        load(path, {})
+        assert midnight(datetime(2026, 7, 1, 13, tzinfo=UTC)) == datetime(2026, 7, 1, 12, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

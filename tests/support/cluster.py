@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,12 +40,22 @@ class Member:
     def environment(self) -> dict[str, str]:
         return {**environment("any-key"), "HOTFOLDER_STATE": str(self.state), **self.changes}
 
-    def start(self, *options: str) -> Run:
-        """Start its daemon; returns once it has begun to watch, or has ended."""
+    def start(self, *options: str, freeze_at: str = "", nth: int = 1) -> Run:
+        """Start its daemon; returns once it has begun to watch, or has ended. With `freeze_at`, a crash
+        point, it freezes there at the `nth` pass."""
         studio = self.cluster.studio
         log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
+        command = studio.command("run", *options)
+        if freeze_at:
+            command = [
+                sys.executable,
+                "-m",
+                "tests.support.freezing",
+                str(studio.config),
+                freeze_at,
+                str(nth),
+            ]
         with log.open("wb") as stream:
-            command = studio.command("run", *options)
             process = subprocess.Popen(command, stdout=stream, stderr=stream, env=self.environment())
         run = Run(process, log)
         self.runs.append(run)

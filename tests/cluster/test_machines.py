@@ -1,0 +1,129 @@
+"""Two machines, one database: they share the work, and one that dies, freezes or is cut off is replaced."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from hotfolder.jobs.context import CrashPoint
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.store import Store
+from tests.support.cluster import Cluster
+from tests.support.pictures import bracket
+from tests.support.studio import MERGE, SKY, files_below
+
+Make = Callable[..., Cluster]
+LEASE_SECONDS = 1.0
+JPEG = b"\xff\xd8"
+SKY_TAG = "__sky-twilight"
+
+
+def all_done(number: int) -> Callable[[Store], bool]:
+    return lambda store: store.counts() == {State.DONE: number}
+
+
+def buyers(cluster: Cluster) -> Counter[str]:
+    """How many purchases each machine has made, by the names that they have here."""
+    names = {member.id_: name for name, member in cluster.members.items()}
+    with cluster.store() as store:
+        return Counter(names[one.machine] for one in Ledger(store.database).all_purchases())
+
+
+def pictures(cluster: Cluster) -> list[str]:
+    done = files_below(cluster.studio.done)
+    return [name for name in done if name.count("/") == 1 and name.endswith((".jpg", ".png"))]
+
+
+def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make) -> None:
+    shared = cluster(inboxes="abcd")
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    two.start()
+    shared.wait_until(
+        lambda _: sorted(filter(None, shared.owners().values())) == ["one", "one", "two", "two"]
+    )
+    for number in range(8):
+        shared.drop("abcd"[number % 4], "12 Elm", f"room{number}{SKY_TAG}", bracket())
+    shared.wait_until(all_done(8))
+    assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (8, 8)
+    assert buyers(shared) == {"one": 8, "two": 8}
+    assert len(pictures(shared)) == 16
+
+    # Every machine answers for all.
+    told = json.loads(two.call("status", "--json").stdout)
+    assert [machine["running"] for machine in told["machines"]] == [True, True]
+    assert sorted(name for machine in told["machines"] for name in machine["working"]) == list("abcd")
+    assert len(told["jobs"]) == 8
+    assert (one.runs[-1].stop(), two.runs[-1].stop()) == (0, 0)
+    told = json.loads(two.call("status", "--json").stdout)
+    assert [machine["running"] for machine in told["machines"]] == [False, False]
+
+
+def test_a_machine_that_dies_is_replaced_and_what_it_paid_for_is_used(cluster: Make) -> None:
+    shared = cluster(store={"lease_seconds": LEASE_SECONDS})
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
+    two.start()
+    shared.drop("inbox", "12 Elm", f"hall{SKY_TAG}", bracket())
+    shared.wait_until(lambda _: shared.shop.bought(MERGE) == 1)
+    one.signal(signal.SIGKILL)
+    shared.wait_until(all_done(1))
+    assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
+    assert shared.owners() == {"inbox": "two"}
+
+
+P = CrashPoint
+SKY_SET, DELETED, REFUSED = f"hall{SKY_TAG}", "hall", "hall__sky-twilihgt"
+BESIDES = {P.RECEIPT_RECORDED, P.RESULTS_VERIFIED, P.DELETION_RECORDED, P.ORIGINAL_DELETED, P.REASON_WRITTEN}
+STEPS = [
+    *((SKY_SET, step, 1) for step in CrashPoint if step not in BESIDES),
+    *(
+        (SKY_SET, step, 2)
+        for step in (P.INTENT_RECORDED, P.ANSWER_RECEIVED, P.ANSWER_RECORDED, P.PICTURE_PLACED)
+    ),
+    *((DELETED, step, 1) for step in (P.RESULTS_VERIFIED, P.DELETION_RECORDED, P.ORIGINAL_DELETED)),
+    *((REFUSED, step, 1) for step in (P.FOLDER_RESERVED, P.ORIGINAL_MOVED, P.REASON_WRITTEN, P.JOB_ENDED)),
+]
+
+
+@pytest.mark.parametrize(("folder", "step", "nth"), STEPS)
+def test_a_machine_that_freezes_beside_a_live_one_does_nothing_twice_when_it_wakes(
+    cluster: Make, folder: str, step: CrashPoint, nth: int
+) -> None:
+    shared = cluster(
+        store={"lease_seconds": LEASE_SECONDS},
+        api={"paid_timeout_seconds": 1.0},
+        deliver={"originals": "delete"} if folder == DELETED else {},
+    )
+    one, two = shared.member("one"), shared.member("two")
+    frozen = one.start(freeze_at=step, nth=nth)
+    shared.wait_until(lambda _: shared.owners() == {"inbox": "one"})
+    two.start()
+    photos = bracket()
+    shared.drop("inbox", "12 Elm", folder, photos)
+    shared.wait_until(lambda _: '"event": "frozen"' in frozen.text())
+    time.sleep(2 * LEASE_SECONDS)
+    one.signal(signal.SIGCONT)
+    shared.wait_until(lambda store: not store.active() and store.counts())
+    assert one.running and two.running
+    paid = {SKY_SET: (1, 1), DELETED: (1, 0), REFUSED: (0, 0)}[folder]
+    assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == paid
+    with shared.store() as store:
+        purchases = Ledger(store.database).all_purchases()
+        assert store.counts() == {State.FAILED if folder == REFUSED else State.DONE: 1}
+    ended = {PurchaseState.SUCCEEDED, PurchaseState.NOT_EXECUTED}
+    assert {one.state for one in purchases} <= ended
+    assert len(pictures(shared)) == sum(paid)
+    kept = [shared.studio.failed, shared.studio.done / "12 Elm" / "originals", shared.studio.root / "inbox"]
+    found = [content for place in kept for content in files_below(place).values() if content[:2] == JPEG]
+    assert sorted(found) == ([] if folder == DELETED else sorted(photos.values()))
+    for member in (one, two):
+        assert member.runs[-1].stop() == 0
+        assert '"exception"' not in member.text()
