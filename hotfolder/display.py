@@ -47,6 +47,14 @@ def say(*values: object, file: TextIO | None = None) -> None:
     print(*(visible_lines(str(value)) for value in values), file=file)
 
 
+def with_hint(reason: str, hint: str) -> str:
+    """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
+    reason = reason.strip()
+    if reason and not reason.endswith((".", "!", "?", ":")):
+        reason += "."
+    return f"{reason} {hint}".strip()
+
+
 def signed(ev: float) -> str:
     """A step of exposure to a third, as −4, 0 or +0.7."""
     step = round(ev * 3) / 3

@@ -77,7 +77,7 @@ def room_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterato
     for reason in one.shoot.kept_out.values() if one.shoot is not None else ():
         yield f"{margin}Kept out of the merge: {reason}"
     if one.held:
-        yield f"{margin}HELD: {one.held}. Nothing is paid before that."
+        yield f"{margin}HELD: {one.held} Nothing is paid before that."
     yield from (f"{margin}REFUSED before anything is sent: {problem}" for problem in one.problems)
 
 
@@ -98,7 +98,7 @@ def shoot_lines(one: Explained, prices: Prices, *, calls: bool | None) -> Iterat
         yield f"  Left aside: {counted(one.earlier, 'photo')} of sets under way or kept out before"
     if one.shoot is not None:
         yield from (f"  {line}" for line in shoot_remarks(one, one.shoot))
-    yield from (f"  Waits: {reason}." for reason in one.waiting)
+    yield from (f"  Waits: {why}" for why in one.waiting)
     yield from (f"  Waits for somebody to mend it: {problem}" for problem in one.problems)
 
 
@@ -113,7 +113,7 @@ def shoot_remarks(one: Explained, shoot: Shoot) -> Iterator[str]:
         yield "It starts by itself."
         return
     what = "Nothing is" if one.held_whole else "Nothing of what is held is"
-    yield f"HELD: {one.held}."
+    yield f"HELD: {one.held}"
     yield f"{what} sent before: hotfolder approve {shlex.quote(visible(one.place.name))}"
 
 
@@ -122,7 +122,7 @@ def as_dict(one: Explained) -> dict[str, object]:
     path, problems = {"path": str(one.place.path)}, {"problems": list(one.problems)}
     if one.several:
         found = shoot_as_dict(one, one.shoot) if one.shoot is not None else {}
-        return {**path, **found, "waiting": list(one.waiting), **problems}
+        return {**path, **found, "waiting": [str(why) for why in one.waiting], **problems}
     return {
         **path,
         **(one.sets[0].explanation.as_dict() if one.sets else {}),
@@ -156,7 +156,7 @@ def shoot_as_dict(one: Explained, shoot: Shoot) -> dict[str, object]:
         "kept_out": shoot.kept_out,
         "notices": list(shoot.notices),
         "doubts": list(shoot.doubts),
-        "held": one.held,
+        "held": one.held.reason,
         "paid_calls": sum(each.explanation.paid_calls for each in one.sets),
         "remembered_calls": sum(len(each.remembered) for each in one.sets),
     }

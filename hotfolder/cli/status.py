@@ -16,12 +16,12 @@ from rich.padding import Padding
 from hotfolder.cli.output import Text, print_json
 from hotfolder.control.status import FinishedProject, Status, history
 from hotfolder.control.status import status as read_status
-from hotfolder.display import counted, visible
+from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
 from hotfolder.outbox.status import clock_time
 from hotfolder.telemetry.history import JobHistory
-from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLine, Overview, with_hint
+from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLine, Overview
 
 MOST_ROWS = 20
 """Of each part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from hotfolder.rules.chosen import ChosenSet
 from hotfolder.rules.drops import Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
-from hotfolder.rules.late import MergedSet, why_part
+from hotfolder.rules.late import MergedSet, Why, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
@@ -73,7 +73,7 @@ class ExplainedSet:
 @dataclass(frozen=True, slots=True)
 class Explained:
     """What is said of the photos in one folder: of a room's with one set, or of `several` sets, as a whole
-    shoot has. `held` is why a person must look first, without its full stop, at all of it or only at what is
+    shoot has. `held` is why a person must look first, at all of it or only at what is
     doubtful. `earlier` photos are left aside; `waiting` says what others wait for, and `problems` what
     somebody must mend first. `shoot` is how the photos were grouped, None where they can't be."""
 
@@ -81,10 +81,10 @@ class Explained:
     several: bool = False
     shoot: Shoot | None = None
     sets: tuple[ExplainedSet, ...] = ()
-    held: str = ""
+    held: Why = field(default_factory=Why)
     held_whole: bool = True
     earlier: int = 0
-    waiting: tuple[str, ...] = ()
+    waiting: tuple[Why, ...] = ()
     problems: tuple[str, ...] = ()
 
     @property
@@ -177,7 +177,7 @@ class Explainer:
             sets = self._sets(shoot, approved=drop.found.approved)
         except BadJob as error:
             return Explained(self.place, several=True, problems=(*self.problems, sentence(error)))
-        held = "" if drop.found.approved else shoot.asks
+        held = Why() if drop.found.approved else Why(shoot.asks)
         return replace(told, shoot=shoot, sets=sets, held=held, held_whole=shoot.waits_whole)
 
     def _room(self) -> Explained:
@@ -230,17 +230,17 @@ class Explainer:
         """Inbox, project and folder as the records name them."""
         return self.place.inbox.title, without_ok(self.place.project), without_ok(self.place.folder)
 
-    def _why_held(self) -> str:
-        """Why a person must look at the room first, as the daemon would say it; "" where nobody must."""
+    def _why_held(self) -> Why:
+        """Why a person must look at the room first, as the daemon would say it; nothing where nobody must."""
         if approved(self.seen):
-            return ""
+            return Why()
         place = self._known_as()
         if self.records is None:
             return why_held(self.rulebook, *place[1:], known=False)
         under_way = self._under_way()
         photos = tuple(photo for photo in self.photos() if photo.path.name not in under_way)
         if not photos:
-            return ""
+            return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
         orphans = [MergedSet(merged) for merged in self.records.ledger.orphans()]
         return why_part(found, orphans) or why_room_held(self.records.store, self.rulebook, place, found)

@@ -17,6 +17,7 @@ from hotfolder.control.pictures import every_place
 from hotfolder.errors import BadJob, Unknown, UsageError
 from hotfolder.rules.chosen import ChosenSet
 from hotfolder.rules.explain import Explanation
+from hotfolder.rules.late import Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_shoot
 
@@ -79,7 +80,7 @@ class LeftAside:
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
-    """What waits in a folder. `why` it does, without its full stop; "" where nothing does. `shoot`: its sets
+    """What waits in a folder. `why` it does; nothing where nothing does. `shoot`: its sets
     can be put together otherwise. `problems` must be mended first; `remarks` are worth knowing. `bill` is of
     what waits, `total` of all."""
 
@@ -87,7 +88,7 @@ class HeldView:
     project_id: str
     place: PhotoPlace
     shoot: bool
-    why: str
+    why: Why
     sets: tuple[HeldSetView, ...]
     aside: tuple[LeftAside, ...] = ()
     problems: tuple[str, ...] = ()
@@ -196,13 +197,13 @@ class Viewer:
             changed=any(one.changed for one in waiting),
         )
 
-    def _why(self, told: Explained) -> str:
+    def _why(self, told: Explained) -> Why:
         """Why anything waits: of a shoot what is about the whole, since its sets tell their own doubts."""
         shoot = told.shoot
         if not told.several or shoot is None or not told.held:
-            return ". ".join(filter(None, (told.held, *told.waiting)))
+            return together((told.held, *told.waiting))
         own = any(each.doubts for each in shoot.sets)
-        return "; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why)
+        return Why("; ".join(shoot.doubts) or ("some sets are not beyond doubt" if own else shoot.why))
 
     def _shoot(self, told: Explained) -> Iterator[HeldSetView]:
         """Every set of the shoot; those of its photos that wait for another reason than a look, and those
@@ -229,7 +230,9 @@ class Viewer:
             found = group_shoot(self.explainer.rulebook, self.place.project, late, given)
             for each in found.sets:
                 yield replace(
-                    self._costed(each.name, each.photos), evidence=each.evidence, doubts=told.waiting
+                    self._costed(each.name, each.photos),
+                    evidence=each.evidence,
+                    doubts=tuple(why.reason for why in told.waiting),
                 )
             for refused in found.refused:
                 yield self._problem(refused.name, refused.photos, f"{refused.reason} {refused.hint}".strip())

@@ -23,7 +23,7 @@ from hotfolder.jobs.worker import Worker
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
-from hotfolder.rules.late import MergedSet, why_part
+from hotfolder.rules.late import MergedSet, Why, why_part
 from hotfolder.rules.names import split_name
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
@@ -94,7 +94,7 @@ class Intake:
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)
         return await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]), self._orphans)
 
-    async def _take_room(self, place: Place, found: BracketSet) -> str:
+    async def _take_room(self, place: Place, found: BracketSet) -> Why:
         """Make the jobs of a room; or why it is held."""
         context = self.worker.context
         rulebook = self.rulebook(place[0])
@@ -113,7 +113,7 @@ class Intake:
             await self.worker.submit(new)
         # They were for these photos, and would speak for them again on their way back from failed/.
         await signals_removed(signals)
-        return ""
+        return Why()
 
     async def _looked_at(self, photos: Sequence[Photo]) -> tuple[Photo, ...]:
         """The photos with what they show, which is of no use to a room of one picture and wasn't looked at;
@@ -165,8 +165,8 @@ class Intake:
         if self._judging[place]:
             return self.look_anew(*place)
         self.held[place] = hold
-        for reason in filter(None, (hold.why, *(why for _, why in hold.sets.values()))):
-            logger.warning("set_held", folder=place[2], reason=reason)
+        for why in filter(None, (hold.why, *(why for _, why in hold.sets.values()))):
+            logger.warning("set_held", folder=place[2], reason=why.reason, hint=why.hint)
 
 
 def room_of(folder: str) -> str:

@@ -232,6 +232,7 @@ class Reporter:
                 "folder": one.folder,
                 "room": room(one.folder),
                 "reason": one.reason.removesuffix("."),
+                "hint": one.hint,
                 "held": not one.may_proceed,
             }
             for one in outlook.settling
@@ -247,11 +248,12 @@ class Reporter:
                     "project": project,
                     "folder": folder,
                     "room": called,
-                    "reason": reason,
+                    "reason": why.reason,
+                    "hint": why.hint,
                     "held": True,
                     "photo": middle_of(names),
                 }
-                for called, reason, names in waiting
+                for called, why, names in waiting
             ]
         return {
             "arriving": arriving,

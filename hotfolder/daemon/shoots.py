@@ -19,7 +19,7 @@ from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop
-from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted
+from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, Why, together
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import (
@@ -38,10 +38,10 @@ Kept = dict[str, tuple[FileIdentity, str]]
 @dataclass(frozen=True, slots=True)
 class Hold:
     """Why photos wait for a person: `why` is of all of them, each of `sets` is held by itself (then by its
-    name, with its photos). Sentences without their full stops."""
+    name, with its photos)."""
 
-    why: str = ""
-    sets: Mapping[str, tuple[frozenset[str], str]] = field(default_factory=dict)
+    why: Why = field(default_factory=Why)
+    sets: Mapping[str, tuple[frozenset[str], Why]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.why or self.sets)
@@ -49,7 +49,7 @@ class Hold:
     def of(self, there: frozenset[str]) -> Hold:
         """What is held of the files that are still `there`."""
         sets = {name: one for name, one in self.sets.items() if one[0] & there}
-        return Hold(self.why if there else "", sets)
+        return Hold(self.why if there else Why(), sets)
 
 
 class Shoots:
@@ -112,7 +112,7 @@ class Shoots:
             drop = await self._looked_up(inbox, Drop(found, fresh, chosen, orphans=orphans), rulebook)
             hold = await self._make(inbox, drop, rulebook)
         if said is not None and said.trouble:
-            hold = replace(hold, why=". ".join(filter(None, (said.trouble, hold.why))))
+            hold = replace(hold, why=together((Why(said.trouble), hold.why)))
         elif said is not None:
             await signals_removed(ready, said.identity)
         return hold
@@ -167,14 +167,14 @@ class Shoots:
         which sets are held by themselves."""
         found, project = drop.found, drop.found.project
         grouped = await to_thread.run_sync(group_drop, rulebook, drop)
-        shoot, why = grouped.shoot, ". ".join(grouped.waiting)
+        shoot, why = grouped.shoot, together(grouped.waiting)
         if shoot is None:
             return Hold(why)
         for told_so in shoot.unmade:
             logger.warning("chosen_set_not_made", project=project, reason=told_so)
         waiting = waiting_sets(shoot, approved=found.approved)
         if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
-            return Hold(". ".join(filter(None, (why, told(found, shoot)))))
+            return Hold(together((why, told(found, shoot))))
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         await self._keep_out(inbox, found, shoot)
         await self._hold_back(inbox, project, waiting, drop.before)
@@ -253,23 +253,22 @@ def as_kept(content: object) -> Kept:
     return {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
 
 
-def told(found: BracketSet, shoot: Shoot) -> str:
+def told(found: BracketSet, shoot: Shoot) -> Why:
     """Why the drop is held, and what to do."""
-    notices = "".join(f"{notice} " for notice in shoot.notices)
-    return (
-        f"{shoot.asks}. {notices}If its sets are right (`hotfolder explain` shows them), rename the folder to"
-        f" {found.project}__ok, put a file named READY.txt into it, or say `hotfolder approve`, and they are"
-        " made as they are"
+    return Why(
+        " ".join((f"{shoot.asks}.", *shoot.notices)).removesuffix("."),
+        f"If its sets are right (`hotfolder explain` shows them), rename the folder to {found.project}__ok,"
+        " put a file named READY.txt into it, or say `hotfolder approve`, and they are made as they are.",
     )
 
 
-def told_of_set(found: BracketSet, each: NamedSet) -> str:
+def told_of_set(found: BracketSet, each: NamedSet) -> Why:
     """Why a set is held by itself, and what to do."""
-    return (
-        f"{each.told()}. If they are one picture, rename the folder {found.project} to {found.project}__ok,"
-        " put a file named READY.txt into it,"
-        f' or say `hotfolder approve "{found.project}/{each.name}"`; else give each picture a'
-        " folder of its own"
+    return Why(
+        each.told(),
+        f"If they are one picture, rename the folder {found.project} to {found.project}__ok, put a file"
+        f' named READY.txt into it, or say `hotfolder approve "{found.project}/{each.name}"`; else give each'
+        " picture a folder of its own.",
     )
 
 

@@ -72,6 +72,7 @@ class SettlingSet:
     photo_count: int
     reason: str
     may_proceed: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Waiting:
 
     `complete` are the photos that are whole, each by itself, while others may still come. `quiet_from` is set
     while only the quiet time is missing. `may_proceed` is False for what a person must
-    mend.
+    mend, and `hint` says how.
     """
 
     photo_count: int
@@ -82,6 +82,7 @@ class Waiting:
     quiet_from: float | None = None
     quiet_seconds: float = 0.0
     may_proceed: bool = True
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def settle(
     if isinstance(verdict, Ready):
         state = _give(state, (*verdict.photos, *verdict.companions))
     elif isinstance(verdict, Refused) and seen.flat:
-        verdict = Waiting(len(free.photos), f"{verdict.reason} {verdict.hint}".strip(), may_proceed=False)
+        verdict = Waiting(len(free.photos), verdict.reason, may_proceed=False, hint=verdict.hint)
     elif isinstance(verdict, Refused):
         state = _give(state, verdict.files)
     return state, verdict

@@ -253,7 +253,7 @@ class SetTracker:
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are not ready, in order, each with what it waits for."""
         return tuple(
-            SettlingSet(*key, verdict.photo_count, _describe(verdict, now), verdict.may_proceed)
+            SettlingSet(*key, verdict.photo_count, _describe(verdict, now), verdict.may_proceed, verdict.hint)
             for key, verdict in sorted(self._verdicts.items())
         )
 

@@ -23,6 +23,7 @@ from hotfolder.rules.late import (
     EarlierState,
     LatestSet,
     MergedSet,
+    Why,
     matched,
     why_late_in_room,
     why_part,
@@ -94,9 +95,9 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     return LatestSet(photos, ended, paid_for)
 
 
-def why_room_held(store: Store, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet) -> str:
-    """Why the photos that were found in a room's folder are not made before a person has looked, without its
-    full stop; "" where they are. `place` is inbox, project and folder. The one list of reasons: the daemon
+def why_room_held(store: Store, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet) -> Why:
+    """Why the photos that were found in a room's folder are not made before a person has looked; nothing
+    where they are. `place` is inbox, project and folder. The one list of reasons: the daemon
     holds by it, and `explain` tells by it."""
     inbox, project, folder = place
     latest = latest_set(store, *place)
@@ -104,7 +105,7 @@ def why_room_held(store: Store, rulebook: Rulebook, place: tuple[str, str, str],
         return why
     if why := why_part(found, merged_sets(store, inbox, project)):
         return why
-    return "" if found.approved else why_held(rulebook, project, folder, known=latest is not None)
+    return Why() if found.approved else why_held(rulebook, project, folder, known=latest is not None)
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from hotfolder.rules.chosen import ChosenSet, group_chosen
-from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, why_late_in_shoot, why_part
+from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, Why, why_late_in_shoot, why_part
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo
 from hotfolder.rules.shoots import HeldSet, Shoot
@@ -46,16 +46,15 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class GroupedDrop:
-    """How a drop is grouped, None where all of it waits; and why photos wait, in sentences without their full
-    stops."""
+    """How a drop is grouped, None where all of it waits; and why photos wait."""
 
     shoot: Shoot | None
-    waiting: tuple[str, ...] = ()
+    waiting: tuple[Why, ...] = ()
 
 
 def group_drop(rulebook: Rulebook, drop: Drop) -> GroupedDrop:
     """What is made of a drop, as far as no photo of it has to wait for anything but a look at its set."""
-    waiting = []
+    waiting: list[Why] = []
     spoken_for = {name for one in drop.chosen for name in one.photos}
     rest = tuple(photo for photo in drop.found.photos if photo.path.name not in spoken_for)
     aside = set() if drop.found.approved else drop.back.aside - spoken_for

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from typing import NamedTuple
 
+from hotfolder.display import with_hint
 from hotfolder.rules.grouping.evidence import Likeness, capture_key, likeness, shot, started, uncopied
 from hotfolder.rules.grouping.group import group, tells
 from hotfolder.rules.grouping.model import BY_HAND_SECONDS, GroupingOptions, GroupingPhoto
@@ -28,7 +30,7 @@ MOST_TOLD = 3
 TO_MAKE_ANEW = (
     "They are not paid for by themselves. To have such a set made anew, as a new revision, drop all its"
     " photos together; else move these out, or let them be made as they are: add __ok to the folder's name,"
-    " put a file named READY.txt beside them, or say `hotfolder approve`"
+    " put a file named READY.txt beside them, or say `hotfolder approve`."
 )
 
 LATE = timedelta(hours=1)
@@ -36,6 +38,27 @@ LATE = timedelta(hours=1)
 
 _NEAR_PAUSES = 20
 """Frames that so many of the longest pauses in a set lie between are of different sets."""
+
+
+class Why(NamedTuple):
+    """Why something waits, a sentence without its full stop, and what a person can do, in sentences; false
+    where nothing does."""
+
+    reason: str = ""
+    hint: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.reason)
+
+    def __str__(self) -> str:
+        return with_hint(*self)
+
+
+def together(whys: Iterable[Why]) -> Why:
+    """All of them as one."""
+    some = list(filter(None, whys))
+    hints = dict.fromkeys(why.hint for why in some if why.hint)
+    return Why(". ".join(why.reason for why in some), " ".join(hints))
 
 
 class EarlierState(Enum):
@@ -79,12 +102,12 @@ class Sorted:
     notes: dict[str, str] = field(default_factory=dict)
     late: bool = False
 
-    def why_aside(self) -> str:
+    def why_aside(self) -> Why:
         """Why photos wait, and what to do."""
         shown = self.reasons[:MOST_TOLD]
         if len(self.reasons) > len(shown):
             shown.append(f"and {len(self.reasons) - len(shown)} more sets have such photos")
-        return "; ".join(shown) + (f". {TO_MAKE_ANEW}" if self.late else "")
+        return Why("; ".join(shown), TO_MAKE_ANEW if self.late else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,23 +289,24 @@ class LatestSet:
         return self.ended_at is not None and newest > (self.ended_at + LATE).timestamp()
 
 
-def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> str:
-    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; "" when they may:
-    as many as the latest set had may be a set of their own."""
+def why_late_in_shoot(photos: Sequence[Photo], latest: LatestSet) -> Why:
+    """Why photos of a flat drop must not be paid for by themselves, soon after the rest; nothing when they
+    may: as many as the latest set had may be a set of their own."""
     if len(photos) >= max(2, len(latest.photos)) or latest.too_old_for(photos):
-        return ""
+        return Why()
     name = photos[0].path.name
     if len(photos) == 1:
-        return (
+        return Why(
             f"{name} came alone, after the other photos of its shoot had begun, and is not paid for by"
-            " itself. If it is a picture of its own, add __ok to the folder's name, put a file"
-            " named READY.txt beside it, or say `hotfolder approve`; else move it out"
+            " itself",
+            "If it is a picture of its own, add __ok to the folder's name, put a file named READY.txt beside"
+            " it, or say `hotfolder approve`; else move it out.",
         )
-    return (
+    return Why(
         f"{name} and {len(photos) - 1} more came after the other photos of their shoot had begun; they"
-        " are fewer than its latest set had, and are not paid for by themselves. If they are a set of their"
-        " own, add __ok to the folder's name, put a file named READY.txt beside them, or say"
-        " `hotfolder approve`; else move them out"
+        " are fewer than its latest set had, and are not paid for by themselves",
+        "If they are a set of their own, add __ok to the folder's name, put a file named READY.txt beside"
+        " them, or say `hotfolder approve`; else move them out.",
     )
 
 
@@ -295,43 +319,44 @@ class MergedSet:
     room: str = ""
 
 
-def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> str:
-    """Why `found` must not be paid for: it has some photos of a merged set, and not all; "" when it may. The
-    latest of such sets is named."""
+def why_part(found: BracketSet, merged: Sequence[MergedSet]) -> Why:
+    """Why `found` must not be paid for: it has some photos of a merged set, and not all; nothing when it may.
+    The latest of such sets is named."""
     hashes = {photo.sha256 for photo in found.photos}
     whole = frozenset[str]().union(*(one.photos for one in merged if one.photos <= hashes))
     torn = [one for one in merged if (one.photos & hashes) - whole]
     if found.approved or not torn:
-        return ""
+        return Why()
     if not torn[-1].room:
-        return (
+        return Why(
             "some of these photos were merged and paid for together with others, and the job store that knew"
-            " of it is lost. The others lie among the originals in done; move them back here, and nothing is"
-            " paid again"
+            " of it is lost",
+            "The others lie among the originals in done; move them back here, and nothing is paid again.",
         )
     names = [photo.path.name for photo in found.photos if photo.sha256 in torn[-1].photos]
     some = f"{', '.join(names[:MOST_TOLD])} {'is' if len(names) == 1 else 'are'}"
-    return f"{some} a part of {torn[-1].room}, which has been paid for. {TO_MAKE_ANEW}"
+    return Why(f"{some} a part of {torn[-1].room}, which has been paid for", TO_MAKE_ANEW)
 
 
-def why_late_in_room(found: BracketSet, latest: LatestSet) -> str:
-    """Why `found` must not be paid for by itself, as the rest of its folder's latest set; "" when it may."""
+def why_late_in_room(found: BracketSet, latest: LatestSet) -> Why:
+    """Why `found` must not be paid for by itself, as the rest of its folder's latest set; nothing when it
+    may."""
     names = ", ".join(photo.path.name for photo in found.photos[:MOST_TOLD])
     one = len(found.photos) == 1
     if latest.ended_at is None:
         waits = "it waits" if one else "they wait"
-        return f"{names} came while the rest of the set is being worked on; {waits} for that to end"
+        return Why(f"{names} came while the rest of the set is being worked on; {waits} for that to end")
     if found.approved or not latest.paid_for or latest.too_old_for(found.photos):
-        return ""
+        return Why()
     if whole_again(found, latest):
-        return ""
+        return Why()
     it, own = ("it", "its") if one else ("them", "their")
-    return (
+    return Why(
         f"{names} came after the set had been paid for, and {'is' if one else 'are'} not paid for"
-        f" {'by itself' if one else 'by themselves'}. If {'it is' if one else 'they are'} a picture of {own}"
-        f" own, add __ok to the folder's name, put a file named READY.txt beside {it}, say `hotfolder"
-        f" approve`, or move {it} into a new folder; to make the set again with {it}, drop all its photos"
-        " together"
+        f" {'by itself' if one else 'by themselves'}",
+        f"If {'it is' if one else 'they are'} a picture of {own} own, add __ok to the folder's name, put a"
+        f" file named READY.txt beside {it}, say `hotfolder approve`, or move {it} into a new folder; to make"
+        f" the set again with {it}, drop all its photos together.",
     )
 
 

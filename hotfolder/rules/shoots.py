@@ -13,7 +13,7 @@ from hotfolder.rules.grouping.model import (
     GroupingPhoto,
     OverSeven,
 )
-from hotfolder.rules.late import EarlierSet, Sorted, sort_out
+from hotfolder.rules.late import EarlierSet, Sorted, Why, sort_out
 from hotfolder.rules.names import shown, split_name
 from hotfolder.rules.routes import GroupMode, Route
 from hotfolder.rules.routing import Rulebook, matching_by_name
@@ -25,9 +25,11 @@ LET_IT_GO = (
     " made as they are"
 )
 """How a person lets go of what is held; the easiest first."""
-TO_REVIEW = (
-    "its route asks for a review. `hotfolder explain` shows what would be made. To have it made, add __ok to"
-    " its folder's name, put a file named READY.txt into it, or say `hotfolder approve` with the folder"
+REVIEW = "its route asks for a review"
+TO_REVIEW = Why(
+    REVIEW,
+    "`hotfolder explain` shows what would be made. To have it made, add __ok to its folder's name, put a file"
+    " named READY.txt into it, or say `hotfolder approve` with the folder.",
 )
 
 
@@ -278,25 +280,26 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
     return False
 
 
-def why_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> str:
-    """Why a person must look at a room's folder before it is made, without its full stop; "" where nobody
-    must. `known`: it was made under that name before."""
+def why_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
+    """Why a person must look at a room's folder before it is made; nothing where nobody must. `known`: it was
+    made under that name before."""
     if asks_review(rulebook, project, folder):
         return TO_REVIEW
-    return "" if known else misnamed(rulebook, project, folder)
+    return Why() if known else misnamed(rulebook, project, folder)
 
 
-def misnamed(rulebook: Rulebook, project: str, folder: str) -> str:
-    """Why a person must look at the names of a room's folder and its project's first, without its full stop:
-    one ends in what looks like a tag, and is none. "" where nobody must."""
+def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
+    """Why a person must look at the names of a room's folder and its project's first: one ends in what looks
+    like a tag, and is none. Nothing where nobody must."""
     for raw in filter(None, (folder, project)):
         meant = rulebook.tags.meant(raw)
         if meant:
-            return (
+            return Why(
                 f"Did you mean {shown(meant)}? Only two underscores begin a tag, so {shown(raw)} would be"
-                f" made without it. Rename the folder; or, if it is really called so, {LET_IT_GO}"
+                " made without it",
+                f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
             )
-    return ""
+    return Why()
 
 
 def some(doubts: Sequence[str]) -> str:
@@ -311,4 +314,4 @@ def _why(review: bool, grouping: Grouping, sets: Sequence[NamedSet]) -> str:
     if grouping.sure and not review:
         return ""
     doubts = [*grouping.doubts, *(f"{each.name}: {doubt}" for each in sets for doubt in each.doubts)]
-    return some(doubts) or "its route asks for a review"
+    return some(doubts) or REVIEW

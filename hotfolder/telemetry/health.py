@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hotfolder.telemetry.overview import Overview, with_hint
+from hotfolder.display import with_hint
+from hotfolder.telemetry.overview import Overview
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import quote
 
 from hotfolder.config.settings import Notify
+from hotfolder.display import with_hint
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.prices import Prices
-from hotfolder.telemetry.overview import SETTLING, Line, Overview, with_hint
+from hotfolder.telemetry.overview import SETTLING, Line, Overview
 
 WELL_SECONDS = 60.0
 """How long an alarm's cause must be gone before the alarm is over."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from hotfolder.display import with_hint
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import DaemonState, Job, stamp
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
@@ -282,6 +283,7 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
                 folder=found["folder"],
                 state=SETTLING,
                 reason=found["reason"],
+                hint=str(found.get("hint", "")),
                 held=bool(found.get("held")),
                 photo=str(found.get("photo", "")),
             )
@@ -315,14 +317,6 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         priority=Priority(job.priority).name.lower(),
         cancelled_by=cancelled_by,
     )
-
-
-def with_hint(reason: str, hint: str) -> str:
-    """Both in one line, as sentences. A reason that ends in other people's words may lack its full stop."""
-    reason = reason.strip()
-    if reason and not reason.endswith((".", "!", "?", ":")):
-        reason += "."
-    return f"{reason} {hint}".strip()
 
 
 def place_key(inbox: str, project: str, folder: str) -> str:

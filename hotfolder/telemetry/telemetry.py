@@ -11,6 +11,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.config.load import notify_addresses
 from hotfolder.config.settings import Settings
+from hotfolder.display import with_hint
 from hotfolder.errors import KeyRejected, LocalTrouble, PaymentRequired
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.context import JobContext
@@ -20,7 +21,7 @@ from hotfolder.telemetry.health import Heartbeats, not_ready, report
 from hotfolder.telemetry.metrics import Metrics
 from hotfolder.telemetry.notifications import Detector, Kind, Memory, Notification, Situation
 from hotfolder.telemetry.notifier import Notifier
-from hotfolder.telemetry.overview import Overview, line_of, with_hint
+from hotfolder.telemetry.overview import Overview, line_of
 from hotfolder.telemetry.systemd import Systemd, status_sentence
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from hotfolder.display import with_hint
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import NewJob
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
-from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview, with_hint
+from hotfolder.telemetry.overview import DAEMON_STATUS, Line, Overview, overview
 
 
 def line(state: str, *, held: bool = False, reason: str = "", hint: str = "") -> Line:
