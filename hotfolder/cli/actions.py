@@ -24,7 +24,8 @@ def retry(job_id: str, config: Path, *, pay_again: bool) -> int:
 
 def told_back(back: actions.PutBack) -> None:
     files = "1 file is" if back.files == 1 else f"{back.files} files are"
-    print(f"{files} back in {back.folder}.")
+    copied = ", as copies; the finished pictures stay as they are" if back.copied else ""
+    print(f"{files} back in {back.folder}{copied}.")
 
 
 def resolve(job_id: str, config: Path, *, paid_result: str | None, not_charged: bool, giving_up: bool) -> int:

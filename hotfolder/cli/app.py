@@ -184,7 +184,7 @@ def retry(
 ) -> int:
     """Put a failed set back into the inbox.
 
-    What was paid for is used again, unless --pay-again.
+    What was paid for is used again, unless --pay-again, which makes a finished set once more, too.
     """
     from hotfolder.cli import actions
 

@@ -14,11 +14,13 @@ from hotfolder.errors import UsageError
 from hotfolder.jobs import commands
 from hotfolder.jobs import resolve as in_doubt
 from hotfolder.jobs.commands import Aim, Priority
-from hotfolder.jobs.model import Job, Purchase
+from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.returning import CrashHook, Returning, no_crash
+from hotfolder.rules.names import COPIES_MARK
+from hotfolder.rules.tags import AGAIN
 from hotfolder.stager.addresses import AllowedHosts
 from hotfolder.telemetry.overview import WORDS
 
@@ -47,11 +49,17 @@ class Cancellation:
 def retry(
     installation: Installation, job_id: str, *, pay_again: bool, crash_point: CrashHook = no_crash
 ) -> PutBack:
-    """Move a failed set back into the inbox, as dragging it would. `job_id` may be `project/room`. Broken
-    off, the same again finishes it. Raises UsageError, LocalTrouble."""
-    job, returning = _retriable(installation, job_id, crash_point)
-    returning.check()
-    returning.gather()
+    """Move a failed set back into the inbox, as dragging it would; to buy it anew, copies of a finished one's
+    originals, too. `job_id` may be `project/room`. Broken off, the same again finishes it. Raises UsageError,
+    LocalTrouble."""
+    job = remembered(installation.store, job_id)
+    copied = pay_again and job.state == State.DONE
+    if copied:
+        returning = copies_of(installation, job, comes_as(job), AGAIN)
+    else:
+        returning = _retriable(installation, job, crash_point)
+        returning.check()
+        returning.gather()
 
     def tell() -> None:
         if pay_again and job.scope:
@@ -59,32 +67,68 @@ def retry(
             installation.store.pay_again(job.scope, returning.gathered())
 
     returning.arrive(tell)
-    return PutBack(returning.count, returning.target)
+    return PutBack(returning.count, returning.target, copied=copied)
 
 
-def _retriable(installation: Installation, job_id: str, crash_point: CrashHook) -> tuple[Job, Returning]:
-    """The job, if it is one that can be tried again, and its way back. Raises UsageError, LocalTrouble."""
-    job = remembered(installation.store, job_id)
+def _retriable(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
+    """The way back of a job that can be tried again. Raises UsageError, LocalTrouble."""
     needs_person = State(job.state) in NEEDS_PERSON
     if needs_person or job.filed_as:
-        returning = _way_back(installation, job, crash_point)
+        returning = way_back(installation, job, comes_as(job), crash_point)
         # A set that was left on its way has to arrive, whatever has become of its job meanwhile.
         if needs_person or returning.begun:
-            return job, returning
+            return returning
     words = WORDS.get(job.state, job.state)
-    raise UsageError(f"Job {job_id} can't be tried again: it is {words}.", hint="Only failed sets can.")
+    raise UsageError(
+        f"Job {job.id} can't be tried again: it is {words}.",
+        hint="Only failed sets can; a finished one can be bought anew, with --pay-again.",
+    )
 
 
-def _way_back(installation: Installation, job: Job, crash_point: CrashHook) -> Returning:
-    """From failed/ back into the inbox. Raises LocalTrouble where the inbox is not there."""
+def comes_as(job: Job) -> str:
+    """The folder in which a set comes again: back in the project's folder itself it would be grouped anew,
+    with whatever lies there."""
+    failed = State(job.state) in NEEDS_PERSON
+    return job.folder or (job.filed_as if failed else "") or safe_name(job.room)
+
+
+def copies_of(installation: Installation, job: Job, folder: str, tag: str) -> Returning:
+    """Copies of a finished set's originals, about to arrive in that folder of its project, for another `tag`.
+    Raises UsageError, LocalTrouble."""
     places = installation.places
-    places.confirm_inbox(places.inbox(job))
+    inbox = places.inbox(job)
+    places.confirm_inbox(inbox)
+    originals = [_original(installation, job, file) for file in installation.store.files(job.id)]
+    target, gathers = inbox / job.project / folder, f"{job.id}{COPIES_MARK}{tag}"
+    returning = Returning(originals[0].parent, target, gathers, shared=places.sharing(job))
+    returning.copy(originals)
+    return returning
+
+
+def _original(installation: Installation, job: Job, file: JobFile) -> Path:
+    """Where the original lies. Raises UsageError where it is gone."""
+    for path in installation.places.of_original(job, file):
+        if path.is_file() and not path.is_symlink():
+            return path
+    raise UsageError(
+        f"{file.name} of {job.project} / {job.room} is not where its originals were put.",
+        hint="Drop its photos into the inbox, in a folder with the tag.",
+    )
+
+
+def way_back(
+    installation: Installation, job: Job, folder: str, crash_point: CrashHook = no_crash
+) -> Returning:
+    """From failed/ back into the inbox, to that folder of its project. Raises LocalTrouble where the inbox is
+    not there."""
+    places = installation.places
+    inbox = places.inbox(job)
+    places.confirm_inbox(inbox)
     filed_as = job.filed_as or ""
     source = places.failed / safe_name(job.project) / filed_as
     if not filed_as:
         raise UsageError(f"{source} has no folder of it.", hint="Drop the photos into the inbox again.")
-    # Back in the project's folder itself they would be grouped anew, with whatever lies there.
-    target = places.folder(job) if job.folder else places.folder(job) / filed_as
+    target = inbox / job.project / folder
     return Returning(source, target, job.id, shared=places.sharing(job), crash_point=crash_point)
 
 
@@ -96,7 +140,7 @@ def resolve(
     UsageError, LocalTrouble."""
     store, ledger = installation.store, installation.ledger
     job = in_doubt.waiting_for_person(store, job_id)
-    returning = _way_back(installation, job, crash_point)
+    returning = way_back(installation, job, comes_as(job), crash_point)
     call = _question(installation, job, returning)
     if paid_result is not None:
         in_doubt.refuse_strange(paid_result, AllowedHosts(installation.settings.api.storage_hosts))

@@ -7,20 +7,17 @@ back themselves. What was bought is used again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
-from hotfolder.control.actions import PutBack
+from hotfolder.control.actions import PutBack, copies_of, way_back
 from hotfolder.control.opening import Installation, JobRecords
 from hotfolder.control.rooms import Price, existing, left_of, price_of
 from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.model import FileRole, Job, JobFile, scope_key
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import remembered
-from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.returning import Returning
-from hotfolder.rules.names import COPIES_MARK, OK, TAG_MARK, normal, split_name
+from hotfolder.rules.names import OK, TAG_MARK, normal, split_name
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.tags import AGAIN, built_in_tags
 
@@ -58,23 +55,16 @@ def another(installation: Installation, job_id: str, tag: str) -> PutBack:
     originals, a failed one's own. Broken off, the same again finishes it. Raises UsageError, RuleRefused,
     LocalTrouble."""
     found = _offer(installation.settings, installation, job_id, tag)
-    job, places = found.job, installation.places
-    inbox = places.inbox(job)
-    places.confirm_inbox(inbox)
-    target, shared = inbox / job.project / found.folder, places.sharing(job)
+    job = found.job
     if job.state == State.FAILED:
         # As a plain retry gathers them, so that either goes on where the other was broken off.
-        source = places.failed / safe_name(job.project) / (job.filed_as or "")
-        returning = Returning(source, target, job.id, shared=shared)
+        returning = way_back(installation, job, found.folder)
         returning.check()
         returning.gather()
     else:
-        originals = [_original(installation, job, file) for file in installation.store.files(job.id)]
-        gathers = f"{job.id}{COPIES_MARK}{found.tag}"
-        returning = Returning(originals[0].parent, target, gathers, shared=shared)
-        returning.copy(originals)
+        returning = copies_of(installation, job, found.folder, found.tag)
     returning.arrive(lambda: None)
-    return PutBack(returning.count, target, copied=job.state == State.DONE)
+    return PutBack(returning.count, returning.target, copied=job.state == State.DONE)
 
 
 def over(records: JobRecords, job_id: str) -> tuple[Job, list[JobFile]]:
@@ -121,14 +111,3 @@ def _plannable(rulebook: Rulebook, job: Job, tag: str, photos: int) -> bool:
         return bool(plan(rulebook, job.project, folder_with(job, tag), photos).recipe.altered())
     except RuleRefused:
         return False
-
-
-def _original(installation: Installation, job: Job, file: JobFile) -> Path:
-    """Where the original lies. Raises UsageError where it is gone."""
-    for path in installation.places.of_original(job, file):
-        if path.is_file() and not path.is_symlink():
-            return path
-    raise UsageError(
-        f"{file.name} of {job.project} / {job.room} is not where its originals were put.",
-        hint="Drop its photos into the inbox, in a folder with the tag.",
-    )

@@ -216,7 +216,10 @@ class Explainer:
         if self.records is None or found.explanation.plan.again:
             return found
         origin, hashes = self.settings.api.base_url, [photo.sha256 for photo in photos]
-        generation = self.records.store.generation(scope_key(origin, hashes))
+        store, scope = self.records.store, scope_key(origin, hashes)
+        if store.pays_again(scope, {photo.path.name: photo.identity for photo in photos}):
+            return found
+        generation = store.generation(scope)
         recipe = found.explanation.plan.recipe
         links = read_chain(self.records.ledger, origin, hashes, recipe, generation)
         return replace(found, remembered=tuple(link.purchase.operation for link in bought(links)))

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
+from hotfolder.control.actions import comes_as
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, reading
@@ -296,10 +297,10 @@ def left_of(
 def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
     """What the job's set would be made of if it came again: by the rules in force, which may be others by
     now. None where they refuse its folder's name."""
-    if State(job.state) not in NEEDS_PERSON or not job.folder or not photos:
+    if State(job.state) not in (*NEEDS_PERSON, State.DONE) or not photos:
         return recipe_of(job)
     try:
-        return plan(rulebook_for(settings, job.inbox), job.project, job.folder, photos).recipe
+        return plan(rulebook_for(settings, job.inbox), job.project, comes_as(job), photos).recipe
     except (RuleRefused, KeyError):  # of an inbox that is none any more
         return None
 
@@ -326,10 +327,11 @@ def question_of(records: JobRecords, job: Job) -> Question | None:
 def possible(job: Job, question: Question | None, recipe: Recipe | None) -> Iterator[str]:
     """What can be asked for a job in its state, where `recipe` is what would be made of it."""
     state = State(job.state)
-    if state in NEEDS_PERSON and job.filed_as and recipe is not None:
+    back = state in NEEDS_PERSON and job.filed_as is not None
+    if back and recipe is not None:
         yield "retry"
-        if kinds_of(recipe):
-            yield "pay_again"
+    if (back or state is State.DONE) and recipe is not None and kinds_of(recipe):
+        yield "pay_again"
     if question is not None:
         yield "resolve"
     if state in ASKS_API and not job.cancelled_by:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -75,11 +75,16 @@ def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) 
     row = session.get(Generation, scope)
     if row is None or row.pay_again is None:
         return None
-    told, row.pay_again = row.pay_again, None
-    photos = [file for file in new.files if file.role == FileRole.PHOTO]
-    return isinstance(told, dict) and all(
-        is_told(told.get(file.name), file.identity, machine) for file in photos
-    )
+    photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}
+    told, row.pay_again = pays_again(session, scope, photos, machine), None
+    return told
+
+
+def pays_again(session: Session, scope: str, photos: Mapping[str, FileIdentity], machine: str) -> bool:
+    """Whether `retry --pay-again` was said of these very files, and is still to be obeyed."""
+    row = session.get(Generation, scope)
+    told = row.pay_again if row is not None and isinstance(row.pay_again, dict) else None
+    return told is not None and all(is_told(told.get(name), one, machine) for name, one in photos.items())
 
 
 def bought_generation(session: Session, scope: str) -> tuple[int, Job | None]:

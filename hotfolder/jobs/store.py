@@ -23,6 +23,7 @@ from hotfolder.jobs.generations import (
     bought_generation,
     generation_row,
     next_generation,
+    pays_again,
 )
 from hotfolder.jobs.leases import Fence, database_now, no_fence
 from hotfolder.jobs.model import (
@@ -161,6 +162,11 @@ class Store:
         with self.session.begin() as session:
             told = {name: as_told(identity, self.machine) for name, identity in files.items()}
             generation_row(session, scope).pay_again = told
+
+    def pays_again(self, scope: str, files: Mapping[str, FileIdentity]) -> bool:
+        """Whether the next job of these very files buys everything anew."""
+        with self.session() as session:
+            return pays_again(session, scope, files, self.machine)
 
     def job(self, job_id: str) -> Job | None:
         with self.session() as session:

@@ -141,8 +141,8 @@ async def retry(request: Request) -> Response:
 
 async def pay_again(request: Request) -> Response:
     job = request.path_params["job"]
-    await moved(request, actions.retry, job, pay_again=True)
-    return back(f"/set/{job}", "retry")
+    put_back = await moved(request, actions.retry, job, pay_again=True)
+    return back(f"/set/{job}", "another" if put_back.copied else "retry")
 
 
 async def resolve(request: Request) -> Response:

@@ -156,6 +156,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "All of it is bought anew, although it may have been paid for already.",
         "Alles wird neu gekauft, auch wenn es schon bezahlt sein mag.",
     ),
+    "ask.pay_kept": (
+        "The version that there is stays beside the new one.",
+        "Die vorhandene Fassung bleibt neben der neuen.",
+    ),
     "ask.pay_do": ("Buy it again", "Neu kaufen"),
     "ask.price": ("Price", "Preis"),
     "ask.calls": ("{count} paid calls", "{count} bezahlte Aufrufe"),

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from hotfolder.config.load import load
 from hotfolder.control import actions
 from hotfolder.control.board import Card, board
-from hotfolder.control.ids import project_id
+from hotfolder.control.ids import folder_id, project_id
 from hotfolder.page.app import ROUTES
 from hotfolder.page.security import PublicRoute
 from tests.support.pageprocess import Answer, PageProcess
@@ -208,6 +208,48 @@ async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, pa
     went_to(page.post(f"/set/{card.job}/pay-again"))
     await studio.until_idle(shop.access())
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
+
+
+async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    before = files_below(studio.done)
+    shop.mark()
+    assert f'href="/set/{card.job}/pay-again"' in set_page(page, card)
+    told = set_page(page, card, "/pay-again")
+    assert "1.75 EUR" in told and "stays beside the new one" in told and not shop.bought()
+    assert went_to(page.post(f"/set/{card.job}/pay-again")) == f"/set/{card.job}?told=another"
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
+    after = files_below(studio.done)
+    assert {name: after.get(name) for name in before} == before
+    assert len(list(studio.done.glob("*/receipts/*.json"))) == 2
+    [newest] = cards(studio)
+    assert newest.job != card.job and f'href="/set/{card.job}"' in set_page(page, newest)
+    assert studio.call("verify").returncode == 0
+
+
+async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_approved(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    await studio.until_idle(shop.access())
+    config = yaml.safe_load(studio.config.read_text())
+    routes = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
+    studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
+    [card] = cards(studio)
+    shop.mark()
+    went_to(page.post(f"/set/{card.job}/pay-again"))
+    await studio.until_idle(shop.access())
+    held = f"/held/{folder_id(studio.inbox.name, ELM, FRONT)}"
+    assert "2 paid calls" in page.get(held).text and not shop.bought()
+    assert page.post(held, {"do": "approve all "}).status == 409
+    went_to(page.post(held, {"do": "approve all merge,sky"}))
+    await studio.until_idle(shop.access())
+    assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
 
 
 async def doubtful(shop: Shop, studio: Studio) -> Card:
