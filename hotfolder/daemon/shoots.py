@@ -18,12 +18,13 @@ from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
-from hotfolder.rules.drops import Drop, group_drop
+from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, Why, together
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
 from hotfolder.rules.shoots import (
     HeldSet,
+    NamedRefusal,
     NamedSet,
     Shoot,
     sort_shoot,
@@ -175,28 +176,32 @@ class Shoots:
         waiting = waiting_sets(shoot, approved=found.approved)
         if shoot.waits_whole and waiting and not (drop.before or drop.chosen):
             return Hold(together((why, told(found, shoot))))
+        refusals = waiting_refusals(shoot, drop)
         # First, so that a crash in between never makes a picture of a photo that was kept out or is held.
         await self._keep_out(inbox, found, shoot)
-        await self._hold_back(inbox, project, waiting, drop.before)
+        await self._hold_back(
+            inbox, project, [*map(held_set, waiting), *map(held_set, refusals)], drop.before
+        )
         if shoot.notices:
             self._told[inbox, project] = frozenset(photo.path.name for photo in drop.photos), shoot.notices
-        names = {each.name for each in waiting}
-        going = replace(shoot, sets=tuple(each for each in shoot.sets if each.name not in names))
+        going = replace(
+            shoot,
+            sets=tuple(each for each in shoot.sets if each.name not in {one.name for one in waiting}),
+            refused=tuple(each for each in shoot.refused if each not in refusals),
+        )
         for job in await patiently(found.path, jobs_of, inbox, found, going, rulebook):
             await self.worker.submit(job)
         if going.sets or going.refused:
             logger.info("shoot_taken", project=project, sets=len(going.sets), kept_out=shoot.kept_out)
-        return Hold(why, {each.name: (names_of(each), told_of_set(found, each)) for each in waiting})
+        sets = {each.name: (names_of(each), told_of_set(found, each)) for each in waiting}
+        split = {each.name: (names_of(each), Why(each.told(), each.hint)) for each in refusals}
+        return Hold(why, sets | split)
 
     async def _hold_back(
-        self, inbox: str, project: str, waiting: Sequence[NamedSet], before: Sequence[HeldSet]
+        self, inbox: str, project: str, now: Sequence[HeldSet], before: Sequence[HeldSet]
     ) -> None:
         """Remember the sets that wait while others are made: without those nothing may be doubtful about
         them."""
-        now = [
-            HeldSet(each.name, {photo.path.name: photo.identity for photo in each.photos}, each.doubts)
-            for each in waiting
-        ]
         if now != list(before):
             context = self.worker.context
             await context.store_thread(
@@ -308,8 +313,13 @@ def as_held(content: object) -> list[HeldSet]:
     ]
 
 
-def names_of(each: NamedSet) -> frozenset[str]:
+def names_of(each: NamedSet | NamedRefusal) -> frozenset[str]:
     return frozenset(photo.path.name for photo in each.photos)
+
+
+def held_set(each: NamedSet | NamedRefusal) -> HeldSet:
+    doubts = (each.reason,) if isinstance(each, NamedRefusal) else each.doubts
+    return HeldSet(each.name, {photo.path.name: photo.identity for photo in each.photos}, doubts)
 
 
 async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None = None) -> None:

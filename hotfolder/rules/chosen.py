@@ -11,7 +11,7 @@ from hotfolder.rules.late import EarlierSet, Sorted
 from hotfolder.rules.names import shown
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, Photo
-from hotfolder.rules.shoots import HeldSet, NamedSet, Shoot, group_shoot
+from hotfolder.rules.shoots import HeldSet, NamedRefusal, NamedSet, Shoot, group_shoot
 
 BY_PERSON = "a person put it together"
 TORN = "some of its photos are in a set that a person put together"
@@ -109,10 +109,14 @@ def _still_held(
 ) -> Iterator[HeldSet]:
     """What is left of the sets of which something is doubtful once the photos `taken` are gone; none has one
     of the chosen sets' `names`."""
-    used = {*names, *(each.name for each in shoot.sets)}
-    for each in shoot.sets:
+    parts: list[NamedSet | NamedRefusal] = [*shoot.sets, *shoot.refused]
+    used = {*names, *(each.name for each in parts)}
+    for each in parts:
         left = [photo for photo in each.photos if photo.path.name not in taken]
-        doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []
+        if isinstance(each, NamedRefusal):
+            doubts = [each.reason]
+        else:
+            doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []
         doubts += [TORN] if len(left) < len(each.photos) else []
         doubts += [broken[photo.path.name] for photo in left if photo.path.name in broken]
         if not left or not doubts:

@@ -10,7 +10,7 @@ from hotfolder.rules.chosen import ChosenSet, group_chosen
 from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, Why, why_late_in_shoot, why_part
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, Photo
-from hotfolder.rules.shoots import HeldSet, Shoot
+from hotfolder.rules.shoots import HeldSet, NamedRefusal, Shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,15 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> GroupedDrop:
         drop = without(drop, new)
         shoot = drop.grouped(rulebook) if drop.photos else None
     return GroupedDrop(shoot, tuple(waiting))
+
+
+def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
+    """The refused sets of a drop that a person approves set by set: each waits until it is split, or all is
+    approved as it is."""
+    if drop.found.approved:
+        return []
+    known = {name for one in drop.before for name in one.photos}
+    return [one for one in shoot.refused if drop.chosen or {photo.path.name for photo in one.photos} <= known]
 
 
 def without(drop: Drop, names: Collection[str]) -> Drop:

@@ -70,6 +70,11 @@ class NamedRefusal:
     reason: str
     hint: str
 
+    def told(self) -> str:
+        """Which photos it is of, and why they wait, without its full stop."""
+        first, last = self.photos[0].path.name, self.photos[-1].path.name
+        return f"{len(self.photos)} photos, {first} to {last}, held for a person: {self.reason.rstrip('.')}"
+
 
 @dataclass(frozen=True, slots=True)
 class HeldSet:
@@ -159,10 +164,12 @@ def group_shoot(
     grouping = replace(grouping, doubts=(*grouping.doubts, *doubts))
     by_name = {photo.path.name: photo for photo in photos}
     unchanged = [held for held in before if held.there(by_name)]
-    for place, files in enumerate(members[: len(grouping.sets)]):
+    for place, files in enumerate(members):
         for held in before:
             if held.photos.keys() <= files and held.name not in kept.values():
                 kept.setdefault(place, held.name)
+        if place >= len(grouping.sets):
+            continue  # it is refused, whatever was doubtful about it
         mine = [held for held in unchanged if held.photos.keys() & files]
         if files <= {name for held in mine for name in held.photos}:
             grouping = _doubted(grouping, place, [doubt for held in mine for doubt in held.doubts])

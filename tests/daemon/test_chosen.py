@@ -118,6 +118,44 @@ async def test_one_set_of_a_shoot_that_is_held_as_a_whole_is_approved_by_its_nam
     assert held_sets(studio.status()).keys() == {f"{ELM}-01", f"{ELM}-03"}
 
 
+async def test_a_set_of_too_many_photos_waits_with_the_others_until_it_is_split(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    """However many of them are approved before; nothing of it is paid for, and no original goes anywhere."""
+    files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
+    studio.drop(ELM, "", files)
+    await studio.until_idle(shop.access())
+    for name in (f"{ELM}-01", f"{ELM}-02"):
+        assert studio.say("approve", f"{ELM}/{name}").exit_code == 0
+        await studio.until_idle(shop.access())
+        await studio.until_idle(shop.access())  # and after a new start
+        assert files_below(studio.failed) == {}
+        assert files_below(studio.inbox / ELM).keys() >= set(sets[1])
+    left = held_sets(studio.status())
+    assert shop.bought() == 2 and left.keys() == {f"{ELM}-03"} and "9 photos" in left[f"{ELM}-03"]
+    refused = chosen(f"{ELM}-03", sets[1], files)
+    with pytest.raises(UsageError):
+        approve(studio, refused)
+    approve(studio, chosen("hall", sets[1][:4], files), chosen("stairs", sets[1][4:], files))
+    await studio.until_idle(shop.access())
+    assert shop.bought() == 4 and not held_sets(studio.status()) and files_below(studio.inbox / ELM) == {}
+    every = {name.rpartition("/")[2]: content for name, content in originals(studio).items()}
+    assert every == files
+
+
+async def test_a_set_of_too_many_photos_fails_where_a_person_lets_all_be_made_as_it_is(
+    studio: Studio, shop: Shop, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll", of_nine=(1,))
+    studio.drop(ELM, "", files)
+    await studio.until_idle(shop.access())
+    for what in (f"{ELM}/{ELM}-01", ELM):
+        assert studio.say("approve", what).exit_code == 0
+        await studio.until_idle(shop.access())
+    kept = {name.rpartition("/")[2] for name in files_below(studio.failed)}
+    assert shop.bought() == 2 and kept == {*sets[1], "REASON.txt"}
+
+
 async def test_a_grouping_of_other_photos_than_lie_there_now_is_held_with_a_sentence(
     studio: Studio, shop: Shop, tmp_path: Path
 ) -> None:

@@ -404,7 +404,7 @@ def test_a_flat_drop_is_never_refused_but_waits_to_be_mended() -> None:
     room.look()
     verdict = room.look(QUIET)
     assert isinstance(verdict, Waiting) and not verdict.may_proceed
-    assert "b.tif is a TIFF. Export JPEG." in verdict.reason
+    assert (verdict.reason, verdict.hint) == ("b.tif is a TIFF.", "Export JPEG.")
     del room.files["b.tif"]
     room.look()
     assert photo_names(room.look(QUIET)) == ["a.jpg"]

@@ -30,20 +30,22 @@ def shoot(
     seed: int = 2,
     later_seconds: float = 0,
     by_hand: tuple[int, ...] = (),
+    of_nine: tuple[int, ...] = (),
 ) -> Roll:
     """Contents by name, the names of each room's set, and those of frames with flash. The sets numbered
-    `by_hand`, from 0, take 13 s from frame to frame, and end with a frame that was taken twice."""
+    `by_hand`, from 0, take 13 s from frame to frame, and end with a frame that was taken twice; those
+    numbered `of_nine` have nine exposures."""
     by = Photographer(random.Random(seed), now=BEGIN + later_seconds)
     folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for number in range(rooms):
         scene = by.room()
-        shown = list(stops)
+        shown = [0.0, -4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0, 4.0] if number in of_nine else list(stops)
         if number in by_hand:
             shown = [*stops, stops[-1]]
             by.bracket(scene, MIDDLE, shown, (13, 13))
         else:
-            by.burst(scene, MIDDLE, stops)
+            by.burst(scene, MIDDLE, shown)
         if flash and number == 1:
             by.walk(2, 3)
             by.lit(scene, MIDDLE)
