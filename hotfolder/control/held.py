@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hotfolder.config.settings import Settings
 from hotfolder.control.approve import Approval, approve_sets, let_go, names_beside, why_no_name
 from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, look, sentence
-from hotfolder.control.ids import arriving_id, folder_id, project_id
+from hotfolder.control.ids import arriving_id, folder_id, opaque, project_id
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.control.pictures import every_place
@@ -21,8 +21,8 @@ from hotfolder.rules.late import Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of
 from hotfolder.rules.shoots import group_shoot
 
-STAMP_DIGITS = 16
-"""So many of a photo's content hash tell, beside its id, which photo a person saw."""
+KEY_DIGITS = 12
+"""So many tell which photo of a folder, with which content, a person saw; a draft in an address has all."""
 NOTHING = Bill()
 LOOK_AGAIN = "Open the page anew, and look at the photos as they are now."
 
@@ -308,5 +308,5 @@ class Viewer:
     def _shown(self, name: str, middle: float | None = None) -> HeldPhoto:
         photo, place = self._photos[name], self.place
         known = arriving_id(place.inbox.title, place.project, place.folder, name)
-        key = f"{known.rpartition('-')[2]}{photo.sha256[:STAMP_DIGITS]}"
+        key = opaque(name, photo.sha256)[:KEY_DIGITS]
         return HeldPhoto(known, key, name, from_middle(photo.exposure_value, middle), photo.sha256)

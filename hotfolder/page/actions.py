@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -18,15 +20,40 @@ from hotfolder.control import actions
 from hotfolder.control.anew import another
 from hotfolder.control.opening import Installation, opened
 from hotfolder.control.rooms import known_project, known_set
+from hotfolder.page.security import SESSION_COOKIE
 from hotfolder.page.site import site_of
 from hotfolder.telemetry.overview import overview
 
+TWICE_SECONDS = 2.0
+"""The same form of one browser within so long was sent by a second click."""
+MOST_REMEMBERED = 100
 BY = "somebody at the page"
 PAUSED = "paused at the page"
 MOST_FIELDS = 20
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Action(Route):
+    """A route for forms of the page. What is sent twice by two clicks is done once, and answered twice."""
+
+    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+        super().__init__(path, partial(once, endpoint), methods=["POST"])
+
+
+async def once(endpoint: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """The endpoint's answer; the one to the form before where this one is the same."""
+    sent, browser = site_of(request).sent, request.cookies.get(SESSION_COOKIE, "")
+    form, now = (request.url.path, hash(await request.body())), time.monotonic()
+    before, answer, at = sent.pop(browser, (None, None, now))
+    if answer is None or form != before or (answer.done() and now - at > TWICE_SECONDS):
+        # It goes on where the browser goes away meanwhile.
+        answer, at = asyncio.ensure_future(endpoint(request)), now
+    sent[browser] = (form, answer, at)
+    while len(sent) > MOST_REMEMBERED:
+        sent.pop(next(iter(sent)))
+    return await asyncio.shield(answer)
 
 
 async def asked(
@@ -165,14 +192,14 @@ async def make_another(request: Request) -> Response:
 
 
 ROUTES = (
-    Route("/pause", pause, methods=["POST"]),
-    Route("/resume", resume, methods=["POST"]),
-    Route("/project/{known}/cancel", cancel_project, methods=["POST"]),
-    Route("/project/{known}/priority", prioritise_project, methods=["POST"]),
-    Route("/set/{job}/cancel", cancel, methods=["POST"]),
-    Route("/set/{job}/priority", prioritise, methods=["POST"]),
-    Route("/set/{job}/retry", retry, methods=["POST"]),
-    Route("/set/{job}/pay-again", pay_again, methods=["POST"]),
-    Route("/set/{job}/resolve", resolve, methods=["POST"]),
-    Route("/set/{job}/another", make_another, methods=["POST"]),
+    Action("/pause", pause),
+    Action("/resume", resume),
+    Action("/project/{known}/cancel", cancel_project),
+    Action("/project/{known}/priority", prioritise_project),
+    Action("/set/{job}/cancel", cancel),
+    Action("/set/{job}/priority", prioritise),
+    Action("/set/{job}/retry", retry),
+    Action("/set/{job}/pay-again", pay_again),
+    Action("/set/{job}/resolve", resolve),
+    Action("/set/{job}/another", make_another),
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from urllib.parse import urlencode
 
 from anyio import to_thread
-from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,12 +20,15 @@ from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, pl
 from hotfolder.control.ids import project_id
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.errors import UsageError
+from hotfolder.page.actions import Action
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import site_of
 from hotfolder.words import word
 
 NEW = "new"
 MOST_FIELDS = 20_000
+MOST_QUERY = 7000
+"""So much of a draft is kept in an address: proxies refuse those of 8 kB."""
 
 
 @dataclass
@@ -41,10 +44,10 @@ class Form:
     calls: str = ""
 
 
-def read_form(posted: FormData) -> Form:
+def read_form(fields: Iterable[tuple[str, object]]) -> Form:
     """Raises HTTPException for what no page of ours posts."""
     form = Form()
-    for name, value in posted.multi_items():
+    for name, value in fields:
         if not isinstance(value, str):
             raise HTTPException(400)
         if name == "name":
@@ -99,41 +102,53 @@ def another_name(name: str, taken: set[str]) -> str:
 
 
 async def show(request: Request) -> Response:
-    """The sets as they are proposed; or how far their photos are read."""
-    settings, place = await known_place(request, request.path_params["known"])
-    work = partial(viewed, settings, place, ())
-    view = await site_of(request).photos.soon(request.path_params["known"], work)
-    if view is None:
-        return await still_reading(request, place)
-    return page(request, view, told="approved" if "approved" in request.query_params else "")
+    """The sets as they are proposed, or as the address has them; or how far their photos are read."""
+    known, draft = request.path_params["known"], read_form(request.query_params.multi_items()).sets
+    settings, place = await known_place(request, known)
+    reader = site_of(request).photos
+    try:
+        view = await reader.soon(request.url.query + known, partial(viewed, settings, place, draft))
+    except UsageError as error:  # it is of other photos than lie there now
+        view = await reader.run(partial(viewed, settings, place, ()))
+        return page(request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}")
+    return page(request, view) if view is not None else await still_reading(request, place)
 
 
 async def change(request: Request) -> Response:
-    """The sets as a person moves, splits, joins and names them; nothing is kept of it. Or their approval."""
-    form = read_form(await request.form(max_files=0, max_fields=MOST_FIELDS))
+    """The sets as a person moves, splits, joins and names them, kept in the address; or their approval."""
+    posted = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    form = read_form(posted.multi_items())
     settings, place = await known_place(request, request.path_params["known"])
-    reader = site_of(request).photos
-    if form.verb == "approve":
-        wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
+    site = site_of(request)
+    if form.verb != "approve":
+        try:
+            return await shown(request, rearranged(form, request_language(request)))
+        except UsageError as error:
+            view = await site.photos.run(partial(viewed, settings, place, form.sets))
+            return page(request, view, refused=error.message)
+    wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
 
-        def approve(look: Look) -> None:
-            approve_held(settings, place, form.sets, wanted, form.calls, look)
+    def approve(look: Look) -> None:
+        approve_held(settings, place, form.sets, wanted, form.calls, look)
 
-        await reader.run(approve)
-        left = [one for number, one in enumerate(form.sets) if number not in wanted]
-        view = await reader.run(partial(viewed, settings, place, left)) if left else None
-        if view is not None and view.changed:
-            return page(request, view, told="approved")  # what else was put together stays on the page
-        if len(wanted) < len(form.sets):
-            return RedirectResponse(f"/held/{request.path_params['known']}?approved", 303)
-        project = project_id(place.inbox.title, place.project)
-        return RedirectResponse(f"/project/{project}", 303)
-    told, sets = "", form.sets
-    try:
-        sets = rearranged(form, request_language(request))
-    except UsageError as error:
-        told = error.message
-    return page(request, await reader.run(partial(viewed, settings, place, sets)), refused=told)
+    async with site.moving:
+        await site.photos.run(approve)
+    left = [one for number, one in enumerate(form.sets) if number not in wanted]
+    if left:
+        return await shown(request, left, told="approved")
+    return RedirectResponse(f"/project/{project_id(place.inbox.title, place.project)}", 303)
+
+
+async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:
+    """The page with these sets in its address, where a proxy would take that."""
+    fields = [*told.items()]
+    for one in sets:
+        fields += [("name", one.name), ("photos", " ".join(one.photos))]
+    query = urlencode(fields)
+    if len(query) <= MOST_QUERY:
+        return RedirectResponse(f"/held/{request.path_params['known']}?{query}", 303)
+    settings, place = await known_place(request, request.path_params["known"])
+    return page(request, await site_of(request).photos.run(partial(viewed, settings, place, sets)))
 
 
 def viewed(settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet], look: Look) -> HeldView:
@@ -151,12 +166,12 @@ async def still_reading(request: Request, place: PhotoPlace) -> Response:
     return render(request, "reading.html", headers={"Refresh": "2"}, place=place, done=done, total=total)
 
 
-def page(request: Request, view: HeldView, *, told: str = "", refused: str = "") -> Response:
+def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
     template = "held.html" if view.shoot else "held_room.html"
-    return render(request, template, status=400 if refused else 200, view=view, told=told, refused=refused)
+    return render(request, template, status=400 if refused else 200, view=view, refused=refused)
 
 
 ROUTES = (
     Route("/held/{known}", show, methods=["GET"]),
-    Route("/held/{known}", change, methods=["POST"]),
+    Action("/held/{known}", change),
 )

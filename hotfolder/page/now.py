@@ -13,15 +13,16 @@ from hotfolder.page.site import site_of
 
 MOST_PROJECTS = 12
 """So many finished projects are shown with their pictures; older ones by their names."""
-MOST_LETTERS = 20
 
 
 async def now(request: Request) -> Response:
     site = site_of(request)
     stamp = await current(request)
     seen = await site.live.board(stamp, site.settings().settings)
-    rendered, asks = site.live.rendered, asking(request)
-    if asks in rendered and "lang" not in request.query_params:
+    rendered, state = site.live.rendered, request.state
+    # All that decides how the page looks, but for what there is to see.
+    asks = (request.url.query, request_language(request), state.role, state.may_act, state.protected)
+    if asks in rendered:
         return HTMLResponse(rendered[asks], headers={"Vary": VARY})
     shown = [one for one in seen.projects if one.rank < OVER]
     finished = [one for one in seen.projects if one.rank == OVER]
@@ -37,16 +38,9 @@ async def now(request: Request) -> Response:
         attention=len(seen.seen.needing_person) + len(seen.seen.failed),
         settings_error=site.settings().error or seen.seen.settings_error,
     )
-    if "lang" not in request.query_params:
+    if not request.url.query:
         rendered[asks] = bytes(answer.body)
     return answer
-
-
-def asking(request: Request) -> tuple[object, ...]:
-    """All that decides how the page looks, but for what there is to see."""
-    state = request.state
-    told = request.query_params.get("told", "")
-    return request_language(request), state.role, state.may_act, state.protected, told[:MOST_LETTERS]
 
 
 ROUTES = (Route("/", now, methods=["GET"]),)

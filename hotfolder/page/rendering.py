@@ -1,7 +1,8 @@
 """Templates: every name is text in them, every word comes from the catalogue.
 
 A template has `t("key", name=value)` for words, `language`, `path` (of this page), `signed_in`, `may_act`
-(whether who asks may do more than look), and whatever its view hands to `render`.
+(whether who asks may do more than look), `told` (the word for what was done last), and whatever its view
+hands to `render`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def render(
 ) -> HTMLResponse:
     """A page in the language of whoever asks."""
     asked, language = request.query_params.get("lang"), request_language(request)
+    told = f"told.{request.query_params.get('told', '')}"
     text = site_of(request).templates.get_template(template)
     role = getattr(request.state, "role", None)
     body = text.render(
@@ -39,6 +41,8 @@ def render(
         signed_in=role is not None,
         with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
+        told=told if told in CATALOGUE else "",
+        in_language=lambda other: request.url.include_query_params(lang=other).query,
         **context,
     )
     response = HTMLResponse(body, status, headers)

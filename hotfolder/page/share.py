@@ -16,6 +16,7 @@ from hotfolder.control import gallery as galleries
 from hotfolder.control import share as control
 from hotfolder.control.opening import opened
 from hotfolder.control.rooms import known_project
+from hotfolder.page.actions import Action
 from hotfolder.page.pictures import picture_response, thumb_response
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import PublicRoute
@@ -40,8 +41,7 @@ async def overview(request: Request, token: str = "") -> Response:
     caller = caller_in(request)
     own = f"{'https' if caller.https else 'http'}://{caller.host}"
     address = f"{own}/share/{token}/" if token else ""
-    made = "made" in request.query_params
-    return render(request, "share.html", sharing=found, address=address, days=control.DAYS, made=made)
+    return render(request, "share.html", sharing=found, address=address, days=control.DAYS)
 
 
 async def make(request: Request) -> Response:
@@ -73,7 +73,7 @@ async def make_gallery(request: Request) -> Response:
             asyncio.run(galleries.gallery(installation, project))
 
     await to_thread.run_sync(made)
-    return RedirectResponse(f"/project/{known}/share?made=1", 303)
+    return RedirectResponse(f"/project/{known}/share?told=gallery", 303)
 
 
 async def shared(request: Request) -> control.SharedGallery:
@@ -116,9 +116,9 @@ async def picture(request: Request) -> Response:
 
 ROUTES = (
     Route("/project/{known}/share", overview, methods=["GET"]),
-    Route("/project/{known}/share", make, methods=["POST"]),
-    Route("/project/{known}/share/{link}/revoke", revoke, methods=["POST"]),
-    Route("/project/{known}/gallery", make_gallery, methods=["POST"]),
+    Action("/project/{known}/share", make),
+    Action("/project/{known}/share/{link}/revoke", revoke),
+    Action("/project/{known}/gallery", make_gallery),
     PublicRoute("/share/{token}", slash, methods=["GET"]),
     PublicRoute("/share/{token}/", visit, methods=["GET"]),
     PublicRoute("/share/{token}/{size}/{name}", picture, methods=["GET"]),

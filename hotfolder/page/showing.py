@@ -15,19 +15,17 @@ from hotfolder.control.rooms import Frame
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.site import site_of
 from hotfolder.patience import patiently
-from hotfolder.words import CATALOGUE, word
+from hotfolder.words import word
 
 T = TypeVar("T")
 
 
 def live_page(request: Request, template: str, stamp: str, **context: Any) -> Response:
-    """A page that is replaced as soon as there is another stamp; with what was done last, if it says so."""
-    told = f"told.{request.query_params.get('told', '')}"
+    """A page that is replaced as soon as there is another stamp."""
     return render(
         request,
         template,
         stamp=stamp,
-        told=told if told in CATALOGUE else "",
         clock=clock,
         counted=counted,
         frame_name=lambda frame: frame_name(request_language(request), frame),

@@ -13,6 +13,7 @@ from threading import Lock
 import jinja2
 from markupsafe import Markup
 from starlette.requests import Request
+from starlette.responses import Response
 
 from hotfolder.config.load import load
 from hotfolder.config.page import PageSettings
@@ -118,6 +119,8 @@ class Site:
     """Held while a password is compared."""
     moving: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a set's files are moved."""
+    sent: dict[str, tuple[object, asyncio.Future[Response], float]] = field(default_factory=dict)
+    """The last form of each browser, with its answer and when it came."""
     photos: PhotoReader = field(default_factory=PhotoReader)
 
     def settings(self) -> CurrentSettings:

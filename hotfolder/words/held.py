@@ -10,7 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Vor Ihrer Freigabe wird nichts bezahlt. Wählen Sie Fotos aus, um sie zu verschieben, benennen Sie"
         " ein Set, und geben Sie es frei, wie es dasteht.",
     ),
-    "held.approved": (
+    "told.approved": (
         "Approved. It begins in a moment.",
         "Freigegeben. Gleich geht es los.",
     ),
@@ -41,6 +41,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "held.none_picked": (
         "Pick the photos to move first.",
         "Wählen Sie zuerst die Fotos aus, die wandern sollen.",
+    ),
+    "held.anew": (
+        "These are the sets as they are proposed now.",
+        "Das sind die Sets, wie sie jetzt vorgeschlagen sind.",
     ),
     "held.reading": ("Reading the photos", "Die Fotos werden gelesen"),
     "held.reading_text": (

@@ -45,7 +45,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ein Ordner „gallery“ neben den Bildern, zum Öffnen, Verschicken oder Hochladen auf eine Website.",
     ),
     "share.gallery_make": ("Make it now", "Jetzt anlegen"),
-    "share.gallery_made": (
+    "told.gallery": (
         "It is made, and lies in the project’s folder in done.",
         "Sie ist angelegt und liegt im Ordner des Projekts in done.",
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ class Form(HTMLParser):
 
     def post(self, page: PageProcess, do: str, *picked: str, to: str = "new") -> Answer:
         fields = [*self.fields, *(("pick", self.photos[name]) for name in picked), ("to", to), ("do", do)]
-        return page.ask(
+        sent = page.ask(
             "POST",
             f"/held/{SHOOT}",
             headers={
@@ -92,6 +94,8 @@ class Form(HTMLParser):
             },
             body=urlencode(fields).encode(),
         )
+        location = sent.headers.get("location", "")
+        return page.get(location) if location.startswith("/held/") else sent
 
 
 def held_sets(status: dict[str, Any]) -> set[str]:
@@ -122,9 +126,7 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     form = Form(named)
     assert "2 paid calls" in named.text and "1.30 EUR" in named.text
     assert form.buttons["Approve this set"] == "approve 0 merge,sky" and shop.bought() == 0
-    done = form.post(page, form.buttons["Approve this set"])
-    assert done.status == 303 and done.headers["location"] == f"/held/{SHOOT}?approved"
-    after = page.get(done.headers["location"])
+    after = form.post(page, form.buttons["Approve this set"])
     assert "Approved. It begins in a moment." in after.text
     assert list(Form(after).sets.values()) == [sets[1][1:], sets[2]]
     studio.wait_until(
@@ -195,6 +197,39 @@ def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
     done = form.post(page, "approve 2 merge")
     assert done.status == 200 and "Approved. It begins in a moment." in done.text
     assert [len(names) for names in Form(done).sets.values()] == [4, 6]
+
+
+def test_what_was_put_together_is_in_the_address_until_its_photos_change(
+    studio: Studio, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    folder = waits(studio, files)
+    form = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", "Küche & <Bad>")
+    fields = [*form.fields, ("do", "join 2")]
+    sent = page.post(f"/held/{SHOOT}", fields)
+    address = sent.headers["location"]
+    assert sent.status == 303 and address.startswith(f"/held/{SHOOT}?")
+    expected = {"Küche & <Bad>": sets[0], f"{ELM}-02": [*sets[1], *sets[2]]}
+    seen = page.get(address)
+    assert Form(seen).sets == expected and Form(page.get(address)).sets == expected
+    [other] = re.findall(r'class="language" href="([^"]*)"', seen.text)
+    german = page.get(f"/held/{SHOOT}{html.unescape(other)}")
+    assert Form(german).sets == expected and '<html lang="de">' in german.text
+    (folder / sets[0][2]).unlink()
+    stale = page.get(f"{address}&lang=en")
+    assert "have changed since you looked" in stale.text and f"{ELM}-03" in Form(stale).sets
+
+
+def test_a_form_that_is_sent_twice_ends_at_the_same_page(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    waits(studio, shoot(tmp_path / "roll")[0])
+    form = Form(page.get(f"/held/{SHOOT}"))
+    with ThreadPoolExecutor() as clicks:
+        twice = list(clicks.map(lambda _: form.post(page, form.buttons["Approve this set"]), range(2)))
+    assert all("Approved. It begins in a moment." in one.text for one in twice)
+    studio.wait_until(lambda status: any(job["state"] == "done" for job in status["jobs"]))
+    assert shop.bought() == 1 and len(held_sets(studio.status())) == 2
 
 
 def test_what_was_not_shown_is_not_bought(

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,13 +40,15 @@ class PageProcess:
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, headers=headers)
 
-    def post(self, path: str, fields: Mapping[str, str] | None = None, **headers: str) -> Answer:
+    def post(
+        self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), **headers: str
+    ) -> Answer:
         """As a browser posts a form of the page itself."""
         usual = {
             "Origin": f"http://127.0.0.1:{self.port}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        body = urlencode(fields or {}).encode()
+        body = urlencode(fields).encode()
         return self.ask("POST", path, headers={**usual, **headers}, body=body)
 
     def ask(self, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Answer:

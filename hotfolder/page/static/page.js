@@ -15,7 +15,7 @@ document.addEventListener("input", (event) => {
 });
 
 // What is kept of an element that is on the page already: it is the reader's, not the server's.
-const OWN = new Set(["open", "style", "hidden", "data-sent"]);
+const OWN = new Set(["open", "style", "hidden"]);
 
 // Make `old` like `fresh` and leave alone what is the same: pictures, focus, open parts, filled fields.
 function patch(old, fresh) {
@@ -105,14 +105,6 @@ document.documentElement.classList.add("js");
 dress(document);
 listen();
 
-// What is clicked twice is sent once.
-document.addEventListener("submit", (event) => {
-  const form = event.target, at = Number(form.dataset.sent ?? -Infinity);
-  if (form.method !== "post" || "inplace" in form.dataset) return;
-  if (event.timeStamp - at < 2000) event.preventDefault();
-  else form.dataset.sent = event.timeStamp;
-});
-
 // A held shoot: its form is posted at every step; with a script that is done in place, and photos are dragged.
 document.addEventListener("submit", async (event) => {
   const form = event.target, button = event.submitter;
@@ -122,10 +114,12 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     patch(document.querySelector("main"), page.querySelector("main"));
+    if (answer.redirected) history.pushState(null, "", answer.url);
   } catch {
     document.documentElement.classList.add("away");
   }
 });
+window.addEventListener("popstate", () => location.reload());
 document.addEventListener("change", (event) => {
   const form = event.target.form;
   if (event.target.name === "name" && form && "inplace" in form.dataset) form.requestSubmit(form.querySelector("button"));
