@@ -90,11 +90,17 @@ def known_name(caller: Caller, scope: Scope, page: PageSettings) -> bool:
     return bool(local) and plain_address(caller.name) == local
 
 
+def own_origins(caller: Caller) -> tuple[str, ...]:
+    """What a browser calls the page's own site; a proxy need not say that it is reached by https."""
+    host = caller.host.lower()
+    return (f"https://{host}",) if caller.https else (f"https://{host}", f"http://{host}")
+
+
 def from_another_site(caller: Caller, headers: Headers, method: str) -> bool:
     """Whether a browser says that another site is behind the request. Only a link may lead here from there;
     a form must be one of ours, and its browser must say so."""
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if origin is not None and origin.lower().partition("://")[2] != caller.host.lower():
+    if origin is not None and origin.lower() not in own_origins(caller):
         return True
     if method not in SAFE_METHODS:
         return site not in (None, "same-origin", "none") or (origin is None and site is None)

@@ -48,7 +48,10 @@ def render(
     response = HTMLResponse(body, status, headers)
     response.headers["Vary"] = VARY
     if asked in LANGUAGES:
-        response.set_cookie(LANGUAGE_COOKIE, language, LANGUAGE_SECONDS, samesite="strict", httponly=True)
+        secure = request.state.caller.https
+        response.set_cookie(
+            LANGUAGE_COOKIE, language, LANGUAGE_SECONDS, secure=secure, samesite="strict", httponly=True
+        )
     return response
 
 
