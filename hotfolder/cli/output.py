@@ -15,7 +15,7 @@ import rich.text
 
 from hotfolder.display import say as print
 from hotfolder.display import visible_lines
-from hotfolder.errors import BadWorld, HotfolderError
+from hotfolder.errors import BadWorld, HotfolderError, StoreAway
 
 
 class Text(rich.text.Text):
@@ -42,11 +42,13 @@ def told() -> Iterator[None]:
             from hotfolder import log  # late: `--help` needs none
 
             log.configure(json=True)
-            log.get("cli").error("ended_with_error", reason=error.message, hint=error.hint)
+            detail = {"detail": error.detail} if isinstance(error, StoreAway) else {}
+            log.get("cli").error("ended_with_error", reason=error.message, hint=error.hint, **detail)
         else:
             print(error.message, file=sys.stderr)
-            if error.hint:
-                print(error.hint, file=sys.stderr)
+            for more in (error.hint, error.detail if isinstance(error, StoreAway) else ""):
+                if more:
+                    print(more, file=sys.stderr)
         sys.exit(WORLD_BAD if isinstance(error, BadWorld) else USAGE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

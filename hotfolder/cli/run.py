@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from hotfolder.cli.page import refuse_start, run_beside
 from hotfolder.config.load import is_missing, load_key
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding
+from hotfolder.daemon.folders import wait_for_store
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected
@@ -99,18 +101,25 @@ async def serve(
     beside = [asyncio.create_task(embedding.keep_alive())] if embedding else []
     if page is not None:
         beside.append(asyncio.create_task(run_beside(page)))
+    if not await wait_for_store(settings, stop, until_idle=until_idle):
+        await ended(beside)
+        return INTERRUPTED if signals[0] == signal.SIGINT else 0
     daemon = Daemon(settings, access, file=file)
     loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
     try:
         outcome = await daemon.run(stop=stop, until_idle=until_idle)
     finally:
-        for task in beside:
-            task.cancel()
         await daemon.close()
-        await asyncio.wait(beside) if beside else None
+        await ended(beside)
     if signals:
         return INTERRUPTED if signals[0] == signal.SIGINT else 0
     return exit_code(outcome)
+
+
+async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks) if tasks else None
 
 
 def exit_code(outcome: Outcome) -> int:

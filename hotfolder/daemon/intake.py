@@ -16,7 +16,7 @@ from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
-from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.context import Place
 from hotfolder.jobs.previous import room_named, why_room_held
 from hotfolder.jobs.worker import Worker
@@ -63,7 +63,7 @@ class Intake:
                     if trouble is None:
                         raise
                     logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
-                    await self.clock.sleep(backoff_seconds(min(failures, 5)))
+                    await self.clock.sleep(retry_seconds(trouble, min(failures, 5)))
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):

@@ -16,7 +16,7 @@ from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveSettings
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, StoreAway
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.jobs.budget import waits_until
 from hotfolder.jobs.context import JobContext
@@ -125,6 +125,9 @@ class Reporter:
         self._changes = -1
         self._paused: str | None = None
         self._news = False
+        self._away = False
+        self._last: tuple[Overview, Mapping[str, Mapping[str, Mapping[str, datetime]]]]
+        self._last = (Overview((), {}), {})
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -140,6 +143,8 @@ class Reporter:
                 trouble.over()
             except LocalTrouble as error:
                 trouble.met(error.message)
+                if isinstance(error, StoreAway):
+                    self._tell_away(error)
                 took = self.clock.monotonic() - began
             if began >= report_at:
                 self._beat()  # a store that answers with an error answers
@@ -183,8 +188,10 @@ class Reporter:
         # What others work with, they tell.
         seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
         await self.telemetry.see(seen)
+        self._away = False
         now = self.clock.now().astimezone()
         ended = await context.store_thread(context.store.rooms_finished, now - LATELY, MOST_ROOMS)
+        self._last = (seen, ended)
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
                 self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
@@ -192,6 +199,20 @@ class Reporter:
     def _ours(self, inbox: str) -> bool:
         """Whether another machine is not the one that works with it."""
         return inbox in self.inboxes or inbox not in self.context.places.inboxes
+
+    def _tell_away(self, error: StoreAway) -> None:
+        """Say that the store's database is away, beside how everything stood before; once."""
+        if self._away:
+            return
+        self._away = True
+        self._changes = -1  # told anew once it is back
+        last, ended = self._last
+        seen = replace(last, trouble=error.message, trouble_hint=error.hint)
+        self.telemetry.show(seen)
+        now = self.clock.now().astimezone()
+        for name in self.inboxes:
+            if not seen.degraded.get(name):
+                self.pages.show(name, page(seen, name, ended.get(name, {}), now))
 
     def _progress(self) -> dict[str, list[int]]:
         """How many photos are up, of how many that are on their way."""

@@ -39,7 +39,7 @@ from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
-from hotfolder.jobs.breaker import CircuitBreakers, backoff_seconds
+from hotfolder.jobs.breaker import CircuitBreakers, retry_seconds
 from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.commands import follow_commands
 from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
@@ -95,7 +95,7 @@ async def keep_going(work: Work, clock: Clock) -> None:
             if trouble is None:
                 raise
             logger.warning("begun_again", reason=trouble.message, hint=trouble.hint)
-            await clock.sleep(backoff_seconds(min(failures, 5)))
+            await clock.sleep(retry_seconds(trouble, min(failures, 5)))
 
 
 @dataclass(frozen=True)

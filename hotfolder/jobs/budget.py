@@ -52,10 +52,15 @@ def midnight(now: datetime) -> datetime:
     return datetime(today.year, today.month, today.day).astimezone()
 
 
+def lock_money(session: Session) -> str | None:
+    """Why everything paid is paused, None when it isn't. Until this transaction ends no other decides over
+    money: SQLite has one writer at a time, and where machines share a store they keep a budget together."""
+    return session.exec(select(Pause.reason).with_for_update()).one()
+
+
 def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, now: datetime) -> None:
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
-    # Locked, so that several daemons keep a budget together; SQLite has one writer at a time anyway.
-    pause = session.exec(select(Pause.reason).with_for_update()).one()
+    pause = lock_money(session)
     if pause is not None:
         raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
     checks = (

@@ -50,6 +50,7 @@ class CrashPoint(StrEnum):
     GROUP_COMPLETE = "group_complete"
     INTENT_RECORDED = "intent_recorded"
     ANSWER_RECEIVED = "answer_received"
+    ANSWER_IN_JOURNAL = "answer_in_journal"
     ANSWER_RECORDED = "answer_recorded"
     IMAGE_UPLOADED = "image_uploaded"
     RESULT_DOWNLOADED = "result_downloaded"

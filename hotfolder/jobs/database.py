@@ -10,6 +10,7 @@ import asyncio
 import os
 import pwd
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -23,7 +24,8 @@ from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
-from hotfolder.errors import LocalTrouble, StoreError
+from hotfolder import log
+from hotfolder.errors import LocalTrouble, StoreAway, StoreError
 from hotfolder.jobs.model import Job, Pause, StoreIdentity
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
@@ -41,6 +43,8 @@ from hotfolder.outbox.linking import sync_folder
 P = ParamSpec("P")
 T = TypeVar("T")
 
+logger = log.get("store")
+
 FORMAT = 12
 """Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
 before format 10 know that a store is newer than they are."""
@@ -50,6 +54,8 @@ TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
+AWAY_SECONDS = 0.5
+"""For how long a server that didn't answer isn't asked again."""
 CHECK_DISK = "Check the disk that holds `state`."
 BATCH = 500
 """So many rows are held in memory, or named in one statement, at once."""
@@ -383,20 +389,40 @@ class StoreThread:
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.away: StoreAway | None = None
+        """What the store's database last answered in place of doing anything."""
+        self._ask_at = 0.0
 
     async def __call__(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         # The job that asks is named in what is logged meanwhile.
-        run = partial(copy_context().run, work, *args, **kwargs)
+        run = partial(copy_context().run, self._run, partial(work, *args, **kwargs))
         answer = asyncio.get_running_loop().run_in_executor(self._executor, run)
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            with store_trouble():
-                return await asyncio.shield(answer)
+            return await asyncio.shield(answer)
         except OSError as error:
             told = error.strerror or error
             raise LocalTrouble(
                 f"the journal of paid calls can't be written: {told}", hint=CHECK_DISK
             ) from None
+
+    def _run(self, work: Callable[[], T]) -> T:
+        """In the thread. Whoever waits in line is told at once what the first was told after seconds."""
+        away = self.away
+        if away is not None and time.monotonic() < self._ask_at:
+            raise StoreAway(away.message, hint=away.hint, detail=away.detail)
+        try:
+            with store_trouble():
+                done = work()
+        except StoreAway as error:
+            if away is None or away.detail != error.detail:
+                logger.error("store_away", reason=error.message, detail=error.detail, hint=error.hint)
+            self.away, self._ask_at = error, time.monotonic() + AWAY_SECONDS
+            raise
+        if away is not None:
+            logger.info("store_back")
+        self.away = None
+        return done
 
     def close(self) -> None:
         """Finish what was asked for, and stop."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select, update
 
 from hotfolder import log
-from hotfolder.jobs.budget import SPENT, Budgets, pause, refuse_unless_allowed, unknown_in_a_row
+from hotfolder.jobs.budget import SPENT, Budgets, lock_money, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.commands import refuse_cancelled
 from hotfolder.jobs.database import batches, sessions
 from hotfolder.jobs.journal import Entry, Journal, standing
@@ -107,14 +107,25 @@ class Ledger:
             raise
         return intent.id
 
+    def withdraw(self, intent: Purchase) -> None:
+        """Record that the request of a purchase never leaves, if `begin` has recorded it at all: it can't be
+        known where the database was lost meanwhile."""
+        with self.session() as session:
+            known = session.exec(select(Purchase).where(Purchase.uid == intent.uid)).first()
+        if known is not None and known.id is not None and known.state == PurchaseState.STARTED:
+            self.conclude(known.id, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
+
+    def write_answer_down(self, call: Purchase, answer: str, at: datetime) -> None:
+        """Put the raw 2xx answer into the journal, before anybody looks into it. Needs no database, and may
+        be called from any thread. Raises OSError."""
+        known = {"state": PurchaseState.ANSWERED, "answer": answer, "answered_at": at}
+        self._write_down(Purchase.model_validate({**call.model_dump(), **known}))
+
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
-        """Record the raw 2xx answer, before anybody looks into it. Where its picture was found meanwhile, by
-        another machine, the purchase stays as it is."""
-        answered = self._move(
-            number, PurchaseState.ANSWERED, unless_in=CHARGED, answer=answer, answered_at=at
-        )
-        self._write_down(answered)
-        return answered
+        """Record in the database the answer that `write_answer_down` has put into the journal; may be repeated.
+        Where its picture was found meanwhile, by another machine, the purchase stays as it is."""
+        known = {"answer": answer, "answered_at": at}
+        return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that its own request has brought no answer: `conclude`, unless another machine has learnt
@@ -175,10 +186,10 @@ class Ledger:
             if purchase.state in unless_in:
                 logger.info("purchase_known_already", call=number, state=purchase.state)
                 return purchase
+            if purchase.state == state == PurchaseState.NOT_EXECUTED:
+                return purchase  # it was recorded, and the database's answer was lost
             move(session, purchase, state, **changes)
-            if state == PurchaseState.UNKNOWN and unknown_in_a_row(session):
-                logger.error("paid_calls_paused", reason=UNKNOWNS)
-                pause(session, UNKNOWNS)
+            pause_unless_known(session, state)
         return purchase
 
     def _write_down(self, purchase: Purchase, results: Sequence[Result] = ()) -> None:
@@ -211,15 +222,18 @@ class Ledger:
         """Record a purchase as the journal has it; False where another holds its key."""
         with self.session.begin() as session:
             uid = written["call"]["uid"]
-            known = session.exec(select(Purchase).where(Purchase.uid == uid)).one_or_none()
+            known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()
             fresh = Purchase.model_validate({**written["call"], "id": known.id if known else None})
             if known is None and fresh.state in HOLDING and holder(session, fresh.key):
                 logger.error(
                     "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                 )
                 return False
+            if known is not None and RANK[PurchaseState(known.state)] >= RANK[PurchaseState(fresh.state)]:
+                return False  # another machine has learnt as much meanwhile
             merged = session.merge(fresh)
             session.flush()
+            pause_unless_known(session, fresh.state)
             for row in written["results"]:
                 session.merge(Result.model_validate({**row, "purchase_id": merged.id}))
         return True
@@ -308,6 +322,15 @@ class Ledger:
         """The picture that lies in state/results/ under that name."""
         with self.session() as session:
             return session.exec(select(Result).where(Result.file == file)).first()
+
+
+def pause_unless_known(session: Session, state: str) -> None:
+    """After three purchases in a row, of whichever machine, whose end nobody knows."""
+    if state == PurchaseState.UNKNOWN:
+        lock_money(session)
+        if unknown_in_a_row(session):
+            logger.error("paid_calls_paused", reason=UNKNOWNS)
+            pause(session, UNKNOWNS)
 
 
 def move(session: Session, purchase: Purchase, state: PurchaseState, **changes: object) -> None:

@@ -127,6 +127,12 @@ class Store:
             note(session, job, at, " ".join(filter(None, (new.reason, *notes))))
         return job
 
+    def created(self, new: NewJob, at: datetime) -> Job | None:
+        """The job that `create` has recorded at that very moment."""
+        place = (in_project(new.inbox, new.project), Job.folder == new.folder, Job.room == new.room)
+        with self.session() as session:
+            return session.exec(select(Job).where(*place, col(Job.created_at) == at)).first()
+
     def _own(self, session: Session, job_id: str) -> Job:
         """The job, whose inbox is this machine's until the transaction ends."""
         job = session.get_one(Job, job_id)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,8 +23,9 @@ from hotfolder.errors import (
     OutcomeUnknown,
     OutOfReach,
     SetChanged,
+    StoreAway,
 )
-from hotfolder.jobs.breaker import backoff_seconds
+from hotfolder.jobs.breaker import retry_seconds
 from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
@@ -32,6 +34,7 @@ from hotfolder.jobs.model import Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
+from hotfolder.jobs.steps.paying import insist
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
 
@@ -189,10 +192,14 @@ class Worker:
     async def submit(self, new: NewJob) -> Job:
         """Record a job and put it in the queue. Its files are claimed from now on."""
         context = self.context
-        back = await dragged_back(context, new)
-        job = await context.store_thread(
-            context.store.create, new, context.origin, context.clock.now(), supersedes=back
-        )
+        back, at = await dragged_back(context, new), context.clock.now()
+        try:
+            job = await context.store_thread(context.store.create, new, context.origin, at, supersedes=back)
+        except StoreAway:  # it may have taken the job, and its answer be lost
+            made = await insist(context, partial(context.store_thread, context.store.created, new, at))
+            if made is None:
+                raise
+            job = made
         context.crash_point(CrashPoint.JOB_CREATED)
         # Nothing may fail from here on: whoever submits would submit again.
         self._take(job, frozenset(file.name for file in new.files))
@@ -368,12 +375,13 @@ class Worker:
             one.bad_since = clock.monotonic()
         one.failures += 1
         one.keeps_place = isinstance(error, NotAllowed) and not isinstance(error, OwnBudgetUsedUp)
-        await self._tell(one, error)
+        if not isinstance(error, StoreAway):  # told once, by whoever talks to the store
+            await self._tell(one, error)
         seconds = 0.0
         if isinstance(error, NotAllowed | OutOfReach):  # nothing was tried
             one.failures, seconds = 0, LEAVE_SECONDS
         elif isinstance(error, LocalTrouble) or one.failures > 1:
-            seconds = backoff_seconds(one.failures)
+            seconds = retry_seconds(error, one.failures)
         if isinstance(error, NotAllowed):
             one.bad_since = -math.inf
         one.not_before = clock.monotonic() + seconds

@@ -96,6 +96,10 @@ class Telemetry:
         if self._context is not None and self.settings.limits.paid_calls_per_day is not None:
             today = midnight(self.clock.now())
             self.paid_today = await self._context.store_thread(self._context.ledger.paid_since, today)
+        self.show(seen)
+
+    def show(self, seen: Overview) -> None:
+        """`see`, where the store can't be asked."""
         self.seen = seen
         if self._running:
             self.systemd.status(status_sentence(seen))

@@ -37,6 +37,7 @@ GOOD_PASSINGS = {
     CrashPoint.GROUP_COMPLETE: 1,
     CrashPoint.INTENT_RECORDED: 2,
     CrashPoint.ANSWER_RECEIVED: 2,
+    CrashPoint.ANSWER_IN_JOURNAL: 2,
     CrashPoint.ANSWER_RECORDED: 2,
     CrashPoint.IMAGE_UPLOADED: 1,
     CrashPoint.RESULT_DOWNLOADED: 2,

@@ -150,6 +150,30 @@ def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, a
         ledger.begin(call("k2"), at, {DAILY: 1})
 
 
+def test_an_answer_that_only_the_journal_has_got_reaches_the_database(
+    database: Engine, at: datetime, tmp_path: Path
+) -> None:
+    ledger, intent = Ledger(database, Journal(tmp_path / "journal")), call()
+    number = ledger.begin(intent, at)
+    ledger.write_answer_down(intent, '{"raw": true}', at)
+    assert [one.state for one in ledger.all_purchases()] == [PurchaseState.STARTED]
+    assert (ledger.restore(), ledger.restore()) == (1, 0)
+    [known] = ledger.all_purchases()
+    assert (known.id, known.state, known.answer) == (number, PurchaseState.ANSWERED, '{"raw": true}')
+
+
+def test_a_request_that_never_leaves_holds_no_key_whether_its_intent_was_recorded_or_not(
+    ledger: Ledger, at: datetime
+) -> None:
+    ledger.withdraw(call())
+    assert ledger.all_purchases() == []
+    intent = call()
+    ledger.begin(intent, at)
+    for _ in range(2):
+        ledger.withdraw(intent)
+    assert ledger.held(["k"]) == set()
+
+
 def test_a_lost_database_gets_back_from_the_journal_what_was_paid_for(
     database: Engine, at: datetime, tmp_path: Path
 ) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 
+import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from hotfolder.errors import LocalTrouble
+from hotfolder.errors import LocalTrouble, StoreAway
 from hotfolder.jobs.database import StoreThread
 
 
@@ -36,6 +38,29 @@ async def test_a_store_that_cant_be_written_is_a_local_trouble() -> None:
     with pytest.raises(LocalTrouble, match="disk is full"):
         await thread(work)
     thread.close()
+
+
+async def test_a_server_that_is_away_is_asked_now_and_then_and_everybody_told_at_once() -> None:
+    thread, asked = StoreThread(), list[int]()
+
+    def work(number: int, error: Exception | None = None) -> int:
+        asked.append(number)
+        if error is not None:
+            raise OperationalError("SELECT", {}, error)
+        return number
+
+    lost = psycopg.OperationalError("connection refused\nis it running?")
+    with pytest.raises(StoreAway, match="can't be reached") as told:
+        await thread(work, 1, lost)
+    assert told.value.detail == "connection refused"
+    with pytest.raises(StoreAway, match="can't be reached"):
+        await thread(work, 2)
+    async with asyncio.timeout(60):
+        while thread.away is not None:
+            with suppress(StoreAway):
+                assert await thread(work, 3) == 3
+    thread.close()
+    assert asked == [1, 3]
 
 
 async def test_a_closed_one_takes_nothing_more() -> None:

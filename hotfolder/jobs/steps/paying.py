@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NoReturn, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused
-from hotfolder.jobs.breaker import API, backoff_seconds
+from hotfolder.errors import BadWorld, LeaseLost, OutcomeUnknown, RequestRefused, StoreAway
+from hotfolder.jobs.breaker import API, retry_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import OWN_END, PurchaseOutcome, PurchaseState
+from hotfolder.outbox.faults import trouble_of
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.operations import PAID_KINDS
 
@@ -70,9 +72,13 @@ async def pay(
 async def _record_call_record(
     context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]]
 ) -> Purchase:
-    number = await context.store_thread(
-        context.ledger.begin, call, context.clock.now(), context.settings.budgets
-    )
+    try:
+        number = await context.store_thread(
+            context.ledger.begin, call, context.clock.now(), context.settings.budgets
+        )
+    except StoreAway:  # it may have taken the intent, and its answer be lost; the request never leaves
+        await record(context, context.ledger.withdraw, call)
+        raise
     context.crash_point(CrashPoint.INTENT_RECORDED)
     try:
         context.refuse_late(call.inbox)
@@ -99,7 +105,11 @@ async def _record_call_record(
         await record(context, context.ledger.fail, number, PurchaseState.UNKNOWN, error.why)
         raise
     context.crash_point(CrashPoint.ANSWER_RECEIVED)
-    answered = await record(context, context.ledger.answer, number, answer.as_json(), context.clock.now())
+    text, at = answer.as_json(), context.clock.now()
+    # First where nothing but this machine's disk is needed, and nobody waits for the database.
+    await insist(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
+    context.crash_point(CrashPoint.ANSWER_IN_JOURNAL)
+    answered = await record(context, context.ledger.answer, number, text, at)
     context.crash_point(CrashPoint.ANSWER_RECORDED)
     logger.info("paid_call_answered", operation=call.operation, call=number)
     return answered
@@ -133,12 +143,21 @@ def in_flight_seconds(context: JobContext) -> float:
 
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
+    return await insist(context, partial(context.store_thread, write, *args, **kwargs))
+
+
+async def insist(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again and again, for as long as this machine's disk or the store's database is in trouble."""
+    news = log.News(logger, "not_recorded_yet")
     for failures in itertools.count(1):
         try:
-            return await context.store_thread(write, *args, **kwargs)
-        except LocalTrouble as error:
-            logger.error("outcome_not_recorded_yet", reason=error.message, hint=error.hint)
-            await context.clock.sleep(backoff_seconds(min(failures, 5)))
+            return await attempt()
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is None:
+                raise
+            news.met(trouble.message)
+            await context.clock.sleep(retry_seconds(trouble, min(failures, 5)))
     raise AssertionError("count() never ends")
 
 
