@@ -25,11 +25,54 @@ if sys.dont_write_bytecode:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
+from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
 from tests.support.studio import Shop, Studio  # noqa: E402
+
+STORES = SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 # How long an example takes tells of the machine.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--store", choices=STORES, help="Where every studio has its store; else each test says by its marker."
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marked = metafunc.definition.get_closest_marker("both_stores") is not None
+    if marked and metafunc.config.getoption("--store") is None:
+        metafunc.parametrize("store_kind", STORES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A server for all tests of this process."""
+    programs_folder = programs()
+    if programs_folder is None:
+        pytest.skip(ADVICE)
+    with running(programs_folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_store_kind(request: pytest.FixtureRequest) -> None:
+    """Before any fixture that makes a studio for several tests."""
+    if request.config.getoption("--store") == POSTGRESQL:
+        Studio.new_server = request.getfixturevalue("postgres").fresh
+
+
+@pytest.fixture(autouse=True)
+def store_kind(request: pytest.FixtureRequest, one_store_kind: None) -> Iterator[str]:
+    """Where the studios of the test have their store: `both_stores` marks what is run on each."""
+    before = Studio.new_server
+    kind: str = getattr(request, "param", request.config.getoption("--store") or SQLITE)
+    if kind == POSTGRESQL:
+        Studio.new_server = request.getfixturevalue("postgres").fresh
+    yield kind
+    Studio.new_server = before
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,6 @@ from hotfolder.jobs.model import FileRole, NewJob, job_file, photo_file
 from hotfolder.jobs.store import Store
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.sets import FileIdentity, Photo
-from tests.support.postgres import ADVICE, Postgres, programs, running
 
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
@@ -23,16 +22,6 @@ MakeJob = Callable[..., NewJob]
 @pytest.fixture
 def at() -> datetime:
     return AT
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A server for all tests of this process."""
-    programs_folder = programs()
-    if programs_folder is None:
-        pytest.skip(ADVICE)
-    with running(programs_folder) as server:
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

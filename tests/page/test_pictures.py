@@ -145,7 +145,7 @@ def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Studio, Sto
     (studio.done / "link.jpg").symlink_to("../secret.jpg")
     (studio.done / "way").symlink_to("../beside")
     os.mkfifo(studio.done / "fifo.jpg")
-    database = open_store(studio.state)
+    database = open_store(studio.place)
     yield studio, Store(database)
     database.dispose()
 

@@ -79,7 +79,7 @@ class Audit:
         self.studio = studio
         self.charges = list(charges)
         self.places: Places = places_of(load(studio.config, {}))
-        database = open_store(studio.state)
+        database = open_store(studio.place)
         try:
             store = Store(database)
             self.ledger_file = Journal(studio.state / FILE_NAME)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from hotfolder.jobs.database import bring_up_to_date
 from hotfolder.jobs.postgres import StoreServer, server_engine
@@ -50,15 +50,20 @@ class Postgres:
             bring_up_to_date(connection, empty=True)
         template.dispose()
 
+    def fresh(self) -> StoreServer:
+        """An empty database, which goes with the server."""
+        name = f"store_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        return StoreServer(self.url(name))
+
     @contextmanager
     def empty(self) -> Iterator[StoreServer]:
         """A database with nothing in it."""
-        name = f"store_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name}")
+        server = self.fresh()
         try:
-            yield StoreServer(self.url(name))
+            yield server
         finally:
-            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+            self.run(f"DROP DATABASE {make_url(server.url).database} WITH (FORCE)")
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://{USER}@/{database}?host={self.folder}"

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
 import yaml
@@ -31,8 +31,8 @@ from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.jobs.context import CrashHook, no_crash
-from hotfolder.jobs.database import FILE_NAME as STORE_FILE
-from hotfolder.jobs.database import open_store, read_store
+from hotfolder.jobs.database import StorePlace, inode_of, open_store, read_store
+from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.store import Store
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
@@ -182,6 +182,9 @@ class Run:
 class Studio:
     """Folders and settings below `root`. `settings` is merged into the YAML, one level deep."""
 
+    new_server: ClassVar[Callable[[], StoreServer] | None] = None
+    """Makes the database of a new studio, where these tests are to have PostgreSQL."""
+
     def __init__(self, root: Path, **settings: Any) -> None:
         self.root = root
         root.mkdir(parents=True, exist_ok=True)
@@ -192,6 +195,10 @@ class Studio:
         usual: dict[str, Any] = {"root": ".", "settle": {"quiet_seconds": 0.4, "scan_seconds": 0.5}}
         for name, value in settings.items():
             usual[name] = {**usual.get(name, {}), **value} if isinstance(value, Mapping) else value
+        if Studio.new_server is not None:
+            usual.setdefault("store", {"url": Studio.new_server().url})
+        url = usual.get("store", {}).get("url")
+        self.place: StorePlace = StoreServer(url) if url else self.state
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []
 
@@ -212,15 +219,14 @@ class Studio:
     def _looking(self) -> Iterator[Callable[[], dict[str, Any]]]:
         """`status`, to be asked again and again: the store stays open until it is another file."""
         database, inode = None, 0
-        path = self.state / STORE_FILE
 
         def look() -> dict[str, Any]:
             nonlocal database, inode
-            found = path.stat().st_ino if path.exists() else 0
+            found = inode_of(self.place)
             if database is None or found != inode:
                 if database is not None:
                     database.dispose()
-                database, inode = read_store(self.state), found
+                database, inode = read_store(self.place), found
             if database is None:
                 return {"jobs": [], "daemon": {"running": False}}
             return overview(Store(database), pid=holder_of(self.state)).as_dict()
@@ -233,7 +239,7 @@ class Studio:
 
     def reading(self, look: Callable[[Store], T]) -> T | None:
         """What `look` finds in the store; None while there is none."""
-        database = read_store(self.state)
+        database = read_store(self.place)
         if database is None:
             return None
         try:
@@ -349,7 +355,7 @@ class Studio:
         return await asyncio.to_thread(self.wait_until, holds)
 
     def store(self) -> Store:
-        return Store(open_store(self.state))
+        return Store(open_store(self.place))
 
     def by_hand(self, action: Callable[..., T], *arguments: object, **named: object) -> T:
         """What a person does with these settings, by one of the functions of `control`."""
