@@ -122,9 +122,9 @@ class Ledger:
         self._write_down(Purchase.model_validate({**call.model_dump(), **known}))
 
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
-        """Record in the database the answer that `write_answer_down` has put into the journal; may be repeated.
-        Where its picture was found meanwhile, by another machine, the purchase stays as it is."""
-        known = {"answer": answer, "answered_at": at}
+        """Record in the database the answer that `write_answer_down` has put into the journal. May be
+        repeated. Where its picture was found meanwhile, by another machine, the purchase stays as it is."""
+        known: dict[str, Any] = {"answer": answer, "answered_at": at}
         return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
