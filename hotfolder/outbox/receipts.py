@@ -130,8 +130,8 @@ class Receipt(ReceiptPart):
 def write_receipt(folder: Path, stem: str, receipt: Receipt, *, shared: Sharing) -> Path:
     """Place the receipt as `stem.json` in `folder` (see `receipts_folder`); the path that it got.
 
-    A receipt that is there and says the same, but for when it was finished, is the answer: a job that is
-    finished again after a crash has one receipt. Raises `LocalTrouble`.
+    A receipt that is there and says the same, but for when it was finished and by which version, is the
+    answer: a job that is finished again after a crash or an upgrade has one receipt. Raises `LocalTrouble`.
     """
     with local_trouble(folder):
         names = names_in(folder) if folder.is_dir() else []
@@ -188,4 +188,5 @@ def originals_told(path: Path) -> ReceiptOriginals | None:
 
 
 def same_outcome(one: Receipt, other: Receipt) -> bool:
-    return one.model_copy(update={"finished_at": other.finished_at, "cost": other.cost}) == other
+    changing = {"finished_at", "cost", "hotfolder_version"}
+    return one.model_copy(update={name: getattr(other, name) for name in changing}) == other

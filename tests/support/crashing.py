@@ -36,12 +36,16 @@ PATIENCE_SECONDS = 300.0
 REPOSITORY = Path(__file__).parents[2]
 
 
-class Crasher:
-    """One such process."""
+RELEASE = "import hotfolder; hotfolder.__version__ = '{}'; from tests.support.crashing import main; main()"
 
-    def __init__(self) -> None:
+
+class Crasher:
+    """One such process, of the hotfolder that is here, or that says it is another `version`."""
+
+    def __init__(self, version: str = "") -> None:
+        start = ["-c", RELEASE.format(version)] if version else ["-m", "tests.support.crashing"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.crashing"],
+            [sys.executable, *start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -35,7 +35,9 @@ from hotfolder.rules.recipes import Recipe, Variant
 from hotfolder.rules.sets import sharing_stem
 from hotfolder.rules.tags import operation_word
 
-SOFTWARE = f"hotfolder {__version__}"
+SOFTWARE = "hotfolder"
+"""In the metadata. Without a version, which the receipt has: a picture that was placed before an upgrade is
+found to be the same after it."""
 LABELLED_QUALITY = 92
 
 
