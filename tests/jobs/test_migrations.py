@@ -15,14 +15,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine
 from sqlmodel import SQLModel
 
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import StoreError
-from hotfolder.jobs.database import FILE_NAME, FORMAT, OLDEST_FORMAT, open_store, read_store
+from hotfolder.jobs.database import (
+    FILE_NAME,
+    FORMAT,
+    MIGRATIONS,
+    OLDEST_FORMAT,
+    open_store,
+    read_store,
+    sqlite_engine,
+)
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
@@ -205,13 +215,30 @@ def resumed(root: Path) -> Studio:
     return studio
 
 
-@pytest.mark.parametrize("first", [1, 4])
+def brought_to(state: Path, version: int) -> None:
+    """The store of format 9, as the release whose newest format was `version` left it."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = sqlite_engine(state / FILE_NAME, foreign_keys=False)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, str(version))
+        connection.exec_driver_sql(f"PRAGMA user_version = {version}")
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("version", "first", "step"), [(9, 1, 7), (9, 4, 7), (FORMAT - 2, 1, 3), (FORMAT - 1, 1, 3)]
+)
 async def test_a_job_in_flight_goes_on_and_pays_nothing_again_wherever_its_migration_is_killed(
-    tmp_path: Path, shop: Shop, first: int
+    tmp_path: Path, shop: Shop, version: int, first: int, step: int
 ) -> None:
+    """Of the last two formats, and of the oldest that a daemon was killed with."""
     studio = resumed(tmp_path)
-    assert killed_migrations(studio.state, first, step=7) > 5
-    assert copies(studio.state) == [f"{FILE_NAME}.format-9"]
+    if version > 9:
+        brought_to(studio.state, version)
+    assert killed_migrations(studio.state, first, step) > 5
+    assert copies(studio.state) == [f"{FILE_NAME}.format-{version}"]
     access = ApiAccess(ORIGIN, shop.url, (shop.storage_host,), lambda: "any-key")
     await studio.until_idle(access)
     assert (studio.states(), shop.bought()) == (["done"], 0)
