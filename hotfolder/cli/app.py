@@ -312,9 +312,9 @@ def lightroom(
         ),
     ] = "",
 ) -> int:
-    """Write the plug-in and presets for Lightroom.
+    """Write plug-ins for Lightroom and darktable.
 
-    Made from these rules: it offers their tags. The presets are for whole shoots in one folder.
+    Made from these rules: they offer their tags. With export presets for whole shoots in one folder.
     """
     from hotfolder.cli import upkeep
 

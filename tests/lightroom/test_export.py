@@ -187,7 +187,7 @@ def test_a_collapsed_stack_of_which_only_the_top_is_selected_is_named(lightroom:
     inbox = lightroom.folder / "inbox"
     top = stack(lightroom, "A", collapsed=True)[0]
     lightroom.export([top], lightroom.settings(inbox))
-    assert "the stack of A-0 is collapsed, and 2 of its photos aren't selected" in lightroom.said[-1]
+    assert "A-0: 2 photos of its stack aren't selected. Expand it (Photo > Stacking >" in lightroom.said[-1]
     assert exported(inbox) == {}
 
 

@@ -77,7 +77,7 @@ def test_it_writes_a_plug_in_and_a_preset_for_each_inbox(tmp_path: Path) -> None
     studio = Studio(tmp_path, **TWO_INBOXES)
     out = written(studio)
     assert not studio.inbox.exists()
-    assert {path.relative_to(out).parts[0] for path in out.rglob("*")} == {PLUGIN, "presets"}
+    assert {path.relative_to(out).parts[0] for path in out.rglob("*")} == {PLUGIN, "presets", "darktable"}
     assert sorted(path.name for path in (out / "presets").iterdir()) == [
         "hotfolder Ann A  Bo.lrtemplate",
         "hotfolder b.lrtemplate",

@@ -1,1 +1,1 @@
-"""What photographers install in Lightroom Classic: a plug-in and export presets."""
+"""What photographers install in Lightroom Classic and darktable: a plug-in, export presets, a Lua script."""

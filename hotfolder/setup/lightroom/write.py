@@ -1,4 +1,4 @@
-"""The plug-in and the presets, made from the rules in force and written into a folder."""
+"""The plug-in, the presets and darktable's script, made from the rules in force and written into a folder."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from hotfolder.rules.tags import FAMILIES, TagTable
 from hotfolder.setup.lightroom.luatext import Value, lua
 from hotfolder.setup.lightroom.presets import identity, preset
 
-PLUGIN, PRESETS = "hotfolder.lrplugin", "presets"
+PLUGIN, PRESETS, DARKTABLE = "hotfolder.lrplugin", "presets", "darktable/hotfolder"
 HOW_TO_INSTALL = {
     PLUGIN: "Lightroom Classic: File > Plug-in Manager > Add.",
     PRESETS: "Lightroom Classic: File > Export, right-click User Presets, Import; for whole shoots.",
+    DARKTABLE: 'darktable: copy it to its folder `lua`; add `require "hotfolder/hotfolder"` to its `luarc`.',
 }
 MENU = "Menu.lua"
 MARK = "-- Written by `hotfolder lightroom`"
 HEAD = f"{MARK}, which writes it anew: changes of your own would be lost.\n"
+SHARED = ("Json.lua", "Names.lua", "Rooms.lua", "Drop.lua", "Home.lua")
+"""Modules of the plug-in that know nothing of Lightroom. darktable's script uses them as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +61,13 @@ def generated(settings: Settings, share: str = "") -> Mapping[str, Generated]:
     menu = Generated(HEAD + f"return {lua(menu_of(settings, share))}\n")
     shipped = files("hotfolder.setup.lightroom")
     made: dict[str, Generated] = {}
-    for folder, source in ((PLUGIN, "plugin"),):
+    for folder, source in ((PLUGIN, "plugin"), (DARKTABLE, "darktable")):
         for entry in sorted((shipped / source).iterdir(), key=lambda one: one.name):
             if entry.name.endswith((".lua", ".txt")):
                 made[f"{folder}/{entry.name}"] = Generated(HEAD + entry.read_text("utf-8"))
         made[f"{folder}/{MENU}"] = menu
+    for name in SHARED:
+        made[f"{DARKTABLE}/{name}"] = made[f"{PLUGIN}/{name}"]
     for inbox in settings.all_inboxes():
         name = f"{PRESETS}/hotfolder {safe_name(inbox.title)}.lrtemplate"
         folder = there(settings, settings.inbox_folder(inbox), share)

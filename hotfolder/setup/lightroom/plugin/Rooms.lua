@@ -3,8 +3,8 @@
 --
 -- A photo is a table: `id`; `file`, its name without folder and extension; `time`, `seconds`, `aperture`,
 -- `iso`, `bias`, `focal` and `camera` as far as they are known; `stack`, the same for all photos of a stack;
--- `missing`, how many of a collapsed stack aren't selected; `offline`; `copy`, a virtual copy's name;
--- `fields`, what its names can be made of; `keywords`.
+-- `missing`, how many of a collapsed stack aren't selected, and `how` to select them; `offline`; `copy`, a virtual
+-- copy's name; `fields`, what its names can be made of; `keywords`.
 local Names = require "Names"
 
 local Rooms = {}
@@ -104,8 +104,8 @@ end
 local function trouble_of(set)
   local first = set[1].file
   if set[1].missing and set[1].missing > 0 then
-    return "the stack of " .. first .. " is collapsed, and " .. set[1].missing .. " of its photos aren't selected."
-      .. " Expand it (Photo > Stacking > Expand All Stacks) and select all of it"
+    return set[1].missing .. " photos of its stack aren't selected. "
+      .. (set[1].how or "Expand it (Photo > Stacking > Expand All Stacks) and select all of it")
   end
   if #set > MOST_PHOTOS then
     return "the stack of " .. first .. " has " .. #set .. " photos, and a room has " .. MOST_PHOTOS
