@@ -56,6 +56,7 @@ class CrashPoint(StrEnum):
     RESULT_DOWNLOADED = "result_downloaded"
     RESULT_KEPT = "result_kept"
     RESULTS_RECORDED = "results_recorded"
+    NAME_TAKEN = "name_taken"
     PICTURE_PLACED = "picture_placed"
     PICTURES_RECORDED = "pictures_recorded"
     RECEIPT_WRITTEN = "receipt_written"

@@ -210,6 +210,19 @@ class Picture(SQLModel, table=True):
     variant: str = ""
 
 
+class TakenName(SQLModel, table=True):
+    """A name that a job has taken for what it puts into `folder`: by the key no two jobs have the same. Both
+    are folded, as `jobs.names` has them; `spelt` is the name itself, and `purpose` tells apart what one job
+    puts there. `machine` has taken it, as `Machine.id`."""
+
+    folder: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    spelt: str
+    job_id: str = Field(foreign_key="job.id", index=True)
+    purpose: str = ""
+    machine: str = ""
+
+
 class ApiProject(SQLModel, table=True):
     """A project folder becomes one API project, for as long as anything of it is remembered; a different API
     is a different world."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -41,9 +41,11 @@ from hotfolder.jobs.model import (
     Picture,
     Purchase,
     StoreIdentity,
+    TakenName,
     scope_key,
     scope_of,
 )
+from hotfolder.jobs.names import WantedName, take_name
 from hotfolder.jobs.states import (
     ACTIVE,
     EXPLAINED,
@@ -239,7 +241,7 @@ class Store:
                 own = col(Purchase.job_id).in_(some)
                 uids += session.exec(select(Purchase.uid).where(own).order_by(col(Purchase.id))).all()
                 session.exec(update(Purchase).where(own).values(job_let_go_at=at))
-                for table in (JobFile, Picture, JobEvent):
+                for table in (JobFile, Picture, JobEvent, TakenName):
                     session.exec(delete(table).where(col(table.job_id).in_(some)))
                 session.exec(delete(Job).where(col(Job.id).in_(some)))
         self.changes += 1
@@ -402,16 +404,18 @@ class Store:
                 )
             )
 
-    def folders_taken(self, same_project: Callable[[str], bool]) -> set[str]:
-        """Names under originals/ and failed/ that jobs of these projects hold or are about to hold, whatever
-        inbox they came from."""
-        with self.session() as session:
-            known = session.exec(select(Job.project).distinct()).all()
-            names = select(Job.filed_as).where(
-                col(Job.project).in_([project for project in known if same_project(project)]),
-                Job.state != State.SUPERSEDED,  # one that was dropped again has left its folder
-            )
-            return {name for name in session.exec(names) if name}
+    def take_name(self, wanted: WantedName, present: Collection[str], at: datetime) -> str:
+        """The name that is the job's from now on, as `jobs.names` has it."""
+        while True:
+            try:
+                with self.session.begin() as session:
+                    job = session.get_one(Job, wanted.job_id)
+                    name = take_name(session, wanted, present, self.machine, at)
+                    if wanted.for_originals:
+                        job.filed_as = name
+                    return name
+            except IntegrityError:
+                continue  # another machine was quicker: the next free one
 
     def let_go(self, job_id: str, name: str, at: datetime | None) -> None:
         """Write down that a file of a job is about to be deleted, or, without `at`, that it is not."""

@@ -24,7 +24,7 @@ def pictures_folder(done: Path, project: str, room: str, folders: Folders) -> Pa
 
 
 def originals_folder(done: Path, project: str, folder: str) -> Path:
-    """Where the originals of a finished set go; `folder` is one that `reserve_folder` gave."""
+    """Where the originals of a finished set go; `folder` is a name that no other set has."""
     return done / project / "originals" / folder
 
 

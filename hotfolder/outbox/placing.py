@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -33,7 +33,7 @@ from hotfolder.outbox.temporary import (
 )
 from hotfolder.rules.sets import FileIdentity
 
-__all__ = ["clear_leftovers", "move", "place", "place_bytes", "reserve_folder", "set_aside"]
+__all__ = ["clear_leftovers", "move", "place", "place_as", "place_bytes", "present", "set_aside"]
 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
 # other's reservation.
@@ -60,21 +60,55 @@ def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: S
     with local_trouble(folder):
         make_folder(folder, shared)
         if linking.status(folder / next(numbered(stem, extension))) is not None:
-            wanted = fingerprint(content())
-            known = holder(namesakes(folder, names_in(folder), stem, extension), wanted)
+            known, _ = placed_before(content, folder, stem, extension)
             if known is not None:
-                return Placed(known, wanted.sha256.hex())
-        written = Fingerprint()
-
-        def write(stream: BinaryIO) -> None:
-            nonlocal written
-            written = fingerprint(content(), stream)
-
-        with temporary_file(folder, write, shared) as temporary, naming(folder):
+                return known
+        with written_beside(content, folder, shared) as (temporary, written), naming(folder):
             names = names_in(folder)
-            known = holder(namesakes(folder, names, stem, extension), written)
-            placed = known or under_free_name(temporary, folder, names, stem, extension)
+            known_path = holder(namesakes(folder, names, stem, extension), written)
+            placed = known_path or under_free_name(temporary, folder, names, stem, extension)
             return Placed(placed, written.sha256.hex())
+
+
+def placed_before(
+    content: Pieces, folder: Path, stem: str, extension: str
+) -> tuple[Placed | None, frozenset[str]]:
+    """The file of this `content` that already has one of the names for `stem`, if there is one; and which of
+    these names, folded, are taken there. Raises `LocalTrouble`."""
+    with local_trouble(folder):
+        found = namesakes(folder, names_in(folder) if folder.is_dir() else [], stem, extension)
+        wanted = fingerprint(content()) if found else Fingerprint()
+        known = holder(found, wanted)
+    placed = None if known is None else Placed(known, wanted.sha256.hex())
+    taken = (folded(path.name) for path in found if not linking.is_left_reservation(path))
+    return placed, frozenset(taken)
+
+
+def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Placed | None:
+    """As `place`, under exactly this name; None where another file has it by now."""
+    with local_trouble(folder):
+        make_folder(folder, shared)
+        with written_beside(content, folder, shared) as (temporary, written), naming(folder):
+            target = folder / name
+            try:
+                linking.put(temporary, target)
+            except FileExistsError:
+                if not holds(target, written):
+                    return None
+            return Placed(target, written.sha256.hex())
+
+
+@contextmanager
+def written_beside(content: Pieces, folder: Path, shared: Sharing) -> Iterator[tuple[Path, Fingerprint]]:
+    """A temporary file of this content, and what its bytes are."""
+    written = Fingerprint()
+
+    def write(stream: BinaryIO) -> None:
+        nonlocal written
+        written = fingerprint(content(), stream)
+
+    with temporary_file(folder, write, shared) as temporary:
+        yield temporary, written
 
 
 def place_bytes(data: bytes, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
@@ -144,15 +178,10 @@ def holds(path: Path, wanted: Fingerprint) -> bool:
     return digest(path) == wanted.sha256
 
 
-def reserve_folder(parent: Path, name: str, *, taken: Collection[str]) -> str:
-    """The first of `name`, `name (2)` … that is neither in `parent` nor in `taken`. Creates nothing.
-
-    Names that differ only in case or in Unicode normalization count as the same.
-    """
-    with local_trouble(parent):
-        present = [path.name for path in parent.iterdir()] if parent.is_dir() else []
-    used = {folded(other) for other in (*present, *taken)}
-    return next(candidate for candidate in numbered(name, "") if folded(candidate) not in used)
+def present(folder: Path) -> frozenset[str]:
+    """The names in a folder, folded; none where it is missing. Raises `LocalTrouble`."""
+    with local_trouble(folder):
+        return frozenset(name for name, _ in names_in(folder)) if folder.is_dir() else frozenset()
 
 
 def move(

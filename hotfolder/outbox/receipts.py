@@ -21,7 +21,7 @@ from pydantic import (
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
-from hotfolder.outbox.placing import names_in, namesakes, place_bytes
+from hotfolder.outbox.placing import names_in, namesakes
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import sha256_of, temporary_file, write_all
 
@@ -127,19 +127,17 @@ class Receipt(ReceiptPart):
         return {name: value for name, value in written.items() if name != "cost" or value is not None}
 
 
-def write_receipt(folder: Path, stem: str, receipt: Receipt, *, shared: Sharing) -> Path:
-    """Place the receipt as `stem.json` in `folder` (see `receipts_folder`); the path that it got.
-
-    A receipt that is there and says the same, but for when it was finished and by which version, is the
-    answer: a job that is finished again after a crash or an upgrade has one receipt. Raises `LocalTrouble`.
-    """
+def written_receipt(folder: Path, stem: str, receipt: Receipt) -> Path | None:
+    """The receipt `stem.json` in `folder`, or `stem (2).json` …, that says the same, but for when the job was
+    finished and by which version: one that is finished again after a crash or an upgrade has one receipt.
+    Raises `LocalTrouble`."""
     with local_trouble(folder):
         names = names_in(folder) if folder.is_dir() else []
         for path in namesakes(folder, names, safe_name(stem), ".json"):
             written = read_receipt(path)
             if written is not None and same_outcome(written, receipt):
                 return path
-    return place_bytes(as_bytes(receipt), folder, stem, ".json", shared=shared)
+    return None
 
 
 def as_bytes(receipt: Receipt) -> bytes:

@@ -43,6 +43,7 @@ GOOD_PASSINGS = {
     CrashPoint.RESULT_DOWNLOADED: 2,
     CrashPoint.RESULT_KEPT: 2,
     CrashPoint.RESULTS_RECORDED: 2,
+    CrashPoint.NAME_TAKEN: 3,
     CrashPoint.PICTURE_PLACED: 2,
     CrashPoint.PICTURES_RECORDED: 1,
     CrashPoint.RECEIPT_WRITTEN: 1,

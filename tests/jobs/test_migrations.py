@@ -36,7 +36,7 @@ from hotfolder.jobs.database import (
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FolderIdentity
+from hotfolder.jobs.model import FolderIdentity, TakenName
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support.studio import REPOSITORY, Shop, Studio
@@ -83,7 +83,7 @@ MORE = (
     "UPDATE bulletin SET text = '\"0123\"' WHERE name = 'identity'",
     "INSERT INTO generation (scope, number) VALUES ('s2', 3)",
     "UPDATE call SET state = 'unknown', note = 'given up: it was not completed' WHERE id = 1",
-    "UPDATE job SET finished_at = '2026-05-04T12:00:07+00:00'",
+    "UPDATE job SET finished_at = '2026-05-04T12:00:07+00:00', filed_as = 'Living-Room'",
 )
 
 
@@ -111,6 +111,9 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
     assert store.folder_identity("inbox", "inbox") is not None
     assert store.folder_identity("archive", "/mnt/archive") is not None
     assert store.generation("s2") == 3
+    with store.session() as session:
+        filed = session.get(TakenName, ("filed/12 elm road", "living-room"))
+        assert filed is not None and (filed.job_id, filed.spelt) == (job.id, "Living-Room")
     assert differences(database) == []
     with database.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
@@ -121,7 +124,7 @@ def test_an_earlier_store_is_brought_up_to_date(tmp_path: Path, version: int) ->
 UNDONE = {
     12: (
         "ALTER TABLE purchase DROP COLUMN machine",
-        *(f"DROP TABLE {table}" for table in ("machine", "inboxlease", "notbefore")),
+        *(f"DROP TABLE {table}" for table in ("machine", "inboxlease", "notbefore", "takenname")),
         "CREATE TABLE said AS SELECT name, content, updated_at FROM daemonstate",
         "DROP TABLE daemonstate",
         "CREATE TABLE daemonstate (name VARCHAR PRIMARY KEY, content JSON, updated_at DATETIME NOT NULL)",

@@ -16,7 +16,14 @@ import pytest
 
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox import linking
-from hotfolder.outbox.placing import clear_leftovers, place, place_bytes, reserve_folder
+from hotfolder.outbox.placing import (
+    clear_leftovers,
+    place,
+    place_as,
+    place_bytes,
+    placed_before,
+    present,
+)
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import pieces_of, temporary_file, write_all
 
@@ -216,13 +223,23 @@ def test_leftovers_of_former_releases_are_cleared_once_nobody_can_be_writing_the
         assert set(tmp_path.iterdir()) == left
 
 
-def test_a_folder_is_reserved_by_name_only(tmp_path: Path) -> None:
-    """Case, normalization and names given to others count; nothing is made."""
-    (tmp_path / "Cafe\u0301").mkdir()
-    (tmp_path / "café (3)").write_bytes(b"")
-    assert reserve_folder(tmp_path, "café", taken=["CAFÉ (2)"]) == "café (4)"
-    assert reserve_folder(tmp_path / "not there", "room", taken=[]) == "room"
-    assert len(list(tmp_path.iterdir())) == 2
+def test_a_file_is_placed_under_exactly_the_name_that_was_taken_for_it(
+    tmp_path: Path, shared: Sharing, way: linking.Way
+) -> None:
+    """Said again it is there already; a file that came into the way stays as it is."""
+    for _ in range(2):
+        placed = place_as(lambda: [b"ours"], tmp_path / "done", "room (3).jpg", shared=shared)
+        assert placed is not None and placed.path == tmp_path / "done" / "room (3).jpg"
+    assert place_as(lambda: [b"others"], tmp_path / "done", "room (3).jpg", shared=shared) is None
+    assert contents(tmp_path / "done") == {"room (3).jpg": b"ours"}
+    found, taken = placed_before(lambda: [b"others"], tmp_path / "done", "Room", ".jpg")
+    assert (found, taken) == (None, {"room (3).jpg"})
+
+
+def test_names_are_compared_as_other_computers_do(tmp_path: Path) -> None:
+    (tmp_path / "CAFE\u0301").mkdir()
+    assert present(tmp_path) == {"café"}
+    assert present(tmp_path / "not there") == frozenset()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to any group")

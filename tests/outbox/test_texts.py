@@ -14,15 +14,16 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
-from hotfolder.outbox.placing import clear_leftovers
+from hotfolder.outbox.placing import clear_leftovers, place_bytes
 from hotfolder.outbox.reasons import WIDTH, reason_text, write_reason
 from hotfolder.outbox.receipts import (
     Receipt,
     ReceiptCall,
     ReceiptPhoto,
     ReceiptPicture,
+    as_bytes,
     read_receipt,
-    write_receipt,
+    written_receipt,
 )
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.status import StatusLine, status_text, write_status
@@ -67,21 +68,21 @@ def reason(**changes: object) -> str:
 
 def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
     """A job that is finished again after a crash, a little later, has one receipt."""
-    first = write_receipt(tmp_path / "receipts", "living-room", RECEIPT, shared=shared)
+    assert written_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None
+    first = place_bytes(as_bytes(RECEIPT), tmp_path / "receipts", "living-room", ".json", shared=shared)
     later = RECEIPT.model_copy(update={"finished_at": NOON + timedelta(minutes=1)})
-    assert write_receipt(tmp_path / "receipts", "living-room", later, shared=shared) == first
+    assert written_receipt(tmp_path / "receipts", "living-room", later) == first
     assert read_receipt(first) == RECEIPT
     assert json.loads(first.read_bytes())["altered"] == ["sky"]
 
 
-def test_another_job_of_the_room_has_its_own_receipt(tmp_path: Path, shared: Sharing) -> None:
-    """Nothing that proves a payment is replaced; what isn't a receipt is left alone."""
+def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    """Nor is what isn't a receipt."""
     (tmp_path / "living-room.json").write_text("not a receipt")
-    second = write_receipt(tmp_path, "living-room", RECEIPT, shared=shared)
+    (tmp_path / "living-room (2).json").write_bytes(as_bytes(RECEIPT))
     other = RECEIPT.model_copy(update={"job_id": "job-2"})
-    third = write_receipt(tmp_path, "living-room", other, shared=shared)
-    assert [second.name, third.name] == ["living-room (2).json", "living-room (3).json"]
-    assert (tmp_path / "living-room.json").read_text() == "not a receipt"
+    assert written_receipt(tmp_path, "living-room", other) is None
+    assert written_receipt(tmp_path, "living-room", RECEIPT) == tmp_path / "living-room (2).json"
 
 
 def test_the_reason_answers_a_photographer_s_questions() -> None:

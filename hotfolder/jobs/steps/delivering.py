@@ -15,19 +15,28 @@ from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.model import SANDBOX, FileRole, Job, JobFile, Picture, Purchase, Result
+from hotfolder.jobs.names import of_file
 from hotfolder.jobs.previous import place_of_room
 from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.fetching import EXTENSIONS, back_to_missing, purchases
 from hotfolder.outbox.names import (
+    folded,
     picture_stem,
     pictures_folder,
     receipts_folder,
     result_stem,
     safe_name,
 )
-from hotfolder.outbox.placing import place
-from hotfolder.outbox.receipts import Receipt, ReceiptCall, ReceiptPhoto, ReceiptPicture, write_receipt
-from hotfolder.outbox.temporary import pieces_of, sha256_of
+from hotfolder.outbox.placing import Placed, place_as, placed_before
+from hotfolder.outbox.receipts import (
+    Receipt,
+    ReceiptCall,
+    ReceiptPhoto,
+    ReceiptPicture,
+    as_bytes,
+    written_receipt,
+)
+from hotfolder.outbox.temporary import Pieces, pieces_of, sha256_of
 from hotfolder.pictures.facts import Carrying, Rendered, Rendering
 from hotfolder.rules.delivery import LABELLED, LEAST_QUALITY, Rendition
 from hotfolder.rules.prices import Prices
@@ -211,17 +220,39 @@ async def deliver(
     receipt = receipt_of(
         job, photos, chain, calls, pictures, context.settings.prices, notes, store_id=store_id
     )
-    path, sha256 = await to_thread.run_sync(put_receipt, context, job, receipt)
-    return pictures, {"receipt": path, "receipt_sha256": sha256}
+    written = await put_receipt(context, job, receipt)
+    context.crash_point(CrashPoint.RECEIPT_WRITTEN)
+    path = str(written.relative_to(context.places.done))
+    return pictures, {"receipt": path, "receipt_sha256": await to_thread.run_sync(sha256_of, written)}
 
 
-def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> tuple[str, str]:
-    """The receipt into done/; its path there, and its SHA-256."""
+async def put_receipt(context: JobContext, job: Job, receipt: Receipt) -> Path:
+    """The receipt into done/; its path."""
     folder = receipts_folder(context.places.done, safe_name(job.project))
     stem = result_stem(job.room, words(job))
-    written = write_receipt(folder, stem, receipt, shared=context.places.sharing(job))
-    context.crash_point(CrashPoint.RECEIPT_WRITTEN)
-    return str(written.relative_to(context.places.done)), sha256_of(written)
+    written = await to_thread.run_sync(written_receipt, folder, stem, receipt)
+    if written is not None:
+        return written
+    data = as_bytes(receipt)
+    return (await put_named(context, job, lambda: [data], folder, stem, "json", "receipt")).path
+
+
+async def put_named(
+    context: JobContext, job: Job, content: Pieces, folder: Path, stem: str, extension: str, purpose: str
+) -> Placed:
+    """Put a file of this content below done/, under a name for `stem` that no other job has; `purpose` tells
+    apart what the job puts there. Where one of these names holds the same bytes, that is the answer."""
+    wanted = of_file(job, context.places.done, folder, stem, extension, purpose)
+    sharing = await to_thread.run_sync(context.places.sharing, job)
+    look = partial(placed_before, content, folder, wanted.stem, extension)
+    placed, there = await to_thread.run_sync(look)
+    while placed is None:
+        take = context.store.take_name
+        name = await context.store_thread(take, wanted, there, context.clock.now())
+        context.crash_point(CrashPoint.NAME_TAKEN)
+        placed = await to_thread.run_sync(partial(place_as, content, folder, name, shared=sharing))
+        there |= {folded(name)}  # somebody else's file has it by now, or has had it, unseen here, for long
+    return placed
 
 
 async def deliver_one(
@@ -273,9 +304,21 @@ async def put(
     rendition: str = "",
 ) -> Picture:
     """Place the file `made`, a picture of this size, under its name."""
-    picture = await to_thread.run_sync(place_picture, context, job, delivery, made, size, rendition)
+    folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
+    content, extension = partial(pieces_of, made), made.suffix.removeprefix(".")
+    purpose = f"{delivery.result.purchase_id}/{delivery.result.position}"
+    placed = await put_named(context, job, content, folder / rendition, delivery.stem, extension, purpose)
     context.crash_point(CrashPoint.PICTURE_PLACED)
-    return picture
+    return Picture(
+        job_id=job.id,
+        path=str(placed.path.relative_to(context.places.done)),
+        sha256=placed.sha256,
+        width=size.width,
+        height=size.height,
+        altered=",".join(delivery.altered),
+        rendition=rendition,
+        variant=delivery.variant,
+    )
 
 
 async def rendition(
@@ -346,30 +389,6 @@ def stem_of(job: Job, variant: Variant, seq: int) -> str:
         "seq": f"{seq:02d}",
     }
     return picture_stem(recipe.delivery, fields)
-
-
-def place_picture(
-    context: JobContext,
-    job: Job,
-    delivery: NewPicture,
-    made: Path,
-    size: Result | Rendered,
-    rendition: str,
-) -> Picture:
-    """A copy of the file into done/, under its name."""
-    folder = pictures_folder(context.places.done, job.project, job.room, recipe_of(job).delivery.folders)
-    extension, sharing = made.suffix.removeprefix("."), context.places.sharing(job)
-    placed = place(partial(pieces_of, made), folder / rendition, delivery.stem, extension, shared=sharing)
-    return Picture(
-        job_id=job.id,
-        path=str(placed.path.relative_to(context.places.done)),
-        sha256=placed.sha256,
-        width=size.width,
-        height=size.height,
-        altered=",".join(delivery.altered),
-        rendition=rendition,
-        variant=delivery.variant,
-    )
 
 
 async def publish(context: JobContext, job: Job) -> Job:

@@ -16,6 +16,7 @@ from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.model import FileRole, FolderIdentity, Job, JobFile, Picture, Purchase
+from hotfolder.jobs.names import of_originals
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
@@ -24,8 +25,8 @@ from hotfolder.newfiles import open_folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.folders import confirm_archive
 from hotfolder.outbox.linking import status, sync_folder
-from hotfolder.outbox.names import archived_folder, folded, originals_folder, safe_name
-from hotfolder.outbox.placing import move, reserve_folder
+from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
+from hotfolder.outbox.placing import move, present
 from hotfolder.outbox.reasons import reason_text, write_reason
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
 from hotfolder.outbox.removing import remove
@@ -42,18 +43,14 @@ REMOVED = "removed before"
 """In what is said of originals that somebody has taken away."""
 
 
-async def reserve(context: JobContext, job: Job, parent: Path) -> Job:
+async def reserve(context: JobContext, job: Job, parent: Path) -> str:
     """Record a folder name that no other job has. Projects and folders that are spelt differently, or lie in
     different inboxes, may ask for the same one at the same time."""
-
-    def same_project(project: str) -> bool:
-        return folded(safe_name(project)) == folded(safe_name(job.project))
-
-    async with context.lock("folder names"):
-        taken = await context.store_thread(context.store.folders_taken, same_project)
-        wanted = partial(reserve_folder, parent, safe_name(job.shown_folder), taken=taken)
-        name = await to_thread.run_sync(wanted)
-        return await context.store_thread(context.store.change, job.id, filed_as=name)
+    there = await to_thread.run_sync(present, parent)
+    now = context.clock.now()
+    name = await context.store_thread(context.store.take_name, of_originals(job), there, now)
+    context.crash_point(CrashPoint.FOLDER_RESERVED)
+    return name
 
 
 async def move_files(
@@ -66,11 +63,7 @@ async def move_files(
     photo that was touched or copied once more, and holds the same bytes, is still the one that was paid for.
     A file that was rewritten after its set had settled isn't ours to move: it stays, and starts a new set.
     """
-    if job.filed_as is None:
-        job = await reserve(context, job, parent)
-        context.crash_point(CrashPoint.FOLDER_RESERVED)
-    assert job.filed_as is not None
-    target = parent / job.filed_as
+    target = parent / (job.filed_as or await reserve(context, job, parent))
     here = [file for file in files if file.let_go_at is None]
     enough = threading.Event()
     try:

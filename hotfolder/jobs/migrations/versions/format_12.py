@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from hotfolder.outbox.names import folded, safe_name
+
 revision = "12"
 down_revision = "11"
 
@@ -18,6 +20,7 @@ def upgrade() -> None:
     make_tables()
     with_machine("daemonstate", DAEMON_STATE)
     with_machine("folderidentity", FOLDER_IDENTITY)
+    take_names()
 
 
 DAEMON_STATE = (
@@ -42,6 +45,32 @@ def with_machine(table: str, columns: tuple[sa.Column[Any], ...]) -> None:
     names = ", ".join(column.name for column in columns)
     op.execute(f"INSERT INTO {table} (machine, {names}) SELECT '', {names} FROM former_{table}")
     op.drop_table(f"former_{table}")
+
+
+def take_names() -> None:
+    """A table of the names that jobs have taken, with those of the folders of originals that there are."""
+    names = op.create_table(
+        "takenname",
+        sa.Column("folder", sa.String(), primary_key=True),
+        sa.Column("name", sa.String(), primary_key=True),
+        sa.Column("spelt", sa.String(), nullable=False),
+        sa.Column("job_id", sa.String(), sa.ForeignKey("job.id"), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("machine", sa.String(), nullable=False),
+    )
+    op.create_index("ix_takenname_job_id", "takenname", ["job_id"])
+    filed = sa.text("SELECT id, project, filed_as FROM job WHERE filed_as != '' AND state != 'superseded'")
+    rows = {
+        (folded(f"filed/{safe_name(project)}"), folded(name)): (job_id, name)
+        for job_id, project, name in op.get_bind().execute(filed)
+    }
+    op.bulk_insert(
+        names,
+        [
+            {"folder": folder, "name": name, "spelt": spelt, "job_id": job_id, "purpose": "", "machine": ""}
+            for (folder, name), (job_id, spelt) in rows.items()
+        ],
+    )
 
 
 def make_tables() -> None:

@@ -1,0 +1,115 @@
+"""Names in done/ and failed/: each is one job's, whichever machine it is made by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import Engine
+
+from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.names import WantedName, of_file, of_originals
+from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
+
+MakeJob = Callable[..., NewJob]
+ORIGIN = "https://api.stagerai.com"
+DONE = Path("/srv/done")
+TO_DONE = (State.UPLOADING, State.MERGING, State.EDITING, State.PUBLISHING, State.FILING, State.DONE)
+
+
+def picture(job: Job, folder: str = "Elm", stem: str = "Kitchen", purpose: str = "1/0") -> WantedName:
+    return of_file(job, DONE, DONE / folder, stem, "jpg", purpose)
+
+
+@pytest.fixture
+def make(database: Engine, new_job: MakeJob, at: datetime) -> Callable[..., Job]:
+    def made(inbox: str, **changes: object) -> Job:
+        return Store(database).create(new_job(inbox=inbox, **changes), ORIGIN, at)
+
+    return made
+
+
+def finish(store: Store, job: Job, at: datetime) -> None:
+    for state in TO_DONE:
+        store.advance(job.id, state, at)
+
+
+def test_machines_that_take_names_at_once_take_different_ones(
+    database: Engine, make: Callable[..., Job], at: datetime
+) -> None:
+    """Whatever they see of the folder, and for however they spell the names."""
+    jobs = [make(f"inbox {number}") for number in range(6)]
+    start = Barrier(len(jobs))
+
+    def take(number: int) -> list[str]:
+        store, job = Store(database, machine=f"m{number}"), jobs[number]
+        start.wait()
+        spelt = ("Kitchen", "KITCHEN")[number % 2]
+        folder = ("Elm", "elm")[number % 2]
+        names = [store.take_name(picture(job, folder, spelt, f"{n}/0"), (), at) for n in range(5)]
+        return [*names, store.take_name(of_originals(job), (), at)]
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        taken = list(pool.map(take, range(len(jobs))))
+    pictures = [name.casefold() for names in taken for name in names[:-1]]
+    assert len(set(pictures)) == len(pictures) == 30
+    assert {names[-1] for names in taken} == {"kitchen", *(f"kitchen ({n})" for n in range(2, 7))}
+    assert {store_job.filed_as for store_job in Store(database).active()} == {names[-1] for names in taken}
+
+
+def test_a_name_that_was_taken_is_the_same_when_it_is_said_again(
+    store: Store, make: Callable[..., Job], at: datetime
+) -> None:
+    """Killed before anything was placed; by then the first name may be free again."""
+    first, second = make("a"), make("b")
+    assert store.take_name(picture(first), (), at) == "Kitchen.jpg"
+    assert store.take_name(picture(second), (), at) == "Kitchen (2).jpg"
+    finish(store, first, at)
+    assert store.take_name(picture(second), (), at) == "Kitchen (2).jpg"
+    assert store.take_name(picture(second, purpose="2/0"), (), at) == "Kitchen.jpg"
+
+
+def test_another_name_is_taken_where_a_file_came_into_the_way(
+    store: Store, make: Callable[..., Job], at: datetime
+) -> None:
+    job, other = make("a"), make("b")
+    assert store.take_name(picture(job), {"kitchen.jpg"}, at) == "Kitchen (2).jpg"
+    there = {"kitchen.jpg", "kitchen (2).jpg"}
+    assert store.take_name(picture(job), there, at) == "Kitchen (3).jpg"
+    assert store.take_name(picture(other), {"kitchen.jpg"}, at) == "Kitchen (2).jpg"
+
+
+@pytest.mark.parametrize(
+    ("machine", "hours", "name"),
+    [("", 0, "Kitchen.jpg"), ("b", 0, "Kitchen (2).jpg"), ("b", 25, "Kitchen.jpg")],
+)
+def test_the_name_of_a_picture_that_somebody_took_away_is_free_once_its_job_is_done(
+    database: Engine, make: Callable[..., Job], at: datetime, machine: str, hours: int, name: str
+) -> None:
+    """On the machine that placed it at once; another may only not see it yet."""
+    job, store = make("a"), Store(database)
+    store.take_name(picture(job), (), at)
+    finish(store, job, at)
+    other = Store(database, machine=machine)
+    assert other.take_name(picture(make("b")), (), at + timedelta(hours=hours)) == name
+
+
+def test_a_folder_of_originals_is_free_once_they_are_dropped_again_or_their_record_is_gone(
+    store: Store, make: Callable[..., Job], at: datetime
+) -> None:
+    done, failed = make("a"), make("b", reason="eight photos")
+    assert store.take_name(of_originals(done), (), at) == "kitchen"
+    finish(store, done, at)
+    assert store.take_name(of_originals(failed), (), at) == "kitchen (2)"
+    store.advance(failed.id, State.FAILED, at)
+    third = make("c")
+    store.advance(failed.id, State.SUPERSEDED, at)
+    assert store.take_name(of_originals(third), (), at) == "kitchen (2)"
+    finish(store, third, at)
+    assert store.delete_records(store.in_states(State), at) is not None
+    assert store.take_name(of_originals(make("d")), (), at) == "kitchen"
