@@ -13,18 +13,39 @@ from pathlib import PurePath
 TEMPORARY_PREFIX = ".hotfolder-tmp-"
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _owner = "0"
+_store = ""
 
 
-def own_temporaries(identity: str) -> None:
-    """Name this process's temporary files after the store with this identity, so that they are known as its
-    own after a restart, and are never taken for another daemon's."""
-    global _owner
-    _owner = hashlib.sha256(identity.encode()).hexdigest()[:10]
+def own_temporaries(identity: str, store: str) -> None:
+    """Name this process's temporary files after the machine or the store with this identity, so that they are
+    known as its own after a restart, and are never taken for another daemon's. `store` is the identity of the
+    store, which machines may share."""
+    global _owner, _store
+    _owner, _store = token(identity), token(store)
+
+
+def token(identity: str) -> str:
+    """What stands for a machine or a store in names."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:10]
+
+
+def prefix_of(owner: str) -> str:
+    """What the names of all temporary files of the machine or the store with this token begin with."""
+    return f"{TEMPORARY_PREFIX}{owner}-"
 
 
 def own_prefix() -> str:
-    """What the names of all temporary files of this process's store begin with."""
-    return f"{TEMPORARY_PREFIX}{_owner}-"
+    """`prefix_of` this process's."""
+    return prefix_of(_owner)
+
+
+def own_token() -> str:
+    return _owner
+
+
+def own_store() -> str:
+    """The token of this process's store; "" where it has none."""
+    return _store
 
 
 def new_temporary(folder: int) -> tuple[str, int]:

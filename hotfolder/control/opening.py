@@ -81,7 +81,7 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
         with store_trouble():
             identity = store.identity()
-            own_temporaries(identity)
+            own_temporaries(store.machine or identity, identity)
             places = replace(places, confirm_inbox=partial(confirm_inbox, marker_id=identity))
             yield Installation(store, ledger, settings, places)
     finally:

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -213,8 +213,9 @@ def met_inbox(store: Store, inbox: str, path: Path) -> tuple[int, int] | None:
     return (met.device, met.inode) if met is not None and met.path == str(path) else None
 
 
-def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
-    """Clear away what a killed process left half-written. Only for who holds the lock on `state`.
+def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[str]) -> None:
+    """Clear away what a killed process left half-written, of this machine or of those whose ids are `gone`.
+    Only for who holds the lock on `state`.
 
     Only `inboxes` are looked at; a folder that takes its time is cleared while everything else begins.
     """
@@ -225,7 +226,7 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path]) -> None:
     archive = (places.archive,) if places.archive is not None else ()
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
-            at_once(folder, partial(clear_temporaries, folder), START_SECONDS)
+            at_once(folder, partial(clear_temporaries, folder, gone), START_SECONDS)
 
 
 CLEAN_SECONDS = 24 * 3600.0

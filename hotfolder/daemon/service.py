@@ -147,7 +147,8 @@ class Daemon:
         if self.leases is not None:
             places = replace(places, confirm_ours=self.leases.confirm_now)
         with store_trouble(), local_trouble(places.state):
-            own_temporaries(self.store.machine or self.store.identity())
+            identity, gone = self.store.identity(), self.store.gone_machines()
+            own_temporaries(self.store.machine or identity, identity)
             self.outputs = output_folders(places, self.store, reached)
             places = replace(
                 places,
@@ -183,7 +184,7 @@ class Daemon:
         self.inboxes = {name: self._inbox(name, path) for name, path in alone.items()}
         self._claim_inboxes()
         self.ownership = self._ownership()
-        clear_leftovers(places, reached)
+        clear_leftovers(places, reached, gone)
         self.reporter = Reporter(
             self.context,
             self.inboxes,

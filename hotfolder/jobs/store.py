@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
@@ -193,7 +193,7 @@ class Store:
     def identify(self, job_id: str, identities: Mapping[str, FileIdentity]) -> None:
         """Record how this machine sees files of a job, by name, that hold what they held before."""
         with self.session.begin() as session:
-            session.get_one(Job, job_id)
+            self._own(session, job_id)
             for name, identity in identities.items():
                 session.exec(
                     update(JobFile)
@@ -302,6 +302,16 @@ class Store:
         with self.session() as session:
             return session.exec(select(StoreIdentity.uid)).one()
 
+    def gone_machines(self) -> Sequence[str]:
+        """Ids of machines that have shown no life for a day, by the database's clock: what they had in the
+        making is nobody's."""
+        if not self.machine:
+            return ()
+        with self.session() as session:
+            now = database_now(session)
+            gone = select(Machine.id).where(Machine.heartbeat_at < now - timedelta(days=1))
+            return session.exec(gone).all()
+
     def folder_identity(self, role: FolderRole, name: str) -> FolderIdentity | None:
         """Which folder a daemon of this store last met in that role; None if none ever has."""
         with self.session() as session:
@@ -409,7 +419,7 @@ class Store:
         while True:
             try:
                 with self.session.begin() as session:
-                    job = session.get_one(Job, wanted.job_id)
+                    job = self._own(session, wanted.job_id)
                     name = take_name(session, wanted, present, self.machine, at)
                     if wanted.for_originals:
                         job.filed_as = name

@@ -8,12 +8,13 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from hotfolder.newfiles import TEMPORARY_PREFIX, new_file
+from hotfolder.newfiles import TEMPORARY_PREFIX, new_file, own_store, own_token
 
 Way = Callable[[Path, Path], None]
 Sync = Callable[[Path], object]
@@ -90,9 +91,11 @@ def reserve_and_rename(source: Path, target: Path) -> None:
     """
     reservation = target.with_name(f"{RESERVATION_PREFIX}{sha256(os.fsencode(target.name)).hexdigest()[:16]}")
     try:
-        os.close(new_file(str(reservation), mode=0o600))
+        descriptor = new_file(str(reservation), mode=0o644)
+        with suppress(OSError), os.fdopen(descriptor, "wb") as stream:  # the name is what counts
+            stream.write(f"{own_token()} {own_store()}".encode() if own_store() else b"")
     except FileExistsError:
-        if reservation not in NOT_REMOVED and not is_left_reservation(reservation):
+        if reservation not in NOT_REMOVED and not is_left_behind(reservation):
             raise
     except OSError:
         NOT_REMOVED.add(reservation)  # it may have been made all the same
@@ -108,6 +111,22 @@ def reserve_and_rename(source: Path, target: Path) -> None:
             NOT_REMOVED.discard(reservation)
         except OSError:
             NOT_REMOVED.add(reservation)
+
+
+def reserved_by(reservation: Path) -> tuple[str, str]:
+    """The tokens of the machine that has made a reservation, and of its store; each "" where it doesn't say.
+    Some shares show what is in a file only seconds later."""
+    with suppress(OSError), os.fdopen(os.open(reservation, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+        machine, _, store = stream.read(64).decode("ascii", "replace").partition(" ")
+        return machine, store
+    return "", ""
+
+
+def is_left_behind(reservation: Path) -> bool:
+    """Whether nobody uses a reservation any more. One of our own store doesn't, whoever made it and when: a
+    name is taken in the store before it is used, by the one job that has it, and by one thread at a time."""
+    _, store = reserved_by(reservation)
+    return store == own_store() if store else is_left_reservation(reservation)
 
 
 WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_rename)

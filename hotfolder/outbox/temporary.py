@@ -6,13 +6,20 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.newfiles import TEMPORARY_PREFIX, new_temporary, open_folder, own_prefix
+from hotfolder.newfiles import (
+    TEMPORARY_PREFIX,
+    new_temporary,
+    open_folder,
+    own_token,
+    prefix_of,
+    token,
+)
 from hotfolder.outbox import linking
 from hotfolder.outbox.sharing import Sharing
 
@@ -88,26 +95,32 @@ def sha256_of(path: Path) -> str:
     return digest(path).hex()
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove our temporary files and folders from before this process, in `folder` and below. Follows no
-    links.
+def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
+    """Remove our temporary files and folders from before this process, in `folder` and below, and those of
+    the machines with the identities `gone`. Follows no links.
 
     Other daemons may put their pictures there too; their files stay. A name of before names had the store in
     them doesn't tell whose the file is: one that nobody has touched for a day goes, since none is written for
-    so long. What can't be read or removed is passed over: a leftover is ugly, and harmless.
+    so long, and so does another's reservation. What can't be read or removed is passed over: a leftover is
+    ugly, and harmless.
     """
+    owners = {own_token(), *map(token, gone)}
+    ours = tuple(map(prefix_of, owners))
     for parent, folders, names in os.walk(folder):
-        for name in [one for one in folders if one.startswith(own_prefix())]:
+        for name in [one for one in folders if one.startswith(ours)]:
             folders.remove(name)
             with suppress(OSError):
                 if os.lstat(Path(parent, name)).st_ctime_ns < linking.PROCESS_STARTED_NS:
                     shutil.rmtree(Path(parent, name))
         for name in names:
             with suppress(OSError):
-                if name.startswith((own_prefix(), linking.RESERVATION_PREFIX)):
-                    remove_if_older(Path(parent, name), linking.PROCESS_STARTED_NS)
-                elif FORMER_NAME.fullmatch(name):
-                    remove_if_older(Path(parent, name), linking.PROCESS_STARTED_NS - ABANDONED_NS)
+                path = Path(parent, name)
+                reserved = name.startswith(linking.RESERVATION_PREFIX)
+                known = reserved and linking.reserved_by(path)[0] in ("", *owners)
+                if known or name.startswith(ours):
+                    remove_if_older(path, linking.PROCESS_STARTED_NS)
+                elif reserved or FORMER_NAME.fullmatch(name):
+                    remove_if_older(path, linking.PROCESS_STARTED_NS - ABANDONED_NS)
 
 
 def remove_if_older(path: Path, than_ns: int) -> None:

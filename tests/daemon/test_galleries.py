@@ -189,7 +189,7 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     assert not gallery(studio).exists()
     store = studio.reading(lambda store: store.identity())
     assert store is not None
-    own_temporaries(store)
+    own_temporaries(store, store)
     left = studio.done / ELM / f"{own_prefix()}0123456789abcdef"
     (left / "gallery" / "full").mkdir(parents=True)
     (left / "gallery" / "full" / "half.jpg").write_bytes(b"half")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import FileRole, NewJob, Purchase, scope_of
+from hotfolder.jobs.model import FileRole, Machine, NewJob, Purchase, scope_of
 from hotfolder.jobs.resolve import give_up
 from hotfolder.jobs.states import IllegalMove, State
 from hotfolder.jobs.store import Store
@@ -171,3 +171,13 @@ def test_who_put_photos_back_to_be_paid_again_may_be_another_machine_than_who_ma
     new = new_job("a")
     store.pay_again(scope_of(new, ORIGIN), {"a.jpg": seen})
     assert Store(database, machine=machine).create(new, ORIGIN, at).generation == bought_anew
+
+
+def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -> None:
+    now = datetime.now(UTC)
+    with Store(database).session.begin() as session:
+        for name, hours in (("here", 0), ("late", 23), ("gone", 25)):
+            seen = now - timedelta(hours=hours)
+            session.add(Machine(id=name, name=name, version="", place="", heartbeat_at=seen, reaches=[]))
+    assert list(Store(database, machine="here").gone_machines()) == ["gone"]
+    assert list(Store(database).gone_machines()) == []

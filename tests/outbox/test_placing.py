@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hotfolder.newfiles import own_prefix
+from hotfolder import newfiles
+from hotfolder.newfiles import own_prefix, own_temporaries
 from hotfolder.outbox import linking
 from hotfolder.outbox.placing import (
     clear_leftovers,
@@ -99,6 +100,7 @@ def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharin
         child = os.fork()
         if child == 0:
             try:
+                own_temporaries(f"daemon {process}", f"store {process}")
                 for number in range(25):
                     place_bytes(b"%d %d" % (process, number), memory / "done", "room", ".jpg", shared=shared)
                 os._exit(0)
@@ -206,6 +208,61 @@ def test_leftovers_are_cleared_only_if_older(tmp_path: Path, monkeypatch: pytest
     clear_leftovers(tmp_path)
     assert set(contents(tmp_path / "a")) == {young.name, "picture.jpg"}
     clear_leftovers(tmp_path / "not there")
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """`named(machine, store)`: what this process is from now on, until the test ends."""
+    monkeypatch.setattr(newfiles, "_owner", "")
+    monkeypatch.setattr(newfiles, "_store", "")
+    return own_temporaries
+
+
+def reserved(folder: Path, name: str) -> Path:
+    """Reserve `name` for good, as a process that is killed before its rename does."""
+    (folder / "source").write_bytes(b"x")
+    with pytest.MonkeyPatch.context() as killed, pytest.raises(ZeroDivisionError):
+        killed.setattr(os, "replace", lambda *_: 1 / 0)
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        linking.reserve_and_rename(folder / "source", folder / name)
+    [found] = folder.glob(f"{linking.RESERVATION_PREFIX}*")
+    return found
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_whose_a_reservation_is_tells_whether_it_is_in_use_and_no_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: Callable[[str, str], None], hours: int
+) -> None:
+    """A machine of the same store has died there: the name is the job's that goes on with it. Another store's
+    daemon may be about to use the name, however its clock and ours go."""
+    monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + hours * 3600 * 10**9)
+    named("one", "store")
+    reserved(tmp_path, "room.jpg")
+    named("other", "another store")
+    with pytest.raises(FileExistsError):
+        linking.reserve_and_rename(tmp_path / "source", tmp_path / "room.jpg")
+    named("two", "store")
+    linking.reserve_and_rename(tmp_path / "source", tmp_path / "room.jpg")
+    assert contents(tmp_path) == {"room.jpg": b"x"}
+
+
+def test_only_ones_own_leftovers_and_those_of_machines_that_are_gone_are_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: Callable[[str, str], None]
+) -> None:
+    made: dict[str, list[Path]] = {}
+    for machine in ("live", "gone", "own"):
+        named(machine, "store")
+        folder = tmp_path / machine
+        folder.mkdir()
+        (folder / f"{own_prefix()}0123456789abcdef").write_bytes(b"")
+        made[machine] = [reserved(folder, "room.jpg"), *folder.glob(f"{own_prefix()}*")]
+    monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 3600 * 10**9)
+    clear_leftovers(tmp_path, ["gone"])
+    left = {path for paths in made.values() for path in paths if path.exists()}
+    assert left == set(made["live"]) and len(left) == 2
+    monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 25 * 3600 * 10**9)
+    clear_leftovers(tmp_path)
+    assert [path.exists() for path in made["live"]] == [False, True]
 
 
 def test_leftovers_of_former_releases_are_cleared_once_nobody_can_be_writing_them(
