@@ -35,6 +35,7 @@ from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
 from hotfolder.jobs.steps.paying import insist
+from hotfolder.jobs.takeover import identities_here
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
 
@@ -110,6 +111,8 @@ class JobEntry:
     bad_since: float | None = None
     """Since when it has met nothing but a bad world. -inf for what ends in hours and not in seconds: a
     budget, a pause."""
+    taken_over: bool = False
+    """Whether another machine may have worked on it, whose inodes and times of change tell nothing here."""
     failures: int = 0
     not_before: float = 0.0
     keeps_place: bool = False
@@ -168,7 +171,7 @@ class Worker:
                 job = await context.store_thread(
                     context.store.begin_anew, job.id, context.origin, context.clock.now()
                 )
-            self._take(job, frozenset(file.name for file in files))
+            self._take(job, frozenset(file.name for file in files), taken_over=inbox is not None)
 
     async def drop(self, inbox: str) -> None:
         """Forget the jobs of an inbox, which another machine may work with now. What is paid for goes on, and
@@ -206,9 +209,9 @@ class Worker:
         logger.info("job_created", job=job.id, project=job.project, room=job.room, state=job.state)
         return job
 
-    def _take(self, job: Job, names: frozenset[str]) -> None:
+    def _take(self, job: Job, names: frozenset[str], *, taken_over: bool = False) -> None:
         self.context.claims.take(place_of(job), job.id, names)
-        self._jobs[job.id] = JobEntry(job)
+        self._jobs[job.id] = JobEntry(job, taken_over=taken_over)
         self._work.set()
 
     def busy(self) -> bool:
@@ -324,6 +327,9 @@ class Worker:
             try:
                 if one.bad_since is not None:
                     one.job = await self._as_stored(job)
+                if one.taken_over:
+                    await identities_here(self.context, one.job)
+                    one.taken_over = False
                 while State(one.job.state) in ACTIVE:
                     phase, one.began = one.job.state, clock.monotonic()
                     one.job = await self._step(one)

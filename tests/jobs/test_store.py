@@ -178,6 +178,16 @@ def test_machines_that_have_shown_no_life_for_a_day_are_gone(database: Engine) -
     with Store(database).session.begin() as session:
         for name, hours in (("here", 0), ("late", 23), ("gone", 25)):
             seen = now - timedelta(hours=hours)
-            session.add(Machine(id=name, name=name, version="", place="", heartbeat_at=seen, reaches=[]))
+            session.add(
+                Machine(
+                    id=name,
+                    name=name,
+                    version="",
+                    place="",
+                    heartbeat_at=seen,
+                    alive_until=seen,
+                    reaches=[],
+                )
+            )
     assert list(Store(database, machine="here").gone_machines()) == ["gone"]
     assert list(Store(database).gone_machines()) == []
