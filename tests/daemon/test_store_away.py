@@ -1,0 +1,139 @@
+"""The store's database is cut off while the daemon works, or before it starts: it says so, and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from hotfolder.jobs.context import CrashPoint
+from hotfolder.jobs.journal import FILE_NAME as JOURNAL
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.states import PurchaseState
+from hotfolder.outbox.status import FILE_NAME as STATUS
+from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
+from tests.support.proxy import Proxy, between
+from tests.support.studio import MERGE, PATIENCE_SECONDS, Run, Shop, Studio, environment
+
+SAID = "database with the job store can't be reached"
+
+
+def wait_for(holds: Callable[[], object]) -> float:
+    """How long it took until it held."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < PATIENCE_SECONDS
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@pytest.fixture
+def proxy(postgres: Postgres) -> Iterator[Proxy]:
+    with between(postgres.folder) as made:
+        yield made
+
+
+@pytest.fixture
+def studio(tmp_path: Path, postgres: Postgres, proxy: Proxy, shop: Shop) -> Iterator[Studio]:
+    """One whose database is behind the proxy."""
+    database = str(make_url(postgres.fresh().url).database)
+    made = Studio(
+        tmp_path / "studio",
+        store={"url": proxy.server(database).url},
+        api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+    )
+    yield made
+    proxy.mend()
+    made.end()
+
+
+def page(studio: Studio) -> str:
+    path = studio.inbox / STATUS
+    return " ".join(path.read_text().split()) if path.exists() else ""
+
+
+@pytest.mark.parametrize("trouble", ["cut", "hang"])
+def test_nothing_is_bought_while_the_database_is_away_and_all_goes_on_by_itself(
+    studio: Studio, proxy: Proxy, shop: Shop, trouble: str
+) -> None:
+    daemon = studio.start(key="any-key")
+    wait_for(lambda: page(studio))
+    getattr(proxy, trouble)()
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    wait_for(lambda: SAID in page(studio))
+    asked = studio.call("status")
+    assert (asked.returncode, SAID in asked.stderr) == (3, True)
+    assert studio.call("retry", "anything").returncode == 3
+    assert shop.bought() == 0
+    proxy.cut()  # whatever hangs is over once the server is back
+    proxy.mend()
+    took = wait_for(lambda: shop.bought(MERGE))
+    print(f"the first paid call {took:.1f} s after its return")
+    studio.wait_for_states("done")
+    wait_for(lambda: page(studio) and SAID not in page(studio))
+    assert daemon.stop() == 0
+    assert shop.bought() == 1
+
+
+async def test_an_answer_that_arrives_meanwhile_is_in_the_journal_and_then_in_the_database(
+    studio: Studio, proxy: Proxy, shop: Shop
+) -> None:
+    def cut(checkpoint: CrashPoint) -> None:
+        if checkpoint is CrashPoint.ANSWER_RECEIVED:
+            proxy.cut()
+
+    def in_journal() -> list[str]:
+        return [one["call"]["state"] for one in Journal(studio.state / JOURNAL).read()]
+
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    async with studio.working(shop.access(), crash_point=cut):
+        await asyncio.to_thread(wait_for, lambda: in_journal() == [PurchaseState.ANSWERED])
+        proxy.mend()
+        await studio.comes_to("done")
+    assert in_journal() == [PurchaseState.SUCCEEDED]
+    assert shop.bought() == 1
+
+
+def test_a_daemon_that_finds_no_database_waits_for_it_and_says_so(
+    studio: Studio, proxy: Proxy, shop: Shop
+) -> None:
+    """Ending would be a restart loop of systemd's, which gives up in time."""
+    first = studio.start(key="any-key")
+    wait_for(lambda: page(studio))
+    assert first.stop() == 0
+    proxy.cut()
+    log = studio.root / "waiting.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            studio.command("run"), stdout=stream, stderr=stream, env=environment("any-key")
+        )
+    daemon = Run(process, log)
+    studio.runs.append(daemon)
+    wait_for(lambda: '"event": "waits_for_store"' in daemon.text())
+    wait_for(lambda: SAID in page(studio))
+    assert process.poll() is None
+    proxy.mend()
+    wait_for(lambda: '"event": "started"' in daemon.text())
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    studio.wait_for_states("done")
+    assert daemon.stop() == 0
+
+
+def test_a_daemon_that_waits_for_its_database_can_be_stopped(studio: Studio, proxy: Proxy) -> None:
+    proxy.cut()
+    process = subprocess.Popen(
+        studio.command("run"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment("any-key")
+    )
+    assert process.stdout is not None
+    told = process.stdout.readline()
+    while b"waits_for_store" not in told:
+        told = process.stdout.readline()
+        assert told
+    process.terminate()
+    assert process.wait(PATIENCE_SECONDS) == 0
