@@ -213,6 +213,7 @@ class Daemon:
         )
         context.refuse_late = self.leases.refuse_late
         context.lease_lost = ownership.doubt
+        self.telemetry.leads = self._leads
         return ownership
 
     def _ours(self, inbox: str) -> bool:
@@ -235,6 +236,7 @@ class Daemon:
         await self.early.close(name)
         await self.worker.drop(name)
         self.intake.drop(name)
+        self.telemetry.drop(name)
 
     def _job_context(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:
         api = self.settings.api

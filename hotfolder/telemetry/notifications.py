@@ -159,6 +159,10 @@ class Detector:
         kind = Kind.JOB_FAILED if line.state == State.FAILED else Kind.NEEDS_PERSON
         return [Notification(kind, f"{where}: {with_hint(line.reason, line.hint)}")]
 
+    def drop(self, inbox: str) -> None:
+        """Forget what has ended in an inbox."""
+        self._projects = {place: one for place, one in self._projects.items() if place[0] != inbox}
+
     def look(self, situation: Situation, now: float) -> list[Notification]:
         """What has become worth telling since the last look; `now` in seconds of a monotonic clock."""
         quiet = self.notify.finished_quiet_seconds

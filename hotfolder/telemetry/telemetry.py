@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
@@ -54,6 +55,8 @@ class Telemetry:
         self.paid_today = 0
         self.full_disks: tuple[str, ...] = ()
         """What lies on disks that are full; whoever looks at them says so here."""
+        self.leads: Callable[[], bool] = lambda: True
+        """Whether what concerns all machines that share the store is told by this one."""
         self._context: JobContext | None = None
         self._running = False
         detector = Detector(
@@ -79,11 +82,12 @@ class Telemetry:
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None
+        spent = self.paid_calls_left() == 0 and self.leads()
         return Situation(
             self.seen or Overview((), {}),
             api_needs_person=isinstance(trouble, KeyRejected | PaymentRequired),
             full_disks=self.full_disks,
-            spent_budget=self.settings.limits.paid_calls_per_day if self.paid_calls_left() == 0 else None,
+            spent_budget=self.settings.limits.paid_calls_per_day if spent else None,
         )
 
     def paid_calls_left(self) -> int | None:
@@ -112,6 +116,10 @@ class Telemetry:
             paid = [call.operation for call in calls if call.state in CHARGED]
         if self.notifier.recipients:
             self.notifier.tell(*self.notifier.detector.ended(line_of(job, ""), paid))
+
+    def drop(self, inbox: str) -> None:
+        """Another machine works with the inbox now, and tells what becomes of its projects."""
+        self.notifier.detector.drop(inbox)
 
     def defect(self, job: Job) -> None:
         """An error of hotfolder's own has left a job as it was."""
