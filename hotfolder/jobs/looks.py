@@ -15,9 +15,11 @@ from hotfolder.jobs.model import (
     SANDBOX,
     DaemonState,
     FileRole,
+    InboxLease,
     Job,
     JobEvent,
     JobFile,
+    Machine,
     Pause,
     Picture,
     Purchase,
@@ -34,8 +36,12 @@ def stamp(store: Store) -> str:
     newest_event = select(func.max(JobEvent.id)).scalar_subquery()
     newest_purchase = select(func.max(Purchase.id)).scalar_subquery()
     told = select(func.max(DaemonState.updated_at)).scalar_subquery()
+    # Which machines live and who works with what, where several share the store.
+    alive = select(func.count()).where(Machine.alive_until > func.now()).scalar_subquery()
+    epochs = select(func.sum(InboxLease.epoch)).scalar_subquery()
     with store.session() as session:
-        return repr(session.exec(select(newest_event, newest_purchase, told, Pause.reason)).one())
+        machines = session.exec(select(alive, epochs)).one()
+        return repr((session.exec(select(newest_event, newest_purchase, told, Pause.reason)).one(), machines))
 
 
 def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:

@@ -46,6 +46,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "now.resume": ("Go on", "Weitermachen"),
     "now.inbox": ("inbox {name}", "Eingang {name}"),
     "now.look": ("Look and approve", "Ansehen und freigeben"),
+    "machines.title": ("Machines", "Rechner"),
+    "machines.works": ("works with {inboxes}", "arbeitet an {inboxes}"),
+    "machines.idle": ("has no inbox just now", "hat zurzeit keinen Eingang"),
+    "machines.stopped": ("not running, last seen {at}", "läuft nicht, zuletzt gesehen {at}"),
     "banner.stopped": (
         "hotfolder isn't running. Nothing goes on until it is started; what you see is its last word.",
         "hotfolder läuft nicht. Bis es gestartet wird, geht nichts weiter; hier steht sein letztes Wort.",

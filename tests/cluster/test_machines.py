@@ -15,6 +15,7 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from tests.support.cluster import Cluster
+from tests.support.pageprocess import page_process
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
@@ -63,6 +64,22 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert (one.runs[-1].stop(), two.runs[-1].stop()) == (0, 0)
     told = json.loads(two.call("status", "--json").stdout)
     assert [machine["running"] for machine in told["machines"]] == [False, False]
+
+
+def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(cluster: Make) -> None:
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    two.start()
+    shared.wait_until(lambda _: set(shared.owners().values()) == {"one", "two"})
+    with page_process(shared.studio) as page:
+        assert page.get("/").text.count("works with") == 2
+        two.signal(signal.SIGKILL)
+        shared.wait_until(lambda _: set(shared.owners().values()) == {"one"})
+        shown = page.get("/").text
+        assert "works with a, b" in shown
+        assert "not running, last seen" in shown
+        assert page.get("/?lang=de").text.count("läuft nicht, zuletzt gesehen") == 1
 
 
 def test_a_machine_that_dies_is_replaced_and_what_it_paid_for_is_used(cluster: Make) -> None:
