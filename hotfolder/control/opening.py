@@ -26,6 +26,7 @@ from hotfolder.jobs.database import (
 )
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.leases import known_machine
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
@@ -78,7 +79,9 @@ def opened(config: Path, in_force: Settings | None = None) -> Iterator[Installat
         raise nothing_yet(config)
     database = open_store(place)
     try:
-        store, ledger = Store(database), Ledger(database, Journal(places.state / JOURNAL_FILE))
+        journal, shared = Journal(places.state / JOURNAL_FILE), settings.store.url is not None
+        machine = known_machine(places.state) if shared else ""
+        store, ledger = Store(database), Ledger(database, journal, machine=machine)
         with store_trouble():
             identity = store.identity()
             own_temporaries(store.machine or identity, identity)

@@ -20,7 +20,7 @@ from sqlmodel import Session, col, delete, select
 
 from hotfolder import __version__, log
 from hotfolder.errors import LeaseLost, LocalTrouble, StoreError
-from hotfolder.jobs.database import sessions
+from hotfolder.jobs.database import sessions, store_trouble
 from hotfolder.jobs.model import InboxLease, Machine, NotBefore, UtcDateTime
 from hotfolder.newfiles import new_file
 from hotfolder.outbox.faults import local_trouble
@@ -38,14 +38,20 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 logger = log.get("leases")
 
 
+def known_machine(state: Path) -> str:
+    """The id of the machine that `state` is; empty where there is none yet. Raises LocalTrouble."""
+    path = state / FILE_NAME
+    with local_trouble(path), suppress(FileNotFoundError):
+        return path.read_text(encoding="ascii", errors="replace").strip()[:ID_BYTES]
+    return ""
+
+
 def machine_of(state: Path) -> str:
-    """The id of the machine that `state` is, made where there is none yet. Only for who holds the lock on
-    `state`. Raises LocalTrouble."""
+    """As `known_machine`, made where there is none yet. Only for who holds the lock on `state`."""
+    if known := known_machine(state):
+        return known
     path = state / FILE_NAME
     with local_trouble(path):
-        with suppress(FileNotFoundError):
-            if known := path.read_text(encoding="ascii", errors="replace").strip()[:ID_BYTES]:
-                return known
         part = path.with_name(f"{FILE_NAME}.part")
         part.unlink(missing_ok=True)
         fresh = os.urandom(ID_BYTES // 2).hex()
@@ -254,8 +260,9 @@ class Leases:
             raise LeaseLost(f"another machine works with the inbox {inbox} now")
 
     def confirm_now(self, inbox: str) -> None:
-        """`confirm`, and that the lease has not run out: for what can't be undone outside of the database."""
-        with self.session.begin() as session:
+        """`confirm`, and that the lease has not run out: for what can't be undone outside of the database.
+        Raises LocalTrouble, too."""
+        with store_trouble(), self.session.begin() as session:
             self.confirm(session, inbox)
         self.refuse_late(inbox)
 

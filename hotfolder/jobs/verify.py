@@ -13,7 +13,7 @@ from anyio import to_thread
 from hotfolder import log
 from hotfolder.errors import UnusablePhoto
 from hotfolder.jobs.context import JobContext, Places
-from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
+from hotfolder.jobs.ledger import NOT_WRITTEN, RANK, Ledger
 from hotfolder.jobs.model import FileRole, Job, Picture, Purchase, scope_key
 from hotfolder.jobs.states import ACTIVE, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
@@ -160,16 +160,11 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
     read = ledger.journal.read() if ledger.journal else []
     written = {one["call"]["uid"]: one["call"] for one in read}
     for uid, call in rows.items():
-        if call.state == PurchaseState.NOT_EXECUTED and call.note == NOT_WRITTEN:
-            continue  # it never left, and the file need not know
-        if uid not in written:
-            yield Disagreement(call.job_id, f"a paid call ({call.operation}) is missing in the ledger's file")
-        elif written[uid]["state"] != call.state:
-            yield Disagreement(
-                call.job_id,
-                f"a paid call ({call.operation}) is {call.state} in the database,"
-                f" and {written[uid]['state']} in the ledger's file",
-            )
+        state = written.get(uid, {}).get("state")
+        if not may_say(ledger, call, state):
+            told = f"{call.state} in the database, and {state} in the ledger's file"
+            what = "missing in the ledger's file" if state is None else told
+            yield Disagreement(call.job_id, f"a paid call ({call.operation}) is {what}")
         if call.state == PurchaseState.SUCCEEDED and call.id is not None:
             for result in ledger.results(call.id):
                 path = places.results / result.file
@@ -180,6 +175,17 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
             yield Disagreement(
                 lost["job_id"], f"a paid call ({lost['operation']}) is missing in the database"
             )
+
+
+def may_say(ledger: Ledger, call: Purchase, state: str | None) -> bool:
+    """Whether the file may have the purchase in that state, or, with None, not at all. Where machines share
+    the store, each has a file, of what it has bought itself; another may have learnt more of it since."""
+    if call.state == PurchaseState.NOT_EXECUTED and call.note == NOT_WRITTEN:
+        return True  # it never left, and the file need not know
+    if state is None:
+        return call.machine != ledger.machine
+    learnt_since = RANK[PurchaseState(state)] < RANK[PurchaseState(call.state)]
+    return state == call.state or (learnt_since and call.machine != "")
 
 
 async def doubt_of_pictures(

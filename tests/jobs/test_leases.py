@@ -12,11 +12,14 @@ from sqlalchemy import Engine
 
 from hotfolder.errors import LeaseLost, LocalTrouble
 from hotfolder.jobs import leases as module
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import NewJob, Purchase
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.verify import verify_ledger
 from tests.support.postgres import Postgres
 
 INBOXES = ("a", "b", "c", "d")
@@ -214,6 +217,21 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     [found] = Ledger(shared).all_purchases()
     assert (found.state, found.machine) == (PurchaseState.ANSWERED, "one")
+
+
+def test_each_machines_journal_holds_what_it_has_bought_itself(
+    shared: Engine, tmp_path: Path, at: datetime
+) -> None:
+    one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
+    places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
+    first, second = one.begin(bought(), at), two.begin(bought("other"), at)
+    one.conclude(first, PurchaseState.UNKNOWN, "nobody answered")
+    one.conclude(second, PurchaseState.UNKNOWN, "its machine has stopped")
+    for ledger in (one, two):
+        assert list(verify_ledger(ledger, places)) == []
+    (tmp_path / "one").unlink()
+    [found] = verify_ledger(one, places)
+    assert found.what == "a paid call (sky) is missing in the ledger's file"
 
 
 def test_a_machine_is_its_state_folder(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Random crash-and-fault runs: `python -m tests.scenarios.storm --runs 500 --seed 1`.
 
 Each run drops a few sets, lets the API go wrong and kills the daemon with SIGKILL as its plan says, starts it
-again until all is calm, and then holds everything to the checker. Exits 1 when any promise was broken.
+again until all is calm, and then holds everything to the checker. Exits 1 when any promise was broken. With
+`--machines 3`: several daemons with one database, see `clusterstorm`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
@@ -48,13 +50,14 @@ class Story:
     """How one run went. `exit_codes` has one for each life of its daemon."""
 
     number: int
-    plan: Plan
+    plan: Any
     exit_codes: list[int] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     paid: int = 0
     faults_met: int = 0
     originals: int = 0
+    need_a_person: int = 0
 
 
 def play(number: int, planned: Plan, lane: Lane) -> Story:
@@ -122,6 +125,7 @@ def judge(story: Story, bench: Bench) -> None:
     audit = Audit(bench.studio, charged)
     story.paid = len(charged)
     story.originals = bench.originals.count.total()
+    story.need_a_person = sum(job.state == State.NEEDS_ATTENTION for job in audit.jobs)
     story.faults_met = sum(entry.event == "faulted" for entry in bench.shop.page())
     story.lost += audit.lost(bench.originals)
     story.broken += audit.faults(bench.originals, story.plan.bound)
@@ -146,9 +150,17 @@ def opened(root: Path) -> Iterator[Lane]:
         yield Lane(root, shop, crasher)
 
 
-def storm(root: Path, plans: Mapping[int, Plan], lanes: int = LANES) -> list[Story]:
+Open = Callable[[Path], AbstractContextManager[Any]]
+"""Makes a lane in a folder, in which runs are played one after the other."""
+Play = Callable[[int, Any, Any], Story]
+"""Takes a run's number, its plan and its lane."""
+
+
+def storm(
+    root: Path, plans: Mapping[int, Any], lanes: int = LANES, *, play: Play = play, opened: Open = opened
+) -> list[Story]:
     """Play these runs, several at a time, each in whichever lane is free."""
-    free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+    free: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run(number: int) -> Story:
         lane = free.get()
@@ -177,7 +189,8 @@ def tell(story: Story, ended: int, of: int) -> None:
         print(f"{ended} of {of} runs", file=sys.stderr)
 
 
-HEAD = ("scenario", "runs", "lives", "faults met", "originals", "lost", "paid", "bound", "broken")
+HEAD = ("scenario", "runs", "lives", "faults met", "originals", "lost", "paid", "bound")
+HEAD += ("need a person", "broken")
 
 
 def table(stories: Iterable[Story]) -> str:
@@ -207,15 +220,16 @@ def row(kind: str, stories: list[Story]) -> tuple[object, ...]:
         sum(len(story.lost) for story in stories),
         sum(story.paid for story in stories),
         sum(story.plan.bound for story in stories),
+        sum(story.need_a_person for story in stories),
         sum(bool(story.broken) for story in stories),
     )
 
 
-def report(plans: Mapping[int, Plan], title: str, lanes: int) -> int:
+def report(plans: Mapping[int, Any], title: str, lanes: int, **how: Any) -> int:
     """Play, print the table, and say by the exit code whether every promise held."""
     root = Path(tempfile.mkdtemp(prefix="hotfolder-storm-"))
     began = time.monotonic()
-    stories = storm(root, plans, lanes)
+    stories = storm(root, plans, lanes, **how)
     print(table(stories))
     print(f"{title}, {time.monotonic() - began:.0f} s")
     if any(story.lost or story.broken for story in stories):
@@ -231,8 +245,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="play this run of the seed alone")
     parser.add_argument("--lanes", type=int, default=LANES, help="how many at a time")
+    parser.add_argument("--machines", type=int, default=1, help="how many share one database")
     chosen = parser.parse_args()
     numbers = range(1, chosen.runs + 1) if chosen.only is None else [chosen.only]
+    if chosen.machines > 1:
+        from tests.scenarios import clusterstorm, clusterweather  # they tell their stories as this one does
+
+        several = {number: clusterweather.plan(chosen.seed, number, chosen.machines) for number in numbers}
+        how = {"play": clusterstorm.play, "opened": clusterstorm.opened}
+        return report(several, f"seed {chosen.seed}, {chosen.machines} machines", chosen.lanes, **how)
     plans = {number: plan(chosen.seed, number) for number in numbers}
     return report(plans, f"seed {chosen.seed}", chosen.lanes)
 

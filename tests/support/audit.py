@@ -23,7 +23,8 @@ from hotfolder.daemon.folders import places_of
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.journal import FILE_NAME, Journal
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.leases import known_machine
+from hotfolder.jobs.ledger import NOT_WRITTEN, Ledger
 from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, PurchaseOutcome, PurchaseState, State
 from hotfolder.jobs.store import Store
@@ -66,7 +67,7 @@ def kept(studio: Studio) -> Iterator[tuple[str, bytes]]:
     """Every file where originals may be, with its content, by its path in the studio."""
     projects = studio.done.iterdir() if studio.done.is_dir() else ()
     originals = [project / "originals" for project in projects if project.is_dir()]
-    for place in (studio.inbox, studio.failed, studio.archive, *originals):
+    for place in (*studio.inboxes, studio.failed, studio.archive, *originals):
         if place.is_dir():
             for name, content in files_below(place).items():
                 yield str((place / name).relative_to(studio.root)), content
@@ -79,17 +80,22 @@ class Audit:
         self.studio = studio
         self.charges = list(charges)
         self.places: Places = places_of(load(studio.config, {}))
+        self.journals = [Journal(state / FILE_NAME) for state in studio.states]
         database = open_store(studio.place)
         try:
             store = Store(database)
-            self.ledger_file = Journal(studio.state / FILE_NAME)
-            ledger = Ledger(database, self.ledger_file)
+            ledgers = [
+                Ledger(database, journal, machine=known_machine(state))
+                for state, journal in zip(studio.states, self.journals, strict=True)
+            ]
             self.jobs: list[Job] = store.in_states(State)
-            self.calls: list[Purchase] = ledger.all_purchases()
+            self.calls: list[Purchase] = ledgers[0].all_purchases()
             self.pictures = {picture.path: picture for job in self.jobs for picture in store.pictures(job.id)}
             self.files = {job.id: {file.name for file in store.files(job.id)} for job in self.jobs}
             self.seen = overview(store, pid=0)
-            self.disagreements = [f"{one.job}: {one.what}" for one in verify(store, ledger, self.places)]
+            found = [one for ledger in ledgers for one in verify(store, ledger, self.places)]
+            self.disagreements = [f"{one.job}: {one.what}" for one in found]
+            self.disagreements += self.not_written_down()
         finally:
             database.dispose()
 
@@ -98,6 +104,7 @@ class Audit:
         return [
             *self.lost(originals),
             *self.partial(),
+            *self.twice(),
             *self.overpaid(bound),
             *self.silent(),
             *self.disagreements,
@@ -133,6 +140,24 @@ class Audit:
             delivered.add(path)
         yield from (f"{path} was recorded and isn't there" for path in self.pictures.keys() - delivered)
 
+    def twice(self) -> Iterator[str]:
+        """Every set is made once, and every picture of it placed once."""
+        done = Counter((job.inbox, job.project, job.folder) for job in self.jobs if job.state == State.DONE)
+        yield from (f"{place} was made {times} times" for place, times in done.items() if times > 1)
+        placed = Counter((picture.job_id, picture.sha256) for picture in self.pictures.values())
+        yield from (f"a picture of {job} was placed {n} times" for (job, _), n in placed.items() if n > 1)
+
+    def not_written_down(self) -> Iterator[str]:
+        """What the store knows of a purchase is in the journal of one machine at least, and nothing else."""
+        standings = [journal.standings() for journal in self.journals]
+        calls = {call.uid: call for call in self.calls if call.note != NOT_WRITTEN}
+        for uid, call in calls.items():
+            written = [one[uid][0] for one in standings if uid in one]
+            if call.state not in written:
+                yield f"a paid call ({call.operation}) is {call.state}, and in the journals {written}"
+        for uid in set().union(*standings) - {call.uid for call in self.calls}:
+            yield f"the paid call {uid} is in a journal, and not in the store"
+
     def overpaid(self, bound: int) -> Iterator[str]:
         """The sandbox's record within the bound; no key bought twice; no charge that nobody knows of."""
         if len(self.charges) > bound:
@@ -140,7 +165,8 @@ class Audit:
         paid: Counter[str] = Counter()
         file_ids = {
             value
-            for one in self.ledger_file.read()
+            for journal in self.journals
+            for one in journal.read()
             for value in (one["call"].get("group_id"), one["call"].get("image_id"))
             if value
         }
@@ -169,7 +195,7 @@ class Audit:
                     yield f"{page} doesn't say why"
         told = {(line.project, line.folder) for line in self.seen.lines}
         notices = " ".join(self.seen.notices)
-        for path in files_below(self.studio.inbox):
+        for path in (name for inbox in self.studio.inboxes for name in files_below(inbox)):
             parts = Path(path).parts
             said = (parts[:2] in told or parts[1] in notices) if len(parts) > 1 else OURS.fullmatch(path)
             if not said:

@@ -25,6 +25,7 @@ class Member:
     cluster: Cluster
     name: str
     changes: dict[str, str] = field(default_factory=dict)
+    program: str = "hotfolder"
     runs: list[Run] = field(default_factory=list)
 
     @property
@@ -45,7 +46,7 @@ class Member:
         point, it freezes there at the `nth` pass."""
         studio = self.cluster.studio
         log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
-        command = studio.command("run", *options)
+        command = [sys.executable, "-m", self.program, *studio.command("run", *options)[3:]]
         if freeze_at:
             command = [
                 sys.executable,
@@ -102,11 +103,15 @@ class Cluster:
         self.shop = shop
         self.url = url
         self.studio = Studio(root, **usual)
+        self.studio.states.clear()
         self.members: dict[str, Member] = {}
 
     def member(self, name: str, **changes: str) -> Member:
         """The machine of that name, made where it is missing; `changes` are of its environment."""
-        return self.members.setdefault(name, Member(self, name, changes))
+        if name not in self.members:
+            self.members[name] = Member(self, name, changes)
+            self.studio.states.append(self.members[name].state)
+        return self.members[name]
 
     def drop(self, inbox: str, project: str, folder: str, files: Mapping[str, bytes]) -> Path:
         """Copy files into an inbox, as a photographer does."""

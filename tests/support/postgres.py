@@ -8,7 +8,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,10 +40,12 @@ def unprivileged() -> str | None:
 class Postgres:
     """The running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, restart: Callable[[str], None]) -> None:
+        """`restart` takes how it is to be ended, as `pg_ctl` has it: immediate, fast or smart."""
         self.folder = folder
+        self.restart = restart
         self._numbers = itertools.count(1)
-        self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        self._admin = create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT", pool_pre_ping=True)
         self.run(f"CREATE DATABASE {TEMPLATE}")
         template = create_engine(self.url(TEMPLATE))
         with template.begin() as connection:
@@ -106,9 +108,10 @@ def running(bin_folder: Path) -> Iterator[Postgres]:
 
         call("initdb", "-A", "trust", "-U", USER, "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
         options = f"-k {name} -c listen_addresses='' -c fsync=off"
-        call("pg_ctl", "-w", "-s", "-l", str(folder / "log"), "-o", options, "start")
+        starting = ("-w", "-s", "-l", str(folder / "log"), "-o", options)
+        call("pg_ctl", *starting, "start")
         try:
-            server = Postgres(folder)
+            server = Postgres(folder, lambda mode: call("pg_ctl", *starting, "-m", mode, "restart"))
             yield server
             server.close()
         finally:

@@ -1,4 +1,4 @@
-"""What lies between a daemon and its database, and can be cut: a TCP proxy of a socket in a folder."""
+"""What lies between a daemon and its database, or the API, and can be cut: a TCP proxy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from tests.support.postgres import USER
 PORT_FILE = ".s.PGSQL.5432"
 
 
+Target = str | tuple[str, int]
+"""A socket's path, or host and port."""
+
+
 class Proxy:
     """Passes everything on, until it is told to `hang` (say nothing any more, and take in whatever comes),
     or to `cut` (end what there is, and refuse what comes)."""
 
-    def __init__(self, folder: Path) -> None:
-        self._target = str(folder / PORT_FILE)
+    def __init__(self, target: Target) -> None:
+        self._target = target
         self._open = threading.Event()
         self._open.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
@@ -59,7 +63,8 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = listener.accept()
-                server = socket.socket(socket.AF_UNIX)
+                family = socket.AF_UNIX if isinstance(self._target, str) else socket.AF_INET
+                server = socket.socket(family)
                 try:
                     server.connect(self._target)
                 except OSError:
@@ -78,9 +83,9 @@ class Proxy:
 
 
 @contextmanager
-def between(folder: Path) -> Iterator[Proxy]:
-    """A proxy of the server in `folder`, until the block ends."""
-    proxy = Proxy(folder)
+def between(target: Path | Target) -> Iterator[Proxy]:
+    """A proxy of a server, or of the database server in a folder, until the block ends."""
+    proxy = Proxy(str(target / PORT_FILE) if isinstance(target, Path) else target)
     try:
         yield proxy
     finally:

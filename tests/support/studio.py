@@ -199,6 +199,9 @@ class Studio:
             usual.setdefault("store", {"url": Studio.new_server().url})
         url = usual.get("store", {}).get("url")
         self.place: StorePlace = StoreServer(url) if url else self.state
+        self.inboxes = [root / one["path"] for one in usual.get("inboxes", [{"path": "inbox"}])]
+        self.states = [self.state]
+        """One of each machine that works for it."""
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []
 

@@ -1,0 +1,249 @@
+"""Random runs of several machines with one database: `python -m tests.scenarios.storm --machines 3`.
+
+Three daemons work with six inboxes. Their processes are killed, frozen, ended and started; their ways to the
+database and to the API are cut; the database is restarted; clocks are moved. Then all is made well, and once
+nothing goes on by itself any more, everything is held to the checker.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from hotfolder.jobs.states import ACTIVE, State
+from hotfolder.jobs.store import Store
+from tests.scenarios.clusterweather import (
+    A_DAY,
+    INBOXES,
+    JOINING,
+    LEASE_SECONDS,
+    ClusterPlan,
+    Trouble,
+)
+from tests.scenarios.storm import Story
+from tests.support.audit import Audit, Originals, sha256
+from tests.support.cluster import Cluster, Member
+from tests.support.member import API_BY, MOVED_CLOCK
+from tests.support.postgres import Postgres, programs, running
+from tests.support.proxy import Proxy, between
+from tests.support.studio import Shop
+
+CALM_SECONDS = 400.0
+SETTINGS = {
+    "store": {"lease_seconds": LEASE_SECONDS},
+    "api": {
+        "merge_timeout_seconds": 40.0,
+        "connect_timeout_seconds": 2.0,
+        "read_timeout_seconds": 3.0,
+        "paid_timeout_seconds": 4.0,
+    },
+    "settle": {"give_up_seconds": 20.0},
+}
+SLOW = {"merge_delay_seconds": 0.7, "operation_delay_seconds": 0.7}
+"""So that something is under way whenever something happens."""
+
+
+@dataclass(frozen=True)
+class ClusterLane:
+    """What one run at a time has for itself."""
+
+    root: Path
+    shop: Shop
+    server: Postgres
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A member of the cluster, with its ways to the database and to the API, and its clock."""
+
+    member: Member
+    database: Proxy
+    api: Proxy
+    clock: Path
+
+    def go_through(self, trouble: Trouble) -> None:
+        """Until it is over."""
+        begin, end = self._ways(trouble.kind)
+        time.sleep(trouble.after)
+        begin()
+        time.sleep(trouble.seconds)
+        end()
+
+    def _ways(self, kind: str) -> tuple[Callable[[], object], Callable[[], object]]:
+        member = self.member
+        kill, leave = partial(self.end, signal.SIGKILL), partial(self.end, signal.SIGTERM)
+        ways: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+            "kill": (kill, member.start),
+            "freeze": (partial(self.signal, signal.SIGSTOP), partial(self.signal, signal.SIGCONT)),
+            "database cut": (self.database.cut, self.database.mend),
+            "database hangs": (self.database.hang, self.database.mend),
+            "API cut": (self.api.cut, self.api.mend),
+            "API hangs": (self.api.hang, self.api.mend),
+            "clock moved": (partial(self.clock.write_text, str(A_DAY)), lambda: None),
+            "join": (member.start, lambda: None),
+            "leave": (leave, lambda: None),
+            "die": (kill, lambda: None),
+        }
+        return ways[kind]
+
+    def signal(self, number: int) -> None:
+        if self.member.running:
+            self.member.signal(number)
+
+    def end(self, number: int) -> None:
+        if self.member.running:
+            self.member.runs[-1].stop(number)
+
+    def make_well(self) -> None:
+        self.database.mend()
+        self.api.mend()
+        self.signal(signal.SIGCONT)
+
+
+def play(number: int, planned: ClusterPlan, lane: ClusterLane) -> Story:
+    """One run. Its folder is left only if a promise was broken."""
+    story = Story(number, planned)
+    originals = Originals()
+    with ExitStack() as stack:
+        server = stack.enter_context(lane.server.empty())
+        root = lane.root / f"run-{number}"
+        cluster = Cluster(root, lane.shop, server.url, INBOXES, **SETTINGS)
+        stack.callback(cluster.end)
+        database = str(make_url(server.url).database)
+        machines = {
+            name: stack.enter_context(machine(cluster, name, lane, database)) for name in planned.troubles
+        }
+        for one in planned.sets:
+            originals.take(one.drop.project, one.drop.folder, one.drop.files)
+        with ThreadPoolExecutor(len(machines) + 2) as pool:
+            first = [one.member for name, one in machines.items() if name != JOINING]
+            for started in [pool.submit(one.start) for one in first]:
+                started.result()
+            under_way = [
+                pool.submit(drop_all, cluster, planned),
+                pool.submit(restart_all, lane.server, planned),
+            ]
+            under_way += [
+                pool.submit(go_through, machines[name], troubles)
+                for name, troubles in planned.troubles.items()
+            ]
+            for one in under_way:
+                one.result()
+            for made_well in machines.values():
+                made_well.make_well()
+            gone = {
+                name for name, some in planned.troubles.items() if some and some[-1].kind in ("leave", "die")
+            }
+            missing = [one.member for name, one in machines.items() if name not in gone]
+            for started in [pool.submit(one.start) for one in missing if not one.running]:
+                started.result()
+            calm_down(story, cluster, planned)
+            for ended in [pool.submit(one.end, signal.SIGTERM) for one in machines.values()]:
+                ended.result()
+        judge(story, cluster, originals)
+    if not story.broken and not story.lost:
+        shutil.rmtree(root)
+    return story
+
+
+@contextmanager
+def machine(cluster: Cluster, name: str, lane: ClusterLane, database: str) -> Iterator[Machine]:
+    host, _, port = lane.shop.url.rpartition("/")[2].partition(":")
+    clock = cluster.studio.root / f"clock-{name}"
+    clock.write_text("0")
+    with between(lane.server.folder) as to_database, between((host, int(port))) as to_api:
+        changes = {
+            "HOTFOLDER_STORE__URL": to_database.server(database).url,
+            MOVED_CLOCK: str(clock),
+            API_BY: f"http://127.0.0.1:{to_api.port}",
+        }
+        member = cluster.member(name, **changes)
+        member.program = "tests.support.member"
+        yield Machine(member, to_database, to_api, clock)
+
+
+def go_through(machine: Machine, troubles: Sequence[Trouble]) -> None:
+    for trouble in troubles:
+        machine.go_through(trouble)
+
+
+def drop_all(cluster: Cluster, planned: ClusterPlan) -> None:
+    began = time.monotonic()
+    for one in sorted(planned.sets, key=lambda one: one.after):
+        time.sleep(max(0.0, began + one.after - time.monotonic()))
+        cluster.drop(one.inbox, one.drop.project, one.drop.folder, one.drop.files)
+
+
+def restart_all(server: Postgres, planned: ClusterPlan) -> None:
+    for one in planned.restarts:
+        time.sleep(one.after)
+        server.restart(one.kind)
+
+
+def calm_down(story: Story, cluster: Cluster, planned: ClusterPlan) -> None:
+    """Until every set is at an end and nothing changes any more; a pause for a person is ended by one."""
+    waited_for = Counter((one.inbox, one.drop.project, one.drop.folder) for one in planned.sets)
+    end = time.monotonic() + CALM_SECONDS
+    with cluster.store() as store:
+        while time.monotonic() < end:
+            try:
+                if at_rest(store, waited_for):
+                    return
+                store.resume()
+            except SQLAlchemyError:  # its connections are of before a restart
+                store.database.dispose()
+            time.sleep(0.3)
+    story.broken.append("it never came to rest")
+
+
+def at_rest(store: Store, waited_for: Counter[tuple[str, str, str]]) -> bool:
+    over = [one for one in store.in_states(State) if State(one.state) not in ACTIVE]
+    return not store.active() and waited_for.keys() <= {(one.inbox, one.project, one.folder) for one in over}
+
+
+def judge(story: Story, cluster: Cluster, originals: Originals) -> None:
+    charged = cluster.shop.charged()
+    audit = Audit(cluster.studio, charged)
+    story.paid = len(charged)
+    story.originals = originals.count.total()
+    story.need_a_person = sum(job.state == State.NEEDS_ATTENTION for job in audit.jobs)
+    story.faults_met = sum(len(some) for some in story.plan.troubles.values()) + len(story.plan.restarts)
+    story.lost += audit.lost(originals)
+    story.broken += audit.faults(originals, story.plan.bound)
+    sets = [
+        Counter(sha256(content) for name, content in drop.files.items() if name.endswith(".jpg"))
+        for drop in story.plan.drops
+    ]
+    story.broken += [f"a merge of other photos: {group}" for group in cluster.shop.ghosts(charged, sets)]
+    story.broken += [f"{job.folder} is still {job.state}: {job.reason}" for job in audit.active()]
+    for member in cluster.members.values():
+        codes = [run.process.wait() for run in member.runs]
+        story.exit_codes += codes
+        if any(code not in (0, -signal.SIGKILL) for code in codes):
+            story.broken.append(f"the daemons of {member.name} ended with {codes}")
+        for line in member.text().splitlines():
+            if '"exception"' in line or line.startswith("Traceback"):
+                story.broken.append(f"an exception of {member.name}: {line[:500]}")
+        verified = member.call("verify")
+        if verified.returncode != 0:
+            story.broken.append(f"verify of {member.name}: {verified.stdout}{verified.stderr}"[:800])
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[ClusterLane]:
+    programs_folder = programs()
+    assert programs_folder is not None
+    root.mkdir(parents=True)
+    with Shop(root / "shop", **SLOW) as shop, running(programs_folder) as server:
+        yield ClusterLane(root, shop, server)
