@@ -12,9 +12,10 @@ from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble
 from hotfolder.inbox.guard import has_marker
 from hotfolder.jobs.breaker import CircuitBreakers
-from hotfolder.jobs.database import StoreThread
+from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 
 REACH_SECONDS = 5.0
@@ -125,8 +126,9 @@ class Ownership:
         owned = dict(self.leases.owned)
         doubted, self._doubted = self._doubted, set()
         for name, (epoch, task) in list(self._work.items()):
-            if task.done() and not isinstance(task.exception(), LeaseLost):
-                task.result()  # a defect: it never ends by itself
+            met = task.exception() if task.done() else None
+            if isinstance(met, Exception) and not isinstance(met, LeaseLost) and trouble_of(met) is None:
+                raise met  # a defect: it never ends by itself
             if owned.get(name) != epoch or name in doubted or task.done():
                 await self._end(name)
         for name, epoch in owned.items():
@@ -156,4 +158,7 @@ class Ownership:
         has ever met it."""
         if not path.is_dir():
             return False
-        return has_marker(path, "") is not None or not self._store.met("inbox", name)
+        if has_marker(path, "") is not None:
+            return True
+        with store_trouble():
+            return not self._store.met("inbox", name)

@@ -194,7 +194,8 @@ class Daemon:
             self.live,
             self.clock,
         )
-        self.telemetry.begin(self.context)
+        with store_trouble():
+            self.telemetry.begin(self.context)
 
     def _ownership(self) -> Ownership | None:
         """None where every inbox is this daemon's."""
