@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from tests.scenarios import clusterstorm, clusterweather
 from tests.scenarios.storm import storm, table
 from tests.scenarios.weather import plan
+from tests.support.postgres import ADVICE, programs
 
 SEED, RUNS = 20, 6
 
@@ -22,3 +26,14 @@ def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path
 def test_a_seed_always_gives_the_same_plans_and_another_seed_others() -> None:
     assert plan(1, 2) == plan(1, 2)
     assert plan(1, 2) != plan(2, 2)
+
+
+def test_machines_that_share_a_database_lose_nothing_and_pay_nothing_twice(tmp_path: Path) -> None:
+    if programs() is None:
+        pytest.skip(ADVICE)
+    plans = {number: clusterweather.plan(SEED, number) for number in range(1, 4)}
+    how = {"play": clusterstorm.play, "opened": clusterstorm.opened}
+    stories = storm(tmp_path / "storm", plans, lanes=3, **how)
+    broken = [f"run {story.number}: {what}" for story in stories for what in (*story.lost, *story.broken)]
+    assert broken == [], table(stories)
+    assert sum(story.paid for story in stories) > len(plans)

@@ -80,13 +80,13 @@ class Audit:
         self.studio = studio
         self.charges = list(charges)
         self.places: Places = places_of(load(studio.config, {}))
-        self.journals = [Journal(state / FILE_NAME) for state in studio.states]
+        self.journals = [Journal(state / FILE_NAME) for state in studio.state_folders]
         database = open_store(studio.place)
         try:
             store = Store(database)
             ledgers = [
                 Ledger(database, journal, machine=known_machine(state))
-                for state, journal in zip(studio.states, self.journals, strict=True)
+                for state, journal in zip(studio.state_folders, self.journals, strict=True)
             ]
             self.jobs: list[Job] = store.in_states(State)
             self.calls: list[Purchase] = ledgers[0].all_purchases()

@@ -103,14 +103,14 @@ class Cluster:
         self.shop = shop
         self.url = url
         self.studio = Studio(root, **usual)
-        self.studio.states.clear()
+        self.studio.state_folders.clear()
         self.members: dict[str, Member] = {}
 
     def member(self, name: str, **changes: str) -> Member:
         """The machine of that name, made where it is missing; `changes` are of its environment."""
         if name not in self.members:
             self.members[name] = Member(self, name, changes)
-            self.studio.states.append(self.members[name].state)
+            self.studio.state_folders.append(self.members[name].state)
         return self.members[name]
 
     def drop(self, inbox: str, project: str, folder: str, files: Mapping[str, bytes]) -> Path:

@@ -200,7 +200,7 @@ class Studio:
         url = usual.get("store", {}).get("url")
         self.place: StorePlace = StoreServer(url) if url else self.state
         self.inboxes = [root / one["path"] for one in usual.get("inboxes", [{"path": "inbox"}])]
-        self.states = [self.state]
+        self.state_folders = [self.state]
         """One of each machine that works for it."""
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []

@@ -11,11 +11,11 @@ from typing import NoReturn, ParamSpec, TypeVar
 from pydantic import BaseModel
 
 from hotfolder import log
-from hotfolder.errors import BadWorld, LeaseLost, OutcomeUnknown, RequestRefused, StoreAway
+from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused, StoreAway
 from hotfolder.jobs.breaker import API, retry_seconds
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import Job, Purchase
-from hotfolder.jobs.states import OWN_END, PurchaseOutcome, PurchaseState
+from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
 from hotfolder.outbox.faults import trouble_of
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.operations import PAID_KINDS
@@ -79,6 +79,11 @@ async def _record_call_record(
     except StoreAway:  # it may have taken the intent, and its answer be lost; the request never leaves
         await record(context, context.ledger.withdraw, call)
         raise
+    except IllegalMove:
+        if not context.ledger.machine:
+            raise
+        why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
+        raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
     context.crash_point(CrashPoint.INTENT_RECORDED)
     try:
         context.refuse_late(call.inbox)
