@@ -19,9 +19,9 @@ from hotfolder.control.status import status as read_status
 from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
 from hotfolder.jobs.states import State
-from hotfolder.outbox.status import clock_time
 from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.overview import NOTHING_BOUGHT, WORDS, Line, MachineLine, Overview
+from hotfolder.words import day_and_time
 
 MOST_ROWS = 20
 """Of each part."""
@@ -102,8 +102,8 @@ def heading(found: Status) -> Iterator[tuple[str, str]]:
 def machine_told(machine: MachineLine) -> tuple[str, str]:
     """What one of the machines that share the store is at."""
     if not machine.running:
-        since = datetime.fromisoformat(machine.seen_at).astimezone()
-        return f"{machine.name}: not running; last seen {clock_time(since)}.", "yellow"
+        since = day_and_time("en", datetime.fromisoformat(machine.seen_at).astimezone())
+        return f"{machine.name}: not running; last seen {since}.", "yellow"
     return f"{machine.name}: works with {', '.join(machine.working) or 'no inbox just now'}.", ""
 
 

@@ -162,7 +162,7 @@ def _gallery_url(text: str) -> str:
 GalleryUrl = Annotated[Folder, AfterValidator(_gallery_url)]
 
 
-class GalleryLanguage(StrEnum):
+class Language(StrEnum):
     ENGLISH = "en"
     GERMAN = "de"
 
@@ -317,7 +317,7 @@ class GallerySettings(Frozen):
     base_url: GalleryUrl | None = None
     """Where galleries are put for everybody to see, such as https://pictures.example.com/galleries: that of a
     project is below it under its folder's name, or where {project} stands. Left out: there is no QR code."""
-    language: GalleryLanguage = GalleryLanguage.ENGLISH
+    language: Language = Language.ENGLISH
     """The language that it opens in: en or de; the other one is a click away."""
 
 
@@ -413,6 +413,8 @@ class Settings(BaseSettings):
     """Where jobs and purchases are recorded."""
     time_zone: TimeZone | None = None
     """The time zone of all times and days, such as Europe/Berlin; left out: this machine's own."""
+    language: Language = Language.ENGLISH
+    """The language of STATUS.txt and REASON.txt: en or de."""
     api: Api = Api()
     """How the API is reached."""
     settle: Settle = Settle()

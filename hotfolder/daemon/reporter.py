@@ -24,7 +24,7 @@ from hotfolder.jobs.model import SANDBOX, FolderIdentity, FolderRole, stamp
 from hotfolder.jobs.states import State
 from hotfolder.jobs.steps.filing import REMOVED
 from hotfolder.outbox.folders import MountIdentity, OutputFolders
-from hotfolder.outbox.status import StatusLine, clock_time, status_text, write_status
+from hotfolder.outbox.status import StatusLine, status_text, write_status
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.names import split_name
@@ -39,6 +39,7 @@ from hotfolder.telemetry.overview import (
     place_key,
 )
 from hotfolder.telemetry.telemetry import Telemetry
+from hotfolder.words import day_and_time, word
 
 logger = log.get("reporter")
 
@@ -124,6 +125,7 @@ class Reporter:
         self._remembered: dict[tuple[str, str], MountIdentity] = {}
         self._changes = -1
         self._paused: str | None = None
+        self._language = ""
         self._news = False
         self._away = False
         self._last: tuple[Overview, Mapping[str, Mapping[str, Mapping[str, datetime]]]]
@@ -177,13 +179,11 @@ class Reporter:
         context = self.context
         paused = await context.store_thread(context.store.paused)
         await self._note_places()
-        if (self._news, paused, self._changes) == (
-            False,
-            self._paused,
-            context.store.changes,
-        ) and not stopped:
+        language, before = self.live.settings.language, (self._paused, self._changes, self._language)
+        if not self._news and (paused, context.store.changes, language) == before and not stopped:
             return
-        self._news, self._paused, self._changes = False, paused, context.store.changes
+        self._news, self._language = False, language
+        self._paused, self._changes = paused, context.store.changes
         seen = await context.store_thread(overview, context.store, pid=os.getpid(), most_finished=MOST_SHOWN)
         # What others work with, they tell.
         seen = replace(seen, lines=tuple(line for line in seen.lines if self._ours(line.inbox)))
@@ -194,7 +194,8 @@ class Reporter:
         self._last = (seen, ended)
         for name in list(self.inboxes):
             if not seen.degraded.get(name):
-                self.pages.show(name, page(seen, name, ended.get(name, {}), now, stopped=stopped))
+                text = page(seen, name, ended.get(name, {}), now, stopped=stopped, language=language)
+                self.pages.show(name, text)
 
     def _ours(self, inbox: str) -> bool:
         """Whether another machine is not the one that works with it."""
@@ -312,6 +313,7 @@ def page(
     now: datetime,
     *,
     stopped: bool = False,
+    language: str = "en",
 ) -> str:
     """STATUS.txt of one inbox, as of `now`, in the local time zone. `ended` has the rooms that were finished
     lately, by project, with when."""
@@ -333,10 +335,11 @@ def page(
         running=shown(here.running),
         waiting=shown(here.waiting),
         failed=shown(here.failed),
-        finished=list(finished(lines, ended, now)),
+        finished=list(finished(lines, ended, now, language)),
         notices=[*on_the_whole(seen), *seen.notices, *removed],
         at=now,
         stopped=stopped,
+        language=language,
     )
 
 
@@ -357,17 +360,18 @@ def on_the_whole(seen: Overview) -> Iterator[str]:
 
 
 def finished(
-    lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime
+    lines: Sequence[Line], ended: Mapping[str, Mapping[str, datetime]], now: datetime, language: str
 ) -> Iterator[str]:
     """Such as "12 Elm Road: 3 of 5 rooms, the last at 17:08", the latest project first."""
     latest = sorted(ended.items(), key=lambda one: max(one[1].values()), reverse=True)
     for project, rooms in latest[:MOST_PROJECTS]:
         there = {line.room for line in lines if line.project == project and line.folder + line.job}
         number, every = len(rooms), len(there | rooms.keys())
-        many = f"{number} of {every} rooms" if every > number else f"{number} room{'s' * (number > 1)}"
+        key = "status.some_rooms" if every > number else "status.rooms" if number > 1 else "status.room"
         last = max(rooms.values()).astimezone(now.tzinfo)
-        when = f"{last:%H:%M}" if last.date() == now.date() else clock_time(last)
-        yield f"{project}: {many}, the last at {when}"
+        when = word(language, "time.clock", clock=f"{last:%H:%M}")
+        when = when if last.date() == now.date() else day_and_time(language, last)
+        yield word(language, key, project=project, number=number, most=every, time=when)
 
 
 def shown(lines: Sequence[Line]) -> list[StatusLine]:

@@ -489,6 +489,7 @@ def job_settings(settings: Settings) -> JobSettings:
         budgets={name: getattr(limits, name) for name in BUDGETS},
         hours=settings.schedule.active,
         prices=settings.prices,
+        language=settings.language,
     )
 
 

@@ -235,10 +235,13 @@ class Shoots:
         names, told = self._told.get((inbox, project), (frozenset(), ()))
         of_all = [f"About the photos in {project}: {text}" for text in told if names & there - kept.keys()]
         return of_all + [
-            f"Left alone in {project}: {reason} It stays there; move it away when you don't need it."
+            f"Left alone in {project}: {reason}" + STAYS
             for name, (_, reason) in sorted(kept.items())
             if name in there
         ]
+
+
+STAYS = " It stays there; move it away when you don't need it."
 
 
 def title(inbox: str, project: str) -> str:

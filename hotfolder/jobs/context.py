@@ -222,6 +222,7 @@ class JobSettings:
     budgets: Budgets
     hours: Hours = ()
     prices: Prices = field(default_factory=Prices)
+    language: str = "en"
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from hotfolder.display import visible
@@ -13,6 +14,8 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded
 from hotfolder.outbox.placing import place_bytes, set_aside
 from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.words import word
+from hotfolder.words.saying import said
 
 WIDTH = 76
 
@@ -41,14 +44,6 @@ def as_file(text: str) -> bytes:
 
 STEM, EXTENSION = "REASON", ".txt"
 EARLIER = "REASON (earlier)"
-BACK = (
-    "Drag this whole folder back into the project's folder in the inbox. This page may stay in it. "
-    "Whatever is already paid for is used again and is not paid a second time."
-)
-MENDED_FIRST = (
-    'Do what is said under "What to do" first: as it is, the folder would come back again. Then drag it into '
-    "the project's folder in the inbox. This page may stay in it."
-)
 
 
 def reason_text(
@@ -56,6 +51,7 @@ def reason_text(
     project: str,
     folder: str,
     title: str,
+    language: str = "en",
     reason: str,
     hint: str,
     charged: str,
@@ -68,47 +64,44 @@ def reason_text(
 ) -> str:
     """The page: what happened, what to do, what it cost, and that nothing is lost here.
 
-    `title` is the headline; `files` lie beside the page, and `removed` says in a sentence which of the set's
-    somebody removed before they could be moved, empty for none. `charged` says in a sentence what was or may
-    have been paid, empty for nothing. `when` is shown with its own time zone. `as_it_is`: the folder may be
-    made as it is when it is dragged back; else only once somebody has done what the `hint` says. `also` are
-    lines to be read at the end. The
-    same arguments give the same text.
+    `title` is the headline, in that `language`; what else is to be said comes in English. `files` lie beside
+    the page, and `removed` says in a sentence which of the set's somebody removed before they could be moved,
+    empty for none. `charged` says in a sentence what was or may have been paid, empty for nothing. `when` is
+    shown with its own time zone. `as_it_is`: the folder may be made as it is when it is dragged back; else
+    only once somebody has done what the `hint` says. `also` are lines to be read at the end. The same
+    arguments give the same text.
     """
-    photos = "\n".join(f"    {plain(name)}" for name in files) or "    (none)"
+    t, told = partial(word, language), partial(said, language)
+    photos = "\n".join(f"    {plain(name)}" for name in files) or f"    {t('reason.none')}"
+    facts = {
+        "reason.project": plain(project),
+        "reason.folder": plain(folder),
+        "reason.when": f"{when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip(),
+    }
+    width = max(len(t(key)) for key in facts) + 1
+    lost = f"{told(removed)} {t('reason.some_removed')}" if removed else t("reason.none_lost")
     parts = [
         paragraph(title),
-        "=" * min(max(len(plain(title)), 3), 76),
+        "=" * min(max(len(plain(title)), 3), WIDTH),
         "",
-        f"Project: {plain(project)}",
-        f"Folder:  {plain(folder)}",
-        f"When:    {when:%Y-%m-%d %H:%M} {when.tzname() or ''}".rstrip(),
+        *(f"{t(key) + ':':{width}} {value}" for key, value in facts.items()),
         "",
-        "What happened",
-        paragraph(reason, "  "),
-        "",
-        "What to do",
-        paragraph(hint or "Drop the folder again. If it comes back, show this page to your manager.", "  "),
-        "",
-        "What it cost",
-        paragraph(charged or "Nothing was charged.", "  "),
-        "",
-        "Is anything lost?",
-        paragraph(
-            f"{removed} hotfolder has deleted none of them. The others lie beside this page, unchanged:"
-            if removed
-            else "No. Every file that you dropped lies beside this page, unchanged:",
-            "  ",
-        ),
+        *section(t("reason.happened"), told(reason)),
+        *section(t("reason.to_do"), told(hint) or t("reason.drop_again")),
+        *section(t("reason.cost"), told(charged) or t("reason.free")),
+        t("reason.lost"),
+        paragraph(lost, "  "),
         photos,
         "",
-        "To try again",
-        paragraph(BACK if as_it_is else MENDED_FIRST, "  "),
-        "",
-        *(["The tags there are", *(paragraph(line, "  ") for line in also), ""] if also else []),
-        f"(job {plain(job)})",
+        *section(t("reason.again"), t("reason.drag_back" if as_it_is else "reason.mended_first")),
+        *(section(t("reason.tags"), *map(told, also)) if also else ()),
+        t("reason.job", job=plain(job)),
     ]
     return "\n".join(parts) + "\n"
+
+
+def section(title: str, *texts: str) -> list[str]:
+    return [title, *(paragraph(text, "  ") for text in texts), ""]
 
 
 def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:

@@ -17,10 +17,12 @@ from hotfolder.outbox.placing import set_aside
 from hotfolder.outbox.reasons import as_file, paragraph, plain
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import temporary_file, write_all
+from hotfolder.words import LANGUAGES, day_and_time, word
+from hotfolder.words.saying import said
 
 FILE_NAME = "STATUS.txt"
-HEADLINE = "What hotfolder is doing with this folder"
-AS_OF = "As of "
+HEADLINES = tuple(word(language, "status.headline") for language in LANGUAGES)
+AS_OF = tuple(word(language, "status.as_of", time="") for language in LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,47 +46,48 @@ def status_text(
     notices: Sequence[str] = (),
     at: datetime | None = None,
     stopped: bool = False,
+    language: str = "en",
 ) -> str:
-    """The page, what needs a person first.
+    """The page in that `language`, what needs a person first. What it is to say comes in English, but for
+    `finished`.
 
     `notices` are sentences about the whole inbox: that the queue is paused and why, files in a wrong place.
     `finished` has a line for each project of which something was finished lately. `at` is when all this was
     so; the line that tells it is no reason to write the page anew. `stopped`: hotfolder was stopped then.
     """
-    parts = [HEADLINE, "=" * len(HEADLINE), ""]
+    t = partial(word, language)
+    headline = t("status.headline")
+    parts = [headline, "=" * len(headline), ""]
     if at is not None and stopped:
-        words = f"hotfolder was stopped at {clock_time(at)}. Nothing continues until it is started again."
-        parts += [paragraph(words), ""]
+        parts += [paragraph(t("status.stopped", time=day_and_time(language, at))), ""]
     elif at is not None:
-        parts += [f"{AS_OF}{clock_time(at)}", ""]
+        parts += [t("status.as_of", time=day_and_time(language, at)), ""]
     for notice in notices:
-        parts += [paragraph(f"! {notice}"), ""]
+        parts += [paragraph(f"! {said(language, notice)}"), ""]
     sections = (
-        ("Needs a person", attention),
-        ("Continues when hotfolder is started again" if stopped else "Being worked on", running),
-        ("Waiting", waiting),
-        ("Came back lately (see REASON.txt in failed)", failed),
+        ("status.attention", attention),
+        ("status.continues" if stopped else "status.running", running),
+        ("status.waiting", waiting),
+        ("status.failed", failed),
     )
-    for title, lines in sections:
+    for key, lines in sections:
         if lines:
-            parts += [f"{title}: {len(lines)}", *(entry(line) for line in lines), ""]
+            parts += [f"{t(key)}: {len(lines)}", *(entry(line, language) for line in lines), ""]
     if not any(lines for _, lines in sections):
-        parts += ["Nothing is waiting. Finished pictures are in the done folder.", ""]
+        parts += [t("status.nothing"), ""]
     if finished:
-        parts += ["Finished lately (see the done folder)", *(f"  {plain(line)}" for line in finished), ""]
-    parts.append("This page is rewritten whenever something changes; hotfolder never reads it.")
+        parts += [t("status.finished"), *(f"  {plain(line)}" for line in finished), ""]
+    parts.append(t("status.footer"))
     return "\n".join(parts) + "\n"
 
 
-def clock_time(at: datetime) -> str:
-    """`17:08, 4 May 2026`, in the time zone that `at` is in."""
-    return f"{at:%H:%M}, {at.day} {at:%B %Y}"
-
-
-def entry(line: StatusLine) -> str:
-    words = [f"  {plain(line.project)} / {plain(line.room)}: {plain(line.state_words)}"]
-    words += [paragraph(extra, "      ") for extra in (line.reason, line.hint) if plain(extra)]
-    return "\n".join(words)
+def entry(line: StatusLine, language: str) -> str:
+    state = said(language, line.state_words)
+    # In brackets stands what is no room's name.
+    room = said(language, line.room) if line.room.startswith("(") else line.room
+    words = [f"  {plain(line.project)} / {plain(room)}: {plain(state)}"]
+    extras = (said(language, extra) for extra in (line.reason, line.hint) if plain(extra))
+    return "\n".join([*words, *(paragraph(extra, "      ") for extra in extras)])
 
 
 @contextmanager
@@ -98,7 +101,7 @@ def still_there(inbox: Path) -> Iterator[None]:
 
 def timeless(page: bytes) -> list[bytes]:
     """The lines of a page without the one that says when it was written."""
-    return [line for line in page.splitlines() if not line.startswith(AS_OF.encode())]
+    return [line for line in page.splitlines() if not line.startswith(tuple(map(str.encode, AS_OF)))]
 
 
 def write_status(inbox: Path, text: str) -> None:
@@ -115,7 +118,7 @@ def write_status(inbox: Path, text: str) -> None:
             present = b"" if path.is_symlink() or not path.is_file() else path.read_bytes()
             if timeless(present) == timeless(data):
                 return
-            if not present.startswith(HEADLINE.encode()):
+            if not present.startswith(tuple(map(str.encode, HEADLINES))):
                 set_aside(path, "STATUS (yours)")
         with temporary_file(inbox, partial(write_all, data), Sharing.of(inbox)) as temporary:
             os.replace(temporary, path)  # noqa: PTH105

@@ -1,24 +1,41 @@
 """Templates: every name is text in them, every word comes from the catalogue.
 
-A template has `t("key", name=value)` for words, `language`, `path` (of this page), `signed_in`, `may_act`
-(whether who asks may do more than look), `told` (the word for what was done last), and whatever its view
-hands to `render`.
+A template has `t("key", name=value)` for words, `t.said(text)` for what the program says of sets, `language`,
+`path` (of this page), `signed_in`, `may_act` (whether who asks may do more than look), `told` (the word for
+what was done last), and whatever its view hands to `render`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.page.site import site_of
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
+from hotfolder.words.saying import ENGLISH, said
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
+
+
+class Words:
+    """What templates say in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        return word(self.language, key, **values)
+
+    def said(self, text: str) -> str:
+        return said(self.language, text)
+
+    def tongue(self, text: str) -> str:
+        """The language that a text of the program is shown in: English where it has no translation."""
+        return ENGLISH if self.said(text) == text else self.language
 
 
 def render(
@@ -35,7 +52,7 @@ def render(
     text = site_of(request).templates.get_template(template)
     role = getattr(request.state, "role", None)
     body = text.render(
-        t=partial(word, language),
+        t=Words(language),
         language=language,
         path=request.url.path,
         signed_in=role is not None,
@@ -70,5 +87,6 @@ def error_page(
     key = (
         f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
     )
-    said = message or word(request_language(request), key)
-    return render(request, "error.html", status=status, headers=headers, message=said, hint=hint)
+    words = Words(request_language(request))
+    told = words.said(message) or words(key)
+    return render(request, "error.html", status=status, headers=headers, message=told, hint=words.said(hint))

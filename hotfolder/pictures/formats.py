@@ -34,12 +34,12 @@ _RAW_SUFFIXES = frozenset({
 })  # fmt: skip
 
 REFUSED_SUFFIXES: dict[str, str] = {
-    **dict.fromkeys((".psd", ".psb"), "Photoshop file"),
-    ".webp": "WebP picture",
-    ".avif": "AVIF picture",
-    ".jxl": "JPEG XL picture",
-    ".gif": "GIF picture",
-    ".bmp": "BMP picture",
+    **dict.fromkeys((".psd", ".psb"), "a Photoshop file"),
+    ".webp": "a WebP picture",
+    ".avif": "an AVIF picture",
+    ".jxl": "a JPEG XL picture",
+    ".gif": "a GIF picture",
+    ".bmp": "a BMP picture",
 }
 
 PHOTO_SUFFIXES = TAKEN_SUFFIXES | REFUSED_SUFFIXES.keys() | _RAW_SUFFIXES
@@ -94,16 +94,16 @@ def is_webp_head(head: bytes) -> bool:
 def foreign_format(head: bytes) -> str | None:
     """What the first `HEAD_BYTES` of a file say it is, when that is a picture format which isn't taken."""
     if head[:4] in (b"II+\0", b"MM\0+"):
-        return "BigTIFF"
+        return "a BigTIFF"
     if head[4:12] in (b"ftypavif", b"ftypavis"):
-        return "AVIF picture"
+        return "an AVIF picture"
     if is_webp_head(head):
-        return "WebP picture"
-    for start, name in ((b"8BPS", "Photoshop file"), (b"GIF8", "GIF picture"), (b"BM", "BMP picture")):
+        return "a WebP picture"
+    for start, name in ((b"8BPS", "a Photoshop file"), (b"GIF8", "a GIF picture"), (b"BM", "a BMP picture")):
         if head.startswith(start):
             return name
     if head.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL ")):
-        return "JPEG XL picture"
+        return "a JPEG XL picture"
     return None
 
 
@@ -156,9 +156,8 @@ def refuse_by_name(name: str) -> None:
 
 
 def wrong_format(name: str, what: str) -> NeverUsable:
-    """The error for a picture of a format that is not accepted."""
-    article = "an" if what[0] in "AEIO" else "a"
-    return NeverUsable(f"{name} is {article} {what}, which is not accepted.", hint=EXPORT_HINT)
+    """The error for a picture of a format that is not accepted; `what` it is, with its article."""
+    return NeverUsable(f"{name} is {what}, which is not accepted.", hint=EXPORT_HINT)
 
 
 def too_large(name: str, limits: PictureLimits) -> NeverUsable:

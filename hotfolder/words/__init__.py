@@ -7,8 +7,10 @@ comes from its tags.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from hotfolder.rules.tags import FAMILIES
-from hotfolder.words import base, held, share, views
+from hotfolder.words import base, files, held, share, views
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
@@ -17,6 +19,7 @@ KIND = "kind."
 
 CATALOGUE: Words = {
     **base.WORDS,
+    **files.WORDS,
     **held.WORDS,
     **share.WORDS,
     **views.WORDS,
@@ -31,6 +34,12 @@ def word(language: str, key: str, /, **values: object) -> str:
         return key.removeprefix(KIND)
     text = CATALOGUE[key][LANGUAGES.index(language)]
     return text.format(**values) if values else text
+
+
+def day_and_time(language: str, at: datetime) -> str:
+    """`17:08, 4 May 2026`, in the time zone that `at` is in."""
+    month = word(language, "time.months").split()[at.month - 1]
+    return word(language, "time.date", clock=f"{at:%H:%M}", day=at.day, month=month, year=at.year)
 
 
 def language_of(accepted: str) -> str:

@@ -37,6 +37,42 @@ def test_bad_sets_go_to_failed_with_a_reason_each_and_the_exit_code_says_so(
     assert shop.bought() == 0
 
 
+async def test_in_german_the_pages_are_german_and_what_is_stored_stays_english(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    """Programs go by the English words, and so does whoever changes the language later."""
+    studio = studio_at(shop, language="de")
+    studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
+    studio.drop(ELM, "hall", bracket(8))
+    await studio.until_idle(shop.access())
+    reasons = {job["room"]: (job["reason"], job["hint"]) for job in studio.status()["jobs"]}
+    assert reasons["kitchen__sky-twilihgt"] == (
+        'Unknown tag "sky-twilihgt" in the folder name "kitchen__sky-twilihgt"; did you mean "sky-twilight"?',
+        'Rename it to "kitchen__sky-twilight", then drag it back.',
+    )
+    page = (studio.failed / ELM / "kitchen__sky-twilihgt" / "REASON.txt").read_text()
+    told = " ".join(page.split())
+    assert "kitchen__sky-twilihgt: Dieses Set konnte nicht fertig werden" in told
+    assert "Ordner: kitchen__sky-twilihgt" in told and "Berechnet wurde nichts." in told
+    assert "Unbekanntes Tag „sky-twilihgt“ im Ordnernamen „kitchen__sky-twilihgt“; gemeint war" in told
+    assert "In „kitchen__sky-twilight“ umbenennen" in told and "Diese Tags gibt es" in told
+    status = " ".join((studio.inbox / "STATUS.txt").read_text().split())
+    assert status.startswith("Was hotfolder mit diesem Ordner macht") and "hotfolder steht seit dem" in status
+    assert "hall: gescheitert Der Ordner enthält 8 Fotos, und höchstens 7 können ein Bild werden." in status
+
+
+async def test_a_status_page_changes_its_language_and_stays_ours(
+    shop: Shop, studio_at: Callable[..., Studio]
+) -> None:
+    studio = studio_at(shop)
+    await studio.until_idle(shop.access())
+    assert (studio.inbox / "STATUS.txt").read_text().startswith("What hotfolder is doing")
+    studio = studio_at(shop, language="de")
+    await studio.until_idle(shop.access())
+    assert (studio.inbox / "STATUS.txt").read_text().startswith("Was hotfolder")
+    assert not list(studio.inbox.glob("STATUS (yours)*"))
+
+
 async def test_a_set_that_is_dragged_back_rightly_named_is_made_and_its_failure_forgotten(
     shop: Shop, studio: Studio
 ) -> None:

@@ -13,7 +13,7 @@ from hotfolder.daemon import reporter as module
 from hotfolder.daemon.reporter import Pages, page
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.states import State
-from hotfolder.outbox.status import FILE_NAME, HEADLINE
+from hotfolder.outbox.status import FILE_NAME, HEADLINES
 from hotfolder.telemetry.overview import Line, Overview
 
 
@@ -32,10 +32,10 @@ async def test_a_bare_mount_point_gets_no_page(tmp_path: Path) -> None:
 
     shown = Pages(inboxes, confirm)
     for name in inboxes:
-        shown.show(name, f"{HEADLINE}\nnews\n")
+        shown.show(name, f"{HEADLINES[0]}\nnews\n")
     await shown.finish()
     assert list(inboxes["a"].iterdir()) == []
-    assert (inboxes["b"] / FILE_NAME).read_text().startswith(HEADLINE)
+    assert (inboxes["b"] / FILE_NAME).read_text().startswith(HEADLINES[0])
 
 
 async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_latest(
@@ -52,7 +52,7 @@ async def test_a_page_that_is_stuck_holds_up_nobody_and_is_followed_by_the_lates
     shown = Pages(inboxes, confirm)
     for news in ("first", "second", "third"):
         for name in inboxes:
-            shown.show(name, f"{HEADLINE}\n{news}\n")
+            shown.show(name, f"{HEADLINES[0]}\n{news}\n")
         await asyncio.sleep(0.05)
     await shown.finish()
     assert "third" in (inboxes["b"] / FILE_NAME).read_text()

@@ -96,6 +96,25 @@ async def test_names_are_text_and_nothing_tells_where_the_folders_lie(
         assert str(studio.root) not in told
 
 
+async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    """In German they are German, and say so to whoever reads them aloud."""
+    studio.drop(ELM, "kitchen__sky-twilihgt", bracket())
+    studio.drop(ELM, "hall", bracket())
+    await studio.until_idle(shop.access())
+    assert "Unknown tag &#34;sky-twilihgt&#34;" in page.get("/?lang=en").text
+    now = page.get("/?lang=de").text
+    assert '<p class="reason" lang="de">Unbekanntes Tag „sky-twilihgt“ im Ordnernamen' in now
+    assert '<p class="hint" lang="de">In „kitchen__sky-twilight“ umbenennen' in now
+    failed, done = sorted(cards(studio), key=lambda card: card.state == "done")
+    assert "Es ist gescheitert; die Originale liegen im Ordner failed." in set_page(page, failed, "?lang=de")
+    history = set_page(page, done, "?lang=de")
+    history = history[history.index('<ol class="history">') :]
+    assert "Der HDR-Merge wurde angenommen." in history and "<b>bezahlt</b>" in history
+    assert 'lang="en"' not in history
+
+
 async def test_a_set_is_told_with_its_exposures_receipt_and_history(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:

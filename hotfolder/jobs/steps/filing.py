@@ -36,6 +36,7 @@ from hotfolder.rules.delivery import Originals
 from hotfolder.rules.names import without_ok
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.stager.operations import PAID_KINDS
+from hotfolder.words import word
 
 logger = log.get("moving")
 
@@ -297,10 +298,12 @@ async def set_aside(context: JobContext, job: Job) -> Job:
     unmakeable = recipe_of(job).paid_calls() == 0
     if unmakeable and job.folder:
         await to_thread.run_sync(remove_if_empty, context.places.inbox(job), job.project, job.folder)
+    language = context.settings.language
     text = reason_text(
         project=job.project,
         folder=job.shown_folder,
-        title=f"{job.room}: this set {ending(job)}",
+        title=word(language, ending(job), room=job.room),
+        language=language,
         reason=job.reason,
         hint=job.hint + (f" {resolving(job)}" if halted else ""),
         charged=charged,
@@ -345,9 +348,10 @@ async def deliver_what_there_is(context: JobContext, job: Job) -> Sequence[Pictu
 
 
 def ending(job: Job) -> str:
+    """The word of the catalogue that says how it ended."""
     if job.state == State.HALTING:
-        return "needs a person"
-    return "was cancelled" if job.cancelled_by else "could not be finished"
+        return "reason.needs_person"
+    return "reason.cancelled" if job.cancelled_by else "reason.unfinished"
 
 
 def resolving(job: Job) -> str:

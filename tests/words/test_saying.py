@@ -1,0 +1,210 @@
+"""What the program says of sets, in German: every text that the code can make has a translation."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from hotfolder.words.saying import FIELD, Template, said, templates
+from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
+
+# Where texts are made that become a reason, a hint, a doubt or a line of history, or that the page answers.
+SAYING = (
+    "pictures",
+    "inbox",
+    "stager",
+    "jobs",
+    "rules",
+    "patience.py",
+    "newfiles.py",
+    "outbox/faults.py",
+    "outbox/folders.py",
+    "outbox/linking.py",
+    "outbox/placing.py",
+    "outbox/removing.py",
+    "outbox/returning.py",
+    "telemetry/overview.py",
+    "telemetry/history.py",
+    "daemon/reporter.py",
+    "daemon/shoots.py",
+    "control/actions.py",
+    "control/anew.py",
+    "control/held.py",
+    "control/rooms.py",
+    "control/share.py",
+    "page/reading.py",
+    "page/thumbnails.py",
+    "page/zipping.py",
+)
+# Modules whose texts are for others: who writes settings, runs the doctor or `explain`, and SQLite.
+ELSEWHERE = (
+    "rules/roomwords.py",
+    "rules/explain.py",
+    "rules/delivery.py",
+    "rules/hours.py",
+    "jobs/migrations",
+    "jobs/gallery.py",
+    "jobs/verify.py",
+    "jobs/retention.py",
+    "stager/addresses.py",
+)
+# What is no text for photographers, in the other modules.
+OTHERS = {
+    "pictures/decoder.py": [
+        "import json, sys",
+        "from hotfolder.pictures.childprocess import main",
+        "the decoder is closed",
+    ],
+    "inbox/contents.py": ["system volume information"],
+    "inbox/notices.py": ["outside a set", "too deep", "without a photo", "passed over"],
+    "stager/answers.py": ["not a word"],
+    "stager/storage.py": ["an upload"],
+    "rules/tags.py": [
+        "Himmel ersetzt",
+        "sky replaced",
+        "Rasen ersetzt",
+        "lawn replaced",
+        "virtually staged",
+        "virtuell möbliert",
+    ],
+    "jobs/steps/filing.py": ["folder names"],
+    "jobs/model.py": ["state IN ({})"],
+    "jobs/access.py": ["There is no shared link {}."],
+    "jobs/commands.py": [
+        "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them.",
+        "Several inboxes have a project {}.",
+        "Add --inbox with one of: {}.",
+    ],
+    "jobs/database.py": [
+        "hotfolder 0.1.0 with format 9 of the store",
+        "SELECT version_num FROM alembic_version",
+        "BEGIN IMMEDIATE",
+        "PRAGMA quick_check(1)",
+        "PRAGMA user_version",
+        "PRAGMA user_version = {}",
+    ],
+    "jobs/postgres.py": [
+        "Give hotfolder a database of its own, as docs/cluster.md shows.",
+        "the job store in the database {}",
+        "it is no text",
+        "READ COMMITTED",
+        "the server said nothing for {} s",
+        "SELECT {}, {}, clock_timestamp() AS now",
+        "has_schema_privilege(current_schema(), 'CREATE') AS may_create",
+        "SELECT pg_try_advisory_xact_lock(:number)",
+    ],
+    "telemetry/history.py": ["may be paid"],
+    "daemon/shoots.py": ["kept out of {}/{}", "held in {}/{}"],
+    "outbox/faults.py": ["can't start new thread"],
+    "outbox/linking.py": ["no way to rename without replacing"],
+    "outbox/removing.py": ["it isn't there any more", "it has changed since it was put there"],
+    "control/actions.py": ["There is no priority {}.", "Say high, normal or low."],
+}
+KNOWN = {skeleton(one.english) for one in templates()}
+
+
+def modules() -> Iterator[str]:
+    for place in SAYING:
+        files = sorted((ROOT / place).rglob("*.py")) if (ROOT / place).is_dir() else [ROOT / place]
+        names = (str(file.relative_to(ROOT)) for file in files)
+        yield from (name for name in names if not name.startswith(ELSEWHERE))
+
+
+@pytest.mark.parametrize("module", list(modules()))
+def test_every_text_of_the_code_has_its_german(module: str) -> None:
+    """A new reason goes into `hotfolder/words/de/`; what nobody reads as a reason, into the list above."""
+    lacking = [
+        f"{module}:{line}: {part}"
+        for line, text in made_in(ROOT / module)
+        for part in sentences(text)
+        if re.search(r"[A-Za-z]{2,} [A-Za-z`]", HOLES.sub("", part))
+        and HOLES.sub("{}", part) not in OTHERS.get(module, [])
+        and not is_covered(part, KNOWN)
+    ]
+    assert not lacking
+
+
+@pytest.mark.parametrize("one", templates(), ids=lambda one: one.english[:60])
+def test_a_template_has_the_same_fields_in_both_languages(one: Template) -> None:
+    assert sorted(FIELD.findall(one.english)) == sorted(FIELD.findall(one.german))
+
+
+@pytest.mark.parametrize("one", templates(), ids=lambda one: one.english[:60])
+def test_german_has_german_quotation_marks(one: Template) -> None:
+    """Not within what is to be typed."""
+    text = re.sub("`[^`]*`", "", one.german)
+    assert '"' not in text and "”" not in text and text.count("„") == text.count("“")
+
+
+def test_no_template_stands_twice() -> None:
+    english = [one.english for one in templates()]
+    assert len(set(english)) == len(english)
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        (
+            'Unknown tag "sky-x" in the folder name "St. James. 2__sky-x"; did you mean "sky-blue"?',
+            "Unbekanntes Tag „sky-x“ im Ordnernamen „St. James. 2__sky-x“; gemeint war „sky-blue“?",
+        ),
+        (
+            "a.jpg is not complete: the file breaks off before the picture's end. So it is with 2"
+            " more of 3 photos.",
+            "a.jpg ist unvollständig: Die Datei bricht vor dem Ende des Bildes ab. Ebenso 2 weitere"
+            " von 3 Fotos.",
+        ),
+        (
+            "nobody here can tell whether the sky replacement was charged: the connection was lost after the"
+            " request was sent",
+            "Ob der neue Himmel berechnet wurde, lässt sich hier nicht feststellen: Die Verbindung riss ab,"
+            " nachdem die Anfrage gesendet war",
+        ),
+        (
+            "2 sets, held for a person: hall-01: it has 1 frame where others have 5; a.jpg and b.jpg show"
+            " different pictures; and 4 more",
+            "2 Sets warten, bis jemand geschaut hat: hall-01: es hat 1 Aufnahme, andere haben 5; a.jpg und"
+            " b.jpg zeigen verschiedene Bilder; und 4 weitere",
+        ),
+        (
+            "The HDR merge was accepted; it brought 3000 × 2000 JPEG, 1.2 MB.",
+            "Der HDR-Merge wurde angenommen; das Ergebnis: 3000 × 2000 JPEG, 1,2 MB.",
+        ),
+        ("/srv/photos/done: the disk is full", "/srv/photos/done: Das Laufwerk ist voll"),
+        ("The disk is full.", "Das Laufwerk ist voll."),
+        ("3 photos, quiet for 4 of 7.5 s", "3 Fotos, seit 4 von 7,5 s unverändert"),
+        (
+            "the API refused the HDR merge: no such group. Nothing was charged for it.",
+            "der HDR-Merge wurde von der API abgelehnt: no such group. Berechnet wurde dafür nichts.",
+        ),
+    ],
+)
+def test_a_text_is_found_by_its_template(english: str, german: str) -> None:
+    """In parts, within others, with a capital and a full stop or without; what others said stays as it is."""
+    assert said("de", english) == german
+    assert said("en", english) == english
+
+
+@given(some.text())
+def test_what_is_not_ours_stays_as_it_is(text: str) -> None:
+    """Also where it can't be looked up at all."""
+    assert said("en", text) == text
+    assert isinstance(said("de", text), str)
+
+
+def test_a_text_without_german_is_shown_in_english() -> None:
+    text = "Nobody has translated this one. Nor that."
+    assert said("de", text) == text
+
+
+def test_names_made_to_be_slow_to_look_up_are_not() -> None:
+    """A folder's name may hold any words, also those of the templates."""
+    name = " and , which has been paid for, would become one set; it has where others have " * 20
+    began = time.process_time()
+    said("de", f"{name} and {name} show different pictures. {name}")
+    assert time.process_time() - began < 5
