@@ -446,6 +446,31 @@ def sandbox(context: typer.Context) -> int:
     return serve(context.args)
 
 
+store_commands = typer.Typer(cls=TyperGroup, no_args_is_help=True)
+app.add_typer(store_commands, name="store", rich_help_panel=OPERATING)
+
+
+@store_commands.callback()
+def store() -> None:
+    """Where jobs and purchases are recorded."""
+
+
+@store_commands.command("migrate")
+def migrate(
+    url: Annotated[
+        str, typer.Option("--to", help="Like postgresql+psycopg://hotfolder@db.example/hotfolder.")
+    ],
+    config: Config = CONFIG,
+) -> int:
+    """Move the store from SQLite into an empty PostgreSQL database.
+
+    With everything in flight, while hotfolder is stopped. Whatever breaks it off, say it again.
+    """
+    from hotfolder.cli import upkeep
+
+    return upkeep.move_store(config, url)
+
+
 page_commands = typer.Typer(cls=TyperGroup, no_args_is_help=False)
 app.add_typer(page_commands, name="page", rich_help_panel=OPERATING)
 

@@ -163,6 +163,16 @@ def as_dict(found: Sequence[Expired], *, dry_run: bool) -> dict[str, object]:
     }
 
 
+def move_store(config: Path, url: str) -> int:
+    """Move the store to a server, and say what to write into the settings."""
+    moved = upkeep.move_to_server(config, os.environ, url)
+    print("The store is moved." if moved else "The store was moved there before; nothing is left to do.")
+    print(f"Write this into {config}, and start hotfolder again:")
+    print(f"  store:\n    url: {url}")
+    print("The file of SQLite stays in `state` as it was, and is not used any more.")
+    return 0
+
+
 def install_service(
     config: Path, *, user: str, group: str | None, write: bool, directory: Path, page: bool
 ) -> int:

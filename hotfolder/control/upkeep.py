@@ -1,13 +1,24 @@
-"""Keeping the records right and the folders tidy: verify, clean."""
+"""Keeping the records right and the folders tidy: verify, clean, store migrate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
-from hotfolder.control.opening import Installation, now
+from pydantic import ValidationError
+
+from hotfolder.config.load import load
+from hotfolder.config.settings import StoreSettings
+from hotfolder.control.opening import Installation, nothing_yet, now
+from hotfolder.daemon.folders import lock_state
 from hotfolder.daemon.service import job_settings
+from hotfolder.errors import UsageError
 from hotfolder.jobs.database import StoreThread
+from hotfolder.jobs.leases import machine_of
+from hotfolder.jobs.moving import MoveStep, move_store
+from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
@@ -46,3 +57,23 @@ async def clean(
     finally:
         await decoder.close()
         store_thread.close()
+
+
+def move_to_server(
+    config: Path, environ: Mapping[str, str], url: str, passed: Callable[[MoveStep], None] = lambda _: None
+) -> bool:
+    """Move the store in the settings' `state` into the database at `url`, with its password as the settings
+    say; False where that was done before. May be repeated until it ends well. Raises UsageError, also while a
+    daemon works with `state`, StoreError, and LocalTrouble."""
+    settings = load(config, environ)
+    try:
+        StoreSettings(url=url)
+    except ValidationError as error:
+        told = str(error.errors(include_url=False)[0]["msg"]).removeprefix("Value error, ")
+        raise UsageError(told.replace("store.url", "--to")) from None
+    file = settings.store.password_file
+    server = StoreServer(url, Path(file) if file else None)
+    if not settings.state_folder.is_dir():
+        raise nothing_yet(config)
+    with closing(lock_state(settings.state_folder)):
+        return move_store(settings.state_folder, server, machine_of(settings.state_folder), passed)

@@ -21,10 +21,12 @@ from hotfolder.clock import Clock, SystemClock, sleep_unless
 from hotfolder.config.load import StateLocation
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.reload import LiveSettings
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import LocalTrouble, StoreError, UsageError
 from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
+from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.database import StorePlace, open_store
+from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
@@ -134,6 +136,18 @@ def tell_waiting(settings: Settings, why: str) -> None:
 def _tell_waiting(inbox: Path, why: str) -> None:
     if (inbox / STATUS_FILE).is_file():
         write_status(inbox, status_text(notices=[why], at=datetime.now().astimezone()))
+
+
+def refuse_left_behind(settings: Settings) -> None:
+    """Raise StoreError where `state` has a store of its own, which would be forgotten for that of a server,
+    with all that is in flight there."""
+    state = settings.state_folder
+    if settings.store.url is not None and (state / STORE_FILE).is_file() and not is_moved(state):
+        raise StoreError(
+            f"{state} holds a job store in SQLite, and store.url names another one",
+            hint="`hotfolder store migrate --to URL` moves it there. For a machine that begins with nothing,"
+            " name a new folder as `state`.",
+        )
 
 
 def make_folders(places: Places) -> list[Path]:

@@ -26,6 +26,7 @@ from hotfolder.daemon.folders import (
     met_inbox,
     output_folders,
     places_of,
+    refuse_left_behind,
     store_of,
 )
 from hotfolder.daemon.galleries import Galleries
@@ -455,6 +456,7 @@ class Daemon:
 def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
     """The store and what was paid for, with the leases where machines share them. Raises StoreError,
     LocalTrouble."""
+    refuse_left_behind(settings)
     database, journal = open_store(store_of(settings)), Journal(places.state / LEDGER_FILE)
     if settings.store.url is None:
         return Store(database), Ledger(database, journal), None

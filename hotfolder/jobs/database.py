@@ -51,6 +51,11 @@ before format 10 know that a store is newer than they are."""
 OLDEST_FORMAT = 8
 """Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
 TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
+MOVED = 1_000_000
+"""The `user_version` of a file whose store was moved to a server: releases before that take it for a newer
+one, and refuse it, too."""
+MOVING, MOVING_WORD = -1, "moving"
+"""The format of a store on a server that is still being moved there, and what Alembic's table says of it."""
 MIGRATIONS = Path(__file__).with_name("migrations")
 BUSY_SECONDS = 15
 FILE_NAME = "jobs.sqlite"
@@ -122,9 +127,10 @@ def read_server(server: StoreServer) -> Engine | None:
     return None
 
 
-def format_of(connection: Connection, server: StoreServer) -> int:
-    """The format of the store on a server, 0 where there is nothing of one. Raises StoreError for one that
-    this release can't bring up to date, and for tables of another program."""
+def format_of(connection: Connection, server: StoreServer, *, moving: bool = False) -> int:
+    """The format of the store on a server, 0 where there is nothing of one, and MOVING for one that is still
+    being moved there, by whom it is asked for. Raises StoreError for one that this release can't bring up to
+    date, and for tables of another program."""
     there = set(inspect(connection).get_table_names())
     ours = there & Job.metadata.tables.keys()
     versions: Sequence[str] = ()
@@ -132,6 +138,13 @@ def format_of(connection: Connection, server: StoreServer) -> int:
         versions = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
     if not (ours or versions):
         return 0
+    if ours and list(versions) == [MOVING_WORD]:
+        if moving:
+            return MOVING
+        raise StoreError(
+            f"{server.title} is still being moved there",
+            hint="Where `hotfolder store migrate` was broken off, run it again.",
+        )
     if not (len(versions) == 1 and versions[0].isdigit() and ours):
         raise StoreError(f"{server.title} is none: another program's tables are there", hint=OF_ITS_OWN)
     version = int(versions[0])
@@ -178,6 +191,11 @@ def open_file(state: Path) -> Engine:
 
 def refuse_format(path: Path | str, version: int) -> None:
     """Raise StoreError for a store that this release can't bring up to date."""
+    if version == MOVED:
+        raise StoreError(
+            f"the store of {path} was moved to a database, and what was bought since is known there alone",
+            hint="Set `store.url` to that database, as `hotfolder store migrate` has said.",
+        )
     if version > FORMAT:
         raise StoreError(
             f"{path} was written by a newer hotfolder (its format is {version}, this one knows {FORMAT})",

@@ -6,13 +6,13 @@ Everything that only PostgreSQL knows is here. psycopg comes with the extra `clu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, to_install
@@ -197,6 +197,17 @@ def facts(connection: Connection) -> Row[Any]:
     shown = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
     created = "has_schema_privilege(current_schema(), 'CREATE') AS may_create"
     return connection.execute(text(f"SELECT {shown}, {created}, clock_timestamp() AS now")).one()
+
+
+def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:
+    """Let numbers go on behind the highest that rows have, which came with theirs from elsewhere."""
+    for table in tables:
+        for column in table.primary_key:
+            sequence = "pg_get_serial_sequence(:table, :column)"
+            names = {"table": table.name, "column": column.name}
+            if connection.execute(text(f"SELECT {sequence}"), names).scalar():
+                highest = f"SELECT setval({sequence}, max({column.name})) FROM {table.name}"
+                connection.execute(text(highest), names)
 
 
 def take_turn(connection: Connection, sleep: Callable[[float], object] = time.sleep) -> None:

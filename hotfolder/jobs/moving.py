@@ -1,0 +1,166 @@
+"""Moving a store from SQLite into an empty database of PostgreSQL, with jobs in flight.
+
+Three steps, each durable by itself. The copy is complete, and no daemon may use it yet; the file is marked,
+and no daemon goes on with it; the copy is released. At no moment could two daemons work with the same
+records, and whatever ends the move, it goes on where it was when it is asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, select, text
+
+from hotfolder import log
+from hotfolder.errors import StoreError
+from hotfolder.jobs.database import (
+    BATCH,
+    FILE_NAME,
+    FORMAT,
+    MOVED,
+    MOVING,
+    MOVING_WORD,
+    bring_up_to_date,
+    format_of,
+    open_store,
+    sqlite_engine,
+    store_trouble,
+)
+from hotfolder.jobs.model import DaemonState, FolderIdentity, Job, Purchase
+from hotfolder.jobs.postgres import (
+    OF_ITS_OWN,
+    StoreServer,
+    refuse_unfit,
+    rights_needed,
+    server_engine,
+    set_sequences,
+    take_turn,
+)
+
+TABLES = Job.metadata.sorted_tables
+OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)
+
+logger = log.get("moving")
+
+
+class MoveStep(StrEnum):
+    TABLE_COPIED = "table_copied"
+    STORE_COPIED = "store_copied"
+    FILE_MARKED = "file_marked"
+    STORE_RELEASED = "store_released"
+
+
+def move_store(
+    state: Path, server: StoreServer, machine: str, passed: Callable[[MoveStep], None] = lambda _: None
+) -> bool:
+    """Move the store in `state` to `server`; the machine with that id has made its purchases. False where it
+    is there already. Only for who holds the lock on `state`. Raises StoreError, LocalTrouble, and leaves
+    everything as it was where the server holds anything else."""
+    if not is_moved(state):
+        open_store(state).dispose()  # checked, and in the present format
+    with opened_file(state) as source, opened_server(server) as target:
+        with source.begin() as known, target.begin() as copy:
+            take_turn(copy)
+            refuse_unfit(copy, server)
+            if not to_be_done(known, copy, server):
+                return False
+            if not marked(known):
+                fill(known, copy, machine, passed)
+        passed(MoveStep.STORE_COPIED)
+        with source.begin() as known:
+            known.execute(text(f"PRAGMA user_version = {MOVED}"))
+        passed(MoveStep.FILE_MARKED)
+        with target.begin() as copy:
+            stamp(copy, str(FORMAT))
+        passed(MoveStep.STORE_RELEASED)
+    logger.info("store_moved", to=server.title)
+    return True
+
+
+def is_moved(state: Path) -> bool:
+    """Whether the store in `state` was moved. Raises StoreError where there is none, and LocalTrouble."""
+    if not (state / FILE_NAME).is_file():
+        raise StoreError(f"there is no store in {state}", hint="There is nothing to move.")
+    with opened_file(state) as engine, engine.connect() as connection:
+        return marked(connection)
+
+
+def marked(file: Connection) -> bool:
+    return file.execute(text("PRAGMA user_version")).scalar() == MOVED
+
+
+def to_be_done(known: Connection, copy: Connection, server: StoreServer) -> bool:
+    """Whether there is anything left to do. Raises StoreError where the server holds what isn't a copy of
+    this store that an earlier move has left there, or the store has gone elsewhere."""
+    version, there = format_of(copy, server, moving=True), ""
+    if version:
+        there = identity_in(copy)
+    identity, moved = identity_in(known), marked(known)
+    if there not in ("", identity):
+        raise StoreError(f"{server.title} is another one already", hint=OF_ITS_OWN)
+    if moved and not there:
+        raise StoreError("the store was moved to another database", hint="Name the one that it was moved to.")
+    if not moved and version not in (0, MOVING):
+        raise StoreError(
+            f"{server.title} is this very store, and was moved before: the file in `state` is an older copy",
+            hint="Set `store.url`, and move that file away.",
+        )
+    return not (moved and version == FORMAT)
+
+
+def fill(source: Connection, copy: Connection, machine: str, passed: Callable[[MoveStep], None]) -> None:
+    """Put all rows into the copy, in place of what an earlier move has left there, for nobody to use yet."""
+    if not inspect(copy).has_table(str(Job.__tablename__)):
+        bring_up_to_date(copy, empty=True)
+    stamp(copy, MOVING_WORD)
+    for table in reversed(TABLES):
+        copy.execute(delete(table))
+    for table in TABLES:
+        rows = source.execution_options(yield_per=BATCH).execute(select(table)).mappings()
+        for some in rows.partitions(BATCH):
+            copy.execute(insert(table), [row for one in some for row in as_moved(table, dict(one), machine)])
+        passed(MoveStep.TABLE_COPIED)
+    set_sequences(copy, TABLES)
+
+
+def as_moved(table: Table, row: dict[str, Any], machine: str) -> Iterator[dict[str, Any]]:
+    """A row as it is in the copy. What the only machine has said and met counts for whoever works with an
+    inbox, and for this machine."""
+    if table.name == Purchase.__tablename__ and not row["machine"]:
+        row["machine"] = machine
+    yield row
+    if table.name in OF_A_MACHINE and not row["machine"]:
+        yield {**row, "machine": machine}
+
+
+def stamp(copy: Connection, version: str) -> None:
+    copy.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def identity_in(connection: Connection) -> str:
+    return str(connection.execute(text("SELECT uid FROM storeidentity")).scalar_one())
+
+
+@contextmanager
+def opened_file(state: Path) -> Iterator[Engine]:
+    engine = sqlite_engine(state / FILE_NAME)
+    try:
+        with store_trouble():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def opened_server(server: StoreServer) -> Iterator[Engine]:
+    server.password()
+    engine = server_engine(server, migrating=True)
+    try:
+        with store_trouble(), rights_needed(server):
+            yield engine
+    finally:
+        engine.dispose()

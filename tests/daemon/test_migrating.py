@@ -1,0 +1,204 @@
+"""`hotfolder store migrate`: with sets in flight, killed at every step, and nothing is paid again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import pytest
+import yaml
+from sqlalchemy import create_engine, inspect, select, text
+from typer.testing import CliRunner
+
+from hotfolder.cli.app import app
+from hotfolder.control.upkeep import move_to_server
+from hotfolder.errors import StoreError, UsageError
+from hotfolder.jobs.database import FILE_NAME, open_store
+from hotfolder.jobs.moving import TABLES, MoveStep
+from hotfolder.jobs.postgres import StoreServer, server_engine
+from tests.support.audit import Audit, Originals
+from tests.support.crashing import Crasher
+from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
+from tests.support.studio import MERGE, Shop, Studio, environment
+
+PROJECT = "12 Elm Road"
+KILLED = """
+import os, signal, sys
+from collections import Counter
+from pathlib import Path
+from hotfolder.control.upkeep import move_to_server
+config, url, step, nth = sys.argv[1:]
+passed = Counter()
+def kill(at):
+    passed[at] += 1
+    if (at, passed[at]) == (step, int(nth)):
+        os.kill(os.getpid(), signal.SIGKILL)
+move_to_server(Path(config), {}, url, kill)
+"""
+
+
+@pytest.fixture(scope="module")
+def crasher() -> Iterator[Crasher]:
+    made = Crasher()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def in_flight(studio: Studio, shop: Shop, crasher: Crasher) -> tuple[Studio, Originals]:
+    """A studio whose daemon was killed with one merge answered, one sent, and one set that is done."""
+    originals = Originals()
+    access = {"config": str(studio.config), "url": shop.url, "storage_host": shop.storage_host}
+    request = {**access, "log": str(studio.root / "run.log"), "speed": 4.0}
+
+    def drop(room: str) -> None:
+        files = {f"{room}-{name}": content + room.encode() for name, content in bracket().items()}
+        originals.take(PROJECT, room, files)
+        studio.drop(PROJECT, room, files)
+
+    drop("hall")
+    assert crasher.run(**request) == 0
+    drop("kitchen")
+    assert crasher.run(**request, kill_at="answer_recorded", nth=1) == -signal.SIGKILL
+    drop("bath")
+    assert crasher.run(**request, kill_at="photo_uploaded", nth=2) == -signal.SIGKILL
+    return studio, originals
+
+
+def killed_at(studio: Studio, server: StoreServer, step: MoveStep, nth: int) -> None:
+    command = [sys.executable, "-c", KILLED, str(studio.config), server.url, step, str(nth)]
+    assert subprocess.run(command, env=environment(None)).returncode == -signal.SIGKILL
+
+
+def usable(*openings: Callable[[], object]) -> int:
+    count = 0
+    for opening in openings:
+        with suppress(StoreError):
+            opening()
+            count += 1
+    return count
+
+
+def daemon_can_have(studio: Studio, server: StoreServer) -> int:
+    """With how many stores a daemon would go on."""
+    engine = server_engine(server)
+    empty = not inspect(engine).get_table_names()
+    engine.dispose()
+    on_server = (lambda: open_store(server).dispose()) if not empty else None
+    return usable(lambda: open_store(studio.state).dispose(), *((on_server,) if on_server else ()))
+
+
+def switched(studio: Studio, server: StoreServer) -> Studio:
+    """The studio with its settings changed as it is told."""
+    settings = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(yaml.safe_dump({**settings, "store": {"url": server.url}}))
+    studio.place = server
+    return studio
+
+
+EACH_STEP = [
+    (MoveStep.TABLE_COPIED, 1),
+    (MoveStep.TABLE_COPIED, len(TABLES)),
+    *((step, 1) for step in MoveStep),
+]
+
+
+@pytest.mark.parametrize(("step", "nth"), EACH_STEP[:2] + EACH_STEP[3:])
+async def test_it_may_be_killed_at_any_step_and_said_again_and_nothing_is_paid_again(
+    in_flight: tuple[Studio, Originals], shop: Shop, postgres: Postgres, step: MoveStep, nth: int
+) -> None:
+    (studio, originals), server = in_flight, postgres.fresh()
+    killed_at(studio, server, step, nth)
+    assert daemon_can_have(studio, server) <= 1
+    assert move_to_server(studio.config, {}, server.url) is (step is not MoveStep.STORE_RELEASED)
+    assert not move_to_server(studio.config, {}, server.url)
+    with pytest.raises(StoreError, match="was moved to a database"):
+        open_store(studio.state)
+    await switched(studio, server).until_idle(shop.access())
+    assert studio.states() == ["done"] * 3
+    assert Audit(studio, shop.charged()).faults(originals, bound=3) == []
+    assert shop.bought(MERGE) == 3
+
+
+def rows_of(url: str) -> dict[str, list[tuple[object, ...]]]:
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            table.name: sorted(tuple(map(repr, row)) for row in connection.execute(select(table)))
+            for table in TABLES
+        }
+    engine.dispose()
+    return found  # type: ignore[return-value]
+
+
+async def test_every_row_of_every_table_is_moved_and_numbers_go_on_behind_them(
+    in_flight: tuple[Studio, Originals], postgres: Postgres
+) -> None:
+    (studio, _), server = in_flight, postgres.fresh()
+    before = rows_of(f"sqlite:///{studio.state / FILE_NAME}")
+    assert move_to_server(studio.config, {}, server.url)
+    after = rows_of(server.url)
+    own = {"purchase", "daemonstate", "folderidentity"}
+    assert {name for name, rows in before.items() if rows != after[name]} <= own
+    assert len(after["purchase"]) == len(before["purchase"]) == 2
+    engine = server_engine(server)
+    with engine.begin() as connection:
+        for name in ("purchase", "jobevent"):
+            following = connection.execute(text(f"SELECT nextval('{name}_id_seq')")).scalar_one()
+            assert following == 1 + connection.execute(text(f"SELECT max(id) FROM {name}")).scalar_one()
+    engine.dispose()
+
+
+def test_another_store_there_is_refused_and_neither_is_changed(
+    in_flight: tuple[Studio, Originals], postgres: Postgres
+) -> None:
+    (studio, _), server = in_flight, postgres.fresh()
+    open_store(server).dispose()
+    before = rows_of(server.url)
+    with pytest.raises(StoreError, match="another one already"):
+        move_to_server(studio.config, {}, server.url)
+    assert rows_of(server.url) == before
+    open_store(studio.state).dispose()
+
+
+async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgres: Postgres) -> None:
+    server = postgres.fresh()
+    async with studio.working(shop.access()):
+        with pytest.raises(UsageError, match="already works with"):
+            move_to_server(studio.config, {}, server.url)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://a@b/c", "--to must begin"),
+        ("postgresql+psycopg://hot:secret@/x", "must not hold a password"),
+    ],
+)
+def test_an_address_that_is_none_is_told(studio: Studio, url: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as refused:
+        move_to_server(studio.config, {}, url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
+    in_flight: tuple[Studio, Originals], postgres: Postgres, shop: Shop
+) -> None:
+    studio, server = in_flight[0], postgres.fresh()
+    switched(studio, server)
+    ended = studio.start(key="any-key")
+    assert ended.wait() == 2
+    assert "hotfolder store migrate" in ended.text()
+
+
+def test_it_says_what_to_write_into_the_settings(
+    in_flight: tuple[Studio, Originals], postgres: Postgres
+) -> None:
+    studio, server = in_flight[0], postgres.fresh()
+    words = ["store", "migrate", "--to", server.url, "--config", str(studio.config)]
+    told = CliRunner().invoke(app, words)
+    assert (told.exit_code, f"url: {server.url}" in told.output) == (0, True)
