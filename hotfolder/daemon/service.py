@@ -228,8 +228,9 @@ class Daemon:
         """Work with an inbox, and with its jobs, until cancelled."""
         path = self.context.places.inboxes[name]
         make = partial(self._inbox, name, path)
-        self.inboxes[name] = await self.context.store_thread(make)
+        inbox = await self.context.store_thread(make)
         await self.worker.load(name)
+        self.inboxes[name] = inbox  # a run that ends by itself waits for that
         self.galleries.taken()
         await self._listen(name)
 
@@ -438,8 +439,14 @@ class Daemon:
             hopes = any(now - since < STUCK_SECONDS for since in degraded_since.values())
             waits = any(outlook.may_proceed for outlook in outlooks.values())
             working = self.worker.busy() and not self.worker.all_stuck(STUCK_SECONDS)
-            working |= self.galleries.busy or not (self.ownership is None or self.ownership.settled)
+            working |= self.galleries.busy or not self._settled()
             quiet_looks = 0 if waits or working or hopes else quiet_looks + 1
+
+    def _settled(self) -> bool:
+        """Whether all inboxes that this machine reaches are worked with, here or elsewhere."""
+        if self.leases is None or self.ownership is None:
+            return True
+        return self.ownership.settled and self.inboxes.keys() >= self.leases.owned.keys()
 
     async def close(self) -> None:
         """Let go of everything."""
