@@ -12,12 +12,12 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_search_size, resize
 from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, refine, regions, to_lab
-from hotfolder.sandbox.imaging.sky import open_sky
+from hotfolder.sandbox.imaging.outdoors import open_sky
 
 # Lightness, green-red and blue-yellow of healthy turf in daylight.
 FRESH = (47.0, -27.0, 35.0)
 # Of a region, so much must be green; the L* of neighbouring pixels must differ by so much.
-LEAST_GREEN_OUTDOORS, LEAST_GREEN_ELSEWHERE = 0.25, 0.5
+LEAST_GREEN = 0.25
 LEAST_ROUGHNESS = 0.5
 
 
@@ -66,16 +66,20 @@ def blur(plane: Plane, reach: float) -> Plane:
 
 
 def find_lawn(pixels: Picture) -> Plane:
-    """1 on the lawn, 0 elsewhere. Raises Unsuitable, saying what was found instead, unless one is sure."""
+    """1 on the lawn, 0 elsewhere. Raises Unsuitable, saying what was found instead, unless one is sure.
+
+    Without a sky none is: painted walls, floors and hedges are as green.
+    """
     small = at_search_size(pixels)
     candidates = grasslike(small)
     height = candidates.shape[0]
-    outdoors = bool(open_sky(small)[0].any())
+    sky, no_sky = open_sky(small)
     found = np.zeros_like(candidates)
     thrown_out = 0.0
     for region in regions(candidates, 0.005 * candidates.size):
-        if lies_flat(region.bits, region.top + region.height, height) and grows(small, region.bits, outdoors):
-            found |= region.bits
+        flat = lies_flat(region.bits, region.top + region.height, height)
+        if not no_sky and flat and grows(small, region.bits):
+            found |= region.bits & ~sky
         else:
             thrown_out += region.area / candidates.size
     radius = max(2, round(max(pixels.shape[:2]) * 0.003))
@@ -84,29 +88,25 @@ def find_lawn(pixels: Picture) -> Plane:
     mask[mask < 0.02] = 0
     share = float(mask.mean())
     if share < LEAST_SHARE:
-        place = "under a sky" if outdoors else "in a room or without a sky"
+        place = f"without a sky ({no_sky})" if no_sky else "under a sky"
         raise Unsuitable(
-            f"no lawn was found in this picture: {place}, {share:.1%} of it is surely grass (3% at least),"
-            f" and {thrown_out:.1%} has its colours but may be a floor, a wall or a hedge"
+            f"no lawn was found in this picture: looked for grass on the ground, outdoors, on at least"
+            f" {LEAST_SHARE:.0%} of it; found {share:.1%} that surely is grass, {place}, and {thrown_out:.1%}"
+            " that has its colours but may be a floor, a wall or a hedge"
         )
     return mask
 
 
-def grows(small: Picture, bits: Bits, outdoors: bool) -> bool:
-    """Whether a region of grass's colours is grass: green enough in part, and as rough as blades are.
-
-    Without a sky to be seen it must be plainly green, since beige floors pass for straw.
-    """
+def grows(small: Picture, bits: Bits) -> bool:
+    """Whether a region of grass's colours is grass: green enough in part, and as rough as blades are."""
     lab = to_lab(small)
     green = (lab[:, :, 1][bits] < -2) & (lab[:, :, 2][bits] > 6)
     rough = float(np.median(local_spread(np.ascontiguousarray(lab[:, :, 0]), 3)[bits]))
     deep = float((lab[:, :, 1][bits] < -8).mean())
-    if outdoors:
-        needed = LEAST_ROUGHNESS if deep > 0.2 else 2 * LEAST_ROUGHNESS
-        # What is but yellowish must at least lie there in one piece, which walls between windows don't.
-        whole = deep > 0.1 or grow(bits, -12).sum() > 0.6 * bits.sum()
-        return bool(green.mean() > LEAST_GREEN_OUTDOORS and rough > needed and whole)
-    return deep > LEAST_GREEN_ELSEWHERE and rough > 2 * LEAST_ROUGHNESS
+    needed = LEAST_ROUGHNESS if deep > 0.2 else 2 * LEAST_ROUGHNESS
+    # What is but yellowish must at least lie there in one piece, which walls between windows don't.
+    whole = deep > 0.1 or grow(bits, -12).sum() > 0.6 * bits.sum()
+    return bool(green.mean() > LEAST_GREEN and rough > needed and whole)
 
 
 def grasslike(small: Picture) -> Bits:

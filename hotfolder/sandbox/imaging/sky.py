@@ -17,17 +17,11 @@ from hotfolder.sandbox.imaging.masks import (
     regions,
     to_lab,
 )
+from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike
 from hotfolder.sandbox.imaging.view import find_view
 
-# Median b* from which a sky is blue. A blue one gets brighter towards the horizon; a wall doesn't.
-LEAST_BLUE, SURELY_BLUE = -5.0, -10.0
-LEAST_BRIGHTENING = 2.0
-# Of what isn't sky so much may be as bright: under a gray sky nothing is, in a room the windows are.
-MOST_BRIGHTER, MOST_BRIGHTER_BLUE = 0.06, 0.03
-LEAST_GRAY = 0.05
 # In b*: a patch that differs by more from the sky is none of it.
 MOST_UNLIKE = 12.0
-NARROW = 4
 LIGHTEST_LEAF = 62.0
 # Half the widest gap between leaves, in pixels of the small picture.
 WIDEST_GAP = 8
@@ -61,78 +55,20 @@ def find_sky(pixels: Picture) -> Sky:
     else:
         view = find_view(small)
         found = view.sky
-        outdoors = refine(view.outdoors, pixels, radius, 1e-3)
+        outdoors = resize(view.outdoors, (pixels.shape[0], pixels.shape[1]))
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
     if found.any():
         mask = np.maximum(mask, between_leaves(pixels, small, found, walls, outdoors))
+    if outdoors is not None:
+        mask = np.minimum(mask, outdoors)
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
     if share < LEAST_SHARE or not found.any():
         raise Unsuitable(
-            f"no sky was found in this picture: {doubt}, and windows show the outside on {share:.1%} of it"
-            " (3% is the least)"
+            "no sky was found in this picture: looked for a calm region, blue or pale, at the top edge, that"
+            f" ends at something darker; found {doubt}. Looked for windows that show the outside on at least"
+            f" {LEAST_SHARE:.0%} of it; found {share:.1%}"
         )
     return Sky(mask, outdoors)
-
-
-def open_sky(small: Picture) -> tuple[Bits, str]:
-    """Sky that reaches the top of the frame, or nothing and why what looked like it may be something else."""
-    candidates = skylike(small)
-    lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    spread = local_spread(lightness, 7)
-    blue = np.ascontiguousarray(to_lab(small)[:, :, 2]) < LEAST_BLUE
-    # Apart where they hang together by a thread only, so that a sky doesn't run down a gap into the street.
-    calm = grow(candidates & (spread < np.where(blue, 7, 4)), -NARROW)
-    core = np.zeros_like(calm)
-    for region in regions(calm, 0.002 * calm.size):
-        if region.bits[: 2 * NARROW].any(axis=0).mean() > 0.04:
-            core |= region.bits
-    core = grow(core, NARROW)
-    doubt = doubts(small, core)
-    if doubt:
-        return np.zeros_like(core), doubt
-    found = cut_out(small, core, candidates)
-    # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
-    return (found if found.sum() < 1.6 * core.sum() else core), ""
-
-
-def doubts(small: Picture, core: Bits) -> str:
-    """Why the calm region at the top may not be sky; empty where it surely is."""
-    height = core.shape[0]
-    share = float(core.mean())
-    if share < LEAST_SHARE / 2:
-        return f"what is calm, blue or pale and reaches the top edge is {share:.1%} of it"
-    lab = to_lab(small)
-    lightness, blueness = lab[:, :, 0], float(np.median(lab[:, :, 2][core]))
-    width_at_top = float(core[: max(1, height // 100)].any(axis=0).mean())
-    typical = float(np.median(lightness[core]))
-    rest = ~grow(core, 8)
-    brighter = float((lightness[rest] > typical - 2).mean()) if rest.any() else 1.0
-    seen = f"the calm region of {share:.1%} at the top edge"
-    at_the_foot = float(core[-max(1, height // 50) :].any(axis=0).mean())
-    if at_the_foot > (0.5 if blueness < SURELY_BLUE else 0.15):
-        return f"{seen} reaches down to the floor, like a wall"
-    if blueness < LEAST_BLUE:
-        falling = lightness_slope(lightness, core)
-        if falling < LEAST_BRIGHTENING and brighter > MOST_BRIGHTER_BLUE:
-            return f"{seen} is blue but gets no brighter downwards, like a painted wall"
-        return "" if width_at_top > 0.1 else f"{seen} touches only {width_at_top:.0%} of that edge"
-    if width_at_top < 0.4 or share < LEAST_GRAY:
-        return f"{seen} is gray and touches only {width_at_top:.0%} of that edge, like a wall or a lamp"
-    if brighter > MOST_BRIGHTER:
-        return f"{seen} is gray and {brighter:.0%} of the rest is as bright: maybe a ceiling or a wall"
-    return ""
-
-
-def lightness_slope(lightness: Plane, core: Bits) -> float:
-    """How much lighter the region gets, from its highest rows to its lowest, in L*."""
-    rows = np.nonzero(core.any(axis=1))[0]
-    low, high = rows[len(rows) // 5], rows[-1 - len(rows) // 5]
-    upper, lower = core.copy(), core.copy()
-    upper[low:] = False
-    lower[:high] = False
-    if not upper.any() or not lower.any():
-        return 0.0
-    return float(np.median(lightness[lower]) - np.median(lightness[upper]))
 
 
 def filled(found: Bits, small: Picture) -> Bits:
@@ -152,35 +88,6 @@ def filled(found: Bits, small: Picture) -> Bits:
         if inside and (small_enough or np.median(lightness[hole.bits]) > dimmest):
             whole |= hole.bits
     return whole
-
-
-def skylike(small: Picture) -> Bits:
-    """Pixels that could be sky by colour alone: pale and not warm, or blue."""
-    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    chroma = np.hypot(green_red, blue_yellow)
-    pale = (lightness > 55) & (chroma < 12) & (blue_yellow < 8)
-    blue = (blue_yellow < -4) & (lightness > 25) & (green_red < 22) & (green_red > -22)
-    return np.asarray(pale | blue)
-
-
-def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
-    """The sky's exact outline, from what is surely sky and what only looks like it."""
-    labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
-    lowest = int(np.nonzero(core.any(axis=1))[0].max())
-    near = grow(core, 12)
-    labels[near] = cv2.GC_PR_BGD
-    labels[near & candidates] = cv2.GC_PR_FGD
-    labels[grow(core, -2)] = cv2.GC_FGD
-    labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
-    cv2.setRNGSeed(1)
-    empty = np.zeros((1, 65), np.float64)
-    size = (small.shape[1], small.shape[0])
-    half = cv2.resize(small, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
-    labels = np.ascontiguousarray(labels[: 2 * half.shape[0] : 2, : 2 * half.shape[1] : 2])
-    cv2.grabCut(half, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
-    sky = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    # What was surely one or the other at full size stays so.
-    return np.asarray((cv2.resize(sky, size, interpolation=cv2.INTER_NEAREST) > 0) & (candidates | core))
 
 
 def between_leaves(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -12,9 +13,15 @@ from hotfolder.sandbox.imaging.masks import Bits, Region, edge_contrast, grow, l
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # A pane is believed to show the outside when this much of it is as bright and neutral as sky.
-LEAST_SKY_IN_PANE = 0.025
+LEAST_SKY_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.6
 # Of what is just below a sky so much has structure.
 LEAST_LIFE_BELOW = 0.4
+# In L* from pixel to pixel, and how much of a line across a pane is so uneven or sky where it shows a view.
+LEAST_UNEVEN, LEAST_LIVE_LINE = 1.0, 0.4
+# The width of a bar: in pixels at least, as a share of the pane at most.
+LEAST_BAR, MOST_BAR = 3, 0.15
+# In CIELAB: what is so near to the clear sky's colour, behind glass, is sky.
+SAME_SKY = 7.0
 
 
 @dataclass(frozen=True)
@@ -39,15 +46,60 @@ def find_view(small: Picture) -> View:
             clear |= region.bits
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32))
+    found = [pane for pane in find_panes(small) if pane[:, 1].min() > 2]
+    # A lamp's shade or a bright panel is no window, and stays.
+    clear &= grow(fill(found, bright.shape), -2)
+    if not clear.any():
+        return View(clear, np.zeros(clear.shape, np.float32))
     alive = lively | clear
     bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
-    panes = [pane for pane in find_panes(small) if shows_outside(pane, bright, clear, alive)]
-    inside = grow(fill(panes, bright.shape), -2)
-    gaps = bright & inside & ~long_and_thin(bright & ~clear)
-    sky = clear | gaps
-    lively = cv2.morphologyEx(alive.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((17, 17), np.uint8)) > 0
-    outdoors = cv2.GaussianBlur((inside & grow(lively, 3) | sky).astype(np.float32), (0, 0), 1.5)
-    return View(sky, np.asarray(outdoors, np.float32))
+    glass, bars = np.zeros_like(bright), np.zeros_like(bright)
+    for pane in found:
+        seen, dead = glass_and_bars(pane, lightness, clear)
+        if shows_outside(seen, bright, clear, alive):
+            glass |= seen
+            bars |= dead
+    glass = grow(grow(glass & ~bars, -2), 2)
+    lab = to_lab(small)
+    alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
+    sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
+    return View(sky, glass.astype(np.float32))
+
+
+def glass_and_bars(pane: Corners, lightness: Plane, clear: Bits) -> tuple[Bits, Bits]:
+    """What of a pane shows the outside, and what are its frame and its bars.
+
+    Looked at straight on, a frame or a bar is even all along a column or a row, and a view is not.
+    """
+    size = np.linalg.norm([pane[1] - pane[0], pane[3] - pane[0]], axis=1).round().astype(int)
+    width, height = (max(8, int(length)) for length in size)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    turn = cv2.getPerspectiveTransform(pane.astype(np.float32), corners)
+    light, sky = (
+        np.asarray(cv2.warpPerspective(plane, turn, (width, height)), np.float32)
+        for plane in (lightness.astype(np.float32), clear.astype(np.float32))
+    )
+    lines = []
+    for axis in (0, 1):
+        steps = np.abs(np.gradient(cv2.GaussianBlur(light, (0, 0), 0.7), axis=axis))
+        uneven = ((steps > LEAST_UNEVEN) | (sky > 0.5)).mean(axis=axis)
+        lines.append(without_gaps(uneven > LEAST_LIVE_LINE))
+    columns, rows = lines
+    straight_on = np.where(rows[:, None] & columns, 2, 1).astype(np.uint8)
+    back = cv2.warpPerspective(
+        straight_on, np.linalg.inv(turn), lightness.shape[::-1], flags=cv2.INTER_NEAREST
+    )
+    return grow(back == 2, -1), back == 1
+
+
+def without_gaps(live: Bits) -> Bits:
+    """`live` without its gaps, but for those as wide as a bar: the others are the view's."""
+    places = np.nonzero(live)[0]
+    whole = live.copy()
+    for before, after in pairwise(places):
+        if not LEAST_BAR <= after - before - 1 <= MOST_BAR * live.size:
+            whole[before:after] = True
+    return whole
 
 
 def is_sky_in_window(region: Region, lightness: Plane) -> bool:
@@ -86,31 +138,11 @@ def hole_area(region: Region) -> int:
     return int(padded.sum())
 
 
-def shows_outside(pane: Corners, bright: Bits, clear: Bits, alive: Bits) -> bool:
-    """Whether a quadrilateral holds some sky, and next to both its sides no smooth frame."""
-    inside = fill([pane], bright.shape)
-    if bright[inside].mean() < LEAST_SKY_IN_PANE or clear[inside].mean() < 0.2 * LEAST_SKY_IN_PANE:
+def shows_outside(glass: Bits, bright: Bits, clear: Bits, alive: Bits) -> bool:
+    """Whether what is within a quadrilateral's frame holds some sky, and otherwise structure."""
+    if not glass.any() or bright[glass].mean() < LEAST_SKY_IN_PANE:
         return False
-    left, right, right_foot, left_foot = pane
-    for outer, inner, outer_foot, inner_foot in (
-        (left, right, left_foot, right_foot),
-        (right, left, right_foot, left_foot),
-    ):
-        strip = np.array(
-            [
-                along(outer, inner, 0.03),
-                along(outer, inner, 0.12),
-                along(outer_foot, inner_foot, 0.12),
-                along(outer_foot, inner_foot, 0.03),
-            ]
-        )
-        if alive[fill([strip], bright.shape)].mean() < 0.6:
-            return False
-    return True
-
-
-def along(start: Corners, end: Corners, share: float) -> Corners:
-    return start + (end - start) * share
+    return bool(clear[glass].mean() > 0.2 * LEAST_SKY_IN_PANE and alive[glass].mean() > LEAST_LIFE_IN_PANE)
 
 
 def long_and_thin(bits: Bits) -> Bits:

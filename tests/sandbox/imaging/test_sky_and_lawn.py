@@ -12,7 +12,17 @@ from hotfolder import demo
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
-from tests.sandbox.imaging.scenes import Picture, clouded, exposed, facade, garden, overlap, plain_room
+from tests.sandbox.imaging.scenes import (
+    Picture,
+    clouded,
+    exposed,
+    facade,
+    garden,
+    overlap,
+    photographed,
+    plain_room,
+    wall_beside_window,
+)
 
 DEMO = Path(demo.__file__).parent / "photos"
 
@@ -63,6 +73,39 @@ def test_a_wall_is_no_sky_and_a_carpet_no_lawn(wall: tuple[int, int, int]) -> No
         find_sky(room)
     with pytest.raises(engine.Unsuitable, match=r"no lawn .* may be a floor, a wall or a hedge"):
         find_lawn(room)
+
+
+def test_the_light_on_a_wall_and_a_lamp_are_no_sky() -> None:
+    """Both fade into what is around them, where a sky would end."""
+    wall = photographed(wall_beside_window()[0], 2.2)[80:360, :300]
+    lamp = np.full((480, 720, 3), 120, np.uint8)
+    down, across = np.mgrid[0:480, 0:720]
+    glow = np.clip(1.6 - np.hypot(down, across - 360) / 260, 0, 1)[:, :, None]
+    lamp = (lamp + (255 - lamp) * glow).astype(np.uint8)
+    lamp[420:] = 40
+    for room in (wall, lamp):
+        with pytest.raises(
+            engine.Unsuitable, match=r"looked for a calm region, .* found a calm, gray region"
+        ):
+            find_sky(room)
+
+
+def test_green_that_lies_under_no_sky_is_no_lawn() -> None:
+    """A carpet is as green and as rough."""
+    picture, _, lawn = garden()
+    room = plain_room((188, 188, 186))
+    room[lawn] = picture[lawn] * np.array((0.6, 1.0, 0.6))
+    with pytest.raises(engine.Unsuitable, match=r"looked for grass on the ground, outdoors.*without a sky"):
+        find_lawn(room)
+
+
+def test_a_sky_goes_on_behind_a_cable() -> None:
+    picture, sky, _ = garden()
+    picture = clouded(picture, sky)
+    for shift in range(-2, 3):
+        picture[np.arange(192), 380 - np.arange(192) + shift] = (40, 44, 52)
+    picture[150:170, 180:300] = (74, 70, 72)
+    assert overlap(find_sky(picture).mask, sky) > 0.9
 
 
 def test_yellow_marks_on_a_road_are_no_lawn() -> None:

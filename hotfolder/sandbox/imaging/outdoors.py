@@ -1,0 +1,230 @@
+"""Whether a picture was taken outdoors: whether what is calm at its top edge surely is the sky.
+
+A wall or a ceiling can have any colour that a sky has. What tells them apart is how the colour runs and where
+it ends: a blue sky gets paler towards the horizon, while paint in more light gets bluer; and a sky ends at
+roofs, hills and leaves, while the light on a wall fades. What can't be told is not taken for a sky.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from hotfolder.sandbox.imaging.files import Picture, Plane
+from hotfolder.sandbox.imaging.masks import LEAST_SHARE, Bits, grow, local_spread, regions, to_lab
+
+# Apart where they hang together by less, so that a sky doesn't run down a gap into the street.
+NARROW = 4
+# Median b* from which a region is calm in spite of more grain, and from which a sky is blue.
+BLUISH, SURELY_BLUE = -5.0, -10.0
+# Of L* in seven pixels.
+SLIGHT_STEP = 1.5
+# In CIELAB: what is so near to a blue sky's colour in the same rows is the same sky.
+SAME_COLOUR = 9.0
+# Beyond an outline: so far away is another colour.
+ANOTHER_COLOUR = 10.0
+# From top to bottom a blue sky's b* grows by so much; by the second, where much else is as bright.
+LEAST_PALING, PALING_WHERE_BRIGHT = 3.0, 8.0
+MUCH_BRIGHTER = 0.15
+# It gets darker downwards by no more than this, in L*: water in haze does. A gray one may have clouds.
+MOST_DIMMING, MOST_DIMMING_GRAY = 6.0, 10.0
+# Of its outline so much ends at another colour; a gray sky's, and one that doesn't span the picture.
+LEAST_ENDS, LEAST_ENDS_GRAY, LEAST_ENDS_NARROW = 0.45, 0.65, 0.85
+# Of the top edge so much is a gray sky; one that is less than the second is narrow.
+LEAST_WIDTH, LEAST_WIDTH_GRAY, SPANNING = 0.35, 0.6, 0.85
+# What a gray sky ends at is darker by so much, in L*, and so little else is as bright.
+LEAST_DARKENING, MOST_BRIGHTER = 5.0, 0.08
+# What lies below a narrow one has so much structure.
+STRUCTURE_NARROW = 0.4
+# In b*: an overcast sky is no yellower, and a wall in lamplight is.
+MOST_YELLOW = 3.0
+LEAST_GRAY = 0.05
+
+
+def open_sky(small: Picture) -> tuple[Bits, str]:
+    """Sky that reaches the top of the frame, or nothing and why what looked like it may be something else."""
+    candidates = skylike(small)
+    lab = to_lab(small)
+    spread = local_spread(np.ascontiguousarray(lab[:, :, 0]), 7)
+    calm = candidates & (spread < np.where(lab[:, :, 2] < BLUISH, 7, 4))
+    core = at_the_top(calm)
+    if core.any() and np.median(lab[:, :, 2][core]) > SURELY_BLUE:
+        # A pale facade meets a pale sky at a slight step, which only a calmer sky shows.
+        core = at_the_top(calm & (spread < max(SLIGHT_STEP, 4 * float(np.median(spread[core])))))
+    elif core.any():
+        core |= grow(beyond(grow(calm, -NARROW), core, lab), NARROW)
+    doubt = doubts(Evidence.of(lab, spread, core))
+    if doubt:
+        return np.zeros_like(core), doubt
+    found = cut_out(small, core, candidates)
+    # Growing from a sky is a matter of its rim; what doubles has run down a pale facade.
+    return (found if found.sum() < 1.6 * core.sum() else core), ""
+
+
+def at_the_top(calm: Bits) -> Bits:
+    """What of the calm regions hangs together with the top edge."""
+    core = np.zeros_like(calm)
+    for region in regions(grow(calm, -NARROW), 0.002 * calm.size):
+        if region.bits[: 2 * NARROW].any(axis=0).mean() > 0.04:
+            core |= region.bits
+    return grow(core, NARROW)
+
+
+def skylike(small: Picture) -> Bits:
+    """Pixels that could be sky by colour alone: pale and not warm, blue, or between blue and green."""
+    lightness, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
+    chroma = np.hypot(green_red, blue_yellow)
+    pale = (lightness > 55) & (chroma < 12) & (blue_yellow < 8)
+    blue = (blue_yellow < -4) & (lightness > 25) & (green_red < 22) & (green_red > -22)
+    teal = (green_red < -5) & (blue_yellow < 2) & (lightness > 35)
+    return np.asarray(pale | blue | teal)
+
+
+def beyond(parts: Bits, core: Bits, lab: Plane) -> Bits:
+    """Further parts of a blue sky, cut off by a cable or a gable: of the colour that it has in their rows."""
+    found = np.zeros_like(core)
+    for region in regions(parts & ~core, 0.002 * parts.size):
+        shared = np.nonzero(region.bits.any(axis=1) & core.any(axis=1))[0][::8]
+        away = [
+            np.median(lab[row][region.bits[row]], axis=0) - np.median(lab[row][core[row]], axis=0)
+            for row in shared
+        ]
+        if away and np.linalg.norm(np.median(away, axis=0)) < SAME_COLOUR:
+            found |= region.bits
+    return found
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against a sky, as shares from 0 to 1 and differences in CIELAB.
+
+    `width` is of the top edge, `foot` of the bottom edge. `paling` and `brightening` are of b* and L*, from
+    its highest rows to its lowest; `ends` is of its outline, `darkening` how much darker three quarters of
+    what is just beyond are; `structure` is how much of what lies below has some, `brighter` how much of the
+    rest is as bright.
+    """
+
+    share: float
+    width: float
+    foot: float
+    blueness: float
+    paling: float
+    brightening: float
+    ends: float
+    darkening: float
+    structure: float
+    brighter: float
+
+    @classmethod
+    def of(cls, lab: Plane, spread: Plane, core: Bits) -> Evidence:
+        if not core.any():
+            return cls(*[0.0] * 10)
+        height = core.shape[0]
+        lightness, blue_yellow = lab[:, :, 0], lab[:, :, 2]
+        rest, below = ~grow(core, 8), just_below(core)
+        typical = np.median(lightness[core])
+        ends, darkening = outline(lab, core)
+        return cls(
+            share=float(core.mean()),
+            width=float(core[: max(1, height // 100)].any(axis=0).mean()),
+            foot=float(core[-max(1, height // 50) :].any(axis=0).mean()),
+            blueness=float(np.median(blue_yellow[core])),
+            paling=downwards(blue_yellow, core),
+            brightening=downwards(lightness, core),
+            ends=ends,
+            darkening=darkening,
+            structure=float((spread > 3)[below].mean()) if below.any() else 0.0,
+            brighter=float((lightness[rest] > typical - 2).mean()) if rest.any() else 1.0,
+        )
+
+
+def doubts(seen: Evidence) -> str:
+    """What was found instead of a sky; empty where it surely is one."""
+    if seen.share < LEAST_SHARE / 2:
+        return f"{seen.share:.1%} of it that is calm, blue or pale and reaches the top edge"
+    blue = seen.blueness < SURELY_BLUE
+    found = f"a calm, {'blue' if blue else 'gray'} region of {seen.share:.1%} at the top edge that "
+    if seen.foot > (0.5 if blue else 0.15):
+        return f"{found}reaches down to the floor, like a wall"
+    if seen.ends < (LEAST_ENDS if blue else LEAST_ENDS_GRAY):
+        return f"{found}fades on {1 - seen.ends:.0%} of its outline, like a lamp, a lit wall or water in haze"
+    if blue:
+        bright = seen.brighter > MUCH_BRIGHTER
+        if (
+            seen.paling < (PALING_WHERE_BRIGHT if bright else LEAST_PALING)
+            or seen.brightening < -MOST_DIMMING
+        ):
+            return f"{found}gets no paler downwards, like a painted wall"
+        return "" if seen.width > LEAST_WIDTH else f"{found}touches only {seen.width:.0%} of that edge"
+    doubt = doubts_of_gray(seen)
+    return f"{found}{doubt}" if doubt else ""
+
+
+def doubts_of_gray(seen: Evidence) -> str:
+    narrow = seen.width < SPANNING and (seen.ends < LEAST_ENDS_NARROW or seen.structure < STRUCTURE_NARROW)
+    if narrow or seen.width < LEAST_WIDTH_GRAY or seen.share < LEAST_GRAY:
+        return f"touches only {seen.width:.0%} of that edge, like a wall or a lamp"
+    if seen.blueness > MOST_YELLOW:
+        return "is yellowish, like a wall"
+    if seen.darkening < LEAST_DARKENING:
+        return "has nothing darker around it, like a ceiling over walls"
+    if seen.brightening < -MOST_DIMMING_GRAY:
+        return "gets darker downwards, like a wall or like water in haze"
+    if seen.brighter > MOST_BRIGHTER:
+        return f"is no brighter than {seen.brighter:.0%} of the rest: maybe a ceiling or a wall"
+    return ""
+
+
+def just_below(core: Bits) -> Bits:
+    """What lies under the region: a few rows of it."""
+    below = np.zeros_like(core)
+    for rows in range(6, 46, 3):
+        below[rows:] |= core[:-rows]
+    return below & ~grow(core, 6)
+
+
+def outline(lab: Plane, core: Bits) -> tuple[float, float]:
+    """`ends` and `darkening` of the region, as Evidence has them."""
+    around = grow(core, 14) & ~grow(core, 5)
+    if not around.any():
+        return 0.0, 0.0
+    inside = core.astype(np.float32)
+    near = cv2.GaussianBlur(inside, (0, 0), 12) + np.float32(1e-3)
+    own = cv2.GaussianBlur(lab * inside[:, :, None], (0, 0), 12) / near[:, :, None]
+    away = (own - cv2.GaussianBlur(lab, (0, 0), 2.0))[around]
+    apart = np.linalg.norm(away * np.array((0.5, 1, 1), np.float32), axis=1) > ANOTHER_COLOUR
+    return float(apart.mean()), float(np.percentile((own - lab)[:, :, 0][around], 25))
+
+
+def downwards(values: Plane, core: Bits) -> float:
+    """How much greater the region's values get, from its highest rows to its lowest."""
+    rows = np.nonzero(core.any(axis=1))[0]
+    low, high = rows[len(rows) // 5], rows[-1 - len(rows) // 5]
+    upper, lower = core.copy(), core.copy()
+    upper[low:] = False
+    lower[:high] = False
+    if not upper.any() or not lower.any():
+        return 0.0
+    return float(np.median(values[lower]) - np.median(values[upper]))
+
+
+def cut_out(small: Picture, core: Bits, candidates: Bits) -> Bits:
+    """The sky's exact outline, from what is surely sky and what only looks like it."""
+    labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
+    lowest = int(np.nonzero(core.any(axis=1))[0].max())
+    near = grow(core, 12)
+    labels[near] = cv2.GC_PR_BGD
+    labels[near & candidates] = cv2.GC_PR_FGD
+    labels[grow(core, -2)] = cv2.GC_FGD
+    labels[min(lowest + 12, core.shape[0] - 1) :] = cv2.GC_BGD
+    cv2.setRNGSeed(1)
+    empty = np.zeros((1, 65), np.float64)
+    size = (small.shape[1], small.shape[0])
+    half = cv2.resize(small, (size[0] // 2, size[1] // 2), interpolation=cv2.INTER_AREA)
+    labels = np.ascontiguousarray(labels[: 2 * half.shape[0] : 2, : 2 * half.shape[1] : 2])
+    cv2.grabCut(half, labels, (0, 0, 1, 1), empty, empty.copy(), 2, cv2.GC_INIT_WITH_MASK)
+    sky = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
+    # What was surely one or the other at full size stays so.
+    return np.asarray((cv2.resize(sky, size, interpolation=cv2.INTER_NEAREST) > 0) & (candidates | core))
