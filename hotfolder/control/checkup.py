@@ -15,9 +15,11 @@ from hotfolder.control.access import missing_packages, refuse_unprotected
 from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import reading
 from hotfolder.control.remote import key, out_of_sight, remote
-from hotfolder.daemon.folders import holder_of
+from hotfolder.control.server import server
+from hotfolder.daemon.folders import holder_of, store_of
 from hotfolder.display import counted
-from hotfolder.errors import ConfigurationError, StoreError, UsageError, to_install
+from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
+from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.states import State
 from hotfolder.telemetry.notifier import Message, apprise_for, try_out
 from hotfolder.telemetry.overview import Overview, overview
@@ -94,6 +96,9 @@ def checkup(config: Path, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield ok("settings", f"{config}: fine, {counted(len(settings.routes), 'route')}")
     yield key(settings, environ, running=holder_of(settings.state_folder) is not None)
     yield from asyncio.run(remote(settings, environ))
+    place = store_of(settings)
+    if isinstance(place, StoreServer):
+        yield from server(place)
     identity, found = records(settings)
     yield from folders(settings, identity)
     yield from found
@@ -116,6 +121,8 @@ def records(settings: Settings) -> tuple[str | None, list[Finding]]:
             else:
                 identity = opened.store.identity()
                 told = list(told_by_daemon(overview(opened.store, pid=pid)))
+    except StoreAway:
+        pass  # told with what was found of the database
     except StoreError as error:
         return None, [problem("store", error.message, error.hint)]
     found = ok("service", service) if pid is not None else warning("service", service, START)
@@ -179,7 +186,7 @@ def page(settings: Settings) -> Iterator[Finding]:
         protected = refuse_unprotected(settings, settings.page)
     except UsageError as error:
         yield warning("page", error.message, error.hint)
-    except StoreError:
+    except (StoreError, StoreAway):
         return  # told already
     else:
         who = "whoever knows the password" if protected else "this computer's users, without a password"

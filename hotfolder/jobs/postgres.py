@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from hotfolder.errors import ConfigurationError, LocalTrouble, StoreAway, StoreError, to_install
@@ -183,20 +184,33 @@ def refuse_unfit(connection: Connection, server: StoreServer) -> None:
             hint="It would be paid twice. Switch it on for this database and user: ALTER DATABASE ... SET"
             " synchronous_commit = on.",
         )
-    if found.server_encoding != "UTF8":
+    if found.encoding != "UTF8":
         raise StoreError(
-            f"{server.title} can't hold every name: its encoding is {found.server_encoding}, not UTF8",
+            f"{server.title} can't hold every name: its encoding is {found.encoding}, not UTF8",
             hint="Make a database with `createdb --encoding UTF8 --template template0 NAME`.",
         )
 
 
-def facts(connection: Connection) -> Row[Any]:
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
     """What has to be known of a server; `now` is by its clock, `may_create` whether this user may make
     tables."""
+
+    version: str
+    encoding: str
+    synchronous_commit: str
+    fsync: bool
+    may_create: bool
+    now: datetime
+
+
+def facts(connection: Connection) -> ServerFacts:
     names = ("server_version", "server_encoding", "synchronous_commit", "fsync")
-    shown = ", ".join(f"current_setting('{name}') AS {name}" for name in names)
-    created = "has_schema_privilege(current_schema(), 'CREATE') AS may_create"
-    return connection.execute(text(f"SELECT {shown}, {created}, clock_timestamp() AS now")).one()
+    shown = ", ".join(f"current_setting('{name}')" for name in names)
+    may_create = "coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+    row = connection.execute(text(f"SELECT {shown}, {may_create}, clock_timestamp()")).one()
+    version, encoding, commit, fsync, created, now = row
+    return ServerFacts(version, encoding, commit, fsync == "on", created, now)
 
 
 def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:

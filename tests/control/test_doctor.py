@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
 from hotfolder.control import access, checkup
 from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
 from tests.support.studio import Shop, Studio, files_below
 
 KEY = "sk_live_0123456789-never-shown"
@@ -121,3 +123,32 @@ async def test_a_running_service_is_seen_with_its_own_troubles(make_studio: Any,
         found = (await asyncio.to_thread(ask, studio.config))[1]
     assert "running (process" in found["service"][0]["text"]
     assert any("the boss is away" in one["text"] for one in found["service"])
+
+
+def test_the_database_of_machines_that_share_a_store_is_looked_at(
+    make_studio: Any, shop: Shop, postgres: Postgres
+) -> None:
+    server = postgres.fresh()
+    studio = make_studio(**settings_for(shop), store={"url": server.url})
+    code, found = ask(studio.config)
+    texts = [one["text"] for one in found["database"]]
+    assert code == 0 and any(text.startswith("PostgreSQL ") for text in texts)
+    assert any("fsync is off" in text for text in texts)  # the tests' own server is in a hurry
+    assert "the database's" in found["clock"][-1]["text"]
+    name = make_url(server.url).database
+    postgres.run(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    postgres.run(f"REVOKE CREATE ON SCHEMA public FROM PUBLIC; CREATE ROLE guest_{name} LOGIN")
+    guest = make_studio(**settings_for(shop), store={"url": server.url.replace("//hot@", f"//guest_{name}@")})
+    code, found = ask(guest.config)
+    texts = [one["text"] for one in found["database"] if one["verdict"] == "problem"]
+    assert code == 1 and len(texts) == 2
+    assert any("may not make tables" in text for text in texts)
+    assert any("synchronous_commit is off" in text for text in texts)
+
+
+def test_a_database_that_cant_be_reached_is_one_problem_of_several(make_studio: Any, shop: Shop) -> None:
+    away = {"url": "postgresql+psycopg://hot@127.0.0.1:1/x"}
+    code, found = ask(make_studio(**settings_for(shop), store=away).config)
+    [one] = found["database"]
+    assert code == 1 and "can't be reached" in one["text"] and "refused" in one["text"]
+    assert "API" in found and "inbox" in found
