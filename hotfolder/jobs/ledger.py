@@ -165,9 +165,10 @@ class Ledger:
         """Record the pictures that a purchase brought, and with the last of them that it is complete. May be
         repeated."""
         with self.session.begin() as session:
+            # First: another machine may be keeping them, for a set of the same photos.
+            purchase = session.get_one(Purchase, number, with_for_update=True)
             for result in results:
                 session.merge(result)
-            purchase = session.get_one(Purchase, number, with_for_update=True)
             if all_of_them:
                 move(session, purchase, PurchaseState.SUCCEEDED)
         self._write_down(purchase, results)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlmodel import Session
 
 from hotfolder.errors import LeaseLost, LocalTrouble
 from hotfolder.jobs import leases as module
@@ -16,11 +18,12 @@ from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
-from hotfolder.jobs.model import NewJob, Purchase
+from hotfolder.jobs.model import NewJob, Purchase, Result
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
 from tests.support.postgres import Postgres
+from tests.support.studio import PATIENCE_SECONDS
 
 INBOXES = ("a", "b", "c", "d")
 SECONDS = 1.0
@@ -232,6 +235,27 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(
     (tmp_path / "one").unlink()
     [found] = verify_ledger(one, places)
     assert found.what == "a paid call (sky) is missing in the ledger's file"
+
+
+def test_pictures_that_two_machines_bring_home_at_once_are_kept_once(shared: Engine, at: datetime) -> None:
+    ledger = Ledger(shared)
+    number = ledger.begin(bought(), at)
+    ledger.answer(number, "{}", at)
+    result = {"purchase_id": number, "position": 0, "file": "k-1-0.png", "sha256": "s", "size_bytes": 1}
+    result |= {"format": "PNG", "width": 1, "height": 1}
+    with ThreadPoolExecutor(1) as pool:
+        with Session(shared) as other, other.begin():
+            other.get_one(Purchase, number, with_for_update=True)
+            other.add(Result(**result))
+            other.flush()
+            keeping = pool.submit(ledger.keep, number, [Result(**result)])
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            end = time.monotonic() + PATIENCE_SECONDS
+            while not other.execute(waiting).scalar():
+                assert time.monotonic() < end
+                time.sleep(0.01)
+        keeping.result()
+    assert [one.file for one in ledger.results(number)] == ["k-1-0.png"]
 
 
 def test_a_machine_is_its_state_folder(tmp_path: Path) -> None:
