@@ -12,17 +12,19 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-from hotfolder.errors import LeaseLost, LocalTrouble
+from hotfolder.errors import LeaseLost, LocalTrouble, StoreAway
 from hotfolder.jobs import leases as module
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import NewJob, Purchase, Result
+from hotfolder.jobs.postgres import server_engine
 from hotfolder.jobs.states import PurchaseState, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import verify_ledger
 from tests.support.postgres import Postgres
+from tests.support.proxy import between
 from tests.support.studio import PATIENCE_SECONDS
 
 INBOXES = ("a", "b", "c", "d")
@@ -133,6 +135,21 @@ def test_a_machine_that_leaves_frees_everything_at_once(machine: Callable[..., L
     settle(one, two)
     one.leave()
     assert look(two) == set(INBOXES)
+
+
+def test_nothing_is_done_that_cannot_be_undone_while_the_database_is_away(
+    postgres: Postgres, shared: Engine, tmp_path: Path
+) -> None:
+    with between(postgres.folder) as proxy:
+        engine = server_engine(proxy.server(str(shared.url.database)))
+        one = Leases(engine, "one", tmp_path, INBOXES, seconds=SECONDS)
+        one.join()
+        look(one)
+        one.confirm_now("a")
+        proxy.cut()
+        with pytest.raises(StoreAway):
+            one.confirm_now("a")
+        engine.dispose()
 
 
 def test_an_inbox_goes_to_who_reaches_it(machine: Callable[..., Leases]) -> None:
