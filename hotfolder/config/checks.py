@@ -27,7 +27,8 @@ from hotfolder.rules.routes import Match, has_wildcard, tag_matches
 from hotfolder.rules.tags import AGAIN, TagTable, built_in_tags
 from hotfolder.stager.operations import Operation
 
-FOLDERS = ("done", "failed", "state", "archive")
+FOLDERS = ("done", "failed", "state", "archive", "results")
+OPTIONAL = ("archive", "results")
 ANSWER_SECONDS = 5.0
 """How long a share may take to say what a path leads to."""
 TAG_NAME = re.compile(r"[^\W_]+(?:[-_ ][^\W_]+)*\Z")
@@ -48,6 +49,7 @@ def meaning_problems(document: Document, folder: Path) -> list[Problem]:
         *_inbox_problems(document),
         *_nested_folders(document, folder),
         *_archive_problems(document),
+        *_results_problems(document),
         *_tag_problems(document),
         *_route_problems(document),
     ]
@@ -111,7 +113,7 @@ def _nested_folders(document: Document, folder: Path) -> Iterator[Problem]:
     inboxes = _everywhere(document, "path")[1:] or [("inbox",)]
     places: list[tuple[KeyPath, str, str]] = []
     for path in (*inboxes, *((name,) for name in FOLDERS)):
-        default = str(path[0]) if len(path) == 1 and path[0] != "archive" else ""
+        default = str(path[0]) if len(path) == 1 and path[0] not in OPTIONAL else ""
         text = _text(document.at(path), default)
         if text:
             title = f"{path[0]} ({shown(text)})" if len(path) == 1 else f"the inbox {shown(text)}"
@@ -141,6 +143,15 @@ def _archive_problems(document: Document) -> Iterator[Problem]:
         if document.at((*path, "deliver", "originals")) == Originals.ARCHIVE:
             message = "originals are to be archived, and no folder `archive` is named; name it beside `done`"
             yield Problem(document.place((*path, "deliver", "originals")), message)
+
+
+def _results_problems(document: Document) -> Iterator[Problem]:
+    if _text(document.at(("store", "url"))) and not _text(document.at(("results",))):
+        message = (
+            "store.url is for machines that share a store, and no folder `results` is named, where each finds"
+            " what another has bought; name one on the share, beside `done`"
+        )
+        yield Problem(document.place(("store", "url")), message)
 
 
 def _tag_problems(document: Document) -> Iterator[Problem]:

@@ -194,7 +194,7 @@ def _read_key(path: Path) -> str:
 
 
 RESTART = (
-    *("root", "inbox", "done", "failed", "archive", "state", "store.url", "store.password_file"),
+    *("root", "inbox", "done", "failed", "archive", "state", "results", "store.url", "store.password_file"),
     *("store.lease_seconds",),
     *("api.base_url", "api.key_file", "api.storage_hosts", "api.proxy", "api.connect_timeout_seconds"),
     *("api.read_timeout_seconds", "api.paid_timeout_seconds"),

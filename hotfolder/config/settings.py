@@ -409,6 +409,9 @@ class Settings(BaseSettings):
     exist."""
     state: Folder = "state"
     """Where hotfolder remembers its work, on a local disk; relative to root."""
+    results: Folder | None = None
+    """Where bought pictures are kept; relative to root. Left out: in state. With store.url it must be named:
+    a folder that all machines reach, and that exists."""
     store: StoreSettings = StoreSettings()
     """Where jobs and purchases are recorded."""
     time_zone: TimeZone | None = None
@@ -496,3 +499,8 @@ class Settings(BaseSettings):
     @property
     def state_folder(self) -> Path:
         return Path(self.root, self.state)
+
+    @property
+    def results_folder(self) -> Path | None:
+        """None where results are kept in `state`."""
+        return Path(self.root, self.results) if self.results else None

@@ -9,10 +9,11 @@ import resource
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.newfiles import own_prefix
 from hotfolder.outbox.faults import FULL_BYTES
+from hotfolder.outbox.folders import confirm_results
 
 LIBRARIES = ("httpx", "pillow", "pydantic", "sqlmodel", "sqlalchemy", "structlog", "watchdog", "apprise")
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -148,10 +150,15 @@ def folders(settings: Settings, marker_id: str | None) -> Iterator[Finding]:
         yield from folder(name, path, new=marker_id is None)
         if path.is_dir():
             if marker_id is not None and writable(path):
-                yield from confirmed(name, path, marker_id)
+                yield from confirmed(name, partial(confirm_inbox, path, marker_id=marker_id))
             yield how_noticed(name, mount_of(path), scan_seconds)
     for name in ("done", "failed"):
         yield from folder(name, getattr(settings, f"{name}_folder"), new=marker_id is None)
+    if settings.results_folder is not None:
+        results = settings.results_folder
+        yield from folder("results", results, new=False)
+        if marker_id is not None and results.is_dir():
+            yield from confirmed("results", partial(confirm_results, results, marker_id, met_before=True))
     yield from folder("state", settings.state_folder, new=marker_id is None)
     yield on_local_disk("state", settings.state_folder, mount_of(settings.state_folder))
     yield from in_sight(settings.state_folder, settings.root_folder)
@@ -204,9 +211,9 @@ def writable(path: Path) -> bool:
         return False
 
 
-def confirmed(what: str, path: Path, marker_id: str) -> Iterator[Finding]:
+def confirmed(what: str, confirm: Callable[[], None]) -> Iterator[Finding]:
     try:
-        confirm_inbox(path, marker_id=marker_id)
+        confirm()
     except HotfolderError as error:
         yield problem(what, error.message, error.hint)
 
@@ -247,6 +254,7 @@ def disks(settings: Settings) -> Iterator[Finding]:
     """Free room, once for each disk."""
     paths = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
     paths += [settings.done_folder, settings.failed_folder, settings.state_folder]
+    paths += filter(None, [settings.results_folder])
     seen: set[int] = set()
     for path in paths:
         there = path if path.exists() else nearest(path)

@@ -9,7 +9,7 @@ import stat
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -26,14 +26,15 @@ from hotfolder.jobs.context import JobContext, Places
 from hotfolder.jobs.darkroom import clear as clear_developed
 from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.database import StorePlace, open_store
+from hotfolder.jobs.model import FolderIdentity
 from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
-from hotfolder.newfiles import open_folder
+from hotfolder.newfiles import open_folder, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
-from hotfolder.outbox.folders import MountIdentity, OutputFolder, OutputFolders
+from hotfolder.outbox.folders import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.status import FILE_NAME as STATUS_FILE
 from hotfolder.outbox.status import status_text, write_status
@@ -88,6 +89,7 @@ def places_of(settings: Settings) -> Places:
         done=settings.done_folder,
         failed=settings.failed_folder,
         archive=settings.archive_folder,
+        shared_results=settings.results_folder,
         state=settings.state_folder,
     )
 
@@ -169,8 +171,9 @@ def make_folders(places: Places) -> list[Path]:
             troubles.append(error)
     if len(troubles) == len(places.inboxes):
         raise troubles[0]
-    for own in (places.state, places.results, places.work, places.developed):
-        make_our_folder(own)
+    own = (places.state, places.work, places.developed)
+    for folder in own if places.shared_results is not None else (*own, places.results):
+        make_our_folder(folder)
     keep_private(places.state)
     return reached
 
@@ -197,26 +200,32 @@ def keep_private(state: Path) -> None:
 
 def output_folders(places: Places, store: Store, reached: Sequence[Path]) -> OutputFolders:
     """`done` and `failed`, which are shared with the group of the inbox. Made where they are missing, unless
-    they were met before and their disk is gone."""
+    they were met before and their disk is gone. And `results`, where machines share them."""
 
     def sharing() -> Sharing:
         return Sharing.of(next(iter(reached or places.inboxes.values())))
 
     folders = {"done": places.done, "failed": places.failed}
-    known = {name: met_output(store, name) for name in folders}
-    outputs = OutputFolders(
-        (name, OutputFolder(path, known[name], sharing)) for name, path in folders.items()
-    )
+    known = {name: met_output(store, name) for name in (*folders, "results")}
+    each: dict[str, OutputFolder] = {
+        name: OutputFolder(path, known[name], sharing) for name, path in folders.items()
+    }
+    if (path := places.shared_results) is not None:
+        met_before = store.met("output", "results")
+        each["results"] = ResultsFolder(path, known["results"], store.identity(), met_before=met_before)
+    outputs = OutputFolders(each.items())
     with suppress(NoAnswer):  # whoever puts something into them waits
         at_once(places.done, outputs.look, START_SECONDS)
     for name, output in outputs.by_name.items():
         if known[name] is None:
             output.confirm()  # with nothing known, trouble is for whoever starts it
+            assert output.known is not None
+            store.remember_folder(FolderIdentity(role="output", name=name, **asdict(output.known)))
     return outputs
 
 
 def met_output(store: Store, name: str) -> MountIdentity | None:
-    """Where `done` or `failed` was when a daemon with this store last met it; None if none ever has."""
+    """Where `done`, `failed` or `results` was when a daemon with this store last met it; None if none has."""
     met = store.folder_identity("output", name)
     return MountIdentity(met.path, met.device, met.inode, met.mount) if met is not None else None
 
@@ -235,12 +244,23 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
     """
     clear_developed(places.developed)
     with local_trouble(places.state):
-        for left in (*places.work.iterdir(), *places.results.glob("*.part")):
+        for left in places.work.iterdir():
             left.unlink()
+    with suppress(LocalTrouble):
+        at_once(places.results, partial(clear_parts, places, gone), START_SECONDS)
     archive = (places.archive,) if places.archive is not None else ()
     for folder in (places.done, places.failed, *archive, *inboxes):
         with suppress(LocalTrouble):
             at_once(folder, partial(clear_temporaries, folder, gone), START_SECONDS)
+
+
+def clear_parts(places: Places, gone: Collection[str]) -> None:
+    """Remove what downloads left half-written; in a folder that is shared not that of other machines."""
+    owners = [own_token(), *map(token, gone)]
+    with local_trouble(places.results):
+        for left in places.results.glob("*.part"):
+            if places.shared_results is None or any(f".{owner}." in left.name for owner in owners):
+                left.unlink(missing_ok=True)
 
 
 CLEAN_SECONDS = 24 * 3600.0
@@ -284,9 +304,10 @@ async def keep_looking(outputs: OutputFolders, places: Places, telemetry: Teleme
     while True:
         await clock.sleep(LOOK_SECONDS)
         await to_thread.run_sync(outputs.look)
-        telemetry.full_disks = await to_thread.run_sync(
-            full_disks, {"done": places.done, "state": places.state}
-        )
+        disks = {"done": places.done, "state": places.state}
+        if places.shared_results is not None:
+            disks["results"] = places.shared_results
+        telemetry.full_disks = await to_thread.run_sync(full_disks, disks)
 
 
 def full_disks(folders: Mapping[str, Path]) -> tuple[str, ...]:

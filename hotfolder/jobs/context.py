@@ -134,6 +134,8 @@ class Places:
     failed: Path
     state: Path
     archive: Path | None = None
+    shared_results: Path | None = None
+    """Where bought pictures are kept, where that isn't in `state`."""
     guard: Guard = unguarded
     """Knows whether `done` and `failed` are where they were."""
     confirm_inbox: Guard = unguarded
@@ -146,7 +148,7 @@ class Places:
 
     @property
     def results(self) -> Path:
-        return self.state / "results"
+        return self.shared_results or self.state / "results"
 
     @property
     def developed(self) -> Path:
@@ -255,7 +257,7 @@ class JobContext:
     paying: dict[asyncio.Task[Purchase], Purchase] = field(default_factory=dict)
     """The paid calls in flight, by the tasks that are named after their jobs."""
     missed: dict[str, int] = field(default_factory=dict)
-    """How often in a row pictures failed to come, by their names in state/results/."""
+    """How often in a row pictures failed to come, by their names in results/."""
     early: dict[Place, OpenGroup] = field(default_factory=dict)
     """Groups of sets that still arrive. Not more than a cache: forgotten at the end of the process."""
     sending: dict[str, OpenGroup] = field(default_factory=dict)

@@ -320,7 +320,7 @@ class Ledger:
             }
 
     def result_named(self, file: str) -> Result | None:
-        """The picture that lies in state/results/ under that name."""
+        """The picture that lies in results/ under that name."""
         with self.session() as session:
             return session.exec(select(Result).where(Result.file == file)).first()
 

@@ -183,7 +183,7 @@ class Purchase(SQLModel, table=True):
 
 
 class Result(SQLModel, table=True):
-    """One picture that a purchase brought. `file` is a name in state/results/."""
+    """One picture that a purchase brought. `file` is a name in results/."""
 
     purchase_id: int = Field(primary_key=True, foreign_key="purchase.id")
     position: int = Field(primary_key=True)

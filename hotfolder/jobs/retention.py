@@ -25,6 +25,7 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.verify import doubt_of_originals, doubt_of_pictures
 from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.folders import RESULTS_MARKER
 from hotfolder.outbox.names import originals_folder, safe_name
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
 from hotfolder.outbox.removing import deleted_or_why, drop_empty_folder, unlike
@@ -255,9 +256,11 @@ def needed_results(store: Store, ledger: Ledger) -> frozenset[str]:
 
 
 def older_files(folder: Path, oldest: float) -> list[tuple[Path, int]]:
-    """The files last written before `oldest` (seconds since 1970), by name, with their sizes in bytes."""
+    """The files last written before `oldest` (seconds since 1970), by name, with their sizes in bytes; not
+    what marks the folder."""
     with local_trouble(folder):
-        facts = [(path, path.lstat()) for path in sorted(folder.iterdir()) if path.is_file()]
+        paths = [path for path in sorted(folder.iterdir()) if path.name != RESULTS_MARKER]
+        facts = [(path, path.lstat()) for path in paths if path.is_file()]
     return [(path, seen.st_size) for path, seen in facts if seen.st_mtime < oldest]
 
 

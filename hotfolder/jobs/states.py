@@ -98,7 +98,7 @@ PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
     P.UNKNOWN: frozenset({P.UNKNOWN, P.ANSWERED, P.SUCCEEDED, P.NOT_EXECUTED}),
     # A person may name another address for its picture; its pictures may never come.
     P.ANSWERED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN}),
-    # Its pictures are fetched again, or are gone from state/results/ and can't be.
+    # Its pictures are fetched again, or are gone from results/ and can't be.
     P.SUCCEEDED: frozenset({P.SUCCEEDED, P.UNKNOWN}),
     P.NOT_EXECUTED: frozenset(),
 }

@@ -155,7 +155,7 @@ def verify_receipts(store: Store, ledger: Ledger, places: Places) -> Iterator[Di
 
 
 def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
-    """Database and file against each other, and both against state/results/."""
+    """Database and file against each other, and both against results/."""
     rows = {call.uid: call for call in ledger.all_purchases()}
     read = ledger.journal.read() if ledger.journal else []
     written = {one["call"]["uid"]: one["call"] for one in read}

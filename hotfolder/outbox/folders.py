@@ -1,20 +1,22 @@
-"""Are done, failed and the archive where they were? A bare mount point takes files, and hides them later."""
+"""Are the folders that we put things into where they were? A bare mount point takes files, and hides them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_of
-from hotfolder.newfiles import make_marker, open_folder
+from hotfolder.newfiles import TEMPORARY_PREFIX, make_marker, open_beneath, open_folder
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.sharing import Sharing, make_folder
+from hotfolder.outbox.temporary import temporary_file, write_all
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
@@ -55,7 +57,7 @@ def mount_point(folder: Path) -> str:
 
 
 class OutputFolder:
-    """One of the two. `known` is where it was when a daemon with this store last met it, if one ever has.
+    """One of them. `known` is where it was when a daemon with this store last met it, if one ever has.
 
     `trouble` is why it can't be used, as found last; empty when all is well.
     """
@@ -109,6 +111,21 @@ class OutputFolder:
         self.trouble = trouble
 
 
+class ResultsFolder(OutputFolder):
+    """The folder of bought pictures that machines share: known by a marker, which names their store."""
+
+    def __init__(self, path: Path, known: MountIdentity | None, store: str, *, met_before: bool) -> None:
+        """`met_before`: whether any machine of the store has met it."""
+        super().__init__(path, known, Sharing)
+        self._store = store
+        self._met_before = met_before
+
+    def _confirm(self) -> None:
+        if self._known is None or not (self.path.is_dir() and self._known.same_folder(self.path)):
+            confirm_results(self.path, self._store, met_before=self._met_before)
+            self._known, self._met_before = MountIdentity.of(self.path), True
+
+
 class OutputFolders:
     """All of them."""
 
@@ -145,6 +162,58 @@ def refuse_links(folder: Path, path: Path) -> None:
 def nearest(path: Path) -> Path:
     """The nearest folder above that is there."""
     return next(parent for parent in path.parents if os.path.lexists(parent))
+
+
+RESULTS_MARKER = ".hotfolder-results"
+MARKER_BYTES = 4096
+NOBODYS = frozenset({"lost+found", ".DS_Store"})
+
+
+def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
+    """Raise `LocalTrouble` unless the folder's marker names the store with this id. An empty one that is met
+    for the first time gets its marker; none is ever made, since a bare mount point would be, too."""
+    with local_trouble(folder):
+        if not folder.is_dir():
+            raise LocalTrouble(
+                f"the folder of results {shown(folder)} is not there",
+                hint="Connect its disk or share, or make the folder; the work continues by itself.",
+            )
+        marker = folder / RESULTS_MARKER
+        named = store_named(marker)
+        if named == store:
+            return
+        way_out = f"If it is the right folder all the same, write {store} into {shown(marker)}."
+        if named:
+            raise LocalTrouble(
+                f"the folder of results {shown(folder)} is another hotfolder's: its {RESULTS_MARKER} names"
+                " another store",
+                hint=f"Name a folder of its own with `results` in the settings. {way_out}",
+            )
+        if met_before:
+            raise LocalTrouble(
+                f"{shown(folder)} is not the folder of results that was used before: it holds no"
+                f" {RESULTS_MARKER}",
+                hint=f"Connect its disk or share; the work continues by itself. {way_out}",
+            )
+        names = [name for name in os.listdir(folder) if not name.startswith(TEMPORARY_PREFIX)]  # noqa: PTH208
+        if set(names) - NOBODYS:
+            raise LocalTrouble(
+                f"the folder of results {shown(folder)} holds other things: it is to be empty at the first"
+                " start",
+                hint=f"Name an empty folder with `results` in the settings. {way_out}",
+            )
+        with temporary_file(folder, partial(write_all, f"{store}\n".encode()), Sharing()) as written:
+            written.replace(marker)  # by a machine that starts at the same time, with the same store in it
+        sync_folder(folder)
+
+
+def store_named(marker: Path) -> str:
+    """The id of the store that a marker names; "" where there is none. Raises OSError."""
+    try:
+        with os.fdopen(open_beneath(marker.parent, marker), "rb") as file:
+            return file.read(MARKER_BYTES).decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return ""
 
 
 ARCHIVE_MARKER = ".hotfolder-archive"

@@ -151,6 +151,8 @@ def without_folders(text: str, settings: Settings) -> str:
     folders |= {settings.inbox_folder(one): f"{one.title}/" for one in settings.all_inboxes()}
     if settings.archive_folder is not None:
         folders[settings.archive_folder] = "archive/"
+    if settings.results_folder is not None:
+        folders[settings.results_folder] = "results/"
     for folder, name in sorted(folders.items(), key=lambda one: len(str(one[0])), reverse=True):
         if str(folder) in text:
             text = text.replace(f"{folder}/", name).replace(str(folder), name.rstrip("/") or "root")

@@ -28,13 +28,14 @@ def unit_files(site: Site) -> Mapping[str, str]:
 
 def site_of(settings: Settings, config: Path, user: str, group: str | None, *, page: bool = False) -> Site:
     """The installation for these settings; with no `group`, for the one that shares the inbox."""
-    inboxes = (settings.inbox_folder(inbox) for inbox in settings.all_inboxes())
+    folders = [settings.inbox_folder(inbox) for inbox in settings.all_inboxes()]
+    folders += filter(None, (settings.done_folder, settings.failed_folder, settings.results_folder))
     return Site(
         command=command(Path(sys.executable)),
         python=Path(sys.base_prefix).resolve(),
         config=config.absolute(),
         root=settings.root_folder,
-        folders=(*inboxes, settings.done_folder, settings.failed_folder),
+        folders=tuple(folders),
         state=settings.state_folder,
         key_file=Path(settings.api.key_file) if settings.api.key_file else None,
         user=user,

@@ -47,7 +47,7 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_folder(
 ) -> None:
     studio = studio_at(shop)
     first = studio.start(key=KEY)
-    under_way = studio.state / "results" / "under-way.part"
+    under_way = studio.results / "under-way.part"
     under_way.write_bytes(b"half a download")
     second = studio.call("run", "--sandbox")
     assert second.returncode == 2

@@ -29,7 +29,7 @@ async def test_results_that_vanish_before_they_are_used_are_fetched_again(
         nonlocal passed
         passed += checkpoint is CrashPoint.RESULTS_RECORDED
         if checkpoint is CrashPoint.RESULTS_RECORDED and passed == nth:
-            for path in (studio.state / "results").iterdir():
+            for path in studio.kept_results():
                 path.unlink()
 
     studio.drop(ELM, ROOM, bracket())
@@ -48,14 +48,14 @@ async def test_a_result_that_lies_there_otherwise_than_it_came_is_fetched_again(
 
     def crash_point(checkpoint: CrashPoint) -> None:
         if checkpoint is CrashPoint.RESULT_DOWNLOADED and not spoilt:
-            spoilt.extend((studio.state / "results").glob("*.part"))
+            spoilt.extend(studio.results.glob("*.part"))
             spoilt[0].write_bytes(spoilt[0].read_bytes() + b"behind the end, which no decoder looks at")
 
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access(), crash_point=crash_point):
         await studio.comes_to("done")
     assert spoilt
-    (kept,) = (studio.state / "results").iterdir()
+    (kept,) = studio.kept_results()
     assert b"behind the end" not in kept.read_bytes()
     assert shop.bought(MERGE) == 1
 

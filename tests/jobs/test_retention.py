@@ -107,7 +107,7 @@ async def test_what_is_old_enough_goes_and_is_not_paid_again(studio: Studio, sho
     assert kept(found) == {kind: {""} for kind in FILES}
     assert set(files_below(studio.done)) == {f"{ELM}/kitchen.jpg"}
     assert not (studio.done / ELM / "originals" / "kitchen").exists()
-    assert list((studio.state / "results").iterdir()) == []
+    assert studio.kept_results() == []
     assert await clean(studio) == []
     studio.drop(ELM, "again", files)
     await studio.until_idle(shop.access())
@@ -181,7 +181,7 @@ async def test_what_somebody_has_changed_stays(studio: Studio, shop: Shop) -> No
     originals = studio.done / ELM / "originals" / "kitchen"
     (originals / "DSC0001.jpg").write_bytes(b"edited")
     (originals / "notes.txt").write_text("mine")
-    [result] = (studio.state / "results").iterdir()
+    [result] = studio.kept_results()
     result.write_bytes(b"damaged")
     found = await clean(studio)
     stay = {due.path.name for due in found if due.kept_because}
@@ -203,12 +203,12 @@ async def test_results_stay_where_their_picture_is_not_as_it_was_delivered(
 ) -> None:
     """Of the set in doubt alone."""
     await done_set(studio, shop)
-    of_kitchen = set(files_below(studio.state / "results"))
+    of_kitchen = {path.name for path in studio.kept_results()}
     await done_set(studio, shop, "hall")
     spoil(studio.done / ELM / "kitchen.jpg")
     found = [due for due in await clean(studio) if due.kind == "result"]
     stay = {due.path.name: due.kept_because for due in found if due.kept_because}
-    assert len(found) == 2 and set(stay) == of_kitchen == set(files_below(studio.state / "results"))
+    assert len(found) == 2 and set(stay) == of_kitchen == {path.name for path in studio.kept_results()}
     assert all(f"the picture {ELM}/kitchen.jpg {why}" in reason for reason in stay.values())
 
 
@@ -228,7 +228,7 @@ async def test_results_of_a_set_that_is_not_done_stay(studio: Studio, shop: Shop
 
 async def test_a_file_in_results_that_nobody_knows_stays(studio: Studio, shop: Shop) -> None:
     await done_set(studio, shop)
-    (studio.state / "results" / "mine.jpg").write_bytes(b"x")
+    (studio.results / "mine.jpg").write_bytes(b"x")
     found = await clean(studio, Keep(results_days=30))
     assert {due.path.name for due in found if due.kept_because} == {"mine.jpg"}
 

@@ -10,10 +10,13 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox.folders import (
+    RESULTS_MARKER,
     RIGHT_AFTER_ALL,
     MountIdentity,
     OutputFolder,
     OutputFolders,
+    ResultsFolder,
+    confirm_results,
 )
 from hotfolder.outbox.placing import move, place_bytes
 from hotfolder.outbox.sharing import Sharing
@@ -90,3 +93,43 @@ def test_settings_that_name_another_folder_begin_anew(tmp_path: Path) -> None:
     other = tmp_path / "other"
     output_at(other, on_another_disk(tmp_path / "done")).confirm()
     assert other.is_dir()
+
+
+def test_an_empty_folder_becomes_the_stores_folder_of_results_once(tmp_path: Path) -> None:
+    """What a disk or a desktop has put there doesn't count."""
+    (tmp_path / "lost+found").mkdir()
+    confirm_results(tmp_path, "ours", met_before=False)
+    assert (tmp_path / RESULTS_MARKER).read_text() == "ours\n"
+    (tmp_path / "merge.jpg").write_bytes(b"x")
+    confirm_results(tmp_path, "ours", met_before=True)
+    with pytest.raises(LocalTrouble, match="another store") as refused:
+        confirm_results(tmp_path, "another", met_before=False)
+    assert "write another into" in refused.value.hint
+
+
+def test_only_at_the_first_start_a_folder_of_results_gets_a_marker(tmp_path: Path) -> None:
+    """Later an empty folder is a mount point without its share; one with other things never is the one."""
+    with pytest.raises(LocalTrouble, match="used before"):
+        confirm_results(tmp_path, "ours", met_before=True)
+    with pytest.raises(LocalTrouble, match="is not there"):
+        confirm_results(tmp_path / "not there", "ours", met_before=False)
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    with pytest.raises(LocalTrouble, match="other things"):
+        confirm_results(tmp_path, "ours", met_before=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+def test_results_are_known_again_where_the_share_is_mounted_anew(tmp_path: Path) -> None:
+    path, moved = tmp_path / "results", tmp_path / "moved"
+    path.mkdir()
+    results = ResultsFolder(path, None, "ours", met_before=False)
+    results.confirm()
+    path.rename(moved)
+    path.mkdir()
+    with pytest.raises(LocalTrouble):
+        results.confirm()
+    assert RESULTS_MARKER in results.trouble
+    path.rmdir()
+    shutil.copytree(moved, path)  # with another inode
+    results.confirm()
+    assert results.known == MountIdentity.of(path) and not results.trouble

@@ -109,7 +109,7 @@ def test_nothing_leaves_counts_or_is_removed_before_what_it_relies_on_is_on_the_
     account = Account(told.read_text(errors="replace").splitlines())
     state = bench.studio.state
     intents_first(account, str(state / "jobs.sqlite"), str(state / "paid-calls.jsonl"))
-    results_before_they_count(account, state / "results", str(state / "paid-calls.jsonl"))
+    results_before_they_count(account, bench.studio.results, str(state / "paid-calls.jsonl"))
     pictures_before_their_originals(account, other_disk / "done" / ELM, bench.studio.inbox)
     originals_verified_before_they_go(account, other_disk / "done" / ELM / "originals", photos.keys())
 

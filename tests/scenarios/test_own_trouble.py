@@ -75,7 +75,7 @@ async def test_a_picture_that_always_fails_to_come_needs_a_person(
 async def test_a_remembered_picture_that_has_rotted_is_never_delivered_nor_sent_on(bench: Bench) -> None:
     photos = bench.drop()
     await bench.until_idle()
-    [merged] = (bench.studio.state / "results").glob("*.jpg")
+    [merged] = bench.studio.results.glob("*.jpg")
     as_it_came = merged.read_bytes()
     merged.write_bytes(as_it_came[:-2000] + bytes(2000))
     bench.drop("kitchen__sky-blue", dict(photos))

@@ -34,6 +34,7 @@ from hotfolder.jobs.context import CrashHook, no_crash
 from hotfolder.jobs.database import StorePlace, inode_of, open_store, read_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.store import Store
+from hotfolder.outbox.folders import RESULTS_MARKER
 from hotfolder.sandbox.embedded import EmbeddedSandbox
 from hotfolder.sandbox.ledger import FILE_NAME as LEDGER_FILE
 from hotfolder.sandbox.ledger import Entry, charged, entries_in
@@ -202,6 +203,10 @@ class Studio:
         self.inboxes = [root / one["path"] for one in usual.get("inboxes", [{"path": "inbox"}])]
         self.state_folders = [self.state]
         """One of each machine that works for it."""
+        self.results = self.state / "results"
+        if url:
+            self.results = root / usual.setdefault("results", "results")
+            self.results.mkdir(exist_ok=True)
         self.config.write_text(yaml.safe_dump(usual))
         self.runs: list[Run] = []
 
@@ -212,6 +217,10 @@ class Studio:
         for name, content in files.items():
             (target / name).write_bytes(content)
         return target
+
+    def kept_results(self) -> list[Path]:
+        """The files of pictures that were bought."""
+        return [path for path in self.results.iterdir() if path.name != RESULTS_MARKER]
 
     def status(self) -> dict[str, Any]:
         """What `hotfolder status --json` prints, without the price of a process."""

@@ -16,6 +16,7 @@ from hotfolder.jobs.ledger import PurchaseStep
 from hotfolder.jobs.limits import PICTURE
 from hotfolder.jobs.model import Job, Purchase, Result
 from hotfolder.jobs.states import State
+from hotfolder.newfiles import own_token
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.temporary import sha256_of
@@ -39,7 +40,7 @@ EXTENSIONS = {"JPEG": "jpg", "PNG": "png"}
 async def fetch(
     context: JobContext, call: Purchase, position: int, url: SignedUrl, answer_id: str = ""
 ) -> Result:
-    """Download one picture into state/results/, whole and verified. Repeating it ends in the same file.
+    """Download one picture into results/, whole and verified. Repeating it ends in the same file.
 
     Raises UnusablePhoto where what came is no whole picture, OutcomeUnknown for an address that must not be
     followed, and what the storage client raises.
@@ -47,9 +48,8 @@ async def fetch(
     assert call.id is not None
     results = context.places.results
     name = f"{call.key[:24]}-{call.id}-{position}"
-    part = results / f"{name}.part"
-    with local_trouble(results):
-        await to_thread.run_sync(partial(part.unlink, missing_ok=True))
+    part = results / f"{name}.{own_token()}.part"  # another machine may be at the same
+    await to_thread.run_sync(make_way, context, part)
     try:
         # All of them bring home what is paid for: first come, first served.
         async with context.limits.downloads.hold(PICTURE), context.breakers.at(url.parsed.host):
@@ -93,6 +93,13 @@ async def fetch(
         height=facts.height,
         answer_id=answer_id,
     )
+
+
+def make_way(context: JobContext, part: Path) -> None:
+    """Remove what an earlier download left. Raises LocalTrouble where the folder isn't there."""
+    with local_trouble(part.parent):
+        context.places.guard(part)
+        part.unlink(missing_ok=True)
 
 
 async def fetch_patiently(
@@ -167,12 +174,13 @@ async def all_here(context: JobContext, results: Sequence[Result]) -> bool:
 
 
 def are_here(context: JobContext, results: Sequence[Result]) -> bool:
-    """Whether there are results and each of their files still lies in state/results/, as it came.
+    """Whether there are results and each of their files still lies in results/, as it came.
 
     One that isn't what was bought any more is put aside under another name: it would go out as a picture, and
     be sent to the next paid call. Raises LocalTrouble where that can't be told.
     """
     with local_trouble(context.places.results):
+        context.places.guard(context.places.results)
         here = [is_as_it_came(context, result) for result in results]
     return bool(here) and all(here)
 
@@ -210,7 +218,7 @@ async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
 
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
-    """The job's chain as far as its pictures are in state/results/."""
+    """The job's chain as far as its pictures are in results/."""
     return await to_thread.run_sync(those_here, context, job, await job_chain(context, job))
 
 

@@ -90,7 +90,7 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
 
 
 async def is_here(context: JobContext, call: Purchase) -> bool:
-    """Whether the merge's picture lies in state/results/."""
+    """Whether the merge's picture lies in results/."""
     assert call.id is not None
     return await all_here(context, await context.store_thread(context.ledger.results, call.id))
 
