@@ -14,10 +14,11 @@ from pathlib import Path
 from hotfolder import log
 from hotfolder.config.load import KEY_VARIABLE, load
 from hotfolder.config.settings import LogFormat, Settings
-from hotfolder.control import access
+from hotfolder.control import access, first
 from hotfolder.display import say as print
 from hotfolder.errors import StoreAway, StoreError, UsageError, to_install
 from hotfolder.processes import die_with
+from hotfolder.setup.deployment import DATA, KEPT
 
 FIRST_WAIT_SECONDS, KILLED_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 4.0, 60.0
 """Before a page that has ended is started again: at first, and at the most where it was killed, or ends by
@@ -46,6 +47,20 @@ def refuse_start(settings: Settings) -> None:
     refuse_without_extra()
     with suppress(StoreError, StoreAway):  # an older one, which the daemon brings up to date; or it waits
         access.refuse_unprotected(settings, settings.page)
+
+
+def ask_for_settings(config: Path, *, page: bool) -> int | None:
+    """Where the image's `run` has neither settings nor key: serve the page that asks for them, until they are
+    written. None then, and where there are some; else the exit code. Raises LocalTrouble."""
+    port = first.setup_port(config, os.environ)
+    if port is None or access.missing_packages():
+        return None
+    from hotfolder.page.setup import SetupSite, serve_setup
+
+    log.configure(level="info")
+    # Where nobody has mounted a volume for it, it would go with the container.
+    state = KEPT if KEPT.is_mount() else None
+    return serve_setup(SetupSite(config.absolute(), dict(os.environ), DATA, state, with_page=page), port)
 
 
 async def run_beside(config: Path) -> None:

@@ -13,7 +13,8 @@ from hotfolder.config.yamlfile import Document, KeyPath, Place, Problem, parse
 from hotfolder.rules.names import nearest, normal
 
 PREFIX = "HOTFOLDER_"
-NOT_SETTINGS = {"HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS"}
+SETUP_PORT = "HOTFOLDER_SETUP_PORT"
+NOT_SETTINGS = {"HOTFOLDER_CONFIG", "HOTFOLDER_BRACKETS", SETUP_PORT}
 KEY_NAMES = {"key", "apikey", "stagerapikey", "secret", "token", "password"}
 
 RETIRED: dict[KeyPath, str] = {

@@ -103,6 +103,17 @@ async def api(
     return [*judged(base_url, answer, known=known), clock(datetime.now(UTC), answer.at)]
 
 
+async def accepts(settings: Settings, key: str) -> bool:
+    """Whether the API takes this key, by a free request; also where it can't be asked just now."""
+    client = StagerClient(settings.api.base_url, lambda: key, timeouts=TIMEOUTS, proxy=settings.api.proxy_url)
+    try:
+        return (await client.probe()).status not in (401, 403)
+    except HotfolderError:
+        return True
+    finally:
+        await client.aclose()
+
+
 def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
     """What the answer to a free request for a group that isn't there says."""
     asked = f"a free request to {base_url} (a group that isn't there) was answered {answer.status}"

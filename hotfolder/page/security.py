@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from anyio import to_thread
@@ -22,6 +23,8 @@ from hotfolder.page.site import Site
 from hotfolder.words import word
 
 logger = log.get("page")
+
+Refusal = Callable[[Request], Awaitable[Response | None]]
 
 SESSION_COOKIE = "hotfolder_session"
 MOST_BODY_BYTES = 256 * 1024
@@ -49,8 +52,10 @@ class Guard:
     """Middleware around everything: lets in who may, bounds what they send, gives every answer its headers,
     and has a page where a view fails."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refuses: Refusal | None = None) -> None:
+        """`refuses` says what is answered in place of a view; left out, `refusal` does."""
         self.app = app
+        self.refuses = refuses or refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -68,7 +73,7 @@ class Guard:
 
         request = Request(scope, receive)
         try:
-            answer = await refusal(request) or self.app
+            answer = await self.refuses(request) or self.app
             await answer(scope, bounded(receive), send_guarded)
         except ClientDisconnect:
             return  # in the middle of its form, and nobody is there to be told

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hotfolder.rules.tags import FAMILIES
-from hotfolder.words import base, files, held, share, views
+from hotfolder.words import base, files, held, setup, share, views
 
 LANGUAGES = ("en", "de")
 Words = dict[str, tuple[str, str]]
@@ -21,6 +21,7 @@ CATALOGUE: Words = {
     **base.WORDS,
     **files.WORDS,
     **held.WORDS,
+    **setup.WORDS,
     **share.WORDS,
     **views.WORDS,
     **{f"{KIND}{kind}": family.called for kind, family in FAMILIES.items()},

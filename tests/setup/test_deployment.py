@@ -11,6 +11,7 @@ import yaml
 
 from hotfolder.config.page import PORT
 from hotfolder.config.settings import Api
+from hotfolder.config.sources import SETUP_PORT
 from hotfolder.setup import deployment, health
 
 REPOSITORY = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ def test_the_image_has_the_same_folders_user_and_ports() -> None:
     assert f"{owner} -m 2777 {data} && {owner} -m 1777 {kept}" in image
     assert f"USER {number}:{number}" in image and f"VOLUME {data}" in image
     assert f'CMD ["run", "--config", "{data}/config.yaml"]' in image
-    assert f"HOTFOLDER_WEB__PORT={health.PORT}" in image
+    assert f"HOTFOLDER_WEB__PORT={health.PORT}" in image and f"{SETUP_PORT}={PORT}\n" in image
     script = (REPOSITORY / "hotfolder/setup/container.sh").read_text()
     assert re.findall(r"\$\{P[UG]ID:-(\d+)\}", script) == [str(number)] * 2
     assert f"for folder in {data} {kept}; do" in script

@@ -1,0 +1,184 @@
+"""The page that asks for the first settings, where a container has none: it alone is served, and only to who
+has read the link in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import uvicorn
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hotfolder import log
+from hotfolder.config.page import PageSettings
+from hotfolder.control.access import LEAST_LETTERS, MOST_LETTERS
+from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
+from hotfolder.errors import HotfolderError
+from hotfolder.page.app import http_error, told_error
+from hotfolder.page.callers import caller_of, from_another_site
+from hotfolder.page.connections import bounded_connections
+from hotfolder.page.rendering import render, request_language
+from hotfolder.page.security import Guard, refused
+from hotfolder.page.server import MOST_HEADER_BYTES, STOP_SECONDS, told_signals
+from hotfolder.page.signin import text
+from hotfolder.page.site import FirstToken, template_environment
+from hotfolder.page.static import static
+from hotfolder.telemetry.web import listening, server_config
+from hotfolder.words import word
+
+logger = log.get("page")
+
+COOKIE = "hotfolder_setup"
+LINGER_SECONDS = 3.0
+"""How long the last page can fetch its style."""
+
+
+@dataclass
+class SetupSite:
+    """What the views need. `root` is proposed; `state` is None where it is to lie below that; `with_page`: a
+    password is asked for, since the page for browsers is served afterwards. `done`: all is written."""
+
+    config: Path
+    environ: Mapping[str, str]
+    root: Path
+    state: Path | None
+    with_page: bool
+    token: FirstToken = field(default_factory=FirstToken)
+    templates: jinja2.Environment = field(default_factory=template_environment)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def state_below(self, root: Path) -> Path:
+        said = self.environ.get(STATE_VARIABLE, "").strip() or self.state or "state"
+        return root / said
+
+
+def serve_setup(site: SetupSite, port: int) -> int | None:
+    """Serve it until the settings are written: None then; else the exit code, once a signal has ended it.
+    Raises LocalTrouble where the port is taken."""
+    listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
+    config = server_config(setup_app(site), bounded_connections(), MOST_HEADER_BYTES, STOP_SECONDS)
+    with listener, told_signals() as signals:
+        link = f"http://THIS-MACHINE:{listener.getsockname()[1]}/setup/{site.token.token}"
+        logger.warning("settings_missing", meaning="Open this page in a browser to set it up.", open=link)
+        server = uvicorn.Server(config)
+
+        async def served() -> None:
+            ending = asyncio.create_task(end_when_done(server, site))
+            await server.serve(sockets=[listener])
+            ending.cancel()
+
+        asyncio.run(served())
+    if signals:
+        return 130 if signal.SIGINT in signals else 0
+    logger.info("settings_written", config=site.config.name)
+    return None
+
+
+async def end_when_done(server: uvicorn.Server, site: SetupSite) -> None:
+    await site.done.wait()
+    await asyncio.sleep(LINGER_SECONDS)
+    server.should_exit = True
+
+
+def setup_app(site: SetupSite) -> Starlette:
+    app = Starlette(
+        routes=[
+            Route("/setup/{token}", form, methods=["GET"]),
+            Route("/setup/{token}", answers, methods=["POST"]),
+            Route("/static/{name}", own_static, methods=["GET"]),
+        ],
+        middleware=[Middleware(Guard, refuses=refusal)],
+        exception_handlers={HTTPException: http_error, HotfolderError: told_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.site = site
+    return app
+
+
+async def refusal(request: Request) -> Response | None:
+    """A name is not asked for: who knows the token has it from the log, whatever name leads here."""
+    request.state.caller = caller = caller_of(request.scope, PageSettings())
+    if from_another_site(caller, request.headers, request.method):
+        return refused(request, "refused.site")
+    return None
+
+
+async def form(request: Request) -> Response:
+    site = opened_site(request)
+    response = asking(request, str(site.root), "")
+    response.set_cookie(COOKIE, site.token.token, httponly=True, samesite="strict")
+    return response
+
+
+async def answers(request: Request) -> Response:
+    """Write what was given, and say that it begins."""
+    site, language = opened_site(request), request_language(request)
+    fields = await request.form(max_files=0, max_fields=10)
+    root, key, password = text(fields, "root").strip(), text(fields, "key").strip(), text(fields, "password")
+    problem = ""
+    if site.with_page and not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
+        problem = word(language, "first.short", least=LEAST_LETTERS)
+    elif site.with_page and password != text(fields, "again"):
+        problem = word(language, "first.different")
+    if problem:
+        return asking(request, root, problem)
+    async with site.writing:
+        opened_site(request)  # somebody else may have been quicker
+        name = request.state.caller.name
+        first = FirstSettings(Path(root), site.state_below(Path(root)), key, password, name)
+        try:
+            wrong = await wrong_with(site.config, site.environ, first)
+            if wrong is not None:
+                return asking(request, root, word(language, f"setup.{wrong}"))
+            await to_thread.run_sync(set_up, site.config, site.environ, first)
+        except HotfolderError as error:
+            return asking(request, root, error.message)
+        site.token.used = True
+        site.done.set()
+    return render(request, "setup_done.html", with_page=site.with_page)
+
+
+def opened_site(request: Request) -> SetupSite:
+    """The site, for who has read the link in the log. Raises HTTPException for everybody else."""
+    site = site_of(request)
+    if not site.token.opens(request.path_params["token"]):
+        raise HTTPException(404)
+    return site
+
+
+async def own_static(request: Request) -> Response:
+    """The style, for a browser that has opened the link."""
+    token = site_of(request).token.token
+    if not secrets.compare_digest(request.cookies.get(COOKIE, "").encode(), token.encode()):
+        raise HTTPException(404)
+    return await static(request)
+
+
+def site_of(request: Request) -> SetupSite:
+    site: SetupSite = request.app.state.site
+    return site
+
+
+def asking(request: Request, root: str, problem: str) -> Response:
+    return render(
+        request,
+        "setup.html",
+        status=422 if problem else 200,
+        root=root,
+        problem=problem,
+        with_page=site_of(request).with_page,
+        least=LEAST_LETTERS,
+        https=request.state.caller.https,
+    )

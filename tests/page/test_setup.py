@@ -1,0 +1,229 @@
+"""`run` in a container with neither settings nor key: a page asks for them, alone and behind its link."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from starlette.routing import Route
+
+from hotfolder.page.setup import SetupSite, setup_app
+from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, every_size, faults, tab
+from tests.support.pageprocess import PageProcess
+from tests.support.pictures import bracket
+from tests.support.studio import PATIENCE_SECONDS, Shop, environment
+
+KEY, PASSWORD = "a-key-of-some-length", "a long password"
+ROUTES = [
+    one for one in setup_app(SetupSite(Path("x"), {}, Path("/"), None, True)).routes if isinstance(one, Route)
+]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Container:
+    """`hotfolder run --page` as the image starts it, with /data elsewhere."""
+
+    def __init__(self, data: Path, shop: Shop, **variables: str) -> None:
+        self.data, self.page_port = data, free_port()
+        data.mkdir()
+        self.log = data.with_suffix(".log")
+        variables = {
+            "HOTFOLDER_SETUP_PORT": "0",
+            "HOTFOLDER_PAGE__PORT": str(self.page_port),
+            "HOTFOLDER_API__BASE_URL": shop.url,
+            "HOTFOLDER_API__STORAGE_HOSTS": shop.storage_host,
+            "HOTFOLDER_SETTLE__QUIET_SECONDS": "0.4",
+            **variables,
+        }
+        words = [sys.executable, "-m", "hotfolder", "run", "--page", "--config", str(data / "config.yaml")]
+        with self.log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                words, stdout=stream, stderr=stream, env={**environment(None), **variables}
+            )
+
+    def told(self, event: str) -> dict[str, str]:
+        """The first line of the log with that event, waited for."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            for line in self.log.read_text().splitlines():
+                if f'"event": "{event}"' in line:
+                    found: dict[str, str] = json.loads(line)
+                    return found
+            assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
+            time.sleep(0.05)
+
+    def link(self) -> tuple[int, str]:
+        """Of the log: the port, and the path with the token."""
+        found = re.fullmatch(r"http://THIS-MACHINE:(\d+)(/setup/\S+)", self.told("settings_missing")["open"])
+        assert found is not None
+        return int(found[1]), found[2]
+
+    def browser(self) -> PageProcess:
+        return PageProcess(self.process, self.log, self.link()[0])
+
+    def answers(self, **changes: str) -> dict[str, str]:
+        return {"root": str(self.data), "key": KEY, "password": PASSWORD, "again": PASSWORD, **changes}
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path, shop: Shop) -> Iterator[Callable[..., Container]]:
+    made: list[Container] = []
+
+    def starting(**variables: str) -> Container:
+        made.append(Container(tmp_path / f"data{len(made)}", shop, **variables))
+        return made[-1]
+
+    yield starting
+    for one in made:
+        one.end()
+
+
+def test_every_route_is_closed_to_who_has_not_read_the_log(start: Callable[..., Container]) -> None:
+    """And nothing else is served than what is listed: no page of a studio, no health, no `first`."""
+    browser = start().browser()
+    assert len(ROUTES) == 3
+    asked = [
+        (method, re.sub(r"\{\w+\}", "page.css", one.path)) for one in ROUTES for method in one.methods or ()
+    ]
+    for method, path in [*asked, ("GET", "/"), ("GET", "/signin"), ("GET", "/first/x"), ("GET", "/readyz")]:
+        same = {"Origin": f"http://127.0.0.1:{browser.port}"}
+        status, body = browser.status(method, path, **same)
+        assert status == 404, (method, path)
+        assert b"setup" not in body.lower()
+
+
+def test_what_is_given_is_written_and_the_daemon_begins(start: Callable[..., Container]) -> None:
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    assert "text/css" in (browser.get(path), browser.get("/static/page.css"))[1].headers["content-type"]
+    said = browser.post(path, container.answers())
+    assert said.status == 200 and "hotfolder begins" in said.text and KEY not in said.text
+    assert browser.get(path).status == 404  # the token opens once
+    container.told("started")
+    state = container.data / "state"
+    settings = yaml.safe_load((container.data / "config.yaml").read_text())
+    assert settings == {
+        "root": str(container.data),
+        "state": str(state),
+        "api": {"key_file": str(state / "key")},
+        "page": {"host": "0.0.0.0", "hosts": ["127.0.0.1"]},
+    }
+    assert ((state / "key").read_text(), stat.S_IMODE((state / "key").stat().st_mode)) == (f"{KEY}\n", 0o600)
+    container.told("page_started")
+    page = PageProcess(container.process, container.log, container.page_port)
+    assert page.get("/", Accept="text/html").status == 303
+    assert page.post("/signin", {"to": "/", "password": PASSWORD}).status == 303
+    room = container.data / "inbox" / "12 Elm Road" / "hall"
+    room.mkdir(parents=True)
+    for name, content in bracket(3).items():
+        (room / name).write_bytes(content)
+    done, end = container.data / "done" / "12 Elm Road" / "hall.jpg", time.monotonic() + PATIENCE_SECONDS
+    while not done.exists():
+        assert time.monotonic() < end, container.log.read_text()
+        time.sleep(0.1)
+    assert KEY not in container.log.read_text() and PASSWORD not in container.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"key": "two words"}, "That can&#39;t be a key"),
+        ({"root": "/nowhere"}, "write into that folder"),
+        ({"root": "data"}, "write into that folder"),
+        ({"again": "another one"}, "The two are different."),
+        ({"password": "short", "again": "short"}, "at least 10 letters"),
+    ],
+)
+def test_a_wrong_answer_is_asked_for_again_and_nothing_is_written(
+    start: Callable[..., Container], wrong: dict[str, str], said: str
+) -> None:
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    answer = browser.post(path, container.answers(**wrong))
+    assert (answer.status, said in answer.text) == (422, True), answer.text
+    assert list(container.data.iterdir()) == []
+    assert browser.post(path, container.answers()).status == 200
+
+
+def test_a_key_that_the_api_refuses_is_not_written(start: Callable[..., Container], tmp_path: Path) -> None:
+    with Shop(tmp_path / "strict", required_key="the-right-key") as strict:
+        container = start(HOTFOLDER_API__BASE_URL=strict.url)
+        browser, (_, path) = container.browser(), container.link()
+        assert "Stager AI refuses this key" in browser.post(path, container.answers()).text
+        assert list(container.data.iterdir()) == []
+        assert browser.post(path, container.answers(key="the-right-key")).status == 200
+
+
+def test_a_form_of_another_site_is_refused(start: Callable[..., Container]) -> None:
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    assert browser.post(path, container.answers(), Origin="http://elsewhere.example").status == 403
+    assert list(container.data.iterdir()) == []
+
+
+def test_a_stop_while_it_waits_is_fine(start: Callable[..., Container]) -> None:
+    container = start()
+    container.link()
+    container.process.send_signal(signal.SIGTERM)
+    assert container.process.wait(PATIENCE_SECONDS) == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "code"),
+    [
+        ({"HOTFOLDER_ROOT": "."}, 2),
+        ({"HOTFOLDER_ROOT": ".", "STAGER_API_KEY": KEY, "HOTFOLDER_PAGE__HOST": "0.0.0.0"}, 2),
+        ({"HOTFOLDER_SETUP_PORT": ""}, 2),
+    ],
+)
+def test_whoever_says_something_by_the_environment_is_asked_nothing(
+    start: Callable[..., Container], variables: dict[str, str], code: int
+) -> None:
+    """As ever: without a key, and for a page that is open to all without a password, it ends with 2."""
+    container = start(**variables)
+    assert container.process.wait(PATIENCE_SECONDS) == code
+    assert "settings_missing" not in container.log.read_text()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
+def test_everybody_can_use_it_at_every_size_in_both_languages(start: Callable[..., Container]) -> None:
+    container = start()
+    browser, (_, path) = container.browser(), container.link()
+    with chromium() as opened:
+        for language, title in (("en", "Set up hotfolder"), ("de", "hotfolder einrichten")):
+            for page in every_size(opened, browser, f"{path}?lang={language}"):
+                assert page.title().startswith(title)
+                assert faults(page) == []
+        with tab(opened, browser, path) as page:
+            page.keyboard.type("not a key")  # its field has the focus
+            for label in ("A password for the page", "Once more"):
+                page.get_by_label(label).fill(PASSWORD)
+            page.get_by_label("The folder of the photos").fill(str(container.data))
+            page.keyboard.press("Enter")
+            page.get_by_role("alert").wait_for()
+            assert faults(page) == []
+            page.keyboard.type(KEY)
+            for label in ("A password for the page", "Once more"):
+                page.get_by_label(label).fill(PASSWORD)
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name="hotfolder begins").wait_for()
+            assert page.evaluate("getComputedStyle(document.body).margin") == "0px"  # its style came
