@@ -9,6 +9,8 @@ itself such a text, as the reason within a reason.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
@@ -17,12 +19,14 @@ ENGLISH, GERMAN = "en", "de"
 MOST_LETTERS = 4000
 """A longer text is shown as it is: it quotes somebody else's."""
 FIELD = re.compile(r"\{(\w+)\}")
+WORD = re.compile(r"[^\W\d_]+")
 END = re.compile(r"(?<=[.!?]) |; ")
 QUOTED = re.compile(r'"([^"]*)"')
 DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
 NUMBERS = frozenset({"number", "count", "most", "status", "seconds", "of_seconds", "ev", "mm", "to_mm", "mb"})
 """Fields that stand for a number, and for nothing else. Their decimal points become commas."""
-A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?!; )[^"])+?', ".+?"
+A_NUMBER, A_NAME, A_TEXT = r"[\d.,]+", '(?:"[^"]*"|(?![;:] )[^"])+?', ".+?"
+SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
 """What stands in place of a field: in a name, quotation marks come in pairs."""
 LOOSE_LETTERS = 10
 """With fewer of its own, a template fits only where all the texts within it are known, too."""
@@ -40,6 +44,12 @@ class Template:
         """What of it stands in every text that it makes; the first letter may be a capital there."""
         first = self.english[0].isalpha()
         return tuple(part for part in FIELD.sub("\0", self.english[first:]).split("\0") if part)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Of its own, those that stand as such in every text that it makes: none that a field may go on."""
+        inner = re.sub(r"(?<=\0)[^\W\d_]+|[^\W\d_]+(?=\0)", "", FIELD.sub("\0", self.english))
+        return frozenset(WORD.findall(inner.lower()))
 
     @cached_property
     def loose(self) -> bool:
@@ -81,6 +91,16 @@ def templates() -> tuple[Template, ...]:
     return tuple(sorted(made, key=lambda one: -len(FIELD.sub("", one.english))))
 
 
+@cache
+def by_word() -> Mapping[str, Sequence[int]]:
+    """The places of the templates, each by the rarest of its words; "" for those that have none."""
+    often = Counter(word for one in templates() for word in one.words)
+    found: dict[str, list[int]] = defaultdict(list)
+    for place, one in enumerate(templates()):
+        found[min(one.words, key=lambda word: (often[word], word), default="")].append(place)
+    return found
+
+
 def said(language: str, text: str) -> str:
     """A text of the program in that language; what nobody has translated stays English."""
     return german(text) if language == GERMAN and text else text
@@ -108,8 +128,9 @@ def german(text: str) -> str:
 
 def german_of_whole(text: str) -> str | None:
     plain, stop = (text[:-1], ".") if text.endswith(".") else (text, "")
-    for template in templates():
-        made = template.german_of(plain)
+    words = {"", *WORD.findall(text.lower())}
+    for place in sorted(place for word in words for place in by_word().get(word, ())):
+        made = templates()[place].german_of(plain)
         if made is not None:
             return made if made.endswith(("!", "?")) else made + stop
     return None
@@ -123,7 +144,9 @@ def german_about(text: str) -> str | None:
 
 def kind_of(field: str) -> str:
     """What may stand in place of a field."""
-    return A_NUMBER if field in NUMBERS else A_TEXT if field.isupper() else A_NAME
+    if field in NUMBERS:
+        return A_NUMBER
+    return SOME_PATTERNS if field == "patterns" else A_TEXT if field.isupper() else A_NAME
 
 
 def shown(field: str, value: str) -> str:

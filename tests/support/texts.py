@@ -19,6 +19,7 @@ FOR_OTHERS = frozenset({
     "re.compile", "ConfigurationError", "StoreError",
 })  # fmt: skip
 """What is called with texts that are no reason of a set."""
+SQL = re.compile("(SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|READ) ")
 END = re.compile(r"(?<=[.!?]) |; ")
 
 
@@ -42,7 +43,7 @@ def made_in(file: Path) -> Iterator[tuple[int, str]]:
         if id(node) in skipped:
             continue
         for text in texts_of(node):
-            if re.search(r"[A-Za-z]{2,} [A-Za-z`{]", HOLES.sub("", text)):
+            if re.search(r"[A-Za-z]{2,} [A-Za-z`{]", HOLES.sub("", text)) and not SQL.match(text):
                 yield getattr(node, "lineno", 0), text
 
 
