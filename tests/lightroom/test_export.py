@@ -21,8 +21,10 @@ def lightroom(tmp_path: Path) -> Lightroom:
     return made
 
 
-def stack(lightroom: Lightroom, name: str, photos: int = 3, *, at: float = BEGIN, **facts: Any) -> list[int]:
-    """A stack of so many exposures, the middle one first, as a photographer leaves it."""
+def stack(
+    lightroom: Lightroom, name: str, photos: int = 3, *, at: float = BEGIN, stops: int = 0, **facts: Any
+) -> list[int]:
+    """A stack of so many exposures, from `stops` on."""
     folder = lightroom.folder / "originals"
     folder.mkdir(exist_ok=True)
     numbers, at_random = [], random.Random(name)
@@ -31,7 +33,7 @@ def stack(lightroom: Lightroom, name: str, photos: int = 3, *, at: float = BEGIN
         path.write_bytes(jpeg(at_random.randrange(10**6), (32, 24)))
         usual = {
             "dateTimeOriginal": at + number,
-            "shutterSpeed": 2.0**number / 64,
+            "shutterSpeed": 2.0 ** (number + stops) / 64,
             "aperture": 8.0,
             "stack": name,
         }
@@ -81,7 +83,7 @@ def test_photos_in_no_stack_are_parted_by_pauses_and_by_exposures_that_come_agai
     inbox = lightroom.folder / "inbox"
     first = stack(lightroom, "A", stack=None)
     at_once = stack(lightroom, "B", stack=None, at=BEGIN + 3)  # the same exposures again, without a pause
-    later = stack(lightroom, "C", 2, stack=None, at=BEGIN + 30)
+    later = stack(lightroom, "C", 2, stack=None, at=BEGIN + 30, stops=3)
     lightroom.export([*later, *at_once, *first], lightroom.settings(inbox))
     assert sorted(startable(inbox).values()) == [2, 3, 3]
 
@@ -101,23 +103,27 @@ def test_an_export_that_is_cancelled_leaves_whole_rooms_alone(lightroom: Lightro
     assert f"{3 - whole} of 3 rooms were not exported." in lightroom.said[-1]
 
 
-def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop_at", "stuck", "rooms"), [(None, "\0", 2), (5, "\0", 1), (None, "A-2.jpg", 1)])
+def test_killed_before_any_change_of_the_disk_nothing_starts_incomplete(
+    tmp_path: Path, stop_at: int | None, stuck: str, rooms: int
+) -> None:
+    """Also while it takes back what it has put there, having been cancelled or failed."""
     plugin, steps = installed(tmp_path), 0
     while True:
         folder = tmp_path / f"killed-{steps}"
         (folder / "inbox").mkdir(parents=True)
         lightroom = Lightroom(folder, plugin)
-        lightroom.disk.dies_before = steps
+        lightroom.disk.dies_before, lightroom.disk.stuck = steps, stuck
         numbers = [*stack(lightroom, "A"), *stack(lightroom, "B", 2, at=BEGIN + 60)]
         try:
-            lightroom.export(numbers, lightroom.settings(folder / "inbox"))
+            lightroom.export(numbers, lightroom.settings(folder / "inbox"), stop_at=stop_at)
         except Killed:
             found = startable(folder / "inbox")
             assert set(found.items()) <= {(("12 Elm Road", "A-0"), 3), (("12 Elm Road", "B-0"), 2)}, steps
             steps += 1
             continue
         assert steps == lightroom.disk.changes
-        assert len(startable(folder / "inbox")) == 2
+        assert len(startable(folder / "inbox")) == rooms
         return
 
 
@@ -129,6 +135,13 @@ def test_a_rendition_that_fails_gives_its_room_up_and_no_other(lightroom: Lightr
     assert list(exported(inbox)) == ["12 Elm Road/B-0"]
     assert len(context.failed) == 2, "the broken one, and the one after it"
     assert "12 Elm Road/A-0: it can't be rendered" in lightroom.said[-1]
+
+
+def test_two_rooms_of_one_name_are_numbered_as_people_do(lightroom: Lightroom) -> None:
+    inbox = lightroom.folder / "inbox"
+    numbers = [*stack(lightroom, "A", title="bath"), *stack(lightroom, "B", title="Bath", at=BEGIN + 60)]
+    lightroom.export(numbers, lightroom.settings(inbox, hotfolder_tag_1_sky="sky-blue"))
+    assert list(exported(inbox)) == ["12 Elm Road/Bath 2__sky-blue", "12 Elm Road/bath__sky-blue"]
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_behind(lightroom: Lightroom) -> None:

@@ -30,11 +30,11 @@ def exposure(seconds: float) -> bytes:
 
 
 def bracketed(lightroom: Lightroom, name: str, **facts: Any) -> list[int]:
-    """Three exposures in a stack, the brightest first by name."""
+    """Three exposures in a stack, the middle one first by name."""
     originals = lightroom.folder / "originals"
     originals.mkdir(exist_ok=True)
     numbers = []
-    for number, seconds in enumerate((1 / 4, 1 / 15, 1 / 60)):
+    for number, seconds in enumerate((1 / 15, 1 / 60, 1 / 4)):
         path = originals / f"{name}_{number}.jpg"
         path.write_bytes(exposure(seconds))
         usual = {"dateTimeOriginal": 7e8 + number, "shutterSpeed": seconds, "stack": name}
@@ -122,10 +122,10 @@ async def test_a_photo_of_the_same_name_is_not_replaced(
 @pytest.mark.parametrize(
     ("middle", "sentence", "brought"),
     [
-        ({"offline": True}, f"{ELM}/front: the original of front_1 is offline; connect its disk", False),
+        ({"offline": True}, f"{ELM}/front: the original of front_0 is offline; connect its disk", False),
         (
             {"virtual": True, "copyName": "Copy 1"},
-            "its middle exposure is Copy 1, a virtual copy of front_1",
+            "its middle exposure is Copy 1, a virtual copy of front_0",
             True,
         ),
     ],
@@ -135,7 +135,7 @@ async def test_offline_originals_and_virtual_copies_are_named(
 ) -> None:
     numbers = bracketed(lightroom, "front")
     await exported(lightroom, studio, shop, numbers)
-    photo = lightroom.photos()[1]
+    photo = lightroom.photos()[0]
     photo.offline = middle.get("offline", False)
     photo.raw.virtual, photo.formatted.copyName = middle.get("virtual"), middle.get("copyName")
     assert sentence in lightroom.bring_home()
@@ -148,9 +148,9 @@ async def test_of_two_photos_that_it_may_be_none_is_guessed(
     await exported(lightroom, studio, shop, bracketed(lightroom, "front"))
     twin = lightroom.photo(studio.root / "originals" / "other.jpg")
     photos = {one.id: one for one in lightroom.photos()}
-    photos[twin].properties["sent"] = lightroom.photos()[1].properties["sent"]
+    photos[twin].properties["sent"] = lightroom.photos()[0].properties["sent"]
     assert (
-        "2 photos of this catalogue may be its front_1.jpg, such as front_1 and other"
+        "2 photos of this catalogue may be its front_0.jpg, such as front_0 and other"
         in lightroom.bring_home()
     )
     assert not pictures(lightroom)

@@ -26,12 +26,13 @@ class Killed(Exception):
 
 @dataclass
 class Disk:
-    """What touches files. `dies_before`: the change before which Lightroom is killed. `full`: nothing can be
-    copied to a path that holds this."""
+    """What touches files. `dies_before`: the change before which Lightroom is killed. Nothing can be copied
+    to a path that holds `full`, nor renamed to one that ends with `stuck`."""
 
     changes: int = 0
     dies_before: int | None = None
     full: str = "\0"
+    stuck: str = "\0"
 
     def _change(self) -> None:
         if self.changes == self.dies_before:
@@ -53,8 +54,8 @@ class Disk:
 
     def move(self, source: str, target: str) -> Any:
         self._change()
-        if Path(target).exists():
-            return False, "it exists"
+        if Path(target).exists() or target.endswith(self.stuck):
+            return False, "it can't be renamed"
         Path(source).rename(target)
         return True
 

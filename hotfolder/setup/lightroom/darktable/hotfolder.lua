@@ -3,7 +3,7 @@
 local dt = require "darktable"
 local here = debug.getinfo(1, "S").source:match("^@(.*)[/\\][^/\\]*$")
 package.path = here .. "/?.lua;" .. package.path
-local Drop, Home, Json = require "Drop", require "Home", require "Json"
+local Drop, Home = require "Drop", require "Home"
 local Menu, Rooms = require "Menu", require "Rooms"
 
 local NAME = "hotfolder"
@@ -47,7 +47,7 @@ local function content(path)
   if file then file:close() end
   return text
 end
-local function size(path)
+function fs.size(path)
   local file = io.open(path, "rb")
   local bytes = file and file:seek("end") or 0
   if file then file:close() end
@@ -182,7 +182,7 @@ local function store(_, image, _, rendition, _, _, _, extra)
   local place = extra.where[image.id]
   if place and extra.drop:place(place.room, place.photo, rendition) then
     local name = place.photo.name .. "." .. rendition:match("%.([^./]+)$"):lower()
-    place.photo.sent = Home.mark(name, size(rendition)):gsub("\t", "|")
+    place.photo.sent = Home.mark(name, fs.size(rendition)):gsub("\t", "|")
   end
 end
 
@@ -198,19 +198,12 @@ local function finalize(_, _, extra)
   told(lines, "hotfolder: " .. #extra.rooms .. " rooms")
 end
 
-local function receipts_in(folder, notes)
-  local receipts = {}
+local function receipts_below(folder)
+  local paths = {}
   local list = io.popen("find " .. quoted(folder) .. " -mindepth 3 -maxdepth 3 -path '*/receipts/*.json'")
-  for path in list:lines() do
-    local receipt, why = Json.decode(content(path) or "")
-    if type(receipt) == "table" then
-      receipts[#receipts + 1] = receipt
-    else
-      notes[#notes + 1] = path:match("[^/]*$") .. " is no receipt: " .. (why or "no object")
-    end
-  end
+  for path in list:lines() do paths[#paths + 1] = path end
   list:close()
-  return receipts
+  return paths
 end
 
 local function remembered()
@@ -228,20 +221,8 @@ local function remembered()
 end
 
 local function bring(one, done)
-  local source, leaf = done .. "/" .. one.file, one.file:match("[^/]*$")
-  if not fs.exists(source) then return "it isn't in done any more" end
-  local number, folder = 1, one.beside.object.path
-  local target = folder .. "/" .. leaf
-  while fs.exists(target) and size(target) ~= size(source) do
-    number = number + 1
-    target = folder .. "/" .. leaf:gsub("(%.[^.]*)$", "-" .. number .. "%1")
-  end
-  local fine, why = true, nil
-  if not fs.exists(target) then
-    fine, why = fs.copy(source, target .. ".part")
-    if fine then fine, why = fs.rename(target .. ".part", target) end
-  end
-  local image = fine and dt.database.import(target)
+  local path, why = Home.copy(fs, done .. "/" .. one.file, one.beside.object.path)
+  local image = path and dt.database.import(path)
   if not image then return why or "darktable can't import it" end
   dt.tags.attach(dt.tags.create(PICTURE .. one.sha256), image)
   if one.stack then
@@ -257,7 +238,7 @@ local function bring_home()
     return told({}, "hotfolder: choose the folder done, in the storage's options")
   end
   local sent, home = remembered()
-  local pictures, more, strangers = Home.plan(receipts_in(done, notes), sent, home)
+  local pictures, more, strangers = Home.plan(Home.receipts(receipts_below(done), content, notes), sent, home)
   for _, one in ipairs(pictures) do
     local trouble = bring(one, done)
     if trouble then notes[#notes + 1] = one.file .. ": " .. trouble else count = count + 1 end

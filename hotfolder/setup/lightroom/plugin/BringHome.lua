@@ -9,7 +9,6 @@ local LrTasks = import "LrTasks"
 
 local Files = require "Files"
 local Home = require "Home"
-local Json = require "Json"
 local Menu = require "Menu"
 local Photos = require "Photos"
 
@@ -24,24 +23,17 @@ local function done()
   return prefs.done
 end
 
-local function receipts_in(folder, notes)
-  local receipts = {}
+local function receipts_below(folder)
+  local paths = {}
   for project in LrFileUtils.directoryEntries(folder) do
     local below = LrPathUtils.child(project, "receipts")
     if LrFileUtils.exists(below) == "directory" then
       for path in LrFileUtils.files(below) do
-        if LrPathUtils.extension(path):lower() == "json" then
-          local receipt, why = Json.decode(LrFileUtils.readFile(path) or "")
-          if type(receipt) == "table" then
-            receipts[#receipts + 1] = receipt
-          else
-            notes[#notes + 1] = LrPathUtils.leafName(path) .. " is no receipt: " .. (why or "no object") .. "."
-          end
-        end
+        if LrPathUtils.extension(path):lower() == "json" then paths[#paths + 1] = path end
       end
     end
   end
-  return receipts
+  return paths
 end
 
 local function remembered(catalog)
@@ -59,27 +51,13 @@ local function remembered(catalog)
   return sent, home
 end
 
--- Copy a picture to where its brackets lie: a stack is of one folder. The path that it has there.
-local function copied(one, source)
-  for part in one.file:gmatch("[^/]+") do source = LrPathUtils.child(source, part) end
-  local folder, leaf = LrPathUtils.parent(one.beside.path), LrPathUtils.leafName(source)
-  local stem, extension = LrPathUtils.removeExtension(leaf), LrPathUtils.extension(leaf)
-  if LrFileUtils.exists(source) ~= "file" then return nil, "it isn't in done any more" end
-  local number, target = 1, LrPathUtils.child(folder, leaf)
-  while LrFileUtils.exists(target) do
-    if Files.size(target) == Files.size(source) then return target end  -- of a time that broke off
-    number = number + 1
-    target = LrPathUtils.child(folder, stem .. "-" .. number .. "." .. extension)
-  end
-  local fine, why = Files.copy(source, target .. ".part")
-  if fine then fine, why = Files.rename(target .. ".part", target) end
-  return fine and target, why
-end
-
 local function bring(catalog, pictures, folder, notes)
   local ready, count = {}, 0
   for _, one in ipairs(pictures) do
-    local path, why = copied(one, folder)
+    local source = folder
+    for part in one.file:gmatch("[^/]+") do source = LrPathUtils.child(source, part) end
+    -- To where its brackets lie: a stack is of one folder.
+    local path, why = Home.copy(Files, source, LrPathUtils.parent(one.beside.path))
     if path then
       ready[#ready + 1] = { path = path, one = one, photo = catalog:findPhotoByPath(path) }
     else
@@ -87,7 +65,7 @@ local function bring(catalog, pictures, folder, notes)
     end
   end
   if #ready == 0 then return 0 end
-  catalog:withWriteAccessDo("Bring results home", function()
+  local outcome = catalog:withWriteAccessDo("Bring results home", function()
     for _, it in ipairs(ready) do
       local fine, photo = true, it.photo
       if not photo then
@@ -104,6 +82,7 @@ local function bring(catalog, pictures, folder, notes)
       end
     end
   end, { timeout = 60 })
+  if outcome ~= "executed" then notes[#notes + 1] = "The catalogue was busy; bring results home once more." end
   return count
 end
 
@@ -114,7 +93,8 @@ LrTasks.startAsyncTask(function()
     if not folder then return end
     local catalog, notes = LrApplication.activeCatalog(), {}
     local sent, home = remembered(catalog)
-    local pictures, more, strangers = Home.plan(receipts_in(folder, notes), sent, home)
+    local pictures, more, strangers = Home.plan(
+      Home.receipts(receipts_below(folder), LrFileUtils.readFile, notes), sent, home)
     local count = bring(catalog, pictures, folder, notes)
     for _, note in ipairs(more) do notes[#notes + 1] = note end
     if strangers > 0 then

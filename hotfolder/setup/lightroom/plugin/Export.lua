@@ -147,7 +147,7 @@ local function remember(catalog, sent)
       local before = one.photo:getPropertyForPlugin(_PLUGIN, "sent")
       one.photo:setPropertyForPlugin(_PLUGIN, "sent", (before and before .. "\n" or "") .. one.mark)
     end
-  end)
+  end, { timeout = 60 })
 end
 
 function service.processRenderedPhotos(_, context)

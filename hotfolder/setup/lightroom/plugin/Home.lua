@@ -1,5 +1,7 @@
 -- Home: which finished pictures are to be brought home, and where to, as receipts tell. Runs in Lua 5.1 and
 -- later; knows nothing of Lightroom.
+local Json = require "Json"
+
 local Home = {}
 
 -- How a photo that was exported is known again in a receipt: by its file's name and size.
@@ -66,6 +68,38 @@ function Home.plan(receipts, sent, home)
     end
   end
   return bring, notes, strangers
+end
+
+-- The receipts in these files, as `read` reads them. A sentence for each that is none goes to `notes`.
+function Home.receipts(paths, read, notes)
+  local receipts = {}
+  for _, path in ipairs(paths) do
+    local receipt, why = Json.decode(read(path) or "")
+    if type(receipt) == "table" then
+      receipts[#receipts + 1] = receipt
+    else
+      notes[#notes + 1] = path:match("[^/\\]*$") .. " is no receipt: " .. (why or "no object") .. "."
+    end
+  end
+  return receipts
+end
+
+-- Put a copy of the picture at `source` into a folder, in place of nothing. The path that it has there; or nil
+-- and why not. `fs` is as Drop.lua has it, with size(path).
+function Home.copy(fs, source, folder)
+  if not fs.exists(source) then return nil, "it isn't in done any more" end
+  local stem, extension = source:match("([^/\\]*)(%.[^./\\]*)$")
+  local number, target = 1, fs.child(folder, stem .. extension)
+  while fs.exists(target) do
+    if fs.size(target) == fs.size(source) then return target end  -- of a time that broke off
+    number = number + 1
+    target = fs.child(folder, stem .. "-" .. number .. extension)
+  end
+  local part = target .. ".part"
+  fs.remove(part)
+  local fine, why = fs.copy(source, part)
+  if fine then fine, why = fs.rename(part, target) end
+  return fine and target or nil, why
 end
 
 return Home
