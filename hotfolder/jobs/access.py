@@ -7,9 +7,11 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select, update
 
 from hotfolder.errors import UsageError
+from hotfolder.jobs.database import put
 from hotfolder.jobs.model import PagePassword, PageRole, PageSession, ShareLink
 from hotfolder.jobs.store import ID_ALPHABET, Store
 
@@ -37,12 +39,19 @@ def passwords(store: Store) -> dict[PageRole, str]:
 def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, first: bool = False) -> bool:
     """Set the password of a role, and sign out everybody who came in by its last one. With `first` only where
     none is set; whether it was set."""
-    with store.session.begin() as session:
-        if first and session.exec(select(PagePassword).limit(1)).first() is not None:
-            return False
-        session.merge(PagePassword(role=role, hash=digest, set_at=at))
-        session.exec(delete(PageSession).where(col(PageSession.role) == role))
-        return True
+    password = PagePassword(role=role, hash=digest, set_at=at)
+    try:
+        with store.session.begin() as session:
+            if first and session.exec(select(PagePassword).limit(1)).first() is not None:
+                return False
+            if first:
+                session.add(password)
+            else:
+                put(session, password)
+            session.exec(delete(PageSession).where(col(PageSession.role) == role))
+            return True
+    except IntegrityError:  # another one was the first, a moment ago
+        return False
 
 
 def sign_in(store: Store, role: PageRole, at: datetime) -> str:

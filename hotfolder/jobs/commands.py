@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from hotfolder import log
 from hotfolder.errors import Cancelled, LocalTrouble, UsageError
+from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
 
@@ -92,6 +93,8 @@ def meant(
 
 def cancel(session: Session, jobs: Sequence[Job], by: str, at: datetime) -> list[Job]:
     """Ask for the jobs to be cancelled; those for which it isn't too late. May be repeated."""
+    for job in jobs:
+        session.refresh(job, with_for_update=True)  # so that it isn't too late by the time that it is asked
     taken = [job for job in jobs if State(job.state) in ASKS_API]
     for job in taken:
         if not job.cancelled_by:
@@ -109,7 +112,7 @@ def prioritise(session: Session, jobs: Sequence[Job], level: Priority, by: str, 
 
 def prioritise_project(session: Session, inbox: str, project: str, level: Priority) -> None:
     """Give this priority to the jobs that the project will have."""
-    session.merge(ProjectPriority(inbox=inbox, project=project, level=level))
+    put(session, ProjectPriority(inbox=inbox, project=project, level=level))
 
 
 def project_priority(session: Session, inbox: str, project: str) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
 
@@ -381,6 +381,16 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 def sessions(database: Engine) -> sessionmaker[Session]:
     """Sessions whose rows may be read after they are closed: `with` one for reading, `begin` one to write."""
     return sessionmaker(database, class_=Session, expire_on_commit=False)
+
+
+def put(session: Session, row: T) -> T:
+    """`session.merge`, for a row that another process may be putting there at this very moment: the later one
+    counts."""
+    try:
+        with session.begin_nested():
+            return session.merge(row)
+    except IntegrityError:
+        return session.merge(row)
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

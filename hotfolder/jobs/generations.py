@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from hotfolder.jobs.model import FileRole, Generation, Job, JobEvent, NewJob, Purchase
@@ -40,11 +41,16 @@ def next_generation(
 
 
 def generation_row(session: Session, scope: str) -> Generation:
-    """Attached to the session, which adds it where there is none."""
-    row = session.get(Generation, scope)
-    if row is None:
-        session.add(row := Generation(scope=scope))
-    return row
+    """Attached to the session, which adds it where there is none, and locked until its transaction ends."""
+    row = session.get(Generation, scope, with_for_update=True)
+    if row is not None:
+        return row
+    try:
+        with session.begin_nested():
+            session.add(row := Generation(scope=scope))
+        return row
+    except IntegrityError:  # another process has added it a moment ago
+        return session.get_one(Generation, scope, with_for_update=True)
 
 
 NOT_THOSE_FILES = (
@@ -72,7 +78,7 @@ def is_told(told: object, identity: FileIdentity, machine: str) -> bool:
 def asked_to_pay_again(session: Session, scope: str, new: NewJob, machine: str) -> bool | None:
     """Whether `retry --pay-again` has put back these very files: copies of them may come long after the
     folder was removed, and nobody asks for those. None where it wasn't said. It is said once."""
-    row = session.get(Generation, scope)
+    row = session.get(Generation, scope, with_for_update=True)
     if row is None or row.pay_again is None:
         return None
     photos = {file.name: file.identity for file in new.files if file.role == FileRole.PHOTO}

@@ -155,10 +155,13 @@ class Ledger:
 
     def adopt(self, purchase: Purchase) -> None:
         """Record a purchase that only its receipt knew of. Repeating it changes nothing."""
-        with self.session.begin() as session:
-            if holder(session, purchase.key) is not None:
-                return
-            session.add(purchase)
+        try:
+            with self.session.begin() as session:
+                if holder(session, purchase.key) is not None:
+                    return
+                session.add(purchase)
+        except IntegrityError:  # another process has, a moment ago
+            return
         self._write_down(purchase)
 
     def keep(self, number: int, results: Sequence[Result], *, all_of_them: bool = True) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, delete, func, select, update
 from hotfolder.errors import LocalTrouble, Unknown
 from hotfolder.jobs.budget import pause, pause_reason, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
-from hotfolder.jobs.database import batches, sessions
+from hotfolder.jobs.database import batches, put, sessions
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
     as_told,
@@ -162,8 +162,9 @@ class Store:
     def remember_generation(self, scope: str, number: int) -> None:
         """These photos were bought in that generation."""
         with self.session.begin() as session:
+            row = generation_row(session, scope)  # locked, and only then looked at
             if bought_generation(session, scope)[0] < number:
-                generation_row(session, scope).number = number
+                row.number = number
 
     def pay_again(self, scope: str, files: Mapping[str, FileIdentity]) -> None:
         """Let the next job of the photos of `scope` buy everything anew, if they are these very files."""
@@ -228,15 +229,16 @@ class Store:
         uids of these are returned, for the journal."""
         uids: list[str] = []
         with self.session.begin() as session:
-            there = select(Job.id, Job.state).where(col(Job.project).in_({job.project for job in jobs}))
+            those = col(Job.project).in_({job.project for job in jobs})
+            there = select(Job.id, Job.state).where(those).with_for_update()
             for inbox in sorted({job.inbox for job in jobs}):
                 self.fence(session, inbox)
             if {(job.id, job.state) for job in jobs} != set(session.exec(there).all()):
                 return None
             for job in jobs:
                 if job.generation and job.scope:  # how often these photos were bought anew
-                    number, _ = bought_generation(session, job.scope)
-                    generation_row(session, job.scope).number = number
+                    row = generation_row(session, job.scope)
+                    row.number, _ = bought_generation(session, job.scope)
             for some in batches([job.id for job in jobs]):
                 own = col(Purchase.job_id).in_(some)
                 uids += session.exec(select(Purchase.uid).where(own).order_by(col(Purchase.id))).all()
@@ -327,7 +329,7 @@ class Store:
         """In place of the one of that role and name."""
         folder.machine = self.machine
         with self.session.begin() as session:
-            session.merge(folder)
+            put(session, folder)
 
     def rooms_finished(self, since: datetime, most: int) -> dict[str, dict[str, dict[str, datetime]]]:
         """When each room was finished last, by inbox and project: the latest so many since then."""
@@ -438,7 +440,7 @@ class Store:
         with self.session.begin() as session:
             for picture in pictures:
                 self._own(session, picture.job_id)
-                session.merge(picture)
+                put(session, picture)
 
     def pictures(self, job_id: str) -> list[Picture]:
         with self.session() as session:
@@ -469,7 +471,7 @@ class Store:
         is `shared` is said of an inbox, by whichever machine works with it."""
         machine = "" if shared else self.machine
         with self.session.begin() as session:
-            session.merge(DaemonState(machine=machine, name=name, content=content, updated_at=at))
+            put(session, DaemonState(machine=machine, name=name, content=content, updated_at=at))
 
     def told(self, name: str, *, shared: bool = False) -> Any:
         """What is there under that name; None where there is nothing."""

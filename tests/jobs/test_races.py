@@ -1,0 +1,106 @@
+"""Several processes do the same at the same moment, as threads with a connection each: in either store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from threading import Barrier
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from hotfolder.jobs import access
+from hotfolder.jobs.budget import DAILY, NotAllowed
+from hotfolder.jobs.commands import Priority, prioritise_project, project_priority
+from hotfolder.jobs.ledger import UNKNOWNS, Ledger
+from hotfolder.jobs.model import NewJob, PageRole, Purchase, scope_key
+from hotfolder.jobs.states import PurchaseOutcome, PurchaseState
+from hotfolder.jobs.store import Store
+
+T = TypeVar("T")
+AT_ONCE = 4
+"""SQLAlchemy's pool has five connections."""
+
+
+def at_once(*works: Callable[[], T]) -> list[T]:
+    """What each returns, all having begun together."""
+    barrier = Barrier(len(works))
+
+    def work(one: Callable[[], T]) -> T:
+        barrier.wait(60)
+        return one()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(work, works))
+
+
+def call(key: str) -> Purchase:
+    return Purchase(key=key, job_id="job1", project="elm", operation="merge", parameters="{}")
+
+
+def test_a_budget_is_kept_by_all_together(ledger: Ledger, at: datetime) -> None:
+    def buy(key: str) -> bool:
+        try:
+            ledger.begin(call(key), at, {DAILY: 10})
+        except NotAllowed:
+            return False
+        return True
+
+    bought = [ok for n in range(6) for ok in at_once(*(partial(buy, f"{n}-{m}") for m in range(AT_ONCE)))]
+    assert bought.count(True) == 10
+
+
+def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store, at: datetime) -> None:
+    for attempt in range(5):
+        numbers = [ledger.begin(call(f"{attempt}-{n}"), at) for n in range(3)]
+        lost = partial(
+            ledger.conclude, state=PurchaseState.UNKNOWN, note="lost", outcome=PurchaseOutcome.GIVEN_UP
+        )
+        at_once(*(partial(lost, number) for number in numbers))
+        assert store.paused() == UNKNOWNS
+        store.resume()
+
+
+def test_the_first_password_is_the_first(store: Store, at: datetime) -> None:
+    setting = (partial(access.set_password, store, PageRole.FULL, f"{n}", at, first=True) for n in range(4))
+    assert sorted(at_once(*setting)) == [False, False, False, True]
+
+
+def test_what_many_say_of_the_same_thing_is_what_one_of_them_said(
+    store: Store, database: Engine, at: datetime
+) -> None:
+    def prioritise(level: Priority) -> None:
+        with store.session.begin() as session:
+            prioritise_project(session, "inbox", "elm", level)
+
+    for _ in range(5):
+        at_once(*(partial(store.tell, "daemon", {"n": n}, at) for n in range(AT_ONCE)))
+        at_once(*(partial(prioritise, level) for level in Priority))
+    assert store.told("daemon")["n"] in range(AT_ONCE)
+    with store.session() as session:
+        assert project_priority(session, "inbox", "elm") in list(Priority)
+
+
+def test_pay_again_is_obeyed_once_however_many_jobs_are_made_of_the_photos(
+    store: Store, new_job: Callable[..., NewJob], at: datetime
+) -> None:
+    new = [new_job("abc", inbox=f"inbox {n}") for n in range(AT_ONCE)]
+    files = {file.name: file.identity for file in new[0].files if file.role == "photo"}
+    store.pay_again(scope_key("origin", "abc"), files)
+    made = at_once(*(partial(store.create, one, "origin", at) for one in new))
+    assert sorted(job.generation for job in made) == [0, 0, 0, 1]
+
+
+def test_the_highest_of_many_generations_is_remembered(store: Store) -> None:
+    at_once(*(partial(store.remember_generation, "scope", n + 1) for n in range(AT_ONCE)))
+    assert store.generation("scope") == AT_ONCE
+
+
+def test_one_adopts_what_many_receipts_tell(ledger: Ledger, at: datetime) -> None:
+    for n in range(5):
+        known = {"state": PurchaseState.SUCCEEDED, "outcome": PurchaseOutcome.BY_RECEIPT, "started_at": at}
+        rows = [Purchase(**{**call(f"k{n}").model_dump(exclude={"uid"}), **known}) for _ in range(AT_ONCE)]
+        at_once(*(partial(ledger.adopt, row) for row in rows))
+    assert len(ledger.all_purchases()) == 5
