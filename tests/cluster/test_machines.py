@@ -96,6 +96,24 @@ def test_a_machine_that_dies_is_replaced_and_what_it_paid_for_is_used(cluster: M
     assert shared.owners() == {"inbox": "two"}
 
 
+def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(cluster: Make) -> None:
+    """As an upgrade does it."""
+    shared = cluster(inboxes="abcd", store={"lease_seconds": LEASE_SECONDS})
+    one, two = shared.member("one"), shared.member("two")
+    one.start()
+    two.start()
+    sets = 30
+    for number in range(sets):
+        shared.drop("abcd"[number % 4], "12 Elm", f"room{number}", bracket())
+    for member in (one, two):
+        shared.wait_until(lambda store: store.active() or store.counts() == {State.DONE: sets})
+        assert member.runs[-1].stop() == 0
+        member.start()
+    shared.wait_until(all_done(sets))
+    assert shared.shop.bought() == sets
+    assert len(pictures(shared)) == sets
+
+
 P = CrashPoint
 SKY_SET, DELETED, REFUSED = f"hall{SKY_TAG}", "hall", "hall__sky-twilihgt"
 BESIDES = {P.RECEIPT_RECORDED, P.RESULTS_VERIFIED, P.DELETION_RECORDED, P.ORIGINAL_DELETED, P.REASON_WRITTEN}
