@@ -17,6 +17,12 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 """Of glass by day, in CIELAB."""
+# Of a window's outline so much must be such glass; bars and frames are lighter than it by so much, in L*.
+LEAST_GLASS, BAR_CONTRAST = 0.35, 18.0
+# The glow at a window's edge, as a share of that in its middle; what of it falls onto the wall, and how far.
+EDGE_OF_GLOW, SPILL, SPILL_REACH = 0.6, 0.44, 0.012
+# The house darkens as its sky does, but by no more than this beyond the colours of dusk.
+MOST_DARKENED = 0.55
 LAMPLIGHT = np.array([1.0, 0.75, 0.38], np.float32)
 
 
@@ -33,13 +39,29 @@ def swap_sky(pixels: Picture, sky_type: str, sky_sub_type: str) -> Picture:
     ground = without_sky(colour, sky.mask)
     if sky_type == "twilight":
         dusk = at_dusk(ground, DUSK[sky_sub_type])
+        dusk *= darkening(colour, painted, ground, dusk, sky)
         outdoors = 1 if sky.outdoors is None else sky.outdoors[:, :, None]
         ground = ground + (dusk - ground) * outdoors
         if sky.outdoors is None:
-            glow = lit_windows(pixels)[:, :, None] * np.float32(0.95 * DUSK[sky_sub_type])
-            ground = ground + (LAMPLIGHT * (0.8 + 0.4 * colour) - ground) * glow
+            glow = lit_windows(pixels) * np.float32(DUSK[sky_sub_type])
+            spill = cv2.GaussianBlur(glow, (0, 0), SPILL_REACH * max(glow.shape)) * (1 - glow)
+            ground = np.asarray(
+                ground + (LAMPLIGHT * (0.75 + 0.5 * colour) - ground) * glow[:, :, None], np.float32
+            )
+            ground += np.asarray(LAMPLIGHT * colour * (SPILL * spill[:, :, None]), np.float32)
     mixed = ground * (1 - alpha) + painted * alpha
     return to_bytes(mixed)
+
+
+def darkening(colour: Plane, painted: Plane, ground: Plane, dusk: Plane, sky: Sky) -> np.float32:
+    """What `dusk` is multiplied by, so that the house loses as much light as its sky."""
+    clear = sky.mask > 0.5
+    below = ~clear if sky.outdoors is None else (sky.outdoors > 0.5) & ~clear
+    if not below.any():
+        return np.float32(1)
+    wanted = float(painted[clear].mean()) / max(float(colour[clear].mean()), 1e-3)
+    reached = float(dusk[below].mean()) / max(float(ground[below].mean()), 1e-3)
+    return np.float32(min(max(wanted / reached, MOST_DARKENED), 1.0))
 
 
 def picture_seed(pixels: Picture) -> int:
@@ -81,34 +103,41 @@ def at_dusk(colour: Plane, amount: float) -> Plane:
 
 
 def lit_windows(pixels: Picture) -> Plane:
-    """How strongly each pixel of a facade glows when the lamps inside are on.
+    """How strongly each pixel of a facade glows when the lamps inside are on, 0 to 1.
 
-    Dark glass in upright frames, 0 to 1.
+    Dark glass in upright frames, each window as a whole: brightest in its middle, its bars and frame dark.
     """
     small = at_search_size(pixels)
     lab = to_lab(small)
     size = lab.shape[:2]
-    glass = np.zeros(size, bool)
+    glow = np.zeros(size, np.float32)
     for pane in find_panes(small):
         if pane_area(pane) < 0.03 * lab[:, :, 0].size:
-            glass |= glass_in(lab, fill([pane], size))
-    whole = cv2.morphologyEx(glass.astype(np.uint8), cv2.MORPH_OPEN, np.ones((6, 6), np.uint8))
-    glow = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), 1.2)
-    return resize(np.asarray(glow, np.float32), (pixels.shape[0], pixels.shape[1]))
+            glass = glass_in(lab, fill([pane], size))
+            depth = cv2.distanceTransform(fill([pane], size).astype(np.uint8), cv2.DIST_L2, 3)
+            lamp = np.float32(EDGE_OF_GLOW) + np.float32(1 - EDGE_OF_GLOW) * depth / max(
+                float(depth.max()), 1
+            )
+            glow = np.maximum(glow, lamp * glass)
+    sharp = np.asarray(cv2.GaussianBlur(glow, (0, 0), 0.8), np.float32)
+    return resize(sharp, (pixels.shape[0], pixels.shape[1]))
 
 
 def glass_in(lab: Plane, pane: Bits) -> Bits:
-    """The dark glass of one window, frames and curtains aside; nothing of what only has a window's outline.
+    """The glass of one window without its frame and its bars; nothing of what only has a window's outline.
 
-    Judged as a whole: one colour that is gray enough. Doors and bricks have a colour, and frames are white.
+    Judged as a whole: most of it is dark and of one colour that is gray enough. Doors and bricks have a
+    colour, and frames are white.
     """
     dark = pane & (lab[:, :, 0] < DARK_LIGHTNESS)
     hues = lab[:, :, 1:]
     gray = dark & (np.hypot(hues[:, :, 0], hues[:, :, 1]) < GRAY_CHROMA)
-    if gray.sum() < 0.4 * dark.sum() or not gray.any():
+    if gray.sum() < max(0.4 * dark.sum(), LEAST_GLASS * pane.sum(), 1):
         return np.zeros_like(pane)
-    away = hues - np.median(hues[gray], axis=0)
-    return np.asarray(dark & (np.hypot(away[:, :, 0], away[:, :, 1]) < 0.75 * GRAY_CHROMA))
+    brightest = float(np.median(lab[:, :, 0][gray])) + BAR_CONTRAST
+    glass = (pane & (lab[:, :, 0] < brightest)).astype(np.uint8)
+    closed = cv2.morphologyEx(glass, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))) > 0
 
 
 def pane_area(pane: Corners) -> float:

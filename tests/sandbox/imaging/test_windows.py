@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import at_search_size
-from hotfolder.sandbox.imaging.skyswap import swap_sky
+from hotfolder.sandbox.imaging.skyswap import lit_windows, swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
-from tests.sandbox.imaging.scenes import photographed, room_radiance
+from tests.sandbox.imaging.scenes import facade, garden, photographed, room_radiance
 
 
 def test_a_pane_is_found_where_the_window_is() -> None:
@@ -29,3 +29,21 @@ def test_dusk_seen_from_a_room_leaves_the_room_alone() -> None:
     assert np.median(change[80:130, 400:580]) > 40
     assert change[:, :350].max() <= 1
     assert change[330:].max() <= 1
+
+
+def test_at_dusk_a_window_is_lit_as_a_whole_and_its_bars_are_not() -> None:
+    glow = lit_windows(facade())[212:292, 180:244]
+    left, bar, right = glow[:, 12:26], glow[:, 32:34], glow[:, 40:52]
+    assert min(left.min(), right.min()) > 0.5
+    assert bar.max() < 0.2
+    assert left[:, -1].mean() > 1.1 * left[:, 0].mean()
+    assert lit_windows(facade())[310:345].max() < 0.05
+
+
+def test_a_house_darkens_as_its_sky_does() -> None:
+    by_day, heaven, _ = garden()
+    for how in ("subtle", "middle", "dramatic"):
+        dusk = swap_sky(by_day, "twilight", how).astype(float)
+        sky = dusk[heaven].mean() / by_day[heaven].mean()
+        house = dusk[260:305].mean() / by_day[260:305].mean()
+        assert 0.3 * sky < house < 1.15 * sky, (how, house, sky)
