@@ -73,7 +73,9 @@ class Run:
         for made in (self.inbox, self.done, self.originals):
             made.mkdir(parents=True)
         self.config = self.studio / "config.yaml"
-        self.config.write_text(yaml.safe_dump({"root": ".", "settle": {"quiet_seconds": 1}}))
+        inboxes = [{"path": "inbox"}, {"path": "other", "tags": {"dusk": ["sky-twilight"]}}]
+        settings = {"root": ".", "settle": {"quiet_seconds": 1}, "inboxes": inboxes}
+        self.config.write_text(yaml.safe_dump(settings))
 
     def through(self) -> int:
         photos = self.brackets()

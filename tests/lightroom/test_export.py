@@ -137,6 +137,14 @@ def test_a_rendition_that_fails_gives_its_room_up_and_no_other(lightroom: Lightr
     assert "12 Elm Road/A-0: it can't be rendered" in lightroom.said[-1]
 
 
+def test_where_the_rules_want_a_person_to_look_no_export_approves(tmp_path: Path) -> None:
+    routes = [{"name": "trainees", "match": {"project": "* trainee"}, "group": "review"}]
+    lightroom, inbox = Lightroom(tmp_path, installed(tmp_path, routes=routes)), tmp_path / "inbox"
+    inbox.mkdir()
+    lightroom.export(stack(lightroom, "A"), lightroom.settings(inbox))
+    assert exported(inbox) == {"12 Elm Road/A-0": ["A-0.jpg", "A-1.jpg", "A-2.jpg"]}
+
+
 def test_two_rooms_of_one_name_are_numbered_as_people_do(lightroom: Lightroom) -> None:
     inbox = lightroom.folder / "inbox"
     numbers = [*stack(lightroom, "A", title="bath"), *stack(lightroom, "B", title="Bath", at=BEGIN + 60)]

@@ -15,6 +15,7 @@ from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import UsageError
 from hotfolder.outbox.faults import TROUBLES, shown
 from hotfolder.outbox.names import safe_name
+from hotfolder.rules.routes import GroupMode
 from hotfolder.rules.tags import FAMILIES, TagTable
 from hotfolder.setup.lightroom.luatext import Value, lua
 from hotfolder.setup.lightroom.presets import identity, preset
@@ -85,7 +86,8 @@ def menu_of(settings: Settings, share: str = "") -> Value:
 
 
 def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
-    table = rulebook_for(settings, inbox).tags
+    rules = rulebook_for(settings, inbox)
+    table = rules.tags
     families = {name: list(family.tags) for name, family in FAMILIES.items()} | {"own": own_tags(table)}
     kinds: dict[str, Value] = {}
     for tags in families.values():
@@ -95,6 +97,8 @@ def _inbox(settings: Settings, inbox: InboxSettings, share: str) -> Value:
     return {
         "title": inbox.title,
         "folder": there(settings, settings.inbox_folder(inbox), share),
+        # A `.ready` file approves, and where the rules want a person to look, no export does that by itself.
+        "ready": not any(route.group is GroupMode.REVIEW for route in rules.routes),
         "families": [{"name": name, "tags": tags} for name, tags in families.items() if tags],
         "kinds": kinds,
     }

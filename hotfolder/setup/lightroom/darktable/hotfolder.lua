@@ -164,7 +164,7 @@ local function plan(images, extra)
   elseif strange then
     rooms, troubles = {}, { strange .. " is no tag of the inbox " .. inbox.title }
   end
-  extra.drop, extra.rooms, extra.troubles, extra.where = Drop.new(fs, into), rooms, troubles, {}
+  extra.drop, extra.rooms, extra.troubles, extra.where = Drop.new(fs, into, inbox.ready), rooms, troubles, {}
   for _, room in ipairs(rooms) do
     for _, photo in ipairs(room.photos) do extra.where[photo.photo.id] = { room = room, photo = photo } end
   end

@@ -9,7 +9,8 @@ Drop.__index = Drop
 local PART = ".part"
 local READY = ".ready"
 
-function Drop.new(fs, inbox) return setmetatable({ fs = fs, inbox = inbox }, Drop) end
+-- `ready`: whether a whole room is to start at once, and what the rules would hold for a person with it.
+function Drop.new(fs, inbox, ready) return setmetatable({ fs = fs, inbox = inbox, ready = ready }, Drop) end
 
 -- Make the room's folder: one of its own, also where an earlier export still lies there.
 local function open(self, room)
@@ -54,7 +55,7 @@ function Drop:let_go(room)
     room.named[#room.named + 1] = path
   end
   room.whole = true
-  self.fs.touch(self.fs.child(room.path, READY))  -- without it the room starts all the same, a little later
+  if self.ready then self.fs.touch(self.fs.child(room.path, READY)) end  -- without it, it starts a little later
   return true
 end
 

@@ -159,7 +159,8 @@ function service.processRenderedPhotos(_, context)
     if #rooms == 0 then return LrDialogs.message(question, text, "warning") end
     if LrDialogs.confirm(question, text, "Export", "Cancel") ~= "ok" then return end
   end
-  local drop, sent, failures = Drop.new(Files, settings[folder_key(chosen(settings))]), {}, {}
+  local inbox, sent, failures = chosen(settings), {}, {}
+  local drop = Drop.new(Files, settings[folder_key(inbox)], Menu.inboxes[inbox].ready)
   context:configureProgress { title = "hotfolder: " .. #rooms .. " rooms" }
   for _, rendition in context:renditions { stopIfCanceled = true } do
     local place = where[rendition.photo.localIdentifier]
