@@ -17,11 +17,13 @@ from hotfolder.daemon.service import job_settings
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
-from hotfolder.jobs.moving import MoveStep, move_store
+from hotfolder.jobs.moving import MoveStep, identity_of, move_store
 from hotfolder.jobs.postgres import StoreServer
 from hotfolder.jobs.retention import Expired, Retention
 from hotfolder.jobs.verify import Disagreement
 from hotfolder.jobs.verify import verify as disagreements
+from hotfolder.newfiles import own_temporaries
+from hotfolder.outbox.folders import bring_results, confirm_results
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.rules.delivery import Keep
 
@@ -63,8 +65,9 @@ def move_to_server(
     config: Path, environ: Mapping[str, str], url: str, passed: Callable[[MoveStep], None] = lambda _: None
 ) -> bool:
     """Move the store in the settings' `state` into the database at `url`, with its password as the settings
-    say; False where that was done before. May be repeated until it ends well. Raises UsageError, also while a
-    daemon works with `state`, StoreError, and LocalTrouble."""
+    say, and copy what was bought into their `results`; False where that was done before. May be repeated
+    until it ends well. Raises UsageError, also while a daemon works with `state`, and StoreError and
+    LocalTrouble."""
     settings = load(config, environ)
     try:
         StoreSettings(url=url)
@@ -75,5 +78,15 @@ def move_to_server(
     server = StoreServer(url, Path(file) if file else None)
     if not settings.state_folder.is_dir():
         raise nothing_yet(config)
-    with closing(lock_state(settings.state_folder)):
-        return move_store(settings.state_folder, server, machine_of(settings.state_folder), passed)
+    state, results = settings.state_folder, settings.results_folder
+    with closing(lock_state(state)):
+        if results is None:
+            raise UsageError(
+                "The settings name no folder `results`, which machines that share a store need.",
+                hint="Make one on the share and name it; what was bought until now is then copied there.",
+            )
+        machine, identity = machine_of(state), identity_of(state)
+        own_temporaries(machine, identity)
+        confirm_results(results, identity, met_before=False)
+        bring_results(state / "results", results)  # before anybody looks there for what the store names
+        return move_store(state, server, machine, passed)

@@ -89,6 +89,13 @@ def is_moved(state: Path) -> bool:
         return marked(connection)
 
 
+def identity_of(state: Path) -> str:
+    """The id of the store in `state`, moved or not. Raises StoreError where there is none."""
+    is_moved(state)
+    with opened_file(state) as engine, engine.connect() as connection:
+        return identity_in(connection)
+
+
 def marked(file: Connection) -> bool:
     return file.execute(text("PRAGMA user_version")).scalar() == MOVED
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
@@ -16,7 +17,7 @@ from hotfolder.newfiles import TEMPORARY_PREFIX, make_marker, open_beneath, open
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import temporary_file, write_all
+from hotfolder.outbox.temporary import pieces_of, sha256_of, temporary_file, write_all
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
@@ -214,6 +215,25 @@ def store_named(marker: Path) -> str:
             return file.read(MARKER_BYTES).decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return ""
+
+
+def bring_results(source: Path, folder: Path) -> None:
+    """Copy what was bought from `source` into the folder of results, but for what lies there as it is. May be
+    repeated. Raises LocalTrouble."""
+    with local_trouble(folder):
+        for path in sorted(source.iterdir()) if source.is_dir() else []:
+            target = folder / path.name
+            if not path.is_file() or path.suffix == ".part":
+                continue
+            if not (target.is_file() and sha256_of(target) == sha256_of(path)):
+                with temporary_file(folder, partial(copy_into, path), Sharing()) as copied:
+                    copied.replace(target)
+        sync_folder(folder)
+
+
+def copy_into(source: Path, stream: BinaryIO) -> None:
+    for piece in pieces_of(source):
+        stream.write(piece)
 
 
 ARCHIVE_MARKER = ".hotfolder-archive"

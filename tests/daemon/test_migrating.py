@@ -23,7 +23,7 @@ from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MERGE, Shop, Studio, environment
+from tests.support.studio import MERGE, Shop, Studio, environment, files_below
 
 PROJECT = "12 Elm Road"
 KILLED = """
@@ -66,6 +66,10 @@ def in_flight(studio: Studio, shop: Shop, crasher: Crasher) -> tuple[Studio, Ori
     assert crasher.run(**request, kill_at="answer_recorded", nth=1) == -signal.SIGKILL
     drop("bath")
     assert crasher.run(**request, kill_at="photo_uploaded", nth=2) == -signal.SIGKILL
+    # What is left to do here is to name the folder that the others will look into.
+    settings = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
+    (studio.root / "results").mkdir()
     return studio, originals
 
 
@@ -96,7 +100,7 @@ def switched(studio: Studio, server: StoreServer) -> Studio:
     """The studio with its settings changed as it is told."""
     settings = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(yaml.safe_dump({**settings, "store": {"url": server.url}}))
-    studio.place = server
+    studio.place, studio.results = server, studio.root / "results"
     return studio
 
 
@@ -118,6 +122,8 @@ async def test_it_may_be_killed_at_any_step_and_said_again_and_nothing_is_paid_a
     assert not move_to_server(studio.config, {}, server.url)
     with pytest.raises(StoreError, match="was moved to a database"):
         open_store(studio.state)
+    bought = files_below(studio.state / "results")
+    assert bought.items() <= files_below(studio.root / "results").items()
     await switched(studio, server).until_idle(shop.access())
     assert studio.states() == ["done"] * 3
     assert Audit(studio, shop.charged()).faults(originals, bound=3) == []
@@ -163,6 +169,17 @@ def test_another_store_there_is_refused_and_neither_is_changed(
         move_to_server(studio.config, {}, server.url)
     assert rows_of(server.url) == before
     open_store(studio.state).dispose()
+
+
+def test_without_a_folder_for_results_nothing_is_moved(
+    in_flight: tuple[Studio, Originals], postgres: Postgres
+) -> None:
+    (studio, _), server = in_flight, postgres.fresh()
+    settings = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(yaml.safe_dump({**settings, "results": None}))
+    with pytest.raises(UsageError, match="no folder `results`"):
+        move_to_server(studio.config, {}, server.url)
+    assert daemon_can_have(studio, server) == 1
 
 
 async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgres: Postgres) -> None:
