@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from pathlib import PurePath
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
@@ -16,6 +17,7 @@ from hotfolder.errors import HotfolderError
 from hotfolder.jobs import looks
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
+from hotfolder.jobs.gallery import kinds_in
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
@@ -38,7 +40,6 @@ CANCELLING = "cancelling"
 RANK = {State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1}
 """Who comes first on a page; then what runs, what waits and arrives, what is done."""
 IN_HAND, TO_COME, OVER = 2, 3, 4
-ENDED = (0, 1, OVER)
 MUCH_LONGER = 1.5
 """A merge that takes so many times as long as usual says nothing of how long it will take."""
 MOST_CARDS = 12
@@ -56,32 +57,72 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One set. `id` is its job's, or of the folder that is no job yet; `picture` is the id of what to show of
-    it, a delivered picture or else its middle exposure; "" where there is none."""
+class Frame:
+    """One picture to compare: the middle `exposure`, the plain `merge`, or an `altered` one. `id` is its
+    picture's or photo's; `name` its file's."""
 
     id: str
-    job: str
-    inbox: str
-    project: str
-    room: str
-    folder: str
-    state: str
-    tags: tuple[str, ...] = ()
-    reason: str = ""
-    hint: str = ""
-    picture: str = ""
-    photos: int = 0
+    kind: str
+    name: str
     altered: tuple[str, ...] = ()
+    variant: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Card(Line):
+    """One set, as a page shows it: what the overview says, where `state` may be HELD or CANCELLING, too, and
+    its `frames`, from the middle exposure to the last altered picture."""
+
+    frames: tuple[Frame, ...] = ()
     progress: Progress | None = None
-    created_at: str = ""
-    at: str = ""
-    priority: str = ""
+
+    @property
+    def id(self) -> str:
+        """Its job's, or of the folder that is no job yet."""
+        return self.job or folder_id(self.inbox, self.project, self.folder)
+
+    @property
+    def project_id(self) -> str:
+        return project_id(self.inbox, self.project)
 
     @property
     def key(self) -> str:
         """Tells it from all others: several sets may wait in one folder."""
         return self.job or opaque(self.id, self.room)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return split_name(self.folder).tags
+
+    @property
+    def at(self) -> str:
+        """When it changed last; what arrives is newer than any job."""
+        return self.updated_at or "9"
+
+    @property
+    def altered(self) -> tuple[str, ...]:
+        """What was altered in any of its pictures: sky, lawn, stage."""
+        return tuple(dict.fromkeys(kind for one in self.frames for kind in one.altered))
+
+    @property
+    def picture(self) -> str:
+        """The id of what to show of it: an altered picture, else the merge, else its middle exposure; ""
+        where there is none."""
+        if not self.frames:
+            return arriving_id(self.inbox, self.project, self.folder, self.photo) if self.photo else ""
+        return next((one.id for one in self.frames if one.altered), self.frames[-1].id)
+
+    @property
+    def pair(self) -> tuple[Frame, Frame] | None:
+        """The two to compare: before the last alteration, and after it."""
+        before = [frame for frame in self.frames[:-1] if frame.kind != "altered"]
+        return (before[-1], self.frames[-1]) if before else None
+
+    @property
+    def delivered(self) -> tuple[Frame, ...]:
+        return tuple(frame for frame in self.frames if frame.kind != "exposure")
 
     @property
     def rank(self) -> int:
@@ -100,15 +141,18 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ProjectCards:
-    """A project with its rooms, those that need a person first; `hidden` of its cards are left out."""
+    """A project with its rooms, those that need a person first; only the first of all its `rooms` may have
+    cards."""
 
-    id: str
     inbox: str
     name: str
-    cards: tuple[Card, ...]
-    hidden: int = 0
+    cards: tuple[Card, ...] = ()
     rooms: int = 0
     finished: int = 0
+
+    @property
+    def id(self) -> str:
+        return project_id(self.inbox, self.name)
 
     @property
     def rank(self) -> int:
@@ -213,15 +257,12 @@ def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = N
     full = iter(filled(records, [card for cards in shown.values() for card in cards]))
     found = [
         ProjectCards(
-            project_id(inbox, project),
-            inbox,
-            project,
+            *key,
             tuple(next(full) for _ in cards),
-            hidden=len(groups[inbox, project]) - len(cards),
-            rooms=len(groups[inbox, project]),
-            finished=sum(card.state == State.DONE for card in groups[inbox, project]),
+            rooms=len(groups[key]),
+            finished=sum(card.state == State.DONE for card in groups[key]),
         )
-        for (inbox, project), cards in shown.items()
+        for key, cards in shown.items()
     ]
     latest_first = sorted(found, key=attrgetter("at"), reverse=True)
     return sorted(latest_first, key=lambda one: min(one.rank, TO_COME) if one.rank < OVER else OVER)
@@ -229,66 +270,41 @@ def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = N
 
 def card_of(line: Line) -> Card:
     """What the overview says of a set, without its pictures."""
-    return Card(
-        id=line.job or folder_id(line.inbox, line.project, line.folder),
-        job=line.job,
-        inbox=line.inbox,
-        project=line.project,
-        room=line.room,
-        folder=line.folder,
-        tags=split_name(line.folder).tags,
-        state=HELD if line.held else CANCELLING if line.cancelled_by else line.state,
-        reason="" if line.reason == line.words else line.reason,
-        hint=line.hint,
-        created_at=line.created_at,
-        at=line.updated_at or "9",  # what arrives is newer than any job
-        priority=line.priority,
-        picture=arriving_id(line.inbox, line.project, line.folder, line.photo) if line.photo else "",
-    )
+    told = {one.name: getattr(line, one.name) for one in fields(line)}
+    told["state"] = HELD if line.held else CANCELLING if line.cancelled_by else line.state
+    told["reason"] = "" if line.reason == line.words else line.reason
+    return Card(**told)
 
 
 def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     """The cards with what to show of each, and how far it is."""
     store = records.store
     jobs = [card.job for card in cards if card.job]
-    pictures = looks.pictures_of(store, [card.job for card in cards if card.job and card.rank in ENDED])
-    middles = looks.middle_photos(store, [job for job in jobs if job not in pictures])
+    pictures, middles = looks.pictures_of(store, jobs), looks.middle_photos(store, jobs)
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
     calls = looks.under_way(store, active)
     photos = looks.photo_counts(store, active)
     usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
     up = merged([as_mapping(one.content) for one in store.told_by_all(PROGRESS)])
     return [
-        with_details(
-            replace(
-                card,
-                photos=photos.get(card.job, 0),
-                progress=progress_of(card, calls.get(card.job), up, photos.get(card.job, 0), usual),
-            ),
-            pictures.get(card.job, ()),
-            middles.get(card.job, ""),
+        replace(
+            card,
+            frames=tuple(frames(card.job, middles.get(card.job, ""), pictures.get(card.job, ()))),
+            progress=progress_of(card, calls.get(card.job), up, photos.get(card.job, 0), usual),
         )
         for card in cards
     ]
 
 
-def with_details(card: Card, pictures: Sequence[Picture], middle: str) -> Card:
-    """The card with what to show of it."""
-    best = best_of(pictures)
-    shown = (
-        picture_id(best.job_id, best.path) if best else photo_id(card.job, middle) if middle else card.picture
-    )
-    return replace(card, picture=shown, altered=altered_in(pictures))
-
-
-def altered_in(pictures: Sequence[Picture]) -> tuple[str, ...]:
-    """What was altered in any of them: sky, lawn, stage."""
-    return tuple(dict.fromkeys(kind for one in pictures for kind in one.altered.split(",") if kind))
-
-
-def best_of(pictures: Sequence[Picture]) -> Picture | None:
-    """The picture that stands for a set: an altered one before the merge, itself before its renditions."""
-    return min(pictures, key=lambda one: (bool(one.rendition), not one.altered), default=None)
+def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:
+    """What there is to compare of a job, renditions aside."""
+    if middle:
+        yield Frame(photo_id(job, middle), "exposure", middle)
+    for one in pictures:
+        if not one.rendition:
+            altered, name = kinds_in(one), PurePath(one.path).name
+            kind = "altered" if altered else "merge"
+            yield Frame(picture_id(job, one.path), kind, name, altered, one.variant, one.width, one.height)
 
 
 def progress_of(

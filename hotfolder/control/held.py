@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hotfolder.config.settings import Settings
 from hotfolder.control.approve import Approval, approve_sets, let_go, names_beside, why_no_name
 from hotfolder.control.explain import Bill, Explained, ExplainedSet, Explainer, Look, look, sentence
-from hotfolder.control.ids import arriving_id, folder_id, opaque, project_id
+from hotfolder.control.ids import arriving_id, opaque
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.control.pictures import every_place
@@ -84,8 +84,6 @@ class HeldView:
     can be put together otherwise. `problems` must be mended first; `remarks` are worth knowing. `bill` is of
     what waits, `total` of all."""
 
-    id: str
-    project_id: str
     place: PhotoPlace
     shoot: bool
     why: Why
@@ -116,7 +114,7 @@ class HeldView:
 def place_known(settings: Settings, known: str) -> PhotoPlace:
     """The folder in an inbox with that id. Raises Unknown."""
     for place in every_place(settings):
-        if folder_id(place.inbox.title, place.project, place.folder) == known:
+        if place.id == known:
             return place
     raise Unknown("Nothing waits here, or not any more.", hint="What was approved is among the projects.")
 
@@ -177,12 +175,9 @@ class Viewer:
         bill = sum((one.bill for one in waiting), NOTHING)
         total = sum((one.bill for one in sets), NOTHING)
         kept_out = told.shoot.kept_out if told.shoot is not None else {}
-        inbox, project, folder = self.place.inbox.title, self.place.project, self.place.folder
         return HeldView(
-            id=folder_id(inbox, project, folder),
-            project_id=project_id(inbox, project),
             place=self.place,
-            shoot=not folder,
+            shoot=not self.place.folder,
             why=self._why(told),
             sets=tuple(sets),
             aside=tuple(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.config.settings import InboxSettings, Settings
+from hotfolder.control.ids import folder_id, project_id
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import SetFolder, is_junk_folder
 from hotfolder.inbox.scan import scan, scan_folders
@@ -27,6 +28,14 @@ class PhotoPlace:
     @property
     def path(self) -> Path:
         return self.root / self.project / self.folder
+
+    @property
+    def id(self) -> str:
+        return folder_id(self.inbox.title, self.project, self.folder)
+
+    @property
+    def project_id(self) -> str:
+        return project_id(self.inbox.title, self.project)
 
     @property
     def name(self) -> str:

@@ -8,18 +8,8 @@ from dataclasses import dataclass
 import yaml
 
 from hotfolder.config.settings import RouteSettings, Settings
-from hotfolder.control.ids import folder_id
+from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.pictures import every_place
-
-
-@dataclass(frozen=True, slots=True)
-class FolderChoice:
-    """A folder of an inbox that holds photos; with "" for `folder` those in its project's own."""
-
-    id: str
-    inbox: str
-    project: str
-    folder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +22,10 @@ class RuleText:
     inbox: str = ""
 
 
-def folder_choices(settings: Settings) -> list[FolderChoice]:
+def folder_choices(settings: Settings) -> list[PhotoPlace]:
     """The folders that can be explained now, by project. Raises LocalTrouble."""
-    places = [place for place in every_place(settings) if place.seen() is not None]
-    found = [
-        FolderChoice(
-            folder_id(one.inbox.title, one.project, one.folder), one.inbox.title, one.project, one.folder
-        )
-        for one in places
-    ]
-    return sorted(found, key=lambda one: (one.inbox, one.project, one.folder))
+    found = [place for place in every_place(settings) if place.seen() is not None]
+    return sorted(found, key=lambda one: (one.inbox.title, one.project, one.folder))
 
 
 def rules_in_force(settings: Settings) -> list[RuleText]:

@@ -9,10 +9,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import file_digest
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.ids import arriving_id, folder_id, job_of, photo_id, picture_id
+from hotfolder.control.ids import arriving_id, job_of, photo_id, picture_id
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.daemon.folders import places_of
@@ -25,6 +26,7 @@ from hotfolder.newfiles import open_beneath
 from hotfolder.pictures.formats import HEAD_BYTES, JPEG_HEAD, PNG_HEAD
 
 LONGEST_ID = 100
+MOST_HASHES = 10_000
 SHOWN = {"image/jpeg": JPEG_HEAD, "image/png": PNG_HEAD}
 """What browsers show, by how such a file begins."""
 
@@ -51,6 +53,25 @@ class OpenPicture:
     size_bytes: int
     kind: str
     version: str
+
+
+class FileHashes:
+    """The SHA-256 of files, each version of which is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, there: OpenPicture) -> str:
+        """Empty for a file that can't be read."""
+        if there.version not in self._known:
+            if len(self._known) >= MOST_HASHES:
+                self._known.clear()
+            try:
+                with os.fdopen(there.descriptor, "rb", closefd=False) as stream:
+                    self._known[there.version] = file_digest(stream, "sha256").hexdigest()
+            except OSError:
+                return ""
+        return self._known[there.version]
 
 
 def find_picture(settings: Settings, known: str) -> PicturePlace | None:
@@ -83,7 +104,7 @@ def _arriving(settings: Settings, places: Places, known: str) -> PicturePlace | 
     """A photo that lies in an inbox, in no job yet."""
     wanted = job_of(known)
     for place in every_place(settings):
-        if folder_id(place.inbox.title, place.project, place.folder) == wanted:
+        if place.id == wanted:
             seen = place.seen()
             for photo in seen.photos if seen is not None else ():
                 if arriving_id(place.inbox.title, place.project, place.folder, photo.name) == known:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
@@ -23,7 +23,7 @@ from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import read_chain
-from hotfolder.jobs.model import Job, JobFile, Picture
+from hotfolder.jobs.model import Job, JobFile
 from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
 from hotfolder.jobs.store import remembered
@@ -40,44 +40,11 @@ MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """One picture to compare: the middle `exposure`, the plain `merge`, or an `altered` one. `id` is its
-    picture's or photo's; `name` its file's."""
-
-    id: str
-    kind: str
-    name: str
-    altered: tuple[str, ...] = ()
-    variant: str = ""
-    width: int = 0
-    height: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RoomCard:
-    """A set of a project with its pictures, from the middle exposure to the last altered one."""
-
-    card: Card
-    frames: tuple[Frame, ...]
-
-    @property
-    def pair(self) -> tuple[Frame, Frame] | None:
-        """The two to compare: before the last alteration, and after it."""
-        before = [frame for frame in self.frames[:-1] if frame.kind != "altered"]
-        return (before[-1], self.frames[-1]) if before else None
-
-    @property
-    def delivered(self) -> tuple[Frame, ...]:
-        return tuple(frame for frame in self.frames if frame.kind != "exposure")
-
-
-@dataclass(frozen=True, slots=True)
 class ProjectView:
     """`calls` are the paid calls that may have been charged, by kind; `spent` their price, "" where no prices
     are set. `renditions` are the smaller copies that were delivered, by name."""
 
     project: ProjectCards
-    rooms: tuple[RoomCard, ...]
     calls: tuple[str, ...]
     spent: str
     renditions: tuple[str, ...]
@@ -115,7 +82,7 @@ class Question:
 class SetView:
     """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another."""
 
-    room: RoomCard
+    card: Card
     route: str
     exposures: tuple[Exposure, ...]
     history: tuple[HistoryEntry, ...]
@@ -152,19 +119,13 @@ def project_view(settings: Settings, known: str) -> ProjectView:
         begun = [line for line in seen.lines if (line.inbox, line.project) == (inbox, name) and not line.job]
         jobs = [job for job in looks.jobs_of_project(store, inbox, name) if job.state != State.SUPERSEDED]
         lines = [*begun, *lines_of(jobs, seen.lines)]
-        found = projects_of(records, latest_of(lines))
-        project = found[0] if found else ProjectCards(known, inbox, name, ())
-        ids = [card.job for card in project.cards if card.job]
-        pictures, middles = looks.pictures_of(store, ids), looks.middle_photos(store, ids)
+        [project] = projects_of(records, latest_of(lines)) or [ProjectCards(inbox, name)]
+        pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])
         calls = tuple(looks.paid_of_project(store, inbox, name))
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
         project=project,
-        rooms=tuple(
-            RoomCard(card, tuple(frames(card.job, middles.get(card.job, ""), pictures.get(card.job, ()))))
-            for card in project.cards
-        ),
         calls=calls,
         spent=settings.prices.told(calls),
         renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),
@@ -214,18 +175,19 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         card, *others = filled(records, [card_of(line) for line in lines_of([job, *same], seen.lines)])
         middle = looks.middle_photos(store, [job.id]).get(job.id, "")
         recipe = recipe_now(settings, job, len(told.photos))
-        left, anew = prices_of(settings, records, job, told.photos, recipe or recipe_of(job))
+        made_of = recipe or recipe_of(job)
+        left = left_of(records, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
         question = question_of(records, job)
     receipt, changed = receipt_of(Path(settings.root, settings.done), job)
     return SetView(
-        room=RoomCard(card, tuple(frames(job.id, middle, told.pictures))),
+        card=card,
         route=job.route or "",
         exposures=tuple(exposures(job.id, middle, told.photos)),
         history=told.entries,
         others=tuple(others),
         may=frozenset(possible(job, question, recipe)),
-        left=left,
-        anew=anew,
+        left=price_of(settings, left),
+        anew=price_of(settings, kinds_of(made_of)),
         question=question,
         receipt=receipt,
         receipt_sha256=job.receipt_sha256,
@@ -246,24 +208,6 @@ def lines_of(jobs: Sequence[Job], seen: Sequence[Line]) -> list[Line]:
     """The jobs as the overview has them, or as they are where it leaves them out."""
     known = {line.job: line for line in seen if line.job}
     return [known.get(job.id) or line_of(job, "") for job in jobs]
-
-
-def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:
-    """What there is to compare, from the middle exposure on; renditions aside."""
-    if middle:
-        yield Frame(photo_id(job, middle), "exposure", middle)
-    whole = [one for one in pictures if not one.rendition]
-    for one in sorted(whole, key=lambda one: (bool(one.altered), one.variant, one.path)):
-        altered = tuple(kind for kind in one.altered.split(",") if kind)
-        yield Frame(
-            picture_id(job, one.path),
-            "altered" if altered else "merge",
-            PurePath(one.path).name,
-            altered,
-            one.variant,
-            one.width,
-            one.height,
-        )
 
 
 def exposures(job: str, middle: str, photos: Sequence[JobFile]) -> Iterator[Exposure]:
@@ -303,14 +247,6 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
         return plan(rulebook_for(settings, job.inbox), job.project, comes_as(job), photos).recipe
     except (RuleRefused, KeyError):  # of an inbox that is none any more
         return None
-
-
-def prices_of(
-    settings: Settings, records: JobRecords, job: Job, photos: Sequence[JobFile], recipe: Recipe
-) -> tuple[Price, Price]:
-    """What is still to be paid for the job, and what all of it costs when it is bought anew."""
-    left = left_of(records, job, [photo.sha256 for photo in photos], recipe, job.generation)
-    return price_of(settings, left), price_of(settings, kinds_of(recipe))
 
 
 def question_of(records: JobRecords, job: Job) -> Question | None:

@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import file_digest
 from pathlib import Path
 
 from hotfolder.config.settings import Settings
 from hotfolder.control.access import changing
 from hotfolder.control.ids import picture_id
 from hotfolder.control.opening import now, reading
-from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
+from hotfolder.control.pictures import FileHashes, OpenPicture, PicturePlace, open_picture
 from hotfolder.control.rooms import existing, known_project
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import Unknown, UsageError
@@ -25,9 +24,6 @@ from hotfolder.outbox.gallerypage import LANGUAGES, SCRIPT, STYLE, Gallery, page
 
 DAYS = (7, 30, 90, 365)
 MOST_PICTURES = 2000
-MOST_HASHES = 10_000
-HASHES: dict[str, str] = {}
-"""The SHA-256 of files by their version, each read once."""
 SharedGallery = Gallery
 """What a face is given, and gives back."""
 
@@ -129,7 +125,7 @@ def page_parts() -> dict[str, bytes]:
     return {name: part(name) for name in (STYLE, SCRIPT)}
 
 
-def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPicture | None:
+def shared_picture(settings: Settings, shared: Gallery, name: str, hashes: FileHashes) -> OpenPicture | None:
     """The picture that is called so on the page; None where there is none on it, or what lies there is not
     what was delivered."""
     found = next((one for one in shared.pictures().values() if name in (one.stem, one.full)), None)
@@ -139,15 +135,7 @@ def shared_picture(settings: Settings, shared: Gallery, name: str) -> OpenPictur
     there = open_picture(PicturePlace(Path(found.path).name, (done / found.path,), (done,)))
     if there is None:
         return None
-    try:
-        if there.version not in HASHES:
-            if len(HASHES) >= MOST_HASHES:
-                HASHES.clear()
-            with os.fdopen(there.descriptor, "rb", closefd=False) as stream:
-                HASHES[there.version] = file_digest(stream, "sha256").hexdigest()
-        wanted = HASHES[there.version] == found.sha256
-    except OSError:
-        wanted = False
-    if not wanted:
-        os.close(there.descriptor)
-    return there if wanted else None
+    if hashes.of(there) == found.sha256:
+        return there
+    os.close(there.descriptor)
+    return None

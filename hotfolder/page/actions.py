@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import to_thread
@@ -15,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from hotfolder.config.settings import Settings
 from hotfolder.control import actions
 from hotfolder.control.anew import another
 from hotfolder.control.opening import Installation, opened
@@ -62,22 +60,15 @@ async def asked(
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """Do it, as a command does; what it raises becomes a page. It is done even when the browser goes away."""
+    """Do it, as a command does; what it raises becomes a page."""
     site = site_of(request)
-    return await to_thread.run_sync(
-        partial(_done, site.config, site.settings().settings, action, *args, **named)
-    )
+    in_force = site.settings().settings
 
+    def done() -> T:
+        with opened(site.config, in_force) as installation:
+            return action(installation, *args, **named)
 
-def _done(
-    config: Path,
-    in_force: Settings,
-    action: Callable[Concatenate[Installation, P], T],
-    *args: P.args,
-    **named: P.kwargs,
-) -> T:
-    with opened(config, in_force) as installation:
-        return action(installation, *args, **named)
+    return await to_thread.run_sync(done)
 
 
 async def field(request: Request, name: str) -> str:
@@ -90,112 +81,88 @@ async def field(request: Request, name: str) -> str:
 async def moved(
     request: Request,
     action: Callable[Concatenate[Installation, str, P], T],
-    job: str,
     *args: P.args,
     **named: P.kwargs,
 ) -> T:
-    """As `asked`, for what moves a set's files: one at a time, since a form may be sent twice."""
+    """As `asked`, for what moves the files of the address's set: one at a time."""
     async with site_of(request).moving:
-        return await asked(request, action, job, *args, **named)
+        return await asked(request, action, request.path_params["job"], *args, **named)
 
 
-def back(path: str, told: str) -> Response:
-    return RedirectResponse(f"{path}?told={told}", 303)
+def back(request: Request, told: str) -> Response:
+    """To the page of what the form was about."""
+    return RedirectResponse(f"{request.url.path.rpartition('/')[0] or '/'}?told={told}", 303)
+
+
+def meant(installation: Installation, request: Request) -> dict[str, str]:
+    """The set, or the project of which nothing need have begun, as commands name it. Raises Unknown."""
+    if "job" in request.path_params:
+        return {"target": known_set(installation, request.path_params["job"])}
+    lines = overview(installation.store, pid=None).lines
+    inbox, project = known_project(installation, request.path_params["known"], lines)
+    return {"target": project, "inbox": inbox}
+
+
+def _cancel(installation: Installation, request: Request) -> bool:
+    return bool(actions.cancel(installation, **meant(installation, request), by=BY).taken)
+
+
+def _prioritise(installation: Installation, request: Request, level: str) -> None:
+    actions.prioritise(installation, **meant(installation, request), level=level, by=BY)
 
 
 async def pause(request: Request) -> Response:
     await asked(request, actions.pause, PAUSED)
-    return back("/", "pause")
+    return back(request, "pause")
 
 
 async def resume(request: Request) -> Response:
     await asked(request, actions.resume)
-    return back("/", "resume")
-
-
-def _project(installation: Installation, known: str) -> tuple[str, str]:
-    """Inbox and name of a project, of which nothing need have begun."""
-    return known_project(installation, known, overview(installation.store, pid=None).lines)
-
-
-def _cancel_project(installation: Installation, known: str) -> bool:
-    inbox, project = _project(installation, known)
-    return bool(actions.cancel(installation, project, by=BY, inbox=inbox).taken)
-
-
-def _prioritise_project(installation: Installation, known: str, level: str) -> None:
-    inbox, project = _project(installation, known)
-    actions.prioritise(installation, project, level, by=BY, inbox=inbox)
-
-
-def _cancel_set(installation: Installation, job: str) -> bool:
-    return bool(actions.cancel(installation, known_set(installation, job), by=BY).taken)
-
-
-def _prioritise_set(installation: Installation, job: str, level: str) -> None:
-    actions.prioritise(installation, known_set(installation, job), level, by=BY)
-
-
-async def cancel_project(request: Request) -> Response:
-    known = request.path_params["known"]
-    taken = await asked(request, _cancel_project, known)
-    return back(f"/project/{known}", "cancel" if taken else "too_late")
-
-
-async def prioritise_project(request: Request) -> Response:
-    known = request.path_params["known"]
-    await asked(request, _prioritise_project, known, await field(request, "level"))
-    return back(f"/project/{known}", "priority")
+    return back(request, "resume")
 
 
 async def cancel(request: Request) -> Response:
-    job = request.path_params["job"]
-    taken = await asked(request, _cancel_set, job)
-    return back(f"/set/{job}", "cancel" if taken else "too_late")
+    return back(request, "cancel" if await asked(request, _cancel, request) else "too_late")
 
 
 async def prioritise(request: Request) -> Response:
-    job = request.path_params["job"]
-    await asked(request, _prioritise_set, job, await field(request, "level"))
-    return back(f"/set/{job}", "priority")
+    await asked(request, _prioritise, request, await field(request, "level"))
+    return back(request, "priority")
 
 
 async def retry(request: Request) -> Response:
-    job = request.path_params["job"]
-    await moved(request, actions.retry, job, pay_again=False)
-    return back(f"/set/{job}", "retry")
+    await moved(request, actions.retry, pay_again=False)
+    return back(request, "retry")
 
 
 async def pay_again(request: Request) -> Response:
-    job = request.path_params["job"]
-    put_back = await moved(request, actions.retry, job, pay_again=True)
-    return back(f"/set/{job}", "another" if put_back.copied else "retry")
+    put_back = await moved(request, actions.retry, pay_again=True)
+    return back(request, "another" if put_back.copied else "retry")
 
 
 async def resolve(request: Request) -> Response:
     """The three answers: what it brought, that it was not charged, or that nobody wants to know any more."""
-    job, answer = request.path_params["job"], await field(request, "answer")
+    answer = await field(request, "answer")
     if answer == "give-up":
-        await asked(request, actions.give_up, job)
-        return back(f"/set/{job}", "given_up")
+        await asked(request, actions.give_up, request.path_params["job"])
+        return back(request, "given_up")
     if answer not in ("not-charged", "charged"):
         raise HTTPException(400)
     paid_result = await field(request, "address") if answer == "charged" else None
-    await moved(request, actions.resolve, job, paid_result=paid_result)
-    return back(f"/set/{job}", "resolved")
+    await moved(request, actions.resolve, paid_result=paid_result)
+    return back(request, "resolved")
 
 
 async def make_another(request: Request) -> Response:
-    job = request.path_params["job"]
-    put_back = await moved(request, another, job, await field(request, "tag"))
-    return back(f"/set/{job}", "another" if put_back.copied else "retry")
+    put_back = await moved(request, another, await field(request, "tag"))
+    return back(request, "another" if put_back.copied else "retry")
 
 
 ROUTES = (
     Action("/pause", pause),
     Action("/resume", resume),
-    Action("/project/{known}/cancel", cancel_project),
-    Action("/project/{known}/priority", prioritise_project),
+    Action("/project/{known}/cancel", cancel),
+    Action("/project/{known}/priority", prioritise),
     Action("/set/{job}/cancel", cancel),
     Action("/set/{job}/priority", prioritise),
     Action("/set/{job}/retry", retry),

@@ -12,19 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from hotfolder.errors import BadWorld, HotfolderError, StoreError, Unknown, UsageError
-from hotfolder.page import (
-    actions,
-    held,
-    live,
-    now,
-    outlook,
-    pictures,
-    project,
-    room,
-    share,
-    signin,
-    static,
-)
+from hotfolder.page import actions, held, live, pictures, share, signin, static, views
 from hotfolder.page.callers import SAFE_METHODS
 from hotfolder.page.rendering import error_page
 from hotfolder.page.security import Guard
@@ -35,13 +23,10 @@ ROUTES: tuple[BaseRoute, ...] = (
     *signin.ROUTES,
     *pictures.ROUTES,
     *live.ROUTES,
-    *now.ROUTES,
-    *project.ROUTES,
-    *room.ROUTES,
+    *views.ROUTES,
     *actions.ROUTES,
     *share.ROUTES,
     *held.ROUTES,
-    *outlook.ROUTES,
 )
 """Of all views. A new module of views is added here, and its words in `words/`."""
 

@@ -1,4 +1,5 @@
-"""A held shoot or room: its sets to look at, to put together otherwise, and to approve, with their price."""
+"""A held shoot or room: its sets to look at, to put together otherwise, and to approve, with their price; and
+what would happen to any folder in an inbox, before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ from starlette.routing import Route
 from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Look
 from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
-from hotfolder.control.ids import project_id
 from hotfolder.control.lookup import PhotoPlace
+from hotfolder.control.outlook import folder_choices, rules_in_force
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.rendering import render, request_language
@@ -136,7 +137,7 @@ async def change(request: Request) -> Response:
     left = [one for number, one in enumerate(form.sets) if number not in wanted]
     if left:
         return await shown(request, left, told="approved")
-    return RedirectResponse(f"/project/{project_id(place.inbox.title, place.project)}", 303)
+    return RedirectResponse(f"/project/{place.project_id}", 303)
 
 
 async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Response:
@@ -171,7 +172,30 @@ def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
     return render(request, template, status=400 if refused else 200, view=view, refused=refused)
 
 
+async def outlook(request: Request) -> Response:
+    """The folders to choose from, and what would be made of the one that was chosen."""
+    site, known = site_of(request), request.query_params.get("folder", "")
+    current = site.settings()
+    view = None
+    if known:
+        settings, place = await known_place(request, known)
+        view = await site.photos.soon(known, partial(viewed, settings, place, ()))
+        if view is None:
+            return await still_reading(request, place)
+    return render(
+        request,
+        "outlook.html",
+        folders=await to_thread.run_sync(folder_choices, current.settings),
+        known=known,
+        view=view,
+        rules=rules_in_force(current.settings),
+        error=current.error,
+        file=site.config.name,
+    )
+
+
 ROUTES = (
     Route("/held/{known}", show, methods=["GET"]),
     Action("/held/{known}", change),
+    Route("/outlook", outlook, methods=["GET"]),
 )

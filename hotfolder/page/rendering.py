@@ -2,23 +2,32 @@
 
 A template has `t("key", name=value)` for words, `t.said(text)` for what the program says of sets, `language`,
 `path` (of this page), `signed_in`, `may_act` (whether who asks may do more than look), `told` (the word for
-what was done last), and whatever its view hands to `render`.
+what was done last), `clock`, `counted`, `frame_name`, and whatever its view hands to `render`: with a `stamp`
+it is replaced once there is another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from hotfolder.control.board import Frame
 from hotfolder.page.site import site_of
+from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
 from hotfolder.words.saying import ENGLISH, said
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
+
+T = TypeVar("T")
 
 
 class Words:
@@ -59,6 +68,9 @@ def render(
         with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
         told=told if told in CATALOGUE else "",
+        clock=clock,
+        counted=Counter,
+        frame_name=partial(frame_name, language),
         in_language=lambda other: request.url.include_query_params(lang=other).query,
         **context,
     )
@@ -78,6 +90,32 @@ def request_language(request: Request) -> str:
         if asked in LANGUAGES:
             return str(asked)
     return language_of(request.headers.get("accept-language", ""))
+
+
+async def looked_up(request: Request, look: Callable[..., T], *args: object) -> T:
+    """What `control` tells by the settings in force. Raises what that does."""
+    settings = site_of(request).settings().settings
+    return await patiently(settings.state_folder, partial(look, settings, *args))
+
+
+def clock(moment: str | datetime, *, seconds: bool = False) -> str:
+    """A moment by the clock of this machine; with its day where that is not today."""
+    try:
+        at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
+    except ValueError:
+        return ""
+    here = at.astimezone()
+    told = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
+    return told if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d} {told}"
+
+
+def frame_name(language: str, frame: Frame) -> str:
+    """Such as "Merge" and "sky, lawn"; of several looks, with its own name."""
+    if frame.kind != "altered":
+        return word(language, f"frame.{frame.kind}")
+    kinds = ", ".join(word(language, f"kind.{kind}") for kind in frame.altered)
+    told = f"{frame.variant}: {kinds}" if frame.variant else kinds
+    return told[:1].upper() + told[1:]
 
 
 def error_page(

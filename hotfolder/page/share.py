@@ -14,13 +14,12 @@ from starlette.routing import Route
 from hotfolder.config.settings import Settings
 from hotfolder.control import gallery as galleries
 from hotfolder.control import share as control
-from hotfolder.control.opening import opened
+from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
-from hotfolder.page.actions import Action
+from hotfolder.page.actions import Action, asked
 from hotfolder.page.pictures import picture_response, thumb_response
-from hotfolder.page.rendering import render, request_language
+from hotfolder.page.rendering import looked_up, render, request_language
 from hotfolder.page.security import PublicRoute
-from hotfolder.page.showing import looked_up
 from hotfolder.page.signin import caller_in
 from hotfolder.page.site import site_of
 from hotfolder.page.thumbnails import Edge
@@ -63,17 +62,15 @@ async def revoke(request: Request) -> Response:
 
 
 async def make_gallery(request: Request) -> Response:
-    """The static one, in done/. In a thread with a loop of its own, so that a browser which goes away ends
-    nothing."""
-    known = request.path_params["known"]
+    """The static one, in done/."""
+    await asked(request, _gallery, request.path_params["known"])
+    return RedirectResponse(f"/project/{request.path_params['known']}/share?told=gallery", 303)
 
-    def made() -> None:
-        with opened(site_of(request).config, settings_of(request)) as installation:
-            _, project = known_project(installation, known)
-            asyncio.run(galleries.gallery(installation, project))
 
-    await to_thread.run_sync(made)
-    return RedirectResponse(f"/project/{known}/share?told=gallery", 303)
+def _gallery(installation: Installation, known: str) -> None:
+    """In a thread with a loop of its own."""
+    _, project = known_project(installation, known)
+    asyncio.run(galleries.gallery(installation, project))
 
 
 async def shared(request: Request) -> control.SharedGallery:
@@ -106,7 +103,8 @@ async def picture(request: Request) -> Response:
     size, name = request.path_params["size"], request.path_params["name"]
     edge = EDGES.get(size)
     wanted = f"{size}/{name}" if edge is None else name.removesuffix(".jpg")
-    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted)
+    hashes = site_of(request).hashes
+    there = await patiently(settings.done_folder, control.shared_picture, settings, gallery, wanted, hashes)
     if there is None:
         raise HTTPException(404)
     if edge is None:

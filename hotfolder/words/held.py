@@ -63,7 +63,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "outlook.whole": ("the whole shoot", "das ganze Shooting"),
     "outlook.show": ("Show", "Zeigen"),
     "outlook.empty": ("No photos lie in the inbox just now.", "Im Eingang liegen zurzeit keine Fotos."),
-    "outlook.look": ("Look and approve", "Ansehen und freigeben"),
+    "held.look": ("Look and approve", "Ansehen und freigeben"),
     "outlook.route": ("Rule", "Regel"),
     "outlook.no_route": ("none: the defaults hold", "keine: Es gelten die Vorgaben"),
     "outlook.tags": ("Tags", "Tags"),

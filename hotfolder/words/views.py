@@ -45,7 +45,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "now.pause": ("Pause paid calls", "Bezahlte Aufrufe anhalten"),
     "now.resume": ("Go on", "Weitermachen"),
     "now.inbox": ("inbox {name}", "Eingang {name}"),
-    "now.look": ("Look and approve", "Ansehen und freigeben"),
     "machines.title": ("Machines", "Rechner"),
     "machines.works": ("works with {inboxes}", "arbeitet an {inboxes}"),
     "machines.idle": ("has no inbox just now", "hat zurzeit keinen Eingang"),
@@ -86,7 +85,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "What is paid for is waited for. The originals go to the failed folder, and can be tried again.",
         "Auf Bezahltes wird gewartet. Die Originale kommen nach failed und lassen sich neu versuchen.",
     ),
-    "project.download": ("Download", "Herunterladen"),
     "project.choose": ("Choose the pictures for the ZIP.", "Wählen Sie die Bilder für das ZIP."),
     "project.size": ("Size", "Größe"),
     "project.full": ("full size", "volle Größe"),
@@ -151,7 +149,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "It was charged, and its picture is here:",
         "Es wurde berechnet, und das Bild liegt hier:",
     ),
-    "set.address": ("Address of the picture", "Adresse des Bildes"),
     "set.use_it": ("Use this picture", "Dieses Bild verwenden"),
     "set.give_up": ("Give it up", "Aufgeben"),
     "set.give_up_text": (
@@ -169,9 +166,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "ask.pay_do": ("Buy it again", "Neu kaufen"),
     "ask.price": ("Price", "Preis"),
-    "ask.calls": ("{count} paid calls", "{count} bezahlte Aufrufe"),
-    "ask.call": ("1 paid call", "1 bezahlter Aufruf"),
-    "ask.nothing": ("nothing", "nichts"),
     "ask.back": ("Back", "Zurück"),
     "ask.another_title": ("{name} with another tag", "{name} mit anderem Tag"),
     "ask.another_text": (

@@ -51,14 +51,14 @@ async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studi
     assert (card.room, card.state, card.tags, card.altered) == ("front", "done", ("sky-twilight",), ("sky",))
     assert (found.paid_today, found.budget, found.spent) == (2, 50, "1.75 EUR")
     view = set_view(load(studio.config, {}), card.job)
-    assert [frame.kind for frame in view.room.frames] == ["exposure", "merge", "altered"]
-    assert card.picture == view.room.frames[-1].id
+    assert [frame.kind for frame in view.card.frames] == ["exposure", "merge", "altered"]
+    assert card.picture == view.card.frames[-1].id
     assert view.receipt is not None and not view.receipt_changed
     assert [one.middle for one in view.exposures] == [False, True, False]
     assert view.may == {"another", "pay_again"}
     told = project_view(load(studio.config, {}), project.id)
-    assert (told.calls, told.spent, len(told.rooms[0].frames)) == (("merge", "sky"), "1.75 EUR", 3)
-    pair = told.rooms[0].pair
+    assert (told.calls, told.spent, len(told.project.cards[0].frames)) == (("merge", "sky"), "1.75 EUR", 3)
+    pair = told.project.cards[0].pair
     assert pair is not None and [frame.kind for frame in pair] == ["merge", "altered"]
 
 

@@ -69,6 +69,23 @@ def test_a_set_goes_on_by_the_button_beside_it(
     assert shop.bought() == 1
 
 
+def test_a_finished_set_is_bought_anew_once_its_price_was_seen(
+    studio: Studio, shop: Shop, page: PageProcess, browser: Browser
+) -> None:
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("done")
+    shop.mark()
+    with tab(browser, page) as opened:
+        opened.get_by_role("link", name="front").click()
+        opened.get_by_role("link", name="Pay again").click()
+        opened.get_by_text("2 paid calls").wait_for()
+        assert shop.bought() == 0
+        opened.get_by_role("button", name="Buy it again").click()
+        opened.get_by_role("heading", name="Other versions of this room").wait_for()
+        studio.wait_for_states("done", "done")
+    assert shop.bought() == 2
+
+
 def test_without_a_script_all_of_it_works(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:

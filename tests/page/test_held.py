@@ -95,7 +95,7 @@ class Form(HTMLParser):
             body=urlencode(fields).encode(),
         )
         location = sent.headers.get("location", "")
-        return page.get(location) if location.startswith("/held/") else sent
+        return page.read(location) if location.startswith("/held/") else sent
 
 
 def held_sets(status: dict[str, Any]) -> set[str]:
@@ -113,7 +113,7 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     waits(studio, files)
-    seen = page.get(f"/held/{SHOOT}")
+    seen = page.read(f"/held/{SHOOT}")
     form = Form(seen)
     assert list(form.sets.values()) == sets
     # From the middle exposure on, as a photographer says it; never as an absolute value.
@@ -162,7 +162,7 @@ def test_what_no_page_of_ours_posts_approves_nothing(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     waits(studio, files)
-    form = Form(page.get(f"/held/{SHOOT}"))
+    form = Form(page.read(f"/held/{SHOOT}"))
     form.photos = {"real": form.photos[sets[0][0]], "nothing": "nothing"}
     assert form.post(page, do, picked, to=to).status < 500
     assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought()
@@ -173,7 +173,7 @@ def test_sets_are_split_and_joined_and_all_approved(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll", stops=[0.0, -2.0, 2.0])
     waits(studio, files)
-    form = Form(Form(page.get(f"/held/{SHOOT}")).post(page, "join 2"))
+    form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 2"))
     assert list(form.sets.values()) == [sets[0], [*sets[1], *sets[2]]]
     form = Form(form.post(page, "move", *sets[0][:2], to="new"))
     assert list(form.sets.values()) == [sets[0][2:], sets[0][:2], [*sets[1], *sets[2]]]
@@ -191,7 +191,7 @@ def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     waits(studio, files)
-    form = Form(Form(page.get(f"/held/{SHOOT}")).post(page, "join 1"))
+    form = Form(Form(page.read(f"/held/{SHOOT}")).post(page, "join 1"))
     form = Form(form.post(page, "move", *sets[0][2:], *sets[1][2:]))
     assert [len(names) for names in form.sets.values()] == [4, 6, 5]
     done = form.post(page, "approve 2 merge")
@@ -204,19 +204,19 @@ def test_what_was_put_together_is_in_the_address_until_its_photos_change(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     folder = waits(studio, files)
-    form = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", "Küche & <Bad>")
+    form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Küche & <Bad>")
     fields = [*form.fields, ("do", "join 2")]
     sent = page.post(f"/held/{SHOOT}", fields)
     address = sent.headers["location"]
     assert sent.status == 303 and address.startswith(f"/held/{SHOOT}?")
     expected = {"Küche & <Bad>": sets[0], f"{ELM}-02": [*sets[1], *sets[2]]}
-    seen = page.get(address)
-    assert Form(seen).sets == expected and Form(page.get(address)).sets == expected
+    seen = page.read(address)
+    assert Form(seen).sets == expected and Form(page.read(address)).sets == expected
     [other] = re.findall(r'class="language" href="([^"]*)"', seen.text)
-    german = page.get(f"/held/{SHOOT}{html.unescape(other)}")
+    german = page.read(f"/held/{SHOOT}{html.unescape(other)}")
     assert Form(german).sets == expected and '<html lang="de">' in german.text
     (folder / sets[0][2]).unlink()
-    stale = page.get(f"{address}&lang=en")
+    stale = page.read(f"{address}&lang=en")
     assert "have changed since you looked" in stale.text and f"{ELM}-03" in Form(stale).sets
 
 
@@ -224,7 +224,7 @@ def test_a_form_that_is_sent_twice_ends_at_the_same_page(
     studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
 ) -> None:
     waits(studio, shoot(tmp_path / "roll")[0])
-    form = Form(page.get(f"/held/{SHOOT}"))
+    form = Form(page.read(f"/held/{SHOOT}"))
     with ThreadPoolExecutor() as clicks:
         twice = list(clicks.map(lambda _: form.post(page, form.buttons["Approve this set"]), range(2)))
     assert all("Approved. It begins in a moment." in one.text for one in twice)
@@ -238,7 +238,7 @@ def test_what_was_not_shown_is_not_bought(
     """The set was named in the moment of its approval, and its name's route would buy more."""
     files, _, _ = shoot(tmp_path / "roll")
     folder = waits(studio, files)
-    form = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")
+    form = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", "Kitchen")
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "other paid calls than were shown" in refused.text
     assert not (folder / ".ready").exists() and shop.bought() == 0
@@ -249,7 +249,7 @@ def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     folder = waits(studio, files)
-    form = Form(page.get(f"/held/{SHOOT}"))
+    form = Form(page.read(f"/held/{SHOOT}"))
     (folder / sets[0][0]).unlink()
     refused = form.post(page, form.buttons["Approve this set"])
     assert refused.status == 409 and "have changed since you looked" in refused.text
@@ -263,7 +263,7 @@ def test_a_set_that_can_t_be_made_says_so_and_has_no_button(
     studio: Studio, page: PageProcess, tmp_path: Path, name: str, why: str
 ) -> None:
     waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
-    named = Form(page.get(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
+    named = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
     assert why in named.text and "<b>" not in named.text.replace("<b>Look here:</b>", "")
     form = Form(named)
     assert "Approve all" not in form.buttons and form.buttons["Approve this set"].startswith("approve 1 ")
@@ -272,7 +272,7 @@ def test_a_set_that_can_t_be_made_says_so_and_has_no_button(
 
 def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page: PageProcess) -> None:
     waits(studio, bracket(), "kitchen")
-    seen = page.get(f"/held/{KITCHEN}")
+    seen = page.read(f"/held/{KITCHEN}")
     assert seen.text.count("/thumb/") == len(bracket()) and "2 paid calls" in seen.text
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge"}).status == 409
     assert page.post(f"/held/{KITCHEN}", {"do": "approve all merge,sky"}).status == 303
@@ -287,9 +287,9 @@ def test_every_folder_is_explained_with_its_rules_and_every_call(
     waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
     chosen = page.get("/outlook").text
     assert chosen.count("<option") == 2 and "Rule “kitchens”" in chosen
-    told = page.get(f"/outlook?folder={KITCHEN}").text
+    told = page.read(f"/outlook?folder={KITCHEN}").text
     assert "1.30 EUR" in told and "/api/hdr-enhance" in told and "room &#34;kitchen&#34; matches" in told
-    assert page.get(f"/outlook?folder={SHOOT}").text.count("1 paid call") == 2
+    assert page.read(f"/outlook?folder={SHOOT}").text.count("1 paid call") == 2
     assert shop.bought() == 0 and page.get("/outlook?folder=nothing").status == 404
 
 
@@ -313,5 +313,5 @@ def test_nothing_of_a_page_names_a_folder_of_the_machine(
     for path in (f"/held/{SHOOT}", f"/held/{gone}", f"/outlook?folder={SHOOT}"):
         for language in ("en", "de"):
             joint = "&" if "?" in path else "?"
-            assert str(studio.root) not in page.get(f"{path}{joint}lang={language}").text
+            assert str(studio.root) not in page.read(f"{path}{joint}lang={language}").text
     assert files_below(studio.done) == {}

@@ -265,7 +265,7 @@ async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_a
     went_to(page.post(f"/set/{card.job}/pay-again"))
     await studio.until_idle(shop.access())
     held = f"/held/{folder_id(studio.inbox.name, ELM, FRONT)}"
-    assert "2 paid calls" in page.get(held).text and not shop.bought()
+    assert "2 paid calls" in page.read(held).text and not shop.bought()
     assert page.post(held, {"do": "approve all "}).status == 409
     went_to(page.post(held, {"do": "approve all merge,sky"}))
     await studio.until_idle(shop.access())
@@ -409,21 +409,31 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
     assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
-async def test_a_running_set_is_cancelled_and_a_project_gets_its_priority(
+async def test_sets_and_projects_are_cancelled_and_get_their_priority(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     shop.goes_wrong({"endpoint": "put", "fault": "hang", "seconds": 3600})
+    studio.drop(ELM, "hall", bracket())
     studio.drop(ELM, "front", bracket())
     async with studio.working(shop.access()):
-        await studio.comes_to("uploading")
+        await studio.comes_to("uploading", "uploading")
+        hall = f"/set/{next(card.job for card in cards(studio) if card.room == 'hall')}"
+        answer = await asyncio.to_thread(page.post, f"{hall}/priority", {"level": "low"})
+        assert went_to(answer) == f"{hall}?told=priority"
+        assert {card.room: card.priority for card in cards(studio)} == {"hall": "low", "front": "normal"}
+        answer = await asyncio.to_thread(page.post, f"{hall}/cancel")
+        assert went_to(answer) == f"{hall}?told=cancel"
+        await studio.comes_to("uploading", "failed")
+        assert {card.room: card.state for card in cards(studio)} == {"hall": "failed", "front": "uploading"}
         answer = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "high"})
         assert went_to(answer) == f"{of_project(studio)}?told=priority"
-        assert cards(studio)[0].priority == "high"
+        assert "high" in {card.priority for card in cards(studio)}
         refused = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "mad"})
         assert refused.status == 409
         await asyncio.to_thread(page.post, f"{of_project(studio)}/cancel")
-        await studio.comes_to("failed")
-    assert "cancelled by somebody at the page" in set_page(page, cards(studio)[0])
+        await studio.comes_to("failed", "failed")
+    for card in cards(studio):
+        assert "cancelled by somebody at the page" in set_page(page, card)
 
 
 async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(

@@ -40,6 +40,14 @@ class PageProcess:
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, headers=headers)
 
+    def read(self, path: str) -> Answer:
+        """A page that tells of photos, once those are read."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while "refresh" in (answer := self.get(path)).headers:
+            assert time.monotonic() < end, answer.text
+            time.sleep(0.1)
+        return answer
+
     def post(
         self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), **headers: str
     ) -> Answer:

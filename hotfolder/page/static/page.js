@@ -112,6 +112,7 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, button)) });
+    if (answer.headers.has("refresh")) return location.assign(answer.url); // its photos are read first
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     patch(document.querySelector("main"), page.querySelector("main"));
     if (answer.redirected) history.pushState(null, "", answer.url);

@@ -1,0 +1,119 @@
+"""Now, Project and Room: what arrives, what runs and what is finished, and what can be done about a set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from hotfolder.control.anew import offer, tags_for
+from hotfolder.control.board import OVER, Frame
+from hotfolder.control.rooms import project_view, set_view
+from hotfolder.page.rendering import VARY, looked_up, render, request_language
+from hotfolder.page.site import site_of
+from hotfolder.page.zipping import TooMuch, zip_of, zip_response
+from hotfolder.rules.tags import FAMILIES
+from hotfolder.words import word
+
+MOST_PROJECTS = 12
+"""So many finished projects are shown with their pictures; older ones by their names."""
+
+
+async def now(request: Request) -> Response:
+    site, state = site_of(request), request.state
+    # The stamp of a page is looked for before anything is read that it is to speak for.
+    stamp = await site.live.stamp()
+    seen = await site.live.board(stamp, site.settings().settings)
+    rendered = site.live.rendered
+    # All that decides how the page looks, but for what there is to see.
+    asks = (request.url.query, request_language(request), state.role, state.may_act, state.protected)
+    if asks in rendered:
+        return HTMLResponse(rendered[asks], headers={"Vary": VARY})
+    shown = [one for one in seen.projects if one.rank < OVER]
+    finished = [one for one in seen.projects if one.rank == OVER]
+    answer = render(
+        request,
+        "now.html",
+        stamp=stamp,
+        board=seen,
+        projects=[*shown, *finished[:MOST_PROJECTS]],
+        older=finished[MOST_PROJECTS:],
+        running=len(seen.seen.running),
+        waiting=len(seen.seen.waiting),
+        attention=len(seen.seen.needing_person) + len(seen.seen.failed),
+        settings_error=site.settings().error or seen.seen.settings_error,
+    )
+    if not request.url.query:
+        rendered[asks] = bytes(answer.body)
+    return answer
+
+
+async def project(request: Request) -> Response:
+    stamp = await site_of(request).live.stamp()
+    view = await looked_up(request, project_view, request.path_params["known"])
+    return render(request, "project.html", stamp=stamp, view=view)
+
+
+async def download(request: Request) -> Response:
+    """The chosen pictures as a ZIP, in the size that is asked for."""
+    asked, language = request.query_params, request_language(request)
+    picks, rendition = asked.getlist("pick"), asked.get("rendition", "")
+    try:
+        found = await looked_up(request, zip_of, request.path_params["known"], picks, rendition)
+    except TooMuch:
+        raise HTTPException(413, word(language, "project.too_much")) from None
+    if not found.entries:
+        raise HTTPException(404, word(language, "project.nothing_chosen"))
+    return zip_response(request, found)
+
+
+async def room(request: Request) -> Response:
+    stamp = await site_of(request).live.stamp()
+    view = await looked_up(request, set_view, request.path_params["job"])
+    card = view.card
+    before, after = compared(
+        card.frames, request.query_params.get("before"), request.query_params.get("after")
+    )
+    newer = next((one for one in view.others if one.created_at > card.created_at), None)
+    return render(
+        request, "set.html", stamp=stamp, view=view, card=card, before=before, after=after, newer=newer
+    )
+
+
+def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> tuple[int, int]:
+    """Which two frames are compared, by their numbers: as asked for, else the last alteration."""
+    last = len(frames) - 1
+    usual = max((number for number, one in enumerate(frames[:-1]) if one.kind != "altered"), default=0)
+    numbers = {str(number): number for number in range(len(frames))}
+    return numbers.get(before or "", usual), numbers.get(after or "", last)
+
+
+async def pay_again(request: Request) -> Response:
+    """The price, before anything is bought anew."""
+    view = await looked_up(request, set_view, request.path_params["job"])
+    return render(request, "pay_again.html", card=view.card, price=view.anew)
+
+
+async def another(request: Request) -> Response:
+    """The tags that there are, and with one of them its price."""
+    job, asked = request.path_params["job"], request.query_params.get("tag", "")
+    view = await looked_up(request, set_view, job)
+    tags = await looked_up(request, tags_for, job)
+    found = await looked_up(request, offer, job, asked) if asked else None
+    groups: dict[str, list[str]] = {family: [] for family in (*FAMILIES, "own")}
+    for tag in tags:
+        groups[next((one for one in FAMILIES if tag.startswith(f"{one}-")), "own")].append(tag)
+    return render(request, "another.html", card=view.card, groups=groups, offer=found)
+
+
+ROUTES = (
+    Route("/", now, methods=["GET"]),
+    Route("/project/{known}", project, methods=["GET"]),
+    Route("/project/{known}/zip", download, methods=["GET"]),
+    Route("/set/{job}", room, methods=["GET"]),
+    Route("/set/{job}/pay-again", pay_again, methods=["GET"]),
+    Route("/set/{job}/another", another, methods=["GET"]),
+)
