@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
+
 from hotfolder.sandbox.imaging.contrast import best_contrast, raised
-from hotfolder.sandbox.imaging.files import Picture, Plane
+from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
+from hotfolder.sandbox.imaging.masks import to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
+
+# Colours are compared at this size. Of mid tones, what has at most this chroma in CIELAB is nearly gray.
+COLOUR_EDGE = 256
+GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
+LEAST_GRAY = 0.01
+# Each round corrects what the last one left; together by no more than this.
+CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
 
 @dataclass(frozen=True)
@@ -16,12 +27,42 @@ class Exposures:
 
     contrast: list[Plane]
     rises: list[Rises]
+    colours: list[Plane]
 
     @classmethod
     def of(cls, frames: Sequence[Picture], coverage: Sequence[Plane | None]) -> Exposures:
         """`coverage` is as for `fuse`."""
-        return cls(best_contrast(frames, coverage), agreed_rises(frames))
+        colours = [to_lab(shrink(frame, COLOUR_EDGE)) for frame in frames]
+        return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
 
     def matched(self, light: Plane) -> Plane:
         """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does."""
         return turned_back(raised(light, self.contrast), self.rises)
+
+    def without_cast(self, colour: Plane) -> Plane:
+        """What the channels of a merge (0 to 1) are multiplied by to take its colour cast out.
+
+        Without one, what is nearly gray has the colour that it has in the frame that shows it as light.
+        """
+        size = self.colours[0].shape[1::-1]
+        small = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.float32)
+        gains = np.ones(3, np.float32)
+        for _ in range(CAST_ROUNDS):
+            gains = np.clip(gains * self.against_cast(to_lab(to_bytes(small * gains))), *GAINS)
+        return np.asarray(gains, np.float32)
+
+    def against_cast(self, merged: Plane) -> Plane:
+        """The factors against what is left of the cast in `merged`, in CIELAB."""
+        levels = np.array([lab[:, :, 0] for lab in self.colours])
+        nearest = np.abs(levels - merged[:, :, 0]).argmin(axis=0)
+        shown = np.take_along_axis(np.array(self.colours), nearest[None, :, :, None], axis=0)[0]
+        grayish = np.hypot(shown[:, :, 1], shown[:, :, 2]) < GRAYISH
+        grayish &= (shown[:, :, 0] > DARK) & (shown[:, :, 0] < LIGHT)
+        if grayish.mean() < LEAST_GRAY:
+            return np.ones(3, np.float32)
+        away = np.median((merged - shown)[grayish], axis=0)
+        here = np.median(merged[grayish], axis=0)
+        there = here - np.array((0, away[1], away[2]))
+        pair = np.array([[here, there]], np.float32)
+        before, after = cv2.cvtColor(pair, cv2.COLOR_LAB2RGB)[0]
+        return np.asarray(after / np.maximum(before, 1e-3), np.float32)

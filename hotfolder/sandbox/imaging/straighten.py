@@ -26,6 +26,8 @@ LEAST_SEGMENTS = 12
 LEAST_LENGTH = 1.2
 # Of the length of all steep lines, so much must agree with one tilt.
 LEAST_SUPPORT = 0.5
+# With less, down to the first, the lines in every other of so many columns must tell the same as the rest do.
+LOWER_SUPPORT, COLUMNS, AGREED_DEGREES = 0.3, 8, 0.5
 # Of the longer side; 27 mm on film, where the EXIF doesn't say.
 FOCAL_SHARE = 0.75
 FOCAL_LENGTH_35MM = 0xA405
@@ -81,14 +83,22 @@ def find_tilt(pixels: Picture, *, focal_share: float = FOCAL_SHARE) -> Tilt | No
     if len(steep) < LEAST_SEGMENTS or weights.sum() < LEAST_LENGTH * height:
         return None
     planes = viewing_planes(steep, width, height, focal_share * SEARCH_EDGE)
-    upright = consensus(planes, weights)
-    if upright is None:
-        return None
-    tilt = Tilt(
-        roll=float(np.degrees(np.arctan2(upright[0], upright[1]))),
-        pitch=float(np.degrees(np.arctan2(upright[2], upright[1]))),
-    )
-    return tilt if max(abs(tilt.roll), abs(tilt.pitch)) <= MOST_DEGREES else None
+    tilt = consensus(planes, weights, LEAST_SUPPORT)
+    if tilt is None:
+        tilt = agreement(planes, weights, (steep[:, 0] * COLUMNS / width).astype(int) % 2 == 0)
+    return tilt if tilt is not None and max(abs(tilt.roll), abs(tilt.pitch)) <= MOST_DEGREES else None
+
+
+def agreement(planes: Floats, weights: Floats, even: npt.NDArray[np.bool_]) -> Tilt | None:
+    """The tilt that fewer lines tell, where the `even` ones and the others tell it independently."""
+    tilt = consensus(planes, weights, LOWER_SUPPORT)
+    for part in (even, ~even):
+        own = consensus(planes[part], weights[part], LOWER_SUPPORT) if part.sum() >= LEAST_SEGMENTS else None
+        if tilt is None or own is None:
+            return None
+        if max(abs(own.roll - tilt.roll), abs(own.pitch - tilt.pitch)) > AGREED_DEGREES:
+            return None
+    return tilt
 
 
 def viewing_planes(segments: Segments, width: int, height: int, focal: float) -> Floats:
@@ -105,8 +115,8 @@ def viewing_planes(segments: Segments, width: int, height: int, focal: float) ->
     return np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True))
 
 
-def consensus(planes: Floats, weights: Floats) -> Floats | None:
-    """The direction that is upright for most of the lines' length, or None where too few agree."""
+def consensus(planes: Floats, weights: Floats, least_support: float) -> Tilt | None:
+    """The tilt with which most of the lines' length is upright, or None where too little agrees."""
     best, best_support = None, 0.0
     for roll in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
         for pitch in np.arange(-MOST_DEGREES, MOST_DEGREES + 0.1, 0.5):
@@ -124,7 +134,12 @@ def consensus(planes: Floats, weights: Floats) -> Floats | None:
         solved = np.linalg.eigh(scatter)[1][:, 0]
         best = solved * np.sign(solved[1])
     agreeing = np.degrees(np.abs(planes @ best)) < 0.8
-    return best if weights[agreeing].sum() >= LEAST_SUPPORT * weights.sum() else None
+    if weights[agreeing].sum() < least_support * weights.sum():
+        return None
+    return Tilt(
+        roll=float(np.degrees(np.arctan2(best[0], best[1]))),
+        pitch=float(np.degrees(np.arctan2(best[2], best[1]))),
+    )
 
 
 def untilt(tilt: Tilt, width: int, height: int, focal_share: float) -> Floats:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, resize, to_bytes
+from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, fitting, resize, to_bytes
 
 WANTED_MEDIAN = 0.58
 # A picture that is brighter by itself stays so up to here.
@@ -35,6 +35,8 @@ SAMPLES = 12
 WORKING_EDGE = 2048
 # How far colours grow with their brightness; the rest of a change is added as white light.
 COLOUR_SHARE = 0.4
+# What the exposures' colours are compared with has this size.
+COLOUR_EDGE = 512
 
 Curve = Callable[[Plane], Plane]
 
@@ -47,6 +49,9 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     wanted = np.maximum(wanted if exposures is None else exposures.matched(wanted), 0)
     if small is not light:
         wanted = along_edges(light, small, wanted)
+    gains = np.ones(3, np.float32)
+    if exposures is not None:
+        gains = exposures.without_cast(toned(fused, light, wanted))
     # Colours follow in proportion by a share; what that leaves of the wanted luma is added to all three.
     ratio = wanted / np.maximum(light, np.float32(0.03))
     ratio *= np.float32(COLOUR_SHARE)
@@ -57,8 +62,21 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     for channel in range(3):
         plane = np.asarray(fused[:, :, channel] * ratio, np.float32)
         plane += wanted
+        plane *= gains[channel]
         finished[:, :, channel] = to_bytes(bend(plane, WHITE_KNEE, WHITE))
     return finished
+
+
+def toned(fused: Plane, light: Plane, wanted: Plane) -> Plane:
+    """A small copy of `fused` with the luma `wanted` in place of `light`, as `finish` gives it."""
+    size = fitting(light.shape[::-1], COLOUR_EDGE)
+    colour, luma, aim = (
+        np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)
+        for plane in (fused, light, wanted)
+    )
+    ratio = np.float32(1 - COLOUR_SHARE) + np.float32(COLOUR_SHARE) * aim / np.maximum(luma, np.float32(0.03))
+    whole = colour * ratio[:, :, None] + (aim - luma * ratio)[:, :, None]
+    return bend(np.asarray(whole, np.float32), WHITE_KNEE, WHITE)
 
 
 def shrunk(light: Plane) -> Plane:

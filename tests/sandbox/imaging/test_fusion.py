@@ -79,6 +79,13 @@ def test_the_merge_is_bright(sets: dict[str, tuple[list[Picture], Picture]]) -> 
         assert 125 <= np.median(measures.to_gray(picture)) <= 170, name
 
 
+def test_what_is_gray_keeps_the_colour_that_the_exposures_give_it(
+    sets: dict[str, tuple[list[Picture], Picture]],
+) -> None:
+    for name, (frames, picture) in sets.items():
+        assert measures.added_cast(frames, picture) <= 0.5, name
+
+
 def test_the_same_at_another_size() -> None:
     """Sizes are shares of the picture, so that a small copy's merge looks like the merge's small copy."""
     wall = wall_beside_window()[0]

@@ -40,6 +40,25 @@ def test_a_tilt_of_up_to_six_degrees_is_recovered_within_half_a_degree(roll: flo
     assert max(abs(left.roll), abs(left.pitch)) < 0.5
 
 
+def cluttered(picture: Picture, lines: int) -> Picture:
+    """The picture with leaning lines all over it, as of furniture, branches and stairs."""
+    random = np.random.default_rng(3)
+    for _ in range(lines):
+        x, y, lean = random.uniform(0, 900), random.uniform(0, 500), np.radians(random.uniform(-15, 15))
+        end = (round(x + 80 * np.sin(lean)), round(y + 80 * np.cos(lean)))
+        cv2.line(picture, (round(x), round(y)), end, (30, 30, 30), 2, cv2.LINE_AA)
+    return picture
+
+
+def test_among_many_leaning_lines_the_upright_ones_count_where_two_halves_agree() -> None:
+    picture = cluttered(tilted(facade(), Tilt(3, 0)), 160)
+    found = find_tilt(picture)
+    assert found is not None
+    assert abs(found.roll - 3) < 0.55
+    assert abs(found.pitch) < 0.55
+    assert find_tilt(cluttered(np.full((600, 900, 3), 170, np.uint8), 300)) is None
+
+
 def test_a_turned_photo_comes_back_without_black_corners() -> None:
     height, width = facade().shape[:2]
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), 4, 1)
