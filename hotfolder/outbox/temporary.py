@@ -16,6 +16,7 @@ from hotfolder.newfiles import (
     TEMPORARY_PREFIX,
     new_temporary,
     open_folder,
+    own_store,
     own_token,
     prefix_of,
     token,
@@ -100,12 +101,13 @@ def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
     the machines with the identities `gone`. Follows no links.
 
     Other daemons may put their pictures there too; their files stay. A name of before names had the store in
-    them doesn't tell whose the file is: one that nobody has touched for a day goes, since none is written for
-    so long, and so does another's reservation. What can't be read or removed is passed over: a leftover is
-    ugly, and harmless.
+    them doesn't tell whose the file is, nor on which machine a command has left it: one that nobody has
+    touched for a day goes, since none is written for so long, and so does another's reservation. What can't
+    be read or removed is passed over: a leftover is ugly, and harmless.
     """
     owners = {own_token(), *map(token, gone)}
     ours = tuple(map(prefix_of, owners))
+    of_commands = prefix_of(own_store() or own_token())  # any machine's: they know the store alone
     for parent, folders, names in os.walk(folder):
         for name in [one for one in folders if one.startswith(ours)]:
             folders.remove(name)
@@ -119,7 +121,7 @@ def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
                 known = reserved and linking.reserved_by(path)[0] in ("", *owners)
                 if known or name.startswith(ours):
                     remove_if_older(path, linking.PROCESS_STARTED_NS)
-                elif reserved or FORMER_NAME.fullmatch(name):
+                elif reserved or FORMER_NAME.fullmatch(name) or name.startswith(of_commands):
                     remove_if_older(path, linking.PROCESS_STARTED_NS - ABANDONED_NS)
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from hotfolder.cli.app import app
 from hotfolder.config.load import load
 from hotfolder.control import access, checkup
+from hotfolder.outbox.folders import RESULTS_MARKER
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.studio import Shop, Studio, files_below
@@ -144,6 +145,23 @@ def test_the_database_of_machines_that_share_a_store_is_looked_at(
     assert code == 1 and len(texts) == 2
     assert any("may not make tables" in text for text in texts)
     assert any("synchronous_commit is off" in text for text in texts)
+
+
+def test_a_folder_of_results_that_is_anothers_or_away_is_told(make_studio: Any, shop: Shop) -> None:
+    """Whether one machine uses it or several."""
+    studio = make_studio(**settings_for(shop), results="results")
+    results = studio.root / "results"
+    results.mkdir(exist_ok=True)
+    studio.drop("12 Elm", "hall", bracket())
+    asyncio.run(studio.until_idle(shop.access()))
+    assert {path.suffix for path in results.iterdir()} == {"", ".jpg"}
+    assert not (studio.state / "results").exists()
+    assert [one["verdict"] for one in ask(studio.config)[1]["results"]] == ["ok"]
+    (results / RESULTS_MARKER).write_text("another\n")
+    assert "names another store" in ask(studio.config)[1]["results"][1]["text"]
+    results.rename(studio.root / "away")
+    code, found = ask(studio.config)
+    assert code == 1 and [one["text"] for one in found["results"]] == [f"{results} is not there"]
 
 
 def test_a_database_that_cant_be_reached_is_one_problem_of_several(make_studio: Any, shop: Shop) -> None:

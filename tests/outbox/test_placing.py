@@ -256,13 +256,17 @@ def test_only_ones_own_leftovers_and_those_of_machines_that_are_gone_are_cleared
         folder.mkdir()
         (folder / f"{own_prefix()}0123456789abcdef").write_bytes(b"")
         made[machine] = [reserved(folder, "room.jpg"), *folder.glob(f"{own_prefix()}*")]
+    of_command = tmp_path / f"{newfiles.prefix_of(newfiles.token('store'))}0123456789abcdef"
+    of_command.write_bytes(b"")
     monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 3600 * 10**9)
     clear_leftovers(tmp_path, ["gone"])
+    assert of_command.exists()
     left = {path for paths in made.values() for path in paths if path.exists()}
     assert left == set(made["live"]) and len(left) == 2
     monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + 25 * 3600 * 10**9)
     clear_leftovers(tmp_path)
     assert [path.exists() for path in made["live"]] == [False, True]
+    assert not of_command.exists()
 
 
 def test_leftovers_of_former_releases_are_cleared_once_nobody_can_be_writing_them(
