@@ -26,7 +26,7 @@ from hotfolder.page.reading import PhotoReader
 from hotfolder.page.throttle import Throttle
 from hotfolder.page.thumbnails import Thumbnails
 
-ABSOLUTE = re.compile(r"(?<![^\s\"'(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"',;:)\]]+")
+ABSOLUTE = re.compile(r"(?<![^\s\"'“„(\[:,;])/(?:[^\s/\"']+/)+[^\s/\"'“,;:)\]]+")
 """A path from the root of the file system on, of at least two parts. Not the end of an address."""
 
 

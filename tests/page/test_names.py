@@ -83,6 +83,7 @@ def test_no_markup_of_a_name_survives(name: str) -> None:
         ),
         ("{root}: no permission", "root: no permission"),
         ("config.yaml, /etc/hotfolder/config.yaml:3:1: wrong", "config.yaml, config.yaml:3:1: wrong"),
+        ("Der Ordner „/srv/photos/Küche“ ist nicht lesbar", "Der Ordner „Küche“ ist nicht lesbar"),
         ("front / back, 3/4 of https://example.org/a/b/c", "front / back, 3/4 of https://example.org/a/b/c"),
     ],
 )
