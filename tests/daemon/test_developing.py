@@ -181,5 +181,7 @@ async def test_heic_pictures_are_developed_and_one_beside_its_jpeg_only_travels(
     assert files_below(studio.done / ELM / "originals" / "hall") == pairs
     receipt = json.loads((studio.done / ELM / "receipts" / "kitchen.json").read_text())
     assert [one["developed"] for one in receipt["photos"]] == ["it is a HEIC picture"] * 2
+    hall = json.loads((studio.done / ELM / "receipts" / "hall.json").read_text())
+    assert sorted(one["name"] for one in hall["photos"]) == ["IMG_5.jpg", "IMG_6.jpg"]
     with Image.open(studio.done / ELM / "kitchen.jpg") as made:
         assert made.width < made.height and made.getexif()[0x013B] == "The studio"
