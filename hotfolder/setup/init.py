@@ -9,7 +9,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -171,21 +170,24 @@ def make(answers: Answers) -> Iterator[str]:
 
 def accounts(user: str, group: str) -> Iterator[str]:
     """The user and the group; with the group among the user's, for commands that are said as that user."""
-    nobody = shutil.which("nologin", path="/usr/sbin:/sbin") or "/bin/false"
-    if not known_group(group) and group != user:
-        told("groupadd", "--system", group)
-        yield f"Made the group {group}."
+    missing: dict[str, str] = {}
     if not install.known(user):
-        own = ("--gid", user) if known_group(user) else ("--user-group",)
-        told("useradd", "--system", "--no-create-home", *own, "--shell", nobody, user)
-        yield f"Made the user {user}."
-    elif not known_group(group):
-        told("groupadd", "--system", group)
-        yield f"Made the group {group}."
-    number = grp.getgrnam(group).gr_gid
-    if number not in os.getgrouplist(user, pwd.getpwnam(user).pw_gid):
-        told("usermod", "--append", "--groups", group, user)
-        yield f"Made {user} a member of {group}."
+        missing[f'u {user} - "hotfolder daemon" {STATE}'] = f"Made the user {user}."
+    if not known_group(group) and (group != user or install.known(user)):
+        missing[f"g {group}"] = f"Made the group {group}."
+    if group != user and not is_member(user, group):
+        missing[f"m {user} {group}"] = f"Made {user} a member of {group}."
+    if missing:
+        told("systemd-sysusers", "--inline", *missing)
+    yield from missing.values()
+
+
+def is_member(user: str, group: str) -> bool:
+    try:
+        number, account = grp.getgrnam(group).gr_gid, pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return number in os.getgrouplist(user, account.pw_gid)
 
 
 def folder(path: Path, user: str, group: str, mode: int) -> Iterator[str]:

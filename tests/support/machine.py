@@ -24,7 +24,7 @@ BOOT = """
 mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$0"
 echo $$ >"/sys/fs/cgroup/$0/cgroup.procs"
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-exec systemd-nspawn --quiet --directory=/ --volatile=yes --machine="$0" --keep-unit --register=no \
+exec systemd-nspawn --quiet --machine="$0" --keep-unit --register=no \
   --capability=all --private-network --console=pipe "$@" --boot -- --unit=basic.target
 """
 CLEAR = """
@@ -48,17 +48,20 @@ def missing() -> str:
 class Machine:
     """Made booted. `sh` runs a command inside; `end` shuts it down."""
 
-    def __init__(self, folder: Path, *, binds: Sequence[str] = ()) -> None:
-        """`folder` takes the console's log; `binds` are further nspawn arguments. Raises NoMachine."""
+    def __init__(self, folder: Path, *, binds: Sequence[str] = (), root: Path | None = None) -> None:
+        """`folder` takes the console's log; `binds` are further nspawn arguments. `root` is a Debian of its
+        own, which stays as it is; left out, it is made of this machine's /usr. Raises NoMachine."""
         if why := missing():
             raise NoMachine(why)
         self.name = f"hotfolder-test-{os.getpid()}"
         self.console = folder / "console.log"
         shared = [
+            f"--directory={root or '/'}",
+            f"--volatile={'overlay' if root else 'yes'}",
             f"--bind-ro={REPOSITORY}:{SOURCE}",
             f"--bind-ro={sysconfig.get_path('purelib')}:{SITE}",
         ]
-        if not sys.base_prefix.startswith("/usr"):
+        if not root and not sys.base_prefix.startswith("/usr"):
             shared.append(f"--bind-ro={sys.base_prefix}")
         with self.console.open("wb") as log:
             self._process = subprocess.Popen(
