@@ -58,6 +58,8 @@ class Ownership:
         self._drop = drop
         self._thread = StoreThread()
         self._reached: set[str] = set()
+        self._tried: set[str] = set()
+        self._asked_for: frozenset[str] = frozenset()
         self._work: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._doubted: set[str] = set()
 
@@ -71,7 +73,9 @@ class Ownership:
                 try:
                     heard = await self._thread(self.leases.exchange, self._breakers.told())
                     self._breakers.hear(heard)
-                    await self._thread(self.leases.look, frozenset(self._reached), self._paying())
+                    reached = frozenset(self._reached)
+                    await self._thread(self.leases.look, reached, self._paying())
+                    self._asked_for = reached
                     trouble.over()
                 except LocalTrouble as error:
                     trouble.met(error.message)
@@ -92,7 +96,8 @@ class Ownership:
     @property
     def settled(self) -> bool:
         """Whether all that this machine reaches is worked with, here or elsewhere."""
-        return self.leases.settled and self._work.keys() == self.leases.owned.keys()
+        tried = self._tried == self._inboxes.keys() and self._asked_for == self._reached
+        return tried and self.leases.settled and self._work.keys() == self.leases.owned.keys()
 
     async def leave(self) -> None:
         """Let the other machines have everything, once nothing is done here any more. Never raises."""
@@ -151,6 +156,7 @@ class Ownership:
             except (LocalTrouble, OSError):
                 can = False
             (self._reached.add if can else self._reached.discard)(name)
+            self._tried.add(name)
             await self._clock.sleep(REACH_SECONDS)
 
     def _can_reach(self, name: str, path: Path) -> bool:
