@@ -18,7 +18,7 @@ from hotfolder.outbox.reasons import as_file, paragraph, plain
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.temporary import temporary_file, write_all
 from hotfolder.words import LANGUAGES, day_and_time, word
-from hotfolder.words.saying import said
+from hotfolder.words.saying import room_said, said
 
 FILE_NAME = "STATUS.txt"
 HEADLINES = tuple(word(language, "status.headline") for language in LANGUAGES)
@@ -83,8 +83,7 @@ def status_text(
 
 def entry(line: StatusLine, language: str) -> str:
     state = said(language, line.state_words)
-    # In brackets stands what is no room's name.
-    room = said(language, line.room) if line.room.startswith("(") else line.room
+    room = room_said(language, line.room)
     words = [f"  {plain(line.project)} / {plain(room)}: {plain(state)}"]
     extras = (said(language, extra) for extra in (line.reason, line.hint) if plain(extra))
     return "\n".join([*words, *(paragraph(extra, "      ") for extra in extras)])

@@ -21,7 +21,7 @@ from hotfolder.control.board import Frame
 from hotfolder.page.site import site_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
-from hotfolder.words.saying import ENGLISH, said
+from hotfolder.words.saying import ENGLISH, room_said, said
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
@@ -41,6 +41,9 @@ class Words:
 
     def said(self, text: str) -> str:
         return said(self.language, text)
+
+    def room(self, name: str) -> str:
+        return room_said(self.language, name)
 
     def tongue(self, text: str) -> str:
         """The language that a text of the program is shown in: English where it has no translation."""

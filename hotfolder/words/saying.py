@@ -106,6 +106,12 @@ def said(language: str, text: str) -> str:
     return german(text) if language == GERMAN and text else text
 
 
+def room_said(language: str, room: str) -> str:
+    """What stands in a room's place in that language: in brackets it is no room's name, such as for a whole
+    shoot."""
+    return said(language, room) if room.startswith("(") else room
+
+
 @lru_cache(maxsize=4096)
 def german(text: str) -> str:
     """Part by part: the shortest beginning that ends as a sentence does and is known, then what is behind it.

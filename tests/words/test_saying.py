@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hotfolder.words.saying import FIELD, Template, said, templates
+from hotfolder.words.saying import FIELD, Template, room_said, said, templates
 from tests.support.texts import HOLES, ROOT, is_covered, made_in, sentences, skeleton
 
 # Where texts are made that become a reason, a hint, a doubt or a line of history, or that the page answers.
@@ -203,6 +203,12 @@ def test_what_is_not_ours_stays_as_it_is(text: str) -> None:
 def test_a_text_without_german_is_shown_in_english() -> None:
     text = "Nobody has translated this one. Nor that."
     assert said("de", text) == text
+
+
+def test_a_room_keeps_its_name_and_a_whole_shoot_is_none() -> None:
+    """Whatever else the name of a room means."""
+    assert room_said("de", "done") == "done" and room_said("de", "the photo") == "the photo"
+    assert room_said("de", "(the whole shoot)") == "(das ganze Shooting)"
 
 
 def test_names_made_to_be_slow_to_look_up_are_not() -> None:
