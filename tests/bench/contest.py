@@ -42,8 +42,9 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 
 
 def ours(aligned: Aligned, reference: int) -> Picture:
-    usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
-    return finish(fuse(aligned.frames, usable), Exposures.of(aligned.frames, usable))
+    frames = list(aligned.frames)
+    usable = lay_ghosts(frames, aligned.coverage, reference)
+    return finish(fuse(frames, usable), Exposures.of(frames, usable))
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:

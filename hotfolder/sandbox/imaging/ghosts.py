@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.align import Look, relief
-from hotfolder.sandbox.imaging.files import Picture, Plane
+from hotfolder.sandbox.imaging.align import SEARCH_EDGE, Look, relief
+from hotfolder.sandbox.imaging.files import Picture, Plane, resize, shrink
 from hotfolder.sandbox.imaging.masks import Bits, grow, regions
 
 # Local correlation with the reference: below the first a frame is not believed, above the second wholly.
@@ -20,16 +21,22 @@ TORN, JOINING = 0.25, 0.015
 LEAST_OBJECT, MOST_OBJECT = 0.0005, 0.15
 # Gray levels that a frame may be off.
 LEAST_STRANGENESS = 24
+# Of the pixels, for a level to be known.
+LEAST_SEEN = 0.0005
+# How soft an object's border is, in pixels at which is searched.
+SOFT = 3
+
+Channels = npt.NDArray[np.uint8]
 
 
-def lay_ghosts(
-    frames: Sequence[Picture], coverage: Sequence[Plane | None], reference: int
-) -> list[Plane | None]:
+def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], reference: int) -> list[Plane | None]:
     """`coverage` with each frame held back where both it and the reference have structure, and it differs.
 
-    What moved is taken whole from one frame: the reference, or the frame that shows most of it.
+    What moved is taken whole from one frame, the reference or the one that shows most of it, and put into the
+    others as bright as they would show it: the changed frames take their places in `frames`.
     """
     looks = [Look(frame) for frame in frames]
+    smalls = [shrink(frame, SEARCH_EDGE) for frame in frames]
     trusts = [
         np.ones_like(look.usable) if index == reference else trusted(look, looks[reference])
         for index, look in enumerate(looks)
@@ -37,12 +44,20 @@ def lay_ghosts(
     doubted = np.minimum.reduce(trusts) < TORN
     for index, look in enumerate(looks):
         if index != reference:
-            doubted |= strangely_bright(look, looks[reference])
-    for region in regions(whole_objects(doubted), LEAST_OBJECT * doubted.size):
+            usable = (look.usable * looks[reference].usable) > 0
+            doubted |= strangely_lit(smalls[index], smalls[reference], usable)
+    objects = whole_objects(doubted)
+    for region in regions(objects, LEAST_OBJECT * doubted.size):
         if region.area < MOST_OBJECT * doubted.size:
             shown = [float(look.usable[region.bits].mean()) for look in looks]
             best = reference if shown[reference] > 0.8 * max(shown) else int(np.argmax(shown))
-            hold_back_all_but(best, trusts, region.bits)
+            sure = (looks[best].usable > 0) & ~objects
+            for index in range(len(frames)):
+                if index != best:
+                    levels = matching_levels(smalls[best], smalls[index], sure)
+                    frames[index] = put(frames[best], levels, frames[index], region.bits)
+            for trust in trusts:
+                trust[grow(region.bits, 2)] = 1
     laid = list(coverage)
     for index, trust in enumerate(trusts):
         if trust.min() < 1:
@@ -51,23 +66,56 @@ def lay_ghosts(
     return laid
 
 
-def strangely_bright(frame: Look, anchor: Look) -> Bits:
-    """Where the frame's brightness doesn't go with the anchor's as it does in the rest of the picture.
+def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
+    """For each level of each channel of `source` the one that `target` shows for it, of shape (1, 256, 3).
+
+    What is brighter in one frame is so in the other: the levels go with each other in their order.
+    """
+    matched = np.zeros((1, 256, 3), np.uint8)
+    for channel in range(3):
+        ours, theirs = (np.bincount(frame[:, :, channel][where], minlength=256) for frame in (source, target))
+        known = np.nonzero(ours > LEAST_SEEN * ours.sum())[0]
+        middle = (ours.cumsum() - ours / 2)[known]
+        pairs = np.searchsorted(theirs.cumsum(), middle)
+        # Between what both show, and from there to black and white, in proportion.
+        matched[0, :, channel] = np.interp(np.arange(256), [0, *known, 255], [0, *pairs, 255]).clip(0, 255)
+    return matched
+
+
+def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
+    """Where the frame's colours don't go with the anchor's as they do in the rest of the picture.
 
     So that a plain shirt is seen to move as well as a checkered one.
     """
-    usable = (frame.usable * anchor.usable) > 0
     if usable.mean() < 0.05:
         return np.zeros_like(usable)
-    ours, theirs = (np.bincount(look.gray[usable], minlength=256).cumsum() for look in (frame, anchor))
-    # What is brighter in one frame is so in the other: the levels go with each other in their order.
-    matching = np.searchsorted(theirs, ours).clip(0, 255).astype(np.uint8)
-    expected = cv2.GaussianBlur(cv2.LUT(frame.gray, matching), (0, 0), 2)
-    away = cv2.absdiff(cv2.GaussianBlur(anchor.gray, (0, 0), 2), expected)
+    expected = cv2.GaussianBlur(cv2.LUT(frame, matching_levels(frame, anchor, usable)), (0, 0), 2)
+    away = cv2.absdiff(cv2.GaussianBlur(anchor, (0, 0), 2), expected).max(axis=2)
     # Where lamps or a flash change the light from frame to frame, much is off, and nothing has moved.
     allowed = max(LEAST_STRANGENESS, 3 * float(np.median(away[usable])))
     strange = (usable & (away > allowed)).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))) > 0
+
+
+def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> Picture:
+    """`target` with what `source` shows at `bits`, through `levels`, with a soft border."""
+    height, width = target.shape[:2]
+    scale = width / bits.shape[1]
+    margin = 4 * SOFT
+    rows, columns = np.nonzero(bits)
+    top, left = max(0, rows.min() - margin), max(0, columns.min() - margin)
+    bottom, right = rows.max() + margin + 1, columns.max() + margin + 1
+    soft = np.asarray(
+        cv2.GaussianBlur(bits[top:bottom, left:right].astype(np.float32), (0, 0), SOFT), np.float32
+    )
+    y, x = round(top * scale), round(left * scale)
+    box = (slice(y, min(height, round(bottom * scale))), slice(x, min(width, round(right * scale))))
+    share = resize(soft, target[box].shape[:2])[:, :, None]
+    changed = target.copy()
+    changed[box] = (
+        target[box] + (cv2.LUT(source[box], levels) - target[box].astype(np.float32)) * share + 0.5
+    ).astype(np.uint8)
+    return changed
 
 
 def whole_objects(doubted: Bits) -> Bits:
@@ -77,16 +125,6 @@ def whole_objects(doubted: Bits) -> Bits:
     framed = cv2.copyMakeBorder(doubted.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
     return grow(closed > 0, max(1, reach // 3))
-
-
-def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
-    """Give frame `best` the whole say inside `bits`, with a soft border."""
-    soft = np.asarray(cv2.GaussianBlur(bits.astype(np.float32), (0, 0), 2.5), np.float32)
-    for index, trust in enumerate(trusts):
-        if index == best:
-            np.maximum(trust, soft, out=trust)
-        else:
-            np.minimum(trust, np.maximum(1 - soft, np.float32(1e-3)), out=trust)
 
 
 def trusted(frame: Look, anchor: Look) -> Plane:

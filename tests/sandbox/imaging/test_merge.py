@@ -109,7 +109,7 @@ def test_who_walks_through_is_shown_whole_or_not_at_all(tmp_path: Path) -> None:
             float(np.corrcoef(seen.ravel(), frame[306:486, left + 6 : left + 66].ravel())[0, 1])
             for frame in frames
         ]
-        assert max(likeness) > 0.87, (left, likeness)
+        assert max(likeness) > 0.95, (left, likeness)
 
 
 def test_frames_of_different_sizes_are_refused_by_name(tmp_path: Path) -> None:
