@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +27,33 @@ def wait_until_frozen(shared: Cluster, run: Run) -> None:
     shared.wait_until(lambda _: '"event": "frozen"' in run.text())
 
 
-def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(cluster: Make) -> None:
+@pytest.fixture(params=["usual", "exFAT"])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Of `done`. exFAT is blind to case, and knows neither links nor a rename that doesn't replace."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if request.param == "usual":
+        yield folder
+        return
+    if os.geteuid() != 0 or not all(map(shutil.which, ("mkfs.exfat", "mount.exfat-fuse", "losetup"))):
+        pytest.skip("needs root, exfat-fuse and exfatprogs")
+    steps = (
+        'truncate -s 64M "$1.img" && mkfs.exfat -q "$1.img" && loop=$(losetup -f --show "$1.img")'
+        ' && { mount.exfat-fuse "$loop" "$1"; made=$?; losetup -d "$loop"; exit $made; }'
+    )
+    made = subprocess.run(["sh", "-c", steps, "sh", str(folder)], capture_output=True)
+    if made.returncode != 0:
+        pytest.skip(f"can't mount exFAT here: {made.stderr.decode()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(cluster: Make, disk: Path) -> None:
     """Six inboxes have the same project and the same room in it, in other photos and spellings."""
     inboxes = "abcdef"
-    shared = cluster(inboxes=inboxes, store=LEASE)
+    shared = cluster(inboxes=inboxes, store=LEASE, done=str(disk / "done"))
     for name in ("one", "two"):
         shared.member(name).start()
     shared.wait_until(lambda _: sorted(filter(None, shared.owners().values())) == ["one"] * 3 + ["two"] * 3)
@@ -40,13 +65,13 @@ def test_two_machines_that_finish_rooms_of_one_name_at_once_mix_up_nothing(clust
     with shared.store() as store:
         jobs = store.in_states(State)
         pictures = [picture.path for job in jobs for picture in store.pictures(job.id)]
-    done = shared.studio.done / ELM
+    done = disk / "done" / ELM
     for names in (pictures, [str(job.filed_as) for job in jobs], [job.receipt for job in jobs]):
         assert len({name.casefold() for name in names}) == 6
     assert {path.name for path in done.glob("*.jpg")} == {Path(path).name for path in pictures}
     found = files_below(done / "originals").values()
     assert sorted(found) == sorted(content for photos in dropped for content in photos.values())
-    assert not list(shared.studio.done.rglob(".hotfolder-tmp-*"))
+    assert not list(disk.rglob(".hotfolder-tmp-*"))
     assert not (shared.member("one").state / "results").exists()
 
 
