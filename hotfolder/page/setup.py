@@ -180,5 +180,4 @@ def asking(request: Request, root: str, problem: str) -> Response:
         problem=problem,
         with_page=site_of(request).with_page,
         least=LEAST_LETTERS,
-        https=request.state.caller.https,
     )

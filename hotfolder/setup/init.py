@@ -92,20 +92,23 @@ def refuse(answers: Answers) -> None:
 
 
 def refuse_foreign(root: Path, user: str, group: str) -> None:
-    """Raise UsageError for a folder that holds somebody else's files: they are not ours to give away."""
-    if not root.is_dir() or not any(root.iterdir()):
+    """Raise UsageError for a folder that is somebody else's, and a share or not empty: neither it nor what is
+    in it is ours to give away."""
+    mount = mount_of(root)
+    share = mount.kind if mount is not None and mount.network else ""
+    if not root.is_dir() or not (share or any(root.iterdir())):
         return
-    found = root.stat()
-    if numbers(user, group)[1] == found.st_gid or numbers(user, group)[0] == found.st_uid:
+    found, (uid, gid) = root.stat(), numbers(user, group)
+    if uid == found.st_uid or gid == found.st_gid:
         return
     owner, owners = user_name(found.st_uid), group_name(found.st_gid)
-    mount = mount_of(root)
     hint = f"Run hotfolder as its owner, with --user {owner} --group {owners}, or name another folder."
-    if mount is not None and mount.network:
-        hint = f"Its mount ({mount.kind}) says so: mount it with uid={user},gid={group}. Or else: {hint}"
+    if share:
+        hint = f"Its mount ({share}) says so: mount it with uid={user},gid={group}. Or else: {hint}"
     elif not found.st_uid:
         hint = f"If hotfolder may have it: `chown -R {user}:{group} {root}`. Else name another folder."
-    raise UsageError(f"{root} holds files already, and belongs to {owner} and the group {owners}.", hint=hint)
+    what = "is a share that" if share else "holds files already, and"
+    raise UsageError(f"{root} {what} belongs to {owner} and the group {owners}.", hint=hint)
 
 
 def settings_at(config: Path) -> Settings | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
-from hotfolder.setup.init import BOOTED
+from hotfolder.errors import UsageError
+from hotfolder.setup.init import BOOTED, refuse_foreign
 
 KEY = "a-key-of-some-length"
 
@@ -75,6 +77,26 @@ def test_nobody_to_be_asked_is_said(folder: Path) -> None:
 def test_a_machine_without_systemd_is_told_what_else_there_is(folder: Path) -> None:
     said = init("--yes")
     assert said.exit_code == 2 and "isn't run by systemd" in said.output and "--docker" in said.output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount something")
+def test_a_share_of_another_owner_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """Even an empty one: its files belong to whom its mount says."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    os.chown(there, 1, 1)
+    try:
+        subprocess.run(["bindfs", "-o", "subtype=sshfs", there, here], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("bindfs can't mount here")
+    try:
+        with pytest.raises(UsageError, match="is a share that belongs to daemon") as refused:
+            refuse_foreign(here, "hotfolder", "photos")
+        assert "uid=hotfolder,gid=photos" in refused.value.hint
+        refuse_foreign(here, "daemon", "photos")
+    finally:
+        subprocess.run(["umount", here], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else for a moment")
