@@ -21,6 +21,10 @@ TORN, JOINING = 0.25, 0.015
 LEAST_OBJECT, MOST_OBJECT = 0.0005, 0.15
 # Gray levels that a frame may be off.
 LEAST_STRANGENESS = 24
+# A single channel may be off this many times as far.
+COLOUR_LENIENCE = 2
+# Around an object, in levels, for it to be put into another frame; else that frame is held back there.
+MOST_MISFIT = 12.0
 # Of the pixels, for a level to be known.
 LEAST_SEEN = 0.0005
 # How soft an object's border is, in pixels at which is searched.
@@ -52,12 +56,21 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
             shown = [float(look.usable[region.bits].mean()) for look in looks]
             best = reference if shown[reference] > 0.8 * max(shown) else int(np.argmax(shown))
             sure = (looks[best].usable > 0) & ~objects
-            for index in range(len(frames)):
+            levels = [matching_levels(smalls[best], small, sure) for small in smalls]
+            around = grow(region.bits, 12) & ~grow(region.bits, 4)
+            if (
+                max(
+                    misfit(smalls[best], level, small, around)
+                    for level, small in zip(levels, smalls, strict=True)
+                )
+                > MOST_MISFIT
+            ):
+                hold_back_all_but(best, trusts, region.bits)
+                continue
+            for index, level in enumerate(levels):
                 if index != best:
-                    levels = matching_levels(smalls[best], smalls[index], sure)
-                    frames[index] = put(frames[best], levels, frames[index], region.bits)
-            for trust in trusts:
-                trust[grow(region.bits, 2)] = 1
+                    frames[index] = put(frames[best], level, frames[index], region.bits)
+                trusts[index][grow(region.bits, 2)] = 1
     laid = list(coverage)
     for index, trust in enumerate(trusts):
         if trust.min() < 1:
@@ -90,11 +103,20 @@ def strangely_lit(frame: Picture, anchor: Picture, usable: Bits) -> Bits:
     if usable.mean() < 0.05:
         return np.zeros_like(usable)
     expected = cv2.GaussianBlur(cv2.LUT(frame, matching_levels(frame, anchor, usable)), (0, 0), 2)
-    away = cv2.absdiff(cv2.GaussianBlur(anchor, (0, 0), 2), expected).max(axis=2)
+    shown = cv2.GaussianBlur(anchor, (0, 0), 2)
+    light = cv2.absdiff(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), cv2.cvtColor(expected, cv2.COLOR_RGB2GRAY))
+    away = np.maximum(light, cv2.absdiff(shown, expected).max(axis=2) // COLOUR_LENIENCE)
     # Where lamps or a flash change the light from frame to frame, much is off, and nothing has moved.
     allowed = max(LEAST_STRANGENESS, 3 * float(np.median(away[usable])))
     strange = (usable & (away > allowed)).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(strange, cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))) > 0
+
+
+def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> float:
+    """How far, in levels, the source is from the target there: much where a flash lights one alone."""
+    if not around.any():
+        return 255.0
+    return float(np.median(cv2.absdiff(cv2.LUT(source, levels), target).max(axis=2)[around]))
 
 
 def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> Picture:
@@ -125,6 +147,16 @@ def whole_objects(doubted: Bits) -> Bits:
     framed = cv2.copyMakeBorder(doubted.astype(np.uint8), reach, reach, reach, reach, cv2.BORDER_CONSTANT)
     closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, kernel)[reach:-reach, reach:-reach]
     return grow(closed > 0, max(1, reach // 3))
+
+
+def hold_back_all_but(best: int, trusts: list[Plane], bits: Bits) -> None:
+    """Give frame `best` the whole say inside `bits`, with a soft border."""
+    soft = np.asarray(cv2.GaussianBlur(bits.astype(np.float32), (0, 0), 2.5), np.float32)
+    for index, trust in enumerate(trusts):
+        if index == best:
+            np.maximum(trust, soft, out=trust)
+        else:
+            np.minimum(trust, np.maximum(1 - soft, np.float32(1e-3)), out=trust)
 
 
 def trusted(frame: Look, anchor: Look) -> Plane:
