@@ -280,20 +280,18 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     """The cards with what to show of each, and how far it is."""
     store = records.store
     jobs = [card.job for card in cards if card.job]
-    pictures, middles = looks.pictures_of(store, jobs), looks.middle_photos(store, jobs)
+    pictures, photos = looks.pictures_of(store, jobs), looks.photos_of(store, jobs)
     active = [card.job for card in cards if card.job and card.rank in (IN_HAND, TO_COME)]
     calls = looks.under_way(store, active)
-    photos = looks.photo_counts(store, active)
     usual = looks.merge_seconds(store) if any(call.operation == "merge" for call in calls.values()) else None
     up = merged([as_mapping(one.content) for one in store.told_by_all(PROGRESS)])
-    return [
-        replace(
-            card,
-            frames=tuple(frames(card.job, middles.get(card.job, ""), pictures.get(card.job, ()))),
-            progress=progress_of(card, calls.get(card.job), up, photos.get(card.job, 0), usual),
-        )
-        for card in cards
-    ]
+    full = []
+    for card in cards:
+        middle, count = photos.get(card.job, ("", 0))
+        progress = progress_of(card, calls.get(card.job), up, count, usual)
+        shown = tuple(frames(card.job, middle, pictures.get(card.job, ())))
+        full.append(replace(card, frames=shown, progress=progress))
+    return full
 
 
 def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:

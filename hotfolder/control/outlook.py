@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import yaml
 
-from hotfolder.config.settings import RouteSettings, Settings
+from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.pictures import every_place
 
@@ -30,31 +29,20 @@ def folder_choices(settings: Settings) -> list[PhotoPlace]:
 
 def rules_in_force(settings: Settings) -> list[RuleText]:
     """The routes in the order in which they are tried, and then the studio's own tags."""
-    return [*_routes(settings), *_tags(settings)]
-
-
-def _routes(settings: Settings) -> Iterator[RuleText]:
-    for inbox in settings.all_inboxes():
-        for route in inbox.routes:
-            yield _route(route, inbox.title)
-    for route in settings.routes:
-        yield _route(route)
-
-
-def _route(route: RouteSettings, inbox: str = "") -> RuleText:
-    written = route.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"name"})
-    return RuleText("route", route.name, _as_yaml(written), inbox)
-
-
-def _tags(settings: Settings) -> Iterator[RuleText]:
-    every = [("", settings.tags), *((inbox.title, inbox.tags) for inbox in settings.all_inboxes())]
-    for title, tags in every:
+    inboxes = settings.all_inboxes()
+    found = []
+    for title, routes in [*((one.title, one.routes) for one in inboxes), ("", settings.routes)]:
+        for route in routes:
+            written = route.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"name"})
+            found.append(RuleText("route", route.name, _as_yaml(written), title))
+    for title, tags in [("", settings.tags), *((one.title, one.tags) for one in inboxes)]:
         for name, items in tags.items():
-            written = [
+            does = [
                 one if isinstance(one, str) else one.model_dump(mode="json", exclude_unset=True)
                 for one in items
             ]
-            yield RuleText("tag", name, _as_yaml(written), title)
+            found.append(RuleText("tag", name, _as_yaml(does), title))
+    return found
 
 
 def _as_yaml(written: object) -> str:

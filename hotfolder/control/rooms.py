@@ -173,7 +173,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
             if one.room == job.room and one.state != State.SUPERSEDED and one.id != job.id
         ]
         card, *others = filled(records, [card_of(line) for line in lines_of([job, *same], seen.lines)])
-        middle = looks.middle_photos(store, [job.id]).get(job.id, "")
+        middle = next((one.name for one in card.frames if one.kind == "exposure"), "")
         recipe = recipe_now(settings, job, len(told.photos))
         made_of = recipe or recipe_of(job)
         left = left_of(records, job, [photo.sha256 for photo in told.photos], made_of, job.generation)

@@ -56,8 +56,9 @@ def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
     return found
 
 
-def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, str]:
-    """The name of each job's middle exposure; by the exposures, where none was chosen before it failed."""
+def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """The name of each job's middle exposure, by the exposures where none was chosen before it failed; and
+    how many photos it has."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
     with store.session() as session:
         for some in batches(jobs):
@@ -68,21 +69,9 @@ def middle_photos(store: Store, jobs: Sequence[str]) -> dict[str, str]:
             for job, name, is_middle in session.exec(ordered):
                 photos[job].append((name, is_middle))
     return {
-        job: next((name for name, is_middle in some if is_middle), some[len(some) // 2][0])
+        job: (next((name for name, is_middle in some if is_middle), some[len(some) // 2][0]), len(some))
         for job, some in photos.items()
     }
-
-
-def photo_counts(store: Store, jobs: Sequence[str]) -> dict[str, int]:
-    """How many photos each job has."""
-    found: dict[str, int] = {}
-    with store.session() as session:
-        for some in batches(jobs):
-            photos = select(JobFile.job_id, func.count()).where(
-                col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
-            )
-            found |= dict(session.exec(photos.group_by(col(JobFile.job_id))).all())
-    return found
 
 
 def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:

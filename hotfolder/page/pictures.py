@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import AsyncIterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from hotfolder.control.pictures import OpenPicture, find_picture, open_picture
 from hotfolder.display import visible
@@ -67,7 +65,8 @@ def picture_response(request: Request, there: OpenPicture, *, download: bool = F
     if status == 304:
         os.close(there.descriptor)
         return Response(status_code=status, headers=headers)
-    return FileResponse(there.descriptor, part, status, headers, there.kind or "application/octet-stream")
+    file = os.fdopen(there.descriptor, "rb", buffering=0)
+    return StreamingResponse(pieces(file, part), status, headers, there.kind or "application/octet-stream")
 
 
 def saved_as(name: str) -> dict[str, str]:
@@ -109,29 +108,17 @@ def part_of(asked: str, size: int) -> range | None:
     return range(first, last + 1) if first <= last else range(size)
 
 
-class FileResponse(StreamingResponse):
+def pieces(file: BinaryIO, part: range) -> Iterator[bytes]:
     """The bytes `part` of an open file, which is closed behind them."""
-
-    def __init__(self, descriptor: int, part: range, status: int, headers: dict[str, str], kind: str) -> None:
-        super().__init__(self._chunks(), status, headers, kind)
-        self._descriptor = descriptor
-        self._part = part
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        at = self._part.start
-        while at < self._part.stop:
-            wanted = min(CHUNK_BYTES, self._part.stop - at)
-            chunk = await to_thread.run_sync(partial(os.pread, self._descriptor, wanted, at))
-            if not chunk:
+    with file:
+        file.seek(part.start)
+        left = len(part)
+        while left:
+            piece = file.read(min(CHUNK_BYTES, left))
+            if not piece:
                 raise OSError("the file has become shorter")
-            at += len(chunk)
-            yield chunk
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            os.close(self._descriptor)
+            left -= len(piece)
+            yield piece
 
 
 async def thumb_response(request: Request, known: str, there: OpenPicture, edge: Edge) -> Response:

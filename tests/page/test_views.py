@@ -255,9 +255,11 @@ async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
 async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_approved(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
+    config = yaml.safe_load(studio.config.read_text())
+    config["api"] = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    studio.config.write_text(yaml.safe_dump(config))
     studio.drop(ELM, FRONT, bracket())
     await studio.until_idle(shop.access())
-    config = yaml.safe_load(studio.config.read_text())
     routes = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
     studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
     [card] = cards(studio)
@@ -270,6 +272,15 @@ async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_a
     went_to(page.post(held, {"do": "approve all merge,sky"}))
     await studio.until_idle(shop.access())
     assert (shop.bought(MERGE), shop.bought(SKY), shop.bought()) == (1, 1, 2)
+
+
+def test_a_room_with_a_photo_that_can_t_be_read_is_not_approved(studio: Studio, page: PageProcess) -> None:
+    folder = studio.drop(ELM, "kitchen", {**bracket(2), "broken.jpg": b"no picture"})
+    held = f"/held/{folder_id(studio.inbox.name, ELM, 'kitchen')}"
+    assert "broken.jpg" in page.read(held).text
+    for calls in ("", "merge"):
+        assert page.post(held, {"do": f"approve all {calls}"}).status == 409
+    assert not (folder / ".ready").exists()
 
 
 async def doubtful(shop: Shop, studio: Studio) -> Card:
