@@ -12,7 +12,14 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, places_in
 from hotfolder.control.opening import JobRecords, reading
-from hotfolder.daemon.shoots import as_held, as_kept, held_title, title
+from hotfolder.daemon.shoots import (
+    as_held,
+    as_kept,
+    as_seen_here,
+    held_as_seen_here,
+    held_title,
+    title,
+)
 from hotfolder.errors import BadJob
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.ready import ReadyFile, read_ready, with_more
@@ -273,6 +280,11 @@ class Explainer:
             return Drop(found, photos, chosen)
         store, (inbox, project, _) = self.records.store, self._known_as()
         kept = as_kept(store.told(title(inbox, project), shared=True))
+        before = as_held(store.told(held_title(inbox, project), shared=True))
+        if store.shared:
+            there = {file.name: file.identity for file in self._files()}
+            kept = as_seen_here(kept, there)
+            before = [held_as_seen_here(one, there) for one in before]
         aside = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
         aside |= self._under_way()
         return Drop(
@@ -281,7 +293,7 @@ class Explainer:
             chosen,
             earlier_sets(store, inbox, project),
             given=store.rooms(inbox, project),
-            before=as_held(store.told(held_title(inbox, project), shared=True)),
+            before=before,
             latest=latest_set(store, inbox, project, ""),
             orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],
         )

@@ -73,6 +73,7 @@ class Shoots:
         context = self.worker.context
         read = as_kept(await context.store_thread(context.store.told, title(inbox, project), shared=True))
         there = {photo.path.name: photo.identity for photo in photos}
+        read = as_seen_here(read, there) if context.store.shared else read
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
     async def glimpse(self, inbox: str, arriving: SetArriving, rulebook: Rulebook) -> None:
@@ -121,15 +122,19 @@ class Shoots:
     async def _looked_up(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Drop:
         """The drop with what the store knows of it."""
         context, project = self.worker.context, drop.found.project
+        before = as_held(
+            await context.store_thread(context.store.told, held_title(inbox, project), shared=True)
+        )
+        if context.store.shared:
+            there = {photo.path.name: photo.identity for photo in drop.found.photos}
+            before = [held_as_seen_here(one, there) for one in before]
         earlier, back = await self._sort(inbox, project, drop.photos, rulebook)
         return replace(
             drop,
             earlier=earlier,
             back=back,
             given=await context.store_thread(context.store.rooms, inbox, project),
-            before=as_held(
-                await context.store_thread(context.store.told, held_title(inbox, project), shared=True)
-            ),
+            before=before,
             latest=await context.store_thread(latest_set, context.store, inbox, project, ""),
         )
 
@@ -286,6 +291,20 @@ def waiting_sets(shoot: Shoot, *, approved: bool) -> list[NamedSet]:
     if approved:
         return []
     return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
+
+
+def as_seen_here(kept: Kept, there: Mapping[str, FileIdentity]) -> Kept:
+    """The files with the identities that they have on this machine, where it may be another that has kept
+    them out."""
+    return {
+        name: (there[name] if name in there and was.alike(there[name]) else was, reason)
+        for name, (was, reason) in kept.items()
+    }
+
+
+def held_as_seen_here(held: HeldSet, there: Mapping[str, FileIdentity]) -> HeldSet:
+    seen = as_seen_here(with_reason(held), there)
+    return replace(held, photos={name: identity for name, (identity, _) in seen.items()})
 
 
 def held_title(inbox: str, project: str) -> str:

@@ -78,6 +78,11 @@ class Store:
         self.changes = 0
         """Grows with every change of a job, so that a reader in this process knows when to look again."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether machines share it."""
+        return self.database.dialect.name != "sqlite"
+
     def create(self, new: NewJob, origin: str, at: datetime, *, supersedes: Sequence[str] = ()) -> Job:
         """Record a job; those of the ids `supersedes` that wait for a person are spoken for by it. Raises
         LocalTrouble while another job of the same set is open."""

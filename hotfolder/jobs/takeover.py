@@ -26,8 +26,6 @@ from hotfolder.rules.sets import FileIdentity
 logger = log.get("takeover")
 
 NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-COARSEST_NS = 1000
-"""To so much some shares round a time of modification: SMB knows tenths of a microsecond."""
 
 
 async def identities_here(context: JobContext, job: Job) -> None:
@@ -66,7 +64,7 @@ def identity_of_same(places: Places, job: Job, file: JobFile) -> FileIdentity | 
             if file.sha256:
                 same = hashlib.file_digest(opened, "sha256").hexdigest() == file.sha256
             else:
-                same = facts.st_mtime_ns // COARSEST_NS == file.mtime_ns // COARSEST_NS
+                same = FileIdentity.of(facts).alike(file.identity)
             before, after = FileIdentity.of(facts), FileIdentity.of(os.fstat(opened.fileno()))
             # What is looked at from now on is the path, which may lead to another file by now.
             return after if same and before == after == FileIdentity.of(path.lstat()) else None

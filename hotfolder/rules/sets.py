@@ -26,6 +26,10 @@ def sharing_stem(names: Iterable[str], photos: Iterable[str]) -> list[str]:
     return [name for name in names if PurePath(name).stem.casefold() in stems]
 
 
+COARSEST_NS = 1000
+"""To so much some shares round a time of modification: SMB knows tenths of a microsecond."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
     """A file's inode and state. Equal ones mean that the file was not changed in between."""
@@ -40,6 +44,14 @@ class FileIdentity:
         """That of the file that an lstat or fstat was of. Numbers that no database takes, such as the inodes
         of some shares, are folded into 64 bits with a sign."""
         return cls(facts.st_size, signed(facts.st_mtime_ns), signed(facts.st_ctime_ns), signed(facts.st_ino))
+
+    def alike(self, other: FileIdentity) -> bool:
+        """Whether another machine may see the same file as `other`: with an inode and a time of change of its
+        own, and a time of modification that its share rounds."""
+        return (self.size_bytes, self.mtime_ns // COARSEST_NS) == (
+            other.size_bytes,
+            other.mtime_ns // COARSEST_NS,
+        )
 
 
 def signed(number: int) -> int:

@@ -12,9 +12,12 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.daemon.service import Daemon
+from hotfolder.daemon.shoots import as_seen_here, held_as_seen_here
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
+from hotfolder.rules.sets import FileIdentity
+from hotfolder.rules.shoots import HeldSet
 from tests.support.clocks import JumpingClock
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
@@ -105,6 +108,21 @@ async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_no
     await take_over(studio, shop)
     assert states(studio)[begun.id] is State.WITHDRAWN
     assert not [one for one in shop.charged() if one.ids.get("group") == begun.group_id]
+
+
+def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_was_changed() -> None:
+    """Else a set that waits for a person would be paid for once another machine works with its inbox."""
+    was = FileIdentity(10, 1_234_567_890, 5, 7)
+    there = {
+        "same.jpg": FileIdentity(10, 1_234_567_800, 8, 9),
+        "longer.jpg": FileIdentity(11, 1_234_567_890, 5, 7),
+        "later.jpg": FileIdentity(10, 1_234_568_890, 5, 7),
+    }
+    kept = dict.fromkeys((*there, "gone.jpg"), (was, "it is a copy"))
+    seen = as_seen_here(kept, there)
+    assert {name for name, (one, _) in seen.items() if there.get(name) == one} == {"same.jpg"}
+    held = held_as_seen_here(HeldSet("hall", {"same.jpg": was}, ("it moved",)), there)
+    assert held == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
 
 
 async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(
