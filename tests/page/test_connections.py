@@ -26,6 +26,8 @@ def test_connections_that_say_nothing_keep_nobody_out_and_are_closed(page: PageP
         channel.sendall(b"GET / HTTP/1.1\r\nHo")
     for _ in range(5):
         assert page.get("/").status == 200
+    opened = list(Path(f"/proc/{page.process.pid}/fd").iterdir())
+    assert len(opened) < MOST_CONNECTIONS + 40  # at once: the oldest of them have given way
     assert all(ended(channel) for channel in mute)
     for channel in mute:
         channel.close()
@@ -43,6 +45,14 @@ def test_forms_that_never_end_keep_nobody_out(page: PageProcess) -> None:
     for channel in slow:
         channel.close()
     assert page.get("/").status == 200 and "view_failed" not in page.text()
+
+
+def test_a_form_that_never_ends_is_answered_all_the_same(page: PageProcess) -> None:
+    own = f"127.0.0.1:{page.port}"
+    head = f"POST /signin HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\nContent-Length: 9999\r\n"
+    with socket.create_connection(("127.0.0.1", page.port), timeout=PATIENCE_SECONDS) as channel:
+        channel.sendall(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\npassw".encode())
+        assert channel.recv(20).startswith(b"HTTP/1.1 408")
 
 
 def test_a_long_choice_of_pictures_fits_into_an_address(page: PageProcess) -> None:
