@@ -14,9 +14,9 @@ LEASE_SECONDS = 1.0
 INBOXES = tuple(f"inbox-{number}" for number in range(1, 7))
 MEMBERS = "abcdefgh"
 JOINING = "late"
-TROUBLES = ("kill", "freeze", "database cut", "database hangs", "API cut", "API hangs", "clock moved")
+CLOCKS = {"clock a day ahead": 86400.0, "clock a day behind": -86400.0}
+TROUBLES = ("kill", "freeze", "database cut", "database hangs", "API cut", "API hangs", *CLOCKS)
 DATABASE = ("fast", "immediate")
-A_DAY = 86400.0
 
 
 @dataclass(frozen=True)

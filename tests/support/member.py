@@ -21,7 +21,7 @@ def main() -> None:
     moved, access = Path(os.environ[MOVED_CLOCK]), run.real_access
 
     def now(_clock: clock.SystemClock) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=float(moved.read_text()))
+        return datetime.now(UTC) + timedelta(seconds=float(moved.read_text() or 0))
 
     clock.SystemClock.now = now  # type: ignore[method-assign]
     run.real_access = lambda settings: replace(access(settings), base_url=os.environ[API_BY])
