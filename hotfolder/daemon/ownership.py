@@ -139,14 +139,17 @@ class Ownership:
         for name, epoch in owned.items():
             if name not in self._work:
                 logger.info("inbox_taken", inbox=name, epoch=epoch)
+                self.leases.begun[name] = epoch
                 self._work[name] = epoch, asyncio.create_task(self._begin(name))
 
     async def _end(self, name: str) -> None:
         _, task = self._work.pop(name)
+        del self.leases.begun[name]
         logger.info("inbox_dropped", inbox=name)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await self._drop(name)
+        self._doubted.discard(name)
 
     async def _keep_reaching(self, name: str) -> None:
         path = self._inboxes[name]

@@ -34,7 +34,7 @@ from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.ownership import Ownership
 from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
-from hotfolder.errors import UsageError
+from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
@@ -239,6 +239,8 @@ class Daemon:
         await self.early.close(name)
         await self.worker.drop(name)
         self.intake.drop(name)
+        with suppress(LocalTrouble):  # whatever was still to be written by then has met its end
+            await self.context.store_thread(lambda: None)
         self.telemetry.drop(name)
 
     def _job_context(self, access: ApiAccess, places: Places, crash_point: CrashHook) -> JobContext:

@@ -246,7 +246,8 @@ class JobContext:
     crash_point: CrashHook
     settings: JobSettings
     refuse_late: Callable[[str], None] = lambda _: None
-    """Takes an inbox's name; raises LeaseLost where it may be another machine's by now. Asks nobody."""
+    """Takes an inbox's name; raises LeaseLost or LocalTrouble where it may be another machine's by now. Asks
+    nobody."""
     lease_lost: Callable[[str], None] = lambda _: None
     """Hears of an inbox in which a step was refused with LeaseLost."""
     rulebook: Callable[[str], Rulebook | None] = lambda _: None

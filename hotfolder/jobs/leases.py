@@ -120,6 +120,9 @@ class Leases:
         """Whether every inbox that this machine reaches was some machine's at the last look."""
         self.leads = False
         """Whether what one machine has to do for all is this one's."""
+        self.begun: dict[str, int] = {}
+        """The inboxes that are worked with here, with the epochs in which that began. What was begun in one
+        epoch must be at its end before whoever works with the inbox puts the next one here."""
         self._where = where(state)
         self._epochs: Mapping[str, int] = {}
         self._valid_until = float("-inf")
@@ -256,7 +259,7 @@ class Leases:
         """Raise LeaseLost unless the inbox is this machine's, which it stays until the transaction ends."""
         held = select(InboxLease.machine, InboxLease.epoch).where(InboxLease.inbox == inbox)
         found = session.exec(held.with_for_update(read=True)).first()
-        if found is None or tuple(found) != (self.machine, self._epochs.get(inbox)):
+        if found is None or tuple(found) != (self.machine, self.begun.get(inbox, 0)):
             raise LeaseLost(f"another machine works with the inbox {inbox} now")
 
     def confirm_now(self, inbox: str) -> None:
@@ -267,10 +270,14 @@ class Leases:
         self.refuse_late(inbox)
 
     def refuse_late(self, inbox: str) -> None:
-        """Raise LeaseLost where the lease may have run out since the last look, as after a freeze. Asks this
-        machine's clock alone."""
-        if inbox not in self._epochs or boot_seconds() >= self._valid_until:
-            raise LeaseLost(f"the lease of the inbox {inbox} has run out")
+        """Raise LeaseLost where the last look found the inbox to be another machine's, and LocalTrouble where
+        the lease may have run out since, as after a freeze. Asks this machine's clock alone."""
+        if self._epochs.get(inbox) != self.begun.get(inbox, 0):
+            raise LeaseLost(f"another machine works with the inbox {inbox} now")
+        if boot_seconds() >= self._valid_until:
+            raise LocalTrouble(
+                f"the lease of the inbox {inbox} has run out", hint="It goes on once it is renewed."
+            )
 
     def refuse_purchase(self, session: Session, inbox: str) -> None:
         """`confirm`, for a paid call. Raises LocalTrouble where the inbox is about to be handed over."""

@@ -177,6 +177,8 @@ class Worker:
         """Forget the jobs of an inbox, which another machine may work with now. What is paid for goes on, and
         is recorded."""
         dropped = [one for one in self._jobs.values() if one.job.inbox == inbox]
+        for one in dropped:  # first: what is known is begun as soon as its task has ended
+            del self._jobs[one.job.id]
         await end([one.task for one in dropped if one.task is not None])
         for one in dropped:
             self._forget(one.job)
@@ -402,7 +404,7 @@ class Worker:
         if explained:
             one.reason = why
         logger.warning("job_waits", reason=error.message, hint=error.hint)
-        with suppress(LocalTrouble):  # it may be the store itself that can't be written
+        with suppress(LocalTrouble, LeaseLost):  # it may be the store itself that can't be written
             await context.store_thread(
                 context.store.wait, job.id, error.message, error.hint, context.clock.now()
             )

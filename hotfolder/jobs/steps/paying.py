@@ -87,7 +87,7 @@ async def _record_call_record(
     context.crash_point(CrashPoint.INTENT_RECORDED)
     try:
         context.refuse_late(call.inbox)
-    except LeaseLost as error:
+    except (LeaseLost, LocalTrouble) as error:
         await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, f"not sent: {error}")
         raise
     context.counts.paid(call.operation, call.project)
