@@ -146,7 +146,7 @@ def test_a_machine_that_freezes_beside_a_live_one_does_nothing_twice_when_it_wak
     shared.wait_until(lambda _: '"event": "frozen"' in frozen.text())
     time.sleep(2 * LEASE_SECONDS)
     one.signal(signal.SIGCONT)
-    shared.wait_until(lambda store: not store.active() and store.counts())
+    shared.wait_until(lambda store: store.counts() and not store.active())
     assert one.running and two.running
     paid = {SKY_SET: (1, 1), DELETED: (1, 0), REFUSED: (0, 0)}[folder]
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == paid
