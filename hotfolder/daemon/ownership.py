@@ -61,6 +61,7 @@ class Ownership:
         self._tried: set[str] = set()
         self._asked_for: frozenset[str] = frozenset()
         self._work: dict[str, tuple[int, asyncio.Task[None]]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
         self._doubted: set[str] = set()
 
     async def run(self) -> None:
@@ -79,14 +80,15 @@ class Ownership:
                     trouble.over()
                 except LocalTrouble as error:
                     trouble.met(error.message)
-                await self._follow()
+                self._follow()
                 await self._clock.sleep(self.leases.pause_seconds)
         finally:
             for task in looking:
                 task.cancel()
             await asyncio.gather(*looking, return_exceptions=True)
             for name in list(self._work):
-                await self._end(name)
+                self._end(name)
+            await asyncio.gather(*self._ending.values(), return_exceptions=True)
 
     def doubt(self, inbox: str) -> None:
         """Something that was to be done there was refused, since the lease may have been lost: it is dropped,
@@ -126,27 +128,35 @@ class Ownership:
                 trouble.met(error.message)
                 await self._clock.sleep(self.leases.pause_seconds)
 
-    async def _follow(self) -> None:
-        """Begin and end the work as the leases have it."""
+    def _follow(self) -> None:
+        """Begin and end the work as the leases have it. Nothing is waited for: what takes its time at its end
+        must not keep the leases of the others from being renewed."""
         owned = dict(self.leases.owned)
         doubted, self._doubted = self._doubted, set()
+        for name, ending in list(self._ending.items()):
+            if ending.done():
+                del self._ending[name]
+                ending.result()
         for name, (epoch, task) in list(self._work.items()):
             met = task.exception() if task.done() else None
             if isinstance(met, Exception) and not isinstance(met, LeaseLost) and trouble_of(met) is None:
                 raise met  # a defect: it never ends by itself
             if owned.get(name) != epoch or name in doubted or task.done():
-                await self._end(name)
+                self._end(name)
         for name, epoch in owned.items():
-            if name not in self._work:
+            if name not in self._work and name not in self._ending:
                 logger.info("inbox_taken", inbox=name, epoch=epoch)
                 self.leases.begun[name] = epoch
                 self._work[name] = epoch, asyncio.create_task(self._begin(name))
 
-    async def _end(self, name: str) -> None:
+    def _end(self, name: str) -> None:
         _, task = self._work.pop(name)
         del self.leases.begun[name]
         logger.info("inbox_dropped", inbox=name)
         task.cancel()
+        self._ending[name] = asyncio.create_task(self._drop_after(name, task))
+
+    async def _drop_after(self, name: str, task: asyncio.Task[None]) -> None:
         await asyncio.gather(task, return_exceptions=True)
         await self._drop(name)
         self._doubted.discard(name)

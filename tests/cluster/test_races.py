@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from hotfolder.clock import SystemClock
+from hotfolder.daemon.ownership import Ownership
+from hotfolder.jobs.breaker import CircuitBreakers
+from hotfolder.jobs.leases import Leases
 from hotfolder.jobs.states import State
+from hotfolder.jobs.store import Store
 from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
+from tests.support.postgres import Postgres
+from tests.support.receiver import until
 from tests.support.studio import MERGE, SKY
 
 
@@ -26,3 +37,37 @@ def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
     shared.wait_until(lambda store: store.counts() == {State.DONE: 2})
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
     assert not any('"exception"' in member.text() for member in (one, two))
+
+
+async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to_end(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    clock, ended, begun = SystemClock(), asyncio.Event(), set()
+    inboxes = {name: tmp_path / name for name in "ab"}
+    for folder in inboxes.values():
+        folder.mkdir()
+
+    async def begin(name: str) -> None:
+        begun.add(name)
+        await asyncio.Event().wait()
+
+    async def drop(name: str) -> None:
+        begun.discard(name)
+        await ended.wait()
+
+    with postgres.store() as engine:
+        leases = Leases(engine, "one", tmp_path, inboxes, seconds=1.0)
+        ownership = Ownership(
+            leases, Store(engine), inboxes, CircuitBreakers(clock), clock, paying=set, begin=begin, drop=drop
+        )
+        running = asyncio.create_task(ownership.run())
+        await until(lambda: begun == {"a", "b"})
+        ownership.doubt("a")
+        await until(lambda: begun == {"b"})
+        late = leases._valid_until
+        await until(lambda: leases._valid_until > late + 1.0)  # by looks that came after
+        assert begun == {"b"}
+        ended.set()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
