@@ -19,6 +19,8 @@ from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
+pytestmark = pytest.mark.both_stores
+
 ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"

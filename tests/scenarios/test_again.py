@@ -15,6 +15,8 @@ from hotfolder.control import actions
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 
+pytestmark = pytest.mark.both_stores
+
 AGAIN = "kitchen__again"
 
 
