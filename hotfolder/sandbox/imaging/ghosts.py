@@ -51,12 +51,15 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
             usable = (look.usable * looks[reference].usable) > 0
             doubted |= strangely_lit(smalls[index], smalls[reference], usable)
     objects = whole_objects(doubted)
+    matching: dict[int, list[Channels]] = {}
     for region in regions(objects, LEAST_OBJECT * doubted.size):
         if region.area < MOST_OBJECT * doubted.size:
             shown = [float(look.usable[region.bits].mean()) for look in looks]
             best = reference if shown[reference] > 0.8 * max(shown) else int(np.argmax(shown))
-            sure = (looks[best].usable > 0) & ~objects
-            levels = [matching_levels(smalls[best], small, sure) for small in smalls]
+            if best not in matching:
+                sure = (looks[best].usable > 0) & ~objects
+                matching[best] = [matching_levels(smalls[best], small, sure) for small in smalls]
+            levels = matching[best]
             around = grow(region.bits, 12) & ~grow(region.bits, 4)
             if (
                 max(
@@ -71,12 +74,14 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
                 if index != best:
                     frames[index] = put(frames[best], level, frames[index], region.bits)
                 trusts[index][grow(region.bits, 2)] = 1
-    laid = list(coverage)
-    for index, trust in enumerate(trusts):
-        if trust.min() < 1:
-            cover = laid[index]
-            laid[index] = trust if cover is None else np.asarray(cover * trust, np.float32)
-    return laid
+    return [held_back(cover, trust) for cover, trust in zip(coverage, trusts, strict=True)]
+
+
+def held_back(cover: Plane | None, trust: Plane) -> Plane | None:
+    """`cover` times `trust`, where that changes anything."""
+    if trust.min() >= 1:
+        return cover
+    return trust if cover is None else np.asarray(cover * trust, np.float32)
 
 
 def matching_levels(source: Picture, target: Picture, where: Bits) -> Channels:
