@@ -83,12 +83,11 @@ class Ownership:
                 self._follow()
                 await self._clock.sleep(self.leases.pause_seconds)
         finally:
-            for task in looking:
+            # What is known of the inboxes stays, for the last words on them; `leave` follows.
+            ending = [*looking, *(task for _, task in self._work.values())]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(*looking, return_exceptions=True)
-            for name in list(self._work):
-                self._end(name)
-            await asyncio.gather(*self._ending.values(), return_exceptions=True)
+            await asyncio.gather(*ending, *self._ending.values(), return_exceptions=True)
 
     def doubt(self, inbox: str) -> None:
         """Something that was to be done there was refused, since the lease may have been lost: it is dropped,

@@ -378,14 +378,14 @@ class Daemon:
                 logger.info("draining", paid_calls_in_flight=len(self.context.paying))
             await self.early.close()
             await self.worker.drain()
-            if self.ownership is not None:
-                await self.ownership.leave()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
         self.outcome.needing_person += len(self.worker.crashed)
         with suppress(Exception):  # a page that can't be written must not change how the run ended
             await self.reporter.report(stopped=True)
             await self.reporter.pages.finish()
+        if self.ownership is not None:
+            await self.ownership.leave()
         await self.telemetry.close(all_done=until_idle and not stop.is_set())
         logger.info("stopped", finished=self.outcome.finished, needing_person=self.outcome.needing_person)
         return self.outcome

@@ -66,6 +66,17 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert [machine["running"] for machine in told["machines"]] == [False, False]
 
 
+def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) -> None:
+    shared = cluster()
+    one = shared.member("one")
+    one.start()
+    shared.drop("inbox", "12 Elm", "study_sky-blue", bracket())
+    shared.wait_until(lambda store: "needs a person" in one.call("status").stdout.lower())
+    assert one.runs[-1].stop() == 0
+    assert "1 held" in one.call("status").stdout
+    assert "stopped" in (shared.studio.root / "inbox" / "STATUS.txt").read_text()
+
+
 def test_the_page_shows_what_each_machine_works_with_and_which_one_has_stopped(cluster: Make) -> None:
     shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
     one, two = shared.member("one"), shared.member("two")

@@ -223,6 +223,8 @@ def judge(story: Story, cluster: Cluster, originals: Originals) -> None:
     story.faults_met = sum(len(some) for some in story.plan.troubles.values()) + len(story.plan.restarts)
     story.lost += audit.lost(originals)
     story.broken += audit.faults(originals, story.plan.bound)
+    made = Counter((job.inbox, job.project, job.folder) for job in audit.jobs if job.state == State.DONE)
+    story.broken += [f"{place} was made {times} times" for place, times in made.items() if times > 1]
     sets = [
         Counter(sha256(content) for name, content in drop.files.items() if name.endswith(".jpg"))
         for drop in story.plan.drops
