@@ -213,7 +213,8 @@ class Reporter:
         now = self.clock.now().astimezone()
         for name in self.inboxes:
             if not seen.degraded.get(name):
-                self.pages.show(name, page(seen, name, ended.get(name, {}), now))
+                text = page(seen, name, ended.get(name, {}), now, language=self.live.settings.language)
+                self.pages.show(name, text)
 
     def _progress(self) -> dict[str, list[int]]:
         """How many photos are up, of how many that are on their way."""

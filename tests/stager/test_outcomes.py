@@ -11,6 +11,7 @@ import pytest
 from hotfolder.errors import (
     BadJob,
     BadWorld,
+    HostInTrouble,
     HotfolderError,
     KeyRejected,
     OutcomeUnknown,
@@ -59,7 +60,8 @@ REFUSED = {
     "too deep": lambda does: does.answer(400, b"[" * 100_000),
 }
 STATUSES = {
-    (Unreachable, OutcomeUnknown): (300, 301, 302, 303, 307, 308, 408, 500, 502, 503, 504, 599),
+    (Unreachable, OutcomeUnknown): (300, 301, 302, 303, 307, 308),
+    (HostInTrouble, OutcomeUnknown): (408, 500, 502, 503, 504, 599),
     (RequestRefused, RequestRefused): (400, 403, 404, 409, 413, 422),
     (KeyRejected, KeyRejected): (401,),
     (PaymentRequired, PaymentRequired): (402,),

@@ -17,6 +17,7 @@ import pytest
 
 from hotfolder.errors import (
     BadWorld,
+    HostInTrouble,
     HotfolderError,
     LocalTrouble,
     RequestRefused,
@@ -125,7 +126,7 @@ PUTS = {
     "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"), Unreachable),
     "no HTTP": (lambda does: does.raw(b"hello\r\n\r\n"), Unreachable),
     **statuses(RequestRefused, 404, 412, 413),
-    **statuses(Unreachable, 408, 500, 503),
+    **statuses(HostInTrouble, 408, 500, 503),
     **statuses(UrlRefused, 302, 307, location="http://127.0.0.9/"),
 }
 
@@ -217,7 +218,7 @@ DOWNLOADS = {
     "dripping": (lambda does: does.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"), Unreachable),
     "an endless error": (lambda does: does.endless(b"HTTP/1.1 404 No\r\n\r\n"), ResultGone),
     **statuses(ResultGone, 204, 404, 410),
-    **statuses(Unreachable, 408, 500),
+    **statuses(HostInTrouble, 408, 500),
     **statuses(UrlRefused, 302, location="http://127.0.0.9/"),
 }
 

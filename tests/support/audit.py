@@ -141,9 +141,12 @@ class Audit:
         yield from (f"{path} was recorded and isn't there" for path in self.pictures.keys() - delivered)
 
     def twice(self) -> Iterator[str]:
-        """Every picture of a set is placed once."""
-        placed = Counter((picture.job_id, picture.sha256) for picture in self.pictures.values())
-        yield from (f"a picture of {job} was placed {n} times" for (job, _), n in placed.items() if n > 1)
+        """Every picture of a set is placed once. Two variants may come to the same bytes."""
+        placed = Counter(
+            (picture.job_id, picture.sha256, picture.rendition, picture.variant)
+            for picture in self.pictures.values()
+        )
+        yield from (f"a picture of {job} was placed {n} times" for (job, *_), n in placed.items() if n > 1)
 
     def not_written_down(self) -> Iterator[str]:
         """What the store knows of a purchase is in the journal of one machine at least, and nothing else."""

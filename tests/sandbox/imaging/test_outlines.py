@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -66,10 +67,12 @@ def test_in_a_room_nothing_but_glass_changes(name: str, sky_type: str, tmp_path:
         lens_correction=False,
         perspective_correction=False,
         photographer_removal=False,
-        long_edge=1000,
+        long_edge=3000,
     )
     room = load(target).pixels
     glass = outline.mask(room.shape)
     changed = np.abs(swap_sky(room, sky_type, "dramatic").astype(int) - room).max(axis=2) > 0
     assert changed[glass].mean() > 0.05
-    assert int(changed[~glass].sum()) == 0
+    # The outline was drawn by hand: at the photo's own size its edge is right to a pixel.
+    drawn = cv2.dilate(glass.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    assert int(changed[~drawn].sum()) == 0
