@@ -56,7 +56,7 @@ class _Lines:
 
     def msg(self, message: str) -> None:
         try:
-            print(message, file=self._stream, flush=True)
+            write_through(self._stream, f"{message}\n")
         except (OSError, ValueError):  # ValueError: the stream is closed
             _Lines.lost += 1
             return
@@ -65,6 +65,22 @@ class _Lines:
             get("log").warning("log_lines_lost", lines=lost, reason="the log could not be written")
 
     log = debug = info = warning = error = critical = exception = fatal = msg
+
+
+def write_through(stream: TextIO, text: str) -> None:
+    """Past the stream's buffer, which would hold what can't be written, and fail with it at the very end: as
+    the exit code of the process. Raises OSError, ValueError."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if raw is None:
+        print(text, end="", file=stream, flush=True)
+        return
+    stream.flush()
+    left = text.encode(stream.encoding, "backslashreplace")
+    while left:
+        written = raw.write(left)
+        if written is None:
+            raise BlockingIOError
+        left = left[written:]
 
 
 def show_visibly(

@@ -354,7 +354,8 @@ def test_a_log_that_can_not_be_written_holds_nothing_up(disk_bench: Bench, reade
     else:
         log = os.open("/dev/full", os.O_WRONLY)
     command = bench.studio.command("run", "--until-idle")
-    process = subprocess.Popen(command, stdout=log, stderr=log, env=environment(KEY))
+    buffered = {**environment(KEY), "PYTHONUNBUFFERED": ""}  # as usual; else nothing is held until the end
+    process = subprocess.Popen(command, stdout=log, stderr=log, env=buffered)
     os.close(log)
     try:
         assert process.wait(PATIENCE_SECONDS) == 0
