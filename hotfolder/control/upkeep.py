@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from hotfolder.config.load import load
 from hotfolder.config.settings import StoreSettings
 from hotfolder.control.opening import Installation, nothing_yet, now
-from hotfolder.daemon.folders import lock_state
+from hotfolder.daemon.folders import clear_leftovers, lock_state, places_of
 from hotfolder.daemon.service import job_settings
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import StoreThread
@@ -86,6 +86,9 @@ def move_to_server(
                 hint="Make one on the share and name it; what was bought until now is then copied there.",
             )
         machine, identity = machine_of(state), identity_of(state)
+        own_temporaries(identity, identity)  # what a killed daemon has left goes by the store's name
+        places = places_of(settings)
+        clear_leftovers(places, [inbox for inbox in places.inboxes.values() if inbox.is_dir()], ())
         own_temporaries(machine, identity)
         confirm_results(results, identity, met_before=False)
         bring_results(state / "results", results)  # before anybody looks there for what the store names

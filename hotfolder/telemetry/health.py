@@ -50,6 +50,10 @@ class Heartbeats:
         self._expected[part] = (limit_seconds, last)
         return beat
 
+    def excuse(self, part: str) -> None:
+        """The part has ended on purpose, and is expected no longer, should it still beat."""
+        self._expected.pop(part, None)
+
     def retire(self) -> None:
         """All parts end on purpose, and are no longer expected."""
         self._expected = {}

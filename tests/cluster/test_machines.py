@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -64,6 +67,28 @@ def test_two_machines_share_the_inboxes_and_nothing_is_paid_twice(cluster: Make)
     assert (one.runs[-1].stop(), two.runs[-1].stop()) == (0, 0)
     told = json.loads(two.call("status", "--json").stdout)
     assert [machine["running"] for machine in told["machines"]] == [False, False]
+
+
+def test_no_sign_of_life_is_expected_of_an_inbox_that_was_handed_over(cluster: Make) -> None:
+    """Else systemd would end the machine that handed it over, as one that hangs."""
+    shared = cluster(inboxes="ab", store={"lease_seconds": LEASE_SECONDS})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    one, two = shared.member("one", HOTFOLDER_WEB__PORT=str(port)), shared.member("two")
+    one.start()
+
+    def scans() -> set[str]:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+                return {part for part in json.load(answer)["parts"] if part.startswith("scan of")}
+        except URLError:  # it isn't served yet
+            return set()
+
+    shared.wait_until(lambda _: scans() == {"scan of a", "scan of b"})
+    two.start()
+    shared.wait_until(lambda _: Counter(shared.owners().values()) == {"one": 1, "two": 1})
+    kept = next(inbox for inbox, owner in shared.owners().items() if owner == "one")
+    shared.wait_until(lambda _: scans() == {f"scan of {kept}"})
 
 
 def test_the_last_machine_that_stops_leaves_word_of_what_it_held(cluster: Make) -> None:
