@@ -17,7 +17,7 @@ from hotfolder.cli.page import ask_for_settings, refuse_start, run_beside
 from hotfolder.config.load import is_missing, load_key
 from hotfolder.config.settings import LogFormat, Settings
 from hotfolder.daemon.embedding import Embedding
-from hotfolder.daemon.folders import wait_for_store
+from hotfolder.daemon.records import wait_for_store
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
 from hotfolder.errors import ConfigurationError, KeyRejected

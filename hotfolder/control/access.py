@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.control.opening import now, reading
-from hotfolder.daemon.folders import store_of
+from hotfolder.daemon.records import store_of
 from hotfolder.errors import UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.database import (

@@ -12,7 +12,8 @@ from pathlib import PurePath
 from hotfolder.config.settings import Settings
 from hotfolder.control.ids import arriving_id, folder_id, opaque, photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
-from hotfolder.daemon.folders import holder_of, store_of
+from hotfolder.daemon.folders import holder_of
+from hotfolder.daemon.records import store_of
 from hotfolder.errors import HotfolderError
 from hotfolder.jobs import looks
 from hotfolder.jobs.budget import midnight

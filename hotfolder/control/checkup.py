@@ -16,7 +16,8 @@ from hotfolder.control.local import Finding, folders, in_sight, machine, ok, pro
 from hotfolder.control.opening import reading
 from hotfolder.control.remote import key, out_of_sight, remote
 from hotfolder.control.server import server
-from hotfolder.daemon.folders import holder_of, store_of
+from hotfolder.daemon.folders import holder_of
+from hotfolder.daemon.records import store_of
 from hotfolder.display import counted
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError, UsageError, to_install
 from hotfolder.jobs.postgres import StoreServer

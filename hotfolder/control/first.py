@@ -14,12 +14,11 @@ from hotfolder.config.load import KEY_VARIABLE, ROOT_VARIABLE, checked_key, is_m
 from hotfolder.config.sources import SETUP_PORT
 from hotfolder.control.access import FULL, set_password
 from hotfolder.control.remote import accepts
-from hotfolder.daemon.folders import store_of
+from hotfolder.daemon.records import store_of
 from hotfolder.errors import ConfigurationError, UsageError
 from hotfolder.jobs.database import open_store
-from hotfolder.newfiles import new_temporary, open_folder
 from hotfolder.outbox.faults import local_trouble, make_our_folder
-from hotfolder.outbox.linking import put
+from hotfolder.outbox.temporary import write_once
 
 OWNERS_ALONE = 0o600
 EVERYWHERE = "0.0.0.0"
@@ -96,29 +95,3 @@ def smallest(root: Path, state: Path, key_file: Path | None, page: Mapping[str, 
     if page:
         said["page"] = dict(page)
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
-
-
-def write_once(path: Path, text: str, mode: int, owner: tuple[int, int] | None = None) -> bool:
-    """Make the file, whole and with these rights from its first moment on; False, with nothing changed, where
-    anything has its name. Raises LocalTrouble."""
-    with local_trouble(path):
-        folder = open_folder(path.parent)
-        try:
-            name, descriptor = new_temporary(folder)
-        finally:
-            os.close(folder)
-        temporary = path.with_name(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                os.fchmod(descriptor, mode)
-                if owner is not None:
-                    os.fchown(descriptor, *owner)
-                stream.write(text)
-                stream.flush()
-                os.fsync(descriptor)
-            put(temporary, path)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-    return True

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from hotfolder.config.load import StateLocation, load
 from hotfolder.config.settings import Settings
-from hotfolder.daemon.folders import holder_of, places_of, store_of
+from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.daemon.records import store_of
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places

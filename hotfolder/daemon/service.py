@@ -26,12 +26,11 @@ from hotfolder.daemon.folders import (
     met_inbox,
     output_folders,
     places_of,
-    refuse_left_behind,
-    store_of,
 )
 from hotfolder.daemon.galleries import Galleries
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.ownership import Ownership
+from hotfolder.daemon.records import open_records
 from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
 from hotfolder.errors import LocalTrouble, UsageError
@@ -45,15 +44,10 @@ from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.commands import follow_commands
 from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
 from hotfolder.jobs.darkroom import Darkroom
-from hotfolder.jobs.database import StoreThread, open_store, store_trouble
-from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
-from hotfolder.jobs.journal import Journal
-from hotfolder.jobs.leases import Leases, machine_of
-from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.limits import START, ConcurrencyLimits
 from hotfolder.jobs.model import SANDBOX, Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.locks import FolderLock
 from hotfolder.newfiles import own_temporaries
@@ -236,6 +230,7 @@ class Daemon:
 
     async def _drop(self, name: str) -> None:
         self.inboxes.pop(name, None)
+        self.telemetry.heartbeats.excuse(scan_of(name))
         await self.early.close(name)
         await self.worker.drop(name)
         self.intake.drop(name)
@@ -292,9 +287,7 @@ class Daemon:
             settings=inbox_settings(self.settings, self.live.rulebook(name), settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,
-            beat=self.telemetry.heartbeats.expect(
-                f"scan of {name}", max(SCAN_SECONDS, 10 * settle.scan_seconds)
-            ),
+            beat=self.telemetry.heartbeats.expect(scan_of(name), max(SCAN_SECONDS, 10 * settle.scan_seconds)),
             moved=self._moved,
         )
 
@@ -462,23 +455,15 @@ class Daemon:
             self._release_locks()
 
 
-def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
-    """The store and what was paid for, with the leases where machines share them. Raises StoreError,
-    LocalTrouble."""
-    refuse_left_behind(settings)
-    database, journal = open_store(store_of(settings)), Journal(places.state / LEDGER_FILE)
-    if settings.store.url is None:
-        return Store(database), Ledger(database, journal), None
-    machine = machine_of(places.state)
-    leases = Leases(database, machine, places.state, places.inboxes, seconds=settings.store.lease_seconds)
-    store = Store(database, machine=machine, fence=leases.confirm)
-    return store, Ledger(database, journal, machine=machine, fence=leases.refuse_purchase), leases
-
-
 PAID_TOTAL = 1.5
 """How long a paid request may take in all, in silences that it may make."""
 JOBS_PER_MERGE = 6
 """How many jobs are under way for each merge that may run at once: enough for all else to be in the works."""
+
+
+def scan_of(inbox: str) -> str:
+    """What the scan of an inbox is called among the parts that show life."""
+    return f"scan of {inbox}"
 
 
 def most_jobs(settings: Settings) -> int:

@@ -22,9 +22,8 @@ from hotfolder import __version__, log
 from hotfolder.errors import LeaseLost, LocalTrouble, StoreError
 from hotfolder.jobs.database import sessions, store_trouble
 from hotfolder.jobs.model import InboxLease, Machine, NotBefore, UtcDateTime
-from hotfolder.newfiles import new_file
 from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.linking import sync_folder
+from hotfolder.outbox.temporary import write_once
 
 FILE_NAME = "machine"
 """Of the file in `state` that holds the machine's id. A `state` folder is one machine."""
@@ -52,16 +51,9 @@ def machine_of(state: Path) -> str:
         return known
     path = state / FILE_NAME
     with local_trouble(path):
-        part = path.with_name(f"{FILE_NAME}.part")
-        part.unlink(missing_ok=True)
-        fresh = os.urandom(ID_BYTES // 2).hex()
-        with os.fdopen(new_file(str(part), mode=0o600), "w") as stream:
-            stream.write(fresh + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-        sync_folder(state)
-    return fresh
+        path.unlink(missing_ok=True)  # cut off, and empty
+    write_once(path, f"{os.urandom(ID_BYTES // 2).hex()}\n", 0o600)
+    return known_machine(state)
 
 
 def machine_name() -> str:

@@ -22,6 +22,7 @@ from hotfolder.newfiles import (
     token,
 )
 from hotfolder.outbox import linking
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 
 FORMER_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9]{1,7}-[0-9a-f]{16}")
@@ -79,6 +80,32 @@ def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Shar
             with suppress(OSError):
                 os.unlink(name, dir_fd=place)
         os.close(place)
+
+
+def write_once(path: Path, text: str, mode: int, owner: tuple[int, int] | None = None) -> bool:
+    """Make the file, whole and with these rights from its first moment on; False, with nothing changed, where
+    anything has its name. Raises LocalTrouble."""
+    with local_trouble(path):
+        folder = open_folder(path.parent)
+        try:
+            name, descriptor = new_temporary(folder)
+        finally:
+            os.close(folder)
+        temporary = path.with_name(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                os.fchmod(descriptor, mode)
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
+                stream.write(text)
+                stream.flush()
+                os.fsync(descriptor)
+            linking.put(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+    return True
 
 
 def write_all(data: bytes, stream: BinaryIO) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 from hotfolder.config.load import checked_key, load
 from hotfolder.config.page import PORT as PAGE_PORT
 from hotfolder.config.settings import Settings
-from hotfolder.control.first import OWNERS_ALONE, smallest, write_once
+from hotfolder.control.first import OWNERS_ALONE, smallest
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.outbox.faults import made_anywhere
+from hotfolder.outbox.temporary import write_once
 from hotfolder.setup import install
 from hotfolder.setup.deployment import (
     COMPOSE,

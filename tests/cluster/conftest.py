@@ -8,18 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.cluster import Cluster
-from tests.support.postgres import ADVICE, Postgres, programs, running
+from tests.support.postgres import Postgres
 from tests.support.studio import Shop
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A server for all tests of this process."""
-    programs_folder = programs()
-    if programs_folder is None:
-        pytest.skip(ADVICE)
-    with running(programs_folder) as server:
-        yield server
 
 
 @pytest.fixture

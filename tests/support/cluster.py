@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from hotfolder.jobs.store import Store
-from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, environment
+from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, environment
 
 
 @dataclass
@@ -48,23 +48,10 @@ class Member:
         log = studio.root / f"{self.name}-{len(self.runs) + 1}.log"
         command = [sys.executable, "-m", self.program, *studio.command("run", *options)[3:]]
         if freeze_at:
-            command = [
-                sys.executable,
-                "-m",
-                "tests.support.freezing",
-                str(studio.config),
-                freeze_at,
-                str(nth),
-            ]
-        with log.open("wb") as stream:
-            process = subprocess.Popen(command, stdout=stream, stderr=stream, env=self.environment())
-        run = Run(process, log)
-        self.runs.append(run)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while process.poll() is None and '"event": "started"' not in run.text():
-            assert time.monotonic() < end, run.text()
-            time.sleep(0.02)
-        return run
+            module = [sys.executable, "-m", "tests.support.freezing"]
+            command = [*module, str(studio.config), freeze_at, str(nth)]
+        self.runs.append(begun(command, log, self.environment()))
+        return self.runs[-1].watching()
 
     @property
     def running(self) -> bool:

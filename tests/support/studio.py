@@ -160,6 +160,14 @@ class Run:
     process: subprocess.Popen[bytes]
     log: Path
 
+    def watching(self) -> Self:
+        """Once it has begun to watch, or has ended."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while self.process.poll() is None and '"event": "started"' not in self.text():
+            assert time.monotonic() < end, self.text()
+            time.sleep(0.02)
+        return self
+
     def stop(self, number: int = signal.SIGTERM, within_seconds: float = PATIENCE_SECONDS) -> int:
         """Signal it and wait; its exit code."""
         self.process.send_signal(number)
@@ -178,6 +186,12 @@ class Run:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def begun(command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Run:
+    """The process, which writes into `log` whatever it says."""
+    with log.open("wb") as stream:
+        return Run(subprocess.Popen(command, stdout=stream, stderr=stream, env=environ), log)
 
 
 class Studio:
@@ -284,17 +298,8 @@ class Studio:
     def start(self, *options: str, key: str | None = None) -> Run:
         """Start `hotfolder run`; returns once it has begun to watch, or has ended."""
         log = self.root / f"run-{len(self.runs) + 1}.log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                self.command("run", *options), stdout=stream, stderr=stream, env=environment(key)
-            )
-        run = Run(process, log)
-        self.runs.append(run)
-        end = time.monotonic() + PATIENCE_SECONDS
-        while process.poll() is None and '"event": "started"' not in run.text():
-            assert time.monotonic() < end, run.text()
-            time.sleep(0.05)
-        return run
+        self.runs.append(begun(self.command("run", *options), log, environment(key)))
+        return self.runs[-1].watching()
 
     def command(self, name: str, *options: str) -> list[str]:
         return [sys.executable, "-m", "hotfolder", name, "--config", str(self.config), *options]

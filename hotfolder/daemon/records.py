@@ -1,0 +1,106 @@
+"""The daemon's records: where the settings have them, waited for where their database is away, and opened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from anyio import to_thread
+
+from hotfolder import log
+from hotfolder.clock import SystemClock, sleep_unless
+from hotfolder.config.load import StateLocation
+from hotfolder.config.settings import Settings
+from hotfolder.daemon.folders import places_of
+from hotfolder.errors import LocalTrouble, StoreError
+from hotfolder.jobs.context import Places
+from hotfolder.jobs.database import FILE_NAME as STORE_FILE
+from hotfolder.jobs.database import StorePlace, open_store
+from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
+from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.leases import Leases, machine_of
+from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.moving import is_moved
+from hotfolder.jobs.postgres import StoreServer
+from hotfolder.jobs.store import Store
+from hotfolder.outbox.status import FILE_NAME as STATUS_FILE
+from hotfolder.outbox.status import status_text, write_status
+from hotfolder.patience import START_SECONDS, at_once
+from hotfolder.telemetry.systemd import Systemd
+
+logger = log.get("daemon")
+
+
+def store_of(settings: Settings | StateLocation) -> StorePlace:
+    """Where the settings have the store."""
+    store = settings.store
+    if store.url is None:
+        return settings.state_folder
+    return StoreServer(store.url, Path(store.password_file) if store.password_file else None)
+
+
+AWAY_SECONDS, LONGEST_AWAY_SECONDS = 1.0, 60.0
+"""How often a store's database that is away at the start is asked for, and for how long by a run that ends
+by itself."""
+
+
+async def wait_for_store(settings: Settings, stop: asyncio.Event, *, until_idle: bool) -> bool:
+    """Until the database of the store can be reached; False where a stop was asked for before. To end would
+    be of no use: whoever starts services would start this one again. Raises StoreError, and LocalTrouble
+    where a run that is to end by itself has waited for long."""
+    place, clock, systemd = store_of(settings), SystemClock(), Systemd.of(dict(os.environ))
+    began, news = clock.monotonic(), log.News(logger, "waits_for_store")
+    while isinstance(place, StoreServer) and not stop.is_set():
+        try:
+            (await to_thread.run_sync(open_store, place)).dispose()
+            return True
+        except LocalTrouble as error:
+            if until_idle and clock.monotonic() - began > LONGEST_AWAY_SECONDS:
+                raise
+            news.met(f"{error.message}: {error.detail}" if error.detail else error.message)
+            systemd.ready(error.message)  # else it would end this one for not being ready in time
+            systemd.feed_watchdog([])
+            await to_thread.run_sync(tell_waiting, settings, f"{error.message}. {error.hint}")
+        await sleep_unless(stop, clock, AWAY_SECONDS)
+    return not stop.is_set()
+
+
+def tell_waiting(settings: Settings, why: str) -> None:
+    """In STATUS.txt, where there is one: without the store nobody knows an inbox from a bare mount point."""
+    for inbox in places_of(settings).inboxes.values():
+        with suppress(LocalTrouble, OSError):
+            at_once(inbox, partial(_tell_waiting, inbox, why), START_SECONDS)
+
+
+def _tell_waiting(inbox: Path, why: str) -> None:
+    if (inbox / STATUS_FILE).is_file():
+        write_status(inbox, status_text(notices=[why], at=datetime.now().astimezone()))
+
+
+def refuse_left_behind(settings: Settings) -> None:
+    """Raise StoreError where `state` has a store of its own, which would be forgotten for that of a server,
+    with all that is in flight there."""
+    state = settings.state_folder
+    if settings.store.url is not None and (state / STORE_FILE).is_file() and not is_moved(state):
+        raise StoreError(
+            f"{state} holds a job store in SQLite, and store.url names another one",
+            hint="`hotfolder store migrate --to URL` moves it there. For a machine that begins with nothing,"
+            " name a new folder as `state`.",
+        )
+
+
+def open_records(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
+    """The store and what was paid for, with the leases where machines share them. Raises StoreError,
+    LocalTrouble."""
+    refuse_left_behind(settings)
+    database, journal = open_store(store_of(settings)), Journal(places.state / LEDGER_FILE)
+    if settings.store.url is None:
+        return Store(database), Ledger(database, journal), None
+    machine = machine_of(places.state)
+    leases = Leases(database, machine, places.state, places.inboxes, seconds=settings.store.lease_seconds)
+    store = Store(database, machine=machine, fence=leases.confirm)
+    return store, Ledger(database, journal, machine=machine, fence=leases.refuse_purchase), leases
