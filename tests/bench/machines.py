@@ -41,7 +41,7 @@ QUICK = World(
     edit_seconds=0.1,
     result_bytes=60_000,
 )
-PHOTOS, PHOTO_BYTES, MEGAPIXELS = 3, 8_000_000, 0.1
+PHOTOS, PHOTO_BYTES, MEGAPIXELS = 3, 5_000_000, 6.0
 LEAST_RATIO = 2.7
 GRACE_SECONDS = 5.0
 
@@ -81,7 +81,7 @@ def uplink(sets: int) -> list[str]:
 
 
 def makespan(number: int, sets: int) -> float:
-    with workspace() as root, open_shop(QUICK, root, megapixels=MEGAPIXELS) as shop:
+    with workspace() as root, open_shop(QUICK, root, megapixels=0.1) as shop:
         there = SimpleNamespace(url=shop.url, storage_host=shop.storage)
         with cluster(root, there, limits={"upload_rate": f"{LINE_BYTES}B/s"}) as made:
             rooms = [f"room-{one:04d}" for one in range(sets)]
@@ -147,7 +147,7 @@ def main() -> int:
     parser.add_argument("what", choices=("uplink", "failover", "budget"))
     parser.add_argument("--sets", type=int)
     chosen = parser.parse_args()
-    usual = {"uplink": 60, "failover": 12, "budget": 300}
+    usual = {"uplink": 120, "failover": 12, "budget": 300}
     wrong = globals()[chosen.what](chosen.sets or usual[chosen.what])
     print("\n".join(wrong) or "as wanted")
     return bool(wrong)
