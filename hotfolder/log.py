@@ -114,10 +114,10 @@ class News:
         self._event = event
         self._told = ""
 
-    def met(self, reason: str) -> None:
+    def met(self, reason: str, **beside: str) -> None:
         """It was met, or something else was."""
         if reason != self._told:
-            self._logger.warning(self._event, reason=reason)
+            self._logger.warning(self._event, reason=reason, **beside)
         self._told = reason
 
     def over(self) -> None:

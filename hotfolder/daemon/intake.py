@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count
+from functools import partial
 
 import structlog
 
@@ -16,11 +16,10 @@ from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
 from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
-from hotfolder.jobs.breaker import retry_seconds
+from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
 from hotfolder.jobs.previous import room_named, why_room_held
 from hotfolder.jobs.worker import Worker
-from hotfolder.outbox.faults import trouble_of
 from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.late import MergedSet, Why, why_part
@@ -55,15 +54,8 @@ class Intake:
         """Make a job of `event`, or hold its set, however long the store can't be written."""
         found = event if isinstance(event, SetRefused) else event.bracket_set
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
-            for failures in count(1):
-                try:
-                    return await self._accept(inbox, event)
-                except Exception as error:
-                    trouble = trouble_of(error)
-                    if trouble is None:
-                        raise
-                    logger.warning("set_not_recorded_yet", reason=trouble.message, hint=trouble.hint)
-                    await self.clock.sleep(retry_seconds(trouble, min(failures, 5)))
+            news = log.News(logger, "set_not_recorded_yet")
+            await insist(self.clock, news, partial(self._accept, inbox, event))
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
@@ -39,7 +38,7 @@ from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import recheck
-from hotfolder.jobs.breaker import CircuitBreakers, retry_seconds
+from hotfolder.jobs.breaker import CircuitBreakers, insist
 from hotfolder.jobs.budget import BUDGETS
 from hotfolder.jobs.commands import follow_commands
 from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, no_crash
@@ -51,7 +50,7 @@ from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.locks import FolderLock
 from hotfolder.newfiles import own_temporaries
-from hotfolder.outbox.faults import local_trouble, trouble_of
+from hotfolder.outbox.faults import local_trouble
 from hotfolder.patience import MOST_THREADS
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
@@ -77,20 +76,6 @@ IDLE_LOOKS = 3
 
 
 Work = Callable[[], Coroutine[Any, Any, None]]
-
-
-async def keep_going(work: Work, clock: Clock) -> None:
-    """Do it; and again, after a while, whenever the system could not do just now what was asked of it. An
-    error of our own is raised, and ends the daemon."""
-    for failures in itertools.count(1):
-        try:
-            return await work()
-        except Exception as error:
-            trouble = trouble_of(error)
-            if trouble is None:
-                raise
-            logger.warning("begun_again", reason=trouble.message, hint=trouble.hint)
-            await clock.sleep(retry_seconds(trouble, min(failures, 5)))
 
 
 @dataclass(frozen=True)
@@ -348,7 +333,9 @@ class Daemon:
         to_thread.current_default_thread_limiter().total_tokens = MOST_THREADS
         if self.ownership is None:
             await self.worker.load()
-        tasks = [asyncio.create_task(keep_going(one, self.clock)) for one in self._work()]
+        # An error of our own ends the daemon.
+        begun = [insist(self.clock, log.News(logger, "begun_again"), one) for one in self._work()]
+        tasks = [asyncio.create_task(one) for one in begun]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it
         self.telemetry.ready()

@@ -32,8 +32,7 @@ def hashed(token: str) -> str:
 
 def passwords(store: Store) -> dict[PageRole, str]:
     """The hash of each password that is set."""
-    with store.session() as session:
-        return {PageRole(one.role): one.hash for one in session.exec(select(PagePassword)).all()}
+    return {PageRole(one.role): one.hash for one in store.rows(select(PagePassword))}
 
 
 def set_password(store: Store, role: PageRole, digest: str, at: datetime, *, first: bool = False) -> bool:
@@ -101,16 +100,14 @@ def share(
 
 def shared_by(store: Store, token: str, at: datetime) -> ShareLink | None:
     """The link with that token; None where there is none, or it is revoked or over."""
-    with store.session() as session:
-        found = session.exec(select(ShareLink).where(ShareLink.token_sha256 == hashed(token))).first()
+    found = store.first(select(ShareLink).where(ShareLink.token_sha256 == hashed(token)))
     return found if found is not None and found.revoked_at is None and found.expires_at > at else None
 
 
 def share_links(store: Store, inbox: str, project: str) -> list[ShareLink]:
     """Every link that there ever was to a project, newest first."""
     links = select(ShareLink).where(ShareLink.inbox == inbox, ShareLink.project == project)
-    with store.session() as session:
-        return list(session.exec(links.order_by(col(ShareLink.created_at).desc())).all())
+    return store.rows(links.order_by(col(ShareLink.created_at).desc()))
 
 
 def revoke(store: Store, link_id: str, at: datetime) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from operator import itemgetter
-from typing import Literal
+from typing import Literal, TypeVar
 
 from hotfolder import log
 from hotfolder.clock import Clock, sleep_unless
@@ -21,14 +22,15 @@ from hotfolder.errors import (
     Unreachable,
 )
 from hotfolder.jobs.budget import NotAllowed
+from hotfolder.outbox.faults import trouble_of
 from hotfolder.stager.failures import ResultGone, UrlExpired, UrlRefused
+
+T = TypeVar("T")
 
 API = "the API"
 """What the API's own host is called, whatever its name; storage hosts go by theirs."""
 FIRST_SECONDS = 1.0
 LONGEST_SECONDS = 300.0
-
-
 STORE_SECONDS = 1.0
 
 
@@ -40,6 +42,21 @@ def retry_seconds(error: BadWorld, failures: int) -> float:
 def backoff_seconds(failures: int) -> float:
     """Seconds to wait after `failures` (≥ 1) in a row: 1, doubling to 5 min."""
     return min(FIRST_SECONDS * 2.0 ** (min(failures, 32) - 1), LONGEST_SECONDS)
+
+
+async def insist(clock: Clock, news: log.News, attempt: Callable[[], Awaitable[T]]) -> T:
+    """What `attempt` returns, tried again and again for as long as this machine or the store's database can't
+    do just now what is asked of it. Raises every other error: a defect of ours."""
+    for failures in itertools.count(1):
+        try:
+            return await attempt()
+        except Exception as error:
+            trouble = trouble_of(error)
+            if trouble is None:
+                raise
+            news.met(trouble.message, hint=trouble.hint)
+            await clock.sleep(retry_seconds(trouble, min(failures, 5)))
+    raise AssertionError("count() never ends")
 
 
 logger = log.get("breaker")

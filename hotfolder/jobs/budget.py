@@ -91,11 +91,6 @@ def pause(session: Session, reason: str) -> None:
     session.exec(update(Pause).where(col(Pause.reason).is_(None)).values(reason=reason))
 
 
-def pause_reason(session: Session) -> str | None:
-    """Why everything paid is paused, None when it isn't."""
-    return session.exec(select(Pause.reason)).one()
-
-
 def resume(session: Session) -> bool:
     """Take the pause away; whether there was one. Outcomes that led to it don't count any more."""
     newest = session.exec(select(func.max(Purchase.id))).one() or 0

@@ -157,7 +157,5 @@ def commands(store: Store) -> tuple[list[str], dict[str, int]]:
     """The jobs that are still to be cancelled, and the priorities that aren't normal, by job."""
     can_be_cancelled = col(Job.state).in_(list(ASKS_API)), col(Job.cancelled_by) != ""
     unfinished = col(Job.state).in_(list(ACTIVE)), col(Job.priority) != Priority.NORMAL
-    with store.session() as session:
-        cancelled = session.exec(select(Job.id).where(*can_be_cancelled)).all()
-        priorities = session.exec(select(Job.id, Job.priority).where(*unfinished)).all()
-    return list(cancelled), dict(priorities)
+    cancelled = store.rows(select(Job.id).where(*can_be_cancelled))
+    return cancelled, dict(store.rows(select(Job.id, Job.priority).where(*unfinished)))

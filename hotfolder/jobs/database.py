@@ -17,12 +17,13 @@ from contextlib import closing, contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
+from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, StoreAway, StoreError
@@ -42,6 +43,7 @@ from hotfolder.outbox.linking import sync_folder
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 logger = log.get("store")
 
@@ -381,6 +383,44 @@ def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
 def sessions(database: Engine) -> sessionmaker[Session]:
     """Sessions whose rows may be read after they are closed: `with` one for reading, `begin` one to write."""
     return sessionmaker(database, class_=Session, expire_on_commit=False)
+
+
+Fence = Callable[[Session, str], None]
+"""Takes an inbox. Raises LeaseLost where another machine works with it."""
+
+
+def no_fence(_session: Session, _inbox: str) -> None:
+    """Of the only machine, and of commands, which any machine may give."""
+
+
+class Records:
+    """What a database holds. Every method is one durable transaction; what it returns is detached.
+
+    `machine` is whose words, folders and purchases are meant, as `Machine.id`. `fence` is asked, within the
+    transaction, before what belongs to an inbox is made or changed.
+    """
+
+    def __init__(self, database: Engine, *, machine: str = "", fence: Fence = no_fence) -> None:
+        self.database = database
+        self.machine = machine
+        self.fence = fence
+        self.session = sessions(database)
+
+    @overload
+    def rows(self, query: SelectOfScalar[T]) -> list[T]: ...
+
+    @overload
+    def rows(self, query: Select[*Ts]) -> list[tuple[*Ts]]: ...
+
+    def rows(self, query: Any) -> list[Any]:
+        """All that a query finds."""
+        with self.session() as session:
+            return list(session.exec(query).all())
+
+    def first(self, query: SelectOfScalar[T]) -> T | None:
+        """The first that a query finds; None where there is nothing."""
+        with self.session() as session:
+            return session.exec(query.limit(1)).first()
 
 
 def put(session: Session, row: T) -> T:

@@ -104,9 +104,8 @@ def due_projects(store: Store, since: datetime) -> tuple[list[str], datetime | N
     their galleries may be made by themselves; and when the last of those ended."""
     ended = col(Job.state).in_([State.DONE, *NEEDS_PERSON])
     told = col(Job.recipe).contains('"gallery":true')
-    with store.session() as session:
-        jobs = session.exec(select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since))
-        due = [job for job in jobs if recipe_of(job).delivery.gallery]
+    jobs = store.rows(select(Job).where(ended, told, Job.receipt != "", col(Job.updated_at) >= since))
+    due = [job for job in jobs if recipe_of(job).delivery.gallery]
     projects = dict.fromkeys(safe_name(job.project) for job in due)
     return list(projects), max((job.updated_at for job in due), default=None)
 

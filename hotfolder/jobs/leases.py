@@ -9,7 +9,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,14 +79,6 @@ def database_now(session: Session) -> datetime:
     """When the open transaction began, by the database's clock. A look at what has expired errs with it on
     the careful side, however long the transaction then waits for a lock."""
     return session.exec(select(func.now(type_=UtcDateTime))).one()
-
-
-Fence = Callable[[Session, str], None]
-"""Takes an inbox. Raises LeaseLost where another machine works with it."""
-
-
-def no_fence(_session: Session, _inbox: str) -> None:
-    """Of the only machine, and of commands, which any machine may give."""
 
 
 class Leases:

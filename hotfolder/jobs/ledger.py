@@ -16,9 +16,9 @@ from sqlmodel import Session, col, func, select, update
 from hotfolder import log
 from hotfolder.jobs.budget import SPENT, Budgets, lock_money, pause, refuse_unless_allowed, unknown_in_a_row
 from hotfolder.jobs.commands import refuse_cancelled
-from hotfolder.jobs.database import batches, sessions
+from hotfolder.jobs.database import Fence, Records, batches, no_fence
 from hotfolder.jobs.journal import Entry, Journal, standing
-from hotfolder.jobs.leases import Fence, database_now, no_fence
+from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import HOLDS_KEY, SANDBOX, Job, Purchase, Result, merge_key, operation_key
 from hotfolder.jobs.states import (
     BY_RECEIPTS,
@@ -48,23 +48,13 @@ RANK = {
 """How much is known of a purchase; where database and journal differ, the one that knows more is right."""
 
 
-class Ledger:
-    """Every method is one durable transaction; what it returns is detached. A reader has no `journal`."""
+class Ledger(Records):
+    """The purchases. A reader has no `journal`."""
 
     def __init__(
-        self,
-        database: Engine,
-        journal: Journal | None = None,
-        *,
-        machine: str = "",
-        fence: Fence = no_fence,
+        self, database: Engine, journal: Journal | None = None, *, machine: str = "", fence: Fence = no_fence
     ) -> None:
-        """`machine` makes the purchases, as `Machine.id`; `fence` is asked before each, within its
-        transaction."""
-        self.database = database
-        self.machine = machine
-        self.fence = fence
-        self.session = sessions(database)
+        super().__init__(database, machine=machine, fence=fence)
         self.journal = journal
 
     def known(self, key: str) -> Purchase | None:
@@ -110,10 +100,9 @@ class Ledger:
     def withdraw(self, intent: Purchase) -> None:
         """Record that the request of a purchase never leaves, if `begin` has recorded it at all: it can't be
         known where the database was lost meanwhile."""
-        with self.session() as session:
-            known = session.exec(select(Purchase).where(Purchase.uid == intent.uid)).first()
-        if known is not None and known.id is not None and known.state == PurchaseState.STARTED:
-            self.conclude(known.id, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
+        for known in self.rows(select(Purchase).where(Purchase.uid == intent.uid)):
+            if known.id is not None and known.state == PurchaseState.STARTED:
+                self.conclude(known.id, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
     def write_answer_down(self, call: Purchase, answer: str, at: datetime) -> None:
         """Put the raw 2xx answer into the journal, before anybody looks into it. Needs no database, and may
@@ -244,12 +233,11 @@ class Ledger:
 
     def _standings(self) -> dict[str, tuple[PurchaseState, bool]]:
         """As `Journal.standings`, of the database."""
-        with self.session() as session:
-            rows = select(Purchase.uid, Purchase.state, Purchase.job_let_go_at).order_by(col(Purchase.id))
-            return {
-                uid: standing({"state": state, "job_let_go_at": let_go_at})
-                for uid, state, let_go_at in session.exec(rows)
-            }
+        every = select(Purchase.uid, Purchase.state, Purchase.job_let_go_at).order_by(col(Purchase.id))
+        return {
+            uid: standing({"state": state, "job_let_go_at": let_go_at})
+            for uid, state, let_go_at in self.rows(every)
+        }
 
     def write_down_anew(self, uids: Sequence[str]) -> None:
         """Write down how these purchases stand in the database, many at once. Raises OSError."""
@@ -266,47 +254,39 @@ class Ledger:
 
     def newest(self) -> datetime | None:
         """When the newest purchase was begun that was not adopted; None where there is none."""
-        with self.session() as session:
-            own = col(Purchase.outcome).not_in(BY_RECEIPTS)
-            return session.exec(select(func.max(Purchase.started_at)).where(own)).one()
+        own = col(Purchase.outcome).not_in(BY_RECEIPTS)
+        return self.rows(select(func.max(Purchase.started_at)).where(own))[0]
 
     def paid_since(self, moment: datetime) -> int:
         """How many purchases were begun since then that may have been charged."""
-        with self.session() as session:
-            made = (SPENT, col(Purchase.started_at) >= moment)
-            return session.exec(select(func.count()).select_from(Purchase).where(*made)).one()
+        made = (SPENT, col(Purchase.started_at) >= moment)
+        return self.rows(select(func.count()).select_from(Purchase).where(*made))[0]
 
     def paid_operations_since(self, moment: datetime) -> list[str]:
         """What was begun since then and was, or may have been, charged: merge, sky, lawn or stage each.
         What the stand-in made is left out."""
         for_nothing = select(Job.id).where(Job.origin == SANDBOX)
         made = (SPENT, col(Purchase.started_at) >= moment)
-        paid = select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing))
-        with self.session() as session:
-            return list(session.exec(paid).all())
+        return self.rows(select(Purchase.operation).where(*made, col(Purchase.job_id).not_in(for_nothing)))
 
     def orphans(self) -> list[frozenset[str]]:
         """The photos (sha256 each) of every merge that may have been charged and whose job is not in the
         store, which has been lost or restored since."""
-        with self.session() as session:
-            statement = select(Purchase.photos).where(
-                Purchase.photos != "",
-                col(Purchase.state).in_(HOLDING),
-                col(Purchase.job_let_go_at).is_(None),
-                col(Purchase.job_id).not_in(select(Job.id)),
-            )
-            return [frozenset(photos.split()) for photos in session.exec(statement).all()]
+        merges = select(Purchase.photos).where(
+            Purchase.photos != "",
+            col(Purchase.state).in_(HOLDING),
+            col(Purchase.job_let_go_at).is_(None),
+            col(Purchase.job_id).not_in(select(Job.id)),
+        )
+        return [frozenset(photos.split()) for photos in self.rows(merges)]
 
     def all_purchases(self) -> list[Purchase]:
         """Every purchase that was ever begun, in order."""
-        with self.session() as session:
-            return list(session.exec(select(Purchase).order_by(col(Purchase.id))).all())
+        return self.rows(select(Purchase).order_by(col(Purchase.id)))
 
     def of_job(self, job_id: str) -> list[Purchase]:
         """All purchases that were begun for a job, in order."""
-        own = select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id))
-        with self.session() as session:
-            return list(session.exec(own).all())
+        return self.rows(select(Purchase).where(Purchase.job_id == job_id).order_by(col(Purchase.id)))
 
     def results(self, number: int) -> list[Result]:
         """The pictures that a purchase brought, in the answer's order."""
@@ -315,17 +295,15 @@ class Ledger:
 
     def held(self, keys: Sequence[str]) -> set[str]:
         """Those of these keys that a purchase holds."""
-        with self.session() as session:
-            return {
-                key
-                for some in batches(keys)
-                for key in session.exec(select(Purchase.key).where(col(Purchase.key).in_(some), HOLDS_KEY))
-            }
+        return {
+            key
+            for some in batches(keys)
+            for key in self.rows(select(Purchase.key).where(col(Purchase.key).in_(some), HOLDS_KEY))
+        }
 
     def result_named(self, file: str) -> Result | None:
         """The picture that lies in results/ under that name."""
-        with self.session() as session:
-            return session.exec(select(Result).where(Result.file == file)).first()
+        return self.first(select(Result).where(Result.file == file))
 
 
 def pause_unless_known(session: Session, state: str) -> None:

@@ -47,10 +47,9 @@ def stamp(store: Store) -> str:
 def pictures_of(store: Store, jobs: Sequence[str]) -> dict[str, list[Picture]]:
     """The delivered pictures by job; the plain merge before the altered ones."""
     found: dict[str, list[Picture]] = defaultdict(list)
-    with store.session() as session:
-        for some in batches(jobs):
-            for picture in session.exec(select(Picture).where(col(Picture.job_id).in_(some))):
-                found[picture.job_id].append(picture)
+    for some in batches(jobs):
+        for picture in store.rows(select(Picture).where(col(Picture.job_id).in_(some))):
+            found[picture.job_id].append(picture)
     for pictures in found.values():
         pictures.sort(key=lambda one: (bool(one.altered), one.variant, one.rendition, one.path))
     return found
@@ -60,14 +59,13 @@ def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
     """The name of each job's middle exposure, by the exposures where none was chosen before it failed; and
     how many photos it has."""
     photos: dict[str, list[tuple[str, bool]]] = defaultdict(list)
-    with store.session() as session:
-        for some in batches(jobs):
-            every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(
-                col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
-            )
-            ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
-            for job, name, is_middle in session.exec(ordered):
-                photos[job].append((name, is_middle))
+    for some in batches(jobs):
+        every = select(JobFile.job_id, JobFile.name, JobFile.is_middle).where(
+            col(JobFile.job_id).in_(some), JobFile.role == FileRole.PHOTO
+        )
+        ordered = every.order_by(col(JobFile.exposure_value), col(JobFile.position))
+        for job, name, is_middle in store.rows(ordered):
+            photos[job].append((name, is_middle))
     return {
         job: (next((name for name, is_middle in some if is_middle), some[len(some) // 2][0]), len(some))
         for job, some in photos.items()
@@ -76,16 +74,12 @@ def photos_of(store: Store, jobs: Sequence[str]) -> dict[str, tuple[str, int]]:
 
 def under_way(store: Store, jobs: Sequence[str]) -> dict[str, Purchase]:
     """The paid call that each of these jobs waits for; none for one that waits for no call of its own."""
-    with store.session() as session:
-        return {
-            call.job_id: call
-            for some in batches(jobs)
-            for call in session.exec(
-                select(Purchase)
-                .where(col(Purchase.job_id).in_(some), col(Purchase.state).in_(UNDER_WAY))
-                .order_by(col(Purchase.id))
-            )
-        }
+    begun = select(Purchase).where(col(Purchase.state).in_(UNDER_WAY)).order_by(col(Purchase.id))
+    return {
+        call.job_id: call
+        for some in batches(jobs)
+        for call in store.rows(begun.where(col(Purchase.job_id).in_(some)))
+    }
 
 
 def merge_seconds(store: Store) -> float | None:
@@ -113,26 +107,18 @@ def merge_seconds(store: Store) -> float | None:
 
 def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     """All jobs of a project but those that were withdrawn, newest first."""
-    with store.session() as session:
-        jobs = select(Job).where(Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN)
-        return list(session.exec(jobs.order_by(col(Job.created_at).desc(), col(Job.id))).all())
+    jobs = select(Job).where(Job.inbox == inbox, Job.project == project, Job.state != State.WITHDRAWN)
+    return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
 def projects(store: Store) -> list[tuple[str, str]]:
     """Inbox and name of every project that has a job."""
-    with store.session() as session:
-        return list(session.exec(select(Job.inbox, Job.project).distinct()).all())
+    return store.rows(select(Job.inbox, Job.project).distinct())
 
 
 def paid_of_project(store: Store, inbox: str, project: str) -> list[str]:
     """The operation of every paid call for it that was, or may have been, charged; what the stand-in made is
     left out."""
     for_nothing = select(Job.id).where(Job.origin == SANDBOX)
-    paid = select(Purchase.operation).where(
-        SPENT,
-        Purchase.inbox == inbox,
-        Purchase.project == project,
-        col(Purchase.job_id).not_in(for_nothing),
-    )
-    with store.session() as session:
-        return list(session.exec(paid).all())
+    of_project = (SPENT, Purchase.inbox == inbox, Purchase.project == project)
+    return store.rows(select(Purchase.operation).where(*of_project, col(Purchase.job_id).not_in(for_nothing)))

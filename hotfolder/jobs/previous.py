@@ -87,9 +87,8 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     job = store.latest_of_folder(inbox, project, folder)
     if job is None:
         return None
-    of_job = select(Purchase.id).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
-    with store.session() as session:
-        paid_for = job.state == State.DONE or session.exec(of_job).first() is not None
+    of_job = select(Purchase).where(col(Purchase.state).in_(HOLDING), Purchase.job_id == job.id)
+    paid_for = job.state == State.DONE or store.first(of_job) is not None
     photos = [(file.name, file.sha256) for file in store.photos(job.id)]
     ended = None if State(job.state) in ACTIVE else job.finished_at or job.updated_at
     return LatestSet(photos, ended, paid_for)
@@ -117,8 +116,7 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
         .where(col(Purchase.state).in_(HOLDING))
         .order_by(col(Purchase.id))
     )
-    with store.session() as session:
-        return [MergedSet(frozenset(photos.split()), room) for photos, room in session.exec(merges)]
+    return [MergedSet(frozenset(photos.split()), room) for photos, room in store.rows(merges)]
 
 
 def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
@@ -174,9 +172,7 @@ def place_of_room(store: Store, job: Job) -> int:
         .group_by(col(Job.room))
         .order_by(func.min(col(JobEvent.id)))
     )
-    with store.session() as session:
-        rooms = session.exec(as_begun).all()
-    return rooms.index(job.room) + 1
+    return store.rows(as_begun).index(job.room) + 1
 
 
 async def dragged_back(context: JobContext, new: NewJob) -> list[str]:

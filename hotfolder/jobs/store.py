@@ -8,14 +8,14 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, or_, tuple_
+from sqlalchemy import ColumnElement, and_, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 
 from hotfolder.errors import LocalTrouble, Unknown
-from hotfolder.jobs.budget import pause, pause_reason, resume
+from hotfolder.jobs.budget import pause, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
-from hotfolder.jobs.database import batches, put, sessions
+from hotfolder.jobs.database import Records, batches, put
 from hotfolder.jobs.generations import (
     NOT_THOSE_FILES,
     as_told,
@@ -25,7 +25,7 @@ from hotfolder.jobs.generations import (
     next_generation,
     pays_again,
 )
-from hotfolder.jobs.leases import Fence, database_now, no_fence
+from hotfolder.jobs.leases import database_now
 from hotfolder.jobs.model import (
     ApiProject,
     DaemonState,
@@ -38,6 +38,7 @@ from hotfolder.jobs.model import (
     JobFile,
     Machine,
     NewJob,
+    Pause,
     Picture,
     Purchase,
     StoreIdentity,
@@ -65,18 +66,11 @@ ID_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is misread over 
 OLDEST_FIRST = (col(Job.created_at), col(Job.id))
 
 
-class Store:
-    """Jobs, their files and their pictures. Every method is one transaction; what it returns is detached."""
+class Store(Records):
+    """Jobs, their files and their pictures."""
 
-    def __init__(self, database: Engine, *, machine: str = "", fence: Fence = no_fence) -> None:
-        """`machine` is whose words and folders are meant, as `Machine.id`. `fence` is asked, within the
-        transaction, before a job of an inbox is made or changed."""
-        self.database = database
-        self.machine = machine
-        self.fence = fence
-        self.session = sessions(database)
-        self.changes = 0
-        """Grows with every change of a job, so that a reader in this process knows when to look again."""
+    changes = 0
+    """Grows with every change of a job, so that a reader in this process knows when to look again."""
 
     @property
     def shared(self) -> bool:
@@ -137,8 +131,7 @@ class Store:
     def created(self, new: NewJob, at: datetime) -> Job | None:
         """The job that `create` has recorded at that very moment."""
         place = (in_project(new.inbox, new.project), Job.folder == new.folder, Job.room == new.room)
-        with self.session() as session:
-            return session.exec(select(Job).where(*place, col(Job.created_at) == at)).first()
+        return self.first(select(Job).where(*place, col(Job.created_at) == at))
 
     def _own(self, session: Session, job_id: str) -> Job:
         """The job, whose inbox is this machine's until the transaction ends."""
@@ -188,9 +181,7 @@ class Store:
 
     def files(self, job_id: str) -> list[JobFile]:
         """A job's files: photos in the order they are sent, then companions."""
-        with self.session() as session:
-            files = select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.position))
-            return list(session.exec(files).all())
+        return self.rows(select(JobFile).where(JobFile.job_id == job_id).order_by(col(JobFile.position)))
 
     def photos(self, job_id: str) -> list[JobFile]:
         """A job's photos, in the order they are sent."""
@@ -209,8 +200,7 @@ class Store:
 
     def of_project(self, project: str) -> list[Job]:
         """All recorded jobs of a project, from whichever inbox."""
-        with self.session() as session:
-            return list(session.exec(select(Job).where(Job.project == project)).all())
+        return self.rows(select(Job).where(Job.project == project))
 
     def finished_projects(self, before: datetime) -> list[str]:
         """Projects whose every job was finished before that moment, with no purchase in doubt. A failed job
@@ -225,8 +215,7 @@ class Store:
             .having(func.max(Job.updated_at) < before)
             .order_by(col(Job.project))
         )
-        with self.session() as session:
-            return list(session.exec(statement).all())
+        return self.rows(statement)
 
     def delete_records(self, jobs: Sequence[Job], at: datetime) -> list[str] | None:
         """Delete these jobs, all of one project; None, with nothing changed, where by now the project has
@@ -263,14 +252,12 @@ class Store:
     ) -> list[Job]:
         """Jobs in `states`, oldest first: all, or those of one inbox; with `newest`, only the newest so
         many."""
-        with self.session() as session:
-            jobs = select(Job).where(col(Job.state).in_(list(states)))
-            if inbox is not None:
-                jobs = jobs.where(Job.inbox == inbox)
-            if newest is None:
-                return list(session.exec(jobs.order_by(*OLDEST_FIRST)).all())
-            jobs = jobs.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest)
-            return list(session.exec(jobs).all())[::-1]
+        jobs = select(Job).where(col(Job.state).in_(list(states)))
+        if inbox is not None:
+            jobs = jobs.where(Job.inbox == inbox)
+        if newest is None:
+            return self.rows(jobs.order_by(*OLDEST_FIRST))
+        return self.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)).limit(newest))[::-1]
 
     def page(self, state: State, after: Job | None, most: int) -> list[Job]:
         """The first so many jobs in `state` that are younger than the job `after`; None begins with the
@@ -278,36 +265,27 @@ class Store:
         jobs = select(Job).where(Job.state == state)
         if after is not None:
             jobs = jobs.where(tuple_(*OLDEST_FIRST) > tuple_(after.created_at, after.id))
-        with self.session() as session:
-            return list(session.exec(jobs.order_by(*OLDEST_FIRST).limit(most)).all())
+        return self.rows(jobs.order_by(*OLDEST_FIRST).limit(most))
 
     def needing_person(self, new: NewJob, origin: str) -> list[Job]:
         """Failed and halted jobs of the same project, or of the same photos in another one."""
         scope = scope_of(new, origin)
-        with self.session() as session:
-            same = or_(
-                in_project(new.inbox, new.project), and_(col(Job.scope) == scope, col(Job.scope) != "")
-            )
-            return list(session.exec(select(Job).where(col(Job.state).in_(NEEDS_PERSON), same)).all())
+        same = or_(in_project(new.inbox, new.project), and_(col(Job.scope) == scope, col(Job.scope) != ""))
+        return self.rows(select(Job).where(col(Job.state).in_(NEEDS_PERSON), same))
 
     def latest_of_folder(self, inbox: str, project: str, folder: str) -> Job | None:
         """The newest job whose photos lay in this folder, one that was withdrawn aside."""
-        with self.session() as session:
-            jobs = select(Job).where(
-                in_project(inbox, project), Job.folder == folder, Job.state != State.WITHDRAWN
-            )
-            return session.exec(jobs.order_by(col(Job.created_at).desc()).limit(1)).first()
+        of_folder = (in_project(inbox, project), Job.folder == folder, Job.state != State.WITHDRAWN)
+        return self.first(select(Job).where(*of_folder).order_by(col(Job.created_at).desc()))
 
     def rooms(self, inbox: str, project: str) -> set[str]:
         """The rooms of a project that have or had a job, one that was withdrawn aside."""
-        with self.session() as session:
-            rooms = select(Job.room).where(in_project(inbox, project), Job.state != State.WITHDRAWN)
-            return set(session.exec(rooms.distinct()).all())
+        rooms = select(Job.room).where(in_project(inbox, project), Job.state != State.WITHDRAWN)
+        return set(self.rows(rooms.distinct()))
 
     def identity(self) -> str:
         """The store's own id."""
-        with self.session() as session:
-            return session.exec(select(StoreIdentity.uid)).one()
+        return self.rows(select(StoreIdentity.uid))[0]
 
     def gone_machines(self) -> Sequence[str]:
         """Ids of machines that have shown no life for a day, by the database's clock: what they had in the
@@ -327,8 +305,7 @@ class Store:
     def met(self, role: FolderRole, name: str) -> bool:
         """Whether any machine has met it in that role."""
         same = (FolderIdentity.role == role, FolderIdentity.name == name)
-        with self.session() as session:
-            return session.exec(select(FolderIdentity.name).where(*same).limit(1)).first() is not None
+        return self.first(select(FolderIdentity.name).where(*same)) is not None
 
     def remember_folder(self, folder: FolderIdentity) -> None:
         """In place of the one of that role and name."""
@@ -347,15 +324,13 @@ class Store:
             .limit(most)
         )
         found: dict[str, dict[str, dict[str, datetime]]] = {}
-        with self.session() as session:
-            for inbox, project, room, at in session.exec(rooms):
-                found.setdefault(inbox, {}).setdefault(project, {})[room] = at
+        for inbox, project, room, at in self.rows(rooms):
+            found.setdefault(inbox, {}).setdefault(project, {})[room] = at
         return found
 
     def counts(self) -> dict[str, int]:
         """How many jobs are in each state."""
-        with self.session() as session:
-            return dict(session.exec(select(Job.state, func.count()).group_by(col(Job.state))).all())
+        return dict(self.rows(select(Job.state, func.count()).group_by(col(Job.state))))
 
     def advance(self, job_id: str, state: State, at: datetime, **changes: Any) -> Job:
         """Move a job to `state`, as the table of states allows, and set `changes` with it."""
@@ -448,13 +423,10 @@ class Store:
                 put(session, picture)
 
     def pictures(self, job_id: str) -> list[Picture]:
-        with self.session() as session:
-            return list(session.exec(select(Picture).where(Picture.job_id == job_id)).all())
+        return self.rows(select(Picture).where(Picture.job_id == job_id))
 
     def history(self, job_id: str) -> list[JobEvent]:
-        with self.session() as session:
-            history = select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id))
-            return list(session.exec(history).all())
+        return self.rows(select(JobEvent).where(JobEvent.job_id == job_id).order_by(col(JobEvent.id)))
 
     def pause(self, reason: str) -> None:
         """Let no paid call begin until `resume`."""
@@ -468,8 +440,7 @@ class Store:
 
     def paused(self) -> str | None:
         """Why everything paid is paused, None when it isn't."""
-        with self.session() as session:
-            return pause_reason(session)
+        return self.rows(select(Pause.reason))[0]
 
     def tell(self, name: str, content: object, at: datetime, *, shared: bool = False) -> None:
         """Put what a daemon says of itself under that name, for other processes and for its successor; what
@@ -486,9 +457,8 @@ class Store:
 
     def told_by_all(self, name: str) -> list[DaemonState]:
         """What every machine says under that name, the latest word last."""
-        said = select(DaemonState).where(DaemonState.name == name).order_by(col(DaemonState.updated_at))
-        with self.session() as session:
-            return list(session.exec(said).all())
+        said = select(DaemonState).where(DaemonState.name == name)
+        return self.rows(said.order_by(col(DaemonState.updated_at)))
 
     def machines(self) -> tuple[list[Machine], dict[str, str | None], datetime]:
         """The machines that share the store, by name; which of them works with an inbox, by inbox; and the

@@ -7,7 +7,6 @@ import math
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import structlog
@@ -34,7 +33,7 @@ from hotfolder.jobs.model import Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
-from hotfolder.jobs.steps.paying import insist
+from hotfolder.jobs.steps.paying import record
 from hotfolder.jobs.takeover import identities_here
 from hotfolder.jobs.verify import ask_receipts
 from hotfolder.outbox.faults import trouble_of
@@ -201,7 +200,7 @@ class Worker:
         try:
             job = await context.store_thread(context.store.create, new, context.origin, at, supersedes=back)
         except StoreAway:  # it may have taken the job, and its answer be lost
-            made = await insist(context, partial(context.store_thread, context.store.created, new, at))
+            made = await record(context, context.store.created, new, at)
             if made is None:
                 raise
             job = made

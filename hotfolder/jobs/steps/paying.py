@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import NoReturn, ParamSpec, TypeVar
@@ -12,11 +11,10 @@ from pydantic import BaseModel
 
 from hotfolder import log
 from hotfolder.errors import BadWorld, LeaseLost, LocalTrouble, OutcomeUnknown, RequestRefused, StoreAway
-from hotfolder.jobs.breaker import API, retry_seconds
+from hotfolder.jobs.breaker import API, insist
 from hotfolder.jobs.context import CrashPoint, JobContext
 from hotfolder.jobs.model import Job, Purchase
 from hotfolder.jobs.states import OWN_END, IllegalMove, PurchaseOutcome, PurchaseState
-from hotfolder.outbox.faults import trouble_of
 from hotfolder.stager.answers import Answer
 from hotfolder.stager.operations import PAID_KINDS
 
@@ -112,7 +110,7 @@ async def _record_call_record(
     context.crash_point(CrashPoint.ANSWER_RECEIVED)
     text, at = answer.as_json(), context.clock.now()
     # First where nothing but this machine's disk is needed, and nobody waits for the database.
-    await insist(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
+    await recorded(context, partial(asyncio.to_thread, context.ledger.write_answer_down, call, text, at))
     context.crash_point(CrashPoint.ANSWER_IN_JOURNAL)
     answered = await record(context, context.ledger.answer, number, text, at)
     context.crash_point(CrashPoint.ANSWER_RECORDED)
@@ -148,22 +146,11 @@ def in_flight_seconds(context: JobContext) -> float:
 
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Write down how a paid call ended, for as long as it takes: what isn't recorded is lost money."""
-    return await insist(context, partial(context.store_thread, write, *args, **kwargs))
+    return await recorded(context, partial(context.store_thread, write, *args, **kwargs))
 
 
-async def insist(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again and again, for as long as this machine's disk or the store's database is in trouble."""
-    news = log.News(logger, "not_recorded_yet")
-    for failures in itertools.count(1):
-        try:
-            return await attempt()
-        except Exception as error:
-            trouble = trouble_of(error)
-            if trouble is None:
-                raise
-            news.met(trouble.message)
-            await context.clock.sleep(retry_seconds(trouble, min(failures, 5)))
-    raise AssertionError("count() never ends")
+async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
+    return await insist(context.clock, log.News(logger, "not_recorded_yet"), attempt)
 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
