@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from hotfolder.control.opening import Installation
 from hotfolder.daemon.galleries import remake
-from hotfolder.daemon.service import job_settings
+from hotfolder.daemon.service import result_limits
 from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.jobs.gallery import Delivered, delivered, with_receipts
@@ -23,7 +23,7 @@ async def gallery(installation: Installation, project: str) -> MadeGallery:
     decoder = Decoder()
     try:
         settings = installation.settings
-        limits = job_settings(settings).result_limits
+        limits = result_limits(settings)
         return await remake(jobs, installation.places, settings.gallery, decoder, limits)
     finally:
         await decoder.close()

@@ -13,7 +13,7 @@ from hotfolder.config.load import load
 from hotfolder.config.settings import StoreSettings
 from hotfolder.control.opening import Installation, nothing_yet, now
 from hotfolder.daemon.folders import clear_leftovers, lock_state, places_of
-from hotfolder.daemon.service import job_settings
+from hotfolder.daemon.service import result_limits
 from hotfolder.errors import UsageError
 from hotfolder.jobs.database import StoreThread
 from hotfolder.jobs.leases import machine_of
@@ -49,7 +49,7 @@ async def clean(
         installation.places,
         store_thread,
         decoder,
-        job_settings(installation.settings).result_limits,
+        result_limits(installation.settings),
         keep or installation.settings.keep,
         at or now(),
         dry_run,

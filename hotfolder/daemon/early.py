@@ -7,7 +7,6 @@ What is on its way here is a cache. A job that finds its photos up takes the gro
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, RuleRefused
@@ -32,11 +31,9 @@ FORGET_SECONDS = 120.0
 class Early:
     """Opens groups for sets that still arrive, at most `most` at a time, and sends their photos."""
 
-    def __init__(self, context: JobContext, rulebook: Callable[[str], Rulebook], most: int) -> None:
+    def __init__(self, context: JobContext, most: int) -> None:
         self.context = context
-        self.rulebook = rulebook
         self.most = most
-        self._heard_at: dict[Place, float] = {}
 
     async def see(self, inbox: str, arriving: SetArriving) -> None:
         """Send what is complete of a set and isn't on its way yet; open its group even before that. Never
@@ -57,11 +54,11 @@ class Early:
         if group is None:
             return
         if not group.failed:
-            self._heard_at[place] = now
+            group.heard_at = now
             for photo in photos:
                 if photo.name not in group.photos:
                     group.send(photo)
-        elif now - self._heard_at[place] > AGAIN_SECONDS:
+        elif now - group.heard_at > AGAIN_SECONDS:
             self._drop(place)
 
     async def close(self, inbox: str | None = None) -> None:
@@ -75,7 +72,7 @@ class Early:
         context, now = self.context, self.context.clock.now()
         if len(context.early) >= self.most or opens_at(context.settings.hours, now.astimezone()) is not None:
             return None
-        rulebook = self.rulebook(place[0])
+        rulebook = context.settings.rulebooks[place[0]]
         merge = merge_of(rulebook, place, photo_count)
         if merge is None or why_held(rulebook, *place[1:], known=False):
             return None
@@ -94,9 +91,8 @@ class Early:
         self.context.early.pop(place).abandon()
 
     def _forget_stale(self, now: float) -> None:
-        self._heard_at = {place: at for place, at in self._heard_at.items() if place in self.context.early}
-        for place, heard_at in self._heard_at.items():
-            if now - heard_at > FORGET_SECONDS and not self.context.claims.names(*place):
+        for place, group in list(self.context.early.items()):
+            if now - group.heard_at > FORGET_SECONDS and not self.context.claims.names(*place):
                 self._drop(place)
 
 

@@ -10,7 +10,6 @@ from functools import partial
 import structlog
 
 from hotfolder import log
-from hotfolder.clock import Clock
 from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
@@ -24,7 +23,6 @@ from hotfolder.patience import patiently
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.rules.late import MergedSet, Why, why_part
 from hotfolder.rules.names import split_name
-from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo, as_grouped
 
 logger = log.get("intake")
@@ -33,18 +31,10 @@ logger = log.get("intake")
 class Intake:
     """Takes what the inboxes deliver. `held` says why a set that has settled does not become a job."""
 
-    def __init__(
-        self,
-        worker: Worker,
-        rulebook: Callable[[str], Rulebook],
-        clock: Clock,
-        look_anew: Callable[[str, str, str], None],
-    ) -> None:
+    def __init__(self, worker: Worker, look_anew: Callable[[str, str, str], None]) -> None:
         """`look_anew` has an inbox deliver a set once more, with all that lies in its folder."""
         self.worker = worker
         self.look_anew = look_anew
-        self.rulebook = rulebook
-        self.clock = clock
         self.held: dict[Place, Hold] = {}
         self.shoots = Shoots(worker)
         self._orphans: list[MergedSet] | None = None
@@ -55,7 +45,7 @@ class Intake:
         found = event if isinstance(event, SetRefused) else event.bracket_set
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
             news = log.News(logger, "set_not_recorded_yet")
-            await insist(self.clock, news, partial(self._accept, inbox, event))
+            await insist(self.worker.context.clock, news, partial(self._accept, inbox, event))
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):
@@ -84,12 +74,13 @@ class Intake:
         if found.folder:
             return Hold(why_part(found, self._orphans) or await self._take_room(place, found))
         fresh = await self.shoots.fresh(place[0], found.project, found.photos)
-        return await self.shoots.take(place[0], found, fresh, self.rulebook(place[0]), self._orphans)
+        rulebook = context.settings.rulebooks[place[0]]
+        return await self.shoots.take(place[0], found, fresh, rulebook, self._orphans)
 
     async def _take_room(self, place: Place, found: BracketSet) -> Why:
         """Make the jobs of a room; or why it is held."""
         context = self.worker.context
-        rulebook = self.rulebook(place[0])
+        rulebook = context.settings.rulebooks[place[0]]
         if why := await context.store_thread(why_room_held, context.store, rulebook, place, found):
             return why
         given = await context.store_thread(context.store.rooms, place[0], found.project)
@@ -124,7 +115,7 @@ class Intake:
         """See to photos of a flat drop that hasn't settled yet: they may belong to a set that is about to be
         paid for. Never raises for what may go wrong."""
         with suppress(LocalTrouble):
-            await self.shoots.glimpse(inbox, arriving, self.rulebook(inbox))
+            await self.shoots.glimpse(inbox, arriving)
 
     def let_go(self, inbox: str, there: Callable[[str, str], frozenset[str]]) -> None:
         """Hold no more what somebody has moved out of the inbox: `there` answers, for project and folder,

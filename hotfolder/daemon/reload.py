@@ -73,12 +73,9 @@ class LiveSettings:
         self.restart: tuple[str, ...] = ()
         self._at_start = settings
         self.rulebooks = rulebooks(settings)
+        """Of the inboxes that are in the settings, or were at the start."""
         self._had_file = file is not None and file.path.exists()
         self._asked = asyncio.Event()
-
-    def rulebook(self, inbox: str) -> Rulebook:
-        """Raises KeyError for an inbox that was not in the settings at the start."""
-        return self.rulebooks[inbox]
 
     def ask(self) -> None:
         """Read the file now, whether it looks changed or not, and tell systemd: for SIGHUP."""

@@ -13,7 +13,6 @@ from typing import Any
 from anyio import to_thread
 
 from hotfolder import log
-from hotfolder.clock import Clock
 from hotfolder.daemon.intake import Intake
 from hotfolder.daemon.reload import LiveSettings
 from hotfolder.errors import LocalTrouble, StoreAway
@@ -109,7 +108,6 @@ class Reporter:
         intake: Intake,
         telemetry: Telemetry,
         live: LiveSettings,
-        clock: Clock,
     ) -> None:
         """The store's heartbeat is taken from whether it answers here."""
         self.telemetry = telemetry
@@ -119,7 +117,7 @@ class Reporter:
         self.outputs = outputs
         self.intake = intake
         self.live = live
-        self.clock = clock
+        self.clock = context.clock
         self.pages = Pages(context.places.inboxes, context.places.confirm_inbox)
         self._told: dict[str, object] = {}
         self._remembered: dict[tuple[str, str], MountIdentity] = {}

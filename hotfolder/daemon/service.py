@@ -156,8 +156,8 @@ class Daemon:
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)
         self._moved = heartbeats.expect(LOOKS, looks, last=self._while_paying)
         self.galleries = Galleries(self.context, self.live, ours=self._ours)
-        self.intake = Intake(self.worker, self.live.rulebook, self.clock, self._look_anew)
-        self.early = Early(self.context, self.live.rulebook, most=self.worker.most_jobs)
+        self.intake = Intake(self.worker, self._look_anew)
+        self.early = Early(self.context, most=self.worker.most_jobs)
         # A process that is frozen keeps its locks: where machines share the store, leases alone decide.
         alone = places.inboxes if self.leases is None else {}
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in alone}
@@ -166,13 +166,7 @@ class Daemon:
         self.ownership = self._ownership()
         clear_leftovers(places, reached, gone)
         self.reporter = Reporter(
-            self.context,
-            self.inboxes,
-            self.outputs,
-            self.intake,
-            self.telemetry,
-            self.live,
-            self.clock,
+            self.context, self.inboxes, self.outputs, self.intake, self.telemetry, self.live
         )
         with store_trouble():
             self.telemetry.begin(self.context)
@@ -251,8 +245,7 @@ class Daemon:
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             crash_point=crash_point,
             counts=counts,
-            rulebook=lambda inbox: self.live.rulebooks.get(inbox),
-            settings=job_settings(self.settings),
+            settings=job_settings(self.settings, self.live.rulebooks),
         )
 
     def _inbox(self, name: str, path: Path) -> Inbox:
@@ -269,7 +262,7 @@ class Daemon:
         return Inbox(
             root,
             claimed=partial(self.worker.context.claims.names, name),
-            settings=inbox_settings(self.settings, self.live.rulebook(name), settle.scan_seconds),
+            settings=inbox_settings(self.settings, self.live.rulebooks[name], settle.scan_seconds),
             decoder=self.decoder,
             clock=self.clock,
             beat=self.telemetry.heartbeats.expect(scan_of(name), max(SCAN_SECONDS, 10 * settle.scan_seconds)),
@@ -377,9 +370,7 @@ class Daemon:
             partial(follow_commands, self.worker),  # what people ask of them
             *(partial(self._listen, name) for name in self.inboxes),  # makes jobs of what settles there
             partial(keep_looking, self.outputs, self.context.places, self.telemetry, self.clock),
-            partial(
-                apply_retention, self.context, self.live, lambda: self.leases is None or self.leases.leads
-            ),
+            partial(apply_retention, self.context, self.live, self._leads),
             self.galleries.run,  # shows what is finished
             self.reporter.run,  # says how everything stands
         ]
@@ -394,7 +385,7 @@ class Daemon:
         self.telemetry.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         log.set_level(settings.log.level)
-        self.context.settings = job_settings(settings)
+        self.context.settings = job_settings(settings, rulebooks)
         self.throttle.bytes_per_second = settings.limits.upload_rate
         self.context.limits.configure(**concurrency(settings))
         self.worker.most_jobs = most_jobs(settings)
@@ -462,18 +453,24 @@ def concurrency(settings: Settings) -> dict[str, int | None]:
     return settings.limits.model_dump(include={"uploads", "merges", "operations", "downloads"})
 
 
-def job_settings(settings: Settings) -> JobSettings:
+def job_settings(settings: Settings, rulebooks: Rulebooks) -> JobSettings:
     """What jobs go by."""
     limits = settings.limits
     return JobSettings(
-        result_limits=PictureLimits(size_bytes=limits.result_bytes, pixels=limits.result_pixels),
+        result_limits=result_limits(settings),
         merge_timeout_seconds=settings.api.merge_timeout_seconds,
         paid_seconds=PAID_TOTAL * settings.api.paid_timeout_seconds,
         budgets={name: getattr(limits, name) for name in BUDGETS},
+        rulebooks=rulebooks,
         hours=settings.schedule.active,
         prices=settings.prices,
         language=settings.language,
     )
+
+
+def result_limits(settings: Settings) -> PictureLimits:
+    """What a bought picture may be."""
+    return PictureLimits(size_bytes=settings.limits.result_bytes, pixels=settings.limits.result_pixels)
 
 
 def inbox_settings(settings: Settings, rulebook: Rulebook, scan_seconds: float) -> InboxOptions:

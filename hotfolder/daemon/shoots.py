@@ -76,7 +76,7 @@ class Shoots:
         read = as_seen_here(read, there) if context.store.shared else read
         return {name: one for name, one in read.items() if there.get(name) == one[0]}
 
-    async def glimpse(self, inbox: str, arriving: SetArriving, rulebook: Rulebook) -> None:
+    async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
         """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
         place = (inbox, arriving.project)
         seen = frozenset((photo.path.name, photo.identity) for photo in arriving.photos)
@@ -92,6 +92,7 @@ class Shoots:
             if (photo.path.name, photo.identity) in new and photo.path.name not in kept.keys() | taken
         ]
         if fresh:
+            rulebook = self.worker.context.settings.rulebooks[inbox]
             await self._sort(inbox, arriving.project, fresh, rulebook, open_alone=True)
 
     async def take(

@@ -146,7 +146,7 @@ async def follow_commands(worker: Worker) -> None:
             cancelled, priorities = await context.store_thread(commands, context.store)
             context.limits.prioritise(priorities)
             for job_id in cancelled:
-                await worker.cancel(job_id)
+                await worker.break_off(job_id)
             trouble.over()
         except LocalTrouble as error:
             trouble.met(error.message)

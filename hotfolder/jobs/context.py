@@ -222,6 +222,8 @@ class JobSettings:
     paid_seconds: float
     """The longest that a paid request may take."""
     budgets: Budgets
+    rulebooks: Mapping[str, Rulebook]
+    """By the names of the inboxes that are in the settings, or were at the start."""
     hours: Hours = ()
     prices: Prices = field(default_factory=Prices)
     language: str = "en"
@@ -250,8 +252,7 @@ class JobContext:
     nobody."""
     lease_lost: Callable[[str], None] = lambda _: None
     """Hears of an inbox in which a step was refused with LeaseLost."""
-    rulebook: Callable[[str], Rulebook | None] = lambda _: None
-    """The rules in force, by an inbox's name; None for one that is not in the settings any more."""
+
     counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)

@@ -54,17 +54,6 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
         _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
 
 
-async def ended(step: asyncio.Task[Any]) -> None:
-    """Cancel `step` and wait for it, however often whoever waits is cancelled meanwhile. How it ends is of no
-    account: what it was at is done again at the next start."""
-    while not step.done():
-        step.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({step}, timeout=CANCEL_AGAIN_SECONDS)
-    if not step.cancelled():
-        step.exception()  # asked for, so that asyncio doesn't report it as one that nobody has seen
-
-
 logger = log.get("worker")
 
 BEAT_SECONDS = 10.0
@@ -101,8 +90,10 @@ class JobEntry:
     job: Job
     task: asyncio.Task[None] | None = None
     """Drives it; None while it waits."""
-    step: asyncio.Task[Job] | None = None
-    """What it is at; can be broken off by itself."""
+    in_step: bool = False
+    """Whether it is at a step, and not between two of them."""
+    broken_off: int = 0
+    """How often its task was cancelled to end that step alone: one time may not be enough, as in `end`."""
     began: float = 0.0
     """When that step was begun."""
     joined: str = ""
@@ -284,32 +275,26 @@ class Worker:
         one.began = self.context.clock.monotonic()
         one.task = asyncio.create_task(self._drive(one), name=f"job {one.job.id}")
 
-    async def cancel(self, job_id: str) -> bool:
-        """Bring a job that is to be cancelled to its end, soon; False where it is to be asked again.
-
-        What is free is broken off. What is paid for is waited for and kept, and nothing more is bought.
-        """
-        return await self._break_off(job_id)
-
     async def reopen(self, job_id: str, name: str) -> None:
         """Withdraw a set of a flat drop, unless it is paid for by now: the photo `name` belongs to it."""
         one = self._jobs.get(job_id)
         if one is not None and not one.joined:
             one.joined = name
-            await self._break_off(job_id)
+            await self.break_off(job_id)
 
-    async def _break_off(self, job_id: str) -> bool:
-        """Let a job see at once what was decided of it, unless it waits for what is paid. False where it is
-        between two steps, and is to be told again."""
+    async def break_off(self, job_id: str) -> None:
+        """Let a job see soon what was decided of it, such as that it is to be cancelled. What is free is
+        broken off; what is paid for is waited for and kept, and nothing more is bought. A job between two
+        steps sees it by itself, or when it is told again."""
         one = self._jobs.get(job_id)
         if one is not None and one.task is None:
             self._start(one)
-        elif one is not None and one.step is not None and not await self._owes(job_id):
-            step = one.step
+        elif one is not None and one.in_step and not await self._owes(job_id):
             # A call that has begun since is still on its way.
-            if step is not None and not any(task.get_name() == job_id for task in self.context.paying):
-                step.cancel()
-        return one is None or one.step is not None or job_id not in self._jobs
+            paying = any(task.get_name() == job_id for task in self.context.paying)
+            if one.task is not None and one.in_step and not paying:
+                one.broken_off += 1
+                one.task.cancel()
 
     async def _owes(self, job_id: str) -> bool:
         """Whether a paid call of the job is under way, or its picture is not here yet."""
@@ -359,18 +344,21 @@ class Worker:
                 self.ended(one.job)
 
     async def _step(self, one: JobEntry) -> Job:
-        """The job after one step, which runs in a task of its own, so that it can be broken off by itself."""
-        step = one.step = asyncio.create_task(self._attempt(one))
+        """The job after one step, or after what was done of one that was broken off."""
+        task = asyncio.current_task()
+        assert task is not None
+        one.in_step, one.broken_off, left = True, 0, None
         try:
-            await asyncio.wait({step})
+            left = await self._attempt(one)
         except asyncio.CancelledError:
-            await ended(step)
-            raise
+            if task.cancelling() > one.broken_off:
+                raise  # it is the end of the worker, or of the work with its inbox
         finally:
-            one.step = None
-        if step.cancelled():
+            one.in_step = False
+            for _ in range(one.broken_off):
+                task.uncancel()
+        if left is None:
             return await self._as_stored(one.job)
-        left = step.result()
         one.moved()
         return left
 

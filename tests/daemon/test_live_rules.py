@@ -135,7 +135,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
             studio.wait_until, lambda status: status["settings"]["only_at_next_start"]
         )
         assert found["settings"]["only_at_next_start"] == ["web.port"]
-        assert [route.name for route in daemon.live.rulebook("inbox").routes] == ["all blue"]
+        assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 
 async def test_people_can_be_named_while_it_runs(studio: Studio, shop: Shop) -> None:
@@ -194,4 +194,4 @@ async def test_an_inbox_that_is_not_in_the_file_any_more_goes_by_its_last_rules(
     live.ask()
     await until(lambda: live.restart == ("inboxes",))
     watching.cancel()
-    assert [live.rulebook(name).routes[0].name for name in ("inbox", "second")] == ["new", "two"]
+    assert [live.rulebooks[name].routes[0].name for name in ("inbox", "second")] == ["new", "two"]

@@ -63,6 +63,8 @@ class OpenGroup:
         self.photos: dict[str, JobFile] = {}
         self.up = 0
         """How many photos have arrived there."""
+        self.heard_at = context.clock.monotonic()
+        """When something was last heard of the set that still arrives."""
         self._context = context
         self.rank = rank
         self._place = place
@@ -269,7 +271,7 @@ async def begin(context: JobContext, job: Job) -> Job:
 async def planned(context: JobContext, job: Job) -> Job:
     """The job as the rules want it now, however long it has waited: with their recipe, or refused."""
     before = recipe_of(job)
-    rulebook = context.rulebook(job.inbox)
+    rulebook = context.settings.rulebooks.get(job.inbox)
     if rulebook is None:
         return job
     photo_count, refusal = len(await context.photos(job)), None
