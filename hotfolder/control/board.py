@@ -18,7 +18,6 @@ from hotfolder.errors import HotfolderError
 from hotfolder.jobs import looks
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
-from hotfolder.jobs.gallery import kinds_in
 from hotfolder.jobs.model import Picture, Purchase
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
@@ -301,7 +300,7 @@ def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame
         yield Frame(photo_id(job, middle), "exposure", middle)
     for one in pictures:
         if not one.rendition:
-            altered, name = kinds_in(one), PurePath(one.path).name
+            altered, name = one.kinds, PurePath(one.path).name
             kind = "altered" if altered else "merge"
             yield Frame(picture_id(job, one.path), kind, name, altered, one.variant, one.width, one.height)
 

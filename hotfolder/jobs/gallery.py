@@ -151,7 +151,7 @@ def made_of(job: Job) -> tuple[object, ...]:
 
 def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
     shown = [
-        GalleryPicture(picture.path, picture.sha256, kinds_in(picture))
+        GalleryPicture(picture.path, picture.sha256, picture.kinds)
         for picture in one.pictures
         if not picture.rendition
     ]
@@ -161,9 +161,6 @@ def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
         unaltered = photo_as_taken(one, places)
     return Scene(one.job.room, unaltered, altered, earlier)
 
-
-def kinds_in(picture: Picture) -> tuple[str, ...]:
-    return tuple(filter(None, picture.altered.split(",")))
 
 
 def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:

@@ -209,6 +209,11 @@ class Picture(SQLModel, table=True):
     rendition: str = ""
     variant: str = ""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The operations that have altered it."""
+        return tuple(filter(None, self.altered.split(",")))
+
 
 class TakenName(SQLModel, table=True):
     """A name that a job has taken for what it puts into `folder`: by the key no two jobs have the same. Both

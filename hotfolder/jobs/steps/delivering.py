@@ -147,7 +147,7 @@ def receipt_of(
                 sha256=picture.sha256,
                 width=picture.width,
                 height=picture.height,
-                altered=tuple(filter(None, picture.altered.split(","))),
+                altered=picture.kinds,
                 rendition=picture.rendition,
                 variant=picture.variant,
             )

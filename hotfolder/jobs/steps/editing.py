@@ -13,12 +13,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import PICTURE, photo_rank
 from hotfolder.jobs.model import Job, Purchase, Result, operation_key
 from hotfolder.jobs.states import BY_RECEIPTS, PurchaseState, State
-from hotfolder.jobs.steps.fetching import (
-    all_here,
-    back_to_missing,
-    fetch_patiently,
-    purchases,
-)
+from hotfolder.jobs.steps.fetching import back_to_missing, fetch_patiently, purchases, results_here
 from hotfolder.jobs.steps.paying import answered_elsewhere, give_up, intent_of, of_another, pay
 from hotfolder.rules.recipes import Recipe
 from hotfolder.stager.answers import Answer, parse_results
@@ -52,7 +47,8 @@ async def edit(context: JobContext, job: Job) -> Job:
         if path[:-1] not in sources:
             continue
         try:
-            sources[path] = await buy_step(context, job, path[-1], sources[path[:-1]])
+            first = (await buy_once(context, job, path[-1], sources[path[:-1]]))[0]
+            sources[path] = Source(context.places.results / first.file, first.sha256, first.format)
         except SetChanged:
             raise
         except (BadJob, OutcomeUnknown) as error:
@@ -68,14 +64,6 @@ async def edit(context: JobContext, job: Job) -> Job:
 def for_variants(recipe: Recipe, path: tuple[Operation, ...]) -> str:
     names = [one.name for one in recipe.variants if one.operations[: len(path)] == path]
     return f" (for the variant {' and '.join(names)})" if names else ""
-
-
-async def buy_step(context: JobContext, job: Job, operation: Operation, source: Source) -> Source:
-    """Buy one operation unless it was bought before; its picture."""
-    key = operation_key(job.origin, source.sha256, operation, job.generation)
-    async with context.lock(key):
-        first = (await buy_once(context, job, operation, key, source))[0]
-    return Source(context.places.results / first.file, first.sha256, first.format)
 
 
 async def first_source(context: JobContext, job: Job) -> Source | None:
@@ -94,30 +82,27 @@ async def first_source(context: JobContext, job: Job) -> Source | None:
     return Source(path, photo.sha256, photo.format)
 
 
-async def buy_once(
-    context: JobContext, job: Job, operation: Operation, key: str, source: Source
-) -> list[Result]:
+async def buy_once(context: JobContext, job: Job, operation: Operation, source: Source) -> list[Result]:
     """The pictures of one operation: remembered, or bought now."""
-    call = await context.store_thread(context.ledger.known, key)
-    if call is not None and of_another(context, call):
-        call = await answered_elsewhere(context, call)
-    if call is None:
-        call = await buy(context, job, operation, key, source)
-    assert call.id is not None
-    if call.state == PurchaseState.SUCCEEDED:
-        results = await context.store_thread(context.ledger.results, call.id)
-        if await all_here(context, results):
+    key = operation_key(job.origin, source.sha256, operation, job.generation)
+    async with context.lock(key):
+        call = await context.store_thread(context.ledger.known, key)
+        if call is not None and of_another(context, call):
+            call = await answered_elsewhere(context, call)
+        if call is None:
+            call = await buy(context, job, operation, key, source)
+        if call.state == PurchaseState.SUCCEEDED and (results := await results_here(context, call)):
             return results
-    if call.outcome in BY_RECEIPTS and call.answer is None:
-        raise OutcomeUnknown(
-            f"{PAID_KINDS[call.operation]} was paid for, as {call.note} in the done folder says, but the"
-            " state folder doesn't have its picture: another hotfolder bought it, or the folder was restored"
-            " from before that",
-            hint="The picture lies in the done folder, as it was delivered.",
-        )
-    if call.answer is None or call.state == PurchaseState.UNKNOWN:
-        await give_up(context, call, call.note)
-    return await bring_home(context, call)
+        if call.outcome in BY_RECEIPTS and call.answer is None:
+            raise OutcomeUnknown(
+                f"{PAID_KINDS[call.operation]} was paid for, as {call.note} in the done folder says, but the"
+                " state folder doesn't have its picture: another hotfolder bought it, or the folder was"
+                " restored from before that",
+                hint="The picture lies in the done folder, as it was delivered.",
+            )
+        if call.answer is None or call.state == PurchaseState.UNKNOWN:
+            await give_up(context, call, call.note)
+        return await bring_home(context, call)
 
 
 async def buy(context: JobContext, job: Job, operation: Operation, key: str, source: Source) -> Purchase:

@@ -168,35 +168,34 @@ async def confirm_api(context: JobContext, met: Unreachable) -> None:
         raise met from None  # in the same words, so that nobody is told of it twice
 
 
-async def all_here(context: JobContext, results: Sequence[Result]) -> bool:
-    """As `are_here`, in a thread."""
-    return bool(results) and await to_thread.run_sync(are_here, context, results)
+async def results_here(context: JobContext, call: Purchase | None) -> list[Result]:
+    """The pictures that a purchase brought; none unless all of them are in results/."""
+    results = await context.store_thread(context.ledger.results, call.id) if call and call.id else []
+    return results if await are_here(context, results) else []
 
 
-def are_here(context: JobContext, results: Sequence[Result]) -> bool:
-    """Whether there are results and each of their files still lies in results/, as it came.
-
-    One that isn't what was bought any more is put aside under another name: it would go out as a picture, and
-    be sent to the next paid call. Raises LocalTrouble where that can't be told.
-    """
-    with local_trouble(context.places.results):
-        context.places.guard(context.places.results)
-        here = [is_as_it_came(context, result) for result in results]
+async def are_here(context: JobContext, results: Sequence[Result]) -> bool:
+    """Whether there are results and each of their files still lies in results/, as it came. Raises
+    LocalTrouble where that can't be told."""
+    here = [await to_thread.run_sync(is_as_it_came, context, result) for result in results]
     return bool(here) and all(here)
 
 
 def is_as_it_came(context: JobContext, result: Result) -> bool:
-    """Whether the file has the bytes that were bought; puts it aside when it has others."""
+    """Whether the file has the bytes that were bought. One that has others is put aside under another name:
+    it would go out as a picture, and be sent to the next paid call."""
     path = context.places.results / result.file
-    try:
-        as_it_came = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
-    except FileNotFoundError:
-        return False
-    if not as_it_came:
-        aside = path.with_name(f"{path.name}.damaged")
-        path.replace(aside)
-        logger.error("result_damaged", file=str(aside))
-    return as_it_came
+    with local_trouble(path.parent):
+        context.places.guard(path.parent)
+        try:
+            as_it_came = hash_of(path, FileIdentity.of(path.stat())) == result.sha256
+        except FileNotFoundError:
+            return False
+        if not as_it_came:
+            aside = path.with_name(f"{path.name}.damaged")
+            path.replace(aside)
+            logger.error("result_damaged", file=str(aside))
+        return as_it_came
 
 
 def keep(part: Path, kept: Path) -> None:
@@ -219,14 +218,10 @@ async def job_chain(context: JobContext, job: Job) -> list[PurchaseStep]:
 
 async def purchases(context: JobContext, job: Job) -> list[PurchaseStep]:
     """The job's chain as far as its pictures are in results/."""
-    return await to_thread.run_sync(those_here, context, job, await job_chain(context, job))
-
-
-def those_here(context: JobContext, job: Job, chain: Sequence[PurchaseStep]) -> list[PurchaseStep]:
     here: list[PurchaseStep] = []
     reached: set[tuple[Operation, ...]] = set() if recipe_of(job).merge else {()}
-    for link in chain:
-        if (not link.path or link.path[:-1] in reached) and are_here(context, link.results):
+    for link in await job_chain(context, job):
+        if (not link.path or link.path[:-1] in reached) and await are_here(context, link.results):
             reached.add(link.path)
             here.append(link)
     return here

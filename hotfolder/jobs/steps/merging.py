@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
 
 from hotfolder import log
 from hotfolder.errors import (
@@ -22,11 +21,7 @@ from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.limits import photo_rank
 from hotfolder.jobs.model import Job, JobFile, Purchase, merge_key
 from hotfolder.jobs.states import PurchaseOutcome, PurchaseState, State
-from hotfolder.jobs.steps.fetching import (
-    all_here,
-    confirm_api,
-    fetch_patiently,
-)
+from hotfolder.jobs.steps.fetching import confirm_api, fetch_patiently, results_here
 from hotfolder.jobs.steps.paying import give_up, in_flight_seconds, intent_of, of_another, pay, record
 from hotfolder.stager.answers import Answer, GroupState, SignedUrl, parse_group
 
@@ -57,7 +52,7 @@ async def merge(context: JobContext, job: Job) -> Job:
         call = await context.store_thread(context.ledger.known, key)
         if call is None and job.group_id is None:
             return await context.advance(job, State.UPLOADING)
-        if call is None or not await is_here(context, call):
+        if not await results_here(context, call):
             # The cluster is free for the next merge as soon as this one is done, not once it is here.
             async with context.limits.merges.hold(photo_rank(job)):
                 just_begun = call is None
@@ -89,12 +84,6 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
         raise
 
 
-async def is_here(context: JobContext, call: Purchase) -> bool:
-    """Whether the merge's picture lies in results/."""
-    assert call.id is not None
-    return await all_here(context, await context.store_thread(context.ledger.results, call.id))
-
-
 async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> None:
     """Keep the picture of a completed merge; `url` is where it is, and asked for anew when that fails."""
     assert call.id is not None
@@ -117,7 +106,9 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
     elapsed = 0.0  # between two answers of the API: while it is down no merge comes to its limit
     strange = ""
     own = False
-    untouched = left_behind(context, call)
+    # Whether another process has recorded the intent, and ended before there was an answer.
+    here = any(task.get_name() == call.job_id for task in context.paying)
+    untouched = call.state == PurchaseState.STARTED and not here
     if just_begun:
         await context.clock.sleep(min(SHORTEST_PAUSE_SECONDS, limit_seconds))
     while True:
@@ -146,29 +137,17 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
         elapsed += pause
 
 
-def left_behind(context: JobContext, call: Purchase) -> bool:
-    """Whether another process has recorded the intent, and ended before there was an answer."""
-    here = any(task.get_name() == call.job_id for task in context.paying)
-    return call.state == PurchaseState.STARTED and not here
-
-
 async def refuse_never_asked(context: JobContext, call: Purchase, elapsed: float) -> None:
-    """Raise NeverAsked, with the ledger told, for a merge whose group has been untouched for so many seconds
+    """Raise NeverAsked, with the key free, for a merge whose group has been untouched for so many seconds
     that its request can't be on its way any more."""
     another = of_another(context, call)
     if another and await context.store_thread(context.ledger.known, call.key) is None:
         raise NeverAsked  # the machine that wrote it down says that it never sent it
-    if elapsed >= (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
-        await never_asked(context, call)
-
-
-async def never_asked(context: JobContext, call: Purchase) -> NoReturn:
-    """Record that the merge was never asked for, which frees its key, and raise NeverAsked."""
-    assert call.id is not None
-    why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
-    logger.warning("merge_never_asked_for", call=call.id)
-    await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
-    raise NeverAsked
+    if call.id is not None and elapsed >= (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
+        why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
+        logger.warning("merge_never_asked_for", call=call.id)
+        await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
+        raise NeverAsked
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
