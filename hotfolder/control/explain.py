@@ -12,14 +12,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.lookup import PhotoPlace, places_in
 from hotfolder.control.opening import JobRecords, reading
-from hotfolder.daemon.shoots import (
-    as_held,
-    as_kept,
-    as_seen_here,
-    held_as_seen_here,
-    held_title,
-    title,
-)
+from hotfolder.daemon.shoots import held_before, kept_out
 from hotfolder.errors import BadJob
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.inbox.ready import ReadyFile, read_ready, with_more
@@ -279,21 +272,15 @@ class Explainer:
         if self.records is None:
             return Drop(found, photos, chosen)
         store, (inbox, project, _) = self.records.store, self._known_as()
-        kept = as_kept(store.told(title(inbox, project), shared=True))
-        before = as_held(store.told(held_title(inbox, project), shared=True))
-        if store.shared:
-            there = {file.name: file.identity for file in self._files()}
-            kept = as_seen_here(kept, there)
-            before = [held_as_seen_here(one, there) for one in before]
-        aside = {file.name for file in self._files() if kept.get(file.name, (None,))[0] == file.identity}
-        aside |= self._under_way()
+        there = {file.name: file.identity for file in self._files()}
+        aside = kept_out(store, inbox, project, there).keys() | self._under_way()
         return Drop(
             found,
             [photo for photo in photos if photo.path.name not in aside],
             chosen,
             earlier_sets(store, inbox, project),
             given=store.rooms(inbox, project),
-            before=before,
+            before=held_before(store, inbox, project, there),
             latest=latest_set(store, inbox, project, ""),
             orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],
         )

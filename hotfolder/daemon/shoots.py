@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 
@@ -16,6 +17,7 @@ from hotfolder.inbox.events import SetArriving
 from hotfolder.inbox.ready import ReadyFile, read_ready
 from hotfolder.jobs.previous import earlier_sets, latest_set
 from hotfolder.jobs.states import ASKS_API, State
+from hotfolder.jobs.store import Store
 from hotfolder.jobs.worker import Worker
 from hotfolder.patience import NoAnswer, patiently
 from hotfolder.rules.drops import Drop, group_drop, waiting_refusals
@@ -70,11 +72,8 @@ class Shoots:
 
     async def _known(self, inbox: str, project: str, photos: Sequence[Photo]) -> Kept:
         """What was kept out of the drop, by the store, and is still there as it was."""
-        context = self.worker.context
-        read = as_kept(await context.store_thread(context.store.told, title(inbox, project), shared=True))
-        there = {photo.path.name: photo.identity for photo in photos}
-        read = as_seen_here(read, there) if context.store.shared else read
-        return {name: one for name, one in read.items() if there.get(name) == one[0]}
+        context, there = self.worker.context, identities(photos)
+        return await context.store_thread(kept_out, context.store, inbox, project, there)
 
     async def glimpse(self, inbox: str, arriving: SetArriving) -> None:
         """Have the sets that wait to be paid for looked at anew to which a photo belongs that just came."""
@@ -123,12 +122,8 @@ class Shoots:
     async def _looked_up(self, inbox: str, drop: Drop, rulebook: Rulebook) -> Drop:
         """The drop with what the store knows of it."""
         context, project = self.worker.context, drop.found.project
-        before = as_held(
-            await context.store_thread(context.store.told, held_title(inbox, project), shared=True)
-        )
-        if context.store.shared:
-            there = {photo.path.name: photo.identity for photo in drop.found.photos}
-            before = [held_as_seen_here(one, there) for one in before]
+        there = identities(drop.found.photos)
+        before = await context.store_thread(held_before, context.store, inbox, project, there)
         earlier, back = await self._sort(inbox, project, drop.photos, rulebook)
         return replace(
             drop,
@@ -213,15 +208,15 @@ class Shoots:
             await context.store_thread(
                 context.store.tell,
                 held_title(inbox, project),
-                held_as_json(now),
+                [*map(held_as_json, now)],
                 context.clock.now(),
                 shared=True,
             )
 
     async def _keep_out(self, inbox: str, found: BracketSet, shoot: Shoot) -> None:
         context = self.worker.context
-        identities = {photo.path.name: photo.identity for photo in found.photos}
-        new = {name: (identities[name], reason) for name, reason in shoot.kept_out.items()}
+        there = identities(found.photos)
+        new = {name: (there[name], reason) for name, reason in shoot.kept_out.items()}
         if not new:
             return
         kept = {**await self._known(inbox, found.project, found.photos), **new}
@@ -250,6 +245,24 @@ class Shoots:
 STAYS = " It stays there; move it away when you don't need it."
 
 
+def identities(photos: Sequence[Photo]) -> dict[str, FileIdentity]:
+    """By name."""
+    return {photo.path.name: photo.identity for photo in photos}
+
+
+def kept_out(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> Kept:
+    """What was kept out of a drop, and is still `there` as it was."""
+    told = store.told(title(inbox, project), shared=True)
+    kept = as_kept(told or {}, there if store.shared else {})
+    return {name: one for name, one in kept.items() if there.get(name) == one[0]}
+
+
+def held_before(store: Store, inbox: str, project: str, there: Mapping[str, FileIdentity]) -> list[HeldSet]:
+    """The sets of a drop that were held by themselves, as they were then; `there` are its files now."""
+    told = store.told(held_title(inbox, project), shared=True)
+    return [as_held(each, there if store.shared else {}) for each in told or ()]
+
+
 def title(inbox: str, project: str) -> str:
     return f"kept out of {inbox}/{project}"
 
@@ -261,10 +274,14 @@ def as_json(kept: Kept) -> dict[str, object]:
     }
 
 
-def as_kept(content: object) -> Kept:
-    if not isinstance(content, Mapping):
-        return {}
-    return {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
+def as_kept(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> Kept:
+    """What was remembered, each file with the identity that it has on this machine, where it may be another
+    that has kept it out: then `there` are all the files."""
+    kept = {name: (FileIdentity(*numbers), reason) for name, (*numbers, reason) in content.items()}
+    return {
+        name: (there[name] if name in there and was.alike(there[name]) else was, reason)
+        for name, (was, reason) in kept.items()
+    }
 
 
 def told(found: BracketSet, shoot: Shoot) -> Why:
@@ -294,46 +311,19 @@ def waiting_sets(shoot: Shoot, *, approved: bool) -> list[NamedSet]:
     return [replace(each, doubts=shoot.why_waits(each)) for each in shoot.sets if each.name in shoot.held]
 
 
-def as_seen_here(kept: Kept, there: Mapping[str, FileIdentity]) -> Kept:
-    """The files with the identities that they have on this machine, where it may be another that has kept
-    them out."""
-    return {
-        name: (there[name] if name in there and was.alike(there[name]) else was, reason)
-        for name, (was, reason) in kept.items()
-    }
-
-
-def held_as_seen_here(held: HeldSet, there: Mapping[str, FileIdentity]) -> HeldSet:
-    seen = as_seen_here(with_reason(held), there)
-    return replace(held, photos={name: identity for name, (identity, _) in seen.items()})
-
-
 def held_title(inbox: str, project: str) -> str:
     return f"held in {inbox}/{project}"
 
 
-def held_as_json(held: Sequence[HeldSet]) -> list[object]:
-    return [
-        {"name": one.name, "doubts": list(one.doubts), "photos": as_json(with_reason(one))} for one in held
-    ]
+def held_as_json(held: HeldSet) -> dict[str, object]:
+    photos = as_json({name: (identity, "") for name, identity in held.photos.items()})
+    return {"name": held.name, "doubts": list(held.doubts), "photos": photos}
 
 
-def with_reason(held: HeldSet) -> Kept:
-    return {name: (identity, "") for name, identity in held.photos.items()}
-
-
-def as_held(content: object) -> list[HeldSet]:
-    """The sets that were held by themselves, as they were then."""
-    if not isinstance(content, list):
-        return []
-    return [
-        HeldSet(
-            one["name"],
-            {name: identity for name, (identity, _) in as_kept(one["photos"]).items()},
-            tuple(one["doubts"]),
-        )
-        for one in content
-    ]
+def as_held(content: Mapping[str, Any], there: Mapping[str, FileIdentity]) -> HeldSet:
+    """Its files as `as_kept` has them."""
+    photos = {name: was for name, (was, _) in as_kept(content["photos"], there).items()}
+    return HeldSet(content["name"], photos, tuple(content["doubts"]))
 
 
 def names_of(each: NamedSet | NamedRefusal) -> frozenset[str]:
@@ -342,7 +332,7 @@ def names_of(each: NamedSet | NamedRefusal) -> frozenset[str]:
 
 def held_set(each: NamedSet | NamedRefusal) -> HeldSet:
     doubts = (each.reason,) if isinstance(each, NamedRefusal) else each.doubts
-    return HeldSet(each.name, {photo.path.name: photo.identity for photo in each.photos}, doubts)
+    return HeldSet(each.name, identities(each.photos), doubts)
 
 
 async def signals_removed(paths: Sequence[Path], identity: FileIdentity | None = None) -> None:

@@ -162,7 +162,6 @@ def scene_of(one: Delivered, places: Places, *, earlier: bool) -> Scene:
     return Scene(one.job.room, unaltered, altered, earlier)
 
 
-
 def photo_as_taken(one: Delivered, places: Places) -> GalleryPicture | None:
     """The photo that was edited as it is: nothing else shows the room unaltered. None where it isn't in done,
     or no browser shows it."""

@@ -12,7 +12,7 @@ import pytest
 
 from hotfolder.config.load import load
 from hotfolder.daemon.service import Daemon
-from hotfolder.daemon.shoots import as_seen_here, held_as_seen_here
+from hotfolder.daemon.shoots import as_held, as_kept, held_as_json
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
@@ -112,17 +112,16 @@ async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_no
 
 def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_was_changed() -> None:
     """Else a set that waits for a person would be paid for once another machine works with its inbox."""
-    was = FileIdentity(10, 1_234_567_890, 5, 7)
+    was = (10, 1_234_567_890, 5, 7)
     there = {
         "same.jpg": FileIdentity(10, 1_234_567_800, 8, 9),
         "longer.jpg": FileIdentity(11, 1_234_567_890, 5, 7),
         "later.jpg": FileIdentity(10, 1_234_568_890, 5, 7),
     }
-    kept = dict.fromkeys((*there, "gone.jpg"), (was, "it is a copy"))
-    seen = as_seen_here(kept, there)
+    seen = as_kept(dict.fromkeys((*there, "gone.jpg"), [*was, "it is a copy"]), there)
     assert {name for name, (one, _) in seen.items() if there.get(name) == one} == {"same.jpg"}
-    held = held_as_seen_here(HeldSet("hall", {"same.jpg": was}, ("it moved",)), there)
-    assert held == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
+    told = held_as_json(HeldSet("hall", {"same.jpg": FileIdentity(*was)}, ("it moved",)))
+    assert as_held(told, there) == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
 
 
 async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(
