@@ -118,7 +118,7 @@ def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_w
         "longer.jpg": FileIdentity(11, 1_234_567_890, 5, 7),
         "later.jpg": FileIdentity(10, 1_234_568_890, 5, 7),
     }
-    seen = as_kept(dict.fromkeys((*there, "gone.jpg"), [*was, "it is a copy"]), there)
+    seen = as_kept(dict.fromkeys((*there, "gone.jpg"), (*was, "it is a copy")), there)
     assert {name for name, (one, _) in seen.items() if there.get(name) == one} == {"same.jpg"}
     told = held_as_json(HeldSet("hall", {"same.jpg": FileIdentity(*was)}, ("it moved",)))
     assert as_held(told, there) == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
