@@ -327,6 +327,7 @@ class Worker:
             except Exception as error:
                 # A share can go away between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
+
                 if trouble is not None:
                     await self._postpone(one, trouble)
                 else:
@@ -344,15 +345,18 @@ class Worker:
                 self.ended(one.job)
 
     async def _step(self, one: JobEntry) -> Job:
-        """The job after one step, or after what was done of one that was broken off."""
+        """The job after one step, or after what was done of one that was broken off. How a step ends that is
+        ended with the worker is of no account: what it was at is done again at the next start."""
         task = asyncio.current_task()
         assert task is not None
         one.in_step, one.broken_off, left = True, 0, None
         try:
             left = await self._attempt(one)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, Exception) as error:
             if task.cancelling() > one.broken_off:
-                raise  # it is the end of the worker, or of the work with its inbox
+                raise asyncio.CancelledError from None
+            if isinstance(error, Exception):
+                raise
         finally:
             one.in_step = False
             for _ in range(one.broken_off):

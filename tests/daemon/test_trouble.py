@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -91,6 +92,25 @@ async def test_a_defect_leaves_its_set_alone_is_told_and_stops_no_other(
     assert exit_code(await studio.until_idle(shop.access())) == 0
     assert studio.states() == ["done", "done"]
     assert shop.bought() == 2
+
+
+async def test_what_a_step_meets_as_the_daemon_stops_is_no_error_of_ours(studio: Studio, shop: Shop) -> None:
+    asked = asyncio.Event()
+
+    async def fails_as_it_ends(_group: str) -> NoReturn:
+        asked.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ZeroDivisionError
+
+    async with studio.working(shop.access()) as daemon:
+        daemon.context.client.group = fails_as_it_ends  # type: ignore[method-assign]
+        studio.drop(ELM, "kitchen", bracket())
+        await asked.wait()
+    assert (exit_code(daemon.outcome), studio.states()) == (0, ["merging"])
+    await studio.until_idle(shop.access())
+    assert (studio.states(), shop.bought()) == (["done"], 1)
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
