@@ -6,7 +6,7 @@ Everything that only PostgreSQL knows is here. psycopg comes with the extra `clu
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -224,7 +224,7 @@ def set_sequences(connection: Connection, tables: Sequence[Table]) -> None:
                 connection.execute(text(highest), names)
 
 
-def take_turn(connection: Connection, sleep: Callable[[float], object] = time.sleep) -> None:
+def take_turn(connection: Connection) -> None:
     """Let nobody else make or change tables until this transaction ends. Raises LocalTrouble where another
     takes too long."""
     ends_at = time.monotonic() + TURN_SECONDS
@@ -235,4 +235,4 @@ def take_turn(connection: Connection, sleep: Callable[[float], object] = time.sl
                 "another hotfolder is just bringing the job store up to date",
                 hint="It is waited for; this one continues by itself then.",
             )
-        sleep(0.2)
+        time.sleep(0.2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Sequence
+from functools import partial
 from itertools import count
-from pathlib import Path
 
 from anyio import to_thread
 from sqlalchemy.orm import load_only
@@ -187,10 +187,7 @@ async def dragged_back(context: JobContext, new: NewJob) -> list[str]:
         folder = context.places.failed / safe_name(job.project) / job.filed_as
         # What can't be seen because its disk is gone has not been dragged anywhere.
         await to_thread.run_sync(context.places.guard, folder)
-        if not await to_thread.run_sync(any_there, folder, files):
+        still_there = partial(any, ((folder / name).exists() for name in files))
+        if not await to_thread.run_sync(still_there):
             back.append(job.id)
     return back
-
-
-def any_there(folder: Path, names: Collection[str]) -> bool:
-    return any((folder / name).exists() for name in names)

@@ -17,7 +17,7 @@ from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.jobs.context import CrashPoint, JobContext, recipe_of
 from hotfolder.jobs.model import FileRole, FolderIdentity, Job, JobFile, Picture, Purchase
 from hotfolder.jobs.names import of_originals
-from hotfolder.jobs.states import PurchaseState, State
+from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.jobs.verify import doubt_of_originals
@@ -363,18 +363,11 @@ def resolving(job: Job) -> str:
 
 
 def charged_text(calls: list[Purchase], delivered: list[str]) -> str:
-    """What was paid for, what may have been, and where the pictures of it are. Empty for nothing."""
+    """What was paid for of the purchases of a job's chain, what may have been, and where the pictures of it
+    are. Empty for nothing."""
     sentences = []
-    paid = [
-        PAID_KINDS[call.operation]
-        for call in calls
-        if call.state in (PurchaseState.SUCCEEDED, PurchaseState.ANSWERED)
-    ]
-    unsure = [
-        PAID_KINDS[call.operation]
-        for call in calls
-        if call.state in (PurchaseState.UNKNOWN, PurchaseState.STARTED)
-    ]
+    paid = [PAID_KINDS[call.operation] for call in calls if call.state in CHARGED]
+    unsure = [PAID_KINDS[call.operation] for call in calls if call.state not in CHARGED]
     if paid:
         sentences.append(f"Paid for: {', '.join(paid)}.")
     if unsure:
