@@ -44,8 +44,8 @@ class Intake:
         """Make a job of `event`, or hold its set, however long the store can't be written."""
         found = event if isinstance(event, SetRefused) else event.bracket_set
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
-            news = log.News(logger, "set_not_recorded_yet")
-            await insist(self.worker.context.clock, news, partial(self._accept, inbox, event))
+            told = partial(logger.warning, "set_not_recorded_yet")
+            await insist(self.worker.context.clock, partial(self._accept, inbox, event), told)
 
     async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
         if isinstance(event, SetRefused):

@@ -327,7 +327,7 @@ class Daemon:
         if self.ownership is None:
             await self.worker.load()
         # An error of our own ends the daemon.
-        begun = [insist(self.clock, log.News(logger, "begun_again"), one) for one in self._work()]
+        begun = [insist(self.clock, one, partial(logger.warning, "begun_again")) for one in self._work()]
         tasks = [asyncio.create_task(one) for one in begun]
         telling = asyncio.create_task(self.telemetry.run())
         preparing = asyncio.create_task(self.decoder.prepare())  # the first set would wait for it

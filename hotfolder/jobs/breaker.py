@@ -44,9 +44,10 @@ def backoff_seconds(failures: int) -> float:
     return min(FIRST_SECONDS * 2.0 ** (min(failures, 32) - 1), LONGEST_SECONDS)
 
 
-async def insist(clock: Clock, news: log.News, attempt: Callable[[], Awaitable[T]]) -> T:
+async def insist(clock: Clock, attempt: Callable[[], Awaitable[T]], met: Callable[..., object]) -> T:
     """What `attempt` returns, tried again and again for as long as this machine or the store's database can't
-    do just now what is asked of it. Raises every other error: a defect of ours."""
+    do just now what is asked of it: each time `met` is told the reason, and a hint. Raises every other error,
+    a defect of ours."""
     for failures in itertools.count(1):
         try:
             return await attempt()
@@ -54,7 +55,7 @@ async def insist(clock: Clock, news: log.News, attempt: Callable[[], Awaitable[T
             trouble = trouble_of(error)
             if trouble is None:
                 raise
-            news.met(trouble.message, hint=trouble.hint)
+            met(reason=trouble.message, hint=trouble.hint)
             await clock.sleep(retry_seconds(trouble, min(failures, 5)))
     raise AssertionError("count() never ends")
 

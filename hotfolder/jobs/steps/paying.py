@@ -150,7 +150,7 @@ async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kw
 
 
 async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> T:
-    return await insist(context.clock, log.News(logger, "not_recorded_yet"), attempt)
+    return await insist(context.clock, attempt, log.News(logger, "not_recorded_yet").met)
 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
