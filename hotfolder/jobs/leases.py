@@ -56,11 +56,6 @@ def machine_of(state: Path) -> str:
     return known_machine(state)
 
 
-def machine_name() -> str:
-    """What people call this machine."""
-    return socket.gethostname()
-
-
 def where(state: Path) -> str:
     """What tells a folder `state` from a copy of it: host, boot, and where it lies."""
     with suppress(OSError):
@@ -108,18 +103,14 @@ class Leases:
         """The inboxes that are worked with here, with the epochs in which that began. What was begun in one
         epoch must be at its end before whoever works with the inbox puts the next one here."""
         self._where = where(state)
-        self._epochs: Mapping[str, int] = {}
+        self.owned: Mapping[str, int] = {}
+        """The inboxes that are this machine's, as the last look found, with their epochs."""
         self._valid_until = float("-inf")
 
     @property
     def pause_seconds(self) -> float:
         """Between two looks."""
         return min(self.seconds / LOOKS_PER_LEASE, LONGEST_PAUSE_SECONDS)
-
-    @property
-    def owned(self) -> Mapping[str, int]:
-        """The inboxes that are this machine's, as the last look found, with their epochs."""
-        return self._epochs
 
     def join(self) -> datetime | None:
         """Be known to the other machines. When another process shows life under this machine's id, the time
@@ -152,7 +143,7 @@ class Leases:
             for lease in leases:
                 if lease.machine == self.machine and lease.inbox in self.inboxes:
                     # Of an earlier life of this machine, or handed over to it.
-                    lease.epoch += self._epochs.get(lease.inbox) != lease.epoch
+                    lease.epoch += self.owned.get(lease.inbox) != lease.epoch
                     lease.expires_at = until
                 elif lease.machine == self.machine:  # the settings don't name it any more
                     lease.machine = None
@@ -169,7 +160,7 @@ class Leases:
                 for lease in leases
                 if lease.inbox in reached
             )
-        self._epochs, self._valid_until = mine, asked_at + self.seconds
+        self.owned, self._valid_until = mine, asked_at + self.seconds
 
     def _show_life(
         self, session: Session, now: datetime, reached: Collection[str]
@@ -177,7 +168,7 @@ class Leases:
         """The live machines, this one too, each with what it reaches."""
         own = Machine(
             id=self.machine,
-            name=machine_name(),
+            name=socket.gethostname(),
             version=__version__,
             place=self._where,
             heartbeat_at=now,
@@ -237,7 +228,7 @@ class Leases:
                     lease.machine = None
             if (own := session.get(Machine, self.machine)) is not None:
                 own.reaches, own.alive_until = [], database_now(session)
-        self._epochs = {}
+        self.owned = {}
 
     def confirm(self, session: Session, inbox: str) -> None:
         """Raise LeaseLost unless the inbox is this machine's, which it stays until the transaction ends."""
@@ -256,7 +247,7 @@ class Leases:
     def refuse_late(self, inbox: str) -> None:
         """Raise LeaseLost where the last look found the inbox to be another machine's, and LocalTrouble where
         the lease may have run out since, as after a freeze. Asks this machine's clock alone."""
-        if self._epochs.get(inbox) != self.begun.get(inbox, 0):
+        if self.owned.get(inbox) != self.begun.get(inbox, 0):
             raise LeaseLost(f"another machine works with the inbox {inbox} now")
         if boot_seconds() >= self._valid_until:
             raise LocalTrouble(
