@@ -81,21 +81,23 @@ def companions(paths: tuple[Path, ...]) -> tuple[JobFile, ...]:
 def jobs_of(inbox: str, found: BracketSet, shoot: Shoot, rulebook: Rulebook) -> list[NewJob]:
     """A job for each set, with the files that travel with its photos; refused ones for those over seven."""
     left = {path.name: path for path in found.companions if not is_ready(path.name)}
-
-    def beside(photos: Sequence[Photo]) -> tuple[Path, ...]:
-        names = sharing_stem(list(left), [photo.path.name for photo in photos])
-        return tuple(left.pop(name) for name in names)
-
     jobs = []
     for each in shoot.sets:
-        room = BracketSet(found.inbox, found.project, each.name, each.photos, beside(each.photos))
+        beside = travelling(left, each.photos)
+        room = BracketSet(found.inbox, found.project, each.name, each.photos, beside)
         new = new_job(inbox, room, rulebook)
         recipe = new.recipe.model_copy(update={"notes": each.notes, "by_person": each.by_person})
         jobs.append(replace(new, folder="", room=each.name, recipe=recipe))
     for one in shoot.refused:
-        files = (*map(photo_file, one.photos), *companions(beside(one.photos)))
+        files = (*map(photo_file, one.photos), *companions(travelling(left, one.photos)))
         jobs.append(refused((inbox, found.project, ""), one.name, files, one.reason, one.hint))
     return jobs
+
+
+def travelling(left: dict[str, Path], photos: Sequence[Photo]) -> tuple[Path, ...]:
+    """Those of the files `left` that travel with these photos; they are not left any more."""
+    names = sharing_stem(list(left), [photo.path.name for photo in photos])
+    return tuple(left.pop(name) for name in names)
 
 
 def jobs_of_room(
@@ -112,9 +114,7 @@ def jobs_of_room(
     aside = tuple(photo.path for photo in found.photos if photo.path.name in room.kept_out)
     jobs = []
     for each in parts:
-        beside = sharing_stem(list(left), [photo.path.name for photo in each.photos])
-        paths = tuple(left.pop(name) for name in beside)
-        part = replace(found, photos=each.photos, companions=paths)
+        part = replace(found, photos=each.photos, companions=travelling(left, each.photos))
         jobs.append(named(new_job(inbox, part, rulebook), each.name))
     rest = companions((*left.values(), *aside))
     notes = tuple(room.kept_out.values())
