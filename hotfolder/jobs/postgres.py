@@ -29,6 +29,8 @@ STATEMENT_SECONDS = 8.0
 LOCK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 """How long the server may say nothing at all: a connection that was cut somewhere in between never ends."""
+KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+"""Of both sides: when a connection whose other side went without a word is given up."""
 MIGRATION_SECONDS = 3600.0
 TURN_SECONDS = 60.0
 """How long the others wait for whoever brings the store up to date."""
@@ -71,13 +73,21 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
     Raises StoreError where psycopg isn't installed."""
     connection_class = patient_connection(MIGRATION_SECONDS if migrating else ANSWER_SECONDS)
     url = make_url(server.url)
+    milliseconds = 0 if migrating else int(STATEMENT_SECONDS * 1000)
+    of_session = {
+        "statement_timeout": milliseconds,
+        "lock_timeout": int(LOCK_SECONDS * 1000),
+        "idle_in_transaction_session_timeout": milliseconds,
+        "default_transaction_read_only": "on" if read_only else "off",
+        # Else the server would keep the locks of a machine that lost its power for two hours.
+        **{f"tcp_{name}": value for name, value in KEEPALIVES.items()},
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in of_session.items())
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
         "tcp_user_timeout": int(STATEMENT_SECONDS * 1000),
         "application_name": "hotfolder",
+        **KEEPALIVES,
     }
     engine = create_engine(
         url,
@@ -85,7 +95,11 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
         pool_pre_ping=True,
         hide_parameters=True,  # raw answers hold signed addresses
         # What the address says itself is obeyed. Prepared statements don't outlive a migration.
-        connect_args={k: v for k, v in arguments.items() if k not in url.query} | {"prepare_threshold": None},
+        connect_args={k: v for k, v in arguments.items() if k not in url.query}
+        | {
+            "options": " ".join([options, *url.normalized_query.get("options", ())]),
+            "prepare_threshold": None,
+        },
     )
 
     @event.listens_for(engine, "do_connect")
@@ -96,20 +110,6 @@ def server_engine(server: StoreServer, *, read_only: bool = False, migrating: bo
             raise StoreAway(error.message, hint=error.hint) from None
         own = cparams if password is None else {**cparams, "password": password}
         return connection_class.connect(*cargs, **own)
-
-    seconds = 0.0 if migrating else STATEMENT_SECONDS
-    of_session = {
-        "statement_timeout": str(int(seconds * 1000)),
-        "lock_timeout": str(int(LOCK_SECONDS * 1000)),
-        "idle_in_transaction_session_timeout": str(int(seconds * 1000)),
-        "default_transaction_read_only": "on" if read_only else "off",
-    }
-    settings = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in of_session.items())
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        connection.execute(f"SELECT {settings}")
-        connection.commit()
 
     return engine
 

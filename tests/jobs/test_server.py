@@ -185,3 +185,19 @@ def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
     proxy.mend()
     store.tell("daemon", {}, at)
     engine.dispose()
+
+
+def test_a_connection_is_watched_from_its_first_moment(server: StoreServer) -> None:
+    """A machine that dies while it connects, or while it holds locks, keeps nobody waiting for long."""
+    url = f"{server.url}&options=-c%20work_mem%3D1234kB"  # what the address says itself is obeyed, too
+    engine = server_engine(StoreServer(url))
+    names = ("idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout", "work_mem")
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        found = [
+            connection.execute(
+                text("SELECT reset_val, source FROM pg_settings WHERE name = :name"), {"name": name}
+            ).one()
+            for name in names
+        ]
+    engine.dispose()
+    assert [tuple(one) for one in found] == [(value, "client") for value in ("8000", "8000", "5000", "1234")]

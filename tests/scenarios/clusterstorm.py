@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hotfolder.jobs.states import ACTIVE, State
@@ -206,7 +206,17 @@ def calm_down(story: Story, cluster: Cluster, planned: ClusterPlan) -> None:
             except SQLAlchemyError:  # its connections are of before a restart
                 store.database.dispose()
             time.sleep(0.3)
-    story.broken.append("it never came to rest")
+        story.broken.append(f"it never came to rest; open transactions: {open_transactions(store)}")
+
+
+def open_transactions(store: Store) -> list[tuple[object, ...]]:
+    """Whoever may keep the others waiting."""
+    asked = text(
+        "SELECT state, wait_event, now() - xact_start, now() - state_change, query FROM pg_stat_activity"
+        " WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+    )
+    with store.database.connect() as connection:
+        return [tuple(row) for row in connection.execute(asked)]
 
 
 def at_rest(store: Store, waited_for: Counter[tuple[str, str, str]]) -> bool:
