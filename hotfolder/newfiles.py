@@ -7,10 +7,12 @@ import hashlib
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import PurePath
 
 TEMPORARY_PREFIX = ".hotfolder-tmp-"
+_MARKER_BYTES = 4096
 _SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _owner = "0"
 _store = ""
@@ -61,12 +63,20 @@ def new_file(name: str, folder: int | None = None, mode: int = 0o666) -> int:
     return os.open(name, _SAFE | os.O_CREAT | os.O_EXCL | os.O_RDWR, mode, dir_fd=folder)
 
 
-def make_marker(folder: int, name: str) -> None:
-    """An empty file with this name, unless anything has the name. Raises OSError."""
+def write_whole(folder: int, name: str, content: bytes, temporary: str = "") -> None:
+    """Put a file with this content into the folder that the descriptor is of, whole or not at all, in place
+    of any other of that name. It is a new file each time. Until it is whole it is called `temporary`, or by a
+    name of this process's own. Raises OSError."""
+    temporary = temporary or own_prefix() + secrets.token_hex(8)
     try:
-        os.close(new_file(name, folder))
-    except FileExistsError:
-        return
+        with os.fdopen(new_file(temporary, folder), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
 
 
 def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
@@ -90,30 +100,45 @@ def lasting_file(name: str, folder: int, mode: int = 0o666) -> int:
     return descriptor
 
 
-def open_folder_beneath(root: os.PathLike[str] | str, names: Iterable[str]) -> int:
+@contextmanager
+def folder_beneath(root: os.PathLike[str] | str, *names: str) -> Iterator[int]:
     """A descriptor for listing the folder that is reached from `root` by these names, none of them a link:
     whoever exchanges one for a link meanwhile leads nobody elsewhere. Raises OSError."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    for name in names:
-        above = folder
-        try:
-            folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
-        finally:
-            os.close(above)
-    return folder
-
-
-def open_beneath(root: PurePath, path: PurePath) -> int:
-    """A descriptor for reading the file at `path`, which lies beneath `root`, opened as folders are by
-    `open_folder_beneath`. Raises OSError."""
-    folder = open_folder_beneath(root, path.parent.relative_to(root).parts)
     try:
-        return os.open(path.name, _SAFE | os.O_RDONLY, dir_fd=folder)
+        for name in names:
+            above = folder
+            folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above)
+            os.close(above)
+        yield folder
     finally:
         os.close(folder)
 
 
-def open_folder(path: os.PathLike[str] | str) -> int:
+def open_beneath(root: PurePath, path: PurePath) -> int:
+    """A descriptor for reading the file at `path`, which lies beneath `root`: no link is followed on the way
+    from there. Raises OSError."""
+    with folder_beneath(root, *path.parent.relative_to(root).parts) as folder:
+        return os.open(path.name, _SAFE | os.O_RDONLY, dir_fd=folder)
+
+
+@contextmanager
+def folder_at(path: os.PathLike[str] | str) -> Iterator[int]:
     """A descriptor for the calls above, and for nothing else. It stays with its folder when that is renamed.
     Raises OSError."""
-    return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    folder = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def read_marker(folder: int, name: str) -> str | None:
+    """What is written in a small file of this name, "" for nothing; None where there is none. Raises OSError,
+    for a link too."""
+    try:
+        descriptor = os.open(name, _SAFE | os.O_RDONLY, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip()

@@ -25,7 +25,7 @@ from hotfolder.jobs.model import FolderIdentity
 from hotfolder.jobs.retention import Retention
 from hotfolder.jobs.store import Store
 from hotfolder.locks import FolderLock, Held, refuse_held
-from hotfolder.newfiles import open_folder, own_token, token
+from hotfolder.newfiles import folder_at, own_token, token
 from hotfolder.outbox.faults import FULL_BYTES, local_trouble, made_anywhere, make_our_folder
 from hotfolder.outbox.folders import MountIdentity, OutputFolder, OutputFolders, ResultsFolder
 from hotfolder.outbox.sharing import Sharing, make_folder
@@ -41,17 +41,15 @@ def lock_state(state: Path) -> FolderLock:
     where another process does, and LocalTrouble."""
     lock = FolderLock(FILE_NAME, private=True)
     with local_trouble(state / FILE_NAME):
-        folder = open_folder(state)
         try:
-            if lock.hold(folder):
-                return lock
+            with folder_at(state) as folder:
+                if lock.hold(folder):
+                    return lock
         except Held as held:
             raise UsageError(
                 f"Another hotfolder ({held.holder}) already works with {state}.",
                 hint="Stop that one first, or give this one a configuration with a `state` of its own.",
             ) from None
-        finally:
-            os.close(folder)
     raise UsageError(
         f"{state} lies on a disk that knows no file locks", hint="Name a folder on a local disk as `state`."
     )

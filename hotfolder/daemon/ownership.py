@@ -10,7 +10,7 @@ from typing import Any
 from hotfolder import log
 from hotfolder.clock import Clock
 from hotfolder.errors import LeaseLost, LocalTrouble
-from hotfolder.inbox.guard import has_marker
+from hotfolder.inbox.guard import marker_of
 from hotfolder.jobs.breaker import CircuitBreakers
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.leases import Leases, copied
@@ -176,7 +176,7 @@ class Ownership:
         has ever met it."""
         if not path.is_dir():
             return False
-        if has_marker(path, "") is not None:
+        if marker_of(path) is not None:
             return True
         with store_trouble():
             return not self._store.met("inbox", name)

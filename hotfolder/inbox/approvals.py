@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
@@ -17,8 +17,8 @@ from hotfolder.inbox import notices
 from hotfolder.inbox.contents import READY_NAME, SetKey, is_junk, is_junk_folder
 from hotfolder.inbox.events import Claimed
 from hotfolder.inbox.notices import Notice
-from hotfolder.inbox.scan import Snapshot
-from hotfolder.newfiles import new_file, open_folder_beneath
+from hotfolder.inbox.scan import Snapshot, listed
+from hotfolder.newfiles import folder_beneath, new_file
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import without_ok
@@ -97,10 +97,10 @@ def approve_folder(inbox: Path, folder: Marked, sets: Mapping[Marked, frozenset[
     """Put `.ready` beside the photos of each of the `sets`, given with the names of files that jobs work on
     already; then take the tag off the folder's name. Raises OSError."""
     for names, claimed in sets.items():
-        with _opened(inbox, names) as inner:
+        with folder_beneath(inbox, *names) as inner:
             _put_ready(inner, claimed)
     name = without_ok(folder[-1])
-    with _opened(inbox, folder[:-1]) as above:
+    with folder_beneath(inbox, *folder[:-1]) as above:
         for free in (name, *(f"{name} ({number})" for number in range(2, _MOST_NAMES))):
             try:
                 return os.rename(folder[-1], free, src_dir_fd=above, dst_dir_fd=above)
@@ -122,16 +122,7 @@ def _put_ready(folder: int, claimed: Collection[str]) -> None:
 
 def folders_in(inbox: Path, folder: Marked) -> list[str]:
     """Names of a project's rooms. Raises OSError."""
-    with _opened(inbox, folder) as opened, os.scandir(opened) as entries:
+    with listed(inbox, *folder) as entries:
         return [
             one.name for one in entries if one.is_dir(follow_symlinks=False) and not is_junk_folder(one.name)
         ]
-
-
-@contextmanager
-def _opened(inbox: Path, names: Marked) -> Iterator[int]:
-    folder = open_folder_beneath(inbox, names)
-    try:
-        yield folder
-    finally:
-        os.close(folder)

@@ -20,10 +20,8 @@ from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME, MARKER_NAME, SetKey
 from hotfolder.inbox.scan import Moved, Snapshot, scan, scan_folders, stay_silent
 from hotfolder.locks import FolderLock, Held, refuse_held
-from hotfolder.newfiles import new_temporary, open_folder
+from hotfolder.newfiles import folder_at, read_marker, write_whole
 from hotfolder.patience import PATIENCE_SECONDS, START_SECONDS, NoAnswer, at_once
-
-_MARKER_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +90,13 @@ class Root:
     def _check(self) -> RootStatus:
         if not stat.S_ISDIR(self.path.stat().st_mode):
             return RootStatus(degraded=f"The inbox {self.path} is not a folder.")
-        folder = open_folder(self.path)
-        try:
+        with folder_at(self.path) as folder:
             return self._check_folder(folder)
-        finally:
-            os.close(folder)
 
     def _check_folder(self, folder: int) -> RootStatus:
         facts = os.fstat(folder)
         place = (facts.st_dev, facts.st_ino)
-        found = self._read(folder)
+        found = read_marker(folder, MARKER_NAME) or None
         ours, missing = found == self._marker_id, found is None
         if not (ours or self._unmet or (missing and place == self._place)):
             return RootStatus(degraded=self._doubt(found))
@@ -112,7 +107,7 @@ class Root:
         if not (ours or missing or locked):
             return RootStatus(degraded=self._doubt(found))
         if not ours:
-            self._write(folder)
+            write_whole(folder, MARKER_NAME, f"{self._marker_id}\n".encode())
         made = not ours and self._place is not None
         self._unmet = False
         self._place = place
@@ -137,28 +132,6 @@ class Root:
             f"at once would do everything twice. If this is the only one, {way_out}"
         )
 
-    def _read(self, folder: int) -> str | None:
-        try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            descriptor = os.open(MARKER_NAME, flags, dir_fd=folder)
-        except FileNotFoundError:
-            return None
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor has no path
-            return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() or None
-
-    def _write(self, folder: int) -> None:
-        name, descriptor = new_temporary(folder)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(self._marker_id + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(name, MARKER_NAME, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name, dir_fd=folder)
-            raise
-
 
 def refuse_neighbours(inbox: Path, marker_id: str) -> None:
     """Raise Held where another hotfolder works with an inbox that this one lies in, or that lies in this one:
@@ -166,12 +139,13 @@ def refuse_neighbours(inbox: Path, marker_id: str) -> None:
     what one has left behind that doesn't run, and that finds our lock when it does."""
     here = Path(os.path.realpath(inbox))
     for place in (*here.parents, *folders_in(here, 2)):
-        if has_marker(place, marker_id) is False:
-            try:
-                refuse_held(place, LOCK_NAME)
-            except Held as held:
-                lies = "contains" if here.is_relative_to(place) else "lies in"
-                raise Held(held.holder, place, lies) from None
+        if marker_of(place) in (None, marker_id):
+            continue
+        try:
+            refuse_held(place, LOCK_NAME)
+        except Held as held:
+            lies = "contains" if here.is_relative_to(place) else "lies in"
+            raise Held(held.holder, place, lies) from None
 
 
 def folders_in(folder: Path, levels: int) -> Iterator[Path]:
@@ -185,14 +159,11 @@ def folders_in(folder: Path, levels: int) -> Iterator[Path]:
             yield from folders_in(one, levels - 1)
 
 
-def has_marker(folder: Path, marker_id: str) -> bool | None:
-    """Whether the marker in `folder` is that one; None where there is none."""
-    try:
-        found = os.open(folder / MARKER_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with os.fdopen(found, "rb") as file:
-        return file.read(_MARKER_BYTES).decode("utf-8", "replace").strip() == marker_id
+def marker_of(folder: Path) -> str | None:
+    """What the marker in a folder says; None where there is none, or it can't be read."""
+    with suppress(OSError), folder_at(folder) as opened:
+        return read_marker(opened, MARKER_NAME)
+    return None
 
 
 Scope = frozenset[SetKey] | None

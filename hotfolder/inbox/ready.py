@@ -10,12 +10,11 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.inbox.contents import READY_NAME
-from hotfolder.newfiles import new_file, open_beneath, open_folder_beneath
+from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
 from hotfolder.rules.chosen import ChosenSet
 from hotfolder.rules.sets import FileIdentity
 
@@ -65,19 +64,10 @@ def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = 
     """Let all photos in a folder of the inbox be made, or these sets of them: the file is put there whole or
     not at all, in place of any other. Raises OSError."""
     lines = [f"{SET}{json.dumps({'name': one.name, 'photos': dict(one.photos)})}\n" for one in sets]
-    opened = open_folder_beneath(inbox, folder)
     name = f"{READY_NAME}.{secrets.token_hex(8)}.tmp"  # what the inbox takes for a file that isn't whole yet
-    try:
-        with os.fdopen(new_file(name, opened), "w", encoding="utf-8") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
+    with folder_beneath(inbox, *folder) as opened:
         # A new file each time: only one that is newer than all photos speaks for them.
-        os.rename(name, READY_NAME, src_dir_fd=opened, dst_dir_fd=opened)
-    finally:
-        with suppress(OSError):
-            os.unlink(name, dir_fd=opened)
-        os.close(opened)
+        write_whole(opened, READY_NAME, "".join(lines).encode(), name)
 
 
 def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:

@@ -30,7 +30,7 @@ from hotfolder.inbox.contents import (
     natural_order,
 )
 from hotfolder.inbox.notices import Notice
-from hotfolder.newfiles import open_folder_beneath
+from hotfolder.newfiles import folder_beneath
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import GATHERING
 from hotfolder.rules.sets import FileIdentity
@@ -89,12 +89,8 @@ def scan_folders(root: Path, keys: Iterable[SetKey], moved: Moved = stay_silent)
 def listed(root: Path, *names: str) -> Iterator[Iterator[os.DirEntry[str]]]:
     """The entries of a folder beneath `root`, no link followed on the way to it. Their facts are to be asked
     in the block, their paths not at all. Raises OSError."""
-    folder = open_folder_beneath(root, names)
-    try:
-        with os.scandir(folder) as entries:
-            yield entries
-    finally:
-        os.close(folder)
+    with folder_beneath(root, *names) as folder, os.scandir(folder) as entries:
+        yield entries
 
 
 class _Pass:

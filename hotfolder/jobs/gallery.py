@@ -22,8 +22,8 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import manifest_of
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
 from hotfolder.outbox.names import receipts_folder, safe_name
+from hotfolder.outbox.placing import unlike
 from hotfolder.outbox.receipts import Receipt, read_receipt
-from hotfolder.outbox.removing import unlike
 from hotfolder.rules.delivery import GALLERY, LABELLED
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.tags import operation_word

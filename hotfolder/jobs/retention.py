@@ -27,8 +27,8 @@ from hotfolder.jobs.verify import doubt_of_originals, doubt_of_pictures
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.folders import RESULTS_MARKER
 from hotfolder.outbox.names import originals_folder, safe_name
+from hotfolder.outbox.placing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt, originals_told, printable
-from hotfolder.outbox.removing import deleted_or_why, drop_empty_folder, unlike
 from hotfolder.patience import patiently
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble
 from hotfolder.mounts import mount_of
-from hotfolder.newfiles import TEMPORARY_PREFIX, make_marker, open_beneath, open_folder
+from hotfolder.newfiles import TEMPORARY_PREFIX, folder_at, new_file, read_marker
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.linking import sync_folder
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import pieces_of, sha256_of, temporary_file, write_all
+from hotfolder.outbox.temporary import pieces_of, replace_file, sha256_of, temporary_file
 
 RIGHT_AFTER_ALL = ".hotfolder-here"
 """A file by which a person says that a folder is the right one, though no disk is mounted where it was."""
@@ -166,7 +165,6 @@ def nearest(path: Path) -> Path:
 
 
 RESULTS_MARKER = ".hotfolder-results"
-MARKER_BYTES = 4096
 NOBODYS = frozenset({"lost+found", ".DS_Store"})
 
 
@@ -180,7 +178,8 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
                 hint="Connect its disk or share, or make the folder; the work continues by itself.",
             )
         marker = folder / RESULTS_MARKER
-        named = store_named(marker)
+        with folder_at(folder) as opened:
+            named = read_marker(opened, RESULTS_MARKER)
         if named == store:
             return
         way_out = f"If it is the right folder all the same, write {store} into {shown(marker)}."
@@ -203,18 +202,9 @@ def confirm_results(folder: Path, store: str, *, met_before: bool) -> None:
                 " start",
                 hint=f"Name an empty folder with `results` in the settings. {way_out}",
             )
-        with temporary_file(folder, partial(write_all, f"{store}\n".encode()), Sharing()) as written:
-            written.replace(marker)  # by a machine that starts at the same time, with the same store in it
+        # A machine that starts at the same time puts the same store there.
+        replace_file(marker, f"{store}\n".encode(), Sharing())
         sync_folder(folder)
-
-
-def store_named(marker: Path) -> str:
-    """The id of the store that a marker names; "" where there is none. Raises OSError."""
-    try:
-        with os.fdopen(open_beneath(marker.parent, marker), "rb") as file:
-            return file.read(MARKER_BYTES).decode("utf-8", "replace").strip()
-    except FileNotFoundError:
-        return ""
 
 
 def bring_results(source: Path, folder: Path) -> None:
@@ -226,14 +216,9 @@ def bring_results(source: Path, folder: Path) -> None:
             if not path.is_file() or path.suffix == ".part":
                 continue
             if not (target.is_file() and sha256_of(target) == sha256_of(path)):
-                with temporary_file(folder, partial(copy_into, path), Sharing()) as copied:
+                with temporary_file(folder, pieces_of(path), Sharing().apply_to_file) as (copied, _):
                     copied.replace(target)
         sync_folder(folder)
-
-
-def copy_into(source: Path, stream: BinaryIO) -> None:
-    for piece in pieces_of(source):
-        stream.write(piece)
 
 
 ARCHIVE_MARKER = ".hotfolder-archive"
@@ -257,9 +242,6 @@ def confirm_archive(folder: Path, *, met_before: bool) -> None:
                 hint="Connect its disk; the work continues by itself. If this is the right folder all the"
                 " same, put an empty file of that name into it.",
             )
-        place = open_folder(folder)
-        try:
-            make_marker(place, ARCHIVE_MARKER)
-        finally:
-            os.close(place)
+        with suppress(FileExistsError):
+            os.close(new_file(str(marker)))
         sync_folder(folder)

@@ -97,7 +97,7 @@ class GalleryDraft:
     def write(self, name: str, content: Iterable[bytes]) -> None:
         """A new file with this content, piece by piece."""
         with os.fdopen(new_file(str(self.new / name)), "wb") as out:
-            self.files[name] = fingerprint(content, out).sha256.hex()
+            self.files[name] = fingerprint(content, out).sha256
             out.flush()
             self.shared.apply_to_file(out.fileno())
             os.fsync(out.fileno())

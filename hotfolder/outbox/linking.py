@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -102,9 +101,9 @@ def reserve_and_rename(source: Path, target: Path) -> None:
         raise
     NOT_REMOVED.discard(reservation)
     try:
-        if status(target) is not None and not is_left_reservation(target):
+        if status(target) is not None:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-        os.replace(source, target)  # noqa: PTH105 - an empty file that an older hotfolder left, at the most
+        source.rename(target)
     finally:
         try:
             reservation.unlink(missing_ok=True)
@@ -124,9 +123,13 @@ def reserved_by(reservation: Path) -> tuple[str, str]:
 
 def is_left_behind(reservation: Path) -> bool:
     """Whether nobody uses a reservation any more. One of our own store doesn't, whoever made it and when: a
-    name is taken in the store before it is used, by the one job that has it, and by one thread at a time."""
+    name is taken in the store before it is used, by the one job that has it, and by one thread at a time. One
+    that tells no store doesn't, either, where it is from before this process."""
     _, store = reserved_by(reservation)
-    return store == own_store() if store else is_left_reservation(reservation)
+    if store:
+        return store == own_store()
+    found = status(reservation)
+    return found is not None and found.st_size == 0 and found.st_ctime_ns < PROCESS_STARTED_NS
 
 
 WAYS: tuple[Way, ...] = (rename_exclusively, link_and_unlink, reserve_and_rename)
@@ -170,17 +173,6 @@ def same_state(one: os.stat_result, other: os.stat_result) -> bool:
     """Whether size and time of modification agree. Across a rename this must do: some shares number files
     by their path."""
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
-
-
-def is_left_reservation(path: Path) -> bool:
-    """Whether `path` is an empty file from before this process: a name reserved in a run that was killed."""
-    found = status(path)
-    return (
-        found is not None
-        and stat.S_ISREG(found.st_mode)
-        and found.st_size == 0
-        and found.st_ctime_ns < PROCESS_STARTED_NS
-    )
 
 
 def status(path: Path) -> os.stat_result | None:

@@ -1,4 +1,4 @@
-"""Putting files into done/ and failed/ without ever replacing or losing one.
+"""Putting files into done/ and failed/ without ever replacing or losing one, and deleting them for good.
 
 Every function here may be killed at any point and called again with the same arguments.
 """
@@ -6,38 +6,28 @@ Every function here may be killed at any point and called again with the same ar
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
+from hotfolder import log
 from hotfolder.errors import LocalTrouble, SetChanged
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
-from hotfolder.outbox.names import dotted, folded, numbered, safe_name
+from hotfolder.outbox.names import dotted, folded, numbered
 from hotfolder.outbox.sharing import Sharing, make_folder
-from hotfolder.outbox.temporary import (
-    PIECE_BYTES,
-    Fingerprint,
-    Pieces,
-    clear_leftovers,
-    digest,
-    fingerprint,
-    temporary_file,
-)
+from hotfolder.outbox.temporary import Fingerprint, Pieces, fingerprint, pieces_of, sha256_of, temporary_file
 from hotfolder.rules.sets import FileIdentity
-
-__all__ = ["clear_leftovers", "move", "place", "place_as", "place_bytes", "present", "set_aside"]
 
 # One thread at a time names files in a folder: two could choose "Room" and "room", or take over each
 # other's reservation.
 NAMING = tuple(Lock() for _ in range(64))
+logger = log.get("placing")
 NUMBER = re.compile(r"( \(\d+\))?")
 """What a name has behind its stem when others had the stem before."""
 
@@ -50,26 +40,6 @@ class Placed:
     sha256: str
 
 
-def place(content: Pieces, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Placed:
-    """Put a file of this `content` into `folder` under the first free of `stem.ext`, `stem (2).ext` …
-
-    Where one of these names already holds the same bytes, that is the answer: it was placed before.
-    Raises `LocalTrouble`, and what `content` raises; nothing half-written is left then.
-    """
-    stem = safe_name(stem)
-    with local_trouble(folder):
-        make_folder(folder, shared)
-        if linking.status(folder / next(numbered(stem, extension))) is not None:
-            known, _ = placed_before(content, folder, stem, extension)
-            if known is not None:
-                return known
-        with written_beside(content, folder, shared) as (temporary, written), naming(folder):
-            names = names_in(folder)
-            known_path = holder(namesakes(folder, names, stem, extension), written)
-            placed = known_path or under_free_name(temporary, folder, names, stem, extension)
-            return Placed(placed, written.sha256.hex())
-
-
 def placed_before(
     content: Pieces, folder: Path, stem: str, extension: str
 ) -> tuple[Placed | None, frozenset[str]]:
@@ -78,42 +48,30 @@ def placed_before(
     with local_trouble(folder):
         found = namesakes(folder, names_in(folder) if folder.is_dir() else [], stem, extension)
         wanted = fingerprint(content()) if found else Fingerprint()
-        known = holder(found, wanted)
-    placed = None if known is None else Placed(known, wanted.sha256.hex())
-    taken = (folded(path.name) for path in found if not linking.is_left_reservation(path))
-    return placed, frozenset(taken)
+        known = next((path for path in found if holds(path, wanted)), None)
+    placed = None if known is None else Placed(known, wanted.sha256)
+    return placed, frozenset(folded(path.name) for path in found)
 
 
 def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Placed | None:
-    """As `place`, under exactly this name; None where another file has it by now."""
+    """Put a file of this `content` into `folder` under exactly this name; None where another file has it.
+
+    Where a file of the same bytes has it, that is the answer: it was placed before. Raises `LocalTrouble`,
+    and what `content` raises; nothing half-written is left then.
+    """
+    target = folder / name
     with local_trouble(folder):
         make_folder(folder, shared)
-        with written_beside(content, folder, shared) as (temporary, written), naming(folder):
-            target = folder / name
+        with (
+            temporary_file(folder, content(), shared.apply_to_file) as (temporary, written),
+            naming(folder),
+        ):
             try:
                 linking.put(temporary, target)
             except FileExistsError:
                 if not holds(target, written):
                     return None
-            return Placed(target, written.sha256.hex())
-
-
-@contextmanager
-def written_beside(content: Pieces, folder: Path, shared: Sharing) -> Iterator[tuple[Path, Fingerprint]]:
-    """A temporary file of this content, and what its bytes are."""
-    written = Fingerprint()
-
-    def write(stream: BinaryIO) -> None:
-        nonlocal written
-        written = fingerprint(content(), stream)
-
-    with temporary_file(folder, write, shared) as temporary:
-        yield temporary, written
-
-
-def place_bytes(data: bytes, folder: Path, stem: str, extension: str, *, shared: Sharing) -> Path:
-    """`place`, for a file that exists only in memory so far; the path that it got."""
-    return place(lambda: [data], folder, stem, extension, shared=shared).path
+            return Placed(target, written.sha256)
 
 
 def naming(folder: Path) -> Lock:
@@ -123,19 +81,6 @@ def naming(folder: Path) -> Lock:
 def names_in(folder: Path) -> list[tuple[str, str]]:
     """All names there, each as it is compared and as it is. A shoot's folder can hold thousands."""
     return [(folded(name), name) for name in os.listdir(folder)]  # noqa: PTH208
-
-
-def under_free_name(
-    temporary: Path, folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str
-) -> Path:
-    taken = {compared for compared, _ in names}
-    for name in numbered(stem, extension):
-        if folded(name) in taken and not linking.is_left_reservation(folder / name):
-            continue
-        with suppress(FileExistsError):
-            linking.put(temporary, folder / name)
-            return folder / name
-    raise AssertionError("numbered() never ends")
 
 
 def set_aside(path: Path, stem: str) -> None:
@@ -150,7 +95,11 @@ def set_aside(path: Path, stem: str) -> None:
             path.unlink()
             return
     with naming(path.parent):
-        under_free_name(path, path.parent, names_in(path.parent), stem, path.suffix)
+        taken = {compared for compared, _ in names_in(path.parent)}
+        for name in numbered(stem, path.suffix):
+            if folded(name) not in taken:
+                with suppress(FileExistsError):
+                    return linking.put(path, path.with_name(name))
 
 
 def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extension: str) -> list[Path]:
@@ -166,16 +115,11 @@ def namesakes(folder: Path, names: Iterable[tuple[str, str]], stem: str, extensi
     return [folder / name for name in sorted(found, key=lambda name: (len(name), name))]
 
 
-def holder(paths: Iterable[Path], wanted: Fingerprint) -> Path | None:
-    """The first that holds these bytes."""
-    return next((path for path in paths if holds(path, wanted)), None)
-
-
 def holds(path: Path, wanted: Fingerprint) -> bool:
     found = linking.status(path)
     if found is None or not stat.S_ISREG(found.st_mode) or found.st_size != wanted.size_bytes:
         return False
-    return digest(path) == wanted.sha256
+    return sha256_of(path) == wanted.sha256
 
 
 def present(folder: Path) -> frozenset[str]:
@@ -209,8 +153,7 @@ def move(
         confirm_unchanged(source, found, expected)
         make_folder(target.parent, shared)
         there = linking.status(target)
-        reserved = found.st_size > 0 and linking.is_left_reservation(target)
-        if there is not None and not reserved:
+        if there is not None:
             finish(source, found, target, there)
             return
         try:
@@ -258,7 +201,7 @@ def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_res
         # With a single link the two are one directory entry (mounted twice, or a case-blind disk).
         if there.st_nlink < 2:
             raise taken_by_another(target)
-    elif not holds(target, Fingerprint(found.st_size, digest(source))):
+    elif not holds(target, Fingerprint(found.st_size, sha256_of(source))):
         raise taken_by_another(target)
     linking.sync_folder(target.parent)
     drop_source(source, found)
@@ -266,18 +209,13 @@ def finish(source: Path, found: os.stat_result, target: Path, there: os.stat_res
 
 def carry_across(source: Path, found: os.stat_result, target: Path, shared: Sharing) -> None:
     """Move between mounts: copy, make durable, read back, and only then remove `source`."""
-    hashed = hashlib.sha256()
 
-    def write(stream: BinaryIO) -> None:
-        with source.open("rb") as reader:
-            while piece := reader.read(PIECE_BYTES):
-                hashed.update(piece)
-                stream.write(piece)
-        stream.flush()
-        carry_attributes(source, found, stream.fileno())
+    def finish(descriptor: int) -> None:
+        carry_attributes(source, found, descriptor)
+        shared.apply_to_file(descriptor)
 
-    with temporary_file(target.parent, write, shared) as temporary:
-        if digest(temporary) != hashed.digest():
+    with temporary_file(target.parent, pieces_of(source), finish) as (temporary, copied):
+        if sha256_of(temporary) != copied.sha256:
             raise OSError(errno.EIO, "the copy differs from its source", str(temporary))
         confirm_same(source, found)
         try:
@@ -323,3 +261,46 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
     raise SetChanged(
         f"{shown(source)} was replaced while it was being moved", hint="The folder is looked at anew."
     )
+
+
+def remove(path: Path, *, sha256: str) -> bool:
+    """Delete the file at `path` for good, durably, behind its hash: the one place where that happens. False
+    where none is.
+
+    Raises `SetChanged` where it isn't a regular file with this SHA-256, and `LocalTrouble`. It is untouched
+    then.
+    """
+    with local_trouble(path):
+        found = linking.status(path)
+        if found is None:
+            return False
+        confirm_unchanged(path, found, None)
+        if sha256_of(path) != sha256:
+            raise SetChanged(f"{shown(path)} has changed since its set was made")
+        drop_source(path, found)
+        return True
+
+
+def unlike(path: Path, sha256: str) -> str:
+    """Why the file isn't the one with that hash; empty where it is."""
+    with local_trouble(path):
+        if path.is_symlink() or not path.is_file():
+            return "it isn't there any more"
+        return "" if sha256_of(path) == sha256 else "it has changed since it was put there"
+
+
+def deleted_or_why(path: Path, sha256: str) -> str:
+    """Delete the file if it has that hash; else why it stays."""
+    try:
+        remove(path, sha256=sha256)
+    except (SetChanged, LocalTrouble) as error:
+        return error.message
+    return ""
+
+
+def drop_empty_folder(folder: Path) -> None:
+    """Remove it unless something is in it, such as a sidecar."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        logger.debug("folder_stays", folder=str(folder), reason=error.strerror or str(error))

@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from hotfolder.display import visible
-from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import folded
-from hotfolder.outbox.placing import place_bytes, set_aside
+from hotfolder.outbox.placing import place_as, set_aside, taken_by_another
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.words import word
 from hotfolder.words.saying import said
@@ -42,7 +41,7 @@ def as_file(text: str) -> bytes:
     return "\r\n".join(text.splitlines()).encode("utf-8", "backslashreplace") + b"\r\n"
 
 
-STEM, EXTENSION = "REASON", ".txt"
+NAME = "REASON.txt"
 EARLIER = "REASON (earlier)"
 
 
@@ -113,10 +112,13 @@ def write_reason(folder: Path, text: str, *, shared: Sharing) -> Path:
     data = as_file(text)
     with local_trouble(folder):
         make_folder(folder, shared)
-        for path in list(folder.iterdir()):
-            if folded(path.name) == folded(STEM + EXTENSION):
-                if path.is_file() and path.read_bytes() == data:
-                    return path
-                if not linking.is_left_reservation(path):
+        for _ in range(2):  # another may come meanwhile
+            for path in list(folder.iterdir()):
+                if folded(path.name) == folded(NAME):
+                    if path.is_file() and path.read_bytes() == data:
+                        return path
                     set_aside(path, EARLIER)
-    return place_bytes(data, folder, STEM, EXTENSION, shared=shared)
+            placed = place_as(lambda: [data], folder, NAME, shared=shared)
+            if placed is not None:
+                return placed.path
+    raise taken_by_another(folder / NAME)

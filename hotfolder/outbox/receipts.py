@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
 from hotfolder.outbox.placing import names_in, namesakes
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import sha256_of, temporary_file, write_all
+from hotfolder.outbox.temporary import replace_file, sha256_of
 
 SCHEMA_VERSION = 1
 
@@ -159,8 +158,7 @@ def complete_receipt(path: Path, originals: ReceiptOriginals, *, sha256: str, sh
         if present not in (sha256, completed):
             return None
         if present != completed:
-            with temporary_file(path.parent, partial(write_all, data), shared) as temporary:
-                temporary.replace(path)
+            replace_file(path, data, shared)
             linking.sync_folder(path.parent)
         return completed
 

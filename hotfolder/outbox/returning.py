@@ -19,7 +19,7 @@ from hotfolder.errors import UsageError
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.names import folded
-from hotfolder.outbox.placing import move, place
+from hotfolder.outbox.placing import move, place_as, taken_by_another
 from hotfolder.outbox.sharing import Sharing, make_folder
 from hotfolder.outbox.temporary import pieces_of
 from hotfolder.pictures.formats import is_photo_name
@@ -115,9 +115,11 @@ class Returning:
             make_folder(self._gathering, self._shared)
             for path in originals:
                 content = partial(pieces_of, path)
-                copied = place(content, self._gathering, path.stem, path.suffix, shared=self._shared).path
+                copied = place_as(content, self._gathering, path.name, shared=self._shared)
+                if copied is None:
+                    raise taken_by_another(self._gathering / path.name)
                 found = path.lstat()
-                os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
+                os.utime(copied.path, ns=(found.st_atime_ns, found.st_mtime_ns))
             self.count = len(originals)
 
     def arrive(self, before: Callable[[], None]) -> None:

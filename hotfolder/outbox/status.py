@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from hotfolder.outbox.faults import SHARE, local_trouble, shown
 from hotfolder.outbox.placing import set_aside
 from hotfolder.outbox.reasons import as_file, paragraph, plain
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import temporary_file, write_all
+from hotfolder.outbox.temporary import replace_file
 from hotfolder.words import LANGUAGES, day_and_time, word
 from hotfolder.words.saying import room_said, said
 
@@ -119,5 +118,4 @@ def write_status(inbox: Path, text: str) -> None:
                 return
             if not present.startswith(tuple(map(str.encode, HEADLINES))):
                 set_aside(path, "STATUS (yours)")
-        with temporary_file(inbox, partial(write_all, data), Sharing.of(inbox)) as temporary:
-            os.replace(temporary, path)  # noqa: PTH105
+        replace_file(path, data, Sharing.of(inbox))

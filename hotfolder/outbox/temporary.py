@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,21 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hotfolder.newfiles import (
-    TEMPORARY_PREFIX,
-    new_temporary,
-    open_folder,
-    own_store,
-    own_token,
-    prefix_of,
-    token,
-)
+from hotfolder.newfiles import folder_at, new_temporary, own_store, own_token, prefix_of, token
 from hotfolder.outbox import linking
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.sharing import Sharing
 
-FORMER_NAME = re.compile(re.escape(TEMPORARY_PREFIX) + r"[0-9]{1,7}-[0-9a-f]{16}")
-"""What temporary files were called before: by their process's number, which is shorter than a store's id."""
 ABANDONED_NS = 24 * 3600 * 10**9
 PIECE_BYTES = 1 << 20
 
@@ -36,10 +25,10 @@ Pieces = Callable[[], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What tells files apart. `sha256` is raw."""
+    """What tells files apart."""
 
     size_bytes: int = 0
-    sha256: bytes = b""
+    sha256: str = ""
 
 
 def pieces_of(path: Path) -> Iterator[bytes]:
@@ -58,79 +47,69 @@ def fingerprint(content: Iterable[bytes], stream: BinaryIO | None = None) -> Fin
         hashed.update(piece)
         if stream is not None:
             stream.write(piece)
-    return Fingerprint(size_bytes, hashed.digest())
+    return Fingerprint(size_bytes, hashed.hexdigest())
 
 
 @contextmanager
-def temporary_file(folder: Path, write: Callable[[BinaryIO], None], shared: Sharing) -> Iterator[Path]:
-    """A new file in `folder`, written by `write`, durable; gone afterwards unless it was renamed."""
+def temporary_file(
+    folder: Path, content: Iterable[bytes], finish: Callable[[int], None]
+) -> Iterator[tuple[Path, Fingerprint]]:
+    """A new file of this content in `folder`, durable; gone afterwards unless it was renamed. `finish` gives
+    it, by its descriptor, the rights that it is to have."""
     # Through the folder itself: people rename folders while we write, and a leftover would stay for good.
-    place = open_folder(folder)
-    name = ""
-    try:
-        name, descriptor = new_temporary(place)
-        with os.fdopen(descriptor, "w+b") as stream:
-            write(stream)
-            stream.flush()
-            shared.apply_to_file(stream.fileno())
-            os.fsync(stream.fileno())
-        yield folder / name
-    finally:
-        if name:
-            with suppress(OSError):
-                os.unlink(name, dir_fd=place)
-        os.close(place)
+    with folder_at(folder) as place:
+        name = ""
+        try:
+            name, descriptor = new_temporary(place)
+            with os.fdopen(descriptor, "wb") as stream:
+                written = fingerprint(content, stream)
+                stream.flush()
+                finish(descriptor)
+                os.fsync(descriptor)
+            yield folder / name, written
+        finally:
+            if name:
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=place)
+
+
+def replace_file(path: Path, data: bytes, shared: Sharing) -> None:
+    """Put a file with this content at `path`, whole or not at all, in place of any other. Raises OSError."""
+    with temporary_file(path.parent, [data], shared.apply_to_file) as (temporary, _):
+        temporary.replace(path)
 
 
 def write_once(path: Path, text: str, mode: int, owner: tuple[int, int] | None = None) -> bool:
     """Make the file, whole and with these rights from its first moment on; False, with nothing changed, where
     anything has its name. Raises LocalTrouble."""
+
+    def finish(descriptor: int) -> None:
+        os.fchmod(descriptor, mode)
+        if owner is not None:
+            os.fchown(descriptor, *owner)
+
     with local_trouble(path):
-        folder = open_folder(path.parent)
         try:
-            name, descriptor = new_temporary(folder)
-        finally:
-            os.close(folder)
-        temporary = path.with_name(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                os.fchmod(descriptor, mode)
-                if owner is not None:
-                    os.fchown(descriptor, *owner)
-                stream.write(text)
-                stream.flush()
-                os.fsync(descriptor)
-            linking.put(temporary, path)
+            with temporary_file(path.parent, [text.encode()], finish) as (temporary, _):
+                linking.put(temporary, path)
         except FileExistsError:
             return False
-        finally:
-            temporary.unlink(missing_ok=True)
     return True
-
-
-def write_all(data: bytes, stream: BinaryIO) -> None:
-    stream.write(data)
-
-
-def digest(path: Path) -> bytes:
-    """The SHA-256 of the file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of the file's bytes, as hex. Raises OSError."""
-    return digest(path).hex()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
     """Remove our temporary files and folders from before this process, in `folder` and below, and those of
     the machines with the identities `gone`. Follows no links.
 
-    Other daemons may put their pictures there too; their files stay. A name of before names had the store in
-    them doesn't tell whose the file is, nor on which machine a command has left it: one that nobody has
-    touched for a day goes, since none is written for so long, and so does another's reservation. What can't
-    be read or removed is passed over: a leftover is ugly, and harmless.
+    Other daemons may put their pictures there too; their files stay. What a command has left doesn't tell on
+    which machine: one that nobody has touched for a day goes, since none is written for so long, and so does
+    another's reservation. What can't be read or removed is passed over: a leftover is ugly, and harmless.
     """
     owners = {own_token(), *map(token, gone)}
     ours = tuple(map(prefix_of, owners))
@@ -148,7 +127,7 @@ def clear_leftovers(folder: Path, gone: Collection[str] = ()) -> None:
                 known = reserved and linking.reserved_by(path)[0] in ("", *owners)
                 if known or name.startswith(ours):
                     remove_if_older(path, linking.PROCESS_STARTED_NS)
-                elif reserved or FORMER_NAME.fullmatch(name) or name.startswith(of_commands):
+                elif reserved or name.startswith(of_commands):
                     remove_if_older(path, linking.PROCESS_STARTED_NS - ABANDONED_NS)
 
 

@@ -21,11 +21,8 @@ from functools import partial
 from pathlib import Path
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
-from hotfolder.outbox.placing import move, place, place_bytes
-from hotfolder.pictures.carryover import carried_over
-from hotfolder.outbox.temporary import pieces_of
-from hotfolder.metadata.blocks import Level
-from hotfolder.metadata.xmp import Statement
+from hotfolder.outbox.names import numbered
+from hotfolder.outbox.placing import move, place_as
 from hotfolder.outbox.sharing import Sharing
 shared = Sharing()
 def trouble(call, *arguments, **named):
@@ -42,7 +39,7 @@ def test_a_read_only_disk_is_trouble(tmp_path: Path, with_mounts: WithMounts) ->
     """Said with the path and what to do."""
     out = with_mounts(
         "mkdir -p disk; mount -t tmpfs -o ro none disk",
-        COMMON + "trouble(place_bytes, b'x', Path('disk/done'), 'room', '.jpg', shared=shared)",
+        COMMON + "trouble(place_as, lambda: [b'x'], Path('disk/done'), 'room.jpg', shared=shared)",
     )
     assert out.startswith("disk/done: the disk is read-only | Give the user")
 
@@ -93,7 +90,8 @@ except linking.Unsupported:
     print('no links')
 Path('disk/a').unlink()
 with ThreadPoolExecutor(8) as pool:
-    one = lambda n: place_bytes(b'%d' % n, disk / 'done', 'rR'[n % 2] + 'oom', '.jpg', shared=shared)
+    put = lambda n, name: place_as(lambda: [b'%d' % n], disk / 'done', name, shared=shared)
+    one = lambda n: next(filter(None, (put(n, name) for name in numbered('rR'[n % 2] + 'oom', '.jpg')))).path
     paths = list(pool.map(one, range(40)))
 print([int(p.read_bytes()) for p in paths] == list(range(40)), len(os.listdir('disk/done')))
 Path('a.jpg').write_bytes(b'photo')

@@ -18,7 +18,7 @@ from hotfolder.outbox.folders import (
     ResultsFolder,
     confirm_results,
 )
-from hotfolder.outbox.placing import move, place_bytes
+from hotfolder.outbox.placing import move, place_as
 from hotfolder.outbox.sharing import Sharing
 
 
@@ -65,7 +65,7 @@ def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
     source = tmp_path / "IMG_1.jpg"
     source.write_bytes(b"x")
     for put in (
-        lambda: place_bytes(b"x", done / "Elm", "kitchen", ".jpg", shared=shared),
+        lambda: place_as(lambda: [b"x"], done / "Elm", "kitchen.jpg", shared=shared),
         lambda: move(source, done / "Elm" / "IMG_1.jpg", expected=None, shared=shared),
         lambda: move(tmp_path / "gone.jpg", done / "Elm" / "gone.jpg", expected=None, shared=shared),
     ):
@@ -74,7 +74,7 @@ def test_without_its_disk_nothing_is_put_there_and_nothing_counts_as_vanished(
         assert RIGHT_AFTER_ALL in found.value.hint
     assert source.exists() and (not there or not list(done.iterdir()))
     assert "not mounted" in outputs.by_name["done"].trouble
-    place_bytes(b"x", tmp_path / "failed", "kitchen", ".jpg", shared=shared)
+    place_as(lambda: [b"x"], tmp_path / "failed", "kitchen.jpg", shared=shared)
 
 
 def test_a_person_may_say_that_it_is_right_all_the_same(tmp_path: Path) -> None:

@@ -17,16 +17,10 @@ import pytest
 from hotfolder import newfiles
 from hotfolder.newfiles import own_prefix, own_temporaries
 from hotfolder.outbox import linking
-from hotfolder.outbox.placing import (
-    clear_leftovers,
-    place,
-    place_as,
-    place_bytes,
-    placed_before,
-    present,
-)
+from hotfolder.outbox.names import numbered
+from hotfolder.outbox.placing import place_as, placed_before, present
 from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import pieces_of, temporary_file, write_all
+from hotfolder.outbox.temporary import clear_leftovers, pieces_of, temporary_file
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints
@@ -36,61 +30,48 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_the_same_bytes_are_placed_once(tmp_path: Path, shared: Sharing) -> None:
-    """What was placed before a crash is recognised, under whichever number it lies."""
-    (tmp_path / "done").mkdir()
-    (tmp_path / "done" / "room.jpg").write_bytes(b"somebody else's")
-    source = tmp_path / "source"
-    source.write_bytes(b"ours")
-    first = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
-    second = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
-    assert first == second == tmp_path / "done" / "room (2).jpg"
-    assert contents(tmp_path / "done") == {"room.jpg": b"somebody else's", "room (2).jpg": b"ours"}
+def put(data: bytes, folder: Path, name: str, shared: Sharing) -> Path | None:
+    placed = place_as(lambda: [data], folder, name, shared=shared)
+    return placed.path if placed is not None else None
+
+
+def test_what_was_placed_before_is_found_under_whichever_number_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "room.jpg").write_bytes(b"somebody else's")
+    (tmp_path / "room (2).jpg").write_bytes(b"ours")
+    found, taken = placed_before(lambda: [b"ours"], tmp_path, "room", ".jpg")
+    assert found is not None and found.path == tmp_path / "room (2).jpg"
+    assert taken == {"room.jpg", "room (2).jpg"}
 
 
 def test_editing_the_picture_does_not_edit_its_source(tmp_path: Path, shared: Sharing) -> None:
     """done/ belongs to the studio; what is remembered in state/ must not change with it."""
     source = tmp_path / "source"
     source.write_bytes(b"paid for")
-    placed = place(partial(pieces_of, source), tmp_path / "done", "room", ".jpg", shared=shared).path
-    with placed.open("r+b") as stream:
+    placed = place_as(partial(pieces_of, source), tmp_path / "done", "room.jpg", shared=shared)
+    assert placed is not None
+    with placed.path.open("r+b") as stream:
         stream.write(b"RETOUCH")
     assert source.read_bytes() == b"paid for"
 
 
-@pytest.mark.parametrize("present", ["ROOM.JPG", "Room.jpg", "cafe\u0301.jpg"])
-def test_names_that_another_computer_confuses_are_taken(
-    tmp_path: Path, shared: Sharing, present: str
-) -> None:
-    """A Mac or a Windows machine on the share must see two files where there are two."""
-    (tmp_path / present).write_bytes(b"theirs")
-    stem = "café" if present.startswith("cafe") else "room"
-    assert place_bytes(b"ours", tmp_path, stem, ".jpg", shared=shared).name == f"{stem} (2).jpg"
-
-
-def test_a_link_and_a_folder_are_names_taken(tmp_path: Path, shared: Sharing) -> None:
-    """Nothing is written through a link, and a folder is not a picture."""
+def test_names_that_another_computer_confuses_links_and_folders_are_names_taken(tmp_path: Path) -> None:
+    """A Mac or a Windows machine on the share must see two files where there are two. Nothing is written
+    through a link, and a folder is not a picture."""
     (tmp_path / "elsewhere").write_bytes(b"ours")
-    (tmp_path / "room.jpg").symlink_to("elsewhere")
+    (tmp_path / "ROOM.JPG").symlink_to("elsewhere")
     (tmp_path / "room (2).jpg").mkdir()
-    assert place_bytes(b"ours", tmp_path, "room", ".jpg", shared=shared).name == "room (3).jpg"
+    (tmp_path / "cafe\u0301.jpg").write_bytes(b"theirs")
+    for stem, names in (("Room", {"room.jpg", "room (2).jpg"}), ("CAFÉ", {"café.jpg"})):
+        assert placed_before(lambda: [b"ours"], tmp_path, stem, ".jpg") == (None, names)
 
 
-@pytest.mark.parametrize("spelling", [["room"] * 100, ["room", "Room", "ROOM", "rOOm"] * 25])
-def test_a_hundred_threads_lose_nothing(
-    tmp_path: Path, shared: Sharing, way: linking.Way, spelling: list[str]
-) -> None:
-    """All want the same name at once; each gets its own, even for a computer that is blind to case."""
-
-    def one(number: int) -> Path:
-        data = f"picture {number}".encode() * 100
-        return place_bytes(data, tmp_path / "done", spelling[number], ".jpg", shared=shared)
-
+def test_of_a_hundred_threads_one_gets_the_name(tmp_path: Path, shared: Sharing, way: linking.Way) -> None:
+    """All want it at once, and the others are told that they haven't got it."""
+    pictures = [f"picture {number}".encode() * 100 for number in range(100)]
     with ThreadPoolExecutor(100) as pool:
-        paths = list(pool.map(one, range(100)))
-    assert [path.read_bytes() for path in paths] == [f"picture {n}".encode() * 100 for n in range(100)]
-    assert len({path.name.casefold() for path in paths}) == 100
-    assert len(contents(tmp_path / "done")) == 100
+        paths = list(pool.map(lambda data: put(data, tmp_path / "done", "room.jpg", shared), pictures))
+    [winner] = [data for data, path in zip(pictures, paths, strict=True) if path is not None]
+    assert contents(tmp_path / "done") == {"room.jpg": winner}
 
 
 def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharing, way: linking.Way) -> None:
@@ -102,7 +83,9 @@ def test_processes_that_share_a_folder_lose_nothing(memory: Path, shared: Sharin
             try:
                 own_temporaries(f"daemon {process}", f"store {process}")
                 for number in range(25):
-                    place_bytes(b"%d %d" % (process, number), memory / "done", "room", ".jpg", shared=shared)
+                    data = b"%d %d" % (process, number)
+                    names = numbered("room", ".jpg")
+                    next(filter(None, (put(data, memory / "done", name, shared) for name in names)))
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -128,11 +111,7 @@ def test_no_way_of_renaming_replaces(tmp_path: Path, way: linking.Way) -> None:
 def test_threads_with_the_same_bytes_place_one_file(tmp_path: Path, shared: Sharing) -> None:
     """Two runs of one job end in one picture."""
     with ThreadPoolExecutor(16) as pool:
-        paths = set(
-            pool.map(
-                lambda _: place_bytes(b"same", tmp_path / "done", "room", ".jpg", shared=shared), range(32)
-            )
-        )
+        paths = set(pool.map(lambda _: put(b"same", tmp_path / "done", "room.jpg", shared), range(32)))
     assert paths == {tmp_path / "done" / "room.jpg"}
     assert contents(tmp_path / "done") == {"room.jpg": b"same"}
 
@@ -144,18 +123,16 @@ def test_killed_at_any_line_and_called_again(
     source = memory / "source"
     source.write_bytes(b"x" * 100_000)
 
-    def prepared(name: str) -> Callable[[], Path]:
+    def prepared(name: str) -> Callable[[], object]:
         folder = memory / name / "done" / "12 Elm Road"
-        return lambda: place(partial(pieces_of, source), folder, "room", ".jpg", shared=shared).path
+        return lambda: place_as(partial(pieces_of, source), folder, "room.jpg", shared=shared)
 
     for line in turning_points(prepared, memory):
         folder, call = memory / str(line) / "done" / "12 Elm Road", prepared(str(line))
         killed_at(line, call)
         visible = list(folder.glob("*.jpg")) if folder.exists() else []
-        halves = [path for path in visible if path.read_bytes() != source.read_bytes()]
-        if way is not linking.reserve_and_rename:
-            assert halves == []
-        assert call() == folder / "room.jpg"
+        assert [path for path in visible if path.read_bytes() != source.read_bytes()] == []
+        assert call() is not None
         clear_leftovers(memory / str(line))
         assert contents(folder) == {"room.jpg": source.read_bytes()}
         assert folder.joinpath("room.jpg").stat().st_nlink == 1
@@ -167,7 +144,7 @@ def test_a_folder_renamed_under_a_temporary_file_keeps_none_of_it(tmp_path: Path
     folder.mkdir()
     with (
         pytest.raises(FileNotFoundError),
-        temporary_file(folder, partial(write_all, b"x"), Sharing()) as path,
+        temporary_file(folder, [b"x"], Sharing().apply_to_file) as (path, _),
     ):
         folder.rename(moved)
         path.replace(folder / "STATUS.txt")
@@ -185,7 +162,7 @@ def test_a_reservation_that_could_not_be_removed_keeps_nobody_off(
         raise OSError(errno.ENOTCONN, "not connected")
 
     with monkeypatch.context() as away, pytest.raises(OSError, match="not connected"):
-        away.setattr(os, "replace", gone)
+        away.setattr(os, "rename", gone)
         away.setattr(Path, "unlink", gone)
         linking.reserve_and_rename(source, target)
     assert contents(tmp_path).keys() > {"source"}
@@ -222,7 +199,7 @@ def reserved(folder: Path, name: str) -> Path:
     """Reserve `name` for good, as a process that is killed before its rename does."""
     (folder / "source").write_bytes(b"x")
     with pytest.MonkeyPatch.context() as killed, pytest.raises(ZeroDivisionError):
-        killed.setattr(os, "replace", lambda *_: 1 / 0)
+        killed.setattr(os, "rename", lambda *_: 1 / 0)
         killed.setattr(Path, "unlink", lambda *_, **__: None)
         linking.reserve_and_rename(folder / "source", folder / name)
     [found] = folder.glob(f"{linking.RESERVATION_PREFIX}*")
@@ -269,21 +246,6 @@ def test_only_ones_own_leftovers_and_those_of_machines_that_are_gone_are_cleared
     assert not of_command.exists()
 
 
-def test_leftovers_of_former_releases_are_cleared_once_nobody_can_be_writing_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Their names tell no store: another daemon's may be in the making."""
-    former = tmp_path / ".hotfolder-tmp-31337-0123456789abcdef"
-    anothers = tmp_path / ".hotfolder-tmp-0123456789-0123456789abcdef"
-    persons = tmp_path / ".hotfolder-tmp-31337-notes"
-    for path in (former, anothers, persons):
-        path.write_bytes(b"")
-    for hours, left in ((23, {former, anothers, persons}), (25, {anothers, persons})):
-        monkeypatch.setattr(linking, "PROCESS_STARTED_NS", time.time_ns() + hours * 3600 * 10**9)
-        clear_leftovers(tmp_path)
-        assert set(tmp_path.iterdir()) == left
-
-
 def test_a_file_is_placed_under_exactly_the_name_that_was_taken_for_it(
     tmp_path: Path, shared: Sharing, way: linking.Way
 ) -> None:
@@ -293,8 +255,6 @@ def test_a_file_is_placed_under_exactly_the_name_that_was_taken_for_it(
         assert placed is not None and placed.path == tmp_path / "done" / "room (3).jpg"
     assert place_as(lambda: [b"others"], tmp_path / "done", "room (3).jpg", shared=shared) is None
     assert contents(tmp_path / "done") == {"room (3).jpg": b"ours"}
-    found, taken = placed_before(lambda: [b"others"], tmp_path / "done", "Room", ".jpg")
-    assert (found, taken) == (None, {"room (3).jpg"})
 
 
 def test_names_are_compared_as_other_computers_do(tmp_path: Path) -> None:
@@ -307,7 +267,8 @@ def test_names_are_compared_as_other_computers_do(tmp_path: Path) -> None:
 def test_what_we_make_belongs_to_the_inbox_s_group(tmp_path: Path) -> None:
     """Whoever may drop photos may also sort, rename and delete what comes of them."""
     os.chown(tmp_path, -1, 4321)
-    placed = place_bytes(b"x", tmp_path / "done" / "p", "room", ".jpg", shared=Sharing.of(tmp_path))
+    placed = put(b"x", tmp_path / "done" / "p", "room.jpg", Sharing.of(tmp_path))
+    assert placed is not None
     for path, bits in ((placed, 0o060), (placed.parent, 0o2070), (placed.parent.parent, 0o2070)):
         assert path.stat().st_gid == 4321
         assert stat.S_IMODE(path.stat().st_mode) & bits == bits

@@ -14,7 +14,7 @@ import pytest
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.outbox import linking
-from hotfolder.outbox.placing import clear_leftovers, place_bytes
+from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.reasons import WIDTH, reason_text, write_reason
 from hotfolder.outbox.receipts import (
     Receipt,
@@ -27,6 +27,7 @@ from hotfolder.outbox.receipts import (
 )
 from hotfolder.outbox.sharing import Sharing
 from hotfolder.outbox.status import StatusLine, status_text, write_status
+from hotfolder.outbox.temporary import clear_leftovers
 
 if TYPE_CHECKING:
     from tests.outbox.conftest import Killed, TurningPoints
@@ -69,11 +70,12 @@ def reason(**changes: object) -> str:
 def test_a_receipt_can_be_read_back_and_is_written_once(tmp_path: Path, shared: Sharing) -> None:
     """A job that is finished again after a crash, a little later, has one receipt."""
     assert written_receipt(tmp_path / "receipts", "living-room", RECEIPT) is None
-    first = place_bytes(as_bytes(RECEIPT), tmp_path / "receipts", "living-room", ".json", shared=shared)
+    placed = place_as(lambda: [as_bytes(RECEIPT)], tmp_path / "receipts", "living-room.json", shared=shared)
+    assert placed is not None
     later = RECEIPT.model_copy(update={"finished_at": NOON + timedelta(minutes=1)})
-    assert written_receipt(tmp_path / "receipts", "living-room", later) == first
-    assert read_receipt(first) == RECEIPT
-    assert json.loads(first.read_bytes())["altered"] == ["sky"]
+    assert written_receipt(tmp_path / "receipts", "living-room", later) == placed.path
+    assert read_receipt(placed.path) == RECEIPT
+    assert json.loads(placed.path.read_bytes())["altered"] == ["sky"]
 
 
 def test_another_jobs_receipt_of_the_room_is_not_taken_for_its_own(tmp_path: Path) -> None:

@@ -26,7 +26,6 @@ SAYING = (
     "outbox/folders.py",
     "outbox/linking.py",
     "outbox/placing.py",
-    "outbox/removing.py",
     "outbox/returning.py",
     "telemetry/overview.py",
     "telemetry/history.py",
@@ -94,7 +93,7 @@ OTHERS = {
     "daemon/shoots.py": ["kept out of {}/{}", "held in {}/{}"],
     "outbox/faults.py": ["can't start new thread"],
     "outbox/linking.py": ["no way to rename without replacing"],
-    "outbox/removing.py": ["it isn't there any more", "it has changed since it was put there"],
+    "outbox/placing.py": ["it isn't there any more", "it has changed since it was put there"],
     "control/actions.py": ["There is no priority {}.", "Say high, normal or low."],
 }
 KNOWN = {skeleton(one.english) for one in templates()}

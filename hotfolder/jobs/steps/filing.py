@@ -21,15 +21,14 @@ from hotfolder.jobs.states import CHARGED, State
 from hotfolder.jobs.steps.delivering import deliver, notes_on
 from hotfolder.jobs.steps.fetching import job_chain, purchases
 from hotfolder.jobs.verify import doubt_of_originals
-from hotfolder.newfiles import open_folder_beneath
+from hotfolder.newfiles import folder_beneath
 from hotfolder.outbox.faults import local_trouble, shown
 from hotfolder.outbox.folders import confirm_archive
 from hotfolder.outbox.linking import status, sync_folder
 from hotfolder.outbox.names import archived_folder, originals_folder, safe_name
-from hotfolder.outbox.placing import move, present
+from hotfolder.outbox.placing import move, present, remove
 from hotfolder.outbox.reasons import reason_text, write_reason
 from hotfolder.outbox.receipts import ReceiptOriginals, complete_receipt
-from hotfolder.outbox.removing import remove
 from hotfolder.outbox.temporary import sha256_of
 from hotfolder.pictures.formats import DESKTOP_FILES
 from hotfolder.rules.delivery import Originals
@@ -131,7 +130,8 @@ def refuse_links(context: JobContext, job: Job) -> None:
     folder = context.places.folder(job)
     with suppress(FileNotFoundError), local_trouble(folder):
         try:
-            os.close(open_folder_beneath(context.places.inbox(job), filter(None, (job.project, job.folder))))
+            with folder_beneath(context.places.inbox(job), *filter(None, (job.project, job.folder))):
+                pass
         except NotADirectoryError:
             raise SetChanged(f"{shown(folder)} is a link, or no folder, by now") from None
 
@@ -327,15 +327,11 @@ def remove_if_empty(inbox: Path, project: str, folder: str) -> None:
     """A room's folder under a name that can't be made: it is in failed/ now, and not here a second time. What
     a desktop left in it goes with it, and nothing else."""
     with suppress(OSError):
-        opened = open_folder_beneath(inbox, (project, folder))
-        try:
-            with os.scandir(opened) as entries:
-                names = [entry.name for entry in entries]
+        with folder_beneath(inbox, project, folder) as opened:
+            names = os.listdir(opened)  # noqa: PTH208 - a descriptor has no path
             if all(name.lower() in DESKTOP_FILES for name in names):
                 for name in names:
                     os.unlink(name, dir_fd=opened)
-        finally:
-            os.close(opened)
         (inbox / project / folder).rmdir()
 
 
