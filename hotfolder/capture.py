@@ -13,8 +13,7 @@ class Capture:
     `started_seconds` is when the exposure began, by the camera's own clock, in seconds since 1970 as if that
     clock showed UTC; `clock_step_seconds` is how finely it was written (1.0 without sub-seconds).
     `offset_seconds` is that clock's distance from UTC. `aperture` is the f-number. `exposure_mode` is EXIF's
-    (0 auto, 1 manual, 2 auto bracket). `sequence_number` counts from 1 within a bracket of
-    `sequence_length` frames, where a maker's note tells it.
+    (0 auto, 1 manual, 2 auto bracket).
     """
 
     started_seconds: float | None = None
@@ -31,8 +30,6 @@ class Capture:
     body_serial: str | None = None
     lens: str | None = None
     focal_mm: float | None = None
-    sequence_number: int | None = None
-    sequence_length: int | None = None
 
     @property
     def exposure_value(self) -> float | None:

@@ -30,7 +30,6 @@ class Mount:
 
     point: Path
     kind: str
-    read_only: bool = False
 
     @property
     def network(self) -> bool:
@@ -53,11 +52,11 @@ def mount_of(path: Path, mounts: Path = MOUNTS) -> Mount | None:
         return None
     found: Mount | None = None
     for line in lines:
-        _, point, kind, options, *_ = line.split(" ")
+        _, point, kind, *_ = line.split(" ")
         mounted = Path(unescaped(point))
         # The later of two mounts at one place is the one that is seen.
         if target.is_relative_to(mounted) and (found is None or len(mounted.parts) >= len(found.point.parts)):
-            found = Mount(mounted, kind, "ro" in options.split(","))
+            found = Mount(mounted, kind)
     return found
 
 

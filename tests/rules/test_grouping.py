@@ -11,7 +11,7 @@ import pytest
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping, GroupingPhoto
-from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
+from tests.support.camera import PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
 MIDDLE = SHUTTER.index(1 / 30)
@@ -160,34 +160,15 @@ def test_whole_seconds_do_not_break_sets_that_lie_apart(by: Photographer) -> Non
     assert grouping.sure
 
 
-@pytest.mark.parametrize("counting", [False, True])
-def test_sets_within_one_whole_second_are_held_unless_the_camera_counted(
-    by: Photographer, counting: bool
-) -> None:
-    by.body = COUNTING_SONY if counting else SONY
+def test_sets_within_one_whole_second_are_held(by: Photographer) -> None:
+    by.body = SONY
     scene, by.now = by.room(), 1_000_000.1
     by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
     by.now = 1_000_000.9
     by.burst(scene, MIDDLE - 9, (0, -2, 2), mode=2)
     grouping = found(by)
-    assert grouping.sure is counting
-    if counting:
-        assert names(grouping) == truth(by)
-        assert grouping.sets[1].evidence == ("the camera's own count began again at 1",)
-    else:
-        assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
-
-
-def test_a_count_that_was_broken_off_does_not_go_on_in_the_next_set(by: Photographer) -> None:
-    """Two frames of the first set were thrown away; the fourth of the next is not the first one's fourth."""
-    by.body = COUNTING_SONY
-    for second in (100, 160):
-        by.now = 1_000_000.05 + second
-        by.burst(by.room(), SHUTTER.index(1 / 500), CANON_ORDER)
-    grouping = group(by.photos[:3] + by.photos[5:])
-    assert names(grouping) == [set(by.sets[0][:3]), set(by.sets[1])]
-    assert grouping.sets[0].doubts == ("it has 3 frames, and the camera counted 5",)
-    assert grouping.sets[1].sure
+    assert not grouping.sure
+    assert any("whole seconds only" in doubt for each in grouping.sets for doubt in each.doubts)
 
 
 def test_a_frame_taken_again_by_hand_is_seen_to_even_without_pictures(by: Photographer) -> None:
@@ -200,18 +181,6 @@ def test_a_frame_taken_again_by_hand_is_seen_to_even_without_pictures(by: Photog
     # Where it begins can't be seen either, so the set before may have a frame of it.
     assert held == {*by.sets[-1], *by.sets[-2]}
     assert any("may be IMG_0015.jpg taken again" in doubt for doubt in grouping.sets[-1].doubts)
-
-
-def test_a_camera_that_counts_single_frames_says_nothing_of_sets_by_hand(by: Photographer) -> None:
-    for _ in range(2):
-        by.bracket(by.room(), MIDDLE, (-2, 0, 2), (7, 27))
-        by.walk(10, 20)
-    photos = [
-        replace(photo, capture=replace(photo.capture, sequence_number=1, sequence_length=1))
-        for photo in by.photos
-        if photo.capture
-    ]
-    assert names(group(photos)) == truth(by)
 
 
 def test_a_phone_walking_from_room_to_room_makes_sets_of_one(by: Photographer) -> None:
@@ -259,7 +228,6 @@ def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
     assert out.reason.startswith(
         f"The flash fired for {by.flash[0]}: it is kept out of the merge with IMG_000"
     )
-    assert out.beside in by.sets[0]
 
 
 def test_a_frame_lit_within_a_burst_makes_the_set_no_odder(by: Photographer) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping
-from tests.support.camera import COUNTING_SONY, PHONE, SHUTTER, SONY, Photographer
+from tests.support.camera import PHONE, SHUTTER, SONY, Photographer
 
 CANON_ORDER = (0, -4, -2, 2, 4)
 MIDDLE = SHUTTER.index(1 / 30)
@@ -56,12 +56,9 @@ def test_a_single_frame_between_sets_is_a_set_of_one(by: Photographer) -> None:
 
 
 def test_a_single_frame_at_the_end_is_a_set_of_one_where_the_camera_says_so(by: Photographer) -> None:
-    """It was taken in another mode than the sets, or the camera counted it as one of one."""
+    """It was taken in another mode than the sets."""
     rooms(by).single(by.room(), MIDDLE, mode=0)
     assert group(by.photos).sure
-    counting = Photographer(random.Random(4), body=COUNTING_SONY)
-    rooms(counting).single(counting.room(), MIDDLE, mode=1)
-    assert group(counting.photos).sure
 
 
 def test_where_single_frames_are_usual_the_last_is_one_like_the_others(by: Photographer) -> None:
@@ -83,12 +80,6 @@ def test_a_lone_frame_of_a_bracket_is_held_wherever_it_lies(by: Photographer) ->
     grouping = group(photos)
     assert held(grouping) == [{by.photos[lone].name}]
     assert "lies there alone, and the camera was bracketing" in grouping.sets[1].doubts[0]
-    counted = [
-        replace(photo, capture=replace(photo.capture, exposure_mode=1, sequence_number=1, sequence_length=3))
-        for photo in photos[:1]
-        if photo.capture
-    ]
-    assert held(group(counted)) == [{counted[0].name}]
 
 
 @pytest.mark.parametrize("pause", [1.5, 3.5])

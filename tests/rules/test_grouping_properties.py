@@ -28,8 +28,6 @@ captures = st.builds(
     body_serial=maybe() | st.just("1"),
     lens=maybe() | st.sampled_from(["wide", "long"]),
     focal_mm=maybe() | st.sampled_from([17.0, 35.0]),
-    sequence_number=maybe() | st.integers(0, 5),
-    sequence_length=maybe() | st.sampled_from([1, 3, 5]),
 )
 signatures = st.sampled_from(
     ["", "0-0", f"{0:x}-{2**288 - 1:x}", f"{2**288 - 1:x}-{2**288 - 1:x}", "f0-ffffffffff"]

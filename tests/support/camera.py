@@ -29,21 +29,19 @@ BEGIN = 1_778_580_000.0
 
 @dataclass(frozen=True)
 class Body:
-    """`digits` of sub-seconds (0: none); `counts`: the maker's note tells the place in a bracket."""
+    """`digits` of sub-seconds (0: none)."""
 
     make: str
     model: str
     serial: str | None = None
     digits: int = 2
     offset_seconds: int | None = None
-    counts: bool = False
     size: tuple[int, int] = (6000, 4000)
     sway: float = 0.12
 
 
 CANON = Body("Canon", "Canon EOS 6D", "032021001234")
 SONY = Body("SONY", "ILCE-7M3", None, digits=0, offset_seconds=-14400)
-COUNTING_SONY = replace(SONY, counts=True)
 PHONE = Body("Apple", "iPhone 15 Pro", None, digits=3, offset_seconds=-14400, size=(4032, 3024), sway=0.3)
 
 
@@ -91,14 +89,8 @@ class Photographer:
         """One set. `mode` is EXIF's exposure mode; `bias`: the compensation is written, not zero."""
         names = []
         for number, stop in enumerate(stops, start=1):
-            counted = (number, len(stops)) if self.body.counts else (None, None)
             place = min(len(SHUTTER) - 1, max(0, middle + round(3 * stop)))
-            capture = Capture(
-                exposure_mode=mode,
-                bias_ev=stop if bias else 0.0,
-                sequence_number=counted[0],
-                sequence_length=counted[1],
-            )
+            capture = Capture(exposure_mode=mode, bias_ev=stop if bias else 0.0)
             names.append(self.frame(scene, place, stop, capture))
             if dark_frames and SHUTTER[place] >= 1.0:
                 self.now += SHUTTER[place]
@@ -108,10 +100,7 @@ class Photographer:
 
     def single(self, scene: Scene, place: int, stop: float = 0.0, *, mode: int = 0) -> None:
         """A picture of one frame."""
-        counted = (1, 1) if self.body.counts else (None, None)
-        capture = Capture(
-            exposure_mode=mode, bias_ev=0.0, sequence_number=counted[0], sequence_length=counted[1]
-        )
+        capture = Capture(exposure_mode=mode, bias_ev=0.0)
         self.sets.append([self.frame(scene, place, stop, capture)])
 
     def lit(self, scene: Scene, place: int) -> None:

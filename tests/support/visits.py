@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.support.camera import (
     CANON,
-    COUNTING_SONY,
     PHONE,
     SHUTTER,
     SIX_SECONDS,
@@ -26,10 +23,6 @@ def with_canon(by: Photographer) -> None:
 
 def with_sony(by: Photographer) -> None:
     by.body, by.lens = SONY, "FE 12-24mm F4 G"
-
-
-def with_counting_sony(by: Photographer) -> None:
-    by.body, by.lens = COUNTING_SONY, "FE 12-24mm F4 G"
 
 
 def with_phone(by: Photographer) -> None:
@@ -59,20 +52,6 @@ def sony_bracket(by: Photographer) -> None:
     stops = by.rng.choice([(0, -2, 2), (0, -2, 2, -4, 4)]) if by.rng.random() < 0.1 else (0, -2, 2, -4, 4)
     by.burst(by.room(), by.meter(), stops, mode=2, bias=True)
     by.walk(6, 90)
-
-
-def sony_single_drive(by: Photographer) -> None:
-    """By hand with a body that counts: every frame is the first of one."""
-    counts, by.body = by.body, SONY
-    by.bracket(by.room(), by.meter(), RISING, (7, 27))
-    newest = by.sets[-1]
-    by.photos[-len(newest) :] = [
-        replace(photo, capture=replace(photo.capture, sequence_number=1, sequence_length=1))
-        for photo in by.photos[-len(newest) :]
-        if photo.capture is not None
-    ]
-    by.body = counts
-    by.walk(15, 90)
 
 
 def fired_again_at_once(by: Photographer) -> None:

@@ -62,9 +62,6 @@ def boundary(at: Neighbours) -> Boundary:
     pause: tuple[str, ...] = ()
     if not at.step.burst and at.step.idle_seconds > IDLE_SECONDS:
         pause = (_idle(at.step.idle_seconds, IDLE_SECONDS),)
-    counted = _counted(at, pause)
-    if counted is not None:
-        return counted
     earlier = _same_exposure(at)
     if earlier is not None:
         return _returned(at, earlier, pause)
@@ -81,20 +78,6 @@ def boundary(at: Neighbours) -> Boundary:
 
 def _idle(seconds: float, limit: float) -> str:
     return f"idle for {seconds:.1f} s, more than {limit:g} s"
-
-
-def _counted(at: Neighbours, pause: tuple[str, ...]) -> Boundary | None:
-    """What the camera's own count says; None where it doesn't count, or counts single frames."""
-    before, after = shot(at.last), shot(at.following)
-    if before.sequence_number is None or after.sequence_number is None:
-        return None
-    bracketed = [max(taken.sequence_length or 0, taken.sequence_number or 0) > 1 for taken in (before, after)]
-    if not any(bracketed):
-        return None
-    goes_on = after.sequence_number == before.sequence_number + 1
-    if goes_on and before.sequence_length == after.sequence_length:
-        return Boundary(True) if not pause else None
-    return Boundary(False, (f"the camera's own count began again at {after.sequence_number}", *pause))
 
 
 def _same_exposure(at: Neighbours) -> GroupingPhoto | None:

@@ -89,17 +89,13 @@ def _odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPatt
     sizes = Counter(len(each) for each in patterns)
     usual = max(sizes, key=lambda size: (sizes[size], size))
     number = len(ours)
-    counted = {shot(photo).sequence_length for photo in draft.photos} - {None, 1}
-    expected = {number, number + draft.lit}
-    if counted <= expected if counted else usual in expected:
+    if usual in (number, number + draft.lit):
         return
     alike = sum(_near(ours, each) for each in patterns)
     deliberate = _evenly_spaced(ours) and (_around_the_first(ours) or number > usual)
-    if counted:
-        draft.doubts.append(f"it has {frame_count(number)}, and the camera counted {counted.pop()}")
-    elif deliberate and alike > 1:
+    if deliberate and alike > 1:
         return
-    elif any(number < len(each) and _near(ours, each[:number]) for each in patterns):
+    if any(number < len(each) and _near(ours, each[:number]) for each in patterns):
         draft.doubts.append(
             f"it has {frame_count(number)} where others have {usual}, and begins as they do: "
             "perhaps it was stopped"
@@ -175,15 +171,10 @@ def _has_value(draft: Draft, photo: GroupingPhoto) -> bool:
 
 def piece_of_bracket(draft: Draft) -> list[str]:
     """Why a frame that lies there by itself was not taken by itself; empty where nothing says so."""
-    if len(draft.photos) > 1 or draft.lit:
+    [photo, *others] = draft.photos
+    if others or draft.lit or shot(photo).exposure_mode != AUTO_BRACKET:
         return []
-    name, taken = draft.photos[0].name, shot(draft.photos[0])
-    if (taken.sequence_length or taken.sequence_number or 1) > 1:
-        counted = f" of {taken.sequence_length}" if taken.sequence_length else ""
-        return [f"{name} lies there alone, and the camera counted it as {taken.sequence_number}{counted}"]
-    if taken.exposure_mode == AUTO_BRACKET:
-        return [f"{name} lies there alone, and the camera was bracketing"]
-    return []
+    return [f"{photo.name} lies there alone, and the camera was bracketing"]
 
 
 def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
@@ -193,7 +184,7 @@ def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
     number = len(last.photos)
     if not several or any(len(draft.photos) == number for draft in several):
         return []
-    if _counted(last) or _modes([last]).isdisjoint(_modes(several)):
+    if _modes([last]).isdisjoint(_modes(several)):
         return []
     sizes = [len(draft.photos) + draft.lit for draft in others]
     usual = max(set(sizes), key=lambda size: (sizes.count(size), size))
@@ -203,12 +194,6 @@ def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
         f"it has {frame_count(number)} where others have {usual}, and was taken last: the rest of it may "
         "still be coming"
     ]
-
-
-def _counted(draft: Draft) -> bool:
-    """Whether the camera's own count says that nothing is missing."""
-    lengths = {shot(photo).sequence_length for photo in draft.photos}
-    return lengths == {len(draft.photos) + draft.lit}
 
 
 def _modes(drafts: Sequence[Draft]) -> set[int | None]:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
-from itertools import combinations, groupby, pairwise
+from itertools import combinations, pairwise
 from pathlib import PurePath
 
 from hotfolder.capture import Capture
@@ -17,7 +17,6 @@ from hotfolder.rules.grouping.model import BY_HAND_SECONDS, Draft, GroupingPhoto
 
 _BURST_SECONDS = 1.2
 _FOCAL_TOLERANCE = 0.02
-_MOST_COUNTED = 9
 
 AUTO_BRACKET = 2
 """EXIF's exposure mode of a camera that brackets by itself."""
@@ -84,29 +83,9 @@ def streams(photos: Iterable[GroupingPhoto]) -> list[list[GroupingPhoto]]:
     return [in_order(frames) for _, frames in sorted(bodies.items())]
 
 
-def in_order(frames: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
-    """By start. Where a clock of whole seconds leaves a tie: as the camera counted, else by name."""
-    ordered: list[GroupingPhoto] = []
-    for _, at_once in groupby(sorted(frames, key=lambda frame: (started(frame), by_name(frame))), started):
-        tied = list(at_once)
-        while tied:
-            due = _due(ordered[-1], tied[0]) if ordered else 1
-            following = [frame for frame in tied if shot(frame).sequence_number == due]
-            chosen = (
-                following[0] if following else min(tied, key=lambda frame: shot(frame).sequence_number or 0)
-            )
-            tied.remove(chosen)
-            ordered.append(chosen)
-    return ordered
-
-
-def _due(last: GroupingPhoto, following: GroupingPhoto) -> int:
-    """The sequence number that comes next: the bracket's next, unless it is full or was left long ago."""
-    taken = shot(last)
-    number = taken.sequence_number or 0
-    over = number >= (taken.sequence_length or _MOST_COUNTED)
-    waited = started(following) - started(last) - (taken.exposure_seconds or 0.0)
-    return 1 if over or waited > _BURST_SECONDS + taken.clock_step_seconds else number + 1
+def in_order(frames: Iterable[GroupingPhoto]) -> list[GroupingPhoto]:
+    """By start. Where a clock of whole seconds leaves a tie: by name."""
+    return sorted(frames, key=lambda frame: (started(frame), by_name(frame)))
 
 
 def by_name(photo: GroupingPhoto) -> tuple[list[tuple[int, int, str]], str]:
@@ -122,7 +101,6 @@ def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
     idle = apart - exposure
     # A clock that writes whole seconds may be off by one either way.
     blur = max(before.clock_step_seconds, after.clock_step_seconds)
-    counted = before.sequence_number is not None and after.sequence_number is not None
     quick = idle - blur <= _BURST_SECONDS
     dark_frame = not quick and _dark_frame(idle, exposure, blur)
     return Step(
@@ -130,7 +108,7 @@ def step_between(one: GroupingPhoto, other: GroupingPhoto) -> Step:
         burst=quick or dark_frame,
         dark_frame=dark_frame,
         changes=tuple(_changes(one, other)),
-        untold=quick and blur >= 1.0 and not counted,
+        untold=quick and blur >= 1.0,
     )
 
 
@@ -314,9 +292,9 @@ def lit_in_burst(frames: Sequence[GroupingPhoto]) -> Counter[str]:
     return counts
 
 
-def lit_frames(photos: Sequence[GroupingPhoto], drafts: list[Draft]) -> tuple[list[KeptOut], list[Draft]]:
-    """What becomes of the frames with flash among `photos`: kept out beside the set of `drafts` that they
-    were taken with, or, where there is none, sets of one that a person should see first."""
+def lit_frames(photos: Sequence[GroupingPhoto]) -> tuple[list[KeptOut], list[Draft]]:
+    """What becomes of the frames with flash among `photos`: kept out of the merge of those that they were
+    taken with, or, where there are none, sets of one that a person should see first."""
     kept_out: list[KeptOut] = []
     alone: list[Draft] = []
     for frames in streams(photos):
@@ -329,9 +307,8 @@ def lit_frames(photos: Sequence[GroupingPhoto], drafts: list[Draft]) -> tuple[li
                 doubt = f"{frame.name} was taken with flash, and no frame without flash was taken with it"
                 alone.append(Draft([frame], ("taken with flash, by itself",), [doubt]))
                 continue
-            together = next(draft for draft in drafts if beside in draft.photos)
             reason = f"The flash fired for {frame.name}: it is kept out of the merge with {beside.name}."
-            kept_out.append(KeptOut(frame, reason, together.photos[0].name))
+            kept_out.append(KeptOut(frame, reason))
     return kept_out, alone
 
 
@@ -379,7 +356,7 @@ def _newest(keyed: Iterable[tuple[Hashable, GroupingPhoto]]) -> tuple[list[Group
                 kept.append(photo)
                 continue
             what = "has the same content as" if photo.sha256 == newest.sha256 else "is an earlier export of"
-            out.append(KeptOut(photo, f"{photo.name} {what} {newest.name}, which is used.", newest.name))
+            out.append(KeptOut(photo, f"{photo.name} {what} {newest.name}, which is used."))
     return kept, out
 
 
@@ -389,7 +366,7 @@ def capture_key(photo: GroupingPhoto) -> Hashable:
     taken = shot(photo)
     if taken.started_seconds is None or taken.exposure_seconds is None:
         return None
-    how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm, taken.sequence_number)
+    how = (taken.exposure_seconds, taken.aperture, taken.iso, taken.focal_mm)
     return (taken.make, taken.model, taken.body_serial, taken.started_seconds, *how)
 
 

@@ -88,7 +88,7 @@ def group(photos: Sequence[GroupingPhoto], options: GroupingOptions = USUAL) -> 
     doubts: list[str] = []
     if options.brackets is None:
         drafts = drafts_by_capture(timed)
-        lit, alone = lit_frames(timed, drafts)
+        lit, alone = lit_frames(timed)
         drafts += alone + drafts_by_picture(silent)
         if timed and silent:
             doubts.append(

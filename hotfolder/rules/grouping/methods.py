@@ -56,7 +56,6 @@ def spread(ordered: Sequence[GroupingPhoto]) -> tuple[list[GroupingPhoto], list[
             photo,
             f"{photo.name} is left out of a set of {len(ordered)}: the API takes {MOST_PHOTOS}, "
             "and those that span it evenly are used.",
-            chosen[0].name,
         )
         for number, photo in enumerate(ordered)
         if number not in picked

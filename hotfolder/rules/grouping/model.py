@@ -85,12 +85,10 @@ class RefusedSet:
 
 @dataclass(frozen=True, slots=True)
 class KeptOut:
-    """A photo that takes part in no set, and why, in a sentence. `beside` is the name of a photo of the set
-    that it belongs to or of the file that stands for it, None where there is none."""
+    """A photo that takes part in no set, and why, in a sentence."""
 
     photo: GroupingPhoto
     reason: str
-    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
