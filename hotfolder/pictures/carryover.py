@@ -11,7 +11,7 @@ import resource
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from xml.parsers.expat import ExpatError
@@ -64,28 +64,17 @@ class Range:
     end: int
 
 
-def carry(result: Path, target: Path, wanted: Carrying) -> list[str]:
-    """Write `target`: the picture in `result`, bit for bit, with the metadata that are `wanted`. Sentences on
+def carry(result: Path, target: Path, carrying: Carrying) -> list[str]:
+    """Write `target`: the picture in `result`, bit for bit, with the metadata that are wanted. Sentences on
     what was left out since it is too much. Raises OSError where a file can't be read or written."""
-    statement = Statement(tuple(wanted.altered), wanted.software)
-    if not wanted.plain:
-        for photo, sidecar in ((wanted.photo, wanted.sidecar), (None, None)):
-            notes = [] if photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]
-            try:
-                with bounded():
-                    content = carried_over(
-                        Path(photo) if photo else None,
-                        result,
-                        statement=statement,
-                        level=Level(wanted.level),
-                        sidecar=Path(sidecar) if sidecar else None,
-                        notes=notes,
-                        roots=wanted.roots,
-                    )
-                    write(target, content)
-                return notes
-            except (WornOut, MemoryError):
-                continue
+    for one in () if carrying.plain else (carrying, replace(carrying, photo="", sidecar=None)):
+        notes = [] if one.photo else [f"{WHOLE_METADATA}: they take too much time or memory to read."]
+        try:
+            with bounded():
+                write(target, carried_over(result, one, notes))
+            return notes
+        except (WornOut, MemoryError):
+            continue
     with result.open("rb") as stream:
         write(target, pieces_in(stream, Range(0, os.fstat(stream.fileno()).st_size)))
     return [f"{WHOLE_METADATA}, and what is said of how it was made: they can't be read."]
@@ -117,37 +106,27 @@ def bounded() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def carried_over(
-    original: Path | None,
-    result: Path,
-    *,
-    statement: Statement,
-    level: Level,
-    sidecar: Path | None,
-    notes: list[str] | None = None,
-    roots: Sequence[str] = (),
-) -> Iterator[bytes]:
-    """The file `result`, its picture bit for bit, with the capture metadata of `original`; piece by piece.
+def carried_over(result: Path, wanted: Carrying, notes: list[str]) -> Iterator[bytes]:
+    """The file `result`, its picture bit for bit, with the capture metadata of its photo; piece by piece.
 
-    At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from `original` where it has them, else
-    from `result`, and from the XMP file `sidecar` what that XMP and IPTC don't say. Lower levels let less of
-    all of them through. A colour profile comes only where `result` doesn't describe its colours. Size and
-    orientation are made true of `result`, thumbnails go. XMP makes the `statement` at every level. Metadata
-    that can't be read is left out, as is all of it where `original` is gone. A result that is neither JPEG
-    nor PNG is copied as it is. What is left out since it is too much is told in `notes`. Without an
-    `original` the XMP of `result` is left out too. Neither it nor `sidecar` is reached by a link beneath one
-    of the folders `roots`.
+    At level `all`, EXIF with GPS and maker notes, XMP and IPTC come from the photo where it has them, else
+    from `result`, and from the XMP file what that XMP and IPTC don't say. Lower levels let less of all of
+    them through. A colour profile comes only where `result` doesn't describe its colours. Size and
+    orientation are made true of `result`, thumbnails go. XMP makes our statement at every level. Metadata
+    that can't be read is left out, as is all of it where the photo is gone. A result that is neither JPEG
+    nor PNG is copied as it is. What is left out since it is too much is told in `notes`. Where no photo is
+    named the XMP of `result` is left out too.
 
     The same input gives the same bytes. Raises `OSError`, `FileNotFoundError` where `result` isn't there.
     """
-    notes = notes if notes is not None else []
     with result.open("rb") as stream:
-        blocks = original_blocks(original, notes, roots) if original is not None else None
-        packet = sidecar_packet(sidecar, notes, roots)
-        yield from result_pieces(stream, Carried(blocks, packet, level, statement, notes))
+        blocks = original_blocks(Path(wanted.photo), notes, wanted.roots) if wanted.photo else None
+        packet = sidecar_packet(Path(wanted.sidecar), notes, wanted.roots) if wanted.sidecar else None
+        statement = Statement(tuple(wanted.altered), wanted.software)
+        yield from result_pieces(stream, Carried(blocks, packet, Level(wanted.level), statement, notes))
 
 
-def sidecar_packet(sidecar: Path | None, notes: list[str], roots: Sequence[str]) -> bytes | None:
+def sidecar_packet(sidecar: Path, notes: list[str], roots: Sequence[str]) -> bytes | None:
     with plain_file(sidecar, roots) as stream:
         if stream is None:
             return None
@@ -155,13 +134,13 @@ def sidecar_packet(sidecar: Path | None, notes: list[str], roots: Sequence[str])
 
 
 @contextmanager
-def plain_file(path: Path | None, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
+def plain_file(path: Path, roots: Sequence[str]) -> Iterator[BinaryIO | None]:
     """None where there is no such file: opening a pipe would wait for ever, and what was paid for is
     delivered even if its photo is gone."""
     with ExitStack() as stack:
         stream = None
         try:
-            stream = stack.enter_context(opened(path, roots)) if path is not None else None
+            stream = stack.enter_context(opened(path, roots))
         except (FileNotFoundError, NeverUsable):
             pass
         except OSError as error:

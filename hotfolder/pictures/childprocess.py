@@ -11,7 +11,9 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,22 @@ GREETING = b"ready\n"
 """The first line, once requests can be taken: before it, a death says nothing of a picture."""
 _LEAST_BYTES = 64 * 1024 * 1024
 _DOING = {"carry": "given its metadata", "develop": "developed"}
+_TASKS = {
+    "inspect": "inspect",
+    "render": "rendering",
+    "png_of_webp": "rendering",
+    "develop": "developing",
+    "thumbnail": "developing",
+    "carry": "carryover",
+}
+"""Each function that may be asked for, with its module."""
+_AS: dict[str, Callable[[Any], object]] = {
+    "target": Path,
+    "limits": lambda told: PictureLimits(**told),
+    "rendering": lambda told: Rendering(**told),
+    "carrying": lambda told: Carrying(**told),
+}
+"""What arguments are, that JSON knows only as texts and objects."""
 
 
 def main(parent_id: int, memory_bytes: int) -> None:
@@ -63,32 +81,10 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _made(request: dict[str, Any], path: Path) -> object:
-    """What the task makes. Its code is imported late: the daemon imports this module, and developing is
-    large."""
-    limits, target = PictureLimits(**request.get("limits", {})), Path(request.get("target", ""))
-    match request["task"]:
-        case "render":
-            from hotfolder.pictures.rendering import render
-
-            return render(path, target, Rendering(**request["wanted"]), limits=limits)
-        case "png_of_webp":
-            from hotfolder.pictures.rendering import png_of_webp
-
-            return png_of_webp(path, target, limits=limits)
-        case "develop":
-            from hotfolder.pictures.developing import develop
-
-            return develop(path, target, limits=limits, roots=request["roots"])
-        case "thumbnail":
-            from hotfolder.pictures.thumbnail import thumbnail
-
-            edge, roots = request["long_edge"], request["roots"]
-            return thumbnail(path, target, edge, limits=limits, roots=roots)
-        case "carry":
-            from hotfolder.pictures.carryover import carry
-
-            return carry(path, target, Carrying(**request["wanted"]))
-        case _:
-            from hotfolder.pictures.inspect import inspect
-
-            return inspect(path, limits=limits, closely=request["closely"])
+    """What the function called like the task makes. It is imported late: the daemon imports this module, and
+    developing is large."""
+    task = request["task"]
+    arguments = {
+        name: _AS[name](value) if name in _AS else value for name, value in request["wanted"].items()
+    }
+    return getattr(import_module(f"hotfolder.pictures.{_TASKS[task]}"), task)(path, **arguments)

@@ -65,7 +65,7 @@ class Decoder:
         A child that dies is replaced and the picture tried once more, since something else may have taken
         the memory; a picture that takes two children with it is `NeverUsable`.
         """
-        facts = await self._made("inspect", path, limits=asdict(limits), closely=closely)
+        facts = await self._made("inspect", path, limits=limits, closely=closely)
         capture = facts.pop("capture")
         return PictureFacts(**facts, capture=Capture(**capture) if capture is not None else None)
 
@@ -74,38 +74,33 @@ class Decoder:
     ) -> Rendered | None:
         """As `pictures.rendering.render`, in the child. Raises `NotWhole`, `NeverUsable`, and `LocalTrouble`
         also where a file can't be read or written."""
-        made = await self._made(
-            "render", source, target=str(target), wanted=asdict(wanted), limits=asdict(limits)
-        )
+        made = await self._made("render", source, target=target, rendering=wanted, limits=limits)
         return Rendered(**made) if made is not None else None
 
     async def develop(
         self, source: Path, target: Path, limits: PictureLimits, roots: Sequence[str] = ()
     ) -> Developed:
         """As `pictures.developing.develop`, in the child. Raises as `render` does."""
-        made = await self._made(
-            "develop", source, target=str(target), limits=asdict(limits), roots=list(roots)
-        )
-        return Developed(**made)
+        return Developed(**await self._made("develop", source, target=target, limits=limits, roots=roots))
 
     async def png_of_webp(self, source: Path, target: Path, limits: PictureLimits) -> Developed:
         """As `pictures.rendering.png_of_webp`, in the child. Raises as `render` does."""
-        return Developed(**await self._made("png_of_webp", source, target=str(target), limits=asdict(limits)))
+        return Developed(**await self._made("png_of_webp", source, target=target, limits=limits))
 
     async def thumbnail(
         self, source: Path, target: Path, long_edge: int, limits: PictureLimits, roots: Sequence[str] = ()
     ) -> None:
-        """As `pictures.thumbnail.thumbnail`, in the child. Raises as `render` does."""
-        wanted = {"target": str(target), "long_edge": long_edge, "roots": list(roots)}
-        await self._made("thumbnail", source, **wanted, limits=asdict(limits))
+        """As `pictures.developing.thumbnail`, in the child. Raises as `render` does."""
+        wanted = {"target": target, "long_edge": long_edge, "limits": limits, "roots": roots}
+        await self._made("thumbnail", source, **wanted)
 
     async def carry(self, source: Path, target: Path, wanted: Carrying) -> tuple[str, ...]:
         """As `pictures.carryover.carry`, in the child. Where two children died of the metadata, the picture
         goes without. Raises `LocalTrouble` where a file can't be read or written, now or in time."""
         for plain in (False, True):
-            carrying = asdict(replace(wanted, plain=plain))
+            carrying = replace(wanted, plain=plain)
             try:
-                return tuple(await self._made("carry", source, target=str(target), wanted=carrying))
+                return tuple(await self._made("carry", source, target=target, carrying=carrying))
             except NotWhole as error:
                 raise LocalTrouble(error.message, hint=error.hint) from None
             except NeverUsable:
@@ -113,12 +108,13 @@ class Decoder:
                     raise
         raise AssertionError("a plain one was answered or refused")
 
-    async def _made(self, task: str, path: Path, **request: Any) -> Any:
-        """What the child makes of `path`. Raises as it says, and `NeverUsable` when two have died of it."""
+    async def _made(self, task: str, path: Path, **wanted: object) -> Any:
+        """What the child makes of `path` by the function that is called so. Raises as it says, and
+        `NeverUsable` when two have died of it."""
         answer = None
         async with self._turn:
             for _ in range(_TRIES):
-                answer = answer or await self._ask(path, {"task": task, "path": str(path), **request})
+                answer = answer or await self._ask(path, {"task": task, "path": path, "wanted": wanted})
         if answer is None:
             raise NeverUsable(
                 f"{visible(path.name)} can't be decoded: it needs too much memory, or is damaged.",
@@ -157,7 +153,7 @@ class Decoder:
         line = b""
         try:
             async with asyncio.timeout(self.patience_seconds):
-                child.stdin.write(json.dumps(request).encode() + b"\n")
+                child.stdin.write(json.dumps(request, default=_as_json).encode() + b"\n")
                 await child.stdin.drain()
                 line = await child.stdout.readline()
         except TimeoutError:
@@ -227,6 +223,10 @@ class Decoder:
         if child.returncode is None and child is not self._killed:
             self._killed = child
             child.kill()
+
+
+def _as_json(value: Any) -> object:
+    return str(value) if isinstance(value, Path) else asdict(value)
 
 
 def _no_child(why: str) -> LocalTrouble:

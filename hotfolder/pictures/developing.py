@@ -1,4 +1,5 @@
-"""Developing: a JPEG of a picture that can't be sent as it is (TIFF, HEIC, RAW, other colours, not upright).
+"""Developing: a JPEG of a picture that can't be sent as it is (TIFF, HEIC, RAW, other colours, not upright);
+and small copies for a screen, of whatever photo or picture there is.
 
 libvips reads large pictures strip by strip, in all of their bits. Only the decoding process loads this.
 """
@@ -25,7 +26,7 @@ from hotfolder.pictures.carryover import blocks_in
 from hotfolder.pictures.colours import adobe_rgb_profile, readable, srgb_profile
 from hotfolder.pictures.facts import Developed, NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.formats import COPY_HINT, kind_of, opened, pixel_limit
-from hotfolder.pictures.rendering import write_durably
+from hotfolder.pictures.rendering import upright, write_durably
 
 # Read when the library is loaded: one thread, since the memory of more is the point, and no remarks.
 os.environ.setdefault("VIPS_CONCURRENCY", "1")
@@ -36,6 +37,7 @@ import pyvips
 pyvips.cache_set_max(0)
 
 JPEG_QUALITY = 95
+THUMBNAIL_QUALITY = 82
 SMALL_PIXELS = 256
 TIFF_HINT = "Export the photo as TIFF with 8 or 16 bits in sRGB or another RGB profile, or as JPEG."
 COLOURS_OF_MODE = {"L": 1, "1": 1, "I;16": 1, "LA": 1, "CMYK": 4}
@@ -72,6 +74,29 @@ def develop(source: Path, target: Path, *, limits: PictureLimits, roots: Sequenc
         kind, inode = kind_of(file, name), os.fstat(file.fileno()).st_ino
         picture, said = picture_of(file, name, kind, limits)
     return write_durably(target, with_metadata(picture, said), inode)
+
+
+def thumbnail(
+    source: Path, target: Path, long_edge: int, *, limits: PictureLimits, roots: Sequence[str] = ()
+) -> tuple[int, int]:
+    """Write `target`: `source` as an upright sRGB JPEG without metadata, of so many pixels at the most. It
+    appears at once and whole. Returns its size. No link is followed beneath the folders `roots`.
+
+    Raises `NotWhole`, `NeverUsable`, and OSError where a file can't be read or written.
+    """
+    name = visible(source.name)
+    with opened(source, roots) as file:
+        kind = kind_of(file, name)
+        content: BinaryIO = file
+        if kind == "RAW":
+            content = io.BytesIO(raw.preview(file, name) or picture_of(file, name, kind, limits)[0])
+        elif kind in ("TIFF", "HEIC"):
+            content = io.BytesIO(picture_of(file, name, kind, limits)[0])
+        picture = upright(content, long_edge, limits, name)
+    part = target.with_suffix(".part")
+    picture.save(part, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    part.replace(target)
+    return picture.size
 
 
 def picture_of(file: BinaryIO, name: str, kind: str, limits: PictureLimits) -> tuple[bytes, Blocks]:

@@ -61,14 +61,13 @@ class Rendered:
 
     width: int
     height: int
-    quality: int
     size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class Carrying:
     """The metadata that a picture gets: those of `photo` and of the XMP file `sidecar`, paths as text, as far
-    as `level` goes (a value of `metadata.level.Level`); and what is said of the picture. `plain`: none. No
+    as `level` goes (a value of `metadata.blocks.Level`); and what is said of the picture. `plain`: none. No
     link is followed beneath the folders `roots`."""
 
     photo: str

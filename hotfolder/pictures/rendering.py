@@ -30,21 +30,21 @@ CAPITAL_HEIGHT = 0.73
 LEAST_LETTERS = 4.0
 
 
-def render(source: Path, target: Path, wanted: Rendering, *, limits: PictureLimits) -> Rendered | None:
+def render(source: Path, target: Path, rendering: Rendering, *, limits: PictureLimits) -> Rendered | None:
     """Write `source` to `target` as an upright sRGB JPEG; None, and no file, where no quality that is allowed
     makes it small enough. The same input gives the same bytes. Raises `NeverUsable`, and OSError where a file
     can't be read or written. Needs memory for all pixels; a JPEG that is made smaller, for fewer.
     """
-    picture = upright(source, wanted.long_edge, limits)
-    if wanted.label:
-        picture = labelled(picture, wanted.label)
+    picture = upright(source, rendering.long_edge, limits)
+    if rendering.label:
+        picture = labelled(picture, rendering.label)
     profile = srgb_profile()
-    for quality in range(wanted.quality, wanted.least_quality - 1, -QUALITY_STEP):
+    for quality in range(rendering.quality, rendering.least_quality - 1, -QUALITY_STEP):
         encoded = io.BytesIO()
         picture.save(encoded, "JPEG", quality=quality, optimize=True, icc_profile=profile)
-        if wanted.max_bytes is None or encoded.tell() <= wanted.max_bytes:
+        if rendering.max_bytes is None or encoded.tell() <= rendering.max_bytes:
             target.write_bytes(encoded.getbuffer())
-            return Rendered(picture.width, picture.height, quality, encoded.tell())
+            return Rendered(picture.width, picture.height, encoded.tell())
     return None
 
 

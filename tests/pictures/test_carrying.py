@@ -21,8 +21,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from hotfolder.metadata import exif, jpegfile, pngfile
 from hotfolder.metadata.blocks import Level
-from hotfolder.metadata.xmp import Statement
 from hotfolder.pictures.carryover import carried_over
+from hotfolder.pictures.facts import Carrying
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
@@ -106,13 +106,11 @@ def carried(
     altered: tuple[str, ...] = ("sky",),
     *,
     level: Level = Level.ALL,
-    sidecar: Path | None = None,
     name: str = "target",
 ) -> Path:
     target = result.with_stem(name)
-    statement = Statement(altered, "hotfolder 0.1.0")
-    content = carried_over(original, result, statement=statement, level=level, sidecar=sidecar)
-    target.write_bytes(b"".join(content))
+    wanted = Carrying(str(original), None, level, altered, "hotfolder 0.1.0")
+    target.write_bytes(b"".join(carried_over(result, wanted, [])))
     return target
 
 

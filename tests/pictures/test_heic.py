@@ -12,10 +12,9 @@ from PIL import Image, ImageCms
 
 from hotfolder.pictures import heic as module
 from hotfolder.pictures.decoder import Decoder
-from hotfolder.pictures.developing import develop
+from hotfolder.pictures.developing import develop, thumbnail
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
-from hotfolder.pictures.thumbnail import thumbnail
 from tests.support.heics import BLUE, RED, halves, heic, pillow_heif, shot
 
 Write = Callable[[str, bytes], Path]

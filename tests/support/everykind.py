@@ -17,8 +17,8 @@ from typing import Any
 from PIL import Image, ImageCms
 
 from hotfolder.metadata.blocks import Level
-from hotfolder.metadata.xmp import Statement
 from hotfolder.pictures.carryover import carried_over
+from hotfolder.pictures.facts import Carrying
 
 PAGE = Path(__file__).parents[2] / "docs" / "metadata.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
@@ -184,10 +184,8 @@ def outcomes(folder: Path) -> Iterator[tuple[str, dict[str, Seen]]]:
     for kind in ("JPEG", "PNG"):
         result, target = folder / f"result.{kind.lower()}", folder / f"picture.{kind.lower()}"
         Image.effect_noise((200, 120), 60).convert("RGB").save(result)
-        content = carried_over(
-            photo, result, statement=Statement(("sky",), "hotfolder"), level=Level.ALL, sidecar=None
-        )
-        target.write_bytes(b"".join(content))
+        wanted = Carrying(str(photo), None, Level.ALL, ("sky",), "hotfolder")
+        target.write_bytes(b"".join(carried_over(result, wanted, [])))
         purposes = {**ON_PURPOSE, **(TO_PNG if kind == "PNG" else {})}
         yield kind, compared(before, tags_of(target), purposes)
 
