@@ -14,7 +14,7 @@ from hotfolder.inbox.contents import READY_NAME
 from hotfolder.inbox.ready import read_ready, with_more, write_ready
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.names import safe_name
-from hotfolder.rules.chosen import ChosenSet, why_name_taken
+from hotfolder.rules.drops import ChosenSet, why_name_taken
 from hotfolder.rules.names import TAG_MARK, shown, split_name
 
 

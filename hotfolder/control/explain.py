@@ -23,8 +23,7 @@ from hotfolder.jobs.model import scope_key
 from hotfolder.jobs.previous import earlier_sets, latest_set, room_named, why_room_held
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.pictures.inspect import inspect
-from hotfolder.rules.chosen import ChosenSet
-from hotfolder.rules.drops import Drop, group_drop
+from hotfolder.rules.drops import ChosenSet, Drop, group_drop
 from hotfolder.rules.explain import Explanation, Sent
 from hotfolder.rules.explain import explain as explain_plan
 from hotfolder.rules.late import MergedSet, Why, why_part

@@ -15,7 +15,7 @@ from hotfolder.control.lookup import PhotoPlace
 from hotfolder.control.opening import reading
 from hotfolder.control.pictures import every_place
 from hotfolder.errors import BadJob, Unknown, UsageError
-from hotfolder.rules.chosen import ChosenSet
+from hotfolder.rules.drops import ChosenSet
 from hotfolder.rules.explain import Explanation
 from hotfolder.rules.late import Why, together
 from hotfolder.rules.sets import MOST_PHOTOS, Photo, from_middle, middle_of

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hotfolder.inbox.contents import READY_NAME
 from hotfolder.newfiles import folder_beneath, open_beneath, write_whole
-from hotfolder.rules.chosen import ChosenSet
+from hotfolder.rules.drops import ChosenSet
 from hotfolder.rules.sets import FileIdentity
 
 SET = "set "

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hotfolder.display import counted
 from hotfolder.inbox.contents import SeenFile, SetFolder
 from hotfolder.pictures.facts import PictureFacts
 from hotfolder.rules.sets import FileIdentity
@@ -288,7 +289,7 @@ class _Look:
             return self._refused(unusable)
         unknown = tuple(file for file, judgement in self.judgements if judgement is None)
         if unknown:
-            return Waiting(count, f"{_photos(count)}, being read", to_judge=unknown)
+            return Waiting(count, f"{counted(count, 'photo')}, being read", to_judge=unknown)
         unfinished = self._having(PhotoStatus.UNFINISHED)
         if not unfinished:
             return self._ready()
@@ -343,8 +344,8 @@ class _Look:
         count = len(self.judgements)
         expected = self.pace.expected_photos
         if expected is not None and count < expected:
-            return f"{count} of {_photos(expected)}"
-        return _photos(count)
+            return f"{count} of {counted(expected, 'photo')}"
+        return counted(count, "photo")
 
     def _having(self, status: PhotoStatus) -> list[Judgement]:
         return [
@@ -360,15 +361,10 @@ class _Look:
         return Ready(free.photos, (*free.companions, *signal), approved=free.signal() is not None)
 
     def _refused(self, bad: list[Judgement]) -> Refused:
-        more = (
-            f" So it is with {len(bad) - 1} more of {_photos(len(self.judgements))}." if len(bad) > 1 else ""
-        )
+        of_all = counted(len(self.judgements), "photo")
+        more = f" So it is with {len(bad) - 1} more of {of_all}." if len(bad) > 1 else ""
         return Refused(_all_files(self.free), bad[0].reason + more, bad[0].hint)
 
 
 def is_whole(judgement: Judgement | None) -> bool:
     return judgement is not None and judgement.status is PhotoStatus.WHOLE
-
-
-def _photos(count: int) -> str:
-    return "1 photo" if count == 1 else f"{count} photos"

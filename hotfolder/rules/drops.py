@@ -1,16 +1,38 @@
 """Photos in a project's folder itself: which of them may be made into which sets, and what waits, and why.
-The daemon makes what is told here, and `explain` tells it."""
+The daemon makes what is told here, and `explain` tells it.
+
+Sets that a person put together and named are made as they are, if their photos still are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from hotfolder.rules.chosen import ChosenSet, group_chosen
+from hotfolder.display import counted
 from hotfolder.rules.late import EarlierSet, LatestSet, MergedSet, Sorted, Why, why_late_in_shoot, why_part
+from hotfolder.rules.names import free_name, shown
 from hotfolder.rules.routing import Rulebook
-from hotfolder.rules.sets import BracketSet, Photo
-from hotfolder.rules.shoots import HeldSet, NamedRefusal, Shoot
+from hotfolder.rules.sets import MOST_PHOTOS, BracketSet, Photo
+from hotfolder.rules.shoots import HeldSet, NamedRefusal, NamedSet, Shoot, group_shoot
+
+BY_PERSON = "a person put it together"
+TORN = "some of its photos are in a set that a person put together"
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSet:
+    """A set that a person put together: its name, and the content hash of each of its photos by its name."""
+
+    name: str
+    photos: Mapping[str, str]
+
+    def made_as(self, earlier: Sequence[EarlierSet]) -> bool:
+        """Whether it is one of the project's sets already."""
+        hashes = set(self.photos.values())
+        return any(
+            one.room == self.name and {photo.sha256 for photo in one.photos} == hashes for one in earlier
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +53,48 @@ class Drop:
     latest: LatestSet | None = None
     orphans: Sequence[MergedSet] = ()
 
+    def without(self, names: Collection[str]) -> Drop:
+        return replace(self, photos=[photo for photo in self.photos if photo.path.name not in names])
+
     def grouped(self, rulebook: Rulebook) -> Shoot:
-        return group_chosen(
-            rulebook,
-            self.found.project,
-            self.photos,
-            self.chosen,
-            self.earlier,
-            self.given,
-            self.back,
-            self.before,
-        )
+        """As `group_shoot` does, but for the sets that a person has `chosen`: those are made of just their
+        photos and held no more. What was held beside them stays held, and so does a set that lost photos to
+        them. One whose photos aren't what the person saw is not made, and the sets that have them say so."""
+        project = self.found.project
+        shoot = group_shoot(rulebook, project, self.photos, self.given, self.back, self.before)
+        if not self.chosen:
+            return shoot
+        there = {photo.path.name: photo for photo in self.photos}
+        making, broken = self._making(there)
+        taken = {photo.path.name for each in making for photo in each.photos}
+        held = list(_still_held(shoot, taken, {each.name for each in making}, broken))
+        # What was kept out stays out, also where what it was kept out for is in another set now.
+        out = {name: why for name, why in shoot.kept_out.items() if name not in taken}
+        rest = [photo for name, photo in there.items() if name not in taken and name not in out]
+        unmade = tuple(dict.fromkeys(broken.values()))
+        if not rest:
+            return Shoot(tuple(making), (), out, shoot.notices, unmade=unmade)
+        given = {*self.given, *(each.name for each in making)}
+        found = group_shoot(rulebook, project, rest, given, self.back, held)
+        kept_out = {**out, **found.kept_out}
+        return replace(found, sets=(*making, *found.sets), kept_out=kept_out, unmade=unmade)
+
+    def _making(self, there: Mapping[str, Photo]) -> tuple[list[NamedSet], dict[str, str]]:
+        """The chosen sets that can be made, and, by photo, why others are not."""
+        making: list[NamedSet] = []
+        broken: dict[str, str] = {}
+        for one in self.chosen:
+            made = [photo.path.name for each in making for photo in each.photos]
+            kept = {self.back.rooms.get(photo) for photo in one.photos}
+            names = {*(name for name in self.given if name not in kept), *(each.name for each in making)}
+            why = why_not(one, there, made) or why_name_taken(one.name, names)
+            if not why:
+                own = tuple(there[name] for name in sorted(one.photos))
+                making.append(NamedSet(one.name, own, (BY_PERSON,), (), by_person=True))
+            elif not one.made_as(self.earlier):
+                told = f"{shown(one.name)}, as a person put it together, was not made: {why}"
+                broken |= dict.fromkeys(one.photos, told)
+        return making, broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +113,17 @@ def group_drop(rulebook: Rulebook, drop: Drop) -> GroupedDrop:
     aside = set() if drop.found.approved else drop.back.aside - spoken_for
     if why := why_part(replace(drop.found, photos=rest), drop.orphans):
         waiting.append(why)
-        drop = without(drop, {photo.path.name for photo in rest})
+        drop = drop.without({photo.path.name for photo in rest})
     elif aside:
         waiting.append(drop.back.why_aside())
-        drop = without(drop, aside)
+        drop = drop.without(aside)
     if not drop.photos:
         return GroupedDrop(None, tuple(waiting))
     shoot: Shoot | None = (grouped := drop.grouped(rulebook))
     new = {} if drop.found.approved else of_new_sets(grouped, drop)
     if new and drop.latest is not None and (why := why_late_in_shoot(list(new.values()), drop.latest)):
         waiting.append(why)
-        drop = without(drop, new)
+        drop = drop.without(new)
         shoot = drop.grouped(rulebook) if drop.photos else None
     return GroupedDrop(shoot, tuple(waiting))
 
@@ -84,10 +137,6 @@ def waiting_refusals(shoot: Shoot, drop: Drop) -> list[NamedRefusal]:
     return [one for one in shoot.refused if drop.chosen or {photo.path.name for photo in one.photos} <= known]
 
 
-def without(drop: Drop, names: Collection[str]) -> Drop:
-    return replace(drop, photos=[photo for photo in drop.photos if photo.path.name not in names])
-
-
 def of_new_sets(shoot: Shoot, drop: Drop) -> dict[str, Photo]:
     """The photos, by name, of those sets that have to do with no set of before, and that no person has seen
     as held."""
@@ -96,3 +145,48 @@ def of_new_sets(shoot: Shoot, drop: Drop) -> dict[str, Photo]:
     every = [each.photos for each in shoot.sets] + [each.photos for each in shoot.refused]
     sets = [{photo.path.name: photo for photo in photos} for photos in every]
     return {name: photo for each in sets if not each.keys() & known for name, photo in each.items()}
+
+
+def why_not(one: ChosenSet, there: Mapping[str, Photo], made: Collection[str] = ()) -> str:
+    """Why a set is not made of the photos that are `there`, of which some are `made` into others already; ""
+    where it may be."""
+    if not 1 <= len(one.photos) <= MOST_PHOTOS:
+        return f"it has {counted(len(one.photos), 'photo')}, and a picture is made of 1 to {MOST_PHOTOS}"
+    for name, sha256 in one.photos.items():
+        if name not in there:
+            return f"{shown(name)} does not wait there any more"
+        if there[name].sha256 != sha256:
+            return f"{shown(name)} has changed since"
+        if name in made:
+            return f"{shown(name)} is in another set too"
+    return ""
+
+
+def why_name_taken(name: str, given: Collection[str]) -> str:
+    """Why a set can't have a name beside those that were `given`; "" where it can."""
+    alike = next((one for one in sorted(given) if one.casefold() == name.casefold()), None)
+    return f"the project has a set {shown(alike)} already" if alike is not None else ""
+
+
+def _still_held(
+    shoot: Shoot, taken: Collection[str], names: Collection[str], broken: Mapping[str, str]
+) -> Iterator[HeldSet]:
+    """What is left of the sets of which something is doubtful once the photos `taken` are gone; none has one
+    of the chosen sets' `names`."""
+    parts: list[NamedSet | NamedRefusal] = [*shoot.sets, *shoot.refused]
+    used = {*names, *(each.name for each in parts)}
+    for each in parts:
+        left = [photo for photo in each.photos if photo.path.name not in taken]
+        if isinstance(each, NamedRefusal):
+            doubts = [each.reason]
+        else:
+            doubts = list(shoot.why_waits(each)) if each.name in shoot.held else []
+        doubts += [TORN] if len(left) < len(each.photos) else []
+        doubts += [broken[photo.path.name] for photo in left if photo.path.name in broken]
+        if not left or not doubts:
+            continue
+        name = each.name
+        if name.casefold() in {one.casefold() for one in names}:
+            name = free_name(name, used)
+        used.add(name)
+        yield HeldSet(name, {photo.path.name: photo.identity for photo in left}, tuple(dict.fromkeys(doubts)))

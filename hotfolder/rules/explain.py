@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from hotfolder.display import visible
+from hotfolder.display import counted, visible
 from hotfolder.rules.delivery import LABELLED, Folders, Originals, filled
 from hotfolder.rules.names import shown
 from hotfolder.rules.recipes import Recipe, Variant
@@ -83,7 +83,7 @@ class Explanation:
         """Photos, what is done and by which route, in one line."""
         names = [visible(name) for name in self.photos]
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
-        photos = f"{len(names)} photo{'' if len(names) == 1 else 's'}{which}"
+        photos = counted(len(names), "photo") + which
         photos += f", {len(self.developed)} developed into JPEGs here" if self.developed else ""
         route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
         again = ", PAID AGAIN" if self.plan.again else ""

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused
@@ -41,6 +42,14 @@ def shown(text: str) -> str:
     """`text` in double quotes, cut to a readable length, with nothing in it that a terminal would obey."""
     cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return f'"{visible(cut)}"'
+
+
+def free_name(wanted: str, used: Iterable[str]) -> str:
+    """The name, or with the first number behind it that makes it one of its own, even where case doesn't
+    count."""
+    names = {name.casefold() for name in used}
+    every = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+    return next(name for name in every if name.casefold() not in names)
 
 
 TAG_MARK = "__"

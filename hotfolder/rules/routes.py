@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from hotfolder.display import counted
 from hotfolder.rules.delivery import DeliveryChoices, Frozen
 from hotfolder.rules.grouping.group import NameScheme
 from hotfolder.rules.grouping.model import OverSeven
@@ -230,7 +231,7 @@ def verdict(route: RouteBase, subject: Subject, photo_count: int) -> RouteVerdic
     matched, reason = name_verdict(route, subject)
     wanted = route.match.photos
     if matched and wanted is not None:
-        count = f"{photo_count} photo{'' if photo_count == 1 else 's'}"
+        count = counted(photo_count, "photo")
         if photo_count not in wanted:
             return RouteVerdict(route.name, False, f"{count}, not {wanted}")
         reason = f"{reason} and {count}" if reason else count

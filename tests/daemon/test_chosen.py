@@ -20,7 +20,7 @@ from hotfolder.daemon.shoots import remove_signal
 from hotfolder.errors import UsageError
 from hotfolder.inbox.ready import read_ready, write_ready
 from hotfolder.jobs.context import CrashPoint
-from hotfolder.rules.chosen import ChosenSet
+from hotfolder.rules.drops import ChosenSet
 from tests.support.crashing import Crasher
 from tests.support.rolls import ELM, comes_to, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below

@@ -16,7 +16,7 @@ from hotfolder.rules.grouping.evidence import (
     Likeness,
     Step,
     came_back,
-    likeness_to,
+    likeness,
     shot,
     started,
     value,
@@ -113,13 +113,13 @@ def _returned(at: Neighbours, earlier: GroupingPhoto, pause: tuple[str, ...]) ->
 def _taken_again(at: Neighbours) -> bool:
     """Whether a frame of a set by hand was repeated: someone walked through the picture."""
     by_hand = max(at.burst_before, at.burst_after) == 1 < len(at.so_far)
-    return by_hand and likeness_to(at.following, at.so_far) is not Likeness.DIFFERENT
+    return by_hand and likeness(at.following, *at.so_far) is not Likeness.DIFFERENT
 
 
 def _long_pause(at: Neighbours) -> Boundary:
     evidence = (_idle(at.step.idle_seconds, BY_HAND_SECONDS),)
     alone = max(at.burst_before, at.burst_after) == 1
-    if alone and _set_by_hand(at) and likeness_to(at.following, at.so_far) is Likeness.SAME:
+    if alone and _set_by_hand(at) and likeness(at.following, *at.so_far) is Likeness.SAME:
         doubt = f"{at.following.name} shows the same picture as {at.last.name}"
         # Where a frame was thrown away, the pause is twice as long.
         if at.step.idle_seconds <= 2 * BY_HAND_SECONDS and _continues(at):
@@ -131,7 +131,7 @@ def _long_pause(at: Neighbours) -> Boundary:
 def _short_pause(at: Neighbours) -> Boundary:
     """Too short to have moved far, or as long as a dark frame: single frames, or another burst."""
     seconds = f"{at.step.idle_seconds:.1f} s"
-    alike = likeness_to(at.following, at.so_far)
+    alike = likeness(at.following, *at.so_far)
     if alike is Likeness.DIFFERENT:
         return Boundary(False, (f"{at.following.name} shows another picture, after {seconds}",))
     if min(at.burst_before, at.burst_after) > 1 and not at.step.dark_frame:
@@ -149,7 +149,7 @@ def _short_pause(at: Neighbours) -> Boundary:
 
 def _by_hand(at: Neighbours, pause: tuple[str, ...]) -> Boundary:
     """Two frames, each released by hand, with an exposure that the set doesn't have yet."""
-    alike = likeness_to(at.following, at.so_far)
+    alike = likeness(at.following, *at.so_far)
     by_hand = _set_by_hand(at)
     if alike is Likeness.DIFFERENT:
         return Boundary(False, (f"{at.following.name} shows another picture", *pause))

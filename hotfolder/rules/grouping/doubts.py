@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from hotfolder.display import counted
 from hotfolder.rules.grouping.evidence import (
     AUTO_BRACKET,
     Likeness,
-    frame_count,
-    likeness_to,
+    likeness,
     shot,
     step_between,
     strangers,
@@ -97,11 +97,11 @@ def _odd_size(draft: Draft, ours: BracketPattern, patterns: Sequence[BracketPatt
         return
     if any(number < len(each) and _near(ours, each[:number]) for each in patterns):
         draft.doubts.append(
-            f"it has {frame_count(number)} where others have {usual}, and begins as they do: "
+            f"it has {counted(number, 'frame')} where others have {usual}, and begins as they do: "
             "perhaps it was stopped"
         )
     elif not _evenly_spaced(ours) and alike < 2:
-        draft.doubts.append(f"it has {frame_count(number)} where others have {usual}")
+        draft.doubts.append(f"it has {counted(number, 'frame')} where others have {usual}")
 
 
 def _around_the_first(values: BracketPattern) -> bool:
@@ -146,7 +146,7 @@ def _stray_frame(before: Draft, after: Draft) -> None:
         # Where a frame was thrown away, the pause by hand is twice as long.
         if step.idle_seconds > BY_HAND_SECONDS * (2 if by_hand else 1):
             continue
-        alike = likeness_to(photo, other.photos)
+        alike = likeness(photo, *other.photos)
         if alike is Likeness.SAME or (alike is Likeness.UNCLEAR and (by_hand or _has_value(other, photo))):
             single.doubts.append(
                 f"{photo.name} may belong to the set of {other.photos[0].name}, or be a trial shot"
@@ -191,8 +191,8 @@ def last_of_several(last: Draft, others: Sequence[Draft]) -> list[str]:
     if number + last.lit >= usual:
         return []
     return [
-        f"it has {frame_count(number)} where others have {usual}, and was taken last: the rest of it may "
-        "still be coming"
+        f"it has {counted(number, 'frame')} where others have {usual}, and was taken last: the rest of it "
+        "may still be coming"
     ]
 
 

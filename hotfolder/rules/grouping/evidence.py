@@ -55,11 +55,6 @@ def value(photo: GroupingPhoto) -> float | None:
     )
 
 
-def frame_count(number: int) -> str:
-    """`1 frame`, `3 frames`."""
-    return "1 frame" if number == 1 else f"{number} frames"
-
-
 def came_back(earlier: GroupingPhoto, again: GroupingPhoto) -> str:
     """In words: a frame's exposure is one that the set has already."""
     first, second = shot(earlier), shot(again)
@@ -146,16 +141,9 @@ class Likeness(Enum):
     UNCLEAR = auto()
 
 
-def likeness(one: GroupingPhoto, other: GroupingPhoto) -> Likeness:
-    """Whether they show the same; UNCLEAR too where too little is visible in both."""
-    share = difference(one, other)
-    if share is None or SAME_UP_TO < share < _DIFFERENT_FROM:
-        return Likeness.UNCLEAR
-    return Likeness.SAME if share <= SAME_UP_TO else Likeness.DIFFERENT
-
-
-def likeness_to(one: GroupingPhoto, others: Iterable[GroupingPhoto]) -> Likeness:
-    """As the most similar of `others` says: a very dark and a very bright frame may share nothing visible."""
+def likeness(one: GroupingPhoto, *others: GroupingPhoto) -> Likeness:
+    """Whether they show the same, as the most similar of `others` says: a very dark and a very bright frame
+    may share nothing visible. UNCLEAR too where too little is visible in both."""
     shares = [share for other in others if (share := difference(one, other)) is not None]
     if not shares or SAME_UP_TO < min(shares) < _DIFFERENT_FROM:
         return Likeness.UNCLEAR

@@ -34,6 +34,7 @@ from hotfolder.rules.grouping.model import (
     OverSeven,
     RefusedSet,
 )
+from hotfolder.rules.names import free_name
 from hotfolder.rules.sets import MOST_PHOTOS
 
 
@@ -55,16 +56,9 @@ def name_sets(
         digits = max(2, len(str(start + len(firsts) - 1)))
         return tuple(f"{stem}-{number:0{digits}d}" for number in range(start, start + len(firsts)))
     names: list[str] = []
-    taken = {name.casefold() for name in given}
     for first in firsts:
         # Two underscores would begin a tag.
-        name = wanted = re.sub("_{2,}", "_", PurePath(first).stem)
-        number = 1
-        while name.casefold() in taken:
-            number += 1
-            name = f"{wanted}-{number}"
-        taken.add(name.casefold())
-        names.append(name)
+        names.append(free_name(re.sub("_{2,}", "_", PurePath(first).stem), (*given, *names)))
     return tuple(names)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from math import ceil
 
+from hotfolder.display import counted
 from hotfolder.rules.grouping.boundaries import Neighbours, boundary
 from hotfolder.rules.grouping.doubts import examine, odd_pictures
 from hotfolder.rules.grouping.evidence import (
@@ -17,7 +18,6 @@ from hotfolder.rules.grouping.evidence import (
     by_name,
     came_back,
     fired,
-    frame_count,
     lit_in_burst,
     on_the_whole,
     scenes,
@@ -70,7 +70,7 @@ def drafts_by_count(photos: Sequence[GroupingPhoto], count: int) -> list[Draft]:
     drafts: list[Draft] = []
     for frames in streams(photos) if timed else [sorted(photos, key=by_name)]:
         for start in range(0, len(frames), count):
-            evidence = (f"every {frame_count(count)} are one set",) if drafts else ()
+            evidence = (f"every {counted(count, 'frame')} are one set",) if drafts else ()
             drafts.append(Draft(list(frames[start : start + count]), evidence))
             _examine(drafts[-1], count)
     _compare(drafts)
@@ -79,7 +79,7 @@ def drafts_by_count(photos: Sequence[GroupingPhoto], count: int) -> list[Draft]:
 
 def _examine(draft: Draft, count: int) -> None:
     if len(draft.photos) < count:
-        draft.doubts.append(f"only {frame_count(len(draft.photos))} are left where {count} make a set")
+        draft.doubts.append(f"only {counted(len(draft.photos), 'frame')} are left where {count} make a set")
     odd_pictures(draft)
     known = [(each, photo) for photo in draft.photos if (each := value(photo)) is not None]
     for number, (ours, photo) in enumerate(known):
@@ -158,7 +158,7 @@ def _whole(draft: Draft, usual: int) -> bool:
 def _odd_sizes(drafts: Sequence[Draft], usual: int) -> None:
     for draft in drafts:
         if len(draft.photos) not in (1, usual):
-            draft.doubts.append(f"it has {frame_count(len(draft.photos))} where others have {usual}")
+            draft.doubts.append(f"it has {counted(len(draft.photos), 'frame')} where others have {usual}")
 
 
 def _homeless(drafts: Sequence[Draft], usual: int) -> None:
