@@ -203,32 +203,23 @@ class Contents:
         self._ready: SeenFile | None = None
 
     def as_set(self, project: str, folder: str) -> SetFolder:
-        """What was taken, in natural name order."""
+        """What was taken, in natural name order; of a project's folder itself (`folder` is "") without what
+        has nothing to do with its photos."""
         twins = self._twins()
+        photos = [file for file in self._photos if file.name not in twins]
+        companions, temporaries, obstacles = self._companions, self._temporaries, self._obstacles
+        if not folder:
+            beside = set(sharing_stem((file.name for file in companions), (file.name for file in photos)))
+            companions = [file for file in companions if file.name in beside]
+            temporaries = [file for file in temporaries if names_photo(file.name)]
+            obstacles = [obstacle for obstacle in obstacles if obstacle.blocks]
         return SetFolder(
             project=project,
             folder=folder,
-            photos=in_order([file for file in self._photos if file.name not in twins]),
-            companions=in_order([*self._companions, *(file for file in self._photos if file.name in twins)]),
-            temporaries=in_order(self._temporaries),
-            obstacles=self._sorted_obstacles(),
-            ready=self._ready,
-        )
-
-    def as_flat_drop(self, project: str) -> SetFolder:
-        """What was taken of a project's folder itself, without what has nothing to do with its photos."""
-        twins = self._twins()
-        photos = [file for file in self._photos if file.name not in twins]
-        beside = set(sharing_stem((file.name for file in self._companions), (file.name for file in photos)))
-        companions = [file for file in self._companions if file.name in beside]
-        companions += [file for file in self._photos if file.name in twins]
-        return SetFolder(
-            project=project,
-            folder="",
             photos=in_order(photos),
-            companions=in_order(companions),
-            temporaries=in_order([file for file in self._temporaries if names_photo(file.name)]),
-            obstacles=self._sorted_obstacles(blocking_only=True),
+            companions=in_order([*companions, *(file for file in self._photos if file.name in twins)]),
+            temporaries=in_order(temporaries),
+            obstacles=tuple(sorted(obstacles, key=lambda obstacle: natural_order(obstacle.name))),
             ready=self._ready,
         )
 
@@ -249,10 +240,6 @@ class Contents:
         """Names of the files that were left out of a flat drop, in natural order."""
         taken = {file.name for file in found.companions}
         return [file.name for file in in_order(self._companions) if file.name not in taken]
-
-    def _sorted_obstacles(self, *, blocking_only: bool = False) -> tuple[Obstacle, ...]:
-        found = [obstacle for obstacle in self._obstacles if obstacle.blocks or not blocking_only]
-        return tuple(sorted(found, key=lambda obstacle: natural_order(obstacle.name)))
 
     def take(self, entry: os.DirEntry[str]) -> None:
         """Sort one entry."""

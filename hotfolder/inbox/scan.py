@@ -121,7 +121,8 @@ class _Pass:
                 with listed(self._root, name) as inner:
                     found = list(inner)
                     folders = self._inner_folders(project, found)
-                    self._loose(name, self._flat_drop(name, found))
+                    loose = self._flat_drop(name, found)
+                    self._notices += left_files(project, loose, notices.loose_files)
             except OSError as error:
                 self._missing(project, (name, ""), error)
                 continue
@@ -136,7 +137,7 @@ class _Pass:
         try:
             with listed(self._root, project, *filter(None, [folder])) as inner:
                 if not folder:
-                    self._flat_drop(project, list(inner))
+                    self._flat_drop(project, inner)
                     return
                 for entry in inner:
                     contents.take(entry)
@@ -146,17 +147,14 @@ class _Pass:
         self._moved()
         self._folders[(project, folder)] = contents.as_set(project, folder)
 
-    def _loose(self, project: str, names: list[str]) -> None:
-        self._notices += left_files(self._root / project, names, notices.loose_files)
-
-    def _flat_drop(self, project: str, entries: list[os.DirEntry[str]]) -> list[str]:
+    def _flat_drop(self, project: str, entries: Iterable[os.DirEntry[str]]) -> list[str]:
         """Take the photos that lie in the project's folder itself, if there are any; the names of files that
         have nothing to do with any of them."""
         contents = Contents(self._root / project)
         for entry in entries:
-            if not _is_room(entry):
+            if is_temporary_folder(entry.name) or not entry.is_dir(follow_symlinks=False):
                 contents.take(entry)
-        found = contents.as_flat_drop(project)
+        found = contents.as_set(project, "")
         if found.photos or found.temporaries or found.obstacles:
             self._folders[found.key] = found
         return contents.loose(found)
@@ -213,10 +211,6 @@ class _Pass:
             return
         self._unreadable.add(key)
         self._notices.append(notices.unreadable(path, error))
-
-
-def _is_room(entry: os.DirEntry[str]) -> bool:
-    return entry.is_dir(follow_symlinks=False) and not is_temporary_folder(entry.name)
 
 
 def _is_plain_folder(path: Path) -> bool:

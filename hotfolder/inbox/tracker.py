@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -152,6 +152,16 @@ def photo_of(path: Path, identity: FileIdentity, facts: PictureFacts) -> Photo:
 Decided = list[tuple[SetKey, Ready | Refused]]
 
 
+@dataclass(slots=True)
+class _Tracked:
+    """One set: what it `waits` for, what is left alone in it, and which of its photos are to be read."""
+
+    state: SetState
+    waits: Waiting | None = None
+    notices: tuple[Notice, ...] = ()
+    to_read: tuple[SeenFile, ...] = ()
+
+
 class SetTracker:
     """States, verdicts and notices by set in the inbox `root`. No I/O, no clock; not for several threads."""
 
@@ -160,11 +170,8 @@ class SetTracker:
         self.marker_notice: Notice | None = None
         self.lock_notice: Notice | None = None
         self.approval_notices: tuple[Notice, ...] = ()
-        self._states: dict[SetKey, SetState] = {}
-        self._verdicts: dict[SetKey, Waiting] = {}
-        self._obstacles: dict[SetKey, tuple[Notice, ...]] = {}
         self._above: tuple[Notice, ...] = ()
-        self._to_judge: dict[SetKey, tuple[SeenFile, ...]] = {}
+        self._sets: dict[SetKey, _Tracked] = {}
 
     def take(
         self,
@@ -178,20 +185,23 @@ class SetTracker:
         """Enter what was seen; the sets that are now ready or refused, each said once."""
         if snapshot.scope is None:
             self._above = snapshot.notices
-        known = self._states.keys() if snapshot.scope is None else snapshot.scope
+        known = self._sets.keys() if snapshot.scope is None else snapshot.scope
         for key in [key for key in known if key not in snapshot.folders]:
-            if snapshot.hides(key):
-                self._hide(key)
-            else:
+            if not snapshot.hides(key):
                 self.forget(key)
+            elif (one := self._sets.get(key)) is not None:  # it may be there, and can't be seen
+                one.to_read = ()
+                if one.waits is not None:
+                    one.waits = Waiting(one.waits.photo_count, "the folder can't be read", may_proceed=False)
         decided: Decided = []
         for key, seen in snapshot.folders.items():
             if seen.empty:
                 self.forget(key)
                 continue
             names = claimed(*key)
+            before = self._sets.get(key)
             state, verdict = settle(
-                self._states.get(key),
+                before.state if before is not None else None,
                 seen,
                 now=now,
                 pace_of=partial(pace_of, key),
@@ -199,87 +209,75 @@ class SetTracker:
                 judgement_of=partial(book.judgement, key),
                 was_unfinished=partial(book.was_unfinished, key),
             )
-            self._states[key] = state
-            self._enter(key, seen, verdict, left_out(state, names))
+            waits = verdict if isinstance(verdict, Waiting) else None
+            told = self._left_alone(key, seen, verdict, left_out(state, names))
+            self._sets[key] = _Tracked(state, waits, told, waits.to_judge if waits is not None else ())
             if isinstance(verdict, Ready | Refused):
                 decided.append((key, verdict))
         return decided
 
     def forget(self, key: SetKey) -> None:
         """Know nothing of this set."""
-        for known in (self._states, self._verdicts, self._obstacles, self._to_judge):
-            known.pop(key, None)
+        self._sets.pop(key, None)
 
     def given(self, key: SetKey) -> frozenset[str]:
         """Names of the set's files that were in a verdict and are still there unchanged."""
-        state = self._states.get(key)
-        return frozenset(state.given) if state is not None else frozenset()
+        one = self._sets.get(key)
+        return frozenset(one.state.given) if one is not None else frozenset()
 
     def restart(self, now: float) -> None:
         """Let every set's quiet time begin anew, after a time in which nothing could be observed."""
-        self._states = {key: restarted(state, now) for key, state in self._states.items()}
-        self._to_judge.clear()
+        for one in self._sets.values():
+            one.state, one.to_read = restarted(one.state, now), ()
 
     def to_read(self) -> tuple[SetKey, SeenFile] | None:
-        """A photo of the set that has waited longest, taken from those that wait to be read."""
-        for key, files in self._to_judge.items():
-            self._to_judge[key] = files[1:]
-            if len(files) == 1:
-                del self._to_judge[key]
-            return key, files[0]
+        """A photo of the set that was seen first, taken from those that wait to be read."""
+        for key, one in self._sets.items():
+            if one.to_read:
+                file, *others = one.to_read
+                one.to_read = tuple(others)
+                return key, file
         return None
+
+    def _waiting(self) -> Iterator[tuple[SetKey, Waiting]]:
+        return ((key, one.waits) for key, one in self._sets.items() if one.waits is not None)
 
     def due(self, now: float) -> list[SetKey]:
         """Sets of which time alone may have changed the verdict."""
-        looks = ((key, verdict.look_at) for key, verdict in self._verdicts.items())
+        looks = ((key, waits.look_at) for key, waits in self._waiting())
         return [key for key, look_at in looks if look_at is not None and look_at <= now]
 
     def next_look(self) -> float:
         """When the next set is due; infinity if none ever is."""
-        looks = (verdict.look_at for verdict in self._verdicts.values() if verdict.look_at is not None)
+        looks = (waits.look_at for _, waits in self._waiting() if waits.look_at is not None)
         return min(looks, default=float("inf"))
 
     def arriving(self, key: SetKey) -> Waiting | None:
         """What is thought of a set for which only quiet is missing; None for any other."""
-        verdict = self._verdicts.get(key)
-        return verdict if verdict is not None and verdict.quiet_from is not None else None
+        one = self._sets.get(key)
+        waits = one.waits if one is not None else None
+        return waits if waits is not None and waits.quiet_from is not None else None
 
     def notices(self) -> tuple[Notice, ...]:
         """What is left alone, and why."""
         own = tuple(notice for notice in (self.marker_notice, self.lock_notice) if notice is not None)
-        inner = tuple(notice for _, found in sorted(self._obstacles.items()) for notice in found)
+        inner = tuple(notice for key in sorted(self._sets) for notice in self._sets[key].notices)
         return (*own, *self.approval_notices, *self._above, *inner)
 
     def settling(self, now: float) -> tuple[SettlingSet, ...]:
         """The sets that are not ready, in order, each with what it waits for."""
         return tuple(
-            SettlingSet(*key, verdict.photo_count, _describe(verdict, now), verdict.may_proceed, verdict.hint)
-            for key, verdict in sorted(self._verdicts.items())
+            SettlingSet(*key, waits.photo_count, _describe(waits, now), waits.may_proceed, waits.hint)
+            for key, waits in sorted(self._waiting(), key=lambda one: one[0])
         )
 
-    def _hide(self, key: SetKey) -> None:
-        """The set may be there, and can't be seen."""
-        before = self._verdicts.get(key)
-        if before is not None:
-            self._verdicts[key] = Waiting(before.photo_count, "the folder can't be read", may_proceed=False)
-        self._to_judge.pop(key, None)
-
-    def _enter(self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]) -> None:
+    def _left_alone(
+        self, key: SetKey, seen: SetFolder, verdict: Verdict, taken: frozenset[str]
+    ) -> tuple[Notice, ...]:
         told = [obstacle.notice for obstacle in seen.obstacles if obstacle.name not in taken]
         if isinstance(verdict, Nothing) and verdict.left and not seen.flat:
             told += left_files(self._root.joinpath(*key), verdict.left, notices.without_a_photo)
-        if told:
-            self._obstacles[key] = tuple(told)
-        else:
-            self._obstacles.pop(key, None)
-        if isinstance(verdict, Waiting):
-            self._verdicts[key] = verdict
-        else:
-            self._verdicts.pop(key, None)
-        if isinstance(verdict, Waiting) and verdict.to_judge:
-            self._to_judge[key] = verdict.to_judge  # in its old place, where it waits already
-        else:
-            self._to_judge.pop(key, None)
+        return tuple(told)
 
 
 def _describe(verdict: Waiting, now: float) -> str:
