@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ if sys.dont_write_bytecode:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
+from hotfolder.pictures.decoder import Decoder  # noqa: E402
 from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
 from tests.support.studio import Shop, Studio  # noqa: E402
 
@@ -73,6 +74,13 @@ def store_kind(request: pytest.FixtureRequest, one_store_kind: None) -> Iterator
         Studio.new_server = request.getfixturevalue("postgres").fresh
     yield kind
     Studio.new_server = before
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    made = Decoder()
+    yield made
+    await made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,6 @@ def drop(root: Path, jpeg: Callable[..., bytes]) -> Callable[..., Path]:
         return folder
 
     return dropped
-
-
-@pytest.fixture
-async def decoder() -> AsyncIterator[Decoder]:
-    made = Decoder()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

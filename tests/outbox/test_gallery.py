@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -70,13 +69,6 @@ def test_each_language_says_what_was_altered_in_how_many_pictures() -> None:
     english = page_files(Gallery("Elm", "Elm", (unheard,)))["index.html"].decode()
     assert "1 picture, 1 of them digitally altered" in english
     assert "digitally altered: dusting." in english
-
-
-@pytest.fixture
-async def decoder() -> AsyncIterator[Decoder]:
-    one = Decoder()
-    yield one
-    await one.close()
 
 
 def delivered(done: Path, name: str) -> Scene:

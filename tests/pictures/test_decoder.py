@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,13 +22,6 @@ from hotfolder.pictures.inspect import inspect
 Encode = Callable[..., bytes]
 Write = Callable[[str, bytes], Path]
 LIMITS = PictureLimits()
-
-
-@pytest.fixture
-async def decoder() -> AsyncIterator[Decoder]:
-    made = Decoder()
-    yield made
-    await made.close()
 
 
 def gone(process_id: int, within_seconds: float = 60.0) -> bool:
@@ -132,23 +125,22 @@ async def test_a_cancelled_question_leaves_no_stale_answer(
     assert (await decoder.inspect(quick, LIMITS)).sha256 == inspect(quick, limits=LIMITS).sha256
 
 
-async def test_a_picture_that_takes_too_long_is_given_up(encode: Encode, write: Write) -> None:
-    decoder = Decoder()
-    try:
-        await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
-        decoder.patience_seconds = 0.5
-        worker = decoder.process_id
-        assert worker is not None
-        os.kill(worker, signal.SIGSTOP)
-        with pytest.raises(NotWhole, match="could not be read within"):
-            await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
-        assert gone(worker)
-    finally:
-        await decoder.close()
+async def test_a_picture_that_takes_too_long_is_given_up(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
+    await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
+    decoder.patience_seconds = 0.5
+    worker = decoder.process_id
+    assert worker is not None
+    os.kill(worker, signal.SIGSTOP)
+    with pytest.raises(NotWhole, match="could not be read within"):
+        await decoder.inspect(write("a.jpg", encode("JPEG")), LIMITS)
+    assert gone(worker)
 
 
-async def test_closing_ends_the_worker_even_while_it_works(encode: Encode, write: Write) -> None:
-    decoder = Decoder()
+async def test_closing_ends_the_worker_even_while_it_works(
+    decoder: Decoder, encode: Encode, write: Write
+) -> None:
     await decoder.inspect(write("b.jpg", encode("JPEG")), LIMITS)
     worker = decoder.process_id
     assert worker is not None

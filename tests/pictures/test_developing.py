@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
+from hotfolder.errors import LocalTrouble
 from hotfolder.metadata import exif, jpegfile
-from hotfolder.pictures.developing import develop
+from hotfolder.pictures.decoder import Decoder
+from hotfolder.pictures.developing import develop, thumbnail
 from hotfolder.pictures.facts import NeverUsable, NotWhole, PictureLimits
 from hotfolder.pictures.inspect import inspect
 from tests.support.colours import MODERATE, PATCH, chart, profile, worst_difference
 from tests.support.everykind import compared, every_tag, tags_of
+from tests.support.rawfile import dng
 from tests.support.tiffs import tagged, tiff
 
 Write = Callable[[str, bytes], Path]
@@ -264,3 +267,51 @@ def test_every_kind_of_metadata_of_a_tiff_is_on_what_is_developed_of_it(tmp_path
     outcome = compared(before, tags_of(made), TIFFS_OWN)
     assert [name for seen in outcome.values() for name in seen.lost] == []
     assert sum(len(seen.carried) for seen in outcome.values()) > 140
+
+
+def small(source: Path) -> Image.Image:
+    target = source.with_name("small.jpg")
+    thumbnail(source, target, 100, limits=LIMITS)
+    return Image.open(io.BytesIO(target.read_bytes()))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_every_format_that_is_taken_has_a_small_copy(tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / f"photo.{suffix}"
+    Image.new("RGB", (300, 200), (180, 40, 40)).save(source)
+    made = small(source)
+    assert (made.format, made.size) == ("JPEG", (100, 67))
+    red, _, blue = made.getpixel((50, 30))  # type: ignore[misc]
+    assert red > 150 and blue < 70
+
+
+def test_a_raw_file_has_a_small_copy(tmp_path: Path) -> None:
+    source = tmp_path / "photo.dng"
+    source.write_bytes(dng())
+    assert max(small(source).size) <= 100
+
+
+def test_a_small_copy_is_upright(tmp_path: Path) -> None:
+    source = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (300, 200)).save(source, exif=exif)
+    assert small(source).size == (67, 100)
+
+
+async def test_for_a_small_copy_no_link_is_followed_beneath_a_root(tmp_path: Path, decoder: Decoder) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root").mkdir()
+    Image.new("RGB", (30, 20)).save(tmp_path / "elsewhere" / "photo.jpg")
+    (tmp_path / "root" / "way").symlink_to("../elsewhere")
+    source = tmp_path / "root" / "way" / "photo.jpg"
+    assert small(source).size == (30, 20)
+    with pytest.raises(LocalTrouble, match="can't be rendered"):
+        await decoder.thumbnail(source, tmp_path / "b.jpg", 100, LIMITS, (str(tmp_path / "root"),))
+
+
+def test_what_is_damaged_has_no_small_copy(tmp_path: Path) -> None:
+    source = tmp_path / "photo.jpg"
+    source.write_bytes(b"\xff\xd8\xff nothing of a picture")
+    with pytest.raises(NeverUsable):
+        small(source)

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -79,13 +79,6 @@ PHOTOS: dict[str, Callable[[], bytes]] = {
     "resources": lambda: in_jpeg(resources(800_000)),
     "chunks": lambda: png(EMPTY_CHUNK * 4_000_000),
 }
-
-
-@pytest.fixture
-async def decoder() -> AsyncIterator[Decoder]:
-    made = Decoder()
-    yield made
-    await made.close()
 
 
 def used_seconds() -> float:

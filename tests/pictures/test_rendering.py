@@ -90,22 +90,17 @@ def test_it_is_turned_upright(tmp_path: Path) -> None:
     assert opened(made(saved(tmp_path / "a.jpg", NOISE, exif=exif))).size == (400, 600)
 
 
-async def test_it_is_made_in_the_worker(tmp_path: Path) -> None:
+async def test_it_is_made_in_the_worker(tmp_path: Path, decoder: Decoder) -> None:
     """The daemon's process never holds the pixels."""
     source = saved(tmp_path / "a.png", NOISE)
-    decoder = Decoder()
-    try:
-        found = await decoder.render(source, tmp_path / "b.jpg", Rendering(80, 30, 64), LIMITS)
-        assert found is not None and found.width == opened((tmp_path / "b.jpg").read_bytes()).width == 64
-        assert await decoder.render(source, tmp_path / "c.jpg", Rendering(80, 80, None, 10), LIMITS) is None
-    finally:
-        await decoder.close()
+    found = await decoder.render(source, tmp_path / "b.jpg", Rendering(80, 30, 64), LIMITS)
+    assert found is not None and found.width == opened((tmp_path / "b.jpg").read_bytes()).width == 64
+    assert await decoder.render(source, tmp_path / "c.jpg", Rendering(80, 80, None, 10), LIMITS) is None
 
 
-async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path) -> None:
+async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path, decoder: Decoder) -> None:
     profile = swapped_profile()
     source = saved(tmp_path / "result.part", NOISE, format="WEBP", quality=80, icc_profile=profile)
-    decoder = Decoder()
     made = await decoder.png_of_webp(source, tmp_path / "made.png", LIMITS)
     facts = await decoder.inspect(tmp_path / "made.png", LIMITS)
     assert (facts.sha256, facts.size_bytes, facts.format) == (made.sha256, made.size_bytes, "PNG")
@@ -116,7 +111,6 @@ async def test_a_webp_result_becomes_the_same_picture_as_png(tmp_path: Path) -> 
     for limits in (LIMITS, PictureLimits(pixels=1000)):
         with pytest.raises(NeverUsable):
             await decoder.png_of_webp(source, tmp_path / "other.png", limits)
-    await decoder.close()
 
 
 def test_a_label_is_drawn_into_the_lower_left_corner_and_nowhere_else(tmp_path: Path) -> None:
