@@ -17,7 +17,7 @@ from hotfolder.daemon.service import Outcome
 from hotfolder.errors import UsageError
 from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.outbox.folders import ARCHIVE_MARKER, confirm_archive
-from hotfolder.outbox.placing import place
+from hotfolder.outbox.placing import place_as
 from hotfolder.outbox.sharing import Sharing
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, environment
@@ -35,8 +35,8 @@ def test_the_start_of_a_second_daemon_leaves_the_firsts_half_written_pictures(
         begun.append(asyncio.run(second.until_idle(shop.access())))
         yield b"second half"
 
-    placed = place(content, tmp_path / "done", "kitchen", ".jpg", shared=Sharing())
-    assert len(begun) == 1
+    placed = place_as(content, tmp_path / "done", "kitchen.jpg", shared=Sharing())
+    assert len(begun) == 1 and placed is not None
     assert placed.path.read_bytes() == b"first half, second half"
     assert [path.name for path in placed.path.parent.iterdir()] == ["kitchen.jpg"]
 
