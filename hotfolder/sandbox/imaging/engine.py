@@ -94,7 +94,7 @@ def replace_sky(source: Path, target: Path, *, sky_type: str, sky_sub_type: str,
     `sky_type` is blue or twilight, `sky_sub_type` subtle, middle or dramatic. Of `resolution`, low means
     a longer side of at most 1280 pixels; high and superHigh keep the size. Equal input gives equal bytes.
     In a room, the view through the windows is what changes. Raises Unsuitable when less than 3 % of the
-    picture is sky or, in a room, such a view.
+    picture is sky or, in a room, less than 2 % such a view.
     """
     photo = load(source, long_edge=RESOLUTION_EDGES.get(resolution))
     save(swap_sky(photo.pixels, sky_type, sky_sub_type), target, icc_profile=photo.icc_profile)

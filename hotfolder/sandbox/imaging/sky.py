@@ -20,6 +20,8 @@ from hotfolder.sandbox.imaging.masks import (
 from hotfolder.sandbox.imaging.outdoors import SURELY_BLUE, open_sky, skylike
 from hotfolder.sandbox.imaging.view import find_view
 
+# In a room so much of the picture shows the outside.
+LEAST_VIEW = 0.02
 # In b*: a patch that differs by more from the sky is none of it.
 MOST_UNLIKE = 12.0
 LIGHTEST_LEAF = 62.0
@@ -62,11 +64,11 @@ def find_sky(pixels: Picture) -> Sky:
     if outdoors is not None:
         mask = np.minimum(mask, outdoors)
     share = float((mask if outdoors is None else np.maximum(mask, outdoors)).mean())
-    if share < LEAST_SHARE or not found.any():
+    if share < (LEAST_SHARE if outdoors is None else LEAST_VIEW) or not found.any():
         raise Unsuitable(
             "no sky was found in this picture: looked for a calm region, blue or pale, at the top edge, that"
             f" ends at something darker; found {doubt}. Looked for windows that show the outside on at least"
-            f" {LEAST_SHARE:.0%} of it; found {share:.1%}"
+            f" {LEAST_VIEW:.0%} of it; found {share:.1%}"
         )
     return Sky(mask, outdoors)
 

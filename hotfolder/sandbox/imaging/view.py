@@ -12,6 +12,15 @@ from hotfolder.sandbox.imaging.files import Picture, Plane
 from hotfolder.sandbox.imaging.masks import Bits, Region, edge_contrast, grow, local_spread, regions, to_lab
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
+# A sky behind glass stands out at one of these levels of L*, however bright the merge is; and its most b*.
+SKY_LEVELS = (80, 83, 86, 89, 92)
+MOST_YELLOW = 4
+# It is as thick as twice this, and larger than this share of the picture.
+THICK, LEAST_SKY = 3, 0.0004
+# In shares of the picture's width: a narrower pane isn't looked at.
+LEAST_WIDE = 0.055
+# Glass is where so many of the panes that were found see it, and such a share of them.
+LEAST_AGREEING, AGREED = 2, 0.75
 # A pane is believed to show the outside when this much of it is as bright and neutral as sky.
 LEAST_SKY_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.6
 # Of what is just below a sky so much has structure.
@@ -37,33 +46,44 @@ class View:
 
 def find_view(small: Picture) -> View:
     """The outside as seen through the windows of `small`; all empty where it shows none."""
-    lightness, _, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    bright = (lightness > 86) & (blue_yellow < 4)
-    lively = local_spread(np.asarray(lightness, np.float32), 7) > 3
-    clear = np.zeros_like(bright)
-    for region in regions(bright, 0.0008 * bright.size):
-        if is_sky_in_window(region, lightness) and stands_over(region, lively & ~bright):
-            clear |= region.bits
-    if not clear.any():
-        return View(clear, np.zeros(clear.shape, np.float32))
-    found = [pane for pane in find_panes(small) if pane[:, 1].min() > 2]
+    lab = to_lab(small)
+    lightness, blue_yellow = np.ascontiguousarray(lab[:, :, 0]), lab[:, :, 2]
+    lively = local_spread(lightness, 7) > 3
+    clear = np.zeros(lightness.shape, bool)
+    for level in SKY_LEVELS:
+        clear |= sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
+    found = [
+        pane
+        for pane in find_panes(small)
+        if pane[:, 1].min() > 2 and np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
+    ]
     # A lamp's shade or a bright panel is no window, and stays.
-    clear &= grow(fill(found, bright.shape), -2)
+    clear &= grow(fill(found, clear.shape), -2)
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32))
     alive = lively | clear
+    alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
+    bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
     bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
-    glass, bars = np.zeros_like(bright), np.zeros_like(bright)
+    # An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
+    agreeing, asked = np.zeros(bright.shape, np.float32), np.zeros(bright.shape, np.float32)
     for pane in found:
         seen, dead = glass_and_bars(pane, lightness, clear)
         if shows_outside(seen, bright, clear, alive):
-            glass |= seen
-            bars |= dead
-    glass = grow(grow(glass & ~bars, -2), 2)
-    lab = to_lab(small)
-    alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
+            agreeing += seen
+            asked += seen | dead
+    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -3), 2)
     sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
     return View(sky, glass.astype(np.float32))
+
+
+def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
+    """What of the bright places is like sky in a pane, by its shape and by what is around it."""
+    clear = np.zeros_like(bright)
+    for region in regions(grow(grow(bright, -THICK), THICK), LEAST_SKY * bright.size):
+        if is_sky_in_window(region, lightness) and stands_over(region, lively & ~bright):
+            clear |= region.bits & bright
+    return clear
 
 
 def glass_and_bars(pane: Corners, lightness: Plane, clear: Bits) -> tuple[Bits, Bits]:
@@ -109,9 +129,9 @@ def is_sky_in_window(region: Region, lightness: Plane) -> bool:
     """
     height, width = lightness.shape
     wide = region.width > 0.015 * width and region.height > 0.015 * height
-    thick = grow(region.bits, -3).sum() > 0.1 * region.area and hole_area(region) < region.area
     high = region.middle_row < 0.55 * height
-    return bool(wide and thick and high) and edge_contrast(lightness, region.bits, 2) > 15
+    solid = hole_area(region) < region.area
+    return bool(wide and high and solid) and edge_contrast(lightness, region.bits, 2) > 15
 
 
 def stands_over(region: Region, lively: Bits) -> bool:

@@ -16,6 +16,8 @@ Corners = npt.NDArray[np.float64]
 LEAST_HEIGHT = 0.06
 LEAST_WIDTH = 0.04
 LONGEST_GAP = 0.06
+# An edge that is lost in one look is found in another.
+BLURS = (1.0, 1.7)
 
 
 def find_panes(small: Picture) -> list[Corners]:
@@ -24,7 +26,8 @@ def find_panes(small: Picture) -> list[Corners]:
     By shape alone: shelves and pictures on the wall are among them.
     """
     height, width = small.shape[:2]
-    segments = find_segments(small, 0.03 * height)
+    looks = [small, *(np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.uint8) for blur in BLURS)]
+    segments = np.concatenate([find_segments(look, 0.03 * height) for look in looks])
     lean = np.abs(leans(segments))
     uprights = draw(segments[lean < 5], (height, width))
     level = segments[lean > 75]

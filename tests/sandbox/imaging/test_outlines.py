@@ -5,12 +5,15 @@ The photographs lie anywhere below the folder that HOTFOLDER_PHOTOS names; the d
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from hotfolder.sandbox.imaging import engine
 from hotfolder.sandbox.imaging.files import Unsuitable, load
@@ -18,7 +21,7 @@ from hotfolder.sandbox.imaging.lawn import find_lawn
 from hotfolder.sandbox.imaging.sky import find_sky
 from hotfolder.sandbox.imaging.skyswap import swap_sky
 from tests.sandbox.imaging.outlines import DEMO, GLASS, LAWNS, SKIES, Outline
-from tests.sandbox.imaging.scenes import Picture, overlap
+from tests.sandbox.imaging.scenes import Bits, Picture, overlap
 
 PHOTOS = os.environ.get("HOTFOLDER_PHOTOS", "")
 
@@ -53,26 +56,76 @@ def test_the_lawn_is_where_the_hand_drew_it(name: str) -> None:
     assert overlap(find_lawn(picture), LAWNS[name].mask(picture.shape)) >= 0.9
 
 
-@pytest.mark.parametrize("sky_type", ["blue", "twilight"])
-@pytest.mark.parametrize("name", GLASS)
-def test_in_a_room_nothing_but_glass_changes(name: str, sky_type: str, tmp_path: Path) -> None:
-    outline = GLASS[name]
+def room_merged(outline: Outline, long_edge: int, folder: Path) -> Picture:
     if outline.package and not os.environ.get(outline.package):
         pytest.skip(f"{outline.package} names no folder of real brackets")
-    folder = Path(os.environ[outline.package]) if outline.package else DEMO
-    target = tmp_path / "merge.jpg"
+    photos = (Path(os.environ[outline.package]) if outline.package else DEMO) / outline.photo
+    target = folder / "merge.jpg"
     engine.merge(
-        sorted((folder / outline.photo).glob("*.jpg")),
+        sorted(photos.glob("*.jpg")),
         target,
         lens_correction=False,
         perspective_correction=False,
         photographer_removal=False,
-        long_edge=3000,
+        long_edge=long_edge,
     )
-    room = load(target).pixels
-    glass = outline.mask(room.shape)
+    return load(target).pixels
+
+
+def beyond_glass(changed: Bits, outline: Outline) -> int:
+    """How many pixels changed outside of the glass; its outline, drawn by hand, is right to a pixel."""
+    glass = outline.mask(changed.shape).astype(np.uint8)
+    return int((changed & (cv2.dilate(glass, np.ones((3, 3), np.uint8)) == 0)).sum())
+
+
+@pytest.mark.parametrize("sky_type", ["blue", "twilight"])
+@pytest.mark.parametrize("name", GLASS)
+def test_in_a_room_nothing_but_glass_changes(name: str, sky_type: str, tmp_path: Path) -> None:
+    room = room_merged(GLASS[name], 3000, tmp_path)
     changed = np.abs(swap_sky(room, sky_type, "dramatic").astype(int) - room).max(axis=2) > 0
-    assert changed[glass].mean() > 0.05
-    # The outline was drawn by hand: at the photo's own size its edge is right to a pixel.
-    drawn = cv2.dilate(glass.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    assert int(changed[~drawn].sum()) == 0
+    assert changed[GLASS[name].mask(room.shape)].mean() > 0.05
+    assert beyond_glass(changed, GLASS[name]) == 0
+
+
+def variants(room: Picture) -> Iterator[tuple[str, Picture]]:
+    """The room as other machines, other sizes and other qualities would give it."""
+    width = room.shape[1]
+    noise = np.random.default_rng(0).integers(-1, 2, room.shape)
+    yield "noise", np.clip(room + noise, 0, 255).astype(np.uint8)
+    for quality in (88, 97):
+        file = io.BytesIO()
+        Image.fromarray(room).save(file, "JPEG", quality=quality)
+        yield f"quality {quality}", np.asarray(Image.open(file).convert("RGB"))
+    for wanted in (width - 2, width + 1, 800, 1400, 3000):
+        way = cv2.INTER_AREA if wanted < width else cv2.INTER_CUBIC
+        yield f"{wanted} pixels", resized(room, wanted, way)
+    yield "800 pixels, otherwise", resized(room, 800, cv2.INTER_LANCZOS4)
+
+
+def resized(picture: Picture, width: int, way: int) -> Picture:
+    size = (width, round(width * picture.shape[0] / picture.shape[1]))
+    return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
+
+
+def glass_found(room: Picture, outline: Outline) -> Bits:
+    """Where the room's windows show the outside, at one size; nothing beyond the glass does."""
+    sky = find_sky(room)
+    assert sky.outdoors is not None
+    assert beyond_glass(sky.outdoors > 0, outline) == 0
+    return np.asarray(cv2.resize(sky.outdoors, (1024, 682)) > 0.5)
+
+
+@pytest.mark.parametrize("name", GLASS)
+def test_glass_is_found_whatever_the_size_and_the_last_bits(name: str, tmp_path: Path) -> None:
+    room = room_merged(GLASS[name], 3000, tmp_path)
+    usual = glass_found(room, GLASS[name])
+    for variant, picture in variants(room):
+        assert overlap(glass_found(picture, GLASS[name]).astype(np.float32), usual) > 0.85, variant
+
+
+def test_the_demonstrations_room_shows_its_windows_at_each_size_of_its_merge(tmp_path: Path) -> None:
+    outline = GLASS["the demonstration's room"]
+    usual = glass_found(room_merged(outline, 3000, tmp_path), outline)
+    for long_edge in (800, 1000, 1200, 1400):
+        found = glass_found(room_merged(outline, long_edge, tmp_path), outline)
+        assert overlap(found.astype(np.float32), usual) > 0.85, long_edge
