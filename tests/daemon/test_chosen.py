@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -273,13 +273,6 @@ async def test_a_ready_file_that_nobody_can_read_lets_nothing_be_made(
     assert shop.bought() == 0 and "begins with 'set' and is no set" in " ".join(
         held_sets(studio.status()).values()
     )
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    process = Crasher()
-    yield process
-    process.close()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,13 +142,6 @@ async def test_it_is_too_late_for_what_is_done_and_unknown_names_are_refused(
         ("priority", ELM, "urgent"),
     ):
         assert say(studio, *words).exit_code == 2, words
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    made = Crasher()
-    yield made
-    made.close()
 
 
 Live = Callable[..., int]

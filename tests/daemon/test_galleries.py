@@ -166,13 +166,6 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
     assert files_below(elsewhere) == {"mine.txt": b"mine"}
 
 
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    one = Crasher()
-    yield one
-    one.close()
-
-
 def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
     make_studio: Callable[..., Studio], shop: Shop, crasher: Crasher
 ) -> None:

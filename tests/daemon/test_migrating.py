@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -39,13 +39,6 @@ def kill(at):
         os.kill(os.getpid(), signal.SIGKILL)
 move_to_server(Path(config), {}, url, kill)
 """
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    made = Crasher()
-    yield made
-    made.close()
 
 
 @pytest.fixture

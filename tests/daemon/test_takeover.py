@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
 ELM, ROOM = "12 Elm Road", "living-room__sky-twilight"
 SIDECAR = "notes.txt"
-
-
-@pytest.fixture(scope="module")
-def crasher() -> Iterator[Crasher]:
-    process = Crasher()
-    yield process
-    process.close()
 
 
 def begin(studio: Studio, shop: Shop, crasher: Crasher, kill_at: CrashPoint) -> dict[str, bytes]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.scenarios.bench import HURRIED, Bench
-from tests.support.crashing import Crasher
 from tests.support.studio import Shop, Studio
-
-
-@pytest.fixture(scope="session")
-def crasher() -> Iterator[Crasher]:
-    """Starts daemons quickly, in processes of their own."""
-    made = Crasher()
-    yield made
-    made.close()
 
 
 @pytest.fixture
