@@ -47,9 +47,7 @@ class Galleries:
     """Keeps galleries as the finished sets are. A trouble holds up no set: it is told, and tried again; what
     was finished before a crash is made up for at the next start."""
 
-    def __init__(
-        self, context: JobContext, live: LiveSettings, *, ours: Callable[[str], bool] = lambda _: True
-    ) -> None:
+    def __init__(self, context: JobContext, live: LiveSettings, ours: Callable[[str], bool]) -> None:
         """`ours` tells whether this machine works with an inbox: the galleries of its projects are made
         here."""
         self.context = context

@@ -45,7 +45,7 @@ from hotfolder.jobs.context import CrashHook, JobContext, JobSettings, Places, n
 from hotfolder.jobs.darkroom import Darkroom
 from hotfolder.jobs.database import StoreThread, store_trouble
 from hotfolder.jobs.limits import START, ConcurrencyLimits
-from hotfolder.jobs.model import SANDBOX, Job
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.states import NEEDS_PERSON, State
 from hotfolder.jobs.worker import Worker
 from hotfolder.locks import FolderLock
@@ -150,7 +150,6 @@ class Daemon:
             most_jobs=most_jobs(settings),
             ended=self._ended,
             defect=self.telemetry.defect,
-            free_origins={SANDBOX},
             beat=heartbeats.expect(QUEUE, QUEUE_SECONDS),
         )
         looks = max(SCAN_SECONDS, 10 * settings.settle.scan_seconds)

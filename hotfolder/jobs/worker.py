@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ from hotfolder.jobs.budget import NotAllowed, OwnBudgetUsedUp
 from hotfolder.jobs.commands import cancellation
 from hotfolder.jobs.context import CrashPoint, JobContext, place_of
 from hotfolder.jobs.limits import NORMAL
-from hotfolder.jobs.model import Job, NewJob
+from hotfolder.jobs.model import SANDBOX, Job, NewJob
 from hotfolder.jobs.previous import dragged_back
 from hotfolder.jobs.states import ACTIVE, ASKS_API, EXPLAINED, HOLDING, PurchaseState, State
 from hotfolder.jobs.steps import delivering, editing, filing, merging, uploading
@@ -120,9 +120,8 @@ class JobEntry:
 
 
 class Worker:
-    """Drives all jobs of one store. `most_jobs` is how many are worked on at once. What was bought at
-    `free_origins` has cost nothing. `beat` is called again and again while the worker is alive, `defect` with
-    a job that an error of ours has left as it was."""
+    """Drives all jobs of one store. `most_jobs` is how many are worked on at once. `beat` is called again and
+    again while the worker is alive, `defect` with a job that an error of ours has left as it was."""
 
     def __init__(
         self,
@@ -130,12 +129,10 @@ class Worker:
         *,
         most_jobs: int,
         ended: Ended,
-        defect: Ended = lambda _: None,
-        free_origins: Collection[str] = (),
-        beat: Callable[[], None] = lambda: None,
+        defect: Ended,
+        beat: Callable[[], None],
     ) -> None:
         self.context = context
-        self.free_origins = free_origins
         self.beat = beat
         self.most_jobs = most_jobs
         self.ended = ended
@@ -156,8 +153,8 @@ class Worker:
             if (
                 job.origin != context.origin
                 and State(job.state) in ASKS_API
-                and (job.origin in self.free_origins or not await self._has_bought(job))
-            ):
+                and (job.origin == SANDBOX or not await self._has_bought(job))
+            ):  # nothing was paid for there
                 job = await context.store_thread(
                     context.store.begin_anew, job.id, context.origin, context.clock.now()
                 )
