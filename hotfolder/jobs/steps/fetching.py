@@ -109,7 +109,7 @@ async def fetch_patiently(
     url: SignedUrl,
     answer_id: str = "",
     *,
-    anew: Callable[[], Awaitable[SignedUrl]] | None = None,
+    anew: Callable[[], Awaitable[SignedUrl | None]] | None = None,
 ) -> Result:
     """As `fetch`, with a few attempts while what comes is damaged or gone; `anew` asks for another address
     then. Raises OutcomeUnknown after the last one."""
@@ -120,7 +120,7 @@ async def fetch_patiently(
             logger.warning("result_not_usable", attempt=attempt, reason=str(error))
             await context.clock.sleep(backoff_seconds(attempt))
         if anew is not None:
-            url = await anew()
+            url = await anew() or url
     raise OutcomeUnknown(
         f"{PAID_KINDS[call.operation]} was paid for, but its picture could not be downloaded",
         hint=DRAG_BACK,

@@ -39,10 +39,6 @@ IN_FLIGHT_SECONDS = 60.0
 """A request that left as its process was killed may arrive so much later, and not after that."""
 
 
-class NeverAsked(Exception):
-    """The purchase was recorded and its request never left: the merge is still to be bought."""
-
-
 async def merge(context: JobContext, job: Job) -> Job:
     """Buy the merge unless it was bought before, and bring its picture home."""
     photos = await context.photos(job)
@@ -57,10 +53,9 @@ async def merge(context: JobContext, job: Job) -> Job:
             async with context.limits.merges.hold(photo_rank(job)):
                 just_begun = call is None
                 call = call or await buy(context, job, key, photos)
-                try:
-                    url = await wait_until_completed(context, call, just_begun=just_begun)
-                except NeverAsked:
-                    return job  # once more, from what the ledger says now
+                url = await wait_until_completed(context, call, just_begun=just_begun)
+            if url is None:
+                return job  # once more, from what the ledger says now
             await bring_home(context, call, url)
     return await context.advance(job, State.EDITING)
 
@@ -92,12 +87,14 @@ async def bring_home(context: JobContext, call: Purchase, url: SignedUrl) -> Non
     context.crash_point(CrashPoint.RESULTS_RECORDED)
 
 
-async def wait_until_completed(context: JobContext, call: Purchase, *, just_begun: bool = False) -> SignedUrl:
-    """Poll the group until it is completed. The last word on a merge whose answer was lost.
+async def wait_until_completed(
+    context: JobContext, call: Purchase, *, just_begun: bool = False
+) -> SignedUrl | None:
+    """Poll the group until it is completed. The last word on a merge whose answer was lost. None where what
+    an earlier process meant to ask for never left: its key is free, and the merge still to be bought.
 
     A call that was given up before gets one look; a result that a person has named is used. Raises
-    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time, and
-    NeverAsked, with the ledger told, when what an earlier process meant to ask for never left.
+    OutcomeUnknown, with the ledger told, when the group ended in failure or isn't completed in time.
     """
     named = named_by_person(call)
     if named is not None:
@@ -118,8 +115,8 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
             context.limits.merges.succeeded()
             return group.image_url
         untouched = untouched and group.status.lower() == UNTOUCHED
-        if untouched:
-            await refuse_never_asked(context, call, elapsed)
+        if untouched and await never_asked(context, call, elapsed):
+            return None
         if group.failed:
             await give_up(context, call, f"its group ended with the status {spelt(group)}")
         if not group.done and group.status != "processing" and group.status != strange:
@@ -137,17 +134,18 @@ async def wait_until_completed(context: JobContext, call: Purchase, *, just_begu
         elapsed += pause
 
 
-async def refuse_never_asked(context: JobContext, call: Purchase, elapsed: float) -> None:
-    """Raise NeverAsked, with the key free, for a merge whose group has been untouched for so many seconds
-    that its request can't be on its way any more."""
+async def never_asked(context: JobContext, call: Purchase, elapsed: float) -> bool:
+    """Whether the request of a merge can't be on its way any more, whose group has been untouched for so many
+    seconds. Its key is free then."""
     another = of_another(context, call)
     if another and await context.store_thread(context.ledger.known, call.key) is None:
-        raise NeverAsked  # the machine that wrote it down says that it never sent it
-    if call.id is not None and elapsed >= (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
-        why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
-        logger.warning("merge_never_asked_for", call=call.id)
-        await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
-        raise NeverAsked
+        return True  # the machine that wrote it down says that it never sent it
+    if call.id is None or elapsed < (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
+        return False
+    why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
+    logger.warning("merge_never_asked_for", call=call.id)
+    await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
+    return True
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:
