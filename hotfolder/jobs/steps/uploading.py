@@ -14,7 +14,6 @@ from anyio import to_thread
 from hotfolder.errors import (
     BadJob,
     BadWorld,
-    HotfolderError,
     LocalTrouble,
     RequestRefused,
     RuleRefused,
@@ -100,7 +99,8 @@ class OpenGroup:
         """Whether nothing was begun but some of these photos, each in the same state."""
         wanted = {photo.name: photo for photo in photos}
         return all(
-            name in wanted and in_same_state(wanted[name], photo) for name, photo in self.photos.items()
+            name in wanted and (photo.identity, photo.sha256) == (wanted[name].identity, wanted[name].sha256)
+            for name, photo in self.photos.items()
         )
 
     async def finish(self) -> tuple[str, str]:
@@ -174,10 +174,6 @@ class OpenGroup:
             self._begun = True
 
 
-def in_same_state(one: JobFile, other: JobFile) -> bool:
-    return (one.identity, one.sha256) == (other.identity, other.sha256)
-
-
 def started(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     """A task that may fail without anybody asking for it."""
     task = asyncio.create_task(work)
@@ -239,12 +235,8 @@ async def upload_url(context: JobContext, project_id: str, group_id: str, name: 
 
 def worst(errors: Sequence[BaseException]) -> BaseException:
     """The one error of several that decides: a changed set before a bad job before a bad world."""
-    leaves = [error for error in errors if isinstance(error, HotfolderError)]
-    for kind in (SetChanged, BadJob, BadWorld):
-        for error in leaves:
-            if isinstance(error, kind):
-                return error
-    return errors[0]
+    kinds = (SetChanged, BadJob, BadWorld, BaseException)
+    return min(errors, key=lambda error: [isinstance(error, kind) for kind in kinds].index(True))
 
 
 async def begin(context: JobContext, job: Job) -> Job:
