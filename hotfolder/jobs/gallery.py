@@ -15,9 +15,9 @@ from sqlmodel import col, select
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.jobs.context import Places, recipe_of
-from hotfolder.jobs.model import FileRole, Job, JobFile, Picture
+from hotfolder.jobs.model import Job, JobFile, Picture
 from hotfolder.jobs.states import NEEDS_PERSON, State
-from hotfolder.jobs.store import Store
+from hotfolder.jobs.store import OLDEST_FIRST, Store
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.gallery import manifest_of
 from hotfolder.outbox.gallerypage import Gallery, GalleryPicture, Scene
@@ -44,19 +44,10 @@ def delivered(store: Store, project: str) -> list[Delivered]:
     """The jobs that have delivered into the project's folder in done/, whatever inbox they came from, oldest
     first. `project` is its folder there, or in an inbox."""
     folder = safe_name(project)
-    with store.session() as session:
-        known = session.exec(select(Job.project).distinct()).all()
-        names = [name for name in known if safe_name(name) == folder]
-        jobs = session.exec(
-            select(Job)
-            .where(col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
-            .order_by(col(Job.created_at), col(Job.id))
-        ).all()
-        found = []
-        for job in jobs:
-            photos = select(JobFile).where(JobFile.job_id == job.id, JobFile.role == FileRole.PHOTO)
-            pictures = session.exec(select(Picture).where(Picture.job_id == job.id)).all()
-            found.append(Delivered(job, pictures, session.exec(photos).all()))
+    names = [name for name in store.rows(select(Job.project).distinct()) if safe_name(name) == folder]
+    of_project = (col(Job.project).in_(names), Job.receipt != "", Job.state != State.WITHDRAWN)
+    jobs = store.rows(select(Job).where(*of_project).order_by(*OLDEST_FIRST))
+    found = [Delivered(job, store.pictures(job.id), store.photos(job.id)) for job in jobs]
     return [one for one in found if one.pictures]
 
 

@@ -89,18 +89,14 @@ def merge_seconds(store: Store) -> float | None:
         select(Purchase.job_id, Purchase.started_at)
         .where(Purchase.operation == "merge", Purchase.state == PurchaseState.SUCCEEDED)
         .order_by(col(Purchase.id).desc())
-        .limit(MERGES_LOOKED_AT)
     )
-    with store.session() as session:
-        begun = dict(session.exec(latest).all())
-        here = (
-            select(JobEvent.job_id, func.min(JobEvent.id))
-            .where(col(JobEvent.job_id).in_(list(begun)), JobEvent.state == State.EDITING)
-            .group_by(col(JobEvent.job_id))
-        )
-        events = [event for _, event in session.exec(here)]
-        ended = select(JobEvent.job_id, JobEvent.at).where(col(JobEvent.id).in_(events))
-        took = [(at - begun[job]).total_seconds() for job, at in session.exec(ended)]
+    begun = dict(store.rows(latest.limit(MERGES_LOOKED_AT)))
+    ended = (
+        select(JobEvent.job_id, func.min(JobEvent.at))
+        .where(col(JobEvent.job_id).in_(list(begun)), JobEvent.state == State.EDITING)
+        .group_by(col(JobEvent.job_id))
+    )
+    took = [(at - begun[job]).total_seconds() for job, at in store.rows(ended)]
     took = [seconds for seconds in took if seconds > 0]
     return median(took) if took else None
 
