@@ -10,7 +10,7 @@ from itertools import count
 
 from anyio import to_thread
 from sqlalchemy.orm import load_only
-from sqlmodel import Session, col, func, select
+from sqlmodel import col, func, select
 
 from hotfolder.jobs.context import JobContext
 from hotfolder.jobs.model import FileRole, Job, JobEvent, JobFile, NewJob, Picture, Purchase
@@ -47,10 +47,9 @@ def earlier_sets(
     )
     ids = select(Job.id).where(*of_drop)
     held = select(Purchase.job_id).where(col(Purchase.state).in_(HOLDING), col(Purchase.job_id).in_(ids))
-    with store.session() as session:
-        jobs = session.exec(select(Job).where(*of_drop).order_by(*OLDEST_FIRST)).all()
-        paid_for = set(session.exec(held).all())
-        photos = photos_of(session, [job.id for job in jobs])
+    jobs = store.rows(select(Job).where(*of_drop).order_by(*OLDEST_FIRST))
+    paid_for = set(store.rows(held))
+    photos = photos_of(store, [job.id for job in jobs])
     standing: dict[str, EarlierSet] = {}
     withdrawn: dict[str, EarlierSet] = {}
     for job in jobs:
@@ -119,11 +118,11 @@ def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:
     return [MergedSet(frozenset(photos.split()), room) for photos, room in store.rows(merges)]
 
 
-def photos_of(session: Session, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
+def photos_of(store: Store, jobs: Iterable[str]) -> dict[str, list[GroupingPhoto]]:
     """As they were, by the ids of their jobs."""
     photos: dict[str, list[GroupingPhoto]] = defaultdict(list)
     files = select(JobFile).where(JobFile.role == FileRole.PHOTO, col(JobFile.job_id).in_(list(jobs)))
-    for file in session.exec(files):
+    for file in store.rows(files):
         photos[file.job_id].append(shot_from(file.name, file.sha256, file.mtime_ns, file.shot))
     return photos
 
@@ -141,18 +140,16 @@ def room_named(
     names = ("id", "inbox", "folder", "room", "state")
     some = load_only(*(getattr(Job, name) for name in names))
     everywhere = select(Job).where(Job.project == project).options(some)
-    with store.session() as session:
-        jobs = session.exec(everywhere.order_by(col(Job.created_at))).all()
-        alike = [job for job in jobs if like_it.fullmatch(job.room)]
-        own: list[str] = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
-        if own:
-            return own[-1]
-        if not alike:
-            return wanted
-        pictures = select(Picture.job_id).where(col(Picture.job_id).in_([job.id for job in alike]))
-        delivered = session.exec(pictures).all()
-        standing = {*delivered, *(job.id for job in alike if job.state not in given_up)}
-        of_jobs = photos_of(session, standing)
+    jobs = store.rows(everywhere.order_by(col(Job.created_at)))
+    alike = [job for job in jobs if like_it.fullmatch(job.room)]
+    own: list[str] = [job.room for job in alike if (job.inbox, job.folder) == (inbox, folder)]
+    if own:
+        return own[-1]
+    if not alike:
+        return wanted
+    pictures = select(Picture.job_id).where(col(Picture.job_id).in_([job.id for job in alike]))
+    standing = {*store.rows(pictures), *(job.id for job in alike if job.state not in given_up)}
+    of_jobs = photos_of(store, standing)
     for number in count(1):
         name = wanted if number == 1 else f"{wanted}-{number}"
         having = [job for job in alike if job.id in standing and job.room.casefold() == name.casefold()]
