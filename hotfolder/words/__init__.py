@@ -1,29 +1,31 @@
 """The catalogue of all words that people read in their language: key → (English, German).
 
-Each view has a module of its own here, whose WORDS are added to the catalogue below. A key begins with the
-name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
+Each view has a file in `pages/`: a key, and indented below it its English and its German. A key begins with
+the name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
 comes from its tags.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.resources import files
 
 from hotfolder.rules.tags import FAMILIES
-from hotfolder.words import base, files, held, setup, share, views
 
 LANGUAGES = ("en", "de")
-Words = dict[str, tuple[str, str]]
-
 KIND = "kind."
 
-CATALOGUE: Words = {
-    **base.WORDS,
-    **files.WORDS,
-    **held.WORDS,
-    **setup.WORDS,
-    **share.WORDS,
-    **views.WORDS,
+
+def lines_in(folder: str) -> list[str]:
+    """The lines of all texts in a folder beside this file; empty ones and comments (#) aside."""
+    texts = sorted(files(__name__).joinpath(folder).iterdir(), key=lambda one: one.name)
+    lines = (line for text in texts for line in text.read_text("utf-8").splitlines())
+    return [line.strip() for line in lines if line and not line.startswith("#")]
+
+
+_LINES = lines_in("pages")
+CATALOGUE: dict[str, tuple[str, str]] = {
+    **{_LINES[at]: (_LINES[at + 1], _LINES[at + 2]) for at in range(0, len(_LINES), 3)},
     **{f"{KIND}{kind}": family.called for kind, family in FAMILIES.items()},
 }
 

@@ -13,7 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from importlib.resources import files
+
+from hotfolder.words import lines_in
 
 ENGLISH, GERMAN = "en", "de"
 MOST_LETTERS = 4000
@@ -82,12 +83,8 @@ class Template:
 @cache
 def templates() -> tuple[Template, ...]:
     """All of them; of two that fit, the one that says more comes first."""
-    made = []
-    for file in sorted(files("hotfolder.words").joinpath("de").iterdir(), key=lambda one: one.name):
-        lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-        made += [
-            Template(english, german.strip()) for english, german in zip(lines[::2], lines[1::2], strict=True)
-        ]
+    lines = lines_in("de")
+    made = [Template(english, german) for english, german in zip(lines[::2], lines[1::2], strict=True)]
     return tuple(sorted(made, key=lambda one: -len(FIELD.sub("", one.english))))
 
 

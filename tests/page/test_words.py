@@ -9,7 +9,7 @@ import pytest
 from jinja2 import nodes
 
 from hotfolder.page.site import template_environment
-from hotfolder.words import CATALOGUE, language_of
+from hotfolder.words import CATALOGUE, language_of, lines_in
 
 TEMPLATES = sorted(template_environment().list_templates(["html"]))
 
@@ -23,6 +23,11 @@ def test_both_languages_say_it_with_the_same_values(key: str) -> None:
     english, german = CATALOGUE[key]
     assert english.strip() and german.strip()
     assert fields(english) == fields(german)
+
+
+def test_no_key_is_written_twice() -> None:
+    keys = lines_in("pages")[::3]
+    assert len(set(keys)) == len(keys)
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
