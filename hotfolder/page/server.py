@@ -14,12 +14,12 @@ import uvicorn
 from hotfolder import log
 from hotfolder.control.access import refuse_unprotected
 from hotfolder.page.app import page_app
-from hotfolder.page.connections import bounded_connections
 from hotfolder.page.site import Site
 from hotfolder.telemetry.web import listening, server_config
 
 logger = log.get("page")
 
+MOST_CONNECTIONS = 256
 MOST_HEADER_BYTES = 64 * 1024
 """The pictures that are chosen for a ZIP stand in its address, so that browsers can go on with it."""
 STOP_SECONDS = 2
@@ -32,7 +32,7 @@ def serve(site: Site) -> int:
     StoreError, and LocalTrouble where the address can't be served on."""
     protected = refuse_unprotected(site.settings().settings, site.page)
     listener = listening("The page", site.page.host, site.page.port, "with --port, or at `page.port`")
-    config = server_config(page_app(site), bounded_connections(), MOST_HEADER_BYTES, STOP_SECONDS)
+    config = server_config(page_app(site), MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:
         address = address_of(listener)
         logger.info("page_started", address=address)

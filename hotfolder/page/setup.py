@@ -27,10 +27,9 @@ from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, s
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import http_error, told_error
 from hotfolder.page.callers import caller_of, from_another_site
-from hotfolder.page.connections import bounded_connections
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import Guard, refused
-from hotfolder.page.server import MOST_HEADER_BYTES, STOP_SECONDS, told_signals
+from hotfolder.page.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS, told_signals
 from hotfolder.page.signin import text
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.static import static
@@ -68,7 +67,7 @@ def serve_setup(site: SetupSite, port: int) -> int | None:
     """Serve it until the settings are written: None then; else the exit code, once a signal has ended it.
     Raises LocalTrouble where the port is taken."""
     listener = listening("The set-up page", EVERYWHERE, port, "with HOTFOLDER_SETUP_PORT")
-    config = server_config(setup_app(site), bounded_connections(), MOST_HEADER_BYTES, STOP_SECONDS)
+    config = server_config(setup_app(site), MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS)
     with listener, told_signals() as signals:
         link = f"http://THIS-MACHINE:{listener.getsockname()[1]}/setup/{site.token.token}"
         logger.warning("settings_missing", meaning="Open this page in a browser to set it up.", open=link)

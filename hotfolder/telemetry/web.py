@@ -10,7 +10,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -23,10 +23,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from hotfolder.errors import LocalTrouble
 
 MOST_CONNECTIONS = 64
-"""Beyond these the oldest is closed, so that nobody is kept out by connections that say nothing."""
 MOST_HEADER_BYTES = 8192
-EXCHANGE_SECONDS = 5.0
-"""How long a request and its answer may take together."""
+SILENT_SECONDS = 10.0
+"""After twice as long a connection is closed on which no request is under way."""
 STOP_SECONDS = 2.0
 HEADERS = {"Cache-Control": "no-store", "Connection": "close"}
 
@@ -65,7 +64,7 @@ class WebServer:
         can't be had."""
         listener = listening("Health and metrics", host, port, "at `web.port`")
         self.port = listener.getsockname()[1]
-        self._server = uvicorn.Server(server_config(app, brief_connections(), MOST_HEADER_BYTES, 1))
+        self._server = uvicorn.Server(server_config(app, MOST_CONNECTIONS, MOST_HEADER_BYTES, 1))
         self._thread = threading.Thread(target=self._work, args=(listener,), name="web", daemon=True)
         self._thread.start()
 
@@ -93,13 +92,13 @@ def listening(what: str, host: str, port: int, where: str) -> socket.socket:
 
 
 def server_config(
-    app: Starlette, http: type[asyncio.Protocol], most_header_bytes: int, stop_seconds: int
+    app: Starlette, most_connections: int, most_header_bytes: int, stop_seconds: int
 ) -> uvicorn.Config:
     """How an application is served: without a log of its own, without trust in what a request says of where
     it comes from, and ended within so many seconds whatever is under way."""
     return uvicorn.Config(
         app,
-        http=http,
+        http=type("OfThisServer", (Bounded,), {"most": most_connections, "all": {}}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -112,21 +111,45 @@ def server_config(
     )
 
 
-def brief_connections() -> type[asyncio.Protocol]:
-    """A protocol whose connections have so long for their one exchange, and of which the oldest is the first
-    to go where there are many."""
-    connections: dict[asyncio.Protocol, asyncio.Transport] = {}
+class Bounded(H11Protocol):
+    """A connection of a server, of which all know each other. One that says nothing is closed, and beyond
+    `most` of them one that waits for its client, or else the new one."""
 
-    class Brief(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            connections[self] = transport
-            if len(connections) > MOST_CONNECTIONS:
-                next(iter(connections.values())).abort()
-            asyncio.get_running_loop().call_later(EXCHANGE_SECONDS, transport.abort)
+    most: ClassVar[int]
+    all: ClassVar[dict[Bounded, asyncio.Transport]]
+    silent = False
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            connections.pop(self, None)
-            super().connection_lost(exc)
+    def waits(self) -> bool:
+        """Whether no request is under way: none has come, or the last one is answered."""
+        return self.cycle is None or self.cycle.response_complete
 
-    return Brief
+    def dispensable(self) -> bool:
+        """Whether its client keeps it: by silence, by a form that isn't here, or by an answer that it doesn't
+        read."""
+        return self.waits() or self.cycle.more_body or self.flow.write_paused
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.all) >= self.most:
+            oldest = next((one for one in self.all if one.dispensable()), self)
+            (self.all.pop(oldest, None) or transport).abort()
+            if oldest is self:
+                return
+        self.all[self] = transport
+        self._look_again()
+
+    def _look_again(self) -> None:
+        asyncio.get_running_loop().call_later(SILENT_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self not in self.all:
+            return
+        if self.silent and self.waits():
+            self.transport.abort()
+            return
+        self.silent = self.waits()
+        self._look_again()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.all.pop(self, None)
+        super().connection_lost(exc)

@@ -21,7 +21,7 @@ class Serve(Protocol):
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Serve pages on a free port of the loopback address until the test ends."""
-    monkeypatch.setattr(web, "EXCHANGE_SECONDS", 1.0)
+    monkeypatch.setattr(web, "SILENT_SECONDS", 0.5)
     servers: list[WebServer] = []
 
     def begin(
