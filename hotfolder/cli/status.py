@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.padding import Padding
 
 from hotfolder.cli.output import Text, print_json
-from hotfolder.control.status import FinishedProject, Status, history
+from hotfolder.control.status import Status, history
 from hotfolder.control.status import status as read_status
 from hotfolder.display import counted, visible, with_hint
 from hotfolder.display import say as print
@@ -137,14 +137,14 @@ def part(title: str, lines: Sequence[Line], *, said: str) -> Iterator[Renderable
         yield Text(f"  … and {len(lines) - MOST_ROWS} more; `hotfolder status --json` has all.")
 
 
-def finished(projects: Sequence[FinishedProject]) -> Iterator[RenderableType]:
+def finished(projects: Mapping[str, Sequence[Line]]) -> Iterator[RenderableType]:
     """A line for each project; and one for each set of which there is something to say."""
     if projects:
-        yield Text(f"\nDone: {sum(len(project.lines) for project in projects)}", "bold")
-    for each in projects[:MOST_ROWS]:
-        sets = counted(len(each.lines), "set")
-        yield row(f"{each.project}: {sets}, the last {time_or_day(each.last)}", "green")
-        for line in [one for one in each.lines if one.reason][:MOST_ROWS]:
+        yield Text(f"\nDone: {sum(map(len, projects.values()))}", "bold")
+    for name, lines in list(projects.items())[:MOST_ROWS]:
+        last = time_or_day(max(line.updated_at for line in lines))
+        yield row(f"{name}: {counted(len(lines), 'set')}, the last {last}", "green")
+        for line in [one for one in lines if one.reason][:MOST_ROWS]:
             yield row(f"{line.room}: {line.reason}", "dim", indent=6)
     if len(projects) > MOST_ROWS:
         yield Text(f"  … and {len(projects) - MOST_ROWS} more projects")
@@ -171,8 +171,8 @@ def logs(job_id: str, config: Path, *, as_json: bool) -> int:
     return 0
 
 
-def history_lines(told: JobHistory, zone: tzinfo | None = None) -> Iterator[str]:
-    """For people: local times, one day's heading before what happened that day. `zone` is the machine's."""
+def history_lines(told: JobHistory) -> Iterator[str]:
+    """For people: local times, one day's heading before what happened that day."""
     job = told.job
     yield visible(f"{job.project} / {job.room} (job {job.id}): {WORDS.get(job.state, job.state)}")
     route = f'route "{job.route}"' if job.route else "no route, by the defaults"
@@ -180,7 +180,7 @@ def history_lines(told: JobHistory, zone: tzinfo | None = None) -> Iterator[str]
     yield visible(f"{photos} from {job.inbox}/{job.project}/{job.folder}; {route}")
     day = ""
     for entry in told.entries:
-        at = datetime.fromisoformat(entry.at).astimezone(zone)
+        at = datetime.fromisoformat(entry.at).astimezone()
         if f"{at:%A %Y-%m-%d}" != day:
             day = f"{at:%A %Y-%m-%d}"
             yield f"\n{day}, {at:%Z}"

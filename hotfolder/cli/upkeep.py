@@ -129,7 +129,7 @@ def lines(found: Sequence[Expired], *, dry_run: bool) -> Iterator[str]:
         yield from (f"    {shown(one)}: {one.kept_because}" for one in staying)
     records = [one for one in found if one.kind == "record"]
     if records:
-        yield "JobRecords of projects in the job store:"
+        yield "Records of projects in the job store:"
     for one in records:
         stays = f"stay: {one.kept_because}" if one.kept_because else word.lower()
         yield f"    {visible(one.path.name)}: {stays}"

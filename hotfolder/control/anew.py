@@ -12,7 +12,7 @@ from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
 from hotfolder.control.actions import PutBack, copies_of, way_back
 from hotfolder.control.opening import Installation, JobRecords
-from hotfolder.control.rooms import Price, existing, left_of, price_of
+from hotfolder.control.rooms import existing, left_of
 from hotfolder.errors import RuleRefused, UsageError
 from hotfolder.jobs.model import FileRole, Job, JobFile, scope_key
 from hotfolder.jobs.states import State
@@ -24,13 +24,13 @@ from hotfolder.rules.tags import AGAIN, built_in_tags
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a set with another tag would be: its folder, and what is still to be paid for it. `tag` as the
-    rules spell it."""
+    """What a set with another tag would be: its folder, and the paid calls, by kind, that are still to be
+    made for it. `tag` as the rules spell it."""
 
     job: Job
     tag: str
     folder: str
-    price: Price
+    left: tuple[str, ...]
 
 
 def tags_for(settings: Settings, job_id: str) -> list[str]:
@@ -97,8 +97,7 @@ def _offer(settings: Settings, records: JobRecords, job_id: str, tag: str) -> Of
     recipe = plan(rulebook, job.project, folder, len(photos)).recipe
     hashes = [photo.sha256 for photo in photos]
     generation = records.store.generation(scope_key(job.origin, hashes))
-    left = left_of(records, job, hashes, recipe, generation)
-    return Offer(job, found.name, folder, price_of(settings, left))
+    return Offer(job, found.name, folder, left_of(records, job, hashes, recipe, generation))
 
 
 def folder_with(job: Job, tag: str) -> str:

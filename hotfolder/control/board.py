@@ -166,14 +166,14 @@ class ProjectCards:
 @dataclass(frozen=True, slots=True)
 class Board:
     """Everything that there is to see at the moment `at`. `budget` is the most paid calls of a day, None for
-    no limit; `spent` is the money of today, "" where no prices are set or the stand-in has made all of it."""
+    no limit; `bought` are the kinds of today's paid calls, without those of the stand-in."""
 
     at: datetime
     seen: Overview
     projects: tuple[ProjectCards, ...] = ()
     paid_today: int = 0
     budget: int | None = None
-    spent: str = ""
+    bought: tuple[str, ...] = ()
     several_inboxes: bool = False
 
     @property
@@ -222,14 +222,13 @@ def board(settings: Settings) -> Board:
             return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
         seen = overview(records.store, pid=pid)
         today = midnight(now())
-        bought = records.ledger.paid_operations_since(today)
         return Board(
             at=now(),
             seen=seen,
             projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
             paid_today=records.ledger.paid_since(today),
             budget=settings.limits.paid_calls_per_day,
-            spent=settings.prices.told(bought) if bought or not seen.sandbox else "",
+            bought=tuple(records.ledger.paid_operations_since(today)),
             several_inboxes=several,
         )
 

@@ -46,6 +46,11 @@ class Bill:
         """The paid calls that are still to be made, by kind."""
         return tuple((Counter(self.kinds) - Counter(self.remembered)).elements())
 
+    @property
+    def calls(self) -> str:
+        """The same, as a form hands them back."""
+        return ",".join(sorted(self.left))
+
     def __add__(self, other: Bill) -> Bill:
         return Bill(self.kinds + other.kinds, self.remembered + other.remembered, self.photos + other.photos)
 

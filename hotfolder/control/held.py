@@ -49,13 +49,11 @@ class DraftSet(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HeldSetView:
     """One set. `approved`: it is about to be made; `changed`: it isn't as it was proposed. With a `problem`
-    it can't be approved. `bill` are its paid calls, `cost` is what they come to, "" where no prices are set;
-    `does` says what is made, such as "merge + sky-blue"."""
+    it can't be approved. `bill` are its paid calls; `does` says what is made, such as "merge + sky-blue"."""
 
     name: str
     photos: tuple[HeldPhoto, ...]
     bill: Bill = NOTHING
-    cost: str = ""
     does: str = ""
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
@@ -63,11 +61,6 @@ class HeldSetView:
     changed: bool = False
     problem: str = ""
     explanation: Explanation | None = None
-
-    @property
-    def calls(self) -> str:
-        """The paid calls by kind, as a form hands them back."""
-        return ",".join(sorted(self.bill.left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +85,7 @@ class HeldView:
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     bill: Bill = NOTHING
-    cost: str = ""
     total: Bill = NOTHING
-    total_cost: str = ""
     changed: bool = False
 
     @property
@@ -105,10 +96,6 @@ class HeldView:
     def can_approve(self) -> bool:
         """Whether all that waits can be approved as it is."""
         return not self.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
-
-    @property
-    def calls(self) -> str:
-        return ",".join(sorted(self.bill.left))
 
 
 def place_known(settings: Settings, known: str) -> PhotoPlace:
@@ -142,13 +129,12 @@ def approve_held(
     view = look_at(settings, place, draft, look)
     waiting = view.waiting
     sets = [one for number, one in enumerate(waiting) if number in wanted] if view.shoot else list(waiting)
-    told = ",".join(sorted(kind for one in sets for kind in one.bill.left))
     problem = next((one.problem for one in sets if one.problem), "")
     if not sets or problem or view.problems:
         raise UsageError(
             problem or (view.problems or ("Nothing of this waits any more.",))[0], hint=LOOK_AGAIN
         )
-    if told != calls:
+    if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
     if not view.shoot:
         return let_go(place)
@@ -172,8 +158,6 @@ class Viewer:
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)
         waiting = [one for one in sets if not one.approved]
-        bill = sum((one.bill for one in waiting), NOTHING)
-        total = sum((one.bill for one in sets), NOTHING)
         kept_out = told.shoot.kept_out if told.shoot is not None else {}
         return HeldView(
             place=self.place,
@@ -185,10 +169,8 @@ class Viewer:
             ),
             problems=told.problems,
             remarks=told.shoot.notices if told.shoot is not None else (),
-            bill=bill,
-            cost=self.settings.prices.told(bill.left),
-            total=total,
-            total_cost=self.settings.prices.told(total.left),
+            bill=sum((one.bill for one in waiting), NOTHING),
+            total=sum((one.bill for one in sets), NOTHING),
             changed=any(one.changed for one in waiting),
         )
 
@@ -286,7 +268,6 @@ class Viewer:
             one.name,
             self._all_shown(photos),
             one.bill,
-            self.settings.prices.told(one.bill.left),
             one.explanation.does(),
             one.evidence,
             one.doubts,

@@ -41,23 +41,14 @@ MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """`calls` are the paid calls that may have been charged, by kind; `spent` their price, "" where no prices
-    are set. `renditions` are the smaller copies that were delivered, by name."""
+    """`calls` are the paid calls that may have been charged, by kind; `renditions` the smaller copies that
+    were delivered, by name."""
 
     project: ProjectCards
     calls: tuple[str, ...]
-    spent: str
     renditions: tuple[str, ...]
     priority: str
     unfinished: int
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What something would cost: its paid calls by kind, and their sum, "" where no prices are set."""
-
-    kinds: tuple[str, ...] = ()
-    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +71,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class SetView:
-    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another."""
+    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another. `left` are
+    the paid calls, by kind, that are still to be made for it, and `anew` those of all of it."""
 
     card: Card
     route: str
@@ -88,8 +80,8 @@ class SetView:
     history: tuple[HistoryEntry, ...]
     others: tuple[Card, ...]
     may: frozenset[str]
-    left: Price
-    anew: Price
+    left: tuple[str, ...]
+    anew: tuple[str, ...]
     question: Question | None = None
     receipt: Receipt | None = None
     receipt_sha256: str = ""
@@ -121,13 +113,12 @@ def project_view(settings: Settings, known: str) -> ProjectView:
         lines = [*begun, *lines_of(jobs, seen.lines)]
         [project] = projects_of(records, latest_of(lines)) or [ProjectCards(inbox, name)]
         pictures = looks.pictures_of(store, [card.job for card in project.cards if card.job])
-        calls = tuple(looks.paid_of_project(store, inbox, name))
+        calls = looks.paid_of_project(store, inbox, name)
         with store.session() as session:
             priority = Priority(project_priority(session, inbox, name)).name.lower()
     return ProjectView(
         project=project,
-        calls=calls,
-        spent=settings.prices.told(calls),
+        calls=tuple(calls),
         renditions=tuple(sorted({one.rendition for all_ in pictures.values() for one in all_} - {""})),
         priority=priority,
         unfinished=sum(State(job.state) in ACTIVE for job in jobs),
@@ -186,8 +177,8 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         history=told.entries,
         others=tuple(others),
         may=frozenset(possible(job, question, recipe)),
-        left=price_of(settings, left),
-        anew=price_of(settings, kinds_of(made_of)),
+        left=left,
+        anew=kinds_of(made_of),
         question=question,
         receipt=receipt,
         receipt_sha256=job.receipt_sha256,
@@ -224,13 +215,9 @@ def kinds_of(recipe: Recipe) -> tuple[str, ...]:
     return (*(("merge",) if recipe.merge else ()), *(path[-1].kind for path in recipe.steps()))
 
 
-def price_of(settings: Settings, kinds: Sequence[str]) -> Price:
-    return Price(tuple(kinds), settings.prices.told(kinds))
-
-
 def left_of(
     records: JobRecords, job: Job, hashes: Sequence[str], recipe: Recipe, generation: int
-) -> Sequence[str]:
+) -> tuple[str, ...]:
     """The paid calls of a recipe that are still to be made for the job's photos, by kind: one whose end is
     unknown isn't made again."""
     known = read_chain(records.ledger, job.origin, hashes, recipe, generation)

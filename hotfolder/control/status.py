@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 
 from hotfolder.config.load import state_location
@@ -20,15 +19,6 @@ from hotfolder.telemetry.overview import Line, Overview, overview
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedProject:
-    """The finished sets of a project; `last` is when the latest was, ISO 8601, UTC."""
-
-    project: str
-    lines: Sequence[Line]
-    last: str
-
-
-@dataclass(frozen=True, slots=True)
 class Status:
     """How all sets stand, and the paid calls since midnight by kind, with the prices of such."""
 
@@ -37,13 +27,13 @@ class Status:
     prices: Prices = field(default_factory=Prices)
 
     @property
-    def finished(self) -> Sequence[FinishedProject]:
-        """The project with the latest picture first."""
-        project, when = attrgetter("project"), attrgetter("updated_at")
-        done = groupby(sorted(self.seen.in_states([State.DONE]), key=project), key=project)
-        found = [(name, tuple(lines)) for name, lines in done]
-        projects = [FinishedProject(name, lines, max(map(when, lines))) for name, lines in found]
-        return sorted(projects, key=attrgetter("last", "project"), reverse=True)
+    def finished(self) -> dict[str, Sequence[Line]]:
+        """The finished sets by their project, the one with the latest picture first."""
+        found: defaultdict[str, list[Line]] = defaultdict(list)
+        for line in self.seen.in_states([State.DONE]):
+            found[line.project].append(line)
+        latest = {name: max(line.updated_at for line in lines) for name, lines in found.items()}
+        return {name: found[name] for name in sorted(found, key=lambda one: (latest[one], one), reverse=True)}
 
 
 def status(config: Path, environ: Mapping[str, str]) -> Status:

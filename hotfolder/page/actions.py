@@ -19,7 +19,7 @@ from hotfolder.control.anew import another
 from hotfolder.control.opening import Installation, opened
 from hotfolder.control.rooms import known_project, known_set
 from hotfolder.page.security import SESSION_COOKIE
-from hotfolder.page.site import site_of
+from hotfolder.page.site import settings_of, site_of
 from hotfolder.telemetry.overview import overview
 
 TWICE_SECONDS = 2.0
@@ -61,11 +61,10 @@ async def asked(
     **named: P.kwargs,
 ) -> T:
     """Do it, as a command does; what it raises becomes a page."""
-    site = site_of(request)
-    in_force = site.settings().settings
+    config, in_force = site_of(request).config, settings_of(request)
 
     def done() -> T:
-        with opened(site.config, in_force) as installation:
+        with opened(config, in_force) as installation:
             return action(installation, *args, **named)
 
     return await to_thread.run_sync(done)

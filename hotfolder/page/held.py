@@ -23,7 +23,7 @@ from hotfolder.control.outlook import folder_choices, rules_in_force
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.rendering import render, request_language
-from hotfolder.page.site import site_of
+from hotfolder.page.site import settings_of, site_of
 from hotfolder.words import word
 
 NEW = "new"
@@ -158,7 +158,7 @@ def viewed(settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet], loo
 
 async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
     """The folder of that id, with the settings in force. Raises Unknown."""
-    settings = site_of(request).settings().settings
+    settings = settings_of(request)
     return settings, await to_thread.run_sync(place_known, settings, known)
 
 

@@ -41,7 +41,7 @@ class Live:
         self.rendered: dict[Hashable, bytes] = {}
         """What was made of the board, for others who ask for the same: twenty open pages all do at once."""
         self.listeners = 0
-        self.ending = False
+        self.ending: Callable[[], bool] = lambda: False
         """Whether the page is about to end, and nobody is told any more."""
 
     async def stamp(self) -> str:
@@ -72,7 +72,7 @@ class Live:
         try:
             end = time.monotonic() + LONGEST_SECONDS
             known, told_at = "", time.monotonic()
-            while (now := time.monotonic()) < end and not self.ending:
+            while (now := time.monotonic()) < end and not self.ending():
                 stamp = await self.stamp()
                 if stamp != known:
                     known, told_at = stamp, now

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from hotfolder.control.pictures import OpenPicture, find_picture, open_picture
 from hotfolder.display import visible
 from hotfolder.errors import UnusablePhoto
+from hotfolder.page.rendering import looked_up
 from hotfolder.page.site import site_of
 from hotfolder.page.static import matches
 from hotfolder.page.thumbnails import Edge, Thumbnails
@@ -43,8 +44,7 @@ async def thumb(request: Request) -> Response:
 
 async def opened(request: Request, known: str) -> OpenPicture:
     """The picture of that id. Raises HTTPException where there is none."""
-    settings = site_of(request).settings().settings
-    place = await patiently(settings.state_folder, find_picture, settings, known)
+    place = await looked_up(request, find_picture, known)
     there = await patiently(Path(place.name), open_picture, place) if place is not None else None
     if there is None:
         raise HTTPException(404)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.control.board import Frame
-from hotfolder.page.site import site_of
+from hotfolder.page.site import settings_of, site_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
 from hotfolder.words.saying import ENGLISH, room_said, said
@@ -97,7 +97,7 @@ def request_language(request: Request) -> str:
 
 async def looked_up(request: Request, look: Callable[..., T], *args: object) -> T:
     """What `control` tells by the settings in force. Raises what that does."""
-    settings = site_of(request).settings().settings
+    settings = settings_of(request)
     return await patiently(settings.state_folder, partial(look, settings, *args))
 
 

@@ -15,11 +15,11 @@ from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hotfolder import log
-from hotfolder.control.access import FULL, Visitor, visitor
+from hotfolder.control.access import FULL, visitor
 from hotfolder.errors import BadWorld, StoreError
 from hotfolder.page.callers import SAFE_METHODS, caller_of, from_another_site, known_name
 from hotfolder.page.rendering import error_page, request_language
-from hotfolder.page.site import Site
+from hotfolder.page.site import Site, settings_of
 from hotfolder.words import word
 
 logger = log.get("page")
@@ -115,12 +115,11 @@ async def refusal(request: Request) -> Response | None:
         return refused(request, "refused.host")
     if from_another_site(caller, headers, request.method):
         return refused(request, "refused.site")
-    if any(
-        isinstance(one, PublicRoute) and one.matches(scope)[0] != Match.NONE for one in site_routes(scope)
-    ):
+    public = (one for one in scope["app"].routes if isinstance(one, PublicRoute))
+    if any(one.matches(scope)[0] != Match.NONE for one in public):
         return None
     try:
-        found = await visitor_of(request, site)
+        found = await to_thread.run_sync(visitor, settings_of(request), request.cookies.get(SESSION_COOKIE))
     except (StoreError, BadWorld) as error:
         logger.warning("records_not_read", reason=error.message)
         return error_page(request, 503)
@@ -135,15 +134,6 @@ async def refusal(request: Request) -> Response | None:
     if request.method not in SAFE_METHODS and not state.may_act:
         return refused(request, "refused.reading")
     return None
-
-
-def site_routes(scope: Scope) -> list[object]:
-    return list(scope["app"].routes)
-
-
-async def visitor_of(request: Request, site: Site) -> Visitor:
-    settings = site.settings().settings
-    return await to_thread.run_sync(visitor, settings, request.cookies.get(SESSION_COOKIE))
 
 
 def refused(request: Request, key: str) -> Response:

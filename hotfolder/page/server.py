@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import uvicorn
 
@@ -39,21 +38,11 @@ def serve(site: Site) -> int:
         if not protected:
             link = f"{address}first/{site.first_token.token}"
             logger.warning("page_without_password", meaning=OPEN, set_one_at=link)
-        asyncio.run(served(PageServer(config, site), listener, site))
+        server = uvicorn.Server(config)
+        site.live.ending = lambda: server.should_exit
+        asyncio.run(served(server, listener, site))
     logger.info("page_stopped")
     return 130 if signal.SIGINT in signals else 0
-
-
-class PageServer(uvicorn.Server):
-    """Lets who waits for news go at once when it is to end."""
-
-    def __init__(self, config: uvicorn.Config, site: Site) -> None:
-        super().__init__(config)
-        self._site = site
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._site.live.ending = True
-        super().handle_exit(sig, frame)
 
 
 async def served(server: uvicorn.Server, listener: socket.socket, site: Site) -> None:

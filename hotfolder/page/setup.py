@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from hotfolder import log
 from hotfolder.config.page import PageSettings
-from hotfolder.control.access import LEAST_LETTERS, MOST_LETTERS
+from hotfolder.control.access import LEAST_LETTERS
 from hotfolder.control.first import EVERYWHERE, STATE_VARIABLE, FirstSettings, set_up, wrong_with
 from hotfolder.errors import HotfolderError
 from hotfolder.page.app import http_error, told_error
@@ -30,7 +30,7 @@ from hotfolder.page.callers import caller_of, from_another_site
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import Guard, refused
 from hotfolder.page.server import MOST_CONNECTIONS, MOST_HEADER_BYTES, STOP_SECONDS, told_signals
-from hotfolder.page.signin import text
+from hotfolder.page.signin import text, why_no_password
 from hotfolder.page.site import FirstToken, template_environment
 from hotfolder.page.static import static
 from hotfolder.telemetry.web import listening, server_config
@@ -126,12 +126,7 @@ async def answers(request: Request) -> Response:
     site, language = opened_site(request), request_language(request)
     fields = await request.form(max_files=0, max_fields=10)
     root, key, password = text(fields, "root").strip(), text(fields, "key").strip(), text(fields, "password")
-    problem = ""
-    if site.with_page and not LEAST_LETTERS <= len(password) <= MOST_LETTERS:
-        problem = word(language, "first.short", least=LEAST_LETTERS)
-    elif site.with_page and password != text(fields, "again"):
-        problem = word(language, "first.different")
-    if problem:
+    if site.with_page and (problem := why_no_password(request, fields)):
         return asking(request, root, problem)
     async with site.writing:
         opened_site(request)  # somebody else may have been quicker

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hotfolder.config.settings import Settings
 from hotfolder.control import gallery as galleries
 from hotfolder.control import share as control
 from hotfolder.control.opening import Installation
@@ -21,16 +20,12 @@ from hotfolder.page.pictures import picture_response, thumb_response
 from hotfolder.page.rendering import looked_up, render, request_language
 from hotfolder.page.security import PublicRoute
 from hotfolder.page.signin import caller_in
-from hotfolder.page.site import site_of
+from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.thumbnails import Edge
 from hotfolder.patience import patiently
 from hotfolder.words import word
 
 EDGES = {"small": Edge.CARD, "large": Edge.SCREEN}
-
-
-def settings_of(request: Request) -> Settings:
-    return site_of(request).settings().settings
 
 
 async def overview(request: Request, token: str = "") -> Response:
@@ -75,10 +70,7 @@ def _gallery(installation: Installation, known: str) -> None:
 
 async def shared(request: Request) -> control.SharedGallery:
     """What the token of the address leads to. Raises HTTPException where that is nothing, or not any more."""
-    settings = settings_of(request)
-    found = await patiently(
-        settings.state_folder, control.shared_gallery, settings, request.path_params["token"]
-    )
+    found = await looked_up(request, control.shared_gallery, request.path_params["token"])
     if found is None:
         raise HTTPException(404, word(request_language(request), "share.nowhere"))
     return found

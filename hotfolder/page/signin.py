@@ -18,7 +18,7 @@ from hotfolder.control import access
 from hotfolder.page.callers import Caller
 from hotfolder.page.rendering import render, request_language
 from hotfolder.page.security import SESSION_COOKIE, PublicRoute
-from hotfolder.page.site import Site, site_of
+from hotfolder.page.site import Site, settings_of, site_of
 from hotfolder.words import word
 
 P = ParamSpec("P")
@@ -42,7 +42,7 @@ async def sign_in(request: Request) -> Response:
         problem = word(language, "signin.too_often", seconds=ceil(wait))
         headers = {"Retry-After": str(ceil(wait))}
         return render(request, "signin.html", status=429, headers=headers, to=to, problem=problem)
-    token = await hashing(site, access.sign_in, site.settings().settings, text(fields, "password"))
+    token = await hashing(site, access.sign_in, settings_of(request), text(fields, "password"))
     if token is None:
         problem = word(language, "signin.wrong")
         return render(request, "signin.html", status=403, to=to, problem=problem)
@@ -53,7 +53,7 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     token = request.cookies.get(SESSION_COOKIE)
     if token:
-        await to_thread.run_sync(access.sign_out, site_of(request).settings().settings, token)
+        await to_thread.run_sync(access.sign_out, settings_of(request), token)
     response = RedirectResponse("/signin", 303)
     response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return response
@@ -67,23 +67,25 @@ async def first_form(request: Request) -> Response:
 async def first(request: Request) -> Response:
     """Set the first password, and be signed in by it."""
     refuse_stranger(request)
-    site, language = site_of(request), request_language(request)
-    fields = await request.form(max_files=0, max_fields=10)
-    password = text(fields, "password")
-    problem = ""
-    if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
-        problem = word(language, "first.short", least=access.LEAST_LETTERS)
-    elif password != text(fields, "again"):
-        problem = word(language, "first.different")
-    if problem:
+    site, fields = site_of(request), await request.form(max_files=0, max_fields=10)
+    password, settings = text(fields, "password"), settings_of(request)
+    if problem := why_no_password(request, fields):
         return render(request, "first.html", status=422, problem=problem)
     setting = partial(access.set_password, first=True)
-    was_set = await hashing(site, setting, site.settings().settings, access.FULL, password)
+    was_set = await hashing(site, setting, settings, access.FULL, password)
     site.first_token.used = True
-    token = await hashing(site, access.sign_in, site.settings().settings, password) if was_set else None
+    token = await hashing(site, access.sign_in, settings, password) if was_set else None
     if token is None:
         return RedirectResponse("/signin", 303)
     return with_session(RedirectResponse("/", 303), token, caller_in(request))
+
+
+def why_no_password(request: Request, fields: FormData) -> str:
+    """What is wrong with the new password of a form, which has it twice; "" where nothing is."""
+    password, language = text(fields, "password"), request_language(request)
+    if not access.LEAST_LETTERS <= len(password) <= access.MOST_LETTERS:
+        return word(language, "first.short", least=access.LEAST_LETTERS)
+    return word(language, "first.different") if password != text(fields, "again") else ""
 
 
 def refuse_stranger(request: Request) -> None:

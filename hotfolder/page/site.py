@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -69,9 +69,11 @@ class SettingsOnDisk:
         return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
-def template_environment(hide: Callable[[str], str] = str) -> jinja2.Environment:
+def template_environment(
+    hide: Callable[[str], str] = str, priced: Callable[[Iterable[str]], str] = lambda _: ""
+) -> jinja2.Environment:
     """Every name is text in a template, whatever is in it: nothing turns or hides what is beside it, or can't
-    be encoded, and `hide` has its say."""
+    be encoded, and `hide` has its say. `priced` says what paid calls come to, by their kinds."""
 
     def as_text(value: object) -> object:
         return (
@@ -87,7 +89,7 @@ def template_environment(hide: Callable[[str], str] = str) -> jinja2.Environment
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters["signed"] = signed
+    environment.filters |= {"signed": signed, "priced": priced}
     return environment
 
 
@@ -138,7 +140,10 @@ def site_for(
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
     page = on_disk.current().settings.page.model_copy(update=given)
     settings = on_disk.current().settings
-    templates = template_environment(lambda text: without_folders(text, on_disk.current().settings))
+    templates = template_environment(
+        lambda text: without_folders(text, on_disk.current().settings),
+        lambda kinds: on_disk.current().settings.prices.told(kinds),
+    )
     live = Live(settings, lambda: on_disk.current().error)
     return Site(config.absolute(), environ, page, on_disk, Thumbnails(settings.state_folder), live, templates)
 
@@ -165,3 +170,8 @@ def site_of(request: Request) -> Site:
     """The site that answers the request."""
     site: Site = request.app.state.site
     return site
+
+
+def settings_of(request: Request) -> Settings:
+    """The settings in force."""
+    return site_of(request).settings().settings

@@ -94,7 +94,7 @@ def compared(frames: Sequence[Frame], before: str | None, after: str | None) -> 
 async def pay_again(request: Request) -> Response:
     """The price, before anything is bought anew."""
     view = await looked_up(request, set_view, request.path_params["job"])
-    return render(request, "pay_again.html", card=view.card, price=view.anew)
+    return render(request, "pay_again.html", card=view.card, kinds=view.anew)
 
 
 async def another(request: Request) -> Response:

@@ -74,6 +74,7 @@ async def test_now_shows_what_is_finished_and_what_is_paid(
     told = page.get("/").text
     assert f'href="/set/{card.job}"' in told and f'src="/thumb/{card.picture}"' in told
     assert "1.75 EUR" in told and "of 50" in told and "1 of 1 done" in told
+    assert COST in page.get(of_project(studio)).text
     assert "hotfolder isn" in told  # no daemon runs
     assert page.get(f"/thumb/{card.picture}").headers["content-type"] == "image/jpeg"
     assert "1 von 1 fertig" in page.get("/", Accept_Language="de").text
