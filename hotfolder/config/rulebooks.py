@@ -1,8 +1,11 @@
-"""From the settings to the rulebook of one inbox."""
+"""From the settings to the rulebook of one inbox, and to the text of the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import yaml
 
 from hotfolder.config.operations import OneOperation
 from hotfolder.config.settings import InboxSettings, RouteSettings, Settings
@@ -65,3 +68,35 @@ def resolve(items: Written, table: TagTable) -> tuple[Operation, ...]:
             raise KeyError(item)
         operations += tag.operations
     return tuple(operations)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleText:
+    """A route or an own tag as the settings have it; `inbox` is the one that it is for alone, else empty."""
+
+    kind: str
+    name: str
+    text: str
+    inbox: str = ""
+
+
+def rules_in_force(settings: Settings) -> list[RuleText]:
+    """The routes in the order in which they are tried, and then the studio's own tags."""
+    inboxes = settings.all_inboxes()
+    found = []
+    for title, routes in [*((one.title, one.routes) for one in inboxes), ("", settings.routes)]:
+        for route in routes:
+            written = route.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"name"})
+            found.append(RuleText("route", route.name, _as_yaml(written), title))
+    for title, tags in [("", settings.tags), *((one.title, one.tags) for one in inboxes)]:
+        for name, items in tags.items():
+            does = [
+                one if isinstance(one, str) else one.model_dump(mode="json", exclude_unset=True)
+                for one in items
+            ]
+            found.append(RuleText("tag", name, _as_yaml(does), title))
+    return found
+
+
+def _as_yaml(written: object) -> str:
+    return yaml.safe_dump(written, allow_unicode=True, sort_keys=False, default_flow_style=None).strip()

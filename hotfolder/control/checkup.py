@@ -14,8 +14,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.access import missing_packages, refuse_unprotected
 from hotfolder.control.local import Finding, folders, in_sight, machine, ok, problem, warning
 from hotfolder.control.opening import reading
-from hotfolder.control.remote import key, out_of_sight, remote
-from hotfolder.control.server import server
+from hotfolder.control.remote import key, out_of_sight, remote, server
 from hotfolder.daemon.folders import holder_of
 from hotfolder.daemon.records import store_of
 from hotfolder.display import counted

@@ -121,6 +121,12 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
             yield from (PhotoPlace(inbox, root, project, folder) for folder in _names_in(root, project))
 
 
+def folder_choices(settings: Settings) -> list[PhotoPlace]:
+    """The folders that can be explained now, by project. Raises LocalTrouble."""
+    found = [place for place in every_place(settings) if place.seen() is not None]
+    return sorted(found, key=lambda one: (one.inbox.title, one.project, one.folder))
+
+
 def _names_in(root: Path, *names: str) -> list[str]:
     """Of the folders in a folder of an inbox; none where it can't be read."""
     try:

@@ -1,10 +1,13 @@
-"""What the doctor finds of the key, the API and the storage, as far as looking costs nothing."""
+"""What the doctor finds of the key, the API, the storage and a database, as far as looking costs nothing."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +16,8 @@ from hotfolder.config.load import KEY_VARIABLE, load_key
 from hotfolder.config.settings import Settings
 from hotfolder.control.local import Finding, ok, problem, warning
 from hotfolder.errors import BadWorld, ConfigurationError, HotfolderError
+from hotfolder.jobs.database import store_trouble
+from hotfolder.jobs.postgres import ServerFacts, StoreServer, facts, server_engine
 from hotfolder.stager.addresses import is_loopback
 from hotfolder.stager.client import Probe, StagerClient
 from hotfolder.stager.storage import StorageClient
@@ -22,6 +27,13 @@ PATIENCE_SECONDS = 10.0
 TIMEOUTS = Timeouts(PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS, PATIENCE_SECONDS)
 AS_ROOT = "To have the key and the API looked at, ask as root, with api.key_file naming the key's file."
 NO_KEY = "hotfolder-doctor-has-no-key"
+OFF_SECONDS, EXPIRING_SECONDS = 30.0, 300.0
+"""What a clock may be off, and from where on signed addresses suffer by it."""
+OLDEST_VERSION = 14
+"""Of PostgreSQL; older ones get no repairs any more."""
+SLOW_SECONDS = 0.02
+ASKED = 5
+ALTER = "ALTER DATABASE ... SET synchronous_commit = on."
 
 
 def key(settings: Settings, environ: Mapping[str, str], *, running: bool) -> Finding:
@@ -100,7 +112,8 @@ async def api(
         return [problem("API", f"{base_url} can't be reached: {why}", hint)]
     finally:
         await client.aclose()
-    return [*judged(base_url, answer, known=known), clock(datetime.now(UTC), answer.at)]
+    ahead = (datetime.now(UTC) - answer.at).total_seconds() if answer.at is not None else None
+    return [*judged(base_url, answer, known=known), clock(ahead, "the API's", EXPIRING_SECONDS)]
 
 
 async def accepts(settings: Settings, key: str) -> bool:
@@ -132,18 +145,18 @@ def judged(base_url: str, answer: Probe, *, known: bool) -> Iterator[Finding]:
         yield ok("API", f"{asked} {took}; it accepts the key")
 
 
-def clock(now: datetime, theirs: datetime | None) -> Finding:
-    """Compared with the API's own. Both aware."""
-    if theirs is None:
-        return warning(
-            "clock", "the API did not say what time it is", "Compare this machine's clock with another one."
-        )
-    off_seconds = (now - theirs).total_seconds()
-    text = f"{abs(off_seconds):.0f} s {'ahead of' if off_seconds > 0 else 'behind'} the API's"
+def clock(ahead: float | None, whose: str, grave_seconds: float = math.inf) -> Finding:
+    """This machine's, `ahead` by so many seconds; None where the other one isn't told."""
+    if ahead is None:
+        hint = "Compare this machine's clock with another one."
+        return warning("clock", "the API did not say what time it is", hint)
+    if abs(ahead) <= OFF_SECONDS:
+        return ok("clock", f"within {OFF_SECONDS:.0f} s of {whose}")
+    text = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} {whose}"
     hint = "Switch time synchronisation on: `timedatectl set-ntp true`."
-    if abs(off_seconds) > 300:
+    if abs(ahead) > grave_seconds:
         return problem("clock", f"{text}: signed addresses may count as expired", hint)
-    return warning("clock", text, hint) if abs(off_seconds) > 30 else ok("clock", "within 30 s of the API's")
+    return warning("clock", text, hint)
 
 
 async def storage(host: str, *, proxy: str | None = None) -> Finding:
@@ -171,3 +184,59 @@ async def storage(host: str, *, proxy: str | None = None) -> Finding:
         return problem("storage", f"{url.hostname}, port {port}, can't be reached: {why}", hint)
     writer.close()
     return ok("storage", f"{url.hostname}, port {port}, accepts connections")
+
+
+def server(place: StoreServer) -> Iterator[Finding]:
+    """The database of a store that machines share, by connecting to it, and reading only."""
+    try:
+        found, answered_seconds, off_seconds = asked(place)
+    except HotfolderError as error:
+        detail = error.detail if isinstance(error, BadWorld) else ""
+        yield problem("database", f"{error.message}{f': {detail}' if detail else ''}", error.hint)
+        return
+    yield from database(found)
+    text = f"the fastest of {ASKED} answers took {answered_seconds * 1000:.1f} ms"
+    if answered_seconds > SLOW_SECONDS:
+        yield warning("database", text, "A set asks some hundred times: keep the database near the machines.")
+    else:
+        yield ok("database", text)
+    # Leases go by the database's clock alone, but days, schedules and histories by this machine's, too.
+    yield clock(off_seconds, "the database's")
+
+
+def asked(place: StoreServer) -> tuple[ServerFacts, float, float]:
+    """The server's facts, the seconds that an answer took, and by how many this machine's clock is ahead."""
+    place.password()
+    engine = server_engine(place, read_only=True)
+    try:
+        with store_trouble(), closing(engine.connect()) as connection:
+            facts(connection)
+            looks = []
+            for _ in range(ASKED):
+                began, at = time.monotonic(), datetime.now(UTC)
+                found = facts(connection)
+                took = time.monotonic() - began
+                looks.append((took, (at - found.now).total_seconds() + took / 2, found))
+    finally:
+        engine.dispose()
+    seconds, ahead, found = min(looks, key=lambda look: look[0])
+    return found, seconds, ahead
+
+
+def database(found: ServerFacts) -> Iterator[Finding]:
+    version = f"PostgreSQL {found.version}"
+    if int(found.version.partition(".")[0]) < OLDEST_VERSION:
+        yield warning("database", f"{version} gets no repairs any more", "Upgrade it.")
+    else:
+        yield ok("database", version)
+    if not found.may_create:
+        hint = "Let the user own it: ALTER DATABASE ... OWNER TO ...."
+        yield problem("database", "its user may not make tables, as the first start and upgrades do", hint)
+    if found.synchronous_commit == "off":
+        yield problem("database", "synchronous_commit is off: what was bought may be forgotten", ALTER)
+    if not found.fsync:
+        hint = "Set fsync = on in postgresql.conf, and restart it."
+        yield warning("database", "fsync is off: after a power cut nothing of it may be left", hint)
+    if found.encoding != "UTF8":
+        hint = "Make one with `createdb --encoding UTF8 --template template0 NAME`."
+        yield problem("database", f"its encoding is {found.encoding}, which can't hold every name", hint)

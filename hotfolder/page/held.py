@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from hotfolder.config.rulebooks import rules_in_force
 from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Look
 from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
 from hotfolder.control.lookup import PhotoPlace
-from hotfolder.control.outlook import folder_choices, rules_in_force
+from hotfolder.control.pictures import folder_choices
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.rendering import render, request_language

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from hotfolder.control.local import (
     sqlite,
     watches,
 )
-from hotfolder.control.remote import clock, judged, key, proxies, storage
+from hotfolder.control.remote import EXPIRING_SECONDS, clock, judged, key, proxies, storage
 from hotfolder.mounts import Mount, mount_of
 from hotfolder.stager.client import Probe
 
@@ -36,7 +36,7 @@ NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
     ],
 )
 def test_the_clock_is_compared_with_the_apis(seconds: int, verdict: Grade, words: str) -> None:
-    found = clock(NOW + timedelta(seconds=seconds), NOW)
+    found = clock(seconds, "the API's", EXPIRING_SECONDS)
     assert found.verdict == verdict and words in found.text
 
 
