@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from hotfolder.config.checks import absolute, meaning_problems
 from hotfolder.config.messages import structure_problems
@@ -18,6 +19,8 @@ from hotfolder.config.settings import WRITTEN, Settings, StoreSettings
 from hotfolder.config.sources import complete
 from hotfolder.config.yamlfile import Document, Place, read_document, refusal
 from hotfolder.errors import ConfigurationError
+
+T = TypeVar("T", bound=BaseModel)
 
 USUAL_NAME = "config.yaml"
 ROOT_VARIABLE = "HOTFOLDER_ROOT"
@@ -78,20 +81,15 @@ def is_missing(path: Path) -> bool:
 
 
 def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
-    api, notify, store = settings.api, settings.notify, settings.store
-    if api.key_file is not None:
-        api = api.model_copy(update={"key_file": absolute(folder, api.key_file)})
-    if notify.url_file is not None:
-        notify = notify.model_copy(update={"url_file": absolute(folder, notify.url_file)})
-    root = absolute(folder, settings.root)
-    changed = {"root": root, "api": api, "notify": notify, "store": absolute_store(store, folder)}
+    changed: dict[str, object] = {"root": absolute(folder, settings.root)}
+    for section, name in (("api", "key_file"), ("notify", "url_file"), ("store", "password_file")):
+        changed[section] = _with_absolute_file(getattr(settings, section), name, folder)
     return settings.model_copy(update=changed)
 
 
-def absolute_store(store: StoreSettings, folder: Path) -> StoreSettings:
-    if store.password_file is None:
-        return store
-    return store.model_copy(update={"password_file": absolute(folder, store.password_file)})
+def _with_absolute_file(section: T, name: str, folder: Path) -> T:
+    file = getattr(section, name)
+    return section if file is None else section.model_copy(update={name: absolute(folder, file)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def state_location(path: Path, environ: Mapping[str, str]) -> StateLocation:
         except ValidationError:
             raise error from None
         folder = Path(absolute(above, root.strip()), state.strip())
-        return StateLocation(folder, absolute_store(store, above), error=error)
+        return StateLocation(folder, _with_absolute_file(store, "password_file", above), error=error)
 
 
 def load_key(settings: Settings, environ: Mapping[str, str] | None = None) -> SecretStr:

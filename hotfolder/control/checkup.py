@@ -61,20 +61,24 @@ def _no_start(settings: Settings, environ: Mapping[str, str], *, key_hidden: boo
     except ConfigurationError as error:
         yield f"{error.message} {error.hint} (`hotfolder run --sandbox` needs no key.)"
     try:
-        for number, address in enumerate(notify_addresses(settings), start=1):
-            apprise_for(address, number)
+        addresses_of(settings)
     except ConfigurationError as error:
         yield f"{error.message}. {error.hint}"
 
 
-def messages_to(settings: Settings) -> Sequence[str]:
-    """The addresses that get messages, secrets in them. Raises ConfigurationError where one is none, and
-    UsageError where there are none."""
+def addresses_of(settings: Settings) -> Sequence[str]:
+    """The addresses that get messages, secrets in them. Raises ConfigurationError where one is none."""
     addresses = notify_addresses(settings)
-    if not addresses:
-        raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     for number, address in enumerate(addresses, start=1):
         apprise_for(address, number)
+    return addresses
+
+
+def messages_to(settings: Settings) -> Sequence[str]:
+    """The same; raises UsageError where there are none."""
+    addresses = addresses_of(settings)
+    if not addresses:
+        raise UsageError("The settings name no address: no messages are sent.", hint="Set notify.url_file.")
     return addresses
 
 

@@ -49,12 +49,11 @@ class DraftSet(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class HeldSetView:
     """One set. `approved`: it is about to be made; `changed`: it isn't as it was proposed. With a `problem`
-    it can't be approved. `bill` are its paid calls; `does` says what is made, such as "merge + sky-blue"."""
+    it can't be approved. `bill` are its paid calls."""
 
     name: str
     photos: tuple[HeldPhoto, ...]
     bill: Bill = NOTHING
-    does: str = ""
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     approved: bool = False
@@ -268,7 +267,6 @@ class Viewer:
             one.name,
             self._all_shown(photos),
             one.bill,
-            one.explanation.does(),
             one.evidence,
             one.doubts,
             explanation=one.explanation,

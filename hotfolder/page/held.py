@@ -109,9 +109,9 @@ async def show(request: Request) -> Response:
     settings, place = await known_place(request, known)
     reader = site_of(request).photos
     try:
-        view = await reader.soon(request.url.query + known, partial(viewed, settings, place, draft))
+        view = await reader.soon(request.url.query + known, partial(look_at, settings, place, draft))
     except UsageError as error:  # it is of other photos than lie there now
-        view = await reader.run(partial(viewed, settings, place, ()))
+        view = await reader.run(partial(look_at, settings, place, ()))
         return page(request, view, refused=f"{error.message} {word(request_language(request), 'held.anew')}")
     return page(request, view) if view is not None else await still_reading(request, place)
 
@@ -126,7 +126,7 @@ async def change(request: Request) -> Response:
         try:
             return await shown(request, rearranged(form, request_language(request)))
         except UsageError as error:
-            view = await site.photos.run(partial(viewed, settings, place, form.sets))
+            view = await site.photos.run(partial(look_at, settings, place, form.sets))
             return page(request, view, refused=error.message)
     wanted = range(len(form.sets) or 1) if form.place is None else [form.place]
 
@@ -150,11 +150,7 @@ async def shown(request: Request, sets: Sequence[DraftSet], **told: str) -> Resp
     if len(query) <= MOST_QUERY:
         return RedirectResponse(f"/held/{request.path_params['known']}?{query}", 303)
     settings, place = await known_place(request, request.path_params["known"])
-    return page(request, await site_of(request).photos.run(partial(viewed, settings, place, sets)))
-
-
-def viewed(settings: Settings, place: PhotoPlace, draft: Sequence[DraftSet], look: Look) -> HeldView:
-    return look_at(settings, place, draft, look)
+    return page(request, await site_of(request).photos.run(partial(look_at, settings, place, sets)))
 
 
 async def known_place(request: Request, known: str) -> tuple[Settings, PhotoPlace]:
@@ -180,7 +176,7 @@ async def outlook(request: Request) -> Response:
     view = None
     if known:
         settings, place = await known_place(request, known)
-        view = await site.photos.soon(known, partial(viewed, settings, place, ()))
+        view = await site.photos.soon(known, partial(look_at, settings, place, ()))
         if view is None:
             return await still_reading(request, place)
     return render(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -14,8 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.board import Board, Watched, board
-from hotfolder.patience import patiently
+from hotfolder.control.board import Watched
 
 POLL_SECONDS = 0.25
 BEAT_SECONDS = 15.0
@@ -24,7 +23,7 @@ LONGEST_SECONDS = 600.0
 """After so long a browser asks anew, and must still be signed in."""
 MOST_LISTENERS = 200
 FRESH_SECONDS = 1.0
-"""For so long open pages share what was read of the store, unless there is news."""
+"""For so long open pages share what was made of the store, unless there is news."""
 
 
 class Live:
@@ -36,10 +35,7 @@ class Live:
         self._lock, self._reading = asyncio.Lock(), asyncio.Lock()
         self._looked_at = float("-inf")
         self._stamp = ""
-        self._board: Board | None = None
-        self._read = ("", float("-inf"))
-        self.rendered: dict[Hashable, bytes] = {}
-        """What was made of the board, for others who ask for the same: twenty open pages all do at once."""
+        self._made: dict[Hashable, tuple[bytes, float]] = {}
         self.listeners = 0
         self.ending: Callable[[], bool] = lambda: False
         """Whether the page is about to end, and nobody is told any more."""
@@ -52,15 +48,15 @@ class Live:
                 self._looked_at = time.monotonic()
             return self._stamp
 
-    async def board(self, stamp: str, settings: Settings) -> Board:
-        """What there is to see with that stamp. Raises StoreError, LocalTrouble."""
+    async def shared(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
+        """What `make` makes, once for all who ask for the same within a moment: twenty open pages all do at
+        once."""
         async with self._reading:
-            known, at = self._read
-            if self._board is None or known != stamp or time.monotonic() - at > FRESH_SECONDS:
-                self._board = await patiently(settings.state_folder, board, settings)
-                self._read = (stamp, time.monotonic())
-                self.rendered = {}
-            return self._board
+            now = time.monotonic()
+            self._made = {known: one for known, one in self._made.items() if now - one[1] <= FRESH_SECONDS}
+            if key not in self._made:
+                self._made[key] = await make(), time.monotonic()
+            return self._made[key][0]
 
     def _look(self) -> str:
         told = f"{self._watched.stamp()} {self._settings_error()}"

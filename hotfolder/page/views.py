@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from hotfolder.control.anew import offer, tags_for
-from hotfolder.control.board import OVER, Frame
+from hotfolder.control.board import OVER, Frame, board
 from hotfolder.control.rooms import project_view, set_view
 from hotfolder.page.rendering import VARY, looked_up, render, request_language
 from hotfolder.page.site import site_of
@@ -23,18 +23,25 @@ MOST_PROJECTS = 12
 
 
 async def now(request: Request) -> Response:
-    site, state = site_of(request), request.state
+    live, state = site_of(request).live, request.state
     # The stamp of a page is looked for before anything is read that it is to speak for.
-    stamp = await site.live.stamp()
-    seen = await site.live.board(stamp, site.settings().settings)
-    rendered = site.live.rendered
-    # All that decides how the page looks, but for what there is to see.
-    asks = (request.url.query, request_language(request), state.role, state.may_act, state.protected)
-    if asks in rendered:
-        return HTMLResponse(rendered[asks], headers={"Vary": VARY})
+    stamp = await live.stamp()
+    if request.url.query:
+        return await now_page(request, stamp)
+    # All that decides how the page looks.
+    key = (stamp, request_language(request), state.role, state.may_act, state.protected)
+
+    async def made() -> bytes:
+        return bytes((await now_page(request, stamp)).body)
+
+    return HTMLResponse(await live.shared(key, made), headers={"Vary": VARY})
+
+
+async def now_page(request: Request, stamp: str) -> HTMLResponse:
+    seen = await looked_up(request, board)
     shown = [one for one in seen.projects if one.rank < OVER]
     finished = [one for one in seen.projects if one.rank == OVER]
-    answer = render(
+    return render(
         request,
         "now.html",
         stamp=stamp,
@@ -44,11 +51,8 @@ async def now(request: Request) -> Response:
         running=len(seen.seen.running),
         waiting=len(seen.seen.waiting),
         attention=len(seen.seen.needing_person) + len(seen.seen.failed),
-        settings_error=site.settings().error or seen.seen.settings_error,
+        settings_error=site_of(request).settings().error or seen.seen.settings_error,
     )
-    if not request.url.query:
-        rendered[asks] = bytes(answer.body)
-    return answer
 
 
 async def project(request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from hotfolder.config.settings import Settings
-from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
+from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.control.rooms import chosen
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble
@@ -113,16 +113,12 @@ def zip_bytes(wanted: Zip) -> Iterator[bytes]:
 def pieces_of(entry: Entry) -> Iterator[bytes]:
     there = open_picture(entry.place)
     if there is None or there.version != entry.version:
-        _close(there)
+        if there is not None:
+            os.close(there.descriptor)
         raise LocalTrouble("A picture has changed while it was being downloaded.")
     with closing(os.fdopen(there.descriptor, "rb", buffering=0)) as stream:
         while piece := stream.read(PIECE_BYTES):
             yield piece
-
-
-def _close(there: OpenPicture | None) -> None:
-    if there is not None:
-        os.close(there.descriptor)
 
 
 def from_byte(pieces: Iterator[bytes], part: range) -> Iterator[bytes]:

@@ -155,7 +155,6 @@ class Recipient:
         self,
         address: str,
         number: int,
-        notify: Notify | None = None,
         *,
         outcome: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -165,7 +164,7 @@ class Recipient:
         """
         self.name = f"{number} ({address.partition(':')[0]})"
         self.remembered_as = hashlib.sha256(address.encode()).hexdigest()[:16]
-        self.gatherer = Gatherer(notify or Notify())
+        self.gatherer = Gatherer(Notify())
         self.sending: asyncio.Task[None] | None = None
         self._apprise = apprise_for(address, number)
         self._outcome = outcome
