@@ -222,9 +222,9 @@ def gallery(
     Static files in done/PROJECT/gallery, which work from a disk and on any host: every altered picture beside
     its unaltered one.
     """
-    from hotfolder.cli import gallery
+    from hotfolder.cli import upkeep
 
-    return gallery.gallery(project, config, as_json=as_json)
+    return upkeep.gallery(project, config, as_json=as_json)
 
 
 @app.command(rich_help_panel=OPERATING)
@@ -240,9 +240,9 @@ def verify(
     ] = "",
 ) -> int:
     """Compare records, paid calls and folders."""
-    from hotfolder.cli import gallery, upkeep
+    from hotfolder.cli import upkeep
 
-    return gallery.disclosure(disclosure, config) if disclosure else upkeep.verify(config)
+    return upkeep.disclosure(disclosure, config) if disclosure else upkeep.verify(config)
 
 
 @app.command(rich_help_panel=OPERATING)

@@ -1,5 +1,5 @@
-"""`hotfolder check`, `doctor`, `notify`, `verify`, `clean`, `lightroom` and `install-service`: for whoever
-runs it."""
+"""`hotfolder check`, `doctor`, `notify`, `verify`, `gallery`, `clean`, `lightroom` and `install-service`: for
+whoever runs it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from hotfolder.cli.output import FAILED, WORLD_BAD, Text, print_json
 from hotfolder.config.load import load
 from hotfolder.config.schema import json_schema
 from hotfolder.control import checkup, upkeep
+from hotfolder.control import gallery as galleries
 from hotfolder.control.local import Grade
 from hotfolder.control.opening import opened
 from hotfolder.display import counted, visible
 from hotfolder.display import say as print
 from hotfolder.jobs.retention import Expired
+from hotfolder.outbox.faults import shown as shown_path
 from hotfolder.setup import install
 from hotfolder.setup.lightroom import write as editors
 
@@ -101,6 +103,32 @@ def verify(config: Path) -> int:
         print(f"{counted(found, 'disagreement')}.")
     else:
         print("Store, ledger and folders agree.")
+    return FAILED if found else 0
+
+
+def gallery(project: str, config: Path, *, as_json: bool) -> int:
+    """Make it, and say where it is. What is left out of it is told and is no failure."""
+    with opened(config) as installation:
+        made = asyncio.run(galleries.gallery(installation, project))
+        url = installation.settings.gallery.base_url
+    page = shown_path(made.page)
+    if as_json:
+        told = {"page": page, "pictures": made.pictures, "left_out": list(made.left_out)}
+        print_json({**told, "anew": made.anew})
+        return 0
+    print(f"{page}: {counted(made.pictures, 'picture')}{'' if made.anew else ', as before'}.")
+    for sentence in made.left_out:
+        print(f"  {sentence}", file=sys.stderr)
+    if url is None:
+        print("Without gallery.base_url it has no QR code, and nobody can be given a link to it.")
+    return 0
+
+
+def disclosure(project: str, config: Path) -> int:
+    """1 where an altered picture lacks something."""
+    with opened(config) as installation:
+        found = list(galleries.undisclosed(installation, project))
+    print("\n".join(found) or "Every altered picture has its label, its unaltered one and a link to both.")
     return FAILED if found else 0
 
 

@@ -11,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hotfolder.control import gallery as galleries
-from hotfolder.control import share as control
+from hotfolder.control import gallery as control
 from hotfolder.control.opening import Installation
 from hotfolder.control.rooms import known_project
 from hotfolder.page.actions import Action, asked
@@ -65,7 +64,7 @@ async def make_gallery(request: Request) -> Response:
 def _gallery(installation: Installation, known: str) -> None:
     """In a thread with a loop of its own."""
     _, project = known_project(installation, known)
-    asyncio.run(galleries.gallery(installation, project))
+    asyncio.run(control.gallery(installation, project))
 
 
 async def shared(request: Request) -> control.SharedGallery:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hotfolder.control.share import page_parts
+from hotfolder.control.gallery import page_parts
 from hotfolder.page.security import PublicRoute
 
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -35,7 +35,7 @@ SAYING = (
     "control/anew.py",
     "control/held.py",
     "control/rooms.py",
-    "control/share.py",
+    "control/gallery.py",
     "page/reading.py",
     "page/thumbnails.py",
     "page/zipping.py",
