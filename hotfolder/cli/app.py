@@ -382,12 +382,12 @@ def init(
     again, it makes what is missing, and changes nothing that is right. Ends with what `doctor` finds.
     """
     from hotfolder.cli import init
+    from hotfolder.setup.init import Answers
 
     given = {"config": config, "user": user, "state": state, "page_port": page_port}
-    return init.init(
-        {name: value for name, value in given.items() if value is not None},
-        init.Questions(root, group, page, docker, key_stdin=key_stdin, ask=not yes),
-    )
+    said = {name: value for name, value in given.items() if value is not None}
+    answers = Answers(**said, root=root, group=group, page=page)  # type: ignore[arg-type]
+    return init.init(answers, docker=docker, key_stdin=key_stdin, ask=not yes)
 
 
 Target = Annotated[str, typer.Argument(help="A job's id, project/room, or a project: all its sets.")]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from getpass import getpass
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -23,43 +21,30 @@ from hotfolder.setup import init as setup
 from hotfolder.setup.deployment import KEY, ROOT
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """The five, but for the key: None where it isn't answered yet. `ask`: a person is there to be asked."""
-
-    root: Path | None
-    group: str | None
-    page: bool | None
-    docker: bool | None
-    key_stdin: bool
-    ask: bool
-
-
-def init(given: Mapping[str, Any], questions: Questions) -> int:
-    """Make the installation; what the doctor's exit code is, or 0 where it still waits for the key. Raises
-    UsageError, ConfigurationError and LocalTrouble."""
-    if questions.ask and not sys.stdin.isatty():
+def init(answers: setup.Answers, *, docker: bool | None, key_stdin: bool, ask: bool) -> int:
+    """Make the installation; what the doctor's exit code is, or 0 where it still waits for the key. `ask`: a
+    person is there to be asked. Raises UsageError, ConfigurationError and LocalTrouble."""
+    if ask and not sys.stdin.isatty():
         raise UsageError(
             "There is nobody to be asked.", hint="Say --yes, and as options what isn't to be as usual."
         )
-    systemd = not questions.docker
-    if questions.docker is None and questions.ask:
+    systemd = not docker
+    if docker is None and ask:
         systemd = typer.confirm("Run it by systemd? (Else by Docker.)", default=setup.BOOTED.is_dir())
     if not systemd:
-        root = questions.root or (asked_root(ROOT) if questions.ask else ROOT)
-        for line in setup.docker(Path.cwd(), root.absolute(), key(questions, there=False)):
+        root = answers.root or (asked_root(ROOT) if ask else ROOT)
+        for line in setup.docker(Path.cwd(), root.absolute(), key(key_stdin=key_stdin, ask=ask)):
             print(line)
         return 0
-    answers = setup.Answers(**given, root=questions.root, group=questions.group, page=questions.page)
-    if questions.page:
+    if answers.page:
         refuse_without_extra()
     setup.refuse(answers)  # before anybody answers questions in vain
-    if questions.ask:
+    if ask:
         answers = asked(answers)
     settings = setup.settings_at(answers.config)
     key_file = Path(settings.api.key_file) if settings and settings.api.key_file else KEY
     there = key_file.exists() and key_file.stat().st_size > 0
-    answers = replace(answers, key=key(questions, there=there))
+    answers = replace(answers, key=key(key_stdin=key_stdin, ask=ask and not there))
     setup.refuse(answers)
     for line in setup.make(answers):
         print(line)
@@ -89,13 +74,13 @@ def asked_root(usual: Path) -> Path:
     return Path(typer.prompt("The folder that photographers will see", default=str(usual)))
 
 
-def key(questions: Questions, *, there: bool) -> str:
+def key(*, key_stdin: bool, ask: bool) -> str:
     """The API key as it was given; empty where it wasn't. It is never taken from the command line, which
-    others on this machine can read. One that is `there` isn't asked for."""
-    if questions.key_stdin:
+    others on this machine can read."""
+    if key_stdin:
         return sys.stdin.readline().strip()
     given = os.environ.get(KEY_VARIABLE, "").strip()
-    if given or there or not questions.ask:
+    if given or not ask:
         return given
     try:
         return getpass("The API key (it isn't shown; Enter, if you don't have it yet): ").strip()
