@@ -1,13 +1,21 @@
-"""A page of a studio."""
+"""A page of a studio, and a browser to look at it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support.browser import chromium
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import Studio
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, chromium, every_size, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, every_size, faults, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import Fault, Shop, Studio
@@ -19,12 +19,6 @@ ELM = "12 Elm Road"
 FRONT = "front__sky-twilight"
 REFUSED: Fault = {"endpoint": "sky", "fault": 422}
 LOST: Fault = {"endpoint": "sky", "fault": "reset-after"}
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.ids import project_id
-from tests.support.browser import CHROMIUM, NARROW, NO_BROWSER, SCHEMES, WIDE, becomes, chromium, faults, tab
+from tests.support.browser import CHROMIUM, NARROW, NO_BROWSER, SCHEMES, WIDE, becomes, faults, tab
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=NO_BROWSER)
 ELM = "12 Elm Road"
 HOSTILE = "<img src=x onerror=alert(1)> 100% #1 \"'"
 MANAGING = f"/project/{project_id('inbox', ELM)}/share"
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

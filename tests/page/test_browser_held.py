@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.ids import folder_id
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, chromium, every_size, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, every_size, faults, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import ELM, originals, shoot
@@ -27,12 +27,6 @@ DRAG = """() => {
   for (const [name, at] of steps) at.dispatchEvent(new DragEvent(name, { bubbles: true, cancelable: true }));
 }"""
 """What a browser tells a page of a drag. (Chromium's own, driven by a machine, waits for ever at times.)"""
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture

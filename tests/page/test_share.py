@@ -38,12 +38,10 @@ class Shared:
 
     def link(self, *names: str, days: int = 30) -> str:
         """A new link's path; its address is on the page that answers, and on no other."""
-        body = "&".join([f"days={days}", *(f"picture={self.id_of(name)}" for name in names)])
-        address = f"http://127.0.0.1:{self.page.port}"
-        headers = {"Origin": address, "Content-Type": "application/x-www-form-urlencoded"}
-        answer = self.page.ask("POST", f"/project/{self.project}/share", headers=headers, body=body.encode())
+        chosen = [("picture", self.id_of(name)) for name in names]
+        answer = self.page.post(f"/project/{self.project}/share", [("days", str(days)), *chosen])
         assert answer.status == 200, answer.text
-        [token] = re.findall(rf'value="{address}/share/([\w-]{{22}})/"', answer.text)
+        [token] = re.findall(rf'value="http://127.0.0.1:{self.page.port}/share/([\w-]{{22}})/"', answer.text)
         assert token not in self.page.get(f"/project/{self.project}/share").text
         return f"/share/{token}/"
 

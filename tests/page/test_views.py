@@ -50,6 +50,14 @@ def cards(studio: Studio) -> list[Card]:
     return [card for project in board(load(studio.config, {})).projects for card in project.cards]
 
 
+async def finished(shop: Shop, studio: Studio, folder: str = FRONT) -> Card:
+    """The card of the one room that was dropped, at its end."""
+    studio.drop(ELM, folder, bracket())
+    await studio.until_idle(shop.access())
+    [card] = cards(studio)
+    return card
+
+
 def set_page(page: PageProcess, card: Card, more: str = "") -> str:
     answer = page.get(f"/set/{card.job}{more}")
     assert answer.status == 200
@@ -68,9 +76,7 @@ def of_project(studio: Studio, name: str = ELM) -> str:
 async def test_now_shows_what_is_finished_and_what_is_paid(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     told = page.get("/").text
     assert f'href="/set/{card.job}"' in told and f'src="/thumb/{card.picture}"' in told
     assert "1.75 EUR" in told and "of 50" in told and "1 of 1 done" in told
@@ -119,8 +125,7 @@ async def test_reasons_hints_and_history_are_in_the_language_of_whoever_looks(
 async def test_a_set_is_told_with_its_exposures_receipt_and_history(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio)
     told = set_page(page, cards(studio)[0])
     assert told.count('class="before"') == 1 and "Merge" in told and "Sky" in told
     assert "DSC0001.jpg" in told and "middle" in told
@@ -134,8 +139,7 @@ async def test_a_set_is_told_with_its_exposures_receipt_and_history(
 async def test_a_receipt_that_others_have_exchanged_is_not_followed(
     shop: Shop, studio: Studio, page: PageProcess, tmp_path: Path, put: Callable[[Path, Path], None]
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio)
     [receipt] = studio.done.glob("*/receipts/*.json")
     assert COST in set_page(page, cards(studio)[0])
     put(receipt, receipt.rename(tmp_path / "elsewhere.json"))
@@ -146,8 +150,7 @@ async def test_a_receipt_that_others_have_exchanged_is_not_followed(
 async def test_an_address_that_stands_for_nothing_is_not_found(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio, "front")
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
         assert page.get(path).status == 404
 
@@ -204,9 +207,7 @@ async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": 422})
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     told = set_page(page, card)
     assert "Try again" in told and "1.25 EUR" in told  # the merge is paid for
     shop.mark()
@@ -220,9 +221,7 @@ async def test_a_failed_set_is_tried_again_and_its_page_leads_to_the_later_one(
 
 async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, page: PageProcess) -> None:
     shop.goes_wrong({"endpoint": "sky", "fault": 422})
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     shop.mark()
     assert "1.75 EUR" in set_page(page, card, "/pay-again")
     assert (studio.failed / ELM / FRONT).is_dir()
@@ -234,9 +233,7 @@ async def test_paying_again_tells_its_price_first(shop: Shop, studio: Studio, pa
 async def test_a_finished_set_is_bought_anew_and_keeps_its_old_version(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     before = files_below(studio.done)
     shop.mark()
     assert f'href="/set/{card.job}/pay-again"' in set_page(page, card)
@@ -259,8 +256,7 @@ async def test_what_is_bought_anew_and_held_first_tells_its_price_before_it_is_a
     config = yaml.safe_load(studio.config.read_text())
     config["api"] = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
     studio.config.write_text(yaml.safe_dump(config))
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio)
     routes = [{"name": "all", "match": {"room": "*"}, "group": "review"}]
     studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
     [card] = cards(studio)
@@ -286,8 +282,7 @@ def test_a_room_with_a_photo_that_can_t_be_read_is_not_approved(studio: Studio, 
 
 async def doubtful(shop: Shop, studio: Studio) -> Card:
     shop.goes_wrong(LOST)
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio)
     shop.mark()
     [card] = cards(studio)
     assert card.state == "needs_attention"
@@ -335,9 +330,7 @@ async def test_an_answer_that_is_none_changes_nothing(shop: Shop, studio: Studio
 async def test_another_tag_tells_its_price_first_and_keeps_the_old_version(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     before = files_below(studio.done)
     assert "<option>sky-blue</option>" in set_page(page, card, "/another")
     told = set_page(page, card, "/another?tag=sky-blue")
@@ -357,9 +350,7 @@ async def test_another_tag_is_one_that_is_offered(
     shop: Shop, studio: Studio, page: PageProcess, tag: str
 ) -> None:
     """Not `again`, whose price is that of everything."""
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio, "front")
     assert page.get(f"/set/{card.job}/another?{urlencode({'tag': tag})}").status == 404
     assert page.post(f"/set/{card.job}/another", {"tag": tag}).status == 409
     assert not files_below(studio.inbox / ELM)
@@ -368,9 +359,7 @@ async def test_another_tag_is_one_that_is_offered(
 async def test_a_form_that_is_sent_many_times_does_its_work_once(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, FRONT, bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio)
     send = partial(page.post, f"/set/{card.job}/another", {"tag": "sky-blue"})
     answers = await asyncio.gather(*(asyncio.to_thread(send) for _ in range(6)))
     assert {went_to(answer) for answer in answers} == {f"/set/{card.job}?told=another"}
@@ -386,9 +375,7 @@ async def test_a_set_whose_name_is_refused_goes_on_under_another_one(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     """As it is, it would only fail again, and nobody can say what it costs."""
-    studio.drop(ELM, "front__sky-twillight", bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio, "front__sky-twillight")
     told = set_page(page, card)
     assert "Try again with another tag" in told and "/retry" not in told and "/pay-again" not in told
     offered = set_page(page, card, "/another?tag=sky-twilight")
@@ -406,9 +393,7 @@ async def test_the_price_of_a_failed_set_is_that_of_the_rules_in_force(
 ) -> None:
     """Which it is made by when it comes again, whatever they were when it failed."""
     shop.goes_wrong({"endpoint": "enhance", "fault": 422})
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
-    [card] = cards(studio)
+    card = await finished(shop, studio, "front")
     assert "0.50 EUR" in set_page(page, card, "/pay-again")
     config = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(
@@ -452,8 +437,7 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio, "kitchen")
     told = page.get(of_project(studio)).text
     picks = re.findall(r'name="pick" value="([^"]+)"', told)
     assert len(picks) == 3 and "<option>small</option>" in told
@@ -481,8 +465,7 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
 async def test_a_picture_that_was_exchanged_begins_the_zip_anew(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, "kitchen", bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio, "kitchen")
     [pick] = re.findall(r'name="pick" value="([^"]+)"', page.get(of_project(studio)).text)
     address = f"{of_project(studio)}/zip?pick={pick}"
     first = page.get(address)
@@ -508,8 +491,7 @@ def news(page: PageProcess) -> Generator[str, None, None]:
 async def test_an_open_page_hears_of_each_change_and_only_of_changes(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
-    studio.drop(ELM, "front", bracket())
-    await studio.until_idle(shop.access())
+    await finished(shop, studio, "front")
     events = news(page)
     first = await asyncio.to_thread(next, events)
     assert f'data-stamp="{first}"' in page.get("/").text
