@@ -176,11 +176,6 @@ class Board:
     bought: tuple[str, ...] = ()
     several_inboxes: bool = False
 
-    @property
-    def running(self) -> bool:
-        """Whether a daemon is at work."""
-        return self.seen.running_at_all
-
 
 class Watched:
     """The store as a page's process watches it: whether there is anything new to see. Opened once, and anew

@@ -120,24 +120,19 @@ def explain_place(
         return Explainer(settings, records, place, chosen, look).explained()
 
 
+@dataclass
 class Explainer:
     """Explains one folder by the settings, and by the records where there are any."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        records: JobRecords | None,
-        place: PhotoPlace,
-        chosen: Sequence[ChosenSet] = (),
-        look: Look = look,
-    ) -> None:
-        self.chosen = chosen
-        self.look = look
-        self.settings = settings
-        self.records = records
-        self.place = place
-        self.rulebook: Rulebook = rulebook_for(settings, place.inbox)
-        self.seen = place.seen()
+    settings: Settings
+    records: JobRecords | None
+    place: PhotoPlace
+    chosen: Sequence[ChosenSet] = ()
+    look: Look = look
+
+    def __post_init__(self) -> None:
+        self.rulebook: Rulebook = rulebook_for(self.settings, self.place.inbox)
+        self.seen = self.place.seen()
         self.facts: dict[str, PictureFacts] = {}
         """Of the photos that can be used, by name in their order."""
         self.problems: tuple[str, ...] = ()

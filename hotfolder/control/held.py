@@ -48,8 +48,8 @@ class DraftSet(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HeldSetView:
-    """One set. `approved`: it is about to be made; `changed`: it isn't as it was proposed. With a `problem`
-    it can't be approved. `bill` are its paid calls."""
+    """One set. `approved`: it is about to be made. With a `problem` it can't be approved. `bill` are its paid
+    calls."""
 
     name: str
     photos: tuple[HeldPhoto, ...]
@@ -57,35 +57,37 @@ class HeldSetView:
     evidence: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     approved: bool = False
-    changed: bool = False
     problem: str = ""
     explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAside:
-    """A photo that takes part in no set, and why."""
-
-    photo: HeldPhoto
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class HeldView:
-    """What waits in a folder. `why` it does; nothing where nothing does. `shoot`: its sets
-    can be put together otherwise. `problems` must be mended first; `remarks` are worth knowing. `bill` is of
-    what waits, `total` of all."""
+    """What waits in a folder, of which the rules make what is `told`. `why` it does; nothing where nothing
+    does. `aside` are the photos that take part in no set, each with the reason."""
 
-    place: PhotoPlace
-    shoot: bool
+    told: Explained
     why: Why
     sets: tuple[HeldSetView, ...]
-    aside: tuple[LeftAside, ...] = ()
-    problems: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
-    bill: Bill = NOTHING
-    total: Bill = NOTHING
-    changed: bool = False
+    aside: tuple[tuple[HeldPhoto, str], ...] = ()
+
+    @property
+    def place(self) -> PhotoPlace:
+        return self.told.place
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        return self.told.shoot.notices if self.told.shoot is not None else ()
+
+    @property
+    def bill(self) -> Bill:
+        """Of what waits."""
+        return sum((one.bill for one in self.waiting), NOTHING)
+
+    @property
+    def total(self) -> Bill:
+        """Of all."""
+        return sum((one.bill for one in self.sets), NOTHING)
 
     @property
     def waiting(self) -> tuple[HeldSetView, ...]:
@@ -94,7 +96,7 @@ class HeldView:
     @property
     def can_approve(self) -> bool:
         """Whether all that waits can be approved as it is."""
-        return not self.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
+        return not self.told.problems and bool(self.waiting) and not any(one.problem for one in self.waiting)
 
 
 def place_known(settings: Settings, known: str) -> PhotoPlace:
@@ -111,7 +113,7 @@ def look_at(
     """What waits in the folder: the sets as they are proposed, or as a person has them in the `draft`. Raises
     UsageError where that is of other photos than lie there now; StoreError, LocalTrouble."""
     with reading(settings) as records:
-        return Viewer(settings, Explainer(settings, records, place, look=look)).view(draft)
+        return Viewer(Explainer(settings, records, place, look=look)).view(draft)
 
 
 def approve_held(
@@ -126,16 +128,14 @@ def approve_held(
     the paid calls that were shown for it. Raises UsageError where it would come to others, or can't be made,
     and nothing is approved then; StoreError, LocalTrouble."""
     view = look_at(settings, place, draft, look)
-    waiting = view.waiting
-    sets = [one for number, one in enumerate(waiting) if number in wanted] if view.shoot else list(waiting)
+    sets = [one for number, one in enumerate(view.waiting) if place.folder or number in wanted]
     problem = next((one.problem for one in sets if one.problem), "")
-    if not sets or problem or view.problems:
-        raise UsageError(
-            problem or (view.problems or ("Nothing of this waits any more.",))[0], hint=LOOK_AGAIN
-        )
+    if not sets or problem or view.told.problems:
+        told = (*view.told.problems, "Nothing of this waits any more.")
+        raise UsageError(problem or told[0], hint=LOOK_AGAIN)
     if sum((one.bill for one in sets), NOTHING).calls != calls:
         raise UsageError("This would come to other paid calls than were shown.", hint=LOOK_AGAIN)
-    if not view.shoot:
+    if place.folder:
         return let_go(place)
     chosen = [ChosenSet(one.name, {photo.name: photo.sha256 for photo in one.photos}) for one in sets]
     return approve_sets(settings, place, chosen, look)
@@ -144,8 +144,7 @@ def approve_held(
 class Viewer:
     """Makes a view of what an explainer tells."""
 
-    def __init__(self, settings: Settings, explainer: Explainer) -> None:
-        self.settings = settings
+    def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
         self.place = explainer.place
         self._photos: dict[str, Photo] = {}
@@ -156,22 +155,9 @@ class Viewer:
         sets = list(self._shoot(told) if told.several else self._room(told))
         if not self.place.folder:
             sets = self._as_drafted(sets, draft)
-        waiting = [one for one in sets if not one.approved]
-        kept_out = told.shoot.kept_out if told.shoot is not None else {}
-        return HeldView(
-            place=self.place,
-            shoot=not self.place.folder,
-            why=self._why(told),
-            sets=tuple(sets),
-            aside=tuple(
-                LeftAside(self._shown(name), why) for name, why in kept_out.items() if name in self._photos
-            ),
-            problems=told.problems,
-            remarks=told.shoot.notices if told.shoot is not None else (),
-            bill=sum((one.bill for one in waiting), NOTHING),
-            total=sum((one.bill for one in sets), NOTHING),
-            changed=any(one.changed for one in waiting),
-        )
+        kept_out = told.shoot.kept_out.items() if told.shoot is not None else ()
+        aside = tuple((self._shown(name), why) for name, why in kept_out if name in self._photos)
+        return HeldView(told, self._why(told), tuple(sets), aside)
 
     def _why(self, told: Explained) -> Why:
         """Why anything waits: of a shoot what is about the whole, since its sets tell their own doubts."""
@@ -238,21 +224,17 @@ class Viewer:
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))
             own = [self._photos[photos[key].name] for key in row.photos]
-            one = was if was is not None and was.name == row.name else self._costed(row.name, own)
-            if was is not None and one is not was:
-                one = replace(one, evidence=was.evidence, doubts=was.doubts)
-            one = replace(one, changed=was is None or was.name != row.name)
-            taken = [*rooms, *(other.name for other in rows[:number])]
+            trouble: Sequence[str] = ()
             if was is not None and was.name == row.name:
-                taken = [other.name for other in rows[:number]]
-            trouble = why_no_name(row.name, taken)
+                one = was
+            else:
+                one = self._costed(row.name, own)
+                if was is not None:
+                    one = replace(one, evidence=was.evidence, doubts=was.doubts)
+                trouble = why_no_name(row.name, [*rooms, *(other.name for other in rows[:number])]) or ()
             if len(own) > MOST_PHOTOS and not one.problem:
-                one = replace(
-                    one, problem=f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}."
-                )
-            elif trouble is not None and one.changed:
-                one = replace(one, problem=" ".join(trouble))
-            found.append(one)
+                trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}.",)
+            found.append(replace(one, problem=" ".join(trouble)) if trouble else one)
         return [*found, *(one for one in proposed if one.approved)]
 
     def _costed(self, name: str, photos: Sequence[Photo]) -> HeldSetView:

@@ -31,7 +31,7 @@ from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import plan
 from hotfolder.rules.sets import from_middle
-from hotfolder.telemetry.history import HistoryEntry
+from hotfolder.telemetry.history import JobHistory
 from hotfolder.telemetry.history import history as history_of
 from hotfolder.telemetry.overview import Line, line_of, overview
 
@@ -75,16 +75,14 @@ class SetView:
     the paid calls, by kind, that are still to be made for it, and `anew` those of all of it."""
 
     card: Card
-    route: str
+    told: JobHistory
     exposures: tuple[Exposure, ...]
-    history: tuple[HistoryEntry, ...]
     others: tuple[Card, ...]
     may: frozenset[str]
     left: tuple[str, ...]
     anew: tuple[str, ...]
     question: Question | None = None
     receipt: Receipt | None = None
-    receipt_sha256: str = ""
     receipt_changed: bool = False
 
 
@@ -172,16 +170,14 @@ def set_view(settings: Settings, job_id: str) -> SetView:
     receipt, changed = receipt_of(Path(settings.root, settings.done), job)
     return SetView(
         card=card,
-        route=job.route or "",
+        told=told,
         exposures=tuple(exposures(job.id, middle, told.photos)),
-        history=told.entries,
         others=tuple(others),
         may=frozenset(possible(job, question, recipe)),
         left=left,
         anew=kinds_of(made_of),
         question=question,
         receipt=receipt,
-        receipt_sha256=job.receipt_sha256,
         receipt_changed=changed,
     )
 

@@ -165,7 +165,7 @@ async def still_reading(request: Request, place: PhotoPlace) -> Response:
 
 
 def page(request: Request, view: HeldView, *, refused: str = "") -> Response:
-    template = "held.html" if view.shoot else "held_room.html"
+    template = "held_room.html" if view.place.folder else "held.html"
     return render(request, template, status=400 if refused else 200, view=view, refused=refused)
 
 

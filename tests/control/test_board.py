@@ -39,7 +39,7 @@ def seen(studio: Studio) -> Board:
 
 
 def test_before_anything_has_run_there_is_nothing_to_see(studio: Studio) -> None:
-    assert (seen(studio).projects, seen(studio).running) == ((), False)
+    assert (seen(studio).projects, seen(studio).seen.running_at_all) == ((), False)
 
 
 async def test_a_finished_room_is_shown_by_its_altered_picture(shop: Shop, studio: Studio) -> None:
