@@ -18,14 +18,9 @@ from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @pytest.fixture
-def settings() -> dict[str, Any]:
-    return {"page": {"port": free_port()}}
+def settings(unused_tcp_port: int) -> dict[str, Any]:
+    return {"page": {"port": unused_tcp_port}}
 
 
 def waited_for(holds: Callable[[], Any], run: Run) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -29,16 +28,11 @@ ROUTES = [
 ]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class Container:
     """`hotfolder run --page` as the image starts it, with /data elsewhere."""
 
-    def __init__(self, data: Path, shop: Shop, **variables: str) -> None:
-        self.data, self.page_port = data, free_port()
+    def __init__(self, data: Path, shop: Shop, page_port: int, **variables: str) -> None:
+        self.data, self.page_port = data, page_port
         data.mkdir()
         self.log = data.with_suffix(".log")
         variables = {
@@ -85,11 +79,11 @@ class Container:
 
 
 @pytest.fixture
-def start(tmp_path: Path, shop: Shop) -> Iterator[Callable[..., Container]]:
+def start(tmp_path: Path, shop: Shop, unused_tcp_port: int) -> Iterator[Callable[..., Container]]:
     made: list[Container] = []
 
     def starting(**variables: str) -> Container:
-        made.append(Container(tmp_path / f"data{len(made)}", shop, **variables))
+        made.append(Container(tmp_path / f"data{len(made)}", shop, unused_tcp_port, **variables))
         return made[-1]
 
     yield starting

@@ -20,11 +20,6 @@ from hotfolder.telemetry.telemetry import Telemetry
 from tests.support.receiver import Receiver, until
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 def telemetry_of(folder: Path, port: int | None = None, notify: str = "{}") -> Telemetry:
     path = folder / "config.yaml"
     path.write_text(f"root: .\nnotify: {notify}\nweb: {{port: {port or ''}}}\n")
@@ -44,9 +39,9 @@ async def get(telemetry: Telemetry, path: str) -> tuple[int, str]:
     return await asyncio.to_thread(fetch, telemetry, path)
 
 
-async def test_the_pages_follow_what_goes_on(tmp_path: Path) -> None:
+async def test_the_pages_follow_what_goes_on(tmp_path: Path, unused_tcp_port: int) -> None:
     """Not ready before the first overview, ready after it, not while a share is away; always healthy."""
-    telemetry = telemetry_of(tmp_path, free_port())
+    telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("scan", 60)
     running = asyncio.create_task(telemetry.run())
     await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
@@ -66,9 +61,9 @@ async def test_the_pages_follow_what_goes_on(tmp_path: Path) -> None:
     await telemetry.close()
 
 
-async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path) -> None:
+async def test_health_is_told_while_the_event_loop_hangs(tmp_path: Path, unused_tcp_port: int) -> None:
     """The pages have a thread of their own: a hang can be seen from outside, with its name."""
-    telemetry = telemetry_of(tmp_path, free_port())
+    telemetry = telemetry_of(tmp_path, unused_tcp_port)
     telemetry.heartbeats.expect("queue", 0.2)
     running = asyncio.create_task(telemetry.run())
     await until(lambda: telemetry.server is not None and telemetry.server.port > 0)
