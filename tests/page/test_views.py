@@ -437,7 +437,8 @@ async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
     studio.drop(ELM, FRONT, bracket())
-    await finished(shop, studio, "kitchen")
+    studio.drop(ELM, "kitchen", bracket())
+    await studio.until_idle(shop.access())
     told = page.get(of_project(studio)).text
     picks = re.findall(r'name="pick" value="([^"]+)"', told)
     assert len(picks) == 3 and "<option>small</option>" in told
