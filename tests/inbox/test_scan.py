@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hotfolder.inbox.contents import SetFolder
+from hotfolder.inbox.contents import SetFolder, is_junk, is_junk_folder, is_temporary
 from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan, scan_folders
 from hotfolder.rules.sets import FileIdentity
@@ -247,6 +247,74 @@ def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:
         (root / name).write_bytes(b"PK")
     told = [notice.text for notice in scan(root).notices if notice.kind is NoticeKind.ARCHIVE]
     assert ["photos.zip" in told[0], "more.RAR" in told[1], "unpack it" in told[0]] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".::TMPNAME:D:12345%1:IMG_1.jpg",
+        ".IMG_1.jpg.a1B2c3",
+        "IMG_1.jpg.tmp",
+        "IMG_1.jpg.part",
+        "IMG_1.JPG.PART",
+        "IMG_1.jpg.crdownload",
+        "IMG_1.jpg.filepart",
+        "~IMG_1.jpg",
+        ".IMG_1.jpg",
+        ".in.IMG_1.jpg.",
+        "IMG_1.jpg~",
+        "~syncthing~IMG_1.jpg.tmp",
+        ".syncthing.IMG_1.jpg.tmp",
+    ],
+)
+def test_a_transfer_under_way_is_known_by_its_name(name: str) -> None:
+    assert is_temporary(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["IMG_1.jpg", "party.jpg", ".picasa.ini", ".hidden.config", "a.template", "part.jpg"]
+)
+def test_an_ordinary_name_is_no_transfer(name: str) -> None:
+    assert not is_temporary(name)
+
+
+@pytest.mark.parametrize("name", ["._IMG_1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini", "@eaDir"])
+def test_litter_is_neither_photo_nor_transfer(name: str) -> None:
+    assert is_junk(name)
+    assert not is_temporary(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["@eaDir", ".stfolder", ".Trash-1000", "#recycle", "$RECYCLE.BIN", "lost+found"]
+)
+def test_folders_of_the_system_are_no_projects(name: str) -> None:
+    assert is_junk_folder(name)
+
+
+@pytest.mark.parametrize("name", ["12 Elm Road", "kitchen__sky-blue", "Küche"])
+def test_ordinary_folders_are_not_junk(name: str) -> None:
+    assert not is_junk_folder(name)
+
+
+@pytest.mark.parametrize(
+    ("files", "photos"),
+    [
+        (["a.jpg", "a.ARW", "b.jpg", "b.ARW"], ["a.jpg", "b.jpg"]),
+        (["a.tif", "a.jpg", "a.NEF"], ["a.tif"]),
+        (["a.ARW", "b.ARW"], ["a.ARW", "b.ARW"]),
+        (["a.jpg", "a.png"], ["a.jpg", "a.png"]),
+        (["A.TIF", "a.jpeg", "b.tiff"], ["A.TIF", "b.tiff"]),
+    ],
+)
+def test_the_better_of_two_files_of_one_photo_is_taken(
+    root: Path, drop: Drop, files: list[str], photos: list[str]
+) -> None:
+    folder = drop("12 Elm Road/kitchen", 0)
+    for name in files:
+        (folder / name).write_text("x")
+    seen = scan(root).folders[KEY]
+    assert [file.name for file in seen.photos] == photos
+    assert {file.name for file in seen.companions} == set(files) - set(photos)
 
 
 EXCHANGE = """

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -160,49 +157,3 @@ def test_killed_at_any_line_and_called_again(
         assert target.read_bytes() == data
         assert target.stat().st_nlink == 1
         assert target.stat().st_mtime_ns == 10**18
-
-
-MOVER = """
-import sys
-from pathlib import Path
-from hotfolder.outbox.placing import move
-from hotfolder.outbox.sharing import Sharing
-from hotfolder.outbox.temporary import clear_leftovers
-source, target = Path(sys.argv[1]), Path(sys.argv[2])
-clear_leftovers(target)
-print("ready", flush=True)
-for number in range(60):
-    move(source / f"{number}.jpg", target / f"{number}.jpg", expected=None, shared=Sharing())
-"""
-
-
-def test_killed_at_random_again_and_again(tmp_path: Path, other_disk: Path) -> None:
-    """A real process dies by SIGKILL in the middle of moving a folder across disks, until it gets through."""
-    chance = random.Random(20260101)
-    source, target = tmp_path / "in", other_disk / "out"
-    source.mkdir()
-    photos = {f"{number}.jpg": chance.randbytes(chance.randrange(1, 300_000)) for number in range(60)}
-    for name, data in photos.items():
-        (source / name).write_bytes(data)
-    kills = 0
-    for attempt in range(40):
-        process = subprocess.Popen(
-            [sys.executable, "-c", MOVER, str(source), str(target)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        try:
-            process.wait(timeout=chance.uniform(0, 0.03) if attempt < 6 else 60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kills += 1
-        process.stdout.close()
-        for name, data in photos.items():
-            assert data in [path.read_bytes() for path in (source / name, target / name) if path.exists()]
-        if process.returncode == 0:
-            break
-    clear_leftovers(target)
-    assert kills >= 1
-    assert list(source.iterdir()) == []
-    assert {p.name: p.read_bytes() for p in target.iterdir() if not p.name.startswith(".")} == photos

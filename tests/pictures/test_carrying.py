@@ -9,7 +9,6 @@ import shutil
 import struct
 import subprocess
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from hotfolder.metadata import exif, jpegfile, pngfile
 from hotfolder.metadata.blocks import Level
 from hotfolder.pictures.carryover import carried_over
 from hotfolder.pictures.facts import Carrying
+from tests.support.everykind import outcomes
 
 IPTC = b"\x1c\x02\x05\x00\x05Title\x1c\x02\x50\x00\x04Jane"
 MAKER_NOTE = b"Maker\0" + bytes(range(200))
@@ -36,7 +36,7 @@ FOREIGN_XMP = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <dc:creator><rdf:Seq><rdf:li>Jane &amp; Co \xc3\xa9</rdf:li></rdf:Seq></dc:creator>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="w"?>"""
-MakeOriginal = Callable[..., Path]
+needs_exiftool = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
 
 
 def camera_exif(orientation: int = 6) -> bytes:
@@ -321,7 +321,7 @@ def test_packed_xmp_can_not_grow_without_end(tmp_path: Path, result: Path) -> No
     assert ALTERED in packet_of(carried(tmp_path / "bomb.png", result)).decode()
 
 
-@pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
+@needs_exiftool
 def test_another_program_reads_the_same(original: Path, result: Path) -> None:
     """exiftool, which knows the standards better than we do, finds everything and complains of nothing."""
     target = carried(original, result)
@@ -370,3 +370,12 @@ def test_a_turned_result_stays_turned_without_metadata(original: Path, tmp_path:
     noise().save(tmp_path / "result.jpg", exif=block)
     with Image.open(carried(original, tmp_path / "result.jpg", level=Level.NONE)) as image:
         assert dict(image.getexif()) == {exif.ORIENTATION: 8}
+
+
+@needs_exiftool
+def test_every_tag_is_carried_or_changed_for_a_reason(tmp_path: Path) -> None:
+    """The table in docs/metadata.md, with its last column empty."""
+    for kind, groups in outcomes(tmp_path):
+        assert {name: seen.lost for name, seen in groups.items() if seen.lost} == {}, kind
+        assert sum(len(seen.carried) for seen in groups.values()) >= 140, kind
+        assert {"IFD0", "ExifIFD", "GPS", "IPTC", "Photoshop", "XMP-dc", "ICC_Profile"} <= groups.keys()

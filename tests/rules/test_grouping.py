@@ -11,15 +11,7 @@ import pytest
 from hotfolder.capture import Capture
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping, GroupingPhoto
-from tests.support.camera import PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
-
-CANON_ORDER = (0, -4, -2, 2, 4)
-MIDDLE = SHUTTER.index(1 / 30)
-
-
-@pytest.fixture
-def by() -> Photographer:
-    return Photographer(random.Random(7))
+from tests.support.camera import CANON_ORDER, MIDDLE, PHONE, SHUTTER, SIX_SECONDS, SONY, Photographer
 
 
 def found(by: Photographer) -> Grouping:
@@ -28,10 +20,6 @@ def found(by: Photographer) -> Grouping:
 
 def names(grouping: Grouping) -> list[set[str]]:
     return [{photo.name for photo in each.photos} for each in grouping.sets]
-
-
-def truth(by: Photographer) -> list[set[str]]:
-    return [set(each) for each in by.sets]
 
 
 def blind(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
@@ -43,7 +31,7 @@ def test_a_manual_bracket_whose_bias_is_always_zero_is_told_by_its_exposures(by:
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(2, 3.5)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
     assert grouping.sets[1].evidence == ("the exposure 1/30 s came back",)
 
@@ -61,7 +49,7 @@ def test_a_long_pause_next_to_a_burst_is_evidence_and_says_how_long(by: Photogra
     by.now += 9.2
     by.burst(by.room(), MIDDLE + 4, CANON_ORDER)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sets[1].evidence == ("idle for 9.2 s, more than 4 s",)
 
 
@@ -73,7 +61,7 @@ def test_another_lens_focal_length_or_size_is_another_set(by: Photographer) -> N
     by.body = replace(by.body, size=(4000, 6000))
     by.burst(scene, MIDDLE + 1, (0, -2, 2))
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert "the lens changed to EF24-105mm f/4L IS USM" in grouping.sets[1].evidence
     assert "the focal length changed from 17 to 35 mm" in grouping.sets[1].evidence
     assert grouping.sets[2].evidence == ("the size changed from 6000x4000 to 4000x6000 pixels",)
@@ -84,7 +72,7 @@ def test_two_bodies_at_the_same_time_are_kept_apart(by: Photographer) -> None:
         by.now, by.body = 1_000_000.0, replace(by.body, serial=serial)
         by.burst(by.room(), MIDDLE, (0, -2, 2))
     grouping = found(by)
-    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, truth(by)))
+    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, by.truth))
     assert grouping.sure
 
 
@@ -94,7 +82,7 @@ def test_a_six_second_exposure_does_not_break_a_set(by: Photographer, dark_frame
         by.bracket(by.room(), SIX_SECONDS - 12, (0, 4, -4, -2, 2), (0.21, 0.29), dark_frames=dark_frames)
         by.walk(8, 9)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -102,7 +90,7 @@ def test_noise_reduction_after_thirty_seconds_is_no_pause(by: Photographer) -> N
     by.bracket(by.room(), SHUTTER.index(6.0), (0, -2, 1), (0.21, 0.29), dark_frames=True)
     by.bracket(by.room(), SHUTTER.index(8.0), (0, 1, -2), (0.21, 0.29), dark_frames=True)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
 
 
 def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Photographer) -> None:
@@ -110,7 +98,7 @@ def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Phot
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
         by.walk(7, 27)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
     assert "shows another picture" in grouping.sets[1].evidence[0]
 
@@ -121,7 +109,7 @@ def test_by_hand_with_nothing_to_see_is_sure_only_if_the_sets_are_alike(by: Phot
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
         by.walk(7, 27)
     many, few = group(blind(by.photos)), group(blind(by.photos[:6]))
-    assert names(many) == truth(by) and many.sure
+    assert names(many) == by.truth and many.sure
     assert not few.sure
 
 
@@ -133,7 +121,7 @@ def test_rooms_with_identical_settings_back_to_back_are_two(by: Photographer) ->
             by.walk(5, 6)
         by.walk(60, 61)
     for photos in (by.photos, blind(by.photos)):
-        assert names(group(photos)) == truth(by)
+        assert names(group(photos)) == by.truth
         assert group(photos).sure
 
 
@@ -145,7 +133,7 @@ def test_a_stopped_pair_is_a_set_of_its_own_and_held(by: Photographer) -> None:
     by.walk(5, 6)
     by.burst(scene, MIDDLE, CANON_ORDER)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert [each.sure for each in grouping.sets] == [True, False, True]
     assert "it has 2 frames where others have 5" in grouping.sets[1].doubts[0]
 
@@ -156,7 +144,7 @@ def test_whole_seconds_do_not_break_sets_that_lie_apart(by: Photographer) -> Non
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(6, 8)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -189,7 +177,7 @@ def test_a_phone_walking_from_room_to_room_makes_sets_of_one(by: Photographer) -
         by.single(by.room(), middle)
         by.walk(4, 12)
     for photos in (by.photos, blind(by.photos)):
-        assert names(group(photos)) == truth(by)
+        assert names(group(photos)) == by.truth
         assert group(photos).sure
 
 
@@ -200,7 +188,7 @@ def test_a_single_frame_among_sets_is_a_set_of_one(by: Photographer) -> None:
     by.walk(15, 16)
     by.burst(by.room(), MIDDLE, CANON_ORDER)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -222,7 +210,7 @@ def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
     by.walk(15, 16)
     by.burst(by.room(), MIDDLE, CANON_ORDER)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     (out,) = grouping.kept_out
     assert out.photo.name == by.flash[0]
     assert out.reason.startswith(
@@ -238,7 +226,7 @@ def test_a_frame_lit_within_a_burst_makes_the_set_no_odder(by: Photographer) -> 
     by.walk(0.21, 0.29)
     by.lit(by.room(), MIDDLE + 6)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -257,7 +245,7 @@ def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(8, 9)
     grouping = found(by)
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -286,7 +274,7 @@ def test_a_clock_reset_by_travel_does_not_reorder_frames(by: Photographer) -> No
         for photo in by.photos[1:]
         if photo.capture
     ]
-    assert names(group([by.photos[0], *moved])) == truth(by)
+    assert names(group([by.photos[0], *moved])) == by.truth
 
 
 def test_two_photos_of_one_name_are_a_mistake_of_the_caller() -> None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 
 import pytest
 
 from hotfolder.rules.grouping.group import NameScheme, group, group_room, name_sets
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, OverSeven
-from tests.support.camera import SHUTTER, SONY, Photographer
+from tests.support.camera import CANON_ORDER, MIDDLE, SONY, Photographer
 
-CANON_ORDER = (0, -4, -2, 2, 4)
-MIDDLE = SHUTTER.index(1 / 30)
 NINE = (0, -1, 1, -2, 2, -3, 3, -4, 4)
-
-
-@pytest.fixture
-def by() -> Photographer:
-    return Photographer(random.Random(11))
 
 
 def kept(grouping: Grouping) -> set[str]:
@@ -106,7 +98,7 @@ def test_a_room_with_two_whole_brackets_is_two(by: Photographer) -> None:
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(8, 9)
     grouping = group_room(by.photos)
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
     assert "the exposure 1/30 s came back" in grouping.sets[1].evidence
 
 

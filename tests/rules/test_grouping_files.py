@@ -15,10 +15,8 @@ from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import GroupingPhoto
-from tests.support.camera import SHUTTER, SONY, Photographer
+from tests.support.camera import MIDDLE, SONY, Photographer
 from tests.support.exposures import written
-
-MIDDLE = SHUTTER.index(1 / 30)
 
 
 def seen(path: Path) -> GroupingPhoto:
@@ -59,7 +57,7 @@ def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
     by = Photographer(random.Random(2))
     photos = shot_to_files(tmp_path, by, flash=True)
     grouping = group(photos)
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
     assert [out.photo.name for out in grouping.kept_out] == by.flash
     assert grouping.sure
 
@@ -67,7 +65,7 @@ def test_a_canon_shoot_is_grouped_from_its_files(tmp_path: Path) -> None:
 def test_a_sony_shoot_without_sub_seconds_is_grouped_from_its_files(tmp_path: Path) -> None:
     by = Photographer(random.Random(4), body=SONY)
     grouping = group(shot_to_files(tmp_path, by))
-    assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+    assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
     assert grouping.sure
 
 

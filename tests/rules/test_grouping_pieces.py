@@ -10,15 +10,7 @@ import pytest
 
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import Grouping
-from tests.support.camera import PHONE, SHUTTER, SONY, Photographer
-
-CANON_ORDER = (0, -4, -2, 2, 4)
-MIDDLE = SHUTTER.index(1 / 30)
-
-
-@pytest.fixture
-def by() -> Photographer:
-    return Photographer(random.Random(3))
+from tests.support.camera import CANON_ORDER, MIDDLE, PHONE, SHUTTER, SONY, Photographer
 
 
 def rooms(by: Photographer, number: int = 3) -> Photographer:
@@ -119,7 +111,7 @@ def test_bursts_within_whole_seconds_are_sure_only_where_all_of_them_are_whole(
     grouping = group(photos)
     assert grouping.sure is not overlapping
     if not overlapping:
-        assert [{photo.name for photo in each.photos} for each in grouping.sets] == [set(s) for s in by.sets]
+        assert [{photo.name for photo in each.photos} for each in grouping.sets] == by.truth
 
 
 @pytest.mark.parametrize("stops", [(-2, 0, 0, 2), (-2, 0, 2, 2)])

@@ -5,19 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-import pytest
-
 from hotfolder.rules.grouping.group import EXPORT_WITH_CAMERA_DATA, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
-from tests.support.camera import SHUTTER, Photographer
-
-CANON_ORDER = (0, -4, -2, 2, 4)
-MIDDLE = SHUTTER.index(1 / 30)
-
-
-@pytest.fixture
-def by() -> Photographer:
-    return Photographer(random.Random(7))
+from tests.support.camera import CANON_ORDER, MIDDLE, Photographer
 
 
 def found(by: Photographer, options: GroupingOptions) -> Grouping:
@@ -28,16 +18,12 @@ def names(grouping: Grouping) -> list[set[str]]:
     return [{photo.name for photo in each.photos} for each in grouping.sets]
 
 
-def truth(by: Photographer) -> list[set[str]]:
-    return [set(each) for each in by.sets]
-
-
 def test_stripped_photos_are_grouped_by_what_they_show_and_the_setting_is_named(by: Photographer) -> None:
     for _ in range(4):
         by.burst(by.room(), MIDDLE, (0, -2, 2))
     stripped = [replace(photo, capture=None) for photo in by.photos]
     grouping = group(stripped)
-    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, truth(by)))
+    assert sorted(map(sorted, names(grouping))) == sorted(map(sorted, by.truth))
     assert grouping.notices == (EXPORT_WITH_CAMERA_DATA,)
 
 
@@ -52,7 +38,7 @@ def test_stripped_photos_are_counted_off_where_the_route_says_how_many(by: Photo
         by.burst(by.room(), MIDDLE, CANON_ORDER)
     stripped = [replace(photo, capture=None, signature="") for photo in by.photos]
     grouping = group(stripped, GroupingOptions(brackets=5))
-    assert names(grouping) == truth(by)
+    assert names(grouping) == by.truth
     assert grouping.sure
 
 
@@ -70,7 +56,7 @@ def test_a_fixed_number_is_available_with_camera_data_too(by: Photographer) -> N
         by.burst(by.room(), MIDDLE, (0, -2, 2))
         by.walk(8, 9)
     grouping = found(by, GroupingOptions(brackets=3))
-    assert names(grouping) == truth(by) and grouping.sure
+    assert names(grouping) == by.truth and grouping.sure
     crossing = found(by, GroupingOptions(brackets=2))
     assert not crossing.sure
 

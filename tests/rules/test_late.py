@@ -13,15 +13,7 @@ from hotfolder.rules.grouping.group import USUAL, group
 from hotfolder.rules.grouping.model import Grouping, GroupingOptions, GroupingPhoto
 from hotfolder.rules.late import EarlierSet, EarlierState, MergedSet, Sorted, sort_out, why_part
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo
-from tests.support.camera import CANON, SHUTTER, SONY, Body, Photographer
-
-CANON_ORDER = (0, -4, -2, 2, 4)
-MIDDLE = SHUTTER.index(1 / 30)
-
-
-@pytest.fixture
-def by() -> Photographer:
-    return Photographer(random.Random(8))
+from tests.support.camera import CANON, CANON_ORDER, MIDDLE, SONY, Body, Photographer
 
 
 def made(by: Photographer, standing: EarlierState = EarlierState.MADE) -> list[EarlierSet]:

@@ -24,6 +24,8 @@ SHUTTER = (
     *(0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 15.0),
 )
 SIX_SECONDS = SHUTTER.index(6.0)
+MIDDLE = SHUTTER.index(1 / 30)
+CANON_ORDER = (0, -4, -2, 2, 4)
 BEGIN = 1_778_580_000.0
 
 
@@ -141,3 +143,7 @@ class Photographer:
         )
         self.now += 2 ** ((place - SHUTTER.index(1.0)) / 3)
         return name
+
+    @property
+    def truth(self) -> list[set[str]]:
+        return [set(names) for names in self.sets]

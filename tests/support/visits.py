@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.camera import (
     CANON,
+    CANON_ORDER,
     PHONE,
     SHUTTER,
     SIX_SECONDS,
@@ -12,7 +13,6 @@ from tests.support.camera import (
 )
 from tests.support.scenery import nudged
 
-CANON_ORDER = (0, -4, -2, 2, 4)
 AV_ORDER = (0, -2, 2)
 RISING = (-2, 0, 2)
 
