@@ -41,6 +41,10 @@ class RenditionFormat(StrEnum):
     JPEG = "jpeg"
 
 
+def wrong(kind: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError(kind, "{message}", {"message": message})
+
+
 def _size(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -48,7 +52,7 @@ def _size(value: object) -> object:
     unit = UNITS.get(found.group(2).lower()) if found else None
     if found is None or unit is None:
         message = f"{shown(value)} is no size; write bytes, or a number with KB or MB, such as 10MB"
-        raise PydanticCustomError("size", "{message}", {"message": message})
+        raise wrong("size", message)
     return int(float(found.group(1)) * unit)
 
 
@@ -88,7 +92,7 @@ def _names(renditions: Mapping[str, Rendition]) -> Mapping[str, Rendition]:
             both = f"{shown(spelt[name.casefold()])} and {shown(name)}"
             message = f"the renditions {both} would share a folder; rename one of them"
         if message:
-            raise PydanticCustomError("rendition", "{message}", {"message": message})
+            raise wrong("rendition", message)
         spelt[name.casefold()] = name
     return renditions
 
@@ -112,7 +116,7 @@ def _shipped(value: object) -> object:
             meant = f'; did you mean "{guess}"?' if guess else "."
             message = f"{shown(unknown)} is no rendition that need not be defined{meant} There are:"
             message += f" {', '.join(SHIPPED)}. Define others with `{visible(unknown)}: {{long_edge: 2048}}`"
-            raise PydanticCustomError("rendition", "{message}", {"message": message})
+            raise wrong("rendition", message)
         return {name: SHIPPED[name] for name in value}
     if isinstance(value, dict):
         return {name: SHIPPED.get(name) if one is None else one for name, one in value.items()}
@@ -130,7 +134,7 @@ def _label(text: str) -> str:
     unknown = LABEL.sub("", text)
     if unknown:
         message = f"{shown(unknown[0])} can't be drawn in a label; use Latin, Greek or Cyrillic letters"
-        raise PydanticCustomError("label", "{message}", {"message": message})
+        raise wrong("label", message)
     return text
 
 
@@ -148,31 +152,26 @@ BRACKETS = {"(": ")", "[": "]"}
 NEVER_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
-def wrong_template(message: str) -> PydanticCustomError:
-    return PydanticCustomError("template", "{message}", {"message": message})
-
-
 def checked_template(text: str) -> str:
     allowed = ", ".join(f"{{{name}}}" for name in FIELDS)
-    fields = FIELD.findall(text)
-    for field in fields:
-        if field not in FIELDS:
-            guess = nearest(field, FIELDS)
-            meant = f'; did you mean "{{{guess}}}"?' if guess else "."
-            raise wrong_template(f"unknown field {shown(f'{{{field}}}')} in a name{meant} Allowed: {allowed}")
-    literal = FIELD.sub("", text)
-    if "{" in literal or "}" in literal:
-        raise wrong_template(f"a brace in the name {shown(text)} has no partner; fields are {allowed}")
-    found = NEVER_IN_NAMES.search(literal)
-    if found:
-        raise wrong_template(
-            f"{shown(found.group())} can't be part of a file's name; folders are chosen with `folders`"
-        )
-    if not set(fields) & set(TELLING_ROOMS_APART):
-        raise wrong_template(
+    fields, literal = FIELD.findall(text), FIELD.sub("", text)
+    unknown = next((field for field in fields if field not in FIELDS), None)
+    found, message = NEVER_IN_NAMES.search(literal), ""
+    if unknown is not None:
+        guess = nearest(unknown, FIELDS)
+        meant = f'; did you mean "{{{guess}}}"?' if guess else "."
+        message = f"unknown field {shown(f'{{{unknown}}}')} in a name{meant} Allowed: {allowed}"
+    elif "{" in literal or "}" in literal:
+        message = f"a brace in the name {shown(text)} has no partner; fields are {allowed}"
+    elif found:
+        message = f"{shown(found.group())} can't be part of a file's name; folders are chosen with `folders`"
+    elif not set(fields) & set(TELLING_ROOMS_APART):
+        message = (
             f"the name {shown(text)} holds neither {{room}} nor {{set}} nor {{seq}}, so all rooms of a"
             " project would have the same one"
         )
+    if message:
+        raise wrong("template", message)
     return text
 
 

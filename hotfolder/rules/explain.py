@@ -60,13 +60,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A plan with the calls it would make; `photos` are file names in the order they are sent, and
-    `developed` says of some why a JPEG made of them goes in their place."""
+    """A plan with the calls it would make; `photos` are by name, in the order they are sent."""
 
     plan: Plan
-    photos: tuple[str, ...]
+    photos: Mapping[str, Sent]
     calls: tuple[PlannedCall, ...]
-    developed: Mapping[str, str]
 
     @property
     def paid_calls(self) -> int:
@@ -84,7 +82,8 @@ class Explanation:
         names = [visible(name) for name in self.photos]
         which = "" if not names else f" ({names[0]})" if len(names) == 1 else f" ({names[0]} to {names[-1]})"
         photos = counted(len(names), "photo") + which
-        photos += f", {len(self.developed)} developed into JPEGs here" if self.developed else ""
+        developed = sum(bool(photo.develop) for photo in self.photos.values())
+        photos += f", {developed} developed into JPEGs here" if developed else ""
         route = f", by route {shown(self.plan.route)}" if self.plan.route else ""
         again = ", PAID AGAIN" if self.plan.again else ""
         return f"{photos}, {self.does()}{route}{again}"
@@ -110,12 +109,8 @@ class Explanation:
             lines.append(f"  {shown(verdict.route)} {outcome}: {verdict.reason}")
         lines += self._staged()
         lines += [f"Starts   {self.starts()}", f"Photos   {len(self.photos)}"]
-        for number, name in enumerate(self.photos, 1):
-            why = (
-                f" (developed into a JPEG here, since {self.developed[name]})"
-                if name in self.developed
-                else ""
-            )
+        for number, (name, photo) in enumerate(self.photos.items(), 1):
+            why = f" (developed into a JPEG here, since {photo.develop})" if photo.develop else ""
             lines.append(f"  {number}. {visible(name)}{why}")
         lines.append(f"Calls    {len(self.calls)}, of which {self.paid_calls} paid")
         if calls:
@@ -208,8 +203,7 @@ def explain(plan: Plan, photos: Mapping[str, Sent]) -> Explanation:
         calls += _merge_calls(plan, photos)
     for path in plan.recipe.steps():
         calls += _operation_calls(plan.recipe, path, photos)
-    developed = {name: photo.develop for name, photo in photos.items() if photo.develop}
-    return Explanation(plan, tuple(photos), tuple(calls), developed)
+    return Explanation(plan, photos, tuple(calls))
 
 
 def _merge_calls(plan: Plan, photos: Mapping[str, Sent]) -> list[PlannedCall]:
