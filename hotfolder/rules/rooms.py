@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from configparser import ConfigParser
 from dataclasses import dataclass
+from importlib.resources import files
 
-from hotfolder.rules import roomwords
 from hotfolder.stager.operations import RoomType
 
 LONGEST_IN_WORDS = 5
@@ -38,15 +39,25 @@ def spellings(word: str) -> Iterator[str]:
     yield bare(joined.translate(UMLAUTS)).casefold()
 
 
-ROOM_WORDS: dict[str, RoomType] = {
-    spelling: room_type
-    for table in roomwords.SYNONYMS
-    for room_type, words in table.items()
-    for word in words.split(",")
-    for spelling in spellings(word)
-}
-WEAK = {spelling for word in roomwords.WEAK for spelling in spellings(word)}
-HEADS = tuple(spelling for word in roomwords.HEADS for spelling in spellings(word))
+def words_of(text: str) -> list[str]:
+    return [" ".join(word.split()) for word in text.split(",")]
+
+
+TABLE = ConfigParser(interpolation=None)
+TABLE.read_string((files("hotfolder.rules") / "rooms.ini").read_text(encoding="utf-8"))
+WEAK, HEADS = (
+    tuple(spelling for word in words_of(TABLE["said of rooms"][which]) for spelling in spellings(word))
+    for which in ("weak", "heads")
+)
+SYNONYMS = [
+    (RoomType(room_type.upper()), word)
+    for language in TABLE.sections()
+    if language != "said of rooms"
+    for room_type, words in TABLE[language].items()
+    for word in words_of(words)
+]
+"""Each word of the table, with what it means."""
+ROOM_WORDS = {spelling: room_type for room_type, word in SYNONYMS for spelling in spellings(word)}
 
 
 def room_type_of(room: str) -> RoomType | None:

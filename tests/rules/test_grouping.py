@@ -22,6 +22,13 @@ def names(grouping: Grouping) -> list[set[str]]:
     return [{photo.name for photo in each.photos} for each in grouping.sets]
 
 
+def right(by: Photographer) -> Grouping:
+    """What was found, which is what the photographer took."""
+    grouping = found(by)
+    assert names(grouping) == by.truth
+    return grouping
+
+
 def blind(photos: Sequence[GroupingPhoto]) -> list[GroupingPhoto]:
     return [replace(photo, signature="") for photo in photos]
 
@@ -30,8 +37,7 @@ def test_a_manual_bracket_whose_bias_is_always_zero_is_told_by_its_exposures(by:
     for _ in range(3):
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(2, 3.5)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     assert grouping.sure
     assert grouping.sets[1].evidence == ("the exposure 1/30 s came back",)
 
@@ -48,8 +54,7 @@ def test_a_long_pause_next_to_a_burst_is_evidence_and_says_how_long(by: Photogra
     by.burst(by.room(), MIDDLE, CANON_ORDER)
     by.now += 9.2
     by.burst(by.room(), MIDDLE + 4, CANON_ORDER)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     assert grouping.sets[1].evidence == ("idle for 9.2 s, more than 4 s",)
 
 
@@ -60,8 +65,7 @@ def test_another_lens_focal_length_or_size_is_another_set(by: Photographer) -> N
     by.burst(scene, MIDDLE + 2, (0, -2, 2))
     by.body = replace(by.body, size=(4000, 6000))
     by.burst(scene, MIDDLE + 1, (0, -2, 2))
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     assert "the lens changed to EF24-105mm f/4L IS USM" in grouping.sets[1].evidence
     assert "the focal length changed from 17 to 35 mm" in grouping.sets[1].evidence
     assert grouping.sets[2].evidence == ("the size changed from 6000x4000 to 4000x6000 pixels",)
@@ -81,24 +85,20 @@ def test_a_six_second_exposure_does_not_break_a_set(by: Photographer, dark_frame
     for _ in range(2):
         by.bracket(by.room(), SIX_SECONDS - 12, (0, 4, -4, -2, 2), (0.21, 0.29), dark_frames=dark_frames)
         by.walk(8, 9)
-    grouping = found(by)
-    assert names(grouping) == by.truth
-    assert grouping.sure
+    assert right(by).sure
 
 
 def test_noise_reduction_after_thirty_seconds_is_no_pause(by: Photographer) -> None:
     by.bracket(by.room(), SHUTTER.index(6.0), (0, -2, 1), (0.21, 0.29), dark_frames=True)
     by.bracket(by.room(), SHUTTER.index(8.0), (0, 1, -2), (0.21, 0.29), dark_frames=True)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    right(by)
 
 
 def test_sets_by_hand_with_long_pauses_are_told_by_exposure_and_picture(by: Photographer) -> None:
     for middle in (MIDDLE, MIDDLE + 1, MIDDLE - 4):
         by.bracket(by.room(), middle, (-2, 0, 2), (7, 27))
         by.walk(7, 27)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     assert grouping.sure
     assert "shows another picture" in grouping.sets[1].evidence[0]
 
@@ -132,8 +132,7 @@ def test_a_stopped_pair_is_a_set_of_its_own_and_held(by: Photographer) -> None:
     by.burst(scene, MIDDLE, CANON_ORDER[:2])
     by.walk(5, 6)
     by.burst(scene, MIDDLE, CANON_ORDER)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     assert [each.sure for each in grouping.sets] == [True, False, True]
     assert "it has 2 frames where others have 5" in grouping.sets[1].doubts[0]
 
@@ -143,9 +142,7 @@ def test_whole_seconds_do_not_break_sets_that_lie_apart(by: Photographer) -> Non
     for _ in range(4):
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(6, 8)
-    grouping = found(by)
-    assert names(grouping) == by.truth
-    assert grouping.sure
+    assert right(by).sure
 
 
 def test_sets_within_one_whole_second_are_held(by: Photographer) -> None:
@@ -187,9 +184,7 @@ def test_a_single_frame_among_sets_is_a_set_of_one(by: Photographer) -> None:
     by.single(by.room(), MIDDLE)
     by.walk(15, 16)
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    grouping = found(by)
-    assert names(grouping) == by.truth
-    assert grouping.sure
+    assert right(by).sure
 
 
 def test_a_trial_shot_is_not_paid_for_without_asking(by: Photographer) -> None:
@@ -209,8 +204,7 @@ def test_a_frame_with_flash_is_kept_out_and_said_so(by: Photographer) -> None:
     by.lit(scene, MIDDLE)
     by.walk(15, 16)
     by.burst(by.room(), MIDDLE, CANON_ORDER)
-    grouping = found(by)
-    assert names(grouping) == by.truth
+    grouping = right(by)
     (out,) = grouping.kept_out
     assert out.photo.name == by.flash[0]
     assert out.reason.startswith(
@@ -225,9 +219,7 @@ def test_a_frame_lit_within_a_burst_makes_the_set_no_odder(by: Photographer) -> 
     by.burst(by.room(), MIDDLE, CANON_ORDER[:4])
     by.walk(0.21, 0.29)
     by.lit(by.room(), MIDDLE + 6)
-    grouping = found(by)
-    assert names(grouping) == by.truth
-    assert grouping.sure
+    assert right(by).sure
 
 
 def test_a_frame_with_flash_and_no_company_is_a_set_of_one_and_held(by: Photographer) -> None:
@@ -244,9 +236,7 @@ def test_a_lens_that_tells_no_aperture_still_tells_the_steps(by: Photographer) -
     for _ in range(2):
         by.burst(by.room(), MIDDLE, CANON_ORDER)
         by.walk(8, 9)
-    grouping = found(by)
-    assert names(grouping) == by.truth
-    assert grouping.sure
+    assert right(by).sure
 
 
 def test_one_burst_with_a_stranger_in_it_is_held(by: Photographer) -> None:

@@ -7,8 +7,7 @@ from typing import Literal
 
 import pytest
 
-from hotfolder.rules.rooms import RoomName, read_room, room_type_of, spellings
-from hotfolder.rules.roomwords import SYNONYMS
+from hotfolder.rules.rooms import SYNONYMS, RoomName, read_room, room_type_of, spellings
 from hotfolder.rules.tags import hyphened
 from hotfolder.stager.operations import RoomType
 
@@ -77,12 +76,10 @@ def test_every_room_type_is_reached_by_its_own_name() -> None:
 def test_no_word_stands_for_two_room_types() -> None:
     """The table has one answer for each word, and every word of it is found."""
     seen: dict[str, RoomType] = {}
-    for table in SYNONYMS:
-        for room_type, words in table.items():
-            for word in words.split(", "):
-                for spelling in spellings(word):
-                    assert seen.setdefault(spelling, room_type) is room_type, word
-                assert room_type_of(word) is room_type, word
+    for room_type, word in SYNONYMS:
+        for spelling in spellings(word):
+            assert seen.setdefault(spelling, room_type) is room_type, word
+        assert room_type_of(word) is room_type, word
 
 
 ABROAD = [

@@ -42,7 +42,6 @@ SAYING = (
 )
 # Modules whose texts are for others: who writes settings, runs the doctor or `explain`, and SQLite.
 ELSEWHERE = (
-    "rules/roomwords.py",
     "rules/explain.py",
     "rules/delivery.py",
     "rules/hours.py",
