@@ -9,16 +9,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.errors import LocalTrouble
 from hotfolder.inbox import notices
-from hotfolder.inbox.contents import READY_NAME, SetKey, is_junk, is_junk_folder
+from hotfolder.inbox.contents import SetKey, is_junk, is_junk_folder
 from hotfolder.inbox.events import Claimed
 from hotfolder.inbox.notices import Notice
+from hotfolder.inbox.ready import put_ready
 from hotfolder.inbox.scan import Snapshot, listed
-from hotfolder.newfiles import folder_beneath, new_file
+from hotfolder.newfiles import folder_beneath
 from hotfolder.patience import patiently
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.rules.names import without_ok
@@ -115,9 +115,7 @@ def _put_ready(folder: int, claimed: Collection[str]) -> None:
     with os.scandir(folder) as entries:
         names = [one.name for one in entries if not one.is_dir(follow_symlinks=False)]
     if any(is_photo_name(name) and not is_junk(name) and name not in claimed for name in names):
-        with suppress(FileNotFoundError):
-            os.unlink(READY_NAME, dir_fd=folder)  # an older one would not speak for these photos
-        os.close(new_file(READY_NAME, folder))
+        put_ready(folder)
 
 
 def folders_in(inbox: Path, folder: Marked) -> list[str]:

@@ -64,10 +64,15 @@ def write_ready(inbox: Path, folder: Sequence[str], sets: Iterable[ChosenSet] = 
     """Let all photos in a folder of the inbox be made, or these sets of them: the file is put there whole or
     not at all, in place of any other. Raises OSError."""
     lines = [f"{SET}{json.dumps({'name': one.name, 'photos': dict(one.photos)})}\n" for one in sets]
-    name = f"{READY_NAME}.{secrets.token_hex(8)}.tmp"  # what the inbox takes for a file that isn't whole yet
     with folder_beneath(inbox, *folder) as opened:
-        # A new file each time: only one that is newer than all photos speaks for them.
-        write_whole(opened, READY_NAME, "".join(lines).encode(), name)
+        put_ready(opened, "".join(lines).encode())
+
+
+def put_ready(folder: int, content: bytes = b"") -> None:
+    """Put the file into the folder that the descriptor is of: a new one each time, since only one that is
+    newer than all photos speaks for them. Raises OSError."""
+    # Until it is whole it is called what the inbox takes for a transfer under way.
+    write_whole(folder, READY_NAME, content, f"{READY_NAME}.{secrets.token_hex(8)}.tmp")
 
 
 def with_more(said: Iterable[ChosenSet], more: Sequence[ChosenSet]) -> tuple[ChosenSet, ...]:

@@ -177,12 +177,7 @@ def confirm_moved(source: Path, target: Path, expected: FileIdentity | None) -> 
 
 def confirm_unchanged(source: Path, found: os.stat_result, expected: FileIdentity | None) -> None:
     regular = stat.S_ISREG(found.st_mode)
-    seen = FileIdentity.of(found)
-    if regular and (
-        expected is None
-        or (seen.size_bytes, seen.mtime_ns, seen.inode)
-        == (expected.size_bytes, expected.mtime_ns, expected.inode)
-    ):
+    if regular and (expected is None or FileIdentity.of(found).same(expected)):
         return
     what = "has changed since it was looked at" if regular else "is not a plain file"
     raise SetChanged(f"{shown(source)} {what}", hint="The folder is looked at anew.")

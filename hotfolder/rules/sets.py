@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -45,13 +45,16 @@ class FileIdentity:
         of some shares, are folded into 64 bits with a sign."""
         return cls(facts.st_size, signed(facts.st_mtime_ns), signed(facts.st_ctime_ns), signed(facts.st_ino))
 
+    def same(self, other: FileIdentity) -> bool:
+        """Whether it is the file that `other` was of, unchanged, which may have got another name since: that
+        changes the time of its last change."""
+        return replace(self, ctime_ns=other.ctime_ns) == other
+
     def alike(self, other: FileIdentity) -> bool:
         """Whether another machine may see the same file as `other`: with an inode and a time of change of its
         own, and a time of modification that its share rounds."""
-        return (self.size_bytes, self.mtime_ns // COARSEST_NS) == (
-            other.size_bytes,
-            other.mtime_ns // COARSEST_NS,
-        )
+        coarse = (other.size_bytes, other.mtime_ns // COARSEST_NS)
+        return (self.size_bytes, self.mtime_ns // COARSEST_NS) == coarse
 
 
 def signed(number: int) -> int:

@@ -10,28 +10,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from hotfolder.inbox.tracker import photo_of
 from hotfolder.pictures.facts import PictureLimits
 from hotfolder.pictures.formats import is_photo_name
 from hotfolder.pictures.inspect import inspect
 from hotfolder.rules.grouping.group import group
 from hotfolder.rules.grouping.model import GroupingPhoto
+from hotfolder.rules.sets import FileIdentity, as_grouped
 from tests.support.camera import MIDDLE, SONY, Photographer
 from tests.support.exposures import written
 
 
 def seen(path: Path) -> GroupingPhoto:
     facts = inspect(path, limits=PictureLimits())
-    return GroupingPhoto(
-        name=path.name,
-        width=facts.width,
-        height=facts.height,
-        brightness=facts.brightness,
-        sha256=facts.sha256,
-        orientation=facts.orientation,
-        signature=facts.signature,
-        capture=facts.capture,
-        modified_seconds=path.stat().st_mtime,
-    )
+    return as_grouped(photo_of(path, FileIdentity.of(path.stat()), facts))
 
 
 def shot_to_files(folder: Path, by: Photographer, *, flash: bool = False) -> list[GroupingPhoto]:

@@ -119,8 +119,7 @@ def identity_as_it_is(path: Path, file: JobFile) -> FileIdentity:
         if found is None or not file.sha256 or not stat.S_ISREG(found.st_mode):
             return known
         now = FileIdentity.of(found)
-        same = (now.size_bytes, now.mtime_ns, now.inode) == (known.size_bytes, known.mtime_ns, known.inode)
-        if same or now.size_bytes != known.size_bytes or sha256_of(path) != file.sha256:
+        if now.same(known) or now.size_bytes != known.size_bytes or sha256_of(path) != file.sha256:
             return known
         return now
 
