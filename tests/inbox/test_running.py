@@ -13,35 +13,16 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxEvent, InboxOptions, SetArriving, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
+from tests.support.listening import Heard, listening, until
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
 QUIET = 0.6
-
-
-class Heard:
-    """The events of a running inbox, in order, with the time of each."""
-
-    def __init__(self, inbox: Inbox) -> None:
-        self.inbox = inbox
-        self.events: list[tuple[float, InboxEvent]] = []
-
-    async def listen(self) -> None:
-        async for event in self.inbox.events():
-            if not isinstance(event, SetArriving):
-                self.events.append((time.monotonic(), event))
-
-    async def until(self, count: int, seconds: float = 60) -> list[InboxEvent]:
-        """The first `count` events; fails when there are fewer in time."""
-        async with asyncio.timeout(seconds):
-            while len(self.events) < count:  # noqa: ASYNC110 - a test may poll
-                await asyncio.sleep(0.01)
-        return [event for _, event in self.events[:count]]
 
 
 @pytest.fixture
@@ -63,15 +44,9 @@ def running(open_inbox: Open) -> Callable[..., Any]:
                 rulebook=Rulebook(routes=(Route(name="all", brackets=expected),)),
             ),
         )
-        heard = Heard(inbox)
-        task = asyncio.create_task(heard.listen())
-        await asyncio.sleep(0.3)
-        try:
+        async with listening(inbox) as heard:
+            await asyncio.sleep(0.3)
             yield heard
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     return run
 
@@ -173,9 +148,7 @@ async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open,
                 seen.append(inbox.outlook().may_proceed)
 
     task = asyncio.create_task(slow())
-    async with asyncio.timeout(60):
-        while not seen or inbox.outlook().may_proceed:  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.02)
+    await until(lambda: seen and not inbox.outlook().may_proceed)
     assert seen == [True]
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ import pytest
 from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox.events import InboxEvent, InboxOptions, SetArriving, SetReady
+from hotfolder.inbox.events import InboxOptions, SetReady
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
+from tests.support.listening import listening, until
 
 Open = Callable[..., Inbox]
 Drop = Callable[..., Path]
@@ -51,30 +51,6 @@ def share(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Share]:
     made.back.set()
 
 
-@asynccontextmanager
-async def running(inbox: Inbox) -> AsyncIterator[list[InboxEvent]]:
-    heard: list[InboxEvent] = []
-
-    async def listen() -> None:
-        async for event in inbox.events():
-            if not isinstance(event, SetArriving):
-                heard.append(event)
-
-    task = asyncio.create_task(listen())
-    try:
-        yield heard
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(120):
-        while not holds():  # noqa: ASYNC110 - a test may poll
-            await asyncio.sleep(0.02)
-
-
 def quick(open_inbox: Open, **more: Any) -> Inbox:
     settings = InboxOptions(quiet_seconds=0.2, scan_seconds=0.2)
     return open_inbox(clock=SystemClock(), settings=settings, **more)
@@ -84,27 +60,27 @@ async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
     open_inbox: Open, drop: Drop, share: Share
 ) -> None:
     inbox = quick(open_inbox)
-    async with running(inbox) as heard:
+    async with listening(inbox) as heard:
         share.hung = True
         await until(lambda: "doesn't answer" in inbox.outlook().degraded)
         drop("12 Elm Road/kitchen", 2)
         share.hung = False
         share.back.set()
-        await until(lambda: heard)
+        await heard.until(1)
         assert not inbox.degraded
-        assert isinstance(heard[0], SetReady)
+        assert isinstance(heard.events[0][1], SetReady)
 
 
 async def test_a_share_that_was_mounted_anew_is_taken_up_while_the_old_look_still_hangs(
     open_inbox: Open, drop: Drop, share: Share
 ) -> None:
     inbox = quick(open_inbox)
-    async with running(inbox) as heard:
+    async with listening(inbox) as heard:
         share.hung = True
         await until(lambda: share.looks >= 2)
         share.hung = False
         drop("12 Elm Road/kitchen", 2)
-        await until(lambda: heard)
+        await heard.until(1)
         assert not share.back.is_set()
         assert share.looks < 10, "each of them costs a thread"
 
@@ -130,7 +106,7 @@ async def test_time_in_which_nothing_was_seen_is_not_quiet_time(
 async def test_signs_of_life_tell_waiting_from_answering(open_inbox: Open, share: Share) -> None:
     beats: list[str] = []
     inbox = quick(open_inbox, beat=lambda: beats.append("beat"), moved=lambda: beats.append("moved"))
-    async with running(inbox):
+    async with listening(inbox):
         await until(lambda: "moved" in beats)
         share.hung = True
         await until(lambda: inbox.degraded)
@@ -157,7 +133,7 @@ async def test_photos_are_not_read_while_the_share_hangs(
 
     drop("12 Elm Road/kitchen", 2)
     inbox = quick(open_inbox, decoder=SlowDecoder())
-    async with running(inbox):
+    async with listening(inbox):
         await until(lambda: "broken off" in reads)
         assert inbox.degraded
 
