@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.guard import Root
@@ -19,6 +17,7 @@ from hotfolder.inbox.inbox import Inbox
 from hotfolder.locks import FolderLock
 from hotfolder.pictures.decoder import Decoder
 from tests.support.clocks import HeldClock
+from tests.support.pictures import jpeg
 
 NOBODY = 65534
 
@@ -33,20 +32,6 @@ def root(tmp_path: Path) -> Path:
     path = tmp_path / "inbox"
     path.mkdir()
     return path
-
-
-@pytest.fixture(scope="session")
-def jpeg() -> Callable[..., bytes]:
-    """`jpeg(seed)`: the bytes of a small picture; another seed, another picture."""
-
-    def made(seed: int = 1, size: tuple[int, int] = (64, 48)) -> bytes:
-        width, height = size
-        pixels = bytes((x * 7 * seed + y * 13 + x * y) % 256 for y in range(height) for x in range(width * 3))
-        buffer = io.BytesIO()
-        Image.frombytes("RGB", size, pixels).save(buffer, "JPEG", quality=95)
-        return buffer.getvalue()
-
-    return made
 
 
 @pytest.fixture
@@ -69,7 +54,7 @@ def unprivileged() -> Callable[[], AbstractContextManager[Path]]:
 
 
 @pytest.fixture
-def drop(root: Path, jpeg: Callable[..., bytes]) -> Callable[..., Path]:
+def drop(root: Path) -> Callable[..., Path]:
     """`drop("12 Elm Road/kitchen", 3)`: a set's folder with so many photos."""
 
     def dropped(where: str, count: int, *, first: int = 1) -> Path:

@@ -20,6 +20,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
+from tests.support.pictures import jpeg
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
@@ -81,7 +82,7 @@ async def test_no_photo_is_decoded_twice(drop: Drop, open_inbox: Open, clock: An
 
 
 async def test_a_photo_that_is_replaced_while_it_is_decoded_is_judged_anew(
-    drop: Drop, open_inbox: Open, clock: Any, jpeg: Callable[..., bytes]
+    drop: Drop, open_inbox: Open, clock: Any
 ) -> None:
     folder = drop("12 Elm Road/kitchen", 1)
     decoder = CountingDecoder()

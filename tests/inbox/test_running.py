@@ -19,6 +19,7 @@ from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
 from tests.support.listening import Heard, listening, until
+from tests.support.pictures import jpeg
 
 Drop = Callable[..., Path]
 Open = Callable[..., Inbox]
@@ -75,7 +76,7 @@ async def test_without_any_event_the_scan_finds_the_same(
 
 
 async def test_a_preallocated_copy_with_an_old_mtime_is_waited_for(
-    running: Callable[..., Any], root: Path, jpeg: Callable[..., bytes]
+    running: Callable[..., Any], root: Path
 ) -> None:
     """Its size says nothing and its mtime lies; only our own looks and the decoder tell."""
     content = jpeg(1, (640, 480))

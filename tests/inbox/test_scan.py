@@ -17,6 +17,7 @@ from hotfolder.inbox.contents import SetFolder, is_junk, is_junk_folder, is_temp
 from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan, scan_folders
 from hotfolder.rules.sets import FileIdentity
+from tests.support.pictures import jpeg
 
 Drop = Callable[..., Path]
 KEY = ("12 Elm Road", "kitchen")
@@ -63,7 +64,7 @@ def test_files_of_the_inbox_itself_are_no_matter(root: Path) -> None:
     assert scan(root) == Snapshot(folders={})
 
 
-def test_photos_outside_a_set_are_left_with_a_notice(root: Path, jpeg: Callable[..., bytes]) -> None:
+def test_photos_outside_a_set_are_left_with_a_notice(root: Path) -> None:
     (root / "12 Elm Road").mkdir()
     (root / "a.jpg").write_bytes(jpeg())
     for number in range(5):
