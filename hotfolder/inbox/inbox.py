@@ -314,5 +314,5 @@ class Inbox:
     def _tell_new_notices(self) -> None:
         current = frozenset(self._tracker.notices())
         for notice in sorted(current - self._told, key=lambda notice: str(notice.path)):
-            self._log.warning("left_alone", path=str(notice.path), kind=notice.kind.value, text=notice.text)
+            self._log.warning("left_alone", path=str(notice.path), text=notice.text)
         self._told = current

@@ -3,30 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from hotfolder.display import visible
 from hotfolder.rules.names import COPIES_MARK
-
-
-class NoticeKind(StrEnum):
-    """Why something in the inbox is left as it is."""
-
-    OUTSIDE_A_SET = "outside a set"
-    TOO_DEEP = "too deep"
-    WITHOUT_A_PHOTO = "without a photo"
-    LINK = "link"
-    HARD_LINK = "hard link"
-    NOT_A_FILE = "not a file"
-    NAME = "name"
-    UNREADABLE = "unreadable"
-    MARKER = "marker"
-    LOCK = "lock"
-    GATHERING = "gathering"
-    PASSED_OVER = "passed over"
-    ARCHIVE = "archive"
-    APPROVAL = "approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +14,6 @@ class Notice:
     """Something that is left untouched, said to whoever put it there. `path` can be printed and stored."""
 
     path: Path
-    kind: NoticeKind
     text: str
 
 
@@ -45,7 +24,6 @@ def outside_a_set(root: Path, names: list[str]) -> Notice:
     """Photos lie in the inbox itself. `names` can be printed."""
     return Notice(
         root,
-        NoticeKind.OUTSIDE_A_SET,
         f"Left alone in the inbox itself: {_some(names)}. Put each room's photos in a folder of their own, "
         "such as 12 Elm Road/living-room, or a whole shoot's in its project's folder.",
     )
@@ -55,7 +33,6 @@ def passed_over(parent: Path, name: str) -> Notice:
     """Photos lie in a folder of a system's own, or in a hidden one."""
     return Notice(
         parent,
-        NoticeKind.PASSED_OVER,
         f"The folder {visible(name)!r} in {parent.name!r} holds photos and is left alone:"
         " computers and NAS boxes keep their own things in folders with such a name. If these are to be made,"
         " give it another name.",
@@ -66,7 +43,6 @@ def ready_folder(parent: Path, name: str) -> Notice:
     """A folder that is called like the file by which a person approves."""
     return Notice(
         parent,
-        NoticeKind.APPROVAL,
         f"{visible(name)!r} in {parent.name!r} is a folder, and only a file with that name approves anything."
         " Remove it, and put a file named READY.txt in its place.",
     )
@@ -77,7 +53,6 @@ def archives(folder: Path, names: list[str]) -> Notice:
     it = "it" if len(names) == 1 else "each"
     return Notice(
         folder,
-        NoticeKind.ARCHIVE,
         f"Left alone in {folder.name!r}: {_some_names(names)}. hotfolder opens no archives: unpack {it},"
         " and put each room's photos into a folder of their own.",
     )
@@ -88,7 +63,6 @@ def too_deep(folder: Path, inner: str, count: int) -> Notice:
     photos = "1 photo lies" if count == 1 else f"{count} photos lie"
     return Notice(
         folder / inner if inner == visible(inner) else folder,
-        NoticeKind.TOO_DEEP,
         f"{photos} in {visible(inner)!r} inside the room {folder.name!r}, deeper than "
         "a room's photos, and stay there. Move them up into the room's folder, or make a room of them.",
     )
@@ -98,7 +72,6 @@ def link(folder: Path, name: str) -> Notice:
     """A symbolic link."""
     return Notice(
         folder / name if name == visible(name) else folder,
-        NoticeKind.LINK,
         f"{visible(name)!r} is a link and is not followed. Put the files themselves here instead.",
     )
 
@@ -107,7 +80,6 @@ def hard_link(folder: Path, name: str) -> Notice:
     """A file with a second name somewhere, through which it could change under a job."""
     return Notice(
         folder / name if name == visible(name) else folder,
-        NoticeKind.HARD_LINK,
         f"{visible(name)!r} has a second name elsewhere (a hard link) and could change unseen. "
         "Replace it by a copy.",
     )
@@ -117,7 +89,6 @@ def not_a_file(folder: Path, name: str) -> Notice:
     """A FIFO, socket or device."""
     return Notice(
         folder / name if name == visible(name) else folder,
-        NoticeKind.NOT_A_FILE,
         f"{visible(name)!r} is not an ordinary file and is never opened. Remove it.",
     )
 
@@ -127,7 +98,6 @@ def bad_name(parent: Path, name: str, *, folder: bool) -> Notice:
     what = "The folder" if folder else "The file"
     return Notice(
         parent,
-        NoticeKind.NAME,
         f"{what} '{visible(name)}' has a name that is not UTF-8 and is left alone. Rename it, best "
         "with plain letters and digits.",
     )
@@ -139,14 +109,13 @@ def unreadable(path: Path, error: OSError) -> Notice:
         text = "may not be read by hotfolder. Give the service's user permission to read and write it."
     else:
         text = f"can't be read ({error.strerror or error}). Check the disk or share it lies on."
-    return Notice(path, NoticeKind.UNREADABLE, f"The folder {path.name!r} {text}")
+    return Notice(path, f"The folder {path.name!r} {text}")
 
 
 def marker_made_again(root: Path, marker: str) -> Notice:
     """The inbox's marker had been deleted, and nothing else had happened."""
     return Notice(
         root,
-        NoticeKind.MARKER,
         f"{marker} had been deleted and was made again. Leave it there: it tells this inbox from an empty "
         "folder where a disk is not mounted.",
     )
@@ -156,7 +125,6 @@ def without_a_photo(folder: Path, names: list[str]) -> Notice:
     """Files that would travel with a set lie where no photo is."""
     return Notice(
         folder,
-        NoticeKind.WITHOUT_A_PHOTO,
         f"Left alone in the room {folder.name!r}, where no photo is: {_some_names(names)}. What came, or "
         "was changed, after its set had begun has to be moved to its originals by hand.",
     )
@@ -166,7 +134,6 @@ def loose_files(project: Path, names: list[str]) -> Notice:
     """Files that belong to no photo lie in a project's folder."""
     return Notice(
         project,
-        NoticeKind.WITHOUT_A_PHOTO,
         f"Left alone in the project's folder {project.name!r}, since no photo there has the same name: "
         f"{_some_names(names)}. In a room's folder every file goes where its photos go.",
     )
@@ -179,7 +146,6 @@ def on_its_way_back(project: Path, name: str, job: str) -> Notice:
         finish = "To finish it, ask for the other tag again; or delete that folder, whose files are copies."
     return Notice(
         project / name,
-        NoticeKind.GATHERING,
         f"A set is being put back into {project.name!r}, or that was broken off: its files lie in {name}. "
         + finish,
     )
@@ -190,7 +156,6 @@ def not_renamed(folder: Path, name: str, error: Exception) -> Notice:
     why = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return Notice(
         folder,
-        NoticeKind.APPROVAL,
         f"hotfolder could not rename {folder.name!r} to {visible(name)!r} ({why}), and tries it"
         " again; what was held there waits for it. You can also rename it yourself and put a file named"
         " READY.txt beside its photos.",
@@ -201,7 +166,6 @@ def no_locks(root: Path) -> Notice:
     """Nobody can tell here whether another daemon works with the inbox too."""
     return Notice(
         root,
-        NoticeKind.LOCK,
         "The disk or share of this inbox knows no file locks, so that a second hotfolder on it would not be "
         "noticed, and would pay for everything once more. See to it that there is only one.",
     )

@@ -106,9 +106,7 @@ class _Pass:
         return Snapshot(
             folders=dict(sorted(self._folders.items())),
             scope=scope,
-            notices=tuple(
-                sorted(self._notices, key=lambda notice: (str(notice.path), notice.kind, notice.text))
-            ),
+            notices=tuple(sorted(self._notices, key=lambda notice: (str(notice.path), notice.text))),
             unreadable=frozenset(self._unreadable),
         )
 

@@ -14,21 +14,21 @@ from pathlib import Path
 import pytest
 
 from hotfolder.inbox.contents import SetFolder, is_junk, is_junk_folder, is_temporary
-from hotfolder.inbox.notices import NoticeKind
 from hotfolder.inbox.scan import Snapshot, scan, scan_folders
 from hotfolder.rules.sets import FileIdentity
+from tests.support.listening import kind
 from tests.support.pictures import jpeg
 
 Drop = Callable[..., Path]
 KEY = ("12 Elm Road", "kitchen")
 
 
-def kinds(snapshot: Snapshot) -> list[NoticeKind]:
-    return [notice.kind for notice in snapshot.notices]
+def kinds(snapshot: Snapshot) -> list[str]:
+    return [kind(notice) for notice in snapshot.notices]
 
 
-def obstacles(seen: SetFolder) -> list[tuple[NoticeKind, bool]]:
-    return [(obstacle.notice.kind, obstacle.blocks) for obstacle in seen.obstacles]
+def obstacles(seen: SetFolder) -> list[tuple[str, bool]]:
+    return [(kind(obstacle.notice), obstacle.blocks) for obstacle in seen.obstacles]
 
 
 def names(seen: SetFolder) -> tuple[list[str], list[str], list[str]]:
@@ -70,7 +70,7 @@ def test_photos_outside_a_set_are_left_with_a_notice(root: Path) -> None:
     for number in range(5):
         (root / f"b{number}.jpg").write_bytes(jpeg())
     snapshot = scan(root)
-    assert kinds(snapshot) == [NoticeKind.OUTSIDE_A_SET]
+    assert kinds(snapshot) == ["outside a set"]
     assert snapshot.notices[0].text == (
         "Left alone in the inbox itself: a.jpg, b0.jpg, b1.jpg and 3 more. Put each room's photos in a "
         "folder of their own, such as 12 Elm Road/living-room, or a whole shoot's in its project's folder."
@@ -82,7 +82,7 @@ def test_photos_deeper_than_a_set_are_left_with_a_notice_and_do_not_hold_it(root
     drop("12 Elm Road/kitchen", 2)
     drop("12 Elm Road/kitchen/more/and more", 3)
     seen = scan(root).folders[KEY]
-    assert obstacles(seen) == [(NoticeKind.TOO_DEEP, False)]
+    assert obstacles(seen) == [("too deep", False)]
     assert "3 photos lie in 'more' inside the room 'kitchen'" in seen.obstacles[0].notice.text
 
 
@@ -96,8 +96,8 @@ def test_links_are_not_followed(root: Path, drop: Drop, tmp_path: Path) -> None:
     (root / "12 Elm Road" / "bath").symlink_to(outside)
     (root / "14 Elm Road").symlink_to(outside)
     snapshot = scan(root)
-    assert obstacles(snapshot.folders[KEY]) == [(NoticeKind.LINK, True), (NoticeKind.LINK, False)]
-    assert kinds(snapshot) == [NoticeKind.LINK] * 2
+    assert obstacles(snapshot.folders[KEY]) == [("link", True), ("link", False)]
+    assert kinds(snapshot) == ["link"] * 2
     assert list(snapshot.folders) == [KEY]
     assert scan_folders(root, [("12 Elm Road", "bath"), ("14 Elm Road", "x")]).folders == {}
 
@@ -147,7 +147,7 @@ def test_a_folder_that_may_not_be_read_is_a_notice_and_not_an_empty_folder(
         whole, part = scan(root), scan_folders(root, [KEY])
         (root / where).chmod(0o755)
     for snapshot in (whole, part):
-        assert NoticeKind.UNREADABLE in kinds(snapshot)
+        assert "unreadable" in kinds(snapshot)
         assert snapshot.hides(KEY)
 
 
@@ -186,8 +186,8 @@ def test_a_link_to_a_photo_blocks_a_flat_drop_and_one_to_a_room_does_not(root: P
     (folder / "b.jpg").symlink_to(folder / "IMG_1.jpg")
     (folder / "bath").symlink_to(root)
     snapshot = scan(root)
-    assert obstacles(snapshot.folders[("12 Elm Road", "")]) == [(NoticeKind.LINK, True)]
-    assert kinds(snapshot) == [NoticeKind.LINK]
+    assert obstacles(snapshot.folders[("12 Elm Road", "")]) == [("link", True)]
+    assert kinds(snapshot) == ["link"]
 
 
 def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_projects_other_files_are_no_flat_drop(root: Path) -> None:
     for name in ("notes.txt", ".ready", "invoice.pdf.part", "a.txt~"):
         (root / "12 Elm Road" / name).write_text("x")
     snapshot = scan(root)
-    assert snapshot.folders == {} and kinds(snapshot) == [NoticeKind.WITHOUT_A_PHOTO]
+    assert snapshot.folders == {} and kinds(snapshot) == ["loose"]
     assert (
         "in the project's folder '12 Elm Road', since no photo there has the same name: notes.txt. "
         in snapshot.notices[0].text
@@ -222,7 +222,7 @@ def test_photos_in_folders_that_are_passed_over_are_said_and_what_a_nas_makes_is
     drop("12 Elm Road/@eaDir/DSC0001.jpg", 1)
     (root / "12 Elm Road" / "@empty").mkdir()
     snapshot = scan(root)
-    assert snapshot.folders == {} and kinds(snapshot) == [NoticeKind.PASSED_OVER] * 4
+    assert snapshot.folders == {} and kinds(snapshot) == ["passed over"] * 4
     told = " ".join(notice.text for notice in snapshot.notices)
     assert all(f"'{name}'" in told for name in ("@kitchen", ".x", "#recycle", "lost+found"))
 
@@ -237,7 +237,7 @@ def test_a_folder_called_like_the_file_that_approves_is_named(
     (root / place / name).mkdir()
     snapshot = scan(root)
     obstacles = [one.notice for found in snapshot.folders.values() for one in found.obstacles]
-    [notice] = [one for one in (*snapshot.notices, *obstacles) if one.kind is NoticeKind.APPROVAL]
+    [notice] = [one for one in (*snapshot.notices, *obstacles) if kind(one) == "ready folder"]
     assert notice.text.startswith(f"'{name}' in '{Path(place).name}' is a folder, and only a file")
     assert all(found.signal() is None for found in snapshot.folders.values())
 
@@ -246,7 +246,7 @@ def test_archives_are_named_wherever_they_lie(root: Path, drop: Drop) -> None:
     drop("12 Elm Road", 1)
     for name in ("photos.zip", "12 Elm Road/more.RAR"):
         (root / name).write_bytes(b"PK")
-    told = [notice.text for notice in scan(root).notices if notice.kind is NoticeKind.ARCHIVE]
+    told = [notice.text for notice in scan(root).notices if kind(notice) == "archive"]
     assert ["photos.zip" in told[0], "more.RAR" in told[1], "unpack it" in told[0]] == [True] * 3
 
 

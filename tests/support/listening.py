@@ -1,4 +1,4 @@
-"""What an inbox says while it runs."""
+"""What an inbox says: while it runs, and of what it leaves alone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 from hotfolder.inbox.events import InboxEvent, SetArriving
 from hotfolder.inbox.inbox import Inbox
+from hotfolder.inbox.notices import Notice
 
 
 class Heard:
@@ -45,3 +46,23 @@ async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110 - a test may poll
             await asyncio.sleep(0.01)
+
+
+WORDS = {
+    "outside a set": "Left alone in the inbox itself",
+    "passed over": "holds photos and is left alone",
+    "ready folder": "only a file with that name approves anything",
+    "archive": "hotfolder opens no archives",
+    "too deep": "deeper than a room's photos",
+    "link": "is a link and is not followed",
+    "hard link": "(a hard link)",
+    "unreadable": "be read",
+    "marker": "had been deleted and was made again",
+    "loose": "since no photo there has the same name",
+}
+"""What a notice is of, and by which of its words it is known."""
+
+
+def kind(notice: Notice) -> str:
+    [found] = [kind for kind, words in WORDS.items() if words in notice.text]
+    return found
