@@ -14,7 +14,7 @@ from hotfolder.daemon.newjobs import jobs_of_room, refused_by_inbox
 from hotfolder.daemon.shoots import Hold, Shoots, signals_removed
 from hotfolder.errors import LocalTrouble, UnusablePhoto
 from hotfolder.inbox.contents import is_ready
-from hotfolder.inbox.events import SetArriving, SetReady, SetRefused
+from hotfolder.inbox.events import SetArriving, SetRefused
 from hotfolder.jobs.breaker import insist
 from hotfolder.jobs.context import Place
 from hotfolder.jobs.previous import room_named, why_room_held
@@ -40,19 +40,17 @@ class Intake:
         self._orphans: list[MergedSet] | None = None
         self._judging: dict[Place, bool] = {}
 
-    async def accept(self, inbox: str, event: SetReady | SetRefused) -> None:
-        """Make a job of `event`, or hold its set, however long the store can't be written."""
-        found = event if isinstance(event, SetRefused) else event.bracket_set
+    async def accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
+        """Make a job of what was found, or hold it, however long the store can't be written."""
         with structlog.contextvars.bound_contextvars(project=found.project, room=room_of(found.folder)):
             told = partial(logger.warning, "set_not_recorded_yet")
-            await insist(self.worker.context.clock, partial(self._accept, inbox, event), told)
+            await insist(self.worker.context.clock, partial(self._accept, inbox, found), told)
 
-    async def _accept(self, inbox: str, event: SetReady | SetRefused) -> None:
-        if isinstance(event, SetRefused):
+    async def _accept(self, inbox: str, found: BracketSet | SetRefused) -> None:
+        if isinstance(found, SetRefused):
             where = self.worker.context.places.inbox_named(inbox)
-            await self.worker.submit(await patiently(where, refused_by_inbox, inbox, event))
+            await self.worker.submit(await patiently(where, refused_by_inbox, inbox, found))
             return
-        found = event.bracket_set
         place = (inbox, found.project, found.folder)
         if self.held.pop(place, None) is not None and found.folder:
             # What was held lies there still, and this is what came to it: only together can they be judged.

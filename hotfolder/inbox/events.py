@@ -27,13 +27,6 @@ class InboxOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class SetReady:
-    """A set has settled. Said once for the same files in the same state."""
-
-    bracket_set: BracketSet
-
-
-@dataclass(frozen=True, slots=True)
 class SetRefused:
     """A set can't be made as it is. `files` are all of its originals, as absolute paths with raw names."""
 
@@ -60,7 +53,9 @@ class SetArriving:
     photo_count: int
 
 
-InboxEvent = SetReady | SetRefused | SetArriving
+InboxEvent = BracketSet | SetRefused | SetArriving
+"""A set that has settled, said once for the same files in the same state; one that is refused, or that still
+arrives."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from hotfolder.inbox.events import (
     InboxOptions,
     InboxOutlook,
     SetArriving,
-    SetReady,
     SetRefused,
 )
 from hotfolder.inbox.guard import Looker, Root, RootStatus, Scope
@@ -99,7 +98,7 @@ class Inbox:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
 
-    async def look(self) -> tuple[SetReady | SetRefused, ...]:
+    async def look(self) -> tuple[BracketSet | SetRefused, ...]:
         """One complete look now, photos read and all. What it returns is not among the events."""
         found = await self._observe(None)
         while read := [key async for key in self._read_photos()]:
@@ -275,7 +274,7 @@ class Inbox:
             self._place = status.place
         self._degraded = status.degraded
 
-    def _take(self, snapshot: Snapshot, now: float) -> list[SetReady | SetRefused]:
+    def _take(self, snapshot: Snapshot, now: float) -> list[BracketSet | SetRefused]:
         decided = self._tracker.take(
             snapshot, now, pace_of=self._pace, claimed=self._claimed, book=self._book
         )
@@ -302,14 +301,14 @@ class Inbox:
         quiet = rule.quiet_seconds if rule.quiet_seconds is not None else settings.quiet_seconds
         return Pace(quiet, max(quiet, settings.give_up_seconds), rule.expected_photos)
 
-    def _event(self, key: SetKey, verdict: Ready | Refused) -> SetReady | SetRefused:
+    def _event(self, key: SetKey, verdict: Ready | Refused) -> BracketSet | SetRefused:
         folder = self._path.joinpath(*key)
         if isinstance(verdict, Refused):
             files = tuple(folder / file.name for file in verdict.files)
             return SetRefused(self._path, *key, files, verdict.reason, verdict.hint)
         photos = tuple(self._book.photo(key, file) for file in verdict.photos)
         companions = tuple(folder / file.name for file in verdict.companions)
-        return SetReady(BracketSet(self._path, *key, photos, companions, verdict.approved))
+        return BracketSet(self._path, *key, photos, companions, verdict.approved)
 
     def _tell_new_notices(self) -> None:
         current = frozenset(self._tracker.notices())

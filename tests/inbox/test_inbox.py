@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxOptions
 from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import Snapshot, scan
@@ -19,6 +19,7 @@ from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureFacts, PictureLimits
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.sets import BracketSet
 from tests.support.listening import kind
 from tests.support.pictures import jpeg
 
@@ -42,9 +43,9 @@ class CountingDecoder(Decoder):
         return facts
 
 
-def ready(events: tuple[InboxEvent, ...]) -> SetReady:
+def ready(events: tuple[InboxEvent, ...]) -> BracketSet:
     (event,) = events
-    assert isinstance(event, SetReady)
+    assert isinstance(event, BracketSet)
     return event
 
 
@@ -117,11 +118,11 @@ async def test_a_late_photo_beside_a_running_job_is_a_set_of_its_own(
     folder = drop("12 Elm Road/kitchen", 3)
     await inbox.look()
     clock.pass_seconds(QUIET)
-    claims.update(photo.path.name for photo in ready(await inbox.look()).bracket_set.photos)
+    claims.update(photo.path.name for photo in ready(await inbox.look()).photos)
     drop("12 Elm Road/kitchen", 1, first=4)
     await inbox.look()
     clock.pass_seconds(QUIET)
-    assert [photo.path.name for photo in ready(await inbox.look()).bracket_set.photos] == ["IMG_4.jpg"]
+    assert [photo.path.name for photo in ready(await inbox.look()).photos] == ["IMG_4.jpg"]
     os.link(folder / "IMG_1.jpg", folder.parent / "moving")
     await inbox.look()
     inner = [notice for notice in inbox.outlook().notices if kind(notice) == "hard link"]
@@ -138,7 +139,7 @@ async def test_a_forgotten_set_is_looked_at_anew(open_inbox: Open, drop: Drop, c
     assert inbox.outlook().may_proceed
     assert await inbox.look() == ()
     clock.pass_seconds(QUIET)
-    assert len(ready(await inbox.look()).bracket_set.photos) == 2
+    assert len(ready(await inbox.look()).photos) == 2
 
 
 async def test_a_share_that_dies_during_the_scan_and_lists_empty_has_lost_nothing(

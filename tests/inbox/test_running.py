@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxEvent, InboxOptions, SetReady
+from hotfolder.inbox.events import InboxEvent, InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.mounts import Mount
 from hotfolder.rules.routes import Route
 from hotfolder.rules.routing import Rulebook
+from hotfolder.rules.sets import BracketSet
 from tests.support.listening import Heard, listening, until
 from tests.support.pictures import jpeg
 
@@ -53,8 +54,8 @@ def running(open_inbox: Open) -> Callable[..., Any]:
 
 
 def photos(event: InboxEvent) -> list[str]:
-    assert isinstance(event, SetReady)
-    return [photo.path.name for photo in event.bracket_set.photos]
+    assert isinstance(event, BracketSet)
+    return [photo.path.name for photo in event.photos]
 
 
 async def test_an_event_starts_the_look_and_quiet_ends_it(running: Callable[..., Any], drop: Drop) -> None:
@@ -113,8 +114,8 @@ async def test_a_tree_moved_in_is_found(
     async with running() as heard:
         (tmp_path / "aside").rename(root / "14 Elm Road")
         (event,) = await heard.until(1)
-        assert isinstance(event, SetReady)
-        assert event.bracket_set.project == "14 Elm Road"
+        assert isinstance(event, BracketSet)
+        assert event.project == "14 Elm Road"
 
 
 async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again(
@@ -132,8 +133,8 @@ async def test_a_root_that_is_replaced_comes_back_by_itself_and_is_watched_again
         assert heard.inbox.outlook().degraded == ""
         drop("12 Elm Road/kitchen", 2)
         (event,) = await heard.until(1)
-        assert isinstance(event, SetReady)
-        assert event.bracket_set.project == "12 Elm Road"
+        assert isinstance(event, BracketSet)
+        assert event.project == "12 Elm Road"
 
 
 async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open, drop: Drop) -> None:
@@ -145,7 +146,7 @@ async def test_a_set_that_is_being_delivered_may_still_proceed(open_inbox: Open,
     async def slow() -> None:
         async for event in inbox.events():
             await asyncio.sleep(0.3)
-            if isinstance(event, SetReady):
+            if isinstance(event, BracketSet):
                 seen.append(inbox.outlook().may_proceed)
 
     task = asyncio.create_task(slow())

@@ -13,9 +13,10 @@ import pytest
 from hotfolder.clock import SystemClock
 from hotfolder.inbox import guard
 from hotfolder.inbox import inbox as inbox_module
-from hotfolder.inbox.events import InboxOptions, SetReady
+from hotfolder.inbox.events import InboxOptions
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.inbox.scan import scan, scan_folders
+from hotfolder.rules.sets import BracketSet
 from tests.support.listening import listening, until
 
 Open = Callable[..., Inbox]
@@ -68,7 +69,7 @@ async def test_a_share_that_hangs_is_degraded_and_goes_on_when_it_answers(
         share.back.set()
         await heard.until(1)
         assert not inbox.degraded
-        assert isinstance(heard.events[0][1], SetReady)
+        assert isinstance(heard.events[0][1], BracketSet)
 
 
 async def test_a_share_that_was_mounted_anew_is_taken_up_while_the_old_look_still_hangs(
@@ -145,7 +146,7 @@ async def test_a_share_that_hangs_while_a_set_is_handed_over_is_told_of(
 
     async def listen() -> None:
         async for event in inbox.events():
-            if isinstance(event, SetReady):
+            if isinstance(event, BracketSet):
                 handed.set()
                 await go_on.wait()
 

@@ -14,11 +14,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotfolder.clock import SystemClock
-from hotfolder.inbox.events import InboxOptions, SetArriving, SetReady
+from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root
 from hotfolder.inbox.inbox import Inbox
 from hotfolder.pictures.decoder import Decoder
 from hotfolder.pictures.facts import PictureLimits
+from hotfolder.rules.sets import BracketSet
 from tests.support.pictures import jpeg
 
 PHOTOS_A_SET = 5
@@ -43,8 +44,8 @@ async def flood(root: Path, files: int, patience_seconds: float) -> int:
         async for event in inbox.events():
             if isinstance(event, SetArriving):
                 continue
-            assert isinstance(event, SetReady)
-            found.update(photo.path for photo in event.bracket_set.photos)
+            assert isinstance(event, BracketSet)
+            found.update(photo.path for photo in event.photos)
             if len(found) >= files:
                 complete.set()
 
