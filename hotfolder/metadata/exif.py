@@ -293,9 +293,12 @@ def says_adobe_rgb(block: bytes | None) -> bool:
     return rules is not None and rules.value[:3] == ADOBE_RGB_RULES
 
 
-def in_srgb(block: bytes) -> bytes:
-    """`block` for the same picture, once its colours are sRGB's. Raises `DamagedMetadata`."""
-    changed = ExifBlock(block)
+def in_srgb(block: bytes | None) -> bytes | None:
+    """`block` for the same picture, once its colours are sRGB's; None for none, or a damaged one."""
+    try:
+        changed = ExifBlock(block or b"")
+    except DamagedMetadata:
+        return None
     changed.claim_srgb()
     return bytes(changed.data)
 

@@ -133,7 +133,7 @@ def stored_picture(file: BinaryIO, name: str, kind: str, limits: PictureLimits) 
                 f"{name} is in CMYK without a colour profile, so that nobody can tell its colours.",
                 hint="Export the photo as sRGB.",
             )
-        said = replace(said, exif=upright_srgb(said.exif))
+        said = replace(said, exif=exif.in_srgb(said.exif))
     try:
         return srgb_jpeg(file.fileno(), channels), said
     except pyvips.Error as error:
@@ -157,14 +157,6 @@ def channels_of(file: BinaryIO, said: Blocks, limits: PictureLimits) -> Channels
 
 def usable_profile(profile: bytes | None, colours: int) -> bytes | None:
     return profile if profile and profile_fits(profile, colours) and readable(profile) else None
-
-
-def upright_srgb(block: bytes | None) -> bytes | None:
-    """EXIF for the developed picture; its size is entered where that is known."""
-    try:
-        return exif.in_srgb(block) if block is not None else None
-    except DamagedMetadata:
-        return None
 
 
 def with_metadata(picture: bytes, said: Blocks) -> bytes:

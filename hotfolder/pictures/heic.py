@@ -105,9 +105,7 @@ def develop(file: BinaryIO, name: str, limits: PictureLimits) -> tuple[Image.Ima
     """The picture in sRGB with 8 bits, upright, and its metadata. Raises as `opened` does."""
     with opened(file, name, limits) as image:
         image.load()
-        block = block_of(image)
-        with suppress(DamagedMetadata):
-            block = exif.in_srgb(block) if block is not None else None
+        block = exif.in_srgb(block_of(image))
         flat = image if image.mode in PLAIN_MODES else plain(image)
         profile = image.info.get("icc_profile")
         return in_srgb(flat, profile), Blocks(exif=block, xmp=image.info.get("xmp"))
