@@ -56,9 +56,7 @@ class NamedSet:
 
     def told(self) -> str:
         """Which photos it is of, and what is doubtful about them, without its full stop."""
-        first, last = self.photos[0].path.name, self.photos[-1].path.name
-        which = first if len(self.photos) == 1 else f"{len(self.photos)} photos, {first} to {last}"
-        return f"{which}, held for a person: {some(self.doubts)}"
+        return f"{which(self.photos)}, held for a person: {some(self.doubts)}"
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,7 @@ class NamedRefusal:
 
     def told(self) -> str:
         """Which photos it is of, and why they wait, without its full stop."""
-        first, last = self.photos[0].path.name, self.photos[-1].path.name
-        return f"{len(self.photos)} photos, {first} to {last}, held for a person: {self.reason.rstrip('.')}"
+        return f"{which(self.photos)}, held for a person: {self.reason.rstrip('.')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +304,11 @@ def misnamed(rulebook: Rulebook, project: str, folder: str) -> Why:
                 f"Rename the folder; or, if it is really called so, {LET_IT_GO}.",
             )
     return Why()
+
+
+def which(photos: Sequence[Photo]) -> str:
+    first, last = photos[0].path.name, photos[-1].path.name
+    return first if len(photos) == 1 else f"{len(photos)} photos, {first} to {last}"
 
 
 def some(doubts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 from itertools import combinations, pairwise
@@ -225,12 +225,11 @@ def _with_stragglers(groups: list[Photos]) -> list[Photos]:
     found: list[tuple[Photos, GroupingPhoto]] = []
     for group in groups:
         if len(group) == 1:
-            shares = [
+            shares = sorted(
                 (share, place)
                 for place, other in enumerate(settled)
                 if (share := on_the_whole(group, other)) is not None
-            ]
-            shares.sort()
+            )
             clear = len(shares) == 1 or (len(shares) > 1 and shares[1][0] - shares[0][0] >= CLEAR_LEAD)
             if clear and shares[0][0] <= SAME_UP_TO:
                 found.append((settled[shares[0][1]], group[0]))
@@ -254,15 +253,9 @@ def steps_past_flash(frames: Sequence[GroupingPhoto]) -> list[Step]:
             continue
         if last is not None:
             longest = max(way, key=lambda step: step.idle_seconds)
-            steps.append(
-                Step(
-                    idle_seconds=longest.idle_seconds,
-                    burst=all(step.burst for step in way),
-                    dark_frame=longest.dark_frame,
-                    changes=step_between(last, frame).changes,
-                    untold=step_between(last, frame).untold,
-                )
-            )
+            burst = all(step.burst for step in way)
+            idle, dark = longest.idle_seconds, longest.dark_frame
+            steps.append(replace(step_between(last, frame), idle_seconds=idle, burst=burst, dark_frame=dark))
         last, way = frame, []
     return steps
 
