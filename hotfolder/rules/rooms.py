@@ -46,13 +46,13 @@ def words_of(text: str) -> list[str]:
 TABLE = ConfigParser(interpolation=None)
 TABLE.read_string((files("hotfolder.rules") / "rooms.ini").read_text(encoding="utf-8"))
 WEAK, HEADS = (
-    tuple(spelling for word in words_of(TABLE["said of rooms"][which]) for spelling in spellings(word))
+    tuple(spelling for word in words_of(TABLE["everywhere"][which]) for spelling in spellings(word))
     for which in ("weak", "heads")
 )
 SYNONYMS = [
     (RoomType(room_type.upper()), word)
     for language in TABLE.sections()
-    if language != "said of rooms"
+    if language != "everywhere"
     for room_type, words in TABLE[language].items()
     for word in words_of(words)
 ]
