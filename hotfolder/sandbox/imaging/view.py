@@ -64,7 +64,9 @@ def find_view(small: Picture) -> View:
     alive = lively | clear
     alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
     bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
-    bright[int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20 :] = False
+    # Lower down, what shines as the sky does is a leaf, a wall or water.
+    horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
+    bright[horizon:] = alike[horizon:] = False
     # An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
     agreeing, asked = np.zeros(bright.shape, np.float32), np.zeros(bright.shape, np.float32)
     for pane in found:
