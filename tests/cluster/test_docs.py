@@ -25,7 +25,7 @@ def test_the_settings_of_the_handbook_load(tmp_path: Path) -> None:
 def test_the_compose_file_gives_both_daemons_the_same_but_for_their_state(tmp_path: Path) -> None:
     services = yaml.safe_load((DOCS / "cluster.yaml").read_text())["services"]
     one, two = services["one"], services["two"]
-    assert {name for name in one if one[name] != two[name]} == {"volumes"}
+    assert {name for name in one if one[name] != two[name]} == {"hostname", "volumes"}
     environ = {name: str(value) for name, value in one["environment"].items()}
     settings = load(tmp_path / "config.yaml", {**environ, "HOTFOLDER_ROOT": str(tmp_path)})
     assert settings.store.url == "postgresql+psycopg://hotfolder@database/hotfolder"
