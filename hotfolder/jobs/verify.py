@@ -180,8 +180,8 @@ def verify_ledger(ledger: Ledger, places: Places) -> Iterator[Disagreement]:
 def may_say(ledger: Ledger, call: Purchase, state: str | None) -> bool:
     """Whether the file may have the purchase in that state, or, with None, not at all. Where machines share
     the store, each has a file, of what it has bought itself; another may have learnt more of it since."""
-    if call.state == PurchaseState.NOT_EXECUTED and call.note == NOT_WRITTEN:
-        return True  # it never left, and the file need not know
+    if call.state == PurchaseState.NOT_EXECUTED and (state is None or call.note == NOT_WRITTEN):
+        return True  # it never left, and the file need not know: its machine may have died before it wrote it
     if state is None:
         return call.machine != ledger.machine
     learnt_since = RANK[PurchaseState(state)] < RANK[PurchaseState(call.state)]

@@ -269,6 +269,8 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(
     first, second = one.begin(bought(), at), two.begin(bought("other"), at)
     one.conclude(first, PurchaseState.UNKNOWN, "nobody answered")
     one.conclude(second, PurchaseState.UNKNOWN, "its machine has stopped")
+    cut_off = Ledger(shared, machine="one").begin(bought("third"), at)  # died before it was in its file
+    two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):
         assert list(verify_ledger(ledger, places)) == []
     (tmp_path / "one").unlink()
