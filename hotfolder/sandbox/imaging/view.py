@@ -58,7 +58,7 @@ def find_view(small: Picture) -> View:
         if pane[:, 1].min() > 2 and np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
     # A lamp's shade or a bright panel is no window, and stays.
-    clear &= grow(fill(found, clear.shape), -2)
+    clear &= grow(fill(found, (small.shape[0], small.shape[1])), -2)
     if not clear.any():
         return View(clear, np.zeros(clear.shape, np.float32))
     alive = lively | clear
