@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote
 
 import pytest
@@ -167,7 +168,6 @@ def recorded(store: Store, path: str) -> str:
 @example("way/secret.jpg")
 @example("../secret.jpg")
 @example("elm/../../secret.jpg")
-@example("fifo.jpg")
 def test_no_path_of_a_record_leads_out_of_done(trap: tuple[Studio, Store], path: str) -> None:
     studio, store = trap
     with suppress(UnicodeEncodeError):
@@ -177,6 +177,17 @@ def test_no_path_of_a_record_leads_out_of_done(trap: tuple[Studio, Store], path:
         if there is not None:
             with os.fdopen(there.descriptor, "rb") as file:
                 assert file.read() != SECRET
+
+
+def test_a_pipe_is_no_picture_and_nobody_waits_for_its_other_end(trap: tuple[Studio, Store]) -> None:
+    studio, store = trap
+    place = find_picture(load(studio.config, {}), recorded(store, "fifo.jpg"))
+    assert place is not None
+    found: list[object] = []
+    opening = Thread(target=lambda: found.append(open_picture(place)), daemon=True)
+    opening.start()
+    opening.join(30)
+    assert found == [None]
 
 
 def test_no_address_serves_what_is_not_recorded(trap: tuple[Studio, Store]) -> None:

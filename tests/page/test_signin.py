@@ -6,11 +6,16 @@ import resource
 import sqlite3
 import subprocess
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlmodel import update
 
+from hotfolder.config.load import load
+from hotfolder.control.access import changing
 from hotfolder.jobs.database import FILE_NAME as STORE_FILE
+from hotfolder.jobs.model import PageSession
 from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
@@ -131,6 +136,36 @@ def test_wrong_passwords_are_slowed_down(studio: Studio) -> None:
         assert page.post("/signin", {"password": PASSWORD}, X_Forwarded_For="10.0.0.1").status == 429
 
 
+def test_right_passwords_are_not_counted_and_a_stranger_s_wrong_ones_keep_nobody_else_out(
+    studio: Studio,
+) -> None:
+    set_password(studio, PASSWORD)
+    studio.config.write_text(studio.config.read_text() + "page: {trusted_proxies: 127.0.0.1}\n")
+    with page_process(studio) as page:
+
+        def tried(address: str, *passwords: str) -> list[int]:
+            asked = [{"password": one} for one in passwords]
+            return [page.post("/signin", one, X_Forwarded_For=address).status for one in asked]
+
+        own, stranger = "192.0.2.1", "192.0.2.2"
+        assert tried(own, *[PASSWORD] * 7) == [303] * 7
+        assert tried(stranger, *["guess"] * 6, PASSWORD) == [403] * 5 + [429] * 2
+        assert tried(own, PASSWORD) == [303]
+
+
+def test_a_session_ends_by_itself_and_by_its_own_browser_alone(studio: Studio) -> None:
+    set_password(studio, PASSWORD)
+    with page_process(studio) as page:
+        first, second = (PageProcess(page.process, page.log, page.port) for _ in range(2))
+        for browser in (first, second):
+            assert browser.post("/signin", {"password": PASSWORD}).status == 303
+        assert first.post("/signout").status == 303
+        assert (first.get("/").status, second.get("/").status) == (401, 200)
+        with changing(load(studio.config, {})) as store, store.session.begin() as session:
+            session.exec(update(PageSession).values(expires_at=datetime.now(UTC)))
+        assert second.get("/").status == 401
+
+
 def test_what_a_password_must_be(studio: Studio) -> None:
     command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config)]
     for typed, options, said in (
@@ -171,6 +206,14 @@ def test_one_address_is_throttled_and_all_together_are() -> None:
     assert throttle.take("10.0.0.1") == 0
     tries = [throttle.take(f"10.0.1.{number}") for number in range(100)]
     assert 50 < tries.count(0) < 65 and tries[-1] > 0
+
+
+def test_right_passwords_from_everywhere_leave_all_tries_to_the_others() -> None:
+    throttle = Throttle(Hand())
+    for number in range(100):
+        assert throttle.take(f"10.0.2.{number}") == 0
+        throttle.give_back(f"10.0.2.{number}")
+    assert [throttle.take(f"10.0.1.{number}") for number in range(61)].count(0) == 60
 
 
 def test_whoever_has_many_addresses_fills_no_memory() -> None:
