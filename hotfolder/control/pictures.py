@@ -150,16 +150,21 @@ def open_picture(place: PicturePlace) -> OpenPicture | None:
             continue
         # ValueError: a NUL in its name.
         with suppress(OSError, ValueError):
-            opened = _looked_at(place, path, open_beneath(root, path))
+            descriptor, opened = open_beneath(root, path), None
+            try:
+                opened = _looked_at(place, path, descriptor)
+            finally:  # a share's file that can't be read, too
+                if opened is None:
+                    os.close(descriptor)
             if opened is not None:
                 return opened
     return None
 
 
 def _looked_at(place: PicturePlace, path: Path, descriptor: int) -> OpenPicture | None:
+    """None for what is no plain file. Raises OSError."""
     facts = os.fstat(descriptor)
     if not stat.S_ISREG(facts.st_mode):
-        os.close(descriptor)
         return None
     head = os.pread(descriptor, HEAD_BYTES, 0)
     kind = next((kind for kind, begins in SHOWN.items() if head.startswith(begins)), "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -20,7 +21,7 @@ from PIL import Image
 
 from hotfolder.config.load import load
 from hotfolder.control.ids import arriving_id, opaque, photo_id, picture_id
-from hotfolder.control.pictures import find_picture, open_picture
+from hotfolder.control.pictures import PicturePlace, find_picture, open_picture
 from hotfolder.jobs.database import open_store
 from hotfolder.jobs.model import Job, Picture
 from hotfolder.jobs.store import Store
@@ -188,6 +189,28 @@ def test_a_pipe_is_no_picture_and_nobody_waits_for_its_other_end(trap: tuple[Stu
     opening.start()
     opening.join(30)
     assert found == [None]
+
+
+def test_a_device_is_no_picture() -> None:
+    """It has bytes without end."""
+    assert open_picture(PicturePlace("zero", (Path("/dev/zero"),), (Path("/dev"),))) is None
+
+
+def test_a_picture_that_can_t_be_read_does_not_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share that gives errors would use up all that the page may open."""
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    opened: list[int] = []
+
+    def fails(descriptor: int, *_: int) -> bytes:
+        opened.append(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", fails)
+    assert open_picture(PicturePlace("a.jpg", (tmp_path / "a.jpg",), (tmp_path,))) is None
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(*opened)
 
 
 def test_no_address_serves_what_is_not_recorded(trap: tuple[Studio, Store]) -> None:
