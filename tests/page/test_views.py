@@ -363,11 +363,12 @@ async def test_a_form_that_is_sent_many_times_does_its_work_once(
     send = partial(page.post, f"/set/{card.job}/another", {"tag": "sky-blue"})
     answers = await asyncio.gather(*(asyncio.to_thread(send) for _ in range(6)))
     assert {went_to(answer) for answer in answers} == {f"/set/{card.job}?told=another"}
-    # Of several browsers only one is the first.
-    shutil.rmtree(studio.inbox / ELM / "front__sky-blue")
-    others = [f"hotfolder_session={number}" for number in range(6)]
-    answers = await asyncio.gather(*(asyncio.to_thread(send, Cookie=cookie) for cookie in others))
-    assert sorted(answer.status for answer in answers) == [303, *[409] * 5]
+    # Of several browsers only one is the first; some times, since they seldom meet in the same moment.
+    for turn in range(8):
+        shutil.rmtree(studio.inbox / ELM / "front__sky-blue")
+        others = [f"hotfolder_session={turn}-{number}" for number in range(6)]
+        answers = await asyncio.gather(*(asyncio.to_thread(send, Cookie=cookie) for cookie in others))
+        assert sorted(answer.status for answer in answers) == [303, *[409] * 5]
     assert {name.partition("/")[0] for name in files_below(studio.inbox / ELM)} == {"front__sky-blue"}
 
 
