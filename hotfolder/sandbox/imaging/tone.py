@@ -129,7 +129,7 @@ def local_laplacian(light: Plane, curve: Curve) -> Plane:
         local.append(np.asarray(cv2.pyrDown(local[-1]), np.float32))
     bands = [np.zeros_like(plane) for plane in local[:-1]]
     curved = curve(light)
-    for anchor in anchors:
+    for anchor in anchors.tolist():
         remapped = curved + keeping(light - anchor, slope_at(curve, anchor), anchor)
         for level in range(levels):
             smaller = np.asarray(cv2.pyrDown(remapped), np.float32)
