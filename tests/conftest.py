@@ -44,7 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    marked = metafunc.definition.get_closest_marker("both_stores") is not None
+    of = metafunc.definition.get_closest_marker
+    marked = of("both_stores") is not None and of("sqlite_alone") is None
     if marked and metafunc.config.getoption("--store") is None:
         metafunc.parametrize("store_kind", STORES, indirect=True)
 
@@ -72,6 +73,8 @@ def store_kind(request: pytest.FixtureRequest, one_store_kind: None) -> Iterator
     before = Studio.new_server
     kind: str = getattr(request, "param", request.config.getoption("--store") or SQLITE)
     if kind == POSTGRESQL:
+        if request.node.get_closest_marker("sqlite_alone") is not None:
+            pytest.skip("about SQLite's file, or a day that the clock of this machine ends")
         Studio.new_server = request.getfixturevalue("postgres").fresh
     yield kind
     Studio.new_server = before

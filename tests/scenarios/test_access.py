@@ -13,6 +13,8 @@ from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.studio import Shop, Studio
 
+pytestmark = pytest.mark.both_stores
+
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
 

@@ -18,6 +18,8 @@ from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
+pytestmark = pytest.mark.both_stores
+
 Fault = dict[str, Any]
 MERGED = {"living-room.jpg"}
 ALL = MERGED | {"living-room__sky-twilight.png"}

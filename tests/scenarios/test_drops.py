@@ -16,6 +16,8 @@ from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
 
+pytestmark = pytest.mark.both_stores
+
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
 """What is asked of the API, for free, while a set still arrives."""

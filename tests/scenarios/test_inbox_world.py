@@ -13,6 +13,8 @@ from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.studio import Shop, Studio, files_below
 
+pytestmark = pytest.mark.both_stores
+
 
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
     assert await flood(tmp_path, 2000, patience_seconds=60) == 2000

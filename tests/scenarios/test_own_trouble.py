@@ -8,6 +8,8 @@ from hotfolder.jobs.steps import fetching
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.studio import files_below
 
+pytestmark = pytest.mark.both_stores
+
 OAK = "5 Oak Lane"
 
 

@@ -12,6 +12,8 @@ from tests.scenarios.bench import ELM, Bench
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, files_below
 
+pytestmark = pytest.mark.both_stores
+
 MERGED, DAY, DUSK = "front.jpg", "front__sky-blue.png", "front__sky-twilight.png"
 ROUTE: dict[str, Any] = {
     "name": "outside",
