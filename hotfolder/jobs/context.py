@@ -252,7 +252,6 @@ class JobContext:
     nobody."""
     lease_lost: Callable[[str], None] = lambda _: None
     """Hears of an inbox in which a step was refused with LeaseLost."""
-
     counts: Counts = field(default_factory=Counts)
     claims: Claims = field(default_factory=Claims)
     locks: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)

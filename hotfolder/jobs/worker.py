@@ -324,7 +324,6 @@ class Worker:
             except Exception as error:
                 # A share can go away between any two steps, which is no defect of ours.
                 trouble = error if isinstance(error, BadWorld) else trouble_of(error)
-
                 if trouble is not None:
                     await self._postpone(one, trouble)
                 else:
