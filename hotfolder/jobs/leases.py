@@ -20,7 +20,7 @@ from sqlmodel import Session, col, delete, select
 
 from hotfolder import __version__, log
 from hotfolder.errors import LeaseLost, LocalTrouble, StoreError
-from hotfolder.jobs.database import sessions, store_trouble
+from hotfolder.jobs.database import put, sessions, store_trouble
 from hotfolder.jobs.model import InboxLease, Machine, NotBefore, UtcDateTime
 from hotfolder.outbox.faults import local_trouble
 from hotfolder.outbox.temporary import write_once
@@ -214,7 +214,7 @@ class Leases:
                 until = now + timedelta(seconds=seconds)
                 told = session.get(NotBefore, host, with_for_update=True)
                 if told is None or told.until < until:
-                    session.merge(NotBefore(host=host, machine=self.machine, until=until, reason=reason))
+                    put(session, NotBefore(host=host, machine=self.machine, until=until, reason=reason))
             heard = session.exec(
                 select(NotBefore).where(NotBefore.until > now, NotBefore.machine != self.machine)
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,6 +87,9 @@ async def buy_once(context: JobContext, job: Job, operation: Operation, source: 
     """The pictures of one operation: remembered, or bought now."""
     key = operation_key(job.origin, source.sha256, operation, job.generation)
     async with context.lock(key):
+        # A call of before may still be on its way from here, where the inbox came back from another machine.
+        if under_way := [task for task, sent in context.paying.items() if sent.key == key]:
+            await asyncio.wait(under_way)
         call = await context.store_thread(context.ledger.known, key)
         if call is not None and of_another(context, call):
             call = await answered_elsewhere(context, call)
