@@ -18,7 +18,7 @@ from tests.support.cluster import Cluster
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.receiver import until
-from tests.support.studio import MERGE, SKY
+from tests.support.studio import MERGE, SKY, Shop, Studio
 
 
 def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
@@ -37,6 +37,21 @@ def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
     shared.wait_until(lambda store: store.counts() == {State.DONE: 2})
     assert (shared.shop.bought(MERGE), shared.shop.bought(SKY)) == (1, 1)
     assert not any('"exception"' in member.text() for member in (one, two))
+
+
+async def test_a_call_that_is_on_its_way_while_its_inbox_is_dropped_and_taken_again_is_waited_for(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with Shop(tmp_path / "shop") as shop, postgres.store() as engine:
+        url = engine.url.render_as_string(hide_password=False)
+        studio = Studio(tmp_path / "studio", store={"url": url, "lease_seconds": 3})
+        shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": 4, "processed": True})
+        async with studio.working(shop.access(), clock=SystemClock()) as daemon:
+            studio.drop("12 Elm", "hall__sky-twilight", bracket())
+            await until(lambda: any(call.operation == "sky" for call in daemon.context.paying.values()))
+            daemon.context.lease_lost("inbox")
+            await studio.comes_to("done")
+        assert (shop.bought(MERGE), shop.bought(SKY)) == (1, 1)
 
 
 async def test_leases_are_renewed_while_the_work_with_an_inbox_takes_its_time_to_end(
