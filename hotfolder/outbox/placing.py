@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,7 @@ def place_as(content: Pieces, folder: Path, name: str, *, shared: Sharing) -> Pl
             temporary_file(folder, content(), shared.apply_to_file) as (temporary, written),
             naming(folder),
         ):
+            shared.guard(target)  # to write it may have taken long
             try:
                 linking.put(temporary, target)
             except FileExistsError:
@@ -258,12 +259,12 @@ def undo_if_swapped(source: Path, before: os.stat_result, target: Path) -> None:
     )
 
 
-def remove(path: Path, *, sha256: str) -> bool:
+def remove(path: Path, *, sha256: str, last_look: Callable[[], object] = lambda: None) -> bool:
     """Delete the file at `path` for good, durably, behind its hash: the one place where that happens. False
     where none is.
 
-    Raises `SetChanged` where it isn't a regular file with this SHA-256, and `LocalTrouble`. It is untouched
-    then.
+    Raises `SetChanged` where it isn't a regular file with this SHA-256, `LocalTrouble`, and what `last_look`
+    raises, which is asked once the file was read. It is untouched then.
     """
     with local_trouble(path):
         found = linking.status(path)
@@ -272,6 +273,7 @@ def remove(path: Path, *, sha256: str) -> bool:
         confirm_unchanged(path, found, None)
         if sha256_of(path) != sha256:
             raise SetChanged(f"{shown(path)} has changed since its set was made")
+        last_look()
         drop_source(path, found)
         return True
 

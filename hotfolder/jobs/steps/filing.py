@@ -243,7 +243,8 @@ async def delete_photo(context: JobContext, job: Job, photo: JobFile) -> None:
     context.crash_point(CrashPoint.DELETION_RECORDED)
     try:
         await to_thread.run_sync(refuse_links, context, job)
-        if not await to_thread.run_sync(partial(remove, path, sha256=photo.sha256)):
+        ours = partial(context.places.confirm_ours, job.inbox)
+        if not await to_thread.run_sync(partial(remove, path, sha256=photo.sha256, last_look=ours)):
             await context.confirm_gone(job)
             raise SetChanged("somebody else has taken it away")
     except SetChanged as error:
