@@ -32,7 +32,7 @@ from hotfolder.pictures.decoder import Decoder
 DAYS = (7, 30, 90, 365)
 MOST_PICTURES = 2000
 SharedGallery = Gallery
-"""What a face is given, and gives back."""
+"""The type, for faces, which import nothing below `control`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,6 +11,7 @@ from hotfolder import __version__
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import InboxSettings, Settings
 from hotfolder.errors import UsageError
+from hotfolder.newfiles import folder_at, write_whole
 from hotfolder.outbox.faults import TROUBLES, shown
 from hotfolder.outbox.names import safe_name
 from hotfolder.rules.routes import GroupMode
@@ -133,13 +132,8 @@ def _refuse_foreign(path: Path, mark: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_text(text, "utf-8", newline="\n")
-        temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    with folder_at(path.parent) as folder:
+        write_whole(folder, path.name, text.encode())
 
 
 def _unwritable(path: Path, error: OSError) -> UsageError:
