@@ -384,7 +384,9 @@ class Daemon:
         self.telemetry.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         log.set_level(settings.log.level)
-        self.context.settings = job_settings(settings, rulebooks)
+        # The client keeps the time limit of the start, and so does who waits for a request of it.
+        paid_seconds = self.context.settings.paid_seconds
+        self.context.settings = replace(job_settings(settings, rulebooks), paid_seconds=paid_seconds)
         self.throttle.bytes_per_second = settings.limits.upload_rate
         self.context.limits.configure(**concurrency(settings))
         self.worker.most_jobs = most_jobs(settings)

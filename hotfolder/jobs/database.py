@@ -188,7 +188,14 @@ def open_file(state: Path) -> Engine:
         raise corrupt(path, str(error.orig)) from None
     finally:
         engine.dispose()
-    return sqlite_engine(path)
+    opened = sqlite_engine(path)
+
+    @event.listens_for(opened, "begin")
+    def refuse_moved(connection: Connection) -> None:
+        # `store migrate` may have come in between; what is written here from then on would be lost.
+        refuse_format(path, connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    return opened
 
 
 def refuse_format(path: Path | str, version: int) -> None:

@@ -41,9 +41,9 @@ UNKNOWNS = "the last three paid calls ended without anybody knowing whether they
 RANK = {
     PurchaseState.STARTED: 0,
     PurchaseState.UNKNOWN: 1,
-    PurchaseState.ANSWERED: 2,
-    PurchaseState.SUCCEEDED: 3,
-    PurchaseState.NOT_EXECUTED: 4,
+    PurchaseState.NOT_EXECUTED: 2,
+    PurchaseState.ANSWERED: 3,
+    PurchaseState.SUCCEEDED: 4,
 }
 """How much is known of a purchase; where database and journal differ, the one that knows more is right."""
 
@@ -101,8 +101,8 @@ class Ledger(Records):
         """Record that the request of a purchase never leaves, if `begin` has recorded it at all: it can't be
         known where the database was lost meanwhile."""
         for known in self.rows(select(Purchase).where(Purchase.uid == intent.uid)):
-            if known.id is not None and known.state == PurchaseState.STARTED:
-                self.conclude(known.id, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
+            if known.state == PurchaseState.STARTED:
+                self.conclude(known, PurchaseState.NOT_EXECUTED, NOT_WRITTEN)
 
     def write_answer_down(self, call: Purchase, answer: str, at: datetime) -> None:
         """Put the raw 2xx answer into the journal, before anybody looks into it. Needs no database, and may
@@ -112,9 +112,14 @@ class Ledger(Records):
 
     def answer(self, number: int, answer: str, at: datetime) -> Purchase:
         """Record in the database the answer that `write_answer_down` has put into the journal. May be
-        repeated. Where its picture was found meanwhile, by another machine, the purchase stays as it is."""
-        known: dict[str, Any] = {"answer": answer, "answered_at": at}
-        return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
+        repeated. Where its picture was found meanwhile, by another machine, the purchase stays as it is; and
+        where that took it for one that never left and bought it again, which the log says."""
+        known: dict[str, Any] = {"answer": answer, "answered_at": at, "note": "", "outcome": ""}
+        try:
+            return self._move(number, PurchaseState.ANSWERED, unless_in=CHARGED, **known)
+        except IntegrityError:
+            logger.error("paid_call_answered_that_was_bought_again", call=number)
+            return self.rows(select(Purchase).where(Purchase.id == number))[0]
 
     def fail(self, number: int, state: PurchaseState, note: str) -> None:
         """Record that its own request has brought no answer: `conclude`, unless another machine has learnt
@@ -123,14 +128,19 @@ class Ledger(Records):
         self._write_down(self._move(number, state, unless_in=known, note=note, outcome=""))
 
     def conclude(
-        self, number: int, state: PurchaseState, note: str, outcome: PurchaseOutcome | None = None
-    ) -> None:
+        self, call: Purchase, state: PurchaseState, note: str, outcome: PurchaseOutcome | None = None
+    ) -> bool:
         """Record how a purchase ended that brought no picture: NOT_EXECUTED frees its key, UNKNOWN holds it.
+        False where something else was recorded since `call` was read, which is left as it is.
 
         After three unknown outcomes in a row everything paid is paused: something is wrong that a person
         should look at before it costs more.
         """
-        self._write_down(self._move(number, state, note=note, outcome=outcome or ""))
+        assert call.id is not None
+        since = set(PurchaseState) - {call.state}
+        moved = self._move(call.id, state, unless_in=since, note=note, outcome=outcome or "")
+        self._write_down(moved)
+        return moved.state == state
 
     def resolve(self, number: int, answer: str, note: str, at: datetime) -> None:
         """Record an answer that a person has found for a purchase whose end was unknown."""
@@ -204,12 +214,19 @@ class Ledger(Records):
             for uid, (state, _) in written.items()
             if uid not in known or RANK[known[uid][0]] < RANK[state]
         }
-        restored = sum(self._take_over(one) for one in (self.journal.read(lost) if lost else ()))
+        restored = sum(self._taken_over(one) for one in (self.journal.read(lost) if lost else ()))
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
             known = self._standings()
         self.write_down_anew([uid for uid, how in known.items() if written.get(uid) != how])
         return restored
+
+    def _taken_over(self, written: Entry) -> bool:
+        """As `_take_over`, beside other machines that start and do the same."""
+        try:
+            return self._take_over(written)
+        except IntegrityError:  # one of them has, a moment ago
+            return self._take_over(written)
 
     def _take_over(self, written: Entry) -> bool:
         """Record a purchase as the journal has it; False where another holds its key."""
@@ -217,7 +234,8 @@ class Ledger(Records):
             uid = written["call"]["uid"]
             known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()
             fresh = Purchase.model_validate({**written["call"], "id": known.id if known else None})
-            if known is None and fresh.state in HOLDING and holder(session, fresh.key):
+            held = holder(session, fresh.key) if fresh.state in HOLDING else None
+            if held is not None and held.uid != uid:
                 logger.error(
                     "ledger_call_in_conflict", key=fresh.key, job=fresh.job_id, project=fresh.project
                 )

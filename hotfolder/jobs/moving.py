@@ -63,15 +63,16 @@ def move_store(
     if not is_moved(state):
         open_store(state).dispose()  # checked, and in the present format
     with opened_file(state) as source, opened_server(server) as target:
-        with source.begin() as known, target.begin() as copy:
-            take_turn(copy)
-            refuse_unfit(copy, server)
-            if not to_be_done(known, copy, server):
-                return False
-            if not marked(known):
-                fill(known, copy, machine, passed)
-        passed(MoveStep.STORE_COPIED)
+        # What a person asks of the store meanwhile waits, and is refused once the file is marked.
         with source.begin() as known:
+            with target.begin() as copy:
+                take_turn(copy)
+                refuse_unfit(copy, server)
+                if not to_be_done(known, copy, server):
+                    return False
+                if not marked(known):
+                    fill(known, copy, machine, passed)
+            passed(MoveStep.STORE_COPIED)
             known.execute(text(f"PRAGMA user_version = {MOVED}"))
         passed(MoveStep.FILE_MARKED)
         with target.begin() as copy:

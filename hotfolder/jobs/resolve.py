@@ -58,9 +58,11 @@ def refuse_strange(url: str, hosts: AllowedHosts) -> None:
 
 
 def told_not_charged(ledger: Ledger, call: Purchase) -> None:
-    """It was not charged: it may be bought."""
-    assert call.id is not None
-    ledger.conclude(call.id, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED)
+    """It was not charged: it may be bought. Raises UsageError where that isn't known to be open any more."""
+    if not ledger.conclude(call, PurchaseState.NOT_EXECUTED, "not charged", PurchaseOutcome.RESOLVED):
+        raise UsageError(
+            "How this call ended has become known meanwhile.", hint="Say the same again, to see how."
+        )
 
 
 def told_result(ledger: Ledger, call: Purchase, url: str, at: datetime) -> None:

@@ -100,7 +100,8 @@ PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
     P.ANSWERED: frozenset({P.ANSWERED, P.SUCCEEDED, P.UNKNOWN}),
     # Its pictures are fetched again, or are gone from results/ and can't be.
     P.SUCCEEDED: frozenset({P.SUCCEEDED, P.UNKNOWN}),
-    P.NOT_EXECUTED: frozenset(),
+    # Another machine had concluded that its request never left, and its own has an answer after all.
+    P.NOT_EXECUTED: frozenset({P.ANSWERED}),
 }
 
 HOLDING = (P.STARTED, P.ANSWERED, P.SUCCEEDED, P.UNKNOWN)

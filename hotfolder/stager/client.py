@@ -103,9 +103,13 @@ class StagerClient:
         body: Json = {"projectId": project_id, "groupId": group_id, "filename": filename}
         return answers.parse_upload_url(await self._free("POST", "/api/hdr-upload-url", body))
 
-    async def enhance(self, project_id: str, group_id: str) -> Answer:
-        """PAID. Start the merge of a group. Whatever the answer says, the group's status tells more."""
-        return await self._paid("/api/hdr-enhance", {"projectId": project_id, "groupId": group_id})
+    async def enhance(
+        self, project_id: str, group_id: str, leaves: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """PAID. Start the merge of a group. Whatever the answer says, the group's status tells more. `leaves`
+        as in `operate`."""
+        body: Json = {"projectId": project_id, "groupId": group_id}
+        return await self._paid("/api/hdr-enhance", body, leaves)
 
     async def group(self, group_id: str) -> GroupState:
         """How far the merge of a group is."""
@@ -144,23 +148,29 @@ class StagerClient:
             answer = await self._answer("POST /api/image", request, total_seconds)
         return answers.parse_id(answer, "id")
 
-    async def operate(self, image_id: str, operation: Operation) -> Answer:
-        """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`."""
+    async def operate(
+        self, image_id: str, operation: Operation, leaves: Callable[[], None] = lambda: None
+    ) -> Answer:
+        """PAID. Stage, lawn or sky on an uploaded image; the answer is raw, see `parse_results`.
+
+        `leaves` is called once the connection is made, before the first byte is sent; when it raises, what it
+        raises is raised, and nothing was sent."""
         if isinstance(operation, Stage) and operation.room_type is None:
             raise RequestRefused("a staging needs a room type; nothing was sent")
-        return await self._paid(f"/api/images/{path_part(image_id)}/{operation.endpoint}", operation.body())
+        path = f"/api/images/{path_part(image_id)}/{operation.endpoint}"
+        return await self._paid(path, operation.body(), leaves)
 
     async def _free(self, method: str, path: str, body: Json | None = None) -> Answer:
         content, headers = encoded(body)
         request = self._request(self._free_client, method, path, headers, content)
         return await self._answer(f"{method} {path}", request, self._timeouts.free_total_seconds)
 
-    async def _paid(self, path: str, body: Json) -> Answer:
+    async def _paid(self, path: str, body: Json, leaves: Callable[[], None]) -> Answer:
         call = f"POST {path}"
         content, headers = encoded(body)
         request = self._request(self._paid_client, "POST", path, headers, content)
         try:
-            return await self._answer(call, request, self._timeouts.paid_total_seconds, paid=True)
+            return await self._answer(call, request, self._timeouts.paid_total_seconds, leaves)
         except HotfolderError:
             raise
         except Exception as problem:
@@ -178,11 +188,17 @@ class StagerClient:
         return client.build_request(method, path, headers=headers, content=content)
 
     async def _answer(
-        self, call: str, request: httpx.Request, total_seconds: float, *, paid: bool = False
+        self,
+        call: str,
+        request: httpx.Request,
+        total_seconds: float,
+        leaves: Callable[[], None] | None = None,
     ) -> Answer:
-        """The raw answer of a success; raises what anything else amounts to."""
+        """The raw answer of a success; raises what anything else amounts to. A paid request has `leaves`."""
+        paid = leaves is not None
+        client = self._paid_client if paid else self._free_client
         try:
-            reply = await exchange(self._paid_client if paid else self._free_client, request, total_seconds)
+            reply = await exchange(client, request, total_seconds, leaves)
         except Lost as lost:
             raise lost_verdict(call, lost, paid=paid) from None
         problem = verdict(call, reply, paid=paid, secret=Secret(request.headers[KEY_HEADER]))

@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -164,18 +164,23 @@ def open_client(
 
 @asynccontextmanager
 async def answered(
-    client: httpx.AsyncClient, request: httpx.Request, total_seconds: float
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    total_seconds: float,
+    leaves: Callable[[], None] | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """The response, its body still to be read; sending and reading end by the deadline. Raises Lost for
-    whatever goes wrong on the way."""
+    """The response, its body still to be read; sending and reading end by the deadline. `leaves` is called
+    before the first byte is sent, and may keep the request here by raising. Raises Lost for whatever goes
+    wrong on the way."""
     sent = False
 
     async def watch(event: str, facts: Mapping[str, Any]) -> None:
         nonlocal sent
         # A proxy is asked for its tunnel first, which sends nothing of the request.
-        sent = sent or (
-            event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT"
-        )
+        if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
+            if leaves is not None and not sent:
+                leaves()
+            sent = True
 
     request.extensions["trace"] = watch
     try:
@@ -196,9 +201,15 @@ async def answered(
         ) from None
 
 
-async def exchange(client: httpx.AsyncClient, request: httpx.Request, total_seconds: float) -> Reply:
-    """Send and read the answer, at most 1 MiB of it. Raises Lost unless at least a status came."""
-    async with answered(client, request, total_seconds) as response:
+async def exchange(
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    total_seconds: float,
+    leaves: Callable[[], None] | None = None,
+) -> Reply:
+    """Send and read the answer, at most 1 MiB of it; `leaves` as in `answered`. Raises Lost unless at least a
+    status came."""
+    async with answered(client, request, total_seconds, leaves) as response:
         return Reply(response.status_code, response.headers, await read_bounded(response))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -19,6 +21,7 @@ from hotfolder.errors import StoreError, UsageError
 from hotfolder.jobs.database import FILE_NAME, open_store
 from hotfolder.jobs.moving import TABLES, MoveStep
 from hotfolder.jobs.postgres import StoreServer, server_engine
+from hotfolder.jobs.store import Store
 from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
@@ -180,6 +183,26 @@ async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgr
     async with studio.working(shop.access()):
         with pytest.raises(UsageError, match="already works with"):
             move_to_server(studio.config, {}, server.url)
+
+
+@pytest.mark.parametrize("step", [MoveStep.TABLE_COPIED, MoveStep.STORE_COPIED, MoveStep.FILE_MARKED])
+def test_what_a_person_asks_meanwhile_is_refused_and_not_lost(
+    in_flight: tuple[Studio, Originals], postgres: Postgres, step: MoveStep
+) -> None:
+    """It was typed before the move began, and comes to its writing in the midst of it."""
+    (studio, _), server, asked = in_flight, postgres.fresh(), []
+    store = Store(open_store(studio.state))
+
+    def ask(passed: MoveStep) -> None:
+        if passed is step and not asked:
+            asked.append(pool.submit(store.pause, "closed on Sunday"))
+            time.sleep(0.2)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert move_to_server(studio.config, {}, server.url, ask)
+        with pytest.raises(StoreError, match="was moved to a database"):
+            asked[0].result()
+    store.database.dispose()
 
 
 @pytest.mark.parametrize(

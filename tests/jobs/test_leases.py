@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlmodel import Session
+from sqlmodel import Session, delete
+from structlog.testing import capture_logs
 
 from hotfolder.errors import LeaseLost, LocalTrouble, StoreAway
 from hotfolder.jobs import leases as module
@@ -253,12 +254,53 @@ def test_facts_about_money_are_recorded_whoever_works_with_the_inbox(
     look(machine("two", ("inbox",)), reached=("inbox",))
     with pytest.raises(LeaseLost):
         ledger.begin(bought("other"), at)
-    Ledger(shared, machine="two").conclude(number, PurchaseState.UNKNOWN, "nobody answered")
+    two = Ledger(shared, machine="two")
+    begun = two.known("k")
+    assert begun is not None
+    assert two.conclude(begun, PurchaseState.UNKNOWN, "nobody answered")
     assert ledger.answer(number, "{}", at).state == PurchaseState.ANSWERED
     # Whoever knows more wins: what came later, and tells less, changes nothing.
     ledger.fail(number, PurchaseState.UNKNOWN, "lost")
+    assert not two.conclude(begun, PurchaseState.NOT_EXECUTED, "never asked for")
     [found] = Ledger(shared).all_purchases()
     assert (found.state, found.machine) == (PurchaseState.ANSWERED, "one")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_answer_counts_that_comes_after_its_request_was_taken_for_one_that_never_left(
+    shared: Engine, tmp_path: Path, at: datetime, again: bool
+) -> None:
+    one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
+    intent = bought()
+    number = one.begin(intent, at)
+    [begun] = two.all_purchases()
+    assert two.conclude(begun, PurchaseState.NOT_EXECUTED, "its group was never asked for")
+    if again:
+        two.begin(bought(), at)
+    one.write_answer_down(intent, "{}", at)
+    with capture_logs() as told:
+        known = one.answer(number, "{}", at)
+    assert known.state == (PurchaseState.NOT_EXECUTED if again else PurchaseState.ANSWERED)
+    for ledger in (two, one):  # what each has in its own file by then undoes nothing
+        ledger.restore()
+    assert one.of_job("job1")[0].state == known.state
+    assert ("paid_call_answered_that_was_bought_again" in {one["event"] for one in told}) is again
+
+
+def test_machines_that_start_together_take_what_a_restored_database_has_lost_over_once(
+    shared: Engine, tmp_path: Path, at: datetime
+) -> None:
+    machines = [Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two", "three")]
+    intents = [bought(f"key{n}") for n in range(40)]
+    for intent in intents:
+        machines[0].begin(intent, at)
+    for other in machines[1:]:  # which had concluded them, and so hold them in their own files
+        other.write_down_anew([intent.uid for intent in intents])
+    with Session(shared) as session, session.begin():
+        session.exec(delete(Purchase))
+    with ThreadPoolExecutor(3) as pool:
+        restored = list(pool.map(Ledger.restore, machines))
+    assert sum(restored) == len(Ledger(shared).all_purchases()) == 40
 
 
 def test_each_machines_journal_holds_what_it_has_bought_itself(
@@ -266,9 +308,10 @@ def test_each_machines_journal_holds_what_it_has_bought_itself(
 ) -> None:
     one, two = (Ledger(shared, Journal(tmp_path / name), machine=name) for name in ("one", "two"))
     places = Places({}, tmp_path / "done", tmp_path / "failed", tmp_path)
-    first, second = one.begin(bought(), at), two.begin(bought("other"), at)
-    one.conclude(first, PurchaseState.UNKNOWN, "nobody answered")
-    one.conclude(second, PurchaseState.UNKNOWN, "its machine has stopped")
+    one.begin(bought(), at)
+    two.begin(bought("other"), at)
+    for purchase in one.all_purchases():
+        assert one.conclude(purchase, PurchaseState.UNKNOWN, "nobody answered")
     cut_off = Ledger(shared, machine="one").begin(bought("third"), at)  # died before it was in its file
     two.fail(cut_off, PurchaseState.NOT_EXECUTED, "its group was never asked for")
     for ledger in (one, two):

@@ -54,7 +54,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
     if how == "answered":
         ledger.answer(number, "{}", at)
     elif how == "unknown":
-        ledger.conclude(number, PurchaseState.UNKNOWN, "lost")
+        ledger.fail(number, PurchaseState.UNKNOWN, "lost")
     elif how == "succeeded":
         ledger.keep(number, [result(number)])
     known = ledger.known("k")
@@ -66,7 +66,7 @@ def test_a_call_that_may_cost_holds_its_key(ledger: Ledger, at: datetime, how: s
 def test_a_call_that_did_not_happen_frees_its_key(ledger: Ledger, at: datetime) -> None:
     for _ in range(3):
         number = ledger.begin(call(), at)
-        ledger.conclude(number, PurchaseState.NOT_EXECUTED, "refused")
+        ledger.fail(number, PurchaseState.NOT_EXECUTED, "refused")
     assert ledger.known("k") is None
     assert ledger.begin(call(), at) > 0
     assert len(ledger.of_job("job1")) == 4
@@ -126,10 +126,10 @@ def test_nothing_is_bought_for_a_job_once_its_cancellation_is_in_the_store(
 
 def test_a_change_that_the_table_does_not_hold_is_refused(ledger: Ledger, at: datetime) -> None:
     number = ledger.begin(call(), at)
-    ledger.conclude(number, PurchaseState.NOT_EXECUTED, "refused")
-    with pytest.raises(IllegalMove, match="not_executed cannot become answered"):
-        ledger.answer(number, "{}", at)
-    assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.NOT_EXECUTED]
+    ledger.answer(number, "{}", at)
+    with pytest.raises(IllegalMove, match="answered cannot become not_executed"):
+        ledger.conclude(ledger.of_job("job1")[0], PurchaseState.NOT_EXECUTED, "refused")
+    assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
 def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
@@ -142,6 +142,8 @@ def test_a_change_counts_only_from_the_state_in_which_the_purchase_was_read(
     ledger.answer(number, "{}", at)
     with Session(database) as session, pytest.raises(IllegalMove, match="not started any more"):
         move(session, stale, PurchaseState.UNKNOWN)
+    assert not ledger.conclude(stale, PurchaseState.UNKNOWN, "nobody answered")
+    assert [one.state for one in ledger.of_job("job1")] == [PurchaseState.ANSWERED]
 
 
 def test_a_budget_is_kept_within_the_transaction_of_the_intent(ledger: Ledger, at: datetime) -> None:

@@ -54,11 +54,12 @@ def test_a_budget_is_kept_by_all_together(ledger: Ledger, at: datetime) -> None:
 
 def test_three_unknown_outcomes_pause_whoever_met_them(ledger: Ledger, store: Store, at: datetime) -> None:
     for attempt in range(5):
-        numbers = [ledger.begin(call(f"{attempt}-{n}"), at) for n in range(3)]
+        for n in range(3):
+            ledger.begin(call(f"{attempt}-{n}"), at)
         lost = partial(
             ledger.conclude, state=PurchaseState.UNKNOWN, note="lost", outcome=PurchaseOutcome.GIVEN_UP
         )
-        at_once(*(partial(lost, number) for number in numbers))
+        at_once(*(partial(lost, one) for one in ledger.all_purchases()[-3:]))
         assert store.paused() == UNKNOWNS
         store.resume()
 

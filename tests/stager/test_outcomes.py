@@ -14,6 +14,7 @@ from hotfolder.errors import (
     HostInTrouble,
     HotfolderError,
     KeyRejected,
+    LeaseLost,
     OutcomeUnknown,
     PaymentRequired,
     RequestRefused,
@@ -216,6 +217,29 @@ async def test_an_answer_compressed_unasked_is_not_lost(serve, does, client_of) 
     assert wire.requests[0].header("accept-encoding") == "identity"
     wire = await serve(does.answer(200, gzip.compress(bytes(200 << 20), 1), content_encoding="gzip"))
     assert len((await client_of(wire.origin, KEY).operate("img_1", SKY)).body) <= 1 << 20
+
+
+@pytest.mark.parametrize("kind", ["enhance", "operate"])
+async def test_a_paid_request_may_be_kept_here_until_its_first_byte(kind, serve, does, client_of) -> None:
+    """It is asked with the connection made, however long that took, and nothing of the request has left."""
+    wire, asked = await serve(does.answer(200, {"success": True})), []
+
+    def call(leaves):
+        client = client_of(wire.origin, KEY)
+        if kind == "enhance":
+            return client.enhance("project_1", "group_1", leaves)
+        return client.operate("img_1", SKY, leaves)
+
+    def refuse():
+        asked.append((wire.connections, len(wire.requests)))
+        raise LeaseLost("another machine works with it")
+
+    with pytest.raises(LeaseLost):
+        await call(refuse)
+    await asyncio.sleep(0.1)
+    assert (asked, len(wire.requests)) == ([(1, 0)], 0)
+    await call(lambda: asked.append((wire.connections, len(wire.requests))))
+    assert (asked[1:], len(wire.requests)) == ([(2, 0)], 1)
 
 
 async def test_cancelling_a_paid_call_reaches_the_caller(serve, does, client_of) -> None:

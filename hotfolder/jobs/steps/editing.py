@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -124,9 +125,11 @@ async def buy(context: JobContext, job: Job, operation: Operation, key: str, sou
         return await pay(context, intent, request, last_look=partial(look, context, job))
 
 
-async def operate(context: JobContext, image_id: str, operation: Operation) -> Answer:
+async def operate(
+    context: JobContext, image_id: str, operation: Operation, leaves: Callable[[], None]
+) -> Answer:
     with context.limits.operations.feedback():
-        return await context.client.operate(image_id, operation)
+        return await context.client.operate(image_id, operation, leaves)
 
 
 async def look(context: JobContext, job: Job) -> None:

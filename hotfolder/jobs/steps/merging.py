@@ -71,7 +71,7 @@ async def buy(context: JobContext, job: Job, key: str, photos: Sequence[JobFile]
         return await pay(
             context,
             intent,
-            lambda: context.client.enhance(project_id, group_id),
+            partial(context.client.enhance, project_id, group_id),
             last_look=lambda: context.look_again(job),
         )
     except TooManyRequests:
@@ -136,16 +136,16 @@ async def wait_until_completed(
 
 async def never_asked(context: JobContext, call: Purchase, elapsed: float) -> bool:
     """Whether the request of a merge can't be on its way any more, whose group has been untouched for so many
-    seconds. Its key is free then."""
+    seconds. Its key is free then, or the ledger knows more than `call`."""
     another = of_another(context, call)
     if another and await context.store_thread(context.ledger.known, call.key) is None:
         return True  # the machine that wrote it down says that it never sent it
-    if call.id is None or elapsed < (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
+    if elapsed < (in_flight_seconds(context) if another else IN_FLIGHT_SECONDS):
         return False
     why = f'hotfolder was stopped before the request left: its group still says "{UNTOUCHED}"'
     logger.warning("merge_never_asked_for", call=call.id)
-    await record(context, context.ledger.conclude, call.id, PurchaseState.NOT_EXECUTED, why)
-    return True
+    await record(context, context.ledger.conclude, call, PurchaseState.NOT_EXECUTED, why)
+    return True  # or its answer has come meanwhile: the ledger says so
 
 
 def named_by_person(call: Purchase) -> SignedUrl | None:

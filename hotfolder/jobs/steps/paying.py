@@ -23,6 +23,8 @@ logger = log.get("paying")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PaidRequest = Callable[[Callable[[], None]], Awaitable[Answer]]
+"""Takes what is called in the moment in which the request leaves, and may still keep it here by raising."""
 LastLook = Callable[[], Awaitable[None]]
 """Raises SetChanged when the photos aren't any more what is about to be paid for."""
 
@@ -40,9 +42,7 @@ def intent_of(context: JobContext, job: Job, key: str, operation: str, parameter
     )
 
 
-async def pay(
-    context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]], *, last_look: LastLook
-) -> Purchase:
+async def pay(context: JobContext, call: Purchase, request: PaidRequest, *, last_look: LastLook) -> Purchase:
     """Make one paid call. What is returned is on record and holds its key: with its answer, or, where that
     was lost, as one whose outcome is unknown.
 
@@ -67,9 +67,7 @@ async def pay(
         return known
 
 
-async def _record_call_record(
-    context: JobContext, call: Purchase, request: Callable[[], Awaitable[Answer]]
-) -> Purchase:
+async def _record_call_record(context: JobContext, call: Purchase, request: PaidRequest) -> Purchase:
     try:
         number = await context.store_thread(
             context.ledger.begin, call, context.clock.now(), context.settings.budgets
@@ -83,16 +81,16 @@ async def _record_call_record(
         why = f"another machine is just buying {PAID_KINDS[call.operation]} of the same photos"
         raise LocalTrouble(why, hint="It is waited for, and used here, too.") from None
     context.crash_point(CrashPoint.INTENT_RECORDED)
-    try:
+
+    def leaves() -> None:
+        # With the connection made: whatever froze this process until then, nothing is sent after its lease.
         context.refuse_late(call.inbox)
-    except (LeaseLost, LocalTrouble) as error:
-        await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, f"not sent: {error}")
-        raise
-    context.counts.paid(call.operation, call.project)
-    logger.info("paid_call_leaves", operation=call.operation, call=number)
+        context.counts.paid(call.operation, call.project)
+        logger.info("paid_call_leaves", operation=call.operation, call=number)
+
     try:
-        answer = await request()
-    except BadWorld as error:
+        answer = await request(leaves)
+    except (LeaseLost, BadWorld) as error:
         await record(context, context.ledger.fail, number, PurchaseState.NOT_EXECUTED, error.message)
         raise
     except RequestRefused as error:
@@ -155,12 +153,15 @@ async def recorded(context: JobContext, attempt: Callable[[], Awaitable[T]]) -> 
 
 async def give_up(context: JobContext, call: Purchase, why: str) -> NoReturn:
     """Record that nobody knows how a paid call ended, and raise OutcomeUnknown. Its key stays held. `why` is
-    empty where this program was stopped before the answer arrived."""
-    assert call.id is not None
+    empty where this program was stopped before the answer arrived. Raises LocalTrouble where it has become
+    known since `call` was read."""
     reason = call.note if call.given_up else why or OWN_END
-    if not call.given_up:
-        outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
-        await context.store_thread(context.ledger.conclude, call.id, PurchaseState.UNKNOWN, reason, outcome)
+    outcome = PurchaseOutcome.GIVEN_UP if why else PurchaseOutcome.INTERRUPTED
+    if not call.given_up and not await context.store_thread(
+        context.ledger.conclude, call, PurchaseState.UNKNOWN, reason, outcome
+    ):
+        why = f"how {PAID_KINDS[call.operation]} ended has just become known"
+        raise LocalTrouble(why, hint="It goes on by itself.")
     raise OutcomeUnknown(
         f"nobody here can tell whether {PAID_KINDS[call.operation]} was charged: {reason}",
         hint="Ask Stager AI whether it was charged before you buy it again.",
