@@ -13,10 +13,10 @@ from tests.support.studio import Shop
 
 
 @pytest.fixture
-def cluster(postgres: Postgres, tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
+def cluster(postgres: Postgres, shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
     """`cluster(**changes)` makes it, as `Cluster` does; every process of it ends with the test."""
     made: list[Cluster] = []
-    with Shop(tmp_path / "shop") as shop, postgres.store() as engine:
+    with postgres.store() as engine:
         url = engine.url.render_as_string(hide_password=False)
 
         def make(**changes: object) -> Cluster:

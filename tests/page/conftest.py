@@ -12,8 +12,9 @@ from tests.support.pageprocess import PageProcess, page_process
 from tests.support.studio import Studio
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for a module, in which there may be no asynchronous tests beside it."""
     with chromium() as opened:
         yield opened
 

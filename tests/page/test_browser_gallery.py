@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.ids import project_id
-from tests.support.browser import CHROMIUM, NARROW, NO_BROWSER, SCHEMES, WIDE, becomes, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, faults_at_every_size, tab
 from tests.support.pageprocess import PageProcess, page_process
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
@@ -25,11 +25,13 @@ HOSTILE = "<img src=x onerror=alert(1)> 100% #1 \"'"
 MANAGING = f"/project/{project_id('inbox', ELM)}/share"
 
 
-@pytest.fixture
-def studio(make_studio: Callable[..., Studio], shop: Shop) -> Studio:
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
     """With a finished project: a plain picture, an altered one, and a name that would be markup."""
-    studio = make_studio(
-        api={"base_url": shop.url, "storage_hosts": [shop.storage_host]},
+    one_shop.mark()
+    studio = Studio(
+        tmp_path_factory.mktemp("studio"),
+        api={"base_url": one_shop.url, "storage_hosts": [one_shop.storage_host]},
         deliver={"gallery": True},
         gallery={"base_url": "https://pictures.example.com"},
     )
@@ -116,20 +118,16 @@ def test_without_javascript_every_picture_is_a_link_to_the_large_one(browser: Br
         page.wait_for_url(re.compile(r".*/large/.*\.jpg"))
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_everybody_can_read_it(browser: Browser, gallery: Path, size: tuple[int, int], scheme: str) -> None:
+def test_everybody_can_read_it(browser: Browser, gallery: Path) -> None:
     """In both languages, and with the large view open."""
-    width, height = size
-    shape: Any = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-    with opened(browser, gallery, **shape) as page:
-        assert faults(page) == []
+    with opened(browser, gallery) as page:
+        assert faults_at_every_size(page) == []
         page.locator(".altered a.open").click()
-        assert faults(page) == []
+        assert faults_at_every_size(page) == []
         page.keyboard.press("Escape")
         page.get_by_role("link", name="Deutsch").click()
         page.get_by_text("Digital verändert: Himmel ersetzt").first.wait_for()
-        assert faults(page) == []
+        assert faults_at_every_size(page) == []
 
 
 @pytest.fixture
@@ -159,18 +157,10 @@ def test_a_link_is_made_given_away_and_revoked(browser: Browser, page: PageProce
             client.get_by_text("Dieser Link führt nirgendwohin").wait_for()
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("size", [NARROW, WIDE])
-def test_everybody_can_share(browser: Browser, page: PageProcess, size: tuple[int, int], scheme: str) -> None:
-    width, height = size
-    shape: Any = {"viewport": {"width": width, "height": height}, "color_scheme": scheme}
-    with tab(browser, page, MANAGING, **shape) as manager:
+def test_everybody_can_share(browser: Browser, page: PageProcess) -> None:
+    with tab(browser, page, MANAGING) as manager:
         manager.get_by_role("button", name="Make the link").click()
-        path = (
-            manager.get_by_label("The link", exact=True)
-            .input_value()
-            .removeprefix(f"http://127.0.0.1:{page.port}")
-        )
-        assert faults(manager) == []
-        with tab(browser, page, path, **shape) as client:
-            assert faults(client) == []
+        address = manager.get_by_label("The link", exact=True).input_value()
+        assert faults_at_every_size(manager) == []
+    path = address.removeprefix(f"http://127.0.0.1:{page.port}")
+    assert everywhere(browser, page, path) == []

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from hotfolder.control.ids import folder_id
-from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, every_size, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.rolls import ELM, originals, shoot
@@ -93,6 +93,4 @@ def test_it_is_for_everybody_at_every_size(
     studio.drop(ELM, "kitchen", bracket())
     studio.wait_until(lambda status: sum(job["held"] for job in status["jobs"]) == 2)
     outlook = f"/outlook?folder={SHOOT.removeprefix('/held/')}"
-    for path in (SHOOT, f"/held/{folder_id('inbox', ELM, 'kitchen')}", outlook):
-        for opened in every_size(browser, page, path):
-            assert faults(opened) == [], path
+    assert everywhere(browser, page, SHOOT, f"/held/{folder_id('inbox', ELM, 'kitchen')}", outlook) == []

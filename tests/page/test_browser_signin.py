@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import CHROMIUM, NO_BROWSER, every_size, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, everywhere, tab
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
@@ -55,15 +55,12 @@ def test_a_script_of_the_page_can_not_read_the_session(page: PageProcess, browse
 
 
 def test_everybody_can_sign_in(page: PageProcess, browser: Browser) -> None:
-    for path in ("/signin", "/signin?lang=de"):
-        for opened in every_size(browser, page, path):
-            assert faults(opened) == []
+    assert everywhere(browser, page, "/signin", "/signin?lang=de") == []
 
 
 def test_everybody_can_choose_the_first_password(studio: Studio, browser: Browser) -> None:
     with page_process(studio) as page:
-        for opened in every_size(browser, page, page.first_link()):
-            assert faults(opened) == []
+        assert everywhere(browser, page, page.first_link()) == []
         with tab(browser, page, page.first_link()) as opened:
             opened.get_by_label("New password").fill(PASSWORD)
             opened.get_by_label("Once more").fill(PASSWORD)

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,8 @@ import yaml
 from starlette.routing import Route
 
 from hotfolder.page.setup import SetupSite, setup_app
-from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, every_size, faults, tab
+from tests.support.browser import CHROMIUM, NO_BROWSER, chromium, faults, faults_at_every_size, tab
+from tests.support.forking import fork
 from tests.support.pageprocess import PageProcess
 from tests.support.pictures import bracket
 from tests.support.studio import PATIENCE_SECONDS, Shop, environment
@@ -45,9 +45,7 @@ class Container:
         }
         words = [sys.executable, "-m", "hotfolder", "run", "--page", "--config", str(data / "config.yaml")]
         with self.log.open("wb") as stream:
-            self.process = subprocess.Popen(
-                words, stdout=stream, stderr=stream, env={**environment(None), **variables}
-            )
+            self.process = fork(words, stdout=stream, stderr=stream, env={**environment(None), **variables})
 
     def told(self, event: str) -> dict[str, str]:
         """The first line of the log with that event, waited for."""
@@ -204,9 +202,9 @@ def test_everybody_can_use_it_at_every_size_in_both_languages(start: Callable[..
     browser, (_, path) = container.browser(), container.link()
     with chromium() as opened:
         for language, title in (("en", "Set up hotfolder"), ("de", "hotfolder einrichten")):
-            for page in every_size(opened, browser, f"{path}?lang={language}"):
+            with tab(opened, browser, f"{path}?lang={language}") as page:
                 assert page.title().startswith(title)
-                assert faults(page) == []
+                assert faults_at_every_size(page) == []
         with tab(opened, browser, path) as page:
             page.keyboard.type("not a key")  # its field has the focus
             for label in ("A password for the page", "Once more"):

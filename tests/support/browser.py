@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
@@ -17,7 +17,7 @@ from tests.support.studio import PATIENCE_SECONDS
 CHROMIUM = shutil.which("chromium")
 NO_BROWSER = "there is no chromium on this machine"
 NARROW, WIDE = (360, 800), (1440, 900)
-SCHEMES = ("light", "dark")
+SCHEMES: Final = ("light", "dark")
 
 
 @contextmanager
@@ -59,13 +59,14 @@ def tab(browser: Browser, site: PageProcess, path: str = "/", **options: Any) ->
         context.close()
 
 
-def every_size(browser: Browser, site: PageProcess, path: str) -> Iterator[Page]:
-    """That page narrow and wide, light and dark."""
-    for width, height in (NARROW, WIDE):
-        for scheme in SCHEMES:
-            size = {"width": width, "height": height}
-            with tab(browser, site, path, viewport=size, color_scheme=scheme) as opened:
-                yield opened
+def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
+    """What is wrong, as `faults` tells, with any of those pages at any size."""
+    with tab(browser, site, paths[0]) as opened:
+        found = []
+        for path in paths:
+            opened.goto(path)
+            found += [f"{path}: {fault}" for fault in faults_at_every_size(opened)]
+    return found
 
 
 def becomes(holds: Callable[[], object], what: str) -> None:
@@ -85,3 +86,14 @@ def faults(opened: Page) -> list[str]:
     told = [f"{one['id']}: {[node['html'][:200] for node in one['nodes']][:3]}" for one in found]
     wide = opened.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return told + ([f"{wide} pixels too wide"] if wide else [])
+
+
+def faults_at_every_size(opened: Page) -> list[str]:
+    """Of that page narrow and wide, light and dark."""
+    found = []
+    for width, height in (NARROW, WIDE):
+        opened.set_viewport_size({"width": width, "height": height})
+        for scheme in SCHEMES:
+            opened.emulate_media(color_scheme=scheme)
+            found += [f"{width} pixels, {scheme}: {fault}" for fault in faults(opened)]
+    return found

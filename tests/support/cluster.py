@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import create_engine
 
 from hotfolder.jobs.store import Store
+from tests.support import forking
 from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio, begun, environment
 
 
@@ -62,13 +63,8 @@ class Member:
 
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one command of hotfolder on this machine to its end."""
-        return subprocess.run(
-            self.cluster.studio.command(name, *options),
-            capture_output=True,
-            text=True,
-            env=self.environment(),
-            timeout=PATIENCE_SECONDS,
-        )
+        command = self.cluster.studio.command(name, *options)
+        return forking.run(command, env=self.environment(), timeout=PATIENCE_SECONDS)
 
     def text(self) -> str:
         return "\n".join(run.text() for run in self.runs)

@@ -6,7 +6,6 @@ import http.client
 import json
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.support import forking
+from tests.support.forking import Forked, fork
 from tests.support.studio import PATIENCE_SECONDS, Studio, environment
 
 
@@ -32,7 +33,7 @@ class Answer:
 class PageProcess:
     """The process, and where it listens. `cookies` are sent with every request, as a browser does."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     log: Path
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
@@ -105,14 +106,8 @@ class PageProcess:
 
 def set_password(studio: Studio, password: str, *options: str) -> None:
     """As an operator pipes it in."""
-    done = subprocess.run(
-        [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options],
-        input=f"{password}\n",
-        capture_output=True,
-        text=True,
-        env=environment(None),
-        timeout=PATIENCE_SECONDS,
-    )
+    command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options]
+    done = forking.run(command, input=f"{password}\n", env=environment(None), timeout=PATIENCE_SECONDS)
     assert done.returncode == 0, done.stderr
 
 
@@ -121,12 +116,8 @@ def page_process(studio: Studio, *options: str) -> Iterator[PageProcess]:
     """Serving, on a free port, until the block ends."""
     log = studio.root / f"page-{time.monotonic_ns()}.log"
     with log.open("wb") as stream:
-        process = subprocess.Popen(
-            studio.command("page", "--port", "0", *options),
-            stdout=stream,
-            stderr=stream,
-            env=environment(None),
-        )
+        command = studio.command("page", "--port", "0", *options)
+        process = fork(command, stdout=stream, stderr=stream, env=environment(None))
     try:
         yield PageProcess(process, log, port_told(process, log))
     finally:
@@ -135,7 +126,7 @@ def page_process(studio: Studio, *options: str) -> Iterator[PageProcess]:
         process.wait()
 
 
-def port_told(process: subprocess.Popen[bytes], log: Path) -> int:
+def port_told(process: Forked, log: Path) -> int:
     """The port that the process says it serves on."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:

@@ -41,7 +41,9 @@ from hotfolder.sandbox.ledger import Entry, charged, entries_in
 from hotfolder.sandbox.objects import Signer, secret_of
 from hotfolder.sandbox.settings import SandboxSettings
 from hotfolder.telemetry.overview import overview
+from tests.support import forking
 from tests.support.clocks import JumpingClock
+from tests.support.forking import Forked, fork
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parents[2]
@@ -165,7 +167,7 @@ class Shop:
 class Run:
     """One `hotfolder run` process."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     log: Path
 
     def watching(self) -> Self:
@@ -196,10 +198,11 @@ class Run:
             self.process.wait()
 
 
-def begun(command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Run:
-    """The process, which writes into `log` whatever it says."""
+def begun(command: Sequence[str], log: Path, environ: Mapping[str, str], *, really: bool = False) -> Run:
+    """The process, which writes into `log` whatever it says. `really`: not forked, but started."""
+    start = subprocess.Popen if really else fork
     with log.open("wb") as stream:
-        return Run(subprocess.Popen(command, stdout=stream, stderr=stream, env=environ), log)
+        return Run(start(command, stdout=stream, stderr=stream, env=environ), log)
 
 
 class Studio:
@@ -303,10 +306,10 @@ class Studio:
             lambda status: sorted(job["state"] for job in status["jobs"]) == sorted(states), within_seconds
         )
 
-    def start(self, *options: str, key: str | None = None) -> Run:
-        """Start `hotfolder run`; returns once it has begun to watch, or has ended."""
+    def start(self, *options: str, key: str | None = None, really: bool = False) -> Run:
+        """Start `hotfolder run`; returns once it has begun to watch, or has ended. `really`: not forked."""
         log = self.root / f"run-{len(self.runs) + 1}.log"
-        self.runs.append(begun(self.command("run", *options), log, environment(key)))
+        self.runs.append(begun(self.command("run", *options), log, environment(key), really=really))
         return self.runs[-1].watching()
 
     def command(self, name: str, *options: str) -> list[str]:
@@ -314,13 +317,8 @@ class Studio:
 
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one command of hotfolder to its end."""
-        return subprocess.run(
-            self.command(name, *options),
-            capture_output=True,
-            text=True,
-            env=environment(None),
-            timeout=PATIENCE_SECONDS,
-        )
+        command = self.command(name, *options)
+        return forking.run(command, env=environment(None), timeout=PATIENCE_SECONDS)
 
     def say(self, name: str, *options: str, columns: int = 80) -> Result:
         """As `call`, without the price of a process: for the words of a command, not for what it does to its
