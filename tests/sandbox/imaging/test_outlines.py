@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -56,20 +58,22 @@ def test_the_lawn_is_where_the_hand_drew_it(name: str) -> None:
     assert overlap(find_lawn(picture), LAWNS[name].mask(picture.shape)) >= 0.9
 
 
-def room_merged(outline: Outline, long_edge: int, folder: Path) -> Picture:
+@cache
+def room_merged(outline: Outline, long_edge: int) -> Picture:
     if outline.package and not os.environ.get(outline.package):
         pytest.skip(f"{outline.package} names no folder of real brackets")
     photos = (Path(os.environ[outline.package]) if outline.package else DEMO) / outline.photo
-    target = folder / "merge.jpg"
-    engine.merge(
-        sorted(photos.glob("*.jpg")),
-        target,
-        lens_correction=False,
-        perspective_correction=False,
-        photographer_removal=False,
-        long_edge=long_edge,
-    )
-    return load(target).pixels
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "merge.jpg"
+        engine.merge(
+            sorted(photos.glob("*.jpg")),
+            target,
+            lens_correction=False,
+            perspective_correction=False,
+            photographer_removal=False,
+            long_edge=long_edge,
+        )
+        return load(target).pixels
 
 
 ROOM = GLASS["the demonstration's room"]
@@ -92,17 +96,17 @@ def beyond(changed: Bits, glass: Bits) -> int:
 
 @pytest.mark.parametrize("long_edge", [1000, 1600])
 @pytest.mark.parametrize("sky_type", ["blue", "twilight"])
-def test_in_a_room_nothing_but_glass_changes(sky_type: str, long_edge: int, tmp_path: Path) -> None:
-    room, glass = with_one_window(room_merged(ROOM, long_edge, tmp_path))
+def test_in_a_room_nothing_but_glass_changes(sky_type: str, long_edge: int) -> None:
+    room, glass = with_one_window(room_merged(ROOM, long_edge))
     changed = np.abs(swap_sky(room, sky_type, "dramatic").astype(int) - room).max(axis=2) > 0
     assert changed[glass].mean() > (0.78 if sky_type == "twilight" else 0.05)
     assert beyond(changed, glass) == 0
 
 
 @pytest.mark.parametrize("name", GLASS)
-def test_where_not_all_panes_are_sure_the_sky_stays(name: str, tmp_path: Path) -> None:
+def test_where_not_all_panes_are_sure_the_sky_stays(name: str) -> None:
     """The door has panes behind a curtain and a table, the room a window that the frame cuts off."""
-    for variant, picture in variants(room_merged(GLASS[name], 3000, tmp_path)):
+    for variant, picture in variants(room_merged(GLASS[name], 3000)):
         try:
             find_sky(picture)
         except Unsuitable as refusal:
@@ -131,8 +135,8 @@ def resized(picture: Picture, width: int, way: int) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=way), np.uint8)
 
 
-def test_glass_is_found_whole_or_not_at_all_whatever_the_size_and_the_last_bits(tmp_path: Path) -> None:
-    merged = room_merged(ROOM, 3000, tmp_path)
+def test_glass_is_found_whole_or_not_at_all_whatever_the_size_and_the_last_bits() -> None:
+    merged = room_merged(ROOM, 3000)
     refused = 0
     for variant, picture in variants(merged):
         room, glass = with_one_window(picture)
