@@ -112,7 +112,7 @@ def _prioritise(installation: Installation, request: Request, level: str) -> Non
 
 async def pause(request: Request) -> Response:
     await asked(request, actions.pause, PAUSED)
-    return back(request, "pause")
+    return RedirectResponse("/", 303)  # where a banner says so
 
 
 async def resume(request: Request) -> Response:

@@ -1,15 +1,15 @@
 """Templates: every name is text in them, every word comes from the catalogue.
 
-A template has `t("key", name=value)` for words, `t.said(text)` for what the program says of sets, `language`,
-`path` (of this page), `signed_in`, `may_act` (whether who asks may do more than look), `told` (the word for
-what was done last), `clock`, `counted`, `frame_name`, and whatever its view hands to `render`: with a `stamp`
-it is replaced once there is another.
+A template has `t("key", name=value)` for words and the methods of `Words`, `language`, `path` (of this page),
+`here` (its query, without what was told), `signed_in`, `may_act` (whether who asks may do more than look),
+`told` (the word for what was done last), and whatever its view hands to `render`: with a `stamp` it is
+replaced once there is another.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hotfolder.control.board import Frame
+from hotfolder.display import signed
 from hotfolder.page.site import settings_of, site_of
 from hotfolder.patience import patiently
 from hotfolder.words import CATALOGUE, LANGUAGES, language_of, word
-from hotfolder.words.saying import ENGLISH, room_said, said
+from hotfolder.words.saying import ENGLISH, number_said, room_said, said
 
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
@@ -49,6 +50,41 @@ class Words:
         """The language that a text of the program is shown in: English where it has no translation."""
         return ENGLISH if self.said(text) == text else self.language
 
+    def number(self, text: object) -> str:
+        """A number, or a sum of money."""
+        return number_said(self.language, str(text))
+
+    def ev(self, ev: float | None) -> str:
+        return self("photo.no_ev") if ev is None else self("photo.ev", value=self.number(signed(ev)))
+
+    def calls(self, kinds: Iterable[str]) -> str:
+        """Paid calls, such as "1 × merge, 2 × sky"."""
+        return ", ".join(f"{number} × {self(f'kind.{kind}')}" for kind, number in Counter(kinds).items())
+
+    def frame(self, frame: Frame) -> str:
+        """Such as "Merge" and "sky, lawn"; of several looks, with its own name."""
+        if frame.kind != "altered":
+            return self(f"frame.{frame.kind}")
+        kinds = ", ".join(self(f"kind.{kind}") for kind in frame.altered)
+        told = f"{frame.variant}: {kinds}" if frame.variant else kinds
+        return told[:1].upper() + told[1:]
+
+    def day(self, at: datetime) -> str:
+        """By the clock of this machine, such as 4 May 2026."""
+        here = at.astimezone()
+        month = self("time.short_months").split()[here.month - 1]
+        return self("time.day", day=here.day, month=month, year=here.year)
+
+    def clock(self, moment: str | datetime, *, seconds: bool = False) -> str:
+        """A moment by the clock of this machine; with its day where that is not today."""
+        try:
+            at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
+        except ValueError:
+            return ""
+        here = at.astimezone()
+        told = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
+        return told if here.date() == datetime.now().astimezone().date() else f"{self.day(here)}, {told}"
+
 
 def render(
     request: Request,
@@ -71,9 +107,7 @@ def render(
         with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
         told=told if told in CATALOGUE else "",
-        clock=clock,
-        counted=Counter,
-        frame_name=partial(frame_name, language),
+        here=request.url.remove_query_params("told").query,
         in_language=lambda other: request.url.include_query_params(lang=other).query,
         **context,
     )
@@ -99,26 +133,6 @@ async def looked_up(request: Request, look: Callable[..., T], *args: object) -> 
     """What `control` tells by the settings in force. Raises what that does."""
     settings = settings_of(request)
     return await patiently(settings.state_folder, partial(look, settings, *args))
-
-
-def clock(moment: str | datetime, *, seconds: bool = False) -> str:
-    """A moment by the clock of this machine; with its day where that is not today."""
-    try:
-        at = moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)
-    except ValueError:
-        return ""
-    here = at.astimezone()
-    told = f"{here:%H:%M:%S}" if seconds else f"{here:%H:%M}"
-    return told if here.date() == datetime.now().astimezone().date() else f"{here:%Y-%m-%d} {told}"
-
-
-def frame_name(language: str, frame: Frame) -> str:
-    """Such as "Merge" and "sky, lawn"; of several looks, with its own name."""
-    if frame.kind != "altered":
-        return word(language, f"frame.{frame.kind}")
-    kinds = ", ".join(word(language, f"kind.{kind}") for kind in frame.altered)
-    told = f"{frame.variant}: {kinds}" if frame.variant else kinds
-    return told[:1].upper() + told[1:]
 
 
 def error_page(

@@ -19,7 +19,7 @@ from hotfolder.config.load import load
 from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.control.pictures import FileHashes
-from hotfolder.display import signed, visible_lines
+from hotfolder.display import visible_lines
 from hotfolder.errors import ConfigurationError
 from hotfolder.page.live import Live
 from hotfolder.page.reading import PhotoReader
@@ -89,7 +89,7 @@ def template_environment(
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters |= {"signed": signed, "priced": priced}
+    environment.filters["priced"] = priced
     return environment
 
 

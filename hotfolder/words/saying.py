@@ -103,6 +103,11 @@ def said(language: str, text: str) -> str:
     return german(text) if language == GERMAN and text else text
 
 
+def number_said(language: str, text: str) -> str:
+    """A number as it is written in that language."""
+    return DECIMAL.sub(",", text) if language == GERMAN else text
+
+
 def room_said(language: str, room: str) -> str:
     """What stands in a room's place in that language: in brackets it is no room's name, such as for a whole
     shoot."""
@@ -157,7 +162,7 @@ def shown(field: str, value: str) -> str:
     if field.isupper():
         return german(value)
     if field in (*NUMBERS, "sizes"):
-        return DECIMAL.sub(",", value)
+        return number_said(GERMAN, value)
     if not (value.startswith('"') and value.endswith('"')):
         return value
     return QUOTED.sub("„\\1“", value).replace("“ or „", "“ oder „")

@@ -183,7 +183,7 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
     studio.drop(ELM, "kitchen__sky-pink", bracket())
     await studio.until_idle(shop.access())
     assert shop.bought() == 1
-    assert went_to(page.post("/pause")) == "/?told=pause"
+    assert went_to(page.post("/pause")) == "/"
     assert "Nothing is paid for just now" in page.get("/").text
     studio.drop(ELM, "bath", bracket())
     async with studio.working(shop.access()):
@@ -199,7 +199,7 @@ async def test_paid_calls_are_paused_while_the_settings_have_an_error(
     """The daemon goes on by those before it, and so does the page."""
     await studio.until_idle(shop.access())
     studio.config.write_text(studio.config.read_text() + "\nnosuch: [\n")
-    assert went_to(page.post("/pause")) == "/?told=pause"
+    assert went_to(page.post("/pause")) == "/"
     assert "never closed" in page.get("/").text
 
 

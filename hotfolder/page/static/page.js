@@ -101,6 +101,16 @@ setInterval(() => {
   for (const bar of document.querySelectorAll("progress[data-ticking]")) bar.value += 1;
 }, 1000);
 
+// What was done last is told for a while, until there is other news.
+setTimeout(() => {
+  const here = new URL(location);
+  here.searchParams.delete("told");
+  history.replaceState(null, "", here);
+}, 8000);
+
+// A link to be copied is chosen as a whole.
+document.addEventListener("focusin", ({ target }) => { if (target.readOnly && target.type === "text") target.select(); });
+
 document.documentElement.classList.add("js");
 dress(document);
 listen();
