@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,9 +23,9 @@ from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import read_chain
-from hotfolder.jobs.model import Job, JobFile
+from hotfolder.jobs.model import Job, JobFile, Purchase
 from hotfolder.jobs.resolve import open_question
-from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, PurchaseState, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
 from hotfolder.outbox.receipts import Receipt, receipt_in
 from hotfolder.rules.recipes import Recipe
@@ -62,17 +62,10 @@ class Exposure:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A paid call whose end nobody knows; `answered`: it was charged, and only its picture is missing."""
-
-    operation: str
-    answered: bool
-
-
-@dataclass(frozen=True, slots=True)
 class SetView:
     """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another. `left` are
-    the paid calls, by kind, that are still to be made for it, and `anew` those of all of it."""
+    the paid calls, by kind, that are still to be made for it, and `anew` those of all of it. `question` is
+    the paid call that a person must tell the end of; of one that was answered only the picture is missing."""
 
     card: Card
     told: JobHistory
@@ -81,7 +74,7 @@ class SetView:
     may: frozenset[str]
     left: tuple[str, ...]
     anew: tuple[str, ...]
-    question: Question | None = None
+    question: Purchase | None = None
     receipt: Receipt | None = None
     receipt_changed: bool = False
 
@@ -232,18 +225,15 @@ def recipe_now(settings: Settings, job: Job, photos: int) -> Recipe | None:
         return None
 
 
-def question_of(records: JobRecords, job: Job) -> Question | None:
+def question_of(records: JobRecords, job: Job) -> Purchase | None:
     """The paid call that a person must tell the end of; None where there is none."""
-    if job.state != State.NEEDS_ATTENTION:
-        return None
-    try:
-        call = open_question(records.store, records.ledger, job)
-    except UsageError:
-        return None
-    return Question(call.operation, call.state == PurchaseState.ANSWERED)
+    if job.state == State.NEEDS_ATTENTION:
+        with suppress(UsageError):
+            return open_question(records.store, records.ledger, job)
+    return None
 
 
-def possible(job: Job, question: Question | None, recipe: Recipe | None) -> Iterator[str]:
+def possible(job: Job, question: Purchase | None, recipe: Recipe | None) -> Iterator[str]:
     """What can be asked for a job in its state, where `recipe` is what would be made of it."""
     state = State(job.state)
     back = state in NEEDS_PERSON and job.filed_as is not None

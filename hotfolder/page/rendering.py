@@ -8,6 +8,7 @@ replaced once there is another.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -27,6 +28,8 @@ from hotfolder.words.saying import ENGLISH, number_said, room_said, said
 LANGUAGE_COOKIE = "hotfolder_language"
 LANGUAGE_SECONDS = 365 * 86400
 VARY = "Accept-Language, Cookie"
+OWN_PATH = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?\Z")
+"""A path of this page; never one that a browser takes for another host."""
 
 T = TypeVar("T")
 
@@ -143,5 +146,13 @@ def error_page(
         f"error.{status}" if f"error.{status}" in CATALOGUE else "error.400" if status < 500 else "error.500"
     )
     words = Words(request_language(request))
-    told = words.said(message) or words(key)
-    return render(request, "error.html", status=status, headers=headers, message=told, hint=words.said(hint))
+    # What can't be done any more is looked at again on the page whose form asked for it.
+    page = re.match(r"https?://[^/?#]+([^?#]*)", request.headers.get("referer", ""))
+    back = own_path(page[1]) if page and status == 409 else "/"
+    told, hint = words.said(message) or words(key), words.said(hint)
+    return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
+
+
+def own_path(asked: object) -> str:
+    """Where to go on: that path of this page, or its beginning for what is none."""
+    return asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/"

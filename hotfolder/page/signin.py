@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from math import ceil
@@ -16,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hotfolder.control import access
 from hotfolder.page.callers import Caller
-from hotfolder.page.rendering import render, request_language
+from hotfolder.page.rendering import own_path, render, request_language
 from hotfolder.page.security import SESSION_COOKIE, PublicRoute
 from hotfolder.page.site import Site, settings_of, site_of
 from hotfolder.words import word
@@ -24,19 +23,16 @@ from hotfolder.words import word
 P = ParamSpec("P")
 T = TypeVar("T")
 
-WAY_BACK = re.compile(r"/(?:[A-Za-z0-9_.~%-][A-Za-z0-9/_.~%-]*)?\Z")
-"""A path of this page; never one that a browser takes for another host."""
-
 
 async def form(request: Request) -> Response:
-    return render(request, "signin.html", to=way_back(request.query_params.get("to")), problem="")
+    return render(request, "signin.html", to=own_path(request.query_params.get("to")), problem="")
 
 
 async def sign_in(request: Request) -> Response:
     site, caller = site_of(request), caller_in(request)
     fields = await request.form(max_files=0, max_fields=10)
     wait = site.throttle.take(caller.address)
-    to = way_back(fields.get("to"))
+    to = own_path(fields.get("to"))
     language = request_language(request)
     if wait:
         problem = word(language, "signin.too_often", seconds=ceil(wait))
@@ -115,11 +111,6 @@ def caller_in(request: Request) -> Caller:
 def text(fields: FormData, name: str) -> str:
     value = fields.get(name, "")
     return value if isinstance(value, str) else ""
-
-
-def way_back(asked: object) -> str:
-    """Where to go after signing in: a path of this page, or its beginning."""
-    return asked if isinstance(asked, str) and WAY_BACK.match(asked) else "/"
 
 
 ROUTES = (

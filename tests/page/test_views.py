@@ -352,7 +352,8 @@ async def test_another_tag_is_one_that_is_offered(
     """Not `again`, whose price is that of everything."""
     card = await finished(shop, studio, "front")
     assert page.get(f"/set/{card.job}/another?{urlencode({'tag': tag})}").status == 404
-    assert page.post(f"/set/{card.job}/another", {"tag": tag}).status == 409
+    refused = page.post(f"/set/{card.job}/another", {"tag": tag}, Referer=f"http://x/set/{card.job}/another")
+    assert refused.status == 409 and f'href="/set/{card.job}/another"' in refused.text
     assert not files_below(studio.inbox / ELM)
 
 
