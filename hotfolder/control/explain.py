@@ -272,13 +272,15 @@ class Explainer:
             return Drop(found, photos, chosen)
         store, (inbox, project, _) = self.records.store, self._known_as()
         there = {file.name: file.identity for file in self._files()}
+        # Asked first: a set that begins in between is under way then, and not one whose name is taken.
+        given = store.rooms(inbox, project)
         aside = kept_out(store, inbox, project, there).keys() | self._under_way()
         return Drop(
             found,
             [photo for photo in photos if photo.path.name not in aside],
             chosen,
             earlier_sets(store, inbox, project),
-            given=store.rooms(inbox, project),
+            given=given,
             before=held_before(store, inbox, project, there),
             latest=latest_set(store, inbox, project, ""),
             orphans=[MergedSet(merged) for merged in self.records.ledger.orphans()],

@@ -1,0 +1,58 @@
+"""What waits in a folder, looked at while the daemon works there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from hotfolder.config.load import load
+from hotfolder.control.explain import Explainer
+from hotfolder.control.held import DraftSet, approve_held, look_at, place_known
+from hotfolder.control.ids import folder_id
+from hotfolder.jobs.model import FileRole, JobFile, NewJob
+from hotfolder.rules.recipes import Recipe
+from tests.support.rolls import ELM, shoot
+from tests.support.studio import Studio
+
+
+def test_an_approved_set_that_begins_while_one_looks_does_not_wait_again(
+    make_studio: Callable[..., Studio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its job takes its name in the store before it is known to be under way."""
+    studio = make_studio(routes=[{"name": "all", "match": {"room": "*"}, "group": "review"}])
+    store = studio.store()
+    files, sets, _ = shoot(tmp_path / "roll")
+    studio.drop(ELM, "", files)
+    settings = load(studio.config, {})
+    place = place_known(settings, folder_id("inbox", ELM, ""))
+    seen = look_at(settings, place)
+    draft = [DraftSet(one.name, tuple(photo.key for photo in one.photos)) for one in seen.waiting]
+    approve_held(settings, place, draft, [0], seen.waiting[0].bill.calls)
+    photos = tuple(
+        JobFile(
+            job_id="",
+            name=name,
+            role=FileRole.PHOTO,
+            position=position,
+            size_bytes=1,
+            mtime_ns=1,
+            ctime_ns=1,
+            inode=1,
+        )
+        for position, name in enumerate(sets[0])
+    )
+    under_way = Explainer._under_way
+
+    def begun_right_after(explainer: Explainer) -> set[str]:
+        found = under_way(explainer)
+        job = NewJob("inbox", ELM, "", draft[0].name, ELM, photos, Recipe())
+        store.create(job, "https://api.example", datetime.now(UTC))
+        return found
+
+    monkeypatch.setattr(Explainer, "_under_way", begun_right_after)
+    waiting = look_at(settings, place).waiting
+    store.database.dispose()
+    assert [[photo.name for photo in one.photos] for one in waiting] == sets[1:]
