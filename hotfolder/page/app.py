@@ -58,4 +58,5 @@ async def told_error(request: Request, error: Exception) -> Response:
     status = 503 if isinstance(error, BadWorld | StoreError) else 500
     if isinstance(error, UsageError):
         status = 404 if isinstance(error, Unknown) or request.method in SAFE_METHODS else 409
-    return error_page(request, status, error.message, error.hint)
+    hint = "" if "`hotfolder " in error.hint else error.hint  # for whoever sits at a terminal
+    return error_page(request, status, error.message, hint)
