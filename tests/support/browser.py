@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.support.pageprocess import PageProcess
 from tests.support.studio import PATIENCE_SECONDS
@@ -72,9 +72,19 @@ def everywhere(browser: Browser, site: PageProcess, *paths: str) -> list[str]:
 def becomes(holds: Callable[[], object], what: str) -> None:
     """Wait for it; Playwright's own way of asking again is an `eval`, which the page's policy forbids."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
+    while not by_now(holds):
         assert time.monotonic() < end, f"it never came to that: {what}"
         time.sleep(0.05)
+
+
+def by_now(holds: Callable[[], object]) -> bool:
+    """Not while one page gives way to another."""
+    try:
+        return bool(holds())
+    except Error as error:
+        if "because of a navigation" not in str(error):
+            raise
+        return False
 
 
 def faults(opened: Page) -> list[str]:
