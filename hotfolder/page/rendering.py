@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -105,7 +106,7 @@ def render(
     body = text.render(
         t=Words(language),
         language=language,
-        path=request.url.path,
+        path=escape(request.url.path),
         signed_in=role is not None,
         with_session=role is not None and request.state.protected,
         may_act=getattr(request.state, "may_act", False),
@@ -153,6 +154,7 @@ def error_page(
     return render(request, "error.html", status=status, headers=headers, message=told, hint=hint, back=back)
 
 
-def own_path(asked: object) -> str:
-    """Where to go on: that path of this page, or its beginning for what is none."""
-    return asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/"
+def own_path(asked: object) -> Markup:
+    """Where to go on: that path of this page, or its beginning for what is none. In a template it stays as it
+    is, while other texts lose what looks like a folder of this machine."""
+    return escape(asked if isinstance(asked, str) and OWN_PATH.match(asked) else "/")

@@ -56,9 +56,11 @@ def test_signing_in_leads_back_and_lasts_until_signing_out(studio: Studio) -> No
     with page_process(studio) as page:
         sent = page.get("/", Accept="text/html")
         assert (sent.status, sent.headers["location"]) == (303, "/signin?to=/")
-        assert 'autocomplete="current-password"' in page.get("/signin").text
-        wrong = page.post("/signin", {"password": "guessed"})
+        asked = page.get("/signin?to=/project/abc").text
+        assert 'autocomplete="current-password"' in asked and 'value="/project/abc"' in asked
+        wrong = page.post("/signin", {"password": "guessed", "to": "/project/abc"})
         assert wrong.status == 403 and "That is not the password." in wrong.text
+        assert 'value="/project/abc"' in wrong.text
         entered = page.post("/signin", {"password": PASSWORD, "to": "/project/abc"})
         assert (entered.status, entered.headers["location"]) == (303, "/project/abc")
         cookie = entered.headers["set-cookie"]
