@@ -272,7 +272,7 @@ def test_every_folder_is_explained_with_its_rules_and_every_call(
     waits(studio, bracket(), "kitchen")
     waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
     chosen = page.get("/outlook").text
-    assert chosen.count("<option") == 2 and "Rule “kitchens”" in chosen
+    assert chosen.count("<option") == 2 and "Rule <q>kitchens</q>" in chosen
     told = page.read(f"/outlook?folder={KITCHEN}").text
     assert "1.30 EUR" in told and "/api/hdr-enhance" in told and "room &#34;kitchen&#34; matches" in told
     assert page.read(f"/outlook?folder={SHOOT}").text.count("1 paid call") == 2
@@ -287,7 +287,7 @@ def test_an_error_in_the_settings_is_shown_with_its_line_and_the_rules_before_st
     studio.config.write_text(text + "\nwobble: 1\n")
     told = page.get("/outlook").text
     line = len(text.splitlines()) + 2
-    assert f"{studio.config.name}:{line}:1" in told and "wobble" in told and "Rule “kitchens”" in told
+    assert f"{studio.config.name}:{line}:1" in told and "wobble" in told and "Rule <q>kitchens</q>" in told
     assert str(studio.root) not in told
 
 
