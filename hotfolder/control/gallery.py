@@ -26,8 +26,9 @@ from hotfolder.jobs.gallery import undisclosed as lacking
 from hotfolder.jobs.model import ShareLink
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.gallery import MadeGallery
-from hotfolder.outbox.gallerypage import LANGUAGES, SCRIPT, STYLE, Gallery, page_html, part
+from hotfolder.outbox.gallerypage import SCRIPT, STYLE, Gallery, page_html, part
 from hotfolder.pictures.decoder import Decoder
+from hotfolder.words import LANGUAGES
 
 DAYS = (7, 30, 90, 365)
 MOST_PICTURES = 2000

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from hotfolder import __version__
 from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
 from hotfolder.rules.tags import what_was_altered
+from hotfolder.words import LANGUAGES, word
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -27,45 +28,6 @@ NOT_IN_ADDRESSES = re.compile(r"[^a-z0-9]+")
 WORD_ENDS = re.compile(r"[-_]+")
 HASH_DIGITS = 12
 STYLE, SCRIPT, QR = "gallery.css", "gallery.js", "qr.svg"
-
-LANGUAGES = {"en": "English", "de": "Deutsch"}
-WORDS = {
-    "altered": ("Altered digitally", "Digital verändert"),
-    "unaltered": ("Unaltered", "Unverändert"),
-    "disclosure": (
-        "This image has been digitally altered: {what}. The original, unaltered image is shown beside it.",
-        "Dieses Bild wurde digital verändert: {what}. Das unveränderte Original steht daneben.",
-    ),
-    "alone": (
-        "This image has been digitally altered: {what}. The original, unaltered image is not on this page;"
-        " ask the photographer for it.",
-        "Dieses Bild wurde digital verändert: {what}. Das unveränderte Original ist nicht auf dieser Seite;"
-        " fragen Sie den Fotografen danach.",
-    ),
-    "intro": (
-        "Where an image has been digitally altered, that is said below it, and the original, unaltered image"
-        " is shown beside it, as California’s AB 723 (Business and Professions Code § 10140.8) asks.",
-        "Wo ein Bild digital verändert wurde, steht das darunter, und das unveränderte Original daneben, wie"
-        " es Kaliforniens AB 723 (Business and Professions Code § 10140.8) verlangt.",
-    ),
-    "pairs": ("Altered, beside the original", "Verändert, neben dem Original"),
-    "others": ("As photographed", "Wie fotografiert"),
-    "earlier": ("Earlier versions", "Frühere Fassungen"),
-    "one_picture": ("1 picture", "1 Bild"),
-    "pictures": ("{number} pictures", "{number} Bilder"),
-    "none_altered": (", none of them altered", ", keines verändert"),
-    "some_altered": (", {number} of them digitally altered", ", davon {number} digital verändert"),
-    "download": ("Download", "Herunterladen"),
-    "proof": ("File and checksum", "Datei und Prüfsumme"),
-    "this_page": ("This page, with all originals", "Diese Seite mit allen Originalen"),
-    "close": ("Close", "Schließen"),
-    "before": ("Previous picture", "Voriges Bild"),
-    "after": ("Next picture", "Nächstes Bild"),
-    "compare": (
-        "Compare: original on the left, altered on the right",
-        "Vergleichen: links das Original, rechts das veränderte Bild",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +119,14 @@ def page_html(
 ) -> str:
     """The page in that language; `addresses` are those of the page in each. Its pictures lie beside it, or
     below the address `base`; its style and script so below `looks`."""
-    at = list(LANGUAGES).index(language)
+    at = LANGUAGES.index(language)
     return template().render(
         gallery=gallery,
         title=visible(gallery.title),
-        words={key: said[at] for key, said in WORDS.items()},
+        t=partial(word, language),
         what=lambda one: ", ".join(what_was_altered(kind)[at] for kind in one.altered),
         language=language,
-        others=[(one, name, addresses[one]) for one, name in LANGUAGES.items() if one != language],
+        others=[(one, word(one, "gallery.language"), addresses[one]) for one in LANGUAGES if one != language],
         qr=QR if gallery.url else "",
         style=f"{looks}{STYLE}",
         script=f"{looks}{SCRIPT}",
