@@ -6,9 +6,9 @@ sky, and has delivered neither.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
@@ -39,7 +39,8 @@ from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FolderIdentity, TakenName
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
-from tests.support.studio import REPOSITORY, Shop, Studio
+from tests.support import forking
+from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
 
 OLD = Path(__file__).with_name("format_9")
 PROJECT, FOLDER = "12 Elm Road", "living-room__sky-twilight"
@@ -198,7 +199,7 @@ def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
 
 def killed_migrations(state: Path, first: int, step: int) -> int:
     command = [sys.executable, "-m", "tests.support.migrating", str(state), str(first), str(step)]
-    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=REPOSITORY).stdout)
+    return int(forking.run(command, env=os.environ, timeout=PATIENCE_SECONDS).stdout)
 
 
 def resumed(root: Path) -> Studio:

@@ -75,6 +75,7 @@ async def test_an_account_without_credit_pauses_all_and_keeps_every_photo_where_
     assert bench.shop.bought() == 6
 
 
+@pytest.mark.one_store
 async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "*", "fault": 401})
     for room in ROOMS:
@@ -86,6 +87,7 @@ async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     assert bench.in_inbox(ROOMS[0]) and not (bench.studio.failed / ELM).exists()
 
 
+@pytest.mark.one_store
 def test_a_key_with_a_line_break_is_a_configuration_error_that_does_not_show_it(
     make_studio: Callable[..., Studio],
 ) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,12 +41,16 @@ def touch_one(folder: Path) -> None:
     os.utime(min(folder.iterdir()), (1, 1))
 
 
+def elsewhere(folder: Path) -> Path:
+    return folder.with_name(folder.name.replace("__again", " 2__again"))
+
+
 def copy_beside(folder: Path) -> None:
-    shutil.copytree(folder, folder.with_name("kitchen-2__again"))
+    shutil.copytree(folder, elsewhere(folder))
 
 
 def rename(folder: Path) -> None:
-    folder.rename(folder.with_name("kitchen-2__again"))
+    folder.rename(elsewhere(folder))
 
 
 def out_and_in(folder: Path) -> None:
@@ -57,40 +61,42 @@ def out_and_in(folder: Path) -> None:
     shutil.rmtree(outside)
 
 
-@asynccontextmanager
-async def being_merged(bench: Bench, folder: str = AGAIN) -> AsyncIterator[Path]:
-    """The folder of a set that was made once, and whose second merge was asked for and isn't done."""
-    photos = bench.drop("kitchen")
+CHANGES = (touch, touch_one, rewrite, replace, copy_beside, rename, out_and_in)
+
+
+async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merge(
+    make_bench: Callable[..., Bench],
+) -> None:
+    """A room for each change, all of which happen once every second merge was asked for and none is done."""
+    bench = make_bench(limits={"merges": len(CHANGES)})
+    rooms = {f"{change.__name__.replace('_', ' ')} room": change for change in CHANGES}
+    photos = {room: bench.drop(room) for room in rooms}
     await bench.until_idle()
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 503})
-    asked = asyncio.Event()
+    left = [CrashPoint.ANSWER_RECORDED] * len(rooms)
+    all_asked = asyncio.Event()
 
     def crash_point(checkpoint: CrashPoint) -> None:
-        if checkpoint is CrashPoint.ANSWER_RECORDED:
-            asked.set()
+        if checkpoint in left:
+            left.pop()
+            if not left:
+                all_asked.set()
 
-    bench.drop(folder, photos)
+    for room in rooms:
+        bench.drop(f"{room}__again", photos[room])
+
+    def all_are_done(status: dict[str, Any]) -> bool:
+        return {job["state"] for job in status["jobs"]} == {"done"}
+
     async with bench.working(crash_point=crash_point):
-        await asked.wait()
-        yield bench.path(ELM, folder)
+        await all_asked.wait()
+        for room, change in rooms.items():
+            change(bench.path(ELM, f"{room}__again"))
         bench.shop.goes_wrong()
-        await bench.studio.comes_to_say(
-            lambda status: status["jobs"] and all(job["state"] == "done" for job in status["jobs"])
-        )
-        await asyncio.sleep(0.5)  # ten seconds of the daemon's
-        await bench.studio.comes_to_say(lambda status: all(job["state"] == "done" for job in status["jobs"]))
-
-
-CHANGES = [touch, touch_one, rewrite, replace, copy_beside, rename, out_and_in]
-
-
-@pytest.mark.parametrize("change", CHANGES, ids=lambda one: str(one.__name__))
-async def test_an_again_buys_once_whatever_becomes_of_its_photos_during_the_merge(
-    bench: Bench, change: Callable[[Path], None]
-) -> None:
-    async with being_merged(bench) as folder:
-        change(folder)
-    assert bench.shop.bought() == 2
+        await bench.studio.comes_to_say(all_are_done)
+        await asyncio.sleep(0.5)  # twenty seconds of the daemon's
+        await bench.studio.comes_to_say(all_are_done)
+    assert bench.shop.bought() == 2 * len(rooms)
 
 
 async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once_more(bench: Bench) -> None:

@@ -27,7 +27,8 @@ ALL = MERGED | {"living-room__sky-twilight.png"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """`paid` is how many paid calls the sandbox accepts, `bound` how many it may at most."""
+    """`paid` is how many paid calls the sandbox accepts, `bound` how many it may at most. `both`: what is
+    written of it is of a kind of its own, so it is tried with each store."""
 
     name: str
     faults: tuple[Fault, ...]
@@ -37,6 +38,7 @@ class Scenario:
     delivered: frozenset[str] | set[str] = frozenset()
     says: str = ""
     extra: Callable[[Bench, Audit], None] | None = None
+    both: bool = False
 
 
 def at(endpoint: str, fault: str | int, when: Any = None, **more: Any) -> Fault:
@@ -69,8 +71,8 @@ def refused_thrice(bench: Bench, audit: Audit) -> None:
     assert [call.note for call in audit.calls if call.state == PurchaseState.NOT_EXECUTED]
 
 
-def done(name: str, *faults: Fault, extra: Callable[[Bench, Audit], None] | None = None) -> Scenario:
-    return Scenario(name, faults, "done", paid=2, delivered=ALL, extra=extra)
+def done(name: str, *faults: Fault, **more: Any) -> Scenario:
+    return Scenario(name, faults, "done", paid=2, delivered=ALL, **more)
 
 
 def attention(name: str, *faults: Fault, paid: int, says: str = "charged", **more: Any) -> Scenario:
@@ -81,7 +83,7 @@ SKY_ANSWERS = ("malformed", "success-false", "empty-data", "wrong-types")
 PICTURE_FAULTS = ("truncated", "cut", "html", "empty")
 
 SCENARIOS = [
-    done("the merge's answer is lost, and adopted by polling", at("enhance", "reset-after", 1)),
+    done("the merge's answer is lost, and adopted by polling", at("enhance", "reset-after", 1), both=True),
     done("the merge's answer breaks off", at("enhance", "reset-mid", 1)),
     done("the merge is answered with a 500 and done all the same", at("enhance", 500, 1, processed=True)),
     attention(
@@ -90,6 +92,7 @@ SCENARIOS = [
         at("group-get", "never"),
         paid=1,
         bound=1,
+        both=True,
     ),
     attention(
         "the merge's answer is lost and its status a word that nobody knows",
@@ -98,8 +101,10 @@ SCENARIOS = [
         paid=1,
         bound=1,
     ),
-    attention("the group ends failed", at("group-get", "failed"), paid=1, bound=1),
-    attention("the merge is reset before it is read", at("enhance", "reset-before", 1), paid=0, bound=1),
+    attention("the group ends failed", at("group-get", "failed"), paid=1, bound=1, both=True),
+    attention(
+        "the merge is reset before it is read", at("enhance", "reset-before", 1), paid=0, bound=1, both=True
+    ),
     *(
         attention(
             f"the sky's answer is lost ({fault})",
@@ -107,6 +112,7 @@ SCENARIOS = [
             paid=2,
             delivered=MERGED,
             extra=sky_was_asked_once,
+            both=fault == "reset-after",
         )
         for fault in ("reset-after", "reset-mid")
     ),
@@ -117,6 +123,7 @@ SCENARIOS = [
             paid=2 if processed else 1,
             delivered=MERGED,
             extra=sky_was_asked_once,
+            both=status == 500,
         )
         for status, processed in ((500, False), (502, True), (503, False), (504, True))
     ),
@@ -127,6 +134,7 @@ SCENARIOS = [
             paid=2,
             delivered=MERGED,
             extra=raw_answer_is_kept,
+            both=fault == "malformed",
         )
         for fault in SKY_ANSWERS
     ),
@@ -136,11 +144,13 @@ SCENARIOS = [
         at("image", "refused", 1, seconds=0.4, origin="api"),
         at("projects", "refused", 1, seconds=0.4),
         extra=refused_thrice,
+        both=True,
     ),
     done(
         "429 with Retry-After, twice at the merge",
         at("enhance", 429, [1, 2], retry_after=5),
         extra=merge_was_asked_three_times,
+        both=True,
     ),
     done("429 with a date at the sky", at("sky", 429, 1, retry_after_date=2)),
     done("429 without Retry-After everywhere", at("*", 429, {"every": 3})),
@@ -151,7 +161,12 @@ SCENARIOS = [
     done("a malformed status", at("group-get", "malformed", [1, 2])),
     done("completed, and no address yet", at("group-get", "completed-without-url", [1, 2])),
     done("the image's upload breaks off", at("image", "reset-halfway", 1)),
-    done("the merge's result is 404 once", at("result-get", 404, 1), extra=a_second_look_at_the_group),
+    done(
+        "the merge's result is 404 once",
+        at("result-get", 404, 1),
+        extra=a_second_look_at_the_group,
+        both=True,
+    ),
     done("the merge's address has expired", at("result-get", "expired", 1), extra=a_second_look_at_the_group),
     done("the sky's result is 404 once", at("result-get", 404, 2)),
     attention(
@@ -160,6 +175,7 @@ SCENARIOS = [
         paid=2,
         delivered=MERGED,
         says="was paid for",
+        both=True,
     ),
     *(
         done(f"the result is {fault}: the first of both", at("result-get", fault, [1, 3]))
@@ -172,7 +188,10 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    "scenario",
+    [pytest.param(one, id=one.name, marks=() if one.both else pytest.mark.one_store) for one in SCENARIOS],
+)
 def test_a_merge_and_a_sky(bench: Bench, crasher: Crasher, scenario: Scenario) -> None:
     bench.shop.goes_wrong(*scenario.faults)
     photos = bench.drop()
@@ -193,6 +212,7 @@ def seconds(entry: Entry) -> float:
     return datetime.fromisoformat(entry.time).timestamp()
 
 
+@pytest.mark.one_store
 async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get_through(
     bench: Bench,
 ) -> None:
@@ -206,6 +226,7 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
     assert seconds(puts[-1]) - seconds(met) >= 60 / SPEED - 0.1
 
 
+@pytest.mark.one_store
 def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:
     assert all(scenario.paid <= scenario.bound <= 2 for scenario in SCENARIOS)
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)

@@ -27,6 +27,7 @@ def zero_filled(content: bytes) -> bytes:
     return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
 
 
+@pytest.mark.one_store
 @pytest.mark.parametrize(
     ("folder", "spoil", "words"),
     [
@@ -50,6 +51,7 @@ async def test_a_set_that_cannot_be_made_costs_nothing(
     assert {entry.route for entry in bench.shop.page()} <= AHEAD
 
 
+@pytest.mark.one_store
 async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(bench: Bench) -> None:
     photos = bracket(5)
     names = list(photos)
@@ -176,6 +178,7 @@ async def test_names_that_are_no_utf8_are_left_alone_with_one_notice_each(bench:
     assert odd.is_file() and Path(os.fsdecode(folder + b"/DSC0001.jpg")).is_file()
 
 
+@pytest.mark.one_store
 async def test_what_is_no_plain_file_is_never_read_and_holds_its_set_with_a_notice(
     bench: Bench, elsewhere: Path
 ) -> None:

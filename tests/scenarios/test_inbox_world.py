@@ -16,6 +16,7 @@ from tests.support.studio import Shop, Studio, files_below
 pytestmark = pytest.mark.both_stores
 
 
+@pytest.mark.one_store
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
     assert await flood(tmp_path, 2000, patience_seconds=60) == 2000
 
@@ -90,6 +91,7 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
     assert files_below(bench.studio.done / ELM / "originals" / ROOM) == photos
 
 
+@pytest.mark.one_store
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
     make_studio: type[Studio], shop: Shop
 ) -> None:
