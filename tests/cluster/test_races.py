@@ -40,9 +40,9 @@ def test_the_same_photos_in_the_inboxes_of_two_machines_are_bought_once(
 
 
 async def test_a_call_that_is_on_its_way_while_its_inbox_is_dropped_and_taken_again_is_waited_for(
-    postgres: Postgres, tmp_path: Path
+    postgres: Postgres, shop: Shop, tmp_path: Path
 ) -> None:
-    with Shop(tmp_path / "shop") as shop, postgres.store() as engine:
+    with postgres.store() as engine:
         url = engine.url.render_as_string(hide_password=False)
         studio = Studio(tmp_path / "studio", store={"url": url, "lease_seconds": 3})
         shop.goes_wrong({"endpoint": "sky", "fault": "hang", "seconds": 4, "processed": True})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,6 @@ from tests.support.studio import SKY, Shop, Studio, files_below
 ELM = "12 Elm Road"
 SLOW = {"endpoint": "put", "fault": "hang", "seconds": 8, "when": {"from": 3, "to": 5}}
 PRICES = {"currency": "EUR", "merge": 0.5, "sky": 1.25}
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    with Shop(tmp_path / "shop") as shop:
-        yield shop
 
 
 @pytest.fixture

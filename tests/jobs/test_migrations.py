@@ -40,7 +40,7 @@ from hotfolder.jobs.model import FolderIdentity, TakenName
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from tests.support import forking
-from tests.support.studio import PATIENCE_SECONDS, Shop, Studio
+from tests.support.studio import Shop, Studio
 
 OLD = Path(__file__).with_name("format_9")
 PROJECT, FOLDER = "12 Elm Road", "living-room__sky-twilight"
@@ -199,7 +199,7 @@ def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
 
 def killed_migrations(state: Path, first: int, step: int) -> int:
     command = [sys.executable, "-m", "tests.support.migrating", str(state), str(first), str(step)]
-    return int(forking.run(command, env=os.environ, timeout=PATIENCE_SECONDS).stdout)
+    return int(forking.run(command, env=os.environ).stdout)
 
 
 def resumed(root: Path) -> Studio:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import sqlite3
-import subprocess
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from hotfolder.control.access import changing
 from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.model import PageSession
 from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
+from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio, environment
 
@@ -175,25 +175,21 @@ def test_what_a_password_must_be(studio: Studio) -> None:
         ("", (), "at least 10 letters"),
         (PASSWORD, ("--read-only",), "Set that one first"),
     ):
-        refused = subprocess.run([*command, *options], input=typed, capture_output=True, text=True)
+        refused = forking.run([*command, *options], input=typed, env=environment(None))
         assert refused.returncode == 2 and said in refused.stdout + refused.stderr
     set_password(studio, PASSWORD)
-    refused = subprocess.run([*command, "--read-only"], input=PASSWORD, capture_output=True, text=True)
+    refused = forking.run([*command, "--read-only"], input=PASSWORD, env=environment(None))
     assert refused.returncode == 2 and "the other role's password" in refused.stderr
 
 
-def test_the_settings_may_be_named_before_the_command_or_behind_it(studio: Studio, tmp_path: Path) -> None:
+def test_the_settings_may_be_named_before_the_command_or_behind_it(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     start = [*studio.command("page")[:-2]]
     named = ["--config", str(studio.config)]
+    monkeypatch.chdir(tmp_path)
     for words in ([*named, "set-password"], ["set-password", *named]):
-        done = subprocess.run(
-            [*start, *words],
-            input=PASSWORD,
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=environment(None),
-        )
+        done = forking.run([*start, *words], input=PASSWORD, env=environment(None))
         assert (done.returncode, done.stderr) == (0, "")
 
 

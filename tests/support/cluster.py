@@ -64,7 +64,7 @@ class Member:
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one command of hotfolder on this machine to its end."""
         command = self.cluster.studio.command(name, *options)
-        return forking.run(command, env=self.environment(), timeout=PATIENCE_SECONDS)
+        return forking.run(command, env=self.environment())
 
     def text(self) -> str:
         return "\n".join(run.text() for run in self.runs)

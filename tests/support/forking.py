@@ -94,7 +94,7 @@ def fork(
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str], timeout: float, input: str = ""
+    command: Sequence[str], *, env: Mapping[str, str], timeout: float = 180, input: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Do what `subprocess.run` does with such a command, its texts captured."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as words:

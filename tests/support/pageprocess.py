@@ -107,7 +107,7 @@ class PageProcess:
 def set_password(studio: Studio, password: str, *options: str) -> None:
     """As an operator pipes it in."""
     command = [*studio.command("page")[:-2], "set-password", "--config", str(studio.config), *options]
-    done = forking.run(command, input=f"{password}\n", env=environment(None), timeout=PATIENCE_SECONDS)
+    done = forking.run(command, input=f"{password}\n", env=environment(None))
     assert done.returncode == 0, done.stderr
 
 

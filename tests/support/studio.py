@@ -318,7 +318,7 @@ class Studio:
     def call(self, name: str, *options: str) -> subprocess.CompletedProcess[str]:
         """Run one command of hotfolder to its end."""
         command = self.command(name, *options)
-        return forking.run(command, env=environment(None), timeout=PATIENCE_SECONDS)
+        return forking.run(command, env=environment(None))
 
     def say(self, name: str, *options: str, columns: int = 80) -> Result:
         """As `call`, without the price of a process: for the words of a command, not for what it does to its
