@@ -30,7 +30,7 @@ from hotfolder.rules.late import MergedSet, Why, why_part
 from hotfolder.rules.names import split_name, without_ok
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import BracketSet, FileIdentity, Photo, as_grouped
-from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot, why_held
+from hotfolder.rules.shoots import Shoot, group_folder, sort_shoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +236,20 @@ class Explainer:
         """Why a person must look at the room first, as the daemon would say it; nothing where nobody must."""
         if approved(self.seen):
             return Why()
-        place = self._known_as()
-        if self.records is None:
-            return why_held(self.rulebook, *place[1:], known=False)
-        under_way = self._under_way()
+        place, under_way = self._known_as(), self._under_way()
         photos = tuple(photo for photo in self.photos() if photo.path.name not in under_way)
         if not photos:
             return Why()
         found = BracketSet(self.place.path.parent.parent, *place[1:], photos)
+        if self.records is None:
+            return why_room_held(None, self.rulebook, place, found)
         orphans = [MergedSet(merged) for merged in self.records.ledger.orphans()]
         return why_part(found, orphans) or why_room_held(self.records.store, self.rulebook, place, found)
 
     def _under_way(self) -> set[str]:
         """Names of files in the folder that belong to sets under way."""
-        assert self.records is not None
+        if self.records is None:
+            return set()
         jobs = [job for job in self.records.store.active() if place_of(job) == self._known_as()]
         return {file.name for job in jobs for file in self.records.store.files(job.id)}
 

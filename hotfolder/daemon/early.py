@@ -17,7 +17,7 @@ from hotfolder.jobs.steps.uploading import OpenGroup
 from hotfolder.rules.hours import opens_at
 from hotfolder.rules.routing import Rulebook, plan
 from hotfolder.rules.sets import MOST_PHOTOS
-from hotfolder.rules.shoots import why_held
+from hotfolder.rules.shoots import why_name_held
 from hotfolder.stager.operations import HdrOptions
 
 logger = log.get("early")
@@ -74,7 +74,7 @@ class Early:
             return None
         rulebook = context.settings.rulebooks[place[0]]
         merge = merge_of(rulebook, place, photo_count)
-        if merge is None or why_held(rulebook, *place[1:], known=False):
+        if merge is None or why_name_held(rulebook, *place[1:], known=False):
             return None
         try:
             # A set whose folder had a job before may be held as a straggler of that one.

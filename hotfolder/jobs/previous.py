@@ -31,7 +31,7 @@ from hotfolder.rules.late import (
 from hotfolder.rules.recipes import Recipe
 from hotfolder.rules.routing import Rulebook
 from hotfolder.rules.sets import BracketSet, shot_from
-from hotfolder.rules.shoots import why_held
+from hotfolder.rules.shoots import why_name_held
 
 
 def earlier_sets(
@@ -93,17 +93,22 @@ def latest_set(store: Store, inbox: str, project: str, folder: str) -> LatestSet
     return LatestSet(photos, ended, paid_for)
 
 
-def why_room_held(store: Store, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet) -> Why:
+def why_room_held(
+    store: Store | None, rulebook: Rulebook, place: tuple[str, str, str], found: BracketSet
+) -> Why:
     """Why the photos that were found in a room's folder are not made before a person has looked; nothing
-    where they are. `place` is inbox, project and folder. The one list of reasons: the daemon
-    holds by it, and `explain` tells by it."""
+    where they are. The one list of reasons: the daemon holds by it, and `explain` tells by it.
+
+    `place` is inbox, project and folder. `found` are all photos that the folder has now, not grouped yet.
+    `store` is None where nothing has run.
+    """
     inbox, project, folder = place
-    latest = latest_set(store, *place)
+    latest = latest_set(store, *place) if store is not None else None
     if latest is not None and (why := why_late_in_room(found, latest)):
         return why
-    if why := why_part(found, merged_sets(store, inbox, project)):
+    if store is not None and (why := why_part(found, merged_sets(store, inbox, project))):
         return why
-    return Why() if found.approved else why_held(rulebook, project, folder, known=latest is not None)
+    return Why() if found.approved else why_name_held(rulebook, project, folder, known=latest is not None)
 
 
 def merged_sets(store: Store, inbox: str, project: str) -> list[MergedSet]:

@@ -284,9 +284,9 @@ def asks_review(rulebook: Rulebook, project: str, room: str) -> bool:
     return False
 
 
-def why_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
-    """Why a person must look at a room's folder before it is made; nothing where nobody must. `known`: it was
-    made under that name before."""
+def why_name_held(rulebook: Rulebook, project: str, folder: str, *, known: bool) -> Why:
+    """Why a person must look at a room's folder before it is made, by its name and its route alone; nothing
+    where nobody must. `known`: it was made under that name before."""
     if asks_review(rulebook, project, folder):
         return TO_REVIEW
     return Why() if known else misnamed(rulebook, project, folder)

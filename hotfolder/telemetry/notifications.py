@@ -1,7 +1,7 @@
 """What is worth telling people: sets that ended badly, finished projects, and alarms.
 
 The situation and the time are arguments; what was told before is remembered. A new kind is a member of
-`Kind`, and what brings it, in `Detector`.
+`Kind`, and what brings it, in `Detector`. Messages are English in every language.
 """
 
 from __future__ import annotations
@@ -86,6 +86,11 @@ class Kind(Enum):
     )
 
 
+OF_ONE_MACHINE = (Kind.HELD, Kind.DISK_FULL)
+"""Alarms about what is one machine's alone, where several share a store: its inboxes, its `state`."""
+OWN_DISK = "state"
+
+
 @dataclass(frozen=True, slots=True)
 class Notification:
     """One thing to tell. `over` is the all-clear of an alarm that was told before."""
@@ -110,11 +115,13 @@ class Alarm:
 class Situation:
     """How things stand at one moment.
 
-    `api_needs_person` says that waiting won't help (401, 402); `full_disks` names the folders whose disks are
-    full; `spent_budget` is the day's budget of paid calls where all of it is used.
+    `leads`: what all machines of a store see is told by this one. `api_needs_person` says that waiting
+    won't help (401, 402); `full_disks` names the folders whose disks are full; `spent_budget` is the day's
+    budget of paid calls where all of it is used.
     """
 
     overview: Overview
+    leads: bool = True
     api_needs_person: bool = False
     full_disks: Sequence[str] = ()
     spent_budget: int | None = None
@@ -164,11 +171,12 @@ class Detector:
         self._projects = {place: one for place, one in self._projects.items() if place[0] != inbox}
 
     def look(self, situation: Situation, now: float) -> list[Notification]:
-        """What has become worth telling since the last look; `now` in seconds of a monotonic clock."""
+        """What has become worth telling since the last look; `now` in seconds of a monotonic clock, which
+        says nothing after a restart."""
         quiet = self.notify.finished_quiet_seconds
         return [
             *self.finished(situation.overview, now, quiet),
-            *self._news(list(self._alarms(situation)), now),
+            *self._news(list(self._alarms(situation)), now, situation.leads),
         ]
 
     def finished(self, seen: Overview, now: float, quiet_seconds: float = 0.0) -> Iterator[Notification]:
@@ -198,8 +206,9 @@ class Detector:
         cost = self.prices.told(project.paid)
         return f"{text}\n  Paid: {cost}" if cost else text
 
-    def _news(self, alarms: Sequence[Alarm], now: float) -> Iterator[Notification]:
-        """Alarms that have lasted long enough to be told, and those that are over."""
+    def _news(self, alarms: Sequence[Alarm], now: float, leads: bool) -> Iterator[Notification]:
+        """Alarms that have lasted long enough to be told, and those that are over. How one ends that all
+        machines see is told by the one that leads by then."""
         present = {alarm.subject for alarm in alarms}
         self._since = {subject: self._since.get(subject, now) for subject in present}
         self._gone_since = {
@@ -212,17 +221,27 @@ class Detector:
         for subject, since in self._gone_since.items():
             if now - since >= WELL_SECONDS:
                 kind = self._told.pop(subject)
-                if kind.value.over and kind not in self._told.values():
+                tells = leads or kind in OF_ONE_MACHINE
+                if tells and kind.value.over and kind not in self._told.values():
                     yield Notification(kind, kind.value.over, over=True)
 
     def _alarms(self, situation: Situation) -> Iterator[Alarm]:
-        yield from self._out_of_reach(situation)
         seen = situation.overview
+        for name in situation.full_disks:
+            if situation.leads or name == OWN_DISK:
+                text = f"The disk of {name} is full. Make room there: what needs it waits."
+                yield Alarm(Kind.DISK_FULL, f"disk {name}", text)
         for line in seen.lines:
             if line.held:
                 where = f"{line.project} / {line.room}" if line.room else line.project
                 subject = f"held {line.inbox}/{line.project}/{line.folder or line.room}"
                 yield Alarm(Kind.HELD, subject, f"{where}: {line.reason}.", HELD_SECONDS)
+        if situation.leads:
+            yield from self._out_of_reach(situation)
+            yield from self._of_all(situation)
+
+    def _of_all(self, situation: Situation) -> Iterator[Alarm]:
+        seen = situation.overview
         if seen.paused:
             text = f"Nothing is paid for: {seen.paused}. `hotfolder resume` continues."
             yield Alarm(Kind.PAUSED, "pause", text, PAUSED_SECONDS)
@@ -247,9 +266,6 @@ class Detector:
             if why:
                 text = f"Nothing can be put into {name}: {why}."
                 yield Alarm(Kind.FOLDER_UNREACHABLE, f"folder {name}", text, unreachable)
-        for name in situation.full_disks:
-            text = f"The disk of {name} is full. Make room there: what needs it waits."
-            yield Alarm(Kind.DISK_FULL, f"disk {name}", text)
 
     def memory(self) -> Memory:
         """What must outlive a restart: what ended in projects under way, and the alarms that were told."""
@@ -261,7 +277,8 @@ class Detector:
         }
 
     def recall(self, memory: Memory) -> None:
-        """Take up what an earlier process left. Raises KeyError, TypeError or ValueError on anything else."""
+        """Take up what an earlier process left; what an earlier version didn't have may be missing. Raises
+        KeyError, TypeError or ValueError on anything else, and then all of it is forgotten."""
         for inbox, name, ended, paid in memory["projects"]:
             self._projects[inbox, name] = Project(dict(ended), list(paid))
         for subject, kind in dict(memory["told"]).items():

@@ -95,6 +95,7 @@ class Overview:
     """Everything that `status` shows. `trouble` is why the API isn't asked just now, `paused` why nothing
     is paid for, `settings_error` why an edited file of settings isn't taken up; all are empty when all is
     well. `restart` names edited settings that only a new start takes up.
+    `degraded` says of every inbox why it is out of reach, "" where it isn't.
     `missing` says why nothing can be put into `done` or `failed`, by that name; empty when all is well.
     `looking` says why changes in an inbox are found by looking alone, where events don't tell of them.
     `schedule` says until when no photos are sent, empty while they are. `sandbox`: the daemon that runs works

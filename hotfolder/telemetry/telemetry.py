@@ -82,9 +82,10 @@ class Telemetry:
 
     def _facts(self) -> Situation:
         trouble = self._context.breakers.trouble if self._context is not None else None
-        spent = self.paid_calls_left() == 0 and self.leads()
+        spent = self.paid_calls_left() == 0
         return Situation(
             self.seen or Overview((), {}),
+            leads=self.leads(),
             api_needs_person=isinstance(trouble, KeyRejected | PaymentRequired),
             full_disks=self.full_disks,
             spent_budget=self.settings.limits.paid_calls_per_day if spent else None,

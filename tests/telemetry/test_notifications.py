@@ -172,6 +172,33 @@ def test_a_pause_is_told_when_it_lasts_and_when_it_ends() -> None:
     assert detector.look(facts(), 121) == [Notification(Kind.PAUSED, "Paid calls continue.", over=True)]
 
 
+def test_what_all_machines_see_is_told_by_the_one_that_leads() -> None:
+    held = replace(line(SETTLING, reason="two views"), held=True)
+    seen = Overview((held,), {}, paused="closed on Sunday")
+    situation = Situation(seen, full_disks=("done", "state"))
+    one, two = new_detector(), new_detector()
+    told = one.look(situation, 0.0) + one.look(situation, 60.0)
+    assert [note.kind for note in told] == [Kind.DISK_FULL, Kind.DISK_FULL, Kind.HELD, Kind.PAUSED]
+    beside = replace(situation, leads=False)
+    heard = two.look(beside, 0.0) + two.look(beside, 60.0)
+    assert [(note.kind, "state" in note.text) for note in heard] == [
+        (Kind.DISK_FULL, True),
+        (Kind.HELD, False),
+    ]
+    # Another machine leads from now on, and tells it once more; only that one gives the all-clear.
+    passed_on = one.look(beside, 61.0) + one.look(beside, 200.0)
+    taken_over = two.look(situation, 61.0) + two.look(situation, 121.0)
+    assert passed_on == []
+    assert [note.kind for note in taken_over] == [Kind.DISK_FULL, Kind.PAUSED]
+    over, besides = Situation(Overview((), {})), Situation(Overview((), {}), leads=False)
+    for machine, looks, kinds in (
+        (one, besides, {Kind.DISK_FULL}),
+        (two, over, {Kind.DISK_FULL, Kind.PAUSED}),
+    ):
+        ended = machine.look(looks, 300.0) + machine.look(looks, 400.0)
+        assert {(note.kind, note.over) for note in ended} == {(kind, True) for kind in kinds}
+
+
 def test_a_full_disk_is_told_once_however_often_it_fills_anew() -> None:
     """There is room again only when there has been room for a minute."""
     detector = new_detector()

@@ -46,7 +46,8 @@ def shot(photo: GroupingPhoto) -> Capture:
 
 def value(photo: GroupingPhoto) -> float | None:
     """The exposure value, higher is darker; comparable between frames of one camera. A lens that tells no
-    aperture, or a body that tells no ISO, is taken to have changed neither."""
+    aperture, or a body that tells no ISO, is taken to have changed neither, where `Photo.exposure_value`
+    is None."""
     taken = shot(photo)
     if taken.exposure_seconds is None:
         return None
