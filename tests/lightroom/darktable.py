@@ -2,8 +2,8 @@
 
     python -m tests.lightroom.darktable [--screenshot FILE]
 
-Needs darktable, xvfb and dbus, which are Debian's packages, and imagemagick for a screenshot. It takes one or
-two minutes. The brackets are the demonstration's photographs and three RAW files.
+Needs darktable, xvfb, xdotool and dbus, which are Debian's packages, and imagemagick for a screenshot. It
+takes one or two minutes. The brackets are the demonstration's photographs and three RAW files.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def main() -> int:
     ]
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
-        print(f"Missing: {', '.join(missing)}. On Debian: apt install darktable xvfb dbus imagemagick")
+        debian = "apt install darktable xvfb xdotool dbus imagemagick"
+        print(f"Missing: {', '.join(missing)}. On Debian: {debian}")
         return 2
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         return Run(Path(folder), stack, arguments.screenshot).through()
