@@ -186,6 +186,7 @@ async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_aga
     bench.check("done", "superseded", paid=2)
 
 
+@pytest.mark.one_store
 @pytest.mark.parametrize(
     ("told", "why"),
     [
@@ -353,6 +354,7 @@ async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_
     assert (second.states(), bench.shop.bought()) == (["done", "done"], 3)
 
 
+@pytest.mark.one_store
 async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:
     """What it says was paid for would be missing without a word, should the state be lost."""
     bench.drop("kitchen")

@@ -39,6 +39,7 @@ async def test_a_project_that_the_api_has_lost_is_made_once_more(bench: Bench) -
     assert bench.shop.asked("/api/projects") == 2
 
 
+@pytest.mark.one_store
 async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "when": {"from": 1, "to": 7}})
     bench.drop()
@@ -49,6 +50,7 @@ async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(benc
     bench.check("done", paid=2)
 
 
+@pytest.mark.one_store
 async def test_an_api_that_says_too_many_is_asked_less_and_less(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 429, "when": {"from": 1, "to": 6}, "match": ELM})
     bench.drop()

@@ -14,7 +14,9 @@ class Unsuitable(Exception):
 
 
 def merge(photos: Sequence[Path], target: Path, **options: Any) -> None:
-    """The mean of all photos, so that every one of them counts. Photos of an odd width can't be merged."""
+    """The mean of all photos, so that every one of them counts, and not their order. Photos of an odd width
+    can't be merged."""
+    photos = sorted(photos, key=Path.read_bytes)
     mean = Image.open(photos[0]).convert("RGB")
     if mean.width % 2:
         raise ValueError("odd")
