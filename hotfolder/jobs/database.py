@@ -97,20 +97,32 @@ def inode_of(place: StorePlace) -> int:
 
 
 def open_server(server: StoreServer) -> Engine:
-    """As `open_store`. One at a time makes the tables or brings them up to date; the others wait for it."""
+    """As `open_store`."""
     server.password()
-    engine = server_engine(server, migrating=True)
+    engine = server_engine(server)
     try:
         with store_trouble(), rights_needed(server), engine.begin() as connection:
             refuse_unfit(connection, server)
-            if format_of(connection, server) < FORMAT:
-                take_turn(connection)
-                version = format_of(connection, server)
-                if version < FORMAT:
-                    bring_up_to_date(connection, empty=version == 0)
+            present = format_of(connection, server) == FORMAT
+        if not present:
+            migrate_server(server)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def migrate_server(server: StoreServer) -> None:
+    """Make the tables, or bring them up to date. One at a time does; the others wait for it."""
+    engine = server_engine(server, migrating=True)
+    try:
+        with store_trouble(), rights_needed(server), engine.begin() as connection:
+            take_turn(connection)
+            version = format_of(connection, server)
+            if version < FORMAT:
+                bring_up_to_date(connection, empty=version == 0)
     finally:
         engine.dispose()
-    return server_engine(server)
 
 
 def read_server(server: StoreServer) -> Engine | None:

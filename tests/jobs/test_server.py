@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import InternalError
 
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError
@@ -185,6 +185,27 @@ def test_a_database_that_hangs_is_noticed_and_used_again_afterwards(
     proxy.mend()
     store.tell("daemon", {}, at)
     engine.dispose()
+
+
+def test_a_database_that_falls_silent_while_a_daemon_starts_is_noticed(
+    proxy: Proxy, server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only tables that are being changed are waited for patiently."""
+    monkeypatch.setattr(settings_of_server, "ANSWER_SECONDS", 1.0)
+    open_store(server).dispose()
+    behind = proxy.server(database_in(server))
+
+    @event.listens_for(Engine, "begin")
+    def hang(_connection: Connection) -> None:
+        proxy.hang()
+
+    try:
+        began = time.monotonic()
+        with pytest.raises(StoreAway):
+            open_store(behind)
+        assert time.monotonic() - began < 30
+    finally:
+        event.remove(Engine, "begin", hang)
 
 
 def test_a_connection_is_watched_from_its_first_moment(server: StoreServer) -> None:
