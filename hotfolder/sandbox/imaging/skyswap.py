@@ -9,7 +9,7 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, at_search_size, resize, shrink, to_bytes
 from hotfolder.sandbox.imaging.heavens import PALETTES, paint_sky
-from hotfolder.sandbox.imaging.masks import Bits, to_lab
+from hotfolder.sandbox.imaging.masks import Bits, regions, to_lab
 from hotfolder.sandbox.imaging.sky import Sky, find_sky
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
@@ -17,8 +17,11 @@ from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 DUSK = {"subtle": 0.4, "middle": 0.7, "dramatic": 0.95}
 DARK_LIGHTNESS, GRAY_CHROMA = 46.0, 10.0
 """Of glass by day, in CIELAB."""
-# Of a window's outline so much must be such glass; bars and frames are lighter than it by so much, in L*.
-LEAST_GLASS, BAR_CONTRAST = 0.35, 18.0
+# Of a window's outline so much must be such glass; bars and frames are lighter than it by so much, in L*, and
+# bricks that an outline takes in have a hue so far from it.
+LEAST_GLASS, BAR_CONTRAST, ANOTHER_HUE = 0.35, 18.0, 14.0
+# Parts that are smaller are folds of a curtain.
+LEAST_LIGHT = 0.025
 # The glow at a window's edge, as a share of that in its middle; what of it falls onto the wall, and how far.
 EDGE_OF_GLOW, SPILL, SPILL_REACH = 0.6, 0.44, 0.012
 # The house darkens as its sky does, but by no more than this beyond the colours of dusk.
@@ -135,9 +138,12 @@ def glass_in(lab: Plane, pane: Bits) -> Bits:
     if gray.sum() < max(0.4 * dark.sum(), LEAST_GLASS * pane.sum(), 1):
         return np.zeros_like(pane)
     brightest = float(np.median(lab[:, :, 0][gray])) + BAR_CONTRAST
-    glass = (pane & (lab[:, :, 0] < brightest)).astype(np.uint8)
+    alike = np.linalg.norm(hues - np.median(hues[gray], axis=0), axis=2) < ANOTHER_HUE
+    glass = (pane & alike & (lab[:, :, 0] < brightest)).astype(np.uint8)
     closed = cv2.morphologyEx(glass, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    return np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))) > 0
+    opened = np.asarray(cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))) > 0
+    lights = [part.bits for part in regions(opened, LEAST_LIGHT * pane.sum())]
+    return np.asarray(np.any(lights, axis=0)) if lights else np.zeros_like(pane)
 
 
 def pane_area(pane: Corners) -> float:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from hotfolder.sandbox.imaging.files import at_search_size
+from hotfolder.sandbox.imaging import engine
+from hotfolder.sandbox.imaging.files import at_search_size, load
 from hotfolder.sandbox.imaging.skyswap import lit_windows, swap_sky
 from hotfolder.sandbox.imaging.windows import fill, find_panes
+from tests.sandbox.imaging.outlines import DEMO
 from tests.sandbox.imaging.scenes import facade, garden, photographed, room_radiance
 
 
@@ -47,3 +51,19 @@ def test_a_house_darkens_as_its_sky_does() -> None:
         sky = dusk[heaven].mean() / by_day[heaven].mean()
         house = dusk[260:305].mean() / by_day[260:305].mean()
         assert 0.3 * sky < house < 1.15 * sky, (how, house, sky)
+
+
+def test_at_dusk_neither_bricks_nor_the_folds_of_a_curtain_glow(tmp_path: Path) -> None:
+    target = tmp_path / "house.jpg"
+    engine.merge(
+        sorted((DEMO / "front__sky-twilight").glob("*.jpg")),
+        target,
+        lens_correction=False,
+        perspective_correction=False,
+        photographer_removal=False,
+        long_edge=1200,
+    )
+    glow = lit_windows(load(target).pixels)
+    glass, curtain, bricks = glow[495:525, 305:333], glow[490:525, 261:275], glow[335:395, 562:645]
+    assert glass.min() > 0.5
+    assert max(curtain.max(), bricks.max()) < 0.1
