@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from hotfolder import log
@@ -20,7 +20,7 @@ from hotfolder.daemon.embedding import Embedding
 from hotfolder.daemon.records import wait_for_store
 from hotfolder.daemon.reload import SettingsFile
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
-from hotfolder.errors import ConfigurationError, KeyRejected
+from hotfolder.errors import ConfigurationError, KeyRejected, StoreAway
 from hotfolder.patience import LAST_SECONDS, threads_left
 from hotfolder.telemetry.overview import NOTHING_BOUGHT
 
@@ -103,10 +103,13 @@ async def serve(
     beside = [asyncio.create_task(embedding.keep_alive())] if embedding else []
     if page is not None:
         beside.append(asyncio.create_task(run_beside(page)))
-    if not await wait_for_store(settings, stop, until_idle=until_idle):
+    daemon = None
+    while daemon is None and await wait_for_store(settings, stop, until_idle=until_idle):
+        with suppress(StoreAway):  # once more; it is waited for
+            daemon = Daemon(settings, access, file=file)
+    if daemon is None:
         await ended(beside)
         return INTERRUPTED if signals[0] == signal.SIGINT else 0
-    daemon = Daemon(settings, access, file=file)
     loop.add_signal_handler(signal.SIGHUP, daemon.live.ask)
     try:
         outcome = await daemon.run(stop=stop, until_idle=until_idle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -32,7 +32,7 @@ from hotfolder.daemon.ownership import Ownership
 from hotfolder.daemon.records import open_records
 from hotfolder.daemon.reload import LiveSettings, Rulebooks, SettingsFile
 from hotfolder.daemon.reporter import Reporter
-from hotfolder.errors import LocalTrouble, UsageError
+from hotfolder.errors import LocalTrouble
 from hotfolder.inbox.contents import LOCK_NAME
 from hotfolder.inbox.events import InboxOptions, SetArriving
 from hotfolder.inbox.guard import Root, confirm_inbox
@@ -110,7 +110,8 @@ class Daemon:
         crash_point: CrashHook = no_crash,
         file: SettingsFile | None = None,
     ) -> None:
-        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble.
+        """Open the store, wire everything. Raises StoreError, UsageError (another daemon), LocalTrouble, and
+        has let go of everything then: another one may be made.
 
         With `file`, where `settings` came from, changes of it are taken up while it runs.
         """
@@ -122,7 +123,18 @@ class Daemon:
         # Its folders, and what it remembers.
         places = places_of(settings)
         reached = make_folders(places)
+        self.inbox_locks: dict[str, FolderLock] = {}
         self.lock = lock_state(places.state)
+        try:
+            self._wire(access, places, reached, crash_point)
+        except BaseException:
+            self._release_locks()
+            raise
+
+    def _wire(
+        self, access: ApiAccess, places: Places, reached: Sequence[Path], crash_point: CrashHook
+    ) -> None:
+        settings = self.settings
         self.store, self.ledger, self.leases = open_records(settings, places)
         if self.leases is not None:
             places = replace(places, confirm_ours=self.leases.confirm_now)
@@ -161,7 +173,8 @@ class Daemon:
         alone = places.inboxes if self.leases is None else {}
         self.inbox_locks = {name: FolderLock(LOCK_NAME) for name in alone}
         self.inboxes = {name: self._inbox(name, path) for name, path in alone.items()}
-        self._claim_inboxes()
+        for inbox in self.inboxes.values():
+            inbox.claim()
         self.ownership = self._ownership()
         clear_leftovers(places, reached, gone)
         self.reporter = Reporter(
@@ -278,15 +291,6 @@ class Daemon:
                     await self.early.see(name, event)
                 else:
                     await self.intake.glimpse(name, event)
-
-    def _claim_inboxes(self) -> None:
-        try:
-            for inbox in self.inboxes.values():
-                inbox.claim()
-        except UsageError:
-            self.store.database.dispose()
-            self._release_locks()
-            raise
 
     def _release_locks(self) -> None:
         for lock in self.inbox_locks.values():

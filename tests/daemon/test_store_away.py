@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,10 +12,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from hotfolder.jobs.context import CrashPoint
+from hotfolder.cli.run import serve
+from hotfolder.config.settings import Settings
+from hotfolder.daemon import service
+from hotfolder.daemon.records import open_records
+from hotfolder.daemon.reload import SettingsFile
+from hotfolder.jobs.context import CrashPoint, Places
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL
 from hotfolder.jobs.journal import Journal
+from hotfolder.jobs.leases import Leases
+from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.states import PurchaseState
+from hotfolder.jobs.store import Store
 from hotfolder.outbox.status import FILE_NAME as STATUS
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
@@ -137,3 +146,22 @@ def test_a_daemon_that_waits_for_its_database_can_be_stopped(studio: Studio, pro
         assert told
     process.terminate()
     assert process.wait(PATIENCE_SECONDS) == 0
+
+
+async def test_one_that_goes_away_just_as_a_daemon_opens_it_is_waited_for(
+    studio: Studio, proxy: Proxy, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has answered a moment ago, and everything that was begun by then is let go of."""
+
+    def cut(settings: Settings, places: Places) -> tuple[Store, Ledger, Leases | None]:
+        monkeypatch.setattr(service, "open_records", open_records)
+        proxy.cut()
+        threading.Timer(1.0, proxy.mend).start()
+        return open_records(settings, places)
+
+    monkeypatch.setattr(service, "open_records", cut)
+    studio.drop("12 Elm Road", "kitchen", bracket())
+    file = SettingsFile(studio.config, {})
+    serving = serve(file.load(), shop.access(), file, until_idle=True)
+    assert await asyncio.wait_for(serving, PATIENCE_SECONDS) == 0
+    assert shop.bought(MERGE) == 1
