@@ -15,12 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col, update
 
+from hotfolder.jobs.leases import database_now
+from hotfolder.jobs.model import Machine as MachineRow
 from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.store import Store
 from tests.scenarios.clusterweather import (
@@ -153,6 +157,8 @@ def play(number: int, planned: ClusterPlan, lane: ClusterLane) -> Story:
             calm_down(story, cluster, planned)
             for ended in [pool.submit(one.end, signal.SIGTERM) for one in machines.values()]:
                 ended.result()
+        if gone:
+            a_day_later(cluster, [machines[name].member for name in gone], missing[0])
         judge(story, cluster, originals)
     if not story.broken and not story.lost:
         shutil.rmtree(root)
@@ -207,6 +213,17 @@ def calm_down(story: Story, cluster: Cluster, planned: ClusterPlan) -> None:
                 store.database.dispose()
             time.sleep(0.3)
         story.broken.append(f"it never came to rest; open transactions: {open_transactions(store)}")
+
+
+def a_day_later(cluster: Cluster, gone: Sequence[Member], left: Member) -> None:
+    """What machines had in the making that don't come back is nobody's after a day; whoever starts then
+    clears it away."""
+    with cluster.store() as store, store.session.begin() as session:
+        before = database_now(session) - timedelta(days=2)
+        ids = [member.id_ for member in gone]
+        session.exec(update(MachineRow).where(col(MachineRow.id).in_(ids)).values(heartbeat_at=before))
+    left.start()
+    left.runs[-1].stop()
 
 
 def open_transactions(store: Store) -> list[tuple[object, ...]]:
