@@ -9,16 +9,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
-from hotfolder.sandbox.imaging.masks import (
-    Bits,
-    Region,
-    edge_contrast,
-    foliage,
-    grow,
-    local_spread,
-    regions,
-    to_lab,
-)
+from hotfolder.sandbox.imaging.masks import Bits, Region, edge_contrast, grow, local_spread, regions, to_lab
 from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
 
 # A sky behind glass stands out at one of these levels of L*, however bright the merge is; and its most b*.
@@ -30,11 +21,8 @@ THICK, LEAST_SKY = 3, 0.0004
 LEAST_WIDE = 0.055
 # Glass is where so many of the panes that were found see it, and such a share of them.
 LEAST_AGREEING, AGREED = 2, 0.75
-# A pane may show the outside when this much of it is as bright and neutral as sky, and surely does when so
-# much is sky.
-LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
-# Of whatever may be such a pane, and of a sky behind glass, so much must have been found to be glass.
-WHOLE_PANE, WHOLE_SKY = 0.87, 0.5
+# A pane is believed to show the outside when this much of it is as bright and neutral as sky.
+LEAST_SKY_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.6
 # Of what is just below a sky so much has structure.
 LEAST_LIFE_BELOW = 0.4
 # In L* from pixel to pixel, and how much of a line across a pane is so uneven or sky where it shows a view.
@@ -49,13 +37,11 @@ SAME_SKY = 7.0
 class View:
     """Both at the size that was searched.
 
-    `outdoors` is 0 to 1 and empty of window frames as far as can be told. `whole` says whether it covers all
-    that may be glass: one that doesn't would leave a pane half in daylight when its sky changes.
+    `outdoors` is 0 to 1 and empty of window frames as far as can be told.
     """
 
     sky: Bits
     outdoors: Plane
-    whole: bool
 
 
 def find_view(small: Picture) -> View:
@@ -71,11 +57,10 @@ def find_view(small: Picture) -> View:
         for pane in find_panes(small)
         if pane[:, 1].min() > 2 and np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
-    skies = regions(clear, LEAST_SKY * clear.size)
     # A lamp's shade or a bright panel is no window, and stays.
     clear &= grow(fill(found, (small.shape[0], small.shape[1])), -2)
     if not clear.any():
-        return View(clear, np.zeros(clear.shape, np.float32), whole=True)
+        return View(clear, np.zeros(clear.shape, np.float32))
     alive = lively | clear
     alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
     bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
@@ -84,20 +69,14 @@ def find_view(small: Picture) -> View:
     bright[horizon:] = alike[horizon:] = False
     # An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
     agreeing, asked = np.zeros(bright.shape, np.float32), np.zeros(bright.shape, np.float32)
-    views = []
     for pane in found:
-        seen, dead = glass_and_bars(pane, lightness, clear | foliage(lab))
-        if shows_outside(seen, bright, alive):
-            views.append(seen)
-            if clear[seen].mean() > LEAST_CLEAR_IN_PANE:
-                agreeing += seen
-                asked += seen | dead
+        seen, dead = glass_and_bars(pane, lightness, clear)
+        if shows_outside(seen, bright, clear, alive):
+            agreeing += seen
+            asked += seen | dead
     glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -3), 2)
     sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
-    whole = all(glass[view].mean() > WHOLE_PANE for view in views) and all(
-        glass[region.bits].mean() > WHOLE_SKY for region in skies
-    )
-    return View(sky, glass.astype(np.float32), whole)
+    return View(sky, glass.astype(np.float32))
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
@@ -109,7 +88,7 @@ def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
     return clear
 
 
-def glass_and_bars(pane: Corners, lightness: Plane, outside: Bits) -> tuple[Bits, Bits]:
+def glass_and_bars(pane: Corners, lightness: Plane, clear: Bits) -> tuple[Bits, Bits]:
     """What of a pane shows the outside, and what are its frame and its bars.
 
     Looked at straight on, a frame or a bar is even all along a column or a row, and a view is not.
@@ -118,14 +97,14 @@ def glass_and_bars(pane: Corners, lightness: Plane, outside: Bits) -> tuple[Bits
     width, height = (max(8, int(length)) for length in size)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     turn = cv2.getPerspectiveTransform(pane.astype(np.float32), corners)
-    light, seen = (
+    light, sky = (
         np.asarray(cv2.warpPerspective(plane, turn, (width, height)), np.float32)
-        for plane in (lightness.astype(np.float32), outside.astype(np.float32))
+        for plane in (lightness.astype(np.float32), clear.astype(np.float32))
     )
     lines = []
     for axis in (0, 1):
         steps = np.abs(np.gradient(cv2.GaussianBlur(light, (0, 0), 0.7), axis=axis))
-        uneven = ((steps > LEAST_UNEVEN) | (seen > 0.5)).mean(axis=axis)
+        uneven = ((steps > LEAST_UNEVEN) | (sky > 0.5)).mean(axis=axis)
         lines.append(without_gaps(uneven > LEAST_LIVE_LINE))
     columns, rows = lines
     straight_on = np.where(rows[:, None] & columns, 2, 1).astype(np.uint8)
@@ -181,11 +160,11 @@ def hole_area(region: Region) -> int:
     return int(padded.sum())
 
 
-def shows_outside(glass: Bits, bright: Bits, alive: Bits) -> bool:
-    """Whether what is within a quadrilateral's frame is partly as bright as sky, and otherwise structure."""
-    if not glass.any():
+def shows_outside(glass: Bits, bright: Bits, clear: Bits, alive: Bits) -> bool:
+    """Whether what is within a quadrilateral's frame holds some sky, and otherwise structure."""
+    if not glass.any() or bright[glass].mean() < LEAST_SKY_IN_PANE:
         return False
-    return bool(bright[glass].mean() > LEAST_SKY_IN_PANE and alive[glass].mean() > LEAST_LIFE_IN_PANE)
+    return bool(clear[glass].mean() > 0.2 * LEAST_SKY_IN_PANE and alive[glass].mean() > LEAST_LIFE_IN_PANE)
 
 
 def long_and_thin(bits: Bits) -> Bits:
@@ -196,4 +175,4 @@ def long_and_thin(bits: Bits) -> Bits:
         kernel = np.ones(size, np.uint8)
         thickened = cv2.dilate(work, np.ones((3, 3), np.uint8))
         rims |= np.asarray(cv2.morphologyEx(thickened, cv2.MORPH_OPEN, kernel), np.uint8)
-    return (rims > 0) & bits & ~grow(grow(bits, -THICK), THICK + 1)
+    return (rims > 0) & bits

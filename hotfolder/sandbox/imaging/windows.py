@@ -16,9 +16,6 @@ Corners = npt.NDArray[np.float64]
 LEAST_HEIGHT = 0.06
 LEAST_WIDTH = 0.04
 LONGEST_GAP = 0.06
-# What runs across so much of a pane's width is its lower edge, if in shares of its height it ends no further
-# below its upright edges' feet, and no further above them.
-LEAST_ACROSS, OVER_FOOT, SHORT_OF_FOOT = 0.6, 0.02, 0.25
 # An edge that is lost in one look is found in another.
 BLURS = (1.0, 1.7)
 
@@ -35,7 +32,7 @@ def find_panes(small: Picture) -> list[Corners]:
     uprights = draw(segments[lean < 5], (height, width))
     level = segments[lean > 75]
     tops = level[np.abs(level[:, 2] - level[:, 0]) > LEAST_WIDTH * width]
-    found = [pane_below(top, uprights, level) for top in (*tops, *cut_off_tops(uprights))]
+    found = [pane_below(top, uprights) for top in (*tops, *cut_off_tops(uprights))]
     return [pane for pane in found if pane is not None]
 
 
@@ -58,7 +55,7 @@ def cut_off_tops(uprights: Bits) -> list[npt.NDArray[np.float64]]:
     return tops
 
 
-def pane_below(top: npt.NDArray[np.float64], uprights: Bits, level: Segments) -> Corners | None:
+def pane_below(top: npt.NDArray[np.float64], uprights: Bits) -> Corners | None:
     """The pane whose top edge this is, or None where no upright edges hang from its ends."""
     left, right = sorted([(top[0], top[1]), (top[2], top[3])])
     left_foot, right_foot = follow(left, uprights), follow(right, uprights)
@@ -70,25 +67,9 @@ def pane_below(top: npt.NDArray[np.float64], uprights: Bits, level: Segments) ->
         return None
     # An edge that ends early was lost on the way, behind a handle or against leaves.
     left_drop, right_drop = (own if own > 0.8 * drop else drop for own in drops)
-    pane = np.array(
+    return np.array(
         [left, right, (right_foot[0], right[1] + right_drop), (left_foot[0], left[1] + left_drop)]
     )
-    return with_sill(pane, level)
-
-
-def with_sill(pane: Corners, level: Segments) -> Corners:
-    """The pane down to the lowest edge across it that is near its feet; as it is where there is none."""
-    sides = pane[2:, 0]
-    drops = pane[2:, 1] - pane[[1, 0], 1]
-    whole, lowest = pane, -np.inf
-    for x0, y0, x1, y1 in level:
-        across = min(max(x0, x1), pane[1, 0]) - max(min(x0, x1), pane[0, 0])
-        feet = y0 + (y1 - y0) / (x1 - x0) * (sides - x0)
-        short_of_feet = (pane[2:, 1] - feet) / drops
-        near = short_of_feet.min() > -OVER_FOOT and short_of_feet.max() < SHORT_OF_FOOT
-        if near and across > LEAST_ACROSS * (pane[1, 0] - pane[0, 0]) and feet.sum() > lowest:
-            whole, lowest = np.vstack((pane[:2], np.column_stack((sides, feet)))), feet.sum()
-    return whole
 
 
 def follow(start: tuple[float, float], uprights: Bits) -> tuple[float, float] | None:

@@ -63,13 +63,12 @@ def test_the_house_scores_no_less_than_enfuse(
     assert mef_ssim(house_frames, load(house).pixels) >= mef_ssim(house_frames, theirs)
 
 
-def test_the_room_s_sky_stays_since_a_curtain_and_a_table_hide_where_some_panes_end(
-    house: Path, tmp_path: Path
-) -> None:
+def test_the_room_s_sky_changes_and_the_room_stays(house: Path, tmp_path: Path) -> None:
     target = tmp_path / "dusk.png"
-    with pytest.raises(engine.Unsuitable, match=r"found some, and beside them panes, or parts of them"):
-        engine.replace_sky(house, target, sky_type="twilight", sky_sub_type="middle", resolution="high")
-    assert not target.exists()
+    engine.replace_sky(house, target, sky_type="twilight", sky_sub_type="middle", resolution="high")
+    change = np.abs(load(target).pixels.astype(int) - load(house).pixels).max(axis=2)
+    assert (change > 12).mean() > 0.03
+    assert change[:, :300].max() <= 1
 
 
 def test_alignment_pays_on_hand_held_frames() -> None:
