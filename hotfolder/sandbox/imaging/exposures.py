@@ -17,7 +17,6 @@ from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 COLOUR_EDGE = 256
 GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
 LEAST_GRAY = 0.01
-MATCHING_ROUNDS = 2
 # Each round corrects what the last one left; together by no more than this.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
 
@@ -37,13 +36,8 @@ class Exposures:
         return cls(best_contrast(frames, coverage), agreed_rises(frames), colours)
 
     def matched(self, light: Plane) -> Plane:
-        """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does.
-
-        Turning gradients back takes some of the details that were raised, and raising turns some gradients.
-        """
-        for _ in range(MATCHING_ROUNDS):
-            light = turned_back(raised(light, self.contrast), self.rises)
-        return light
+        """`light`, the luma of a merge, with the exposures' details, rising where they agree that it does."""
+        return turned_back(raised(light, self.contrast), self.rises)
 
     def without_cast(self, colour: Plane) -> Plane:
         """What the channels of a merge (0 to 1) are multiplied by to take its colour cast out.
