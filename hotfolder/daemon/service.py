@@ -256,6 +256,7 @@ class Daemon:
             clock=self.clock,
             limits=ConcurrencyLimits(**concurrency(self.settings)),
             crash_point=crash_point,
+            paid_seconds=timeouts.paid_total_seconds,
             counts=counts,
             settings=job_settings(self.settings, self.live.rulebooks),
         )
@@ -388,9 +389,7 @@ class Daemon:
         self.telemetry.follow(settings)
         # From here on nothing fails, and nothing is awaited: nobody sees a part of it.
         log.set_level(settings.log.level)
-        # The client keeps the time limit of the start, and so does who waits for a request of it.
-        paid_seconds = self.context.settings.paid_seconds
-        self.context.settings = replace(job_settings(settings, rulebooks), paid_seconds=paid_seconds)
+        self.context.settings = job_settings(settings, rulebooks)
         self.throttle.bytes_per_second = settings.limits.upload_rate
         self.context.limits.configure(**concurrency(settings))
         self.worker.most_jobs = most_jobs(settings)
@@ -464,7 +463,6 @@ def job_settings(settings: Settings, rulebooks: Rulebooks) -> JobSettings:
     return JobSettings(
         result_limits=result_limits(settings),
         merge_timeout_seconds=settings.api.merge_timeout_seconds,
-        paid_seconds=PAID_TOTAL * settings.api.paid_timeout_seconds,
         budgets={name: getattr(limits, name) for name in BUDGETS},
         rulebooks=rulebooks,
         hours=settings.schedule.active,

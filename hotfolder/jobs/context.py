@@ -219,8 +219,6 @@ class JobSettings:
 
     result_limits: PictureLimits
     merge_timeout_seconds: float
-    paid_seconds: float
-    """The longest that a paid request may take."""
     budgets: Budgets
     rulebooks: Mapping[str, Rulebook]
     """By the names of the inboxes that are in the settings, or were at the start."""
@@ -246,6 +244,8 @@ class JobContext:
     clock: Clock
     limits: ConcurrencyLimits
     crash_point: CrashHook
+    paid_seconds: float
+    """The longest that a paid request may take, as `client` was made with it."""
     settings: JobSettings
     refuse_late: Callable[[str], None] = lambda _: None
     """Takes an inbox's name; raises LeaseLost or LocalTrouble where it may be another machine's by now. Asks

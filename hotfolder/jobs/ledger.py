@@ -214,22 +214,22 @@ class Ledger(Records):
             for uid, (state, _) in written.items()
             if uid not in known or RANK[known[uid][0]] < RANK[state]
         }
-        restored = sum(self._taken_over(one) for one in (self.journal.read(lost) if lost else ()))
+        restored = sum(self._take_over(one) for one in (self.journal.read(lost) if lost else ()))
         if restored:
             logger.warning("ledger_restored_from_file", calls=restored)
             known = self._standings()
         self.write_down_anew([uid for uid, how in known.items() if written.get(uid) != how])
         return restored
 
-    def _taken_over(self, written: Entry) -> bool:
-        """As `_take_over`, beside other machines that start and do the same."""
-        try:
-            return self._take_over(written)
-        except IntegrityError:  # one of them has, a moment ago
-            return self._take_over(written)
-
     def _take_over(self, written: Entry) -> bool:
-        """Record a purchase as the journal has it; False where another holds its key."""
+        """Record a purchase as the journal has it; False where the database knows as much, or another holds
+        its key."""
+        try:
+            return self._recorded(written)
+        except IntegrityError:  # another machine that starts has recorded it a moment ago
+            return self._recorded(written)
+
+    def _recorded(self, written: Entry) -> bool:
         with self.session.begin() as session:
             uid = written["call"]["uid"]
             known = session.exec(select(Purchase).where(Purchase.uid == uid).with_for_update()).one_or_none()

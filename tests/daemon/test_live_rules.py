@@ -129,7 +129,7 @@ async def test_wrong_settings_change_nothing_and_are_told_until_they_are_mended(
 
 async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studio, shop: Shop) -> None:
     async with studio.working(shop.access(), live=True) as daemon:
-        paid_seconds = daemon.context.settings.paid_seconds
+        paid_seconds = daemon.context.paid_seconds
         api = {**yaml.safe_load(studio.config.read_text()).get("api", {}), "paid_timeout_seconds": 1.0}
         edit(studio, routes=BLUE, web={"port": 9}, limits={"merges": 1, "uploads": 2}, api=api)
         ask(daemon)
@@ -138,7 +138,7 @@ async def test_what_needs_a_restart_is_named_and_the_rest_is_taken(studio: Studi
         )
         assert found["settings"]["only_at_next_start"] == ["api.paid_timeout_seconds", "web.port"]
         # Requests of the start's client are waited for as long as they may take.
-        assert daemon.context.settings.paid_seconds == paid_seconds
+        assert daemon.context.paid_seconds == paid_seconds
         assert [route.name for route in daemon.live.rulebooks["inbox"].routes] == ["all blue"]
 
 

@@ -126,6 +126,28 @@ async def test_it_may_be_killed_at_any_step_and_said_again_and_nothing_is_paid_a
     assert shop.bought(MERGE) == 3
 
 
+async def test_thirty_sets_in_flight_are_moved_and_each_is_paid_once(
+    studio: Studio, shop: Shop, crasher: Crasher, postgres: Postgres
+) -> None:
+    server, originals, sets = postgres.fresh(), Originals(), 30
+    for number in range(sets):
+        files = {name: content + bytes([number]) for name, content in bracket().items()}
+        originals.take(PROJECT, f"room{number}", files)
+        studio.drop(PROJECT, f"room{number}", files)
+    access = {"config": str(studio.config), "url": shop.url, "storage_host": shop.storage_host}
+    log = str(studio.root / "run.log")
+    killed = crasher.run(**access, log=log, speed=4.0, kill_at="answer_recorded", nth=4)
+    assert killed == -signal.SIGKILL
+    settings = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
+    (studio.root / "results").mkdir()
+    assert move_to_server(studio.config, {}, server.url)
+    await switched(studio, server).until_idle(shop.access())
+    assert studio.states() == ["done"] * sets
+    assert Audit(studio, shop.charged()).faults(originals, bound=sets) == []
+    assert shop.bought(MERGE) == sets
+
+
 def rows_of(url: str) -> dict[str, list[tuple[object, ...]]]:
     engine = create_engine(url)
     with engine.connect() as connection:

@@ -139,7 +139,7 @@ def of_another(context: JobContext, call: Purchase) -> bool:
 
 def in_flight_seconds(context: JobContext) -> float:
     """How long another machine's request may be on its way."""
-    return context.settings.paid_seconds + GRACE_SECONDS
+    return context.paid_seconds + GRACE_SECONDS
 
 
 async def record(context: JobContext, write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
