@@ -16,15 +16,9 @@ from hotfolder.control.opening import now, reading
 from hotfolder.daemon.records import store_of
 from hotfolder.errors import UsageError
 from hotfolder.jobs import access
-from hotfolder.jobs.database import (
-    FILE_NAME,
-    open_store,
-    owner_of,
-    refuse_strangers,
-    store_trouble,
-    user_named,
-)
+from hotfolder.jobs.database import open_store, store_trouble
 from hotfolder.jobs.model import PageRole
+from hotfolder.jobs.sqlite import FILE_NAME, owner_of, refuse_strangers, user_named
 from hotfolder.jobs.store import Store
 
 if TYPE_CHECKING:

@@ -17,18 +17,12 @@ from hotfolder.daemon.records import store_of
 from hotfolder.errors import UsageError
 from hotfolder.inbox.guard import confirm_inbox
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import (
-    FILE_NAME,
-    StorePlace,
-    open_store,
-    read_store,
-    refuse_strangers,
-    store_trouble,
-)
+from hotfolder.jobs.database import StorePlace, open_store, read_store, store_trouble
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.leases import known_machine
 from hotfolder.jobs.ledger import Ledger
+from hotfolder.jobs.sqlite import FILE_NAME, refuse_strangers
 from hotfolder.jobs.store import Store
 from hotfolder.newfiles import own_temporaries
 

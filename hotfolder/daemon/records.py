@@ -18,7 +18,6 @@ from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import places_of
 from hotfolder.errors import LocalTrouble, StoreError
 from hotfolder.jobs.context import Places
-from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.database import StorePlace, open_store
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
 from hotfolder.jobs.journal import Journal
@@ -26,6 +25,7 @@ from hotfolder.jobs.leases import Leases, machine_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.moving import is_moved
 from hotfolder.jobs.postgres import StoreServer
+from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.jobs.store import Store
 from hotfolder.outbox.status import FILE_NAME as STATUS_FILE
 from hotfolder.outbox.status import status_text, write_status

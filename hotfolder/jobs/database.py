@@ -1,25 +1,23 @@
-"""The store's database: opening it, bringing it up to date, and the one thread that works on it.
+"""The store's database: opening it, the sessions that read and write it, and the one thread that does.
 
 One code path for both: by where the store is, the engine is made and opened differently, and nothing else.
-What only SQLite knows is here and begins with a folder; what only PostgreSQL knows is in `postgres`.
+What only SQLite knows is in `sqlite`, what only PostgreSQL knows in `postgres`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, TypeVarTuple, overload
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, InternalError, OperationalError
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import Session
@@ -27,7 +25,7 @@ from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from hotfolder import log
 from hotfolder.errors import LocalTrouble, StoreAway, StoreError
-from hotfolder.jobs.model import Job, Pause, StoreIdentity
+from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
     StoreServer,
@@ -37,9 +35,8 @@ from hotfolder.jobs.postgres import (
     server_engine,
     take_turn,
 )
-from hotfolder.mounts import MOUNTS, mount_of
-from hotfolder.outbox.faults import local_trouble
-from hotfolder.outbox.linking import sync_folder
+from hotfolder.jobs.sqlite import CHECK_DISK, FILE_NAME, cant_write, open_file, read_file
+from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -47,29 +44,12 @@ Ts = TypeVarTuple("Ts")
 
 logger = log.get("store")
 
-FORMAT = 12
-"""Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
-before format 10 know that a store is newer than they are."""
-OLDEST_FORMAT = 8
-"""Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
-TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
-MOVED = 1_000_000
-"""The `user_version` of a file whose store was moved to a server: releases before that take it for a newer
-one, and refuse it, too."""
 MOVING, MOVING_WORD = -1, "moving"
 """The format of a store on a server that is still being moved there, and what Alembic's table says of it."""
-MIGRATIONS = Path(__file__).with_name("migrations")
-BUSY_SECONDS = 15
-FILE_NAME = "jobs.sqlite"
 AWAY_SECONDS = 0.5
 """For how long a server that didn't answer isn't asked again."""
-CHECK_DISK = "Check the disk that holds `state`."
 BATCH = 500
 """So many rows are held in memory, or named in one statement, at once."""
-CACHE_KIB = 512
-"""Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
-2 MB would fill as the store grows, and the daemon's memory with it."""
-
 
 StorePlace = Path | StoreServer
 """Where a store is: the folder `state` with SQLite's file, or a database server."""
@@ -166,192 +146,6 @@ def format_of(connection: Connection, server: StoreServer, *, moving: bool = Fal
     return version
 
 
-def open_file(state: Path) -> Engine:
-    """As `open_store`, in the folder `state`.
-
-    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder or by
-    one that is too old, or would lie on a network file system, where SQLite's locks can't be trusted.
-    Raises LocalTrouble for what isn't the file's fault, as when its disk is full.
-    """
-    refuse_network_folder(state)
-    refuse_strangers(state, writing=True)
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = state / FILE_NAME
-    private_file(path)
-    # While tables are replaced by others, nothing may look at what refers to them.
-    engine = sqlite_engine(path, foreign_keys=False)
-    try:
-        with engine.begin() as connection:
-            problem = connection.execute(text("PRAGMA quick_check(1)")).scalar()
-            if problem != "ok":
-                raise corrupt(path, str(problem))
-            version = int(connection.execute(text("PRAGMA user_version")).scalar() or 0)
-            refuse_format(path, version)
-            if 0 < version < FORMAT:
-                keep_copy(path, version)
-            if version < FORMAT:
-                bring_up_to_date(connection, empty=version == 0)
-                connection.execute(text(f"PRAGMA user_version = {FORMAT}"))
-    except OperationalError as error:
-        raise cant_write(error.orig) from None
-    except sqlite3.OperationalError as error:  # met by the copy
-        raise cant_write(error) from None
-    except DatabaseError as error:
-        raise corrupt(path, str(error.orig)) from None
-    finally:
-        engine.dispose()
-    opened = sqlite_engine(path)
-
-    @event.listens_for(opened, "begin")
-    def refuse_moved(connection: Connection) -> None:
-        # `store migrate` may have come in between; what is written here from then on would be lost.
-        refuse_format(path, connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-
-    return opened
-
-
-def refuse_format(path: Path | str, version: int) -> None:
-    """Raise StoreError for a store that this release can't bring up to date."""
-    if version == MOVED:
-        raise StoreError(
-            f"the store of {path} was moved to a database, and what was bought since is known there alone",
-            hint="Set `store.url` to that database, as `hotfolder store migrate` has said.",
-        )
-    if version > FORMAT:
-        raise StoreError(
-            f"{path} was written by a newer hotfolder (its format is {version}, this one knows {FORMAT})",
-            hint="Install the newer hotfolder again; nothing was changed.",
-        )
-    if 0 < version < OLDEST_FORMAT:
-        raise StoreError(
-            f"{path} was written by a hotfolder that is too old (its format is {version}, this one takes"
-            f" {OLDEST_FORMAT} and later)",
-            hint=f"Install {TO_PASS_THROUGH} and start it once, which brings the store up to date; then"
-            " install this one again. Nothing was changed.",
-        )
-
-
-def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
-    """Give the database the present tables, within the transaction that is open. One that is `empty` gets
-    them as they are in the model; any other goes through the migrations."""
-    # Only who needs it waits for its import.
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    if not empty:
-        command.upgrade(config, "head")
-        return
-    Job.metadata.create_all(connection)
-    with Session(connection) as session:
-        session.add_all([StoreIdentity(), Pause()])
-        session.flush()
-    command.stamp(config, "head")
-
-
-def keep_copy(path: Path, version: int) -> None:
-    """Copy the store aside as it is, in place of any earlier copy. Whoever calls holds its write lock."""
-    copy = path.with_name(f"{path.name}.format-{version}")
-    part = copy.with_name(f"{copy.name}.part")
-    with local_trouble(path.parent):
-        part.unlink(missing_ok=True)
-    private_file(part)
-    with (
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(part)) as target,
-    ):
-        source.backup(target)
-    with local_trouble(path.parent):
-        part.replace(copy)
-        sync_folder(path.parent)
-        for older in set(path.parent.glob(f"{path.name}.format-*")) - {copy}:
-            older.unlink()
-
-
-def read_file(state: Path) -> Engine | None:
-    """As `read_store`, in the folder `state`."""
-    path = state / FILE_NAME
-    refuse_strangers(state)
-    if not path.exists():
-        return None
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
-
-    try:
-        with closing(connect()) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.OperationalError as error:  # busy, or out of reach: not a word about what is in it
-        raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
-    except sqlite3.DatabaseError as error:
-        raise corrupt(path, str(error)) from None
-    refuse_format(path, version)
-    refuse_older(path, version)
-    return create_engine("sqlite://", creator=connect) if version else None
-
-
-def refuse_older(path: Path | str, version: int) -> None:
-    """Raise StoreError for a store that has to be brought up to date before it can be read."""
-    if 0 < version < FORMAT:
-        raise StoreError(
-            f"{path} was written by an older hotfolder",
-            hint="`hotfolder run` brings it up to date when it is started.",
-        )
-
-
-def private_file(path: Path) -> None:
-    """Make the file that SQLite is to fill; its own would be readable for all. Journals get its rights."""
-    with suppress(OSError):  # SQLite says what is wrong
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-def refuse_strangers(state: Path, *, writing: bool = False) -> None:
-    """Raise StoreError where this user may not read, or write, the store in `state`. One that isn't there yet
-    may be read by anybody."""
-    path = state / FILE_NAME
-    try:
-        there = path.exists()
-        wanted = os.R_OK | os.W_OK if writing else os.R_OK
-        if not there or os.access(path, wanted, effective_ids=True):
-            return
-    except PermissionError:
-        pass
-    user, owner = user_named(os.geteuid()), user_named(owner_of(state))
-    raise StoreError(
-        f"{user} may not {'write' if writing else 'read'} the job store in {state}",
-        hint=f"Run this as the user that hotfolder runs as: `sudo -u {owner} hotfolder ...`.",
-    )
-
-
-def owner_of(state: Path) -> int:
-    """Whose the folder is, or the nearest above it that can be seen."""
-    for folder in (state, *state.parents):
-        with suppress(OSError):
-            return folder.stat().st_uid
-    return 0
-
-
-def user_named(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
-
-
-def corrupt(path: Path, detail: str) -> StoreError:
-    return StoreError(
-        f"the job store {path} can't be read: {detail}",
-        hint="It holds what was paid for, so it is never recreated by itself. Restore it from a backup.",
-    )
-
-
-def cant_write(told: object) -> LocalTrouble:
-    return LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK)
-
-
 @contextmanager
 def store_trouble() -> Iterator[None]:
     """Raise LocalTrouble for what the store can't do just now, as when its disk is full."""
@@ -365,38 +159,6 @@ def store_trouble() -> Iterator[None]:
         if type(error) is not DatabaseError:
             raise  # a wrong statement, or a broken constraint: a defect of ours
         raise LocalTrouble(f"the job store can't be read: {error.orig}", hint=CHECK_DISK) from None
-
-
-def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
-    """SQLite as it has to be here: durable before a paid call leaves, and no deadlock between writers.
-
-    The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3. Cut to
-    nothing and synced it is as durable as deleted, and a commit costs a third less.
-    """
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False}
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _record: object) -> None:
-        # SQLAlchemy would begin deferred, and a read that turns into a write then fails at once.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            f"busy_timeout = {BUSY_SECONDS * 1000}",
-            "journal_mode = TRUNCATE",
-            "synchronous = EXTRA",
-            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
-            f"cache_size = -{CACHE_KIB}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def sessions(database: Engine) -> sessionmaker[Session]:
@@ -456,17 +218,6 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
     """`items` in parts of BATCH."""
     for first in range(0, len(items), BATCH):
         yield items[first : first + BATCH]
-
-
-def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:
-    """Raise StoreError when `state` lies on a network file system (known on Linux only)."""
-    mount = mount_of(state, mounts)
-    if mount is not None and mount.network:
-        raise StoreError(
-            f"the state folder {state} is on a network file system ({mount.kind}); the store isn't safe"
-            " there",
-            hint="Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
-        )
 
 
 class StoreThread:

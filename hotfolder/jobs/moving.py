@@ -17,19 +17,7 @@ from sqlalchemy import Connection, Engine, Table, delete, insert, inspect, selec
 
 from hotfolder import log
 from hotfolder.errors import StoreError
-from hotfolder.jobs.database import (
-    BATCH,
-    FILE_NAME,
-    FORMAT,
-    MOVED,
-    MOVING,
-    MOVING_WORD,
-    bring_up_to_date,
-    format_of,
-    open_store,
-    sqlite_engine,
-    store_trouble,
-)
+from hotfolder.jobs.database import BATCH, MOVING, MOVING_WORD, format_of, open_store, store_trouble
 from hotfolder.jobs.model import DaemonState, FolderIdentity, Job, Purchase
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
@@ -40,6 +28,8 @@ from hotfolder.jobs.postgres import (
     set_sequences,
     take_turn,
 )
+from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
+from hotfolder.jobs.upgrade import FORMAT, MOVED, bring_up_to_date
 
 TABLES = Job.metadata.sorted_tables
 OF_A_MACHINE = (DaemonState.__tablename__, FolderIdentity.__tablename__)

@@ -18,9 +18,10 @@ from typer.testing import CliRunner
 from hotfolder.cli.app import app
 from hotfolder.control.upkeep import move_to_server
 from hotfolder.errors import StoreError, UsageError
-from hotfolder.jobs.database import FILE_NAME, open_store
+from hotfolder.jobs.database import open_store
 from hotfolder.jobs.moving import TABLES, MoveStep
 from hotfolder.jobs.postgres import StoreServer, server_engine
+from hotfolder.jobs.sqlite import FILE_NAME
 from hotfolder.jobs.store import Store
 from tests.support.audit import Audit, Originals
 from tests.support.crashing import Crasher

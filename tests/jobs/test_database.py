@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy.exc import StatementError
 
 from hotfolder.errors import LocalTrouble, StoreError
-from hotfolder.jobs.database import FILE_NAME, open_store, read_store, refuse_network_folder
+from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.model import FileRole, NewJob, job_file
+from hotfolder.jobs.sqlite import FILE_NAME, refuse_network_folder
 from hotfolder.jobs.store import Store
 from hotfolder.rules.sets import FileIdentity
 

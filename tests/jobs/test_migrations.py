@@ -24,21 +24,15 @@ from sqlmodel import SQLModel
 
 from hotfolder.daemon.service import ApiAccess
 from hotfolder.errors import StoreError
-from hotfolder.jobs.database import (
-    FILE_NAME,
-    FORMAT,
-    MIGRATIONS,
-    OLDEST_FORMAT,
-    open_store,
-    read_store,
-    sqlite_engine,
-)
+from hotfolder.jobs.database import open_store, read_store
 from hotfolder.jobs.journal import FILE_NAME as JOURNAL_FILE
 from hotfolder.jobs.journal import Journal
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import FolderIdentity, TakenName
+from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.upgrade import FORMAT, MIGRATIONS, OLDEST_FORMAT
 from tests.support import forking
 from tests.support.studio import Shop, Studio
 

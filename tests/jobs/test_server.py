@@ -15,10 +15,11 @@ from sqlalchemy.exc import InternalError
 
 from hotfolder.errors import ConfigurationError, StoreAway, StoreError
 from hotfolder.jobs import postgres as settings_of_server
-from hotfolder.jobs.database import FORMAT, open_store, read_store, store_trouble
+from hotfolder.jobs.database import open_store, read_store, store_trouble
 from hotfolder.jobs.model import Job, NewJob
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.store import Store
+from hotfolder.jobs.upgrade import FORMAT
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy, between
 

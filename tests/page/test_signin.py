@@ -13,8 +13,8 @@ from sqlmodel import update
 
 from hotfolder.config.load import load
 from hotfolder.control.access import changing
-from hotfolder.jobs.database import FILE_NAME as STORE_FILE
 from hotfolder.jobs.model import PageSession
+from hotfolder.jobs.sqlite import FILE_NAME as STORE_FILE
 from hotfolder.page.throttle import MOST_ADDRESSES, Throttle
 from tests.support import forking
 from tests.support.pageprocess import PageProcess, page_process, set_password

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from hotfolder.jobs.database import bring_up_to_date
 from hotfolder.jobs.postgres import StoreServer, server_engine
+from hotfolder.jobs.upgrade import bring_up_to_date
 
 ADVICE = "there is no PostgreSQL: install it, as `apt-get install --no-install-recommends postgresql` does"
 TEMPLATE, USER = "template_of_stores", "hot"

@@ -1,6 +1,6 @@
 """What Alembic runs for every command: the migrations, in the transaction of the connection it is handed.
 
-`hotfolder.jobs.database` hands it over. To write a migration, see "A change of the store" in
+`hotfolder.jobs.upgrade` hands it over. To write a migration, see "A change of the store" in
 docs/architecture.md.
 """
 

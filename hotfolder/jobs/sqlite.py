@@ -1,0 +1,208 @@
+"""SQLite as it has to be here: one private file in the folder `state`, made, checked and opened.
+
+Everything that only SQLite knows is here.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from hotfolder.errors import LocalTrouble, StoreError
+from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
+from hotfolder.mounts import MOUNTS, mount_of
+from hotfolder.outbox.faults import local_trouble
+from hotfolder.outbox.linking import sync_folder
+
+BUSY_SECONDS = 15
+FILE_NAME = "jobs.sqlite"
+CHECK_DISK = "Check the disk that holds `state`."
+CACHE_KIB = 512
+"""Of a connection. What is read again and again fits, and the system caches the file anyway. SQLite's usual
+2 MB would fill as the store grows, and the daemon's memory with it."""
+
+
+def open_file(state: Path) -> Engine:
+    """As `open_store`, in the folder `state`.
+
+    Raises StoreError, and changes nothing, when the file is corrupt, was written by a newer hotfolder or by
+    one that is too old, or would lie on a network file system, where SQLite's locks can't be trusted.
+    Raises LocalTrouble for what isn't the file's fault, as when its disk is full.
+    """
+    refuse_network_folder(state)
+    refuse_strangers(state, writing=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = state / FILE_NAME
+    private_file(path)
+    # While tables are replaced by others, nothing may look at what refers to them.
+    engine = sqlite_engine(path, foreign_keys=False)
+    try:
+        with engine.begin() as connection:
+            problem = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+            if problem != "ok":
+                raise corrupt(path, str(problem))
+            version = int(connection.execute(text("PRAGMA user_version")).scalar() or 0)
+            refuse_format(path, version)
+            if 0 < version < FORMAT:
+                keep_copy(path, version)
+            if version < FORMAT:
+                bring_up_to_date(connection, empty=version == 0)
+                connection.execute(text(f"PRAGMA user_version = {FORMAT}"))
+    except OperationalError as error:
+        raise cant_write(error.orig) from None
+    except sqlite3.OperationalError as error:  # met by the copy
+        raise cant_write(error) from None
+    except DatabaseError as error:
+        raise corrupt(path, str(error.orig)) from None
+    finally:
+        engine.dispose()
+    opened = sqlite_engine(path)
+
+    @event.listens_for(opened, "begin")
+    def refuse_moved(connection: Connection) -> None:
+        # `store migrate` may have come in between; what is written here from then on would be lost.
+        refuse_format(path, connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    return opened
+
+
+def read_file(state: Path) -> Engine | None:
+    """As `read_store`, in the folder `state`."""
+    path = state / FILE_NAME
+    refuse_strangers(state)
+    if not path.exists():
+        return None
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    try:
+        with closing(connect()) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.OperationalError as error:  # busy, or out of reach: not a word about what is in it
+        raise LocalTrouble(f"the job store can't be read: {error}", hint=CHECK_DISK) from None
+    except sqlite3.DatabaseError as error:
+        raise corrupt(path, str(error)) from None
+    refuse_format(path, version)
+    refuse_older(path, version)
+    return create_engine("sqlite://", creator=connect) if version else None
+
+
+def sqlite_engine(path: Path, *, foreign_keys: bool = True) -> Engine:
+    """SQLite as it has to be here: durable before a paid call leaves, and no deadlock between writers.
+
+    The rollback journal is used since WAL has a corruption bug with several connections before 3.51.3. Cut to
+    nothing and synced it is as durable as deleted, and a commit costs a third less.
+    """
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), connect_args={"check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # SQLAlchemy would begin deferred, and a read that turns into a write then fails at once.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout = {BUSY_SECONDS * 1000}",
+            "journal_mode = TRUNCATE",
+            "synchronous = EXTRA",
+            f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
+            f"cache_size = -{CACHE_KIB}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def keep_copy(path: Path, version: int) -> None:
+    """Copy the store aside as it is, in place of any earlier copy. Whoever calls holds its write lock."""
+    copy = path.with_name(f"{path.name}.format-{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    with local_trouble(path.parent):
+        part.unlink(missing_ok=True)
+    private_file(part)
+    with (
+        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(part)) as target,
+    ):
+        source.backup(target)
+    with local_trouble(path.parent):
+        part.replace(copy)
+        sync_folder(path.parent)
+        for older in set(path.parent.glob(f"{path.name}.format-*")) - {copy}:
+            older.unlink()
+
+
+def private_file(path: Path) -> None:
+    """Make the file that SQLite is to fill; its own would be readable for all. Journals get its rights."""
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def refuse_strangers(state: Path, *, writing: bool = False) -> None:
+    """Raise StoreError where this user may not read, or write, the store in `state`. One that isn't there yet
+    may be read by anybody."""
+    path = state / FILE_NAME
+    try:
+        there = path.exists()
+        wanted = os.R_OK | os.W_OK if writing else os.R_OK
+        if not there or os.access(path, wanted, effective_ids=True):
+            return
+    except PermissionError:
+        pass
+    user, owner = user_named(os.geteuid()), user_named(owner_of(state))
+    raise StoreError(
+        f"{user} may not {'write' if writing else 'read'} the job store in {state}",
+        hint=f"Run this as the user that hotfolder runs as: `sudo -u {owner} hotfolder ...`.",
+    )
+
+
+def owner_of(state: Path) -> int:
+    """Whose the folder is, or the nearest above it that can be seen."""
+    for folder in (state, *state.parents):
+        with suppress(OSError):
+            return folder.stat().st_uid
+    return 0
+
+
+def user_named(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def refuse_network_folder(state: Path, mounts: Path = MOUNTS) -> None:
+    """Raise StoreError when `state` lies on a network file system (known on Linux only)."""
+    mount = mount_of(state, mounts)
+    if mount is not None and mount.network:
+        raise StoreError(
+            f"the state folder {state} is on a network file system ({mount.kind}); the store isn't safe"
+            " there",
+            hint="Set `state` to a folder on a local disk; inbox, done and failed may stay on the share.",
+        )
+
+
+def corrupt(path: Path, detail: str) -> StoreError:
+    return StoreError(
+        f"the job store {path} can't be read: {detail}",
+        hint="It holds what was paid for, so it is never recreated by itself. Restore it from a backup.",
+    )
+
+
+def cant_write(told: object) -> LocalTrouble:
+    return LocalTrouble(f"the job store can't be written: {told}", hint=CHECK_DISK)

@@ -1,0 +1,72 @@
+"""The formats of a store: which ones this release takes, and bringing one up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlmodel import Session
+
+from hotfolder.errors import StoreError
+from hotfolder.jobs.model import Job, Pause, StoreIdentity
+
+FORMAT = 12
+"""Of the store: the newest revision in migrations/versions, and SQLite's `user_version`, by which releases
+before format 10 know that a store is newer than they are."""
+OLDEST_FORMAT = 8
+"""Older ones are brought to this one by the release that is named in `TO_PASS_THROUGH`."""
+TO_PASS_THROUGH = "hotfolder 0.1.0 with format 9 of the store"
+MOVED = 1_000_000
+"""The `user_version` of a file whose store was moved to a server: releases before that take it for a newer
+one, and refuse it, too."""
+MIGRATIONS = Path(__file__).with_name("migrations")
+
+
+def refuse_format(path: Path | str, version: int) -> None:
+    """Raise StoreError for a store that this release can't bring up to date."""
+    if version == MOVED:
+        raise StoreError(
+            f"the store of {path} was moved to a database, and what was bought since is known there alone",
+            hint="Set `store.url` to that database, as `hotfolder store migrate` has said.",
+        )
+    if version > FORMAT:
+        raise StoreError(
+            f"{path} was written by a newer hotfolder (its format is {version}, this one knows {FORMAT})",
+            hint="Install the newer hotfolder again; nothing was changed.",
+        )
+    if 0 < version < OLDEST_FORMAT:
+        raise StoreError(
+            f"{path} was written by a hotfolder that is too old (its format is {version}, this one takes"
+            f" {OLDEST_FORMAT} and later)",
+            hint=f"Install {TO_PASS_THROUGH} and start it once, which brings the store up to date; then"
+            " install this one again. Nothing was changed.",
+        )
+
+
+def refuse_older(path: Path | str, version: int) -> None:
+    """Raise StoreError for a store that has to be brought up to date before it can be read."""
+    if 0 < version < FORMAT:
+        raise StoreError(
+            f"{path} was written by an older hotfolder",
+            hint="`hotfolder run` brings it up to date when it is started.",
+        )
+
+
+def bring_up_to_date(connection: Connection, *, empty: bool) -> None:
+    """Give the database the present tables, within the transaction that is open. One that is `empty` gets
+    them as they are in the model; any other goes through the migrations."""
+    # Only who needs it waits for its import.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    if not empty:
+        command.upgrade(config, "head")
+        return
+    Job.metadata.create_all(connection)
+    with Session(connection) as session:
+        session.add_all([StoreIdentity(), Pause()])
+        session.flush()
+    command.stamp(config, "head")
