@@ -17,6 +17,7 @@ from hotfolder.display import visible
 from hotfolder.errors import LocalTrouble, to_install
 from hotfolder.rules.tags import what_was_altered
 from hotfolder.words import LANGUAGES, word
+from hotfolder.words.saying import said
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -119,12 +120,11 @@ def page_html(
 ) -> str:
     """The page in that language; `addresses` are those of the page in each. Its pictures lie beside it, or
     below the address `base`; its style and script so below `looks`."""
-    at = LANGUAGES.index(language)
     return template().render(
         gallery=gallery,
         title=visible(gallery.title),
         t=partial(word, language),
-        what=lambda one: ", ".join(what_was_altered(kind)[at] for kind in one.altered),
+        what=lambda one: ", ".join(said(language, what_was_altered(kind)) for kind in one.altered),
         language=language,
         others=[(one, word(one, "gallery.language"), addresses[one]) for one in LANGUAGES if one != language],
         qr=QR if gallery.url else "",

@@ -26,8 +26,6 @@ AGAIN = "again"
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 COMMON_WORDS = {"again": "redo, anew, once-more, repeat, retry", "ok": "okay, approve, approved, ready"}
 """What people write in place of the tags that are no operation's."""
-Words = tuple[str, str]
-"""The same in English and in German."""
 
 
 def hyphened(word: str) -> str:
@@ -48,9 +46,9 @@ class Family:
     choice: str
     words: Mapping[str, str]
     """What people write, by the tag that they mean, or by the family where they don't say which."""
-    called: Words
+    called: str
     """What one operation is called where pictures are shown."""
-    altered: Words
+    altered: str
     """What it has altered in a picture, for the disclosure."""
     told: tuple[str, ...] = ()
     """Parameters that a picture's name tells besides the main one, where they aren't the default."""
@@ -76,8 +74,8 @@ FAMILIES: Mapping[str, Family] = {
             "sky-blue": "blue, blue-sky, sunny, sky-sunny, sky-clear, clear-sky, sky-replacement,"
             " sky-replace",
         },
-        called=("sky", "Himmel"),
-        altered=("sky replaced", "Himmel ersetzt"),
+        called="sky",
+        altered="sky replaced",
         told=("sky_sub_type",),
     ),
     "lawn": Family(
@@ -87,8 +85,8 @@ FAMILIES: Mapping[str, Family] = {
         lacking="how strong",
         choice="lawn-light, lawn-medium or lawn-strong",
         words={"lawn": "grass, green, green-grass, green-lawn"},
-        called=("lawn", "Rasen"),
-        altered=("lawn replaced", "Rasen ersetzt"),
+        called="lawn",
+        altered="lawn replaced",
     ),
     "stage": Family(
         tags={
@@ -106,16 +104,16 @@ FAMILIES: Mapping[str, Family] = {
         lacking="a style",
         choice="a style that there is, such as stage-modern",
         words={"stage": "staging, staged, virtual-staging, furniture, furnish, furnished, stage-room"},
-        called=("staging", "Einrichtung"),
-        altered=("virtually staged", "virtuell möbliert"),
+        called="staging",
+        altered="virtually staged",
     ),
 }
 """By the operations' kinds."""
 
 
-def what_was_altered(kind: str) -> Words:
+def what_was_altered(kind: str) -> str:
     """The kind itself for one that nobody named: receipts of other versions may hold such."""
-    return FAMILIES[kind].altered if kind in FAMILIES else (kind, kind)
+    return FAMILIES[kind].altered if kind in FAMILIES else kind
 
 
 JOINED = re.compile(r"[\s_\u2010-\u2015-]+")

@@ -2,31 +2,22 @@
 
 Each view has a file in `pages/`: a key, and indented below it its English and its German. A key begins with
 the name of its view, such as `now.title`; `{name}` stands for a value. What each kind of operation is called
-comes from its tags.
+is in the table of the tags.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from importlib.resources import files
 
 from hotfolder.rules.tags import FAMILIES
+from hotfolder.words.saying import lines_in, said
 
 LANGUAGES = ("en", "de")
 KIND = "kind."
 
-
-def lines_in(folder: str) -> list[str]:
-    """The lines of all texts in a folder beside this file; empty ones and comments (#) aside."""
-    texts = sorted(files(__name__).joinpath(folder).iterdir(), key=lambda one: one.name)
-    lines = (line for text in texts for line in text.read_text("utf-8").splitlines())
-    return [line.strip() for line in lines if line and not line.startswith("#")]
-
-
 _LINES = lines_in("pages")
 CATALOGUE: dict[str, tuple[str, str]] = {
-    **{_LINES[at]: (_LINES[at + 1], _LINES[at + 2]) for at in range(0, len(_LINES), 3)},
-    **{f"{KIND}{kind}": family.called for kind, family in FAMILIES.items()},
+    _LINES[at]: (_LINES[at + 1], _LINES[at + 2]) for at in range(0, len(_LINES), 3)
 }
 
 
@@ -34,7 +25,8 @@ def word(language: str, key: str, /, **values: object) -> str:
     """The text of that key, with these values in it; a kind of operation that nobody named has the name that
     the API gives it. Raises KeyError for any other key that is not in the catalogue."""
     if key.startswith(KIND) and key not in CATALOGUE:
-        return key.removeprefix(KIND)
+        kind = key.removeprefix(KIND)
+        return said(language, FAMILIES[kind].called) if kind in FAMILIES else kind
     text = CATALOGUE[key][LANGUAGES.index(language)]
     return text.format(**values) if values else text
 

@@ -13,8 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-
-from hotfolder.words import lines_in
+from importlib.resources import files
 
 ENGLISH, GERMAN = "en", "de"
 MOST_LETTERS = 4000
@@ -31,6 +30,13 @@ SOME_PATTERNS = '"[^"]*"(?: or "[^"]*")*'
 """What stands in place of a field: in a name, quotation marks come in pairs."""
 LOOSE_LETTERS = 10
 """With fewer of its own, a template fits only where all the texts within it are known, too."""
+
+
+def lines_in(folder: str) -> list[str]:
+    """The lines of all texts in a folder beside this file; empty ones and comments (#) aside."""
+    texts = sorted(files("hotfolder.words").joinpath(folder).iterdir(), key=lambda one: one.name)
+    lines = (line for text in texts for line in text.read_text("utf-8").splitlines())
+    return [line.strip() for line in lines if line and not line.startswith("#")]
 
 
 @dataclass(frozen=True)

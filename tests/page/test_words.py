@@ -9,7 +9,8 @@ import pytest
 from jinja2 import nodes
 
 from hotfolder.page.site import template_environment
-from hotfolder.words import CATALOGUE, language_of, lines_in
+from hotfolder.words import CATALOGUE, language_of
+from hotfolder.words.saying import lines_in
 
 TEMPLATES = sorted(template_environment().list_templates(["html"]))
 
