@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image
 
 from hotfolder.sandbox.imaging.align import Aligned, align
+from hotfolder.sandbox.imaging.balance import balanced
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import Picture, load, shrink
 from hotfolder.sandbox.imaging.fusion import fuse
@@ -44,7 +45,7 @@ def aligned_frames(folder: Path, long_edge: int) -> tuple[Aligned, int]:
 def ours(aligned: Aligned, reference: int) -> Picture:
     frames = list(aligned.frames)
     usable = lay_ghosts(frames, aligned.coverage, reference)
-    return finish(fuse(frames, usable), Exposures.of(frames, usable))
+    return balanced(finish(fuse(frames, usable), Exposures.of(frames, usable)), frames[reference])
 
 
 def mertens(frames: Sequence[Picture]) -> Picture:

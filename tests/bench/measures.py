@@ -166,7 +166,8 @@ def clipped_share(fused: npt.NDArray[np.uint8], window: npt.NDArray[np.bool_]) -
 
 
 def added_cast(exposures: Sequence[npt.NDArray[np.uint8]], fused: npt.NDArray[np.uint8]) -> float:
-    """How far, in CIELAB, the colour of near-neutral mid tones moved from what the exposures show there."""
+    """How far, in CIELAB, the colour of near-neutral mid tones moved from what the exposures show there.
+    What is on the way from that to neutral isn't added: there a cast is taken out."""
     labs = [to_lab(frame) for frame in exposures]
     levels = np.array([lab[:, :, 0] for lab in labs])
     nearest = np.abs(levels - to_lab(fused)[:, :, 0]).argmin(axis=0)
@@ -174,8 +175,10 @@ def added_cast(exposures: Sequence[npt.NDArray[np.uint8]], fused: npt.NDArray[np
     plain = (np.hypot(shown[:, :, 1], shown[:, :, 2]) < 15) & (shown[:, :, 0] > 30) & (shown[:, :, 0] < 92)
     if plain.mean() < 0.01:
         return 0.0
-    moved = to_lab(fused)[plain][:, 1:] - shown[plain][:, 1:]
-    return float(np.hypot(*np.median(moved, axis=0)))
+    was = np.median(shown[plain][:, 1:], axis=0)
+    now = was + np.median(to_lab(fused)[plain][:, 1:] - shown[plain][:, 1:], axis=0)
+    left = np.clip(now @ was / max(was @ was, 1e-6), 0, 1)
+    return float(np.hypot(*(now - left * was)))
 
 
 def to_lab(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

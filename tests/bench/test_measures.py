@@ -81,3 +81,8 @@ def test_a_cast_is_the_colour_that_gray_has_gained() -> None:
     gray = np.full((200, 300, 3), 150, np.uint8)
     assert measures.added_cast([gray // 2, gray], gray) == pytest.approx(0.0, abs=0.1)
     assert measures.added_cast([gray // 2, gray], gray + np.array([12, 0, 0], np.uint8)) > 3
+    warm, cool = gray + np.array([0, 0, -12], np.int16), gray + np.array([0, 0, 12], np.int16)
+    warm, cool = warm.astype(np.uint8), cool.astype(np.uint8)
+    assert measures.added_cast([warm // 2, warm], gray) == pytest.approx(0.0, abs=0.5)
+    assert measures.added_cast([warm // 2, warm], cool) > 3
+    assert measures.added_cast([gray // 2, gray], warm) > 3

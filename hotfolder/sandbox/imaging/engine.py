@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 
 from hotfolder.sandbox.imaging.align import align
+from hotfolder.sandbox.imaging.balance import EDGE, balanced
 from hotfolder.sandbox.imaging.band import add_band
 from hotfolder.sandbox.imaging.exposures import Exposures
 from hotfolder.sandbox.imaging.files import Photo, Picture, Unsuitable, load, luma, save, shrink
@@ -68,8 +69,9 @@ def blend(pixels: list[Picture], reference: int) -> Picture:
     usable = lay_ghosts(aligned.frames, aligned.coverage, reference)
     exposures = Exposures.of(aligned.frames, usable)
     fused = fuse(aligned.frames, usable)
+    best = shrink(aligned.frames[reference], EDGE)
     del aligned
-    return finish(fused, exposures)
+    return balanced(finish(fused, exposures), best)
 
 
 def same_size(frames: Sequence[Photo]) -> None:

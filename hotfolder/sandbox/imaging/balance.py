@@ -1,0 +1,72 @@
+"""White balance of a room: its white paint is white, under whatever lamps.
+
+The brightest calm surfaces of a room are its ceiling, its frames and its doors, and these are white, or
+nearly so, where a wall may have any colour. Only lamplight is taken out: what is bluer than white is daylight
+or dusk. And only where a lamp or a window shines: a facade's colour is its own.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
+from hotfolder.sandbox.imaging.masks import grow, local_spread, to_lab
+from hotfolder.sandbox.imaging.outdoors import open_sky
+
+EDGE = 640
+# A surface is calm where L* spreads by no more than this in five pixels, and neither dark nor burnt.
+CALM, DARK, LIGHT = 1.5, 45.0, 97.0
+# In CIELAB: paint of more chroma is no white in lamplight; and so much of the picture is calm.
+MOST_CHROMA, LEAST_CALM = 22.0, 0.05
+# Of the calm surfaces the brightest third is taken for white where its chroma lies between these.
+BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 2.0, 16.0
+# In a room so much is burnt out, and less than this of its upper edge.
+BURNT, LEAST_BURNT, SPANNING = 250, 0.0005, 0.35
+# From here to white a channel bends to white, so that what is burnt in all of them gets no colour.
+WHITE_KNEE = 0.94
+
+Gains = npt.NDArray[np.float32]
+
+
+def balanced(picture: Picture, frame: Picture) -> Picture:
+    """`picture`, a merge, without the cast of lamplight; as it is where no white surface is found, and where
+    `frame`, its best exposed photo, isn't one of a room."""
+    gains = against_lamplight(picture) if light_within(frame) else None
+    if gains is None:
+        return picture
+    values = np.arange(256, dtype=np.float32) / np.float32(255)
+    tables = np.stack([towards_white(values * gain, gain) for gain in gains], axis=1)
+    table = (tables.clip(0, 1) * 255 + 0.5).astype(np.uint8)[None, :, :]
+    return np.asarray(cv2.LUT(picture, table), np.uint8)
+
+
+def light_within(frame: Picture) -> bool:
+    """Whether something in the picture is burnt out that isn't a sky: a lamp, or a window."""
+    burnt = grow(shrink(frame, EDGE).min(axis=2) >= BURNT, -1)
+    return bool(burnt.mean() > LEAST_BURNT and burnt[1].mean() < SPANNING)
+
+
+def against_lamplight(picture: Picture) -> Gains | None:
+    """What the channels are multiplied by; None where there is nothing to be taken out."""
+    small = shrink(picture, EDGE)
+    lab = to_lab(small)
+    lightness = np.ascontiguousarray(lab[:, :, 0])
+    calm = (lightness > DARK) & (lightness < LIGHT) & (local_spread(lightness, 5) < CALM)
+    calm &= np.hypot(lab[:, :, 1], lab[:, :, 2]) < MOST_CHROMA
+    if calm.mean() < LEAST_CALM or open_sky(small)[0].any():
+        return None
+    surfaces = lab[calm]
+    white = np.median(surfaces[surfaces[:, 0] >= np.percentile(surfaces[:, 0], BRIGHTEST)], axis=0)
+    if white[2] <= 0 or not LEAST_CAST < np.hypot(white[1], white[2]) < MOST_CAST:
+        return None
+    pair = np.array([[white, white * (1, 0, 0)]], np.float32)
+    here, there = cv2.cvtColor(pair, cv2.COLOR_LAB2RGB)[0]
+    return np.asarray(there / here, np.float32)
+
+
+def towards_white(values: Plane, gain: np.float32) -> Plane:
+    """`values`, 0 to `gain`, bent above the knee so that they end at 1."""
+    part = np.maximum(values / gain - np.float32(WHITE_KNEE), 0) / np.float32(1 - WHITE_KNEE)
+    return np.asarray(values + (1 - gain) * part * part, np.float32)
