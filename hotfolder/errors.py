@@ -36,6 +36,10 @@ def to_install(extra: str) -> str:
     return f"in the folder with hotfolder's pyproject.toml: {program} install '.[{extra}]'"
 
 
+class CommandHint(str):
+    """A hint that names commands or options to type: only whoever sits at a terminal is shown it."""
+
+
 class HotfolderError(Exception):
     """Base of all. `hint` is one sentence that says what to do; it may be empty."""
 

@@ -14,7 +14,7 @@ from hotfolder.config.page import PageSettings
 from hotfolder.config.settings import Settings
 from hotfolder.control.opening import now, reading
 from hotfolder.daemon.records import store_of
-from hotfolder.errors import UsageError
+from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.database import open_store, store_trouble
 from hotfolder.jobs.model import PageRole
@@ -61,7 +61,9 @@ def refuse_unprotected(settings: Settings, page: PageSettings) -> bool:
     if page.beyond_loopback and not protected:
         raise UsageError(
             f"The page at {page.host} would be open to whoever can reach it: there is no password yet.",
-            hint="Set one with `hotfolder page set-password`, or serve it on 127.0.0.1 and without proxies.",
+            hint=CommandHint(
+                "Set one with `hotfolder page set-password`, or serve it on 127.0.0.1 and without proxies."
+            ),
         )
     return protected
 
@@ -75,7 +77,7 @@ def set_password(settings: Settings, role: PageRole, password: str, *, first: bo
         if role is PageRole.READING and PageRole.FULL not in known:
             raise UsageError(
                 "There is no password yet that lets people do everything.",
-                hint="Set that one first, with `hotfolder page set-password`.",
+                hint=CommandHint("Set that one first, with `hotfolder page set-password`."),
             )
         if any(_matches(digest, password) for other, digest in known.items() if other is not role):
             raise UsageError("This is the other role's password already.", hint="Choose a different one.")

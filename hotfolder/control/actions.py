@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotfolder.control.opening import Installation, now
-from hotfolder.errors import UsageError
+from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs import commands
 from hotfolder.jobs import resolve as in_doubt
 from hotfolder.jobs.commands import Aim, Priority
@@ -81,7 +81,7 @@ def _retriable(installation: Installation, job: Job, crash_point: CrashHook) -> 
     words = WORDS.get(job.state, job.state)
     raise UsageError(
         f"Job {job.id} can't be tried again: it is {words}.",
-        hint="Only failed sets can; a finished one can be bought anew, with --pay-again.",
+        hint=CommandHint("Only failed sets can; a finished one can be bought anew, with --pay-again."),
     )
 
 

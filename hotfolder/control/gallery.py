@@ -19,7 +19,7 @@ from hotfolder.daemon.folders import places_of
 from hotfolder.daemon.galleries import remake
 from hotfolder.daemon.service import result_limits
 from hotfolder.display import visible
-from hotfolder.errors import Unknown, UsageError
+from hotfolder.errors import CommandHint, Unknown, UsageError
 from hotfolder.jobs import access
 from hotfolder.jobs.gallery import Delivered, delivered, gallery_of, with_receipts
 from hotfolder.jobs.gallery import undisclosed as lacking
@@ -85,7 +85,9 @@ def delivered_of(installation: Installation, project: str) -> list[Delivered]:
     if not jobs:
         raise UsageError(
             f"No picture of a project {visible(project)} has been delivered.",
-            hint="Give its folder in done, or the name of it; `hotfolder status` lists what is finished.",
+            hint=CommandHint(
+                "Give its folder in done, or the name of it; `hotfolder status` lists what is finished."
+            ),
         )
     return jobs
 

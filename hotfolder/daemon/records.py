@@ -16,7 +16,7 @@ from hotfolder.clock import SystemClock, sleep_unless
 from hotfolder.config.load import StateLocation
 from hotfolder.config.settings import Settings
 from hotfolder.daemon.folders import places_of
-from hotfolder.errors import LocalTrouble, StoreError
+from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.context import Places
 from hotfolder.jobs.database import StorePlace, open_store
 from hotfolder.jobs.journal import FILE_NAME as LEDGER_FILE
@@ -88,8 +88,10 @@ def refuse_left_behind(settings: Settings) -> None:
     if settings.store.url is not None and (state / STORE_FILE).is_file() and not is_moved(state):
         raise StoreError(
             f"{state} holds a job store in SQLite, and store.url names another one",
-            hint="`hotfolder store migrate --to URL` moves it there. For a machine that begins with nothing,"
-            " name a new folder as `state`.",
+            hint=CommandHint(
+                "`hotfolder store migrate --to URL` moves it there. For a machine that begins with nothing,"
+                " name a new folder as `state`."
+            ),
         )
 
 

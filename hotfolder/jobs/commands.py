@@ -12,7 +12,7 @@ from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from hotfolder import log
-from hotfolder.errors import Cancelled, LocalTrouble, UsageError
+from hotfolder.errors import Cancelled, CommandHint, LocalTrouble, UsageError
 from hotfolder.jobs.database import put
 from hotfolder.jobs.model import Job, JobEvent, ProjectPriority
 from hotfolder.jobs.states import ACTIVE, ASKS_API, State
@@ -80,12 +80,14 @@ def meant(
     if not inboxes:
         raise UsageError(
             f"Nothing is known of {target}.",
-            hint="Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them.",
+            hint=CommandHint(
+                "Give a job's id, a project's folder, or project/room, as `hotfolder status` shows them."
+            ),
         )
     if len(inboxes) > 1:
         raise UsageError(
             f"Several inboxes have a project {project}.",
-            hint=f"Add --inbox with one of: {', '.join(inboxes)}.",
+            hint=CommandHint(f"Add --inbox with one of: {', '.join(inboxes)}."),
         )
     unfinished = select(Job).where(*known, col(Job.state).in_(list(ACTIVE))).order_by(col(Job.created_at))
     return Aim(session.exec(unfinished).all(), inboxes[0], project)

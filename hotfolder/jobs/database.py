@@ -24,7 +24,7 @@ from sqlmodel import Session
 from sqlmodel.sql.expression import Select, SelectOfScalar
 
 from hotfolder import log
-from hotfolder.errors import LocalTrouble, StoreAway, StoreError
+from hotfolder.errors import CommandHint, LocalTrouble, StoreAway, StoreError
 from hotfolder.jobs.model import Job
 from hotfolder.jobs.postgres import (
     OF_ITS_OWN,
@@ -137,7 +137,7 @@ def format_of(connection: Connection, server: StoreServer, *, moving: bool = Fal
             return MOVING
         raise StoreError(
             f"{server.title} is still being moved there",
-            hint="Where `hotfolder store migrate` was broken off, run it again.",
+            hint=CommandHint("Where `hotfolder store migrate` was broken off, run it again."),
         )
     if not (len(versions) == 1 and versions[0].isdigit() and ours):
         raise StoreError(f"{server.title} is none: another program's tables are there", hint=OF_ITS_OWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from hotfolder.errors import UsageError
+from hotfolder.errors import CommandHint, UsageError
 from hotfolder.jobs.context import chain_of
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Job, Purchase
@@ -41,7 +41,7 @@ def refuse_answered(call: Purchase) -> None:
         raise UsageError(
             "The API has said that it made this call: only its picture is missing, and buying it again would"
             " be paid for twice.",
-            hint="`hotfolder retry` downloads it; with --pay-again it is bought again.",
+            hint=CommandHint("`hotfolder retry` downloads it; with --pay-again it is bought again."),
         )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, or_, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, delete, func, select, update
 
-from hotfolder.errors import LocalTrouble, Unknown
+from hotfolder.errors import CommandHint, LocalTrouble, Unknown
 from hotfolder.jobs.budget import pause, resume
 from hotfolder.jobs.commands import job_at, note, project_priority
 from hotfolder.jobs.database import Records, batches, put
@@ -500,7 +500,7 @@ def remembered(store: Store, job_id: str) -> Job:
         let_go = select(Purchase).where(Purchase.job_id == job_id, col(Purchase.job_let_go_at).is_not(None))
         purchase = session.exec(let_go.limit(1)).first()
     if purchase is None or purchase.job_let_go_at is None:
-        raise Unknown(f"There is no job {job_id}.", hint="`hotfolder status` lists them.")
+        raise Unknown(f"There is no job {job_id}.", hint=CommandHint("`hotfolder status` lists them."))
     let_go_at = purchase.job_let_go_at
     raise Unknown(
         f"The record of job {job_id}, of {purchase.project}, was deleted on {let_go_at.date()}.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 from sqlmodel import Session
 
-from hotfolder.errors import StoreError
+from hotfolder.errors import CommandHint, StoreError
 from hotfolder.jobs.model import Job, Pause, StoreIdentity
 
 FORMAT = 12
@@ -27,7 +27,7 @@ def refuse_format(path: Path | str, version: int) -> None:
     if version == MOVED:
         raise StoreError(
             f"the store of {path} was moved to a database, and what was bought since is known there alone",
-            hint="Set `store.url` to that database, as `hotfolder store migrate` has said.",
+            hint=CommandHint("Set `store.url` to that database, as `hotfolder store migrate` has said."),
         )
     if version > FORMAT:
         raise StoreError(
@@ -48,7 +48,7 @@ def refuse_older(path: Path | str, version: int) -> None:
     if 0 < version < FORMAT:
         raise StoreError(
             f"{path} was written by an older hotfolder",
-            hint="`hotfolder run` brings it up to date when it is started.",
+            hint=CommandHint("`hotfolder run` brings it up to date when it is started."),
         )
 
 

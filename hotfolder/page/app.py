@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from hotfolder.errors import BadWorld, HotfolderError, StoreError, Unknown, UsageError
+from hotfolder.errors import BadWorld, CommandHint, HotfolderError, StoreError, Unknown, UsageError
 from hotfolder.page import actions, held, live, pictures, share, signin, static, views
 from hotfolder.page.callers import SAFE_METHODS
 from hotfolder.page.rendering import error_page
@@ -58,5 +58,5 @@ async def told_error(request: Request, error: Exception) -> Response:
     status = 503 if isinstance(error, BadWorld | StoreError) else 500
     if isinstance(error, UsageError):
         status = 404 if isinstance(error, Unknown) or request.method in SAFE_METHODS else 409
-    hint = "" if "`hotfolder " in error.hint else error.hint  # for whoever sits at a terminal
+    hint = "" if isinstance(error.hint, CommandHint) else error.hint
     return error_page(request, status, error.message, hint)
