@@ -19,7 +19,7 @@ from hotfolder.jobs import looks
 from hotfolder.jobs.budget import midnight
 from hotfolder.jobs.database import inode_of, read_store, store_trouble
 from hotfolder.jobs.model import Picture, Purchase
-from hotfolder.jobs.states import State
+from hotfolder.jobs.states import ASKS_API, State
 from hotfolder.jobs.store import Store
 from hotfolder.rules.names import split_name
 from hotfolder.telemetry.overview import (
@@ -36,10 +36,13 @@ from hotfolder.telemetry.overview import (
 
 HELD = "held"
 """The state of a card whose set waits in the inbox until a person has looked."""
-CANCELLING = "cancelling"
-RANK = {State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1}
-"""Who comes first on a page; then what runs, what waits and arrives, what is done."""
+CANCELLING, CANCELLED = "cancelling", "cancelled"
 IN_HAND, TO_COME, OVER = 2, 3, 4
+RANK = {
+    **{State.NEEDS_ATTENTION: 0, State.HALTING: 0, HELD: 0, State.FAILED: 1, State.REFUSING: 1},
+    **{State.DONE: OVER, CANCELLED: OVER},
+}
+"""Who comes first on a page; then what runs, what waits and arrives, what is over."""
 MUCH_LONGER = 1.5
 """A merge that takes so many times as long as usual says nothing of how long it will take."""
 MOST_CARDS = 12
@@ -72,8 +75,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Card(Line):
-    """One set, as a page shows it: what the overview says, where `state` may be HELD or CANCELLING, too, and
-    its `frames`, from the middle exposure to the last altered picture."""
+    """One set, as a page shows it: what the overview says, where `state` may be HELD, CANCELLING or
+    CANCELLED, too, and its `frames`, from the middle exposure to the last altered picture."""
 
     frames: tuple[Frame, ...] = ()
     progress: Progress | None = None
@@ -126,8 +129,6 @@ class Card(Line):
 
     @property
     def rank(self) -> int:
-        if self.state == State.DONE:
-            return OVER
         return RANK.get(self.state, IN_HAND if self.state in (*RUNNING, CANCELLING) else TO_COME)
 
     @property
@@ -265,7 +266,11 @@ def projects_of(records: JobRecords, lines: Sequence[Line], most: int | None = N
 def card_of(line: Line) -> Card:
     """What the overview says of a set, without its pictures."""
     told = {one.name: getattr(line, one.name) for one in fields(line)}
-    told["state"] = HELD if line.held else CANCELLING if line.cancelled_by else line.state
+    told["state"] = HELD if line.held else line.state
+    if line.cancelled_by and line.state in ASKS_API:
+        told["state"] = CANCELLING
+    elif line.cancelled_by and line.state in (State.REFUSING, State.FAILED):
+        told["state"] = CANCELLED
     told["reason"] = "" if line.reason == line.words else line.reason
     return Card(**told)
 

@@ -121,6 +121,11 @@ def every_place(settings: Settings) -> Iterator[PhotoPlace]:
             yield from (PhotoPlace(inbox, root, project, folder) for folder in _names_in(root, project))
 
 
+def inboxes_away(settings: Settings) -> list[str]:
+    """The inboxes whose folder is not there now, by their names."""
+    return [one.title for one in settings.all_inboxes() if not settings.inbox_folder(one).is_dir()]
+
+
 def folder_choices(settings: Settings) -> list[PhotoPlace]:
     """The folders that can be explained now, by project. Raises LocalTrouble."""
     found = [place for place in every_place(settings) if place.seen() is not None]

@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from hotfolder.config.rulebooks import rulebook_for
 from hotfolder.config.settings import Settings
@@ -37,6 +39,18 @@ from hotfolder.telemetry.overview import Line, line_of, overview
 
 MOST_RECEIPT_BYTES = 4 * 1024 * 1024
 """No receipt of ours is as large; whoever shares done/ may have put another file in its place."""
+
+
+class KnownProject(NamedTuple):
+    """A project by its name. `at` is when one of its sets changed last."""
+
+    inbox: str
+    name: str
+    at: datetime
+
+    @property
+    def id(self) -> str:
+        return project_id(self.inbox, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +95,19 @@ class SetView:
 
 def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
     """Inbox and name of the project with that id. Raises Unknown."""
-    every = {*looks.projects(records.store), *((line.inbox, line.project) for line in lines)}
-    for inbox, project in every:
+    made = ((inbox, project) for inbox, project, _ in looks.projects(records.store))
+    for inbox, project in {*made, *((line.inbox, line.project) for line in lines)}:
         if project_id(inbox, project) == known:
             return inbox, project
     raise Unknown("There is no such project, or not any more.")
+
+
+def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
+    """Every project of which a job is remembered, the latest first: those with the `wanted` letters in their
+    names. Raises StoreError, LocalTrouble."""
+    with reading(settings) as records:
+        found = looks.projects(records.store) if records is not None else []
+    return [KnownProject(*one) for one in found if wanted.casefold() in one[1].casefold()]
 
 
 def known_set(records: JobRecords, job_id: str) -> str:
@@ -166,7 +188,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         told=told,
         exposures=tuple(exposures(job.id, middle, told.photos)),
         others=tuple(others),
-        may=frozenset(possible(job, question, recipe)),
+        may=frozenset(possible(job, question, recipe, left)),
         left=left,
         anew=kinds_of(made_of),
         question=question,
@@ -233,20 +255,21 @@ def question_of(records: JobRecords, job: Job) -> Purchase | None:
     return None
 
 
-def possible(job: Job, question: Purchase | None, recipe: Recipe | None) -> Iterator[str]:
-    """What can be asked for a job in its state, where `recipe` is what would be made of it."""
+def possible(
+    job: Job, question: Purchase | None, recipe: Recipe | None, left: Sequence[str]
+) -> Iterator[str]:
+    """What can be asked for a job in its state, where `recipe` is what would be made of it, and `left` the
+    paid calls of that which are still to be made."""
     state = State(job.state)
     back = state in NEEDS_PERSON and job.filed_as is not None
     if back and recipe is not None:
         yield "retry"
-    if (back or state is State.DONE) and recipe is not None and kinds_of(recipe):
+    if (back or state is State.DONE) and recipe is not None and len(left) < len(kinds_of(recipe)):
         yield "pay_again"
     if question is not None:
         yield "resolve"
     if state in ASKS_API and not job.cancelled_by:
-        yield "cancel"
-    if state in ACTIVE:
-        yield "priority"
+        yield from ("cancel", "priority")
     if state is State.DONE or (state is State.FAILED and job.filed_as):
         yield "another"
 
@@ -261,4 +284,6 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
         return None, True
     with os.fdopen(there.descriptor, "rb") as file:
         content = file.read(MOST_RECEIPT_BYTES)
-    return receipt_in(content), hashlib.sha256(content).hexdigest() != job.receipt_sha256
+    # While its originals are filed, they are written into it.
+    filing = State(job.state) in ACTIVE
+    return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256

@@ -62,7 +62,7 @@ def refuse_unless_allowed(session: Session, wanted: Purchase, budgets: Budgets, 
     """Raise NotAllowed when paid calls are paused or a budget is used up."""
     pause = lock_money(session)
     if pause is not None:
-        raise NotAllowed(f"no paid calls are made just now: {pause}", hint="`hotfolder resume` continues.")
+        raise NotAllowed(f"no paid calls are made just now: {pause}")
     checks = (
         (DAILY, "today", col(Purchase.started_at) >= midnight(now)),
         (

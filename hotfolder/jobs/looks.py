@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from statistics import median
 
 from sqlmodel import col, func, select
@@ -107,9 +108,13 @@ def jobs_of_project(store: Store, inbox: str, project: str) -> list[Job]:
     return store.rows(jobs.order_by(col(Job.created_at).desc(), col(Job.id)))
 
 
-def projects(store: Store) -> list[tuple[str, str]]:
-    """Inbox and name of every project that has a job."""
-    return store.rows(select(Job.inbox, Job.project).distinct())
+def projects(store: Store) -> list[tuple[str, str, datetime]]:
+    """Inbox and name of every project that has a job, and when one of its jobs changed last; the latest
+    first."""
+    changed = func.max(Job.updated_at)
+    return store.rows(
+        select(Job.inbox, Job.project, changed).group_by(Job.inbox, Job.project).order_by(changed.desc())
+    )
 
 
 def paid_of_project(store: Store, inbox: str, project: str) -> list[str]:

@@ -20,7 +20,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.explain import Look
 from hotfolder.control.held import DraftSet, HeldView, approve_held, look_at, place_known
 from hotfolder.control.lookup import PhotoPlace
-from hotfolder.control.pictures import folder_choices
+from hotfolder.control.pictures import folder_choices, inboxes_away
 from hotfolder.errors import UsageError
 from hotfolder.page.actions import Action
 from hotfolder.page.rendering import render, request_language
@@ -183,6 +183,7 @@ async def outlook(request: Request) -> Response:
         request,
         "outlook.html",
         folders=await to_thread.run_sync(folder_choices, current.settings),
+        away=await to_thread.run_sync(inboxes_away, current.settings),
         known=known,
         view=view,
         rules=rules_in_force(current.settings),

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from hotfolder.control.gallery import page_parts
 from hotfolder.page.security import PublicRoute
 
+ICON = "icon.svg"
 KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -38,7 +39,7 @@ def static_files() -> dict[str, StaticFile]:
 
 
 async def static(request: Request) -> Response:
-    file = static_files().get(request.path_params["name"])
+    file = static_files().get(request.path_params.get("name", ICON))
     if file is None:
         raise HTTPException(404)
     headers = {"ETag": file.etag, "Cache-Control": "no-cache"}
@@ -52,4 +53,8 @@ def matches(asked: str, etag: str) -> bool:
     return any(one.strip().removeprefix("W/") in (etag, "*") for one in asked.split(","))
 
 
-ROUTES = (PublicRoute("/static/{name}", static, methods=["GET"]),)
+ROUTES = (
+    PublicRoute("/static/{name}", static, methods=["GET"]),
+    # Browsers ask for it beside pages that name no icon: a gallery, a picture.
+    PublicRoute("/favicon.ico", static, methods=["GET"]),
+)

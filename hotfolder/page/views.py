@@ -11,15 +11,15 @@ from starlette.routing import Route
 
 from hotfolder.control.anew import offer, tags_for
 from hotfolder.control.board import OVER, Frame, board
-from hotfolder.control.rooms import project_view, set_view
+from hotfolder.control.rooms import all_projects, project_view, set_view
 from hotfolder.page.rendering import VARY, looked_up, render, request_language
-from hotfolder.page.site import site_of
+from hotfolder.page.site import settings_of, site_of
 from hotfolder.page.zipping import TooMuch, zip_of, zip_response
 from hotfolder.rules.tags import FAMILIES
 from hotfolder.words import word
 
 MOST_PROJECTS = 12
-"""So many finished projects are shown with their pictures; older ones by their names."""
+"""So many finished projects are shown on Now; older ones only where all are, by their names."""
 
 
 async def now(request: Request) -> Response:
@@ -47,10 +47,11 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         stamp=stamp,
         board=seen,
         projects=[*shown, *finished[:MOST_PROJECTS]],
-        older=finished[MOST_PROJECTS:],
+        older=len(finished) > MOST_PROJECTS,
         running=len(seen.seen.running),
         waiting=len(seen.seen.waiting),
-        attention=len(seen.seen.needing_person) + len(seen.seen.failed),
+        # Whoever cancelled a set knows of it.
+        attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
         settings_error=site_of(request).settings().error or seen.seen.settings_error,
     )
 
@@ -59,6 +60,14 @@ async def project(request: Request) -> Response:
     stamp = await site_of(request).live.stamp()
     view = await looked_up(request, project_view, request.path_params["known"])
     return render(request, "project.html", stamp=stamp, view=view)
+
+
+async def projects(request: Request) -> Response:
+    """All that are remembered, by their names."""
+    wanted = request.query_params.get("q", "").strip()
+    found = await looked_up(request, all_projects, wanted)
+    several = len(settings_of(request).all_inboxes()) > 1
+    return render(request, "projects.html", projects=found, wanted=wanted, several_inboxes=several)
 
 
 async def download(request: Request) -> Response:
@@ -115,6 +124,7 @@ async def another(request: Request) -> Response:
 
 ROUTES = (
     Route("/", now, methods=["GET"]),
+    Route("/projects", projects, methods=["GET"]),
     Route("/project/{known}", project, methods=["GET"]),
     Route("/project/{known}/zip", download, methods=["GET"]),
     Route("/set/{job}", room, methods=["GET"]),

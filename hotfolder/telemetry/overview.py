@@ -10,7 +10,7 @@ from typing import Any
 from hotfolder.display import with_hint
 from hotfolder.jobs.commands import Priority
 from hotfolder.jobs.model import DaemonState, Job, stamp
-from hotfolder.jobs.states import ACTIVE, NEEDS_PERSON, State
+from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import Store
 
 DAEMON_STATUS = "daemon"
@@ -48,7 +48,7 @@ class Line:
     """One set: a job, or one that is still arriving (then `job` is empty). Times are ISO 8601, UTC.
     `priority` is high, normal or low, empty where there is no job. `held`: it waits until a person
     says that it may be made, or mends what is wrong with it. `photo` is the name of one to show it by, where
-    there is no job. `cancelled_by` is who has it cancelled, while what is paid for is waited for."""
+    there is no job. `cancelled_by` is who has it cancelled, which may have been too late."""
 
     job: str
     inbox: str
@@ -293,9 +293,8 @@ def arriving(inboxes: Mapping[str, Any]) -> Iterator[Line]:
 def line_of(job: Job, paused: str, waits: str = "") -> Line:
     """`waits` is why a job doesn't move, where its reason says something else."""
     active = State(job.state) in ACTIVE
-    cancelled_by = job.cancelled_by if active and job.state != State.REFUSING else ""
-    if cancelled_by:
-        paused = f"being cancelled, by {cancelled_by}; what is paid for is waited for"
+    if job.cancelled_by and State(job.state) in ASKS_API:
+        paused = f"being cancelled, by {job.cancelled_by}; what is paid for is waited for"
     reason = (
         job.reason
         or (paused if active else "")
@@ -316,7 +315,7 @@ def line_of(job: Job, paused: str, waits: str = "") -> Line:
         created_at=stamp(job.created_at),
         updated_at=stamp(job.updated_at),
         priority=Priority(job.priority).name.lower(),
-        cancelled_by=cancelled_by,
+        cancelled_by=job.cancelled_by,
     )
 
 

@@ -17,7 +17,7 @@ from tests.support.pageprocess import PageProcess, page_process, set_password
 from tests.support.studio import Studio
 
 SHARED = {"/share/{token}", "/share/{token}/", "/share/{token}/{size}/{name}"}
-PUBLIC = {"/static/{name}", "/signin", "/signout", "/first/{token}", *SHARED}
+PUBLIC = {"/static/{name}", "/favicon.ico", "/signin", "/signout", "/first/{token}", *SHARED}
 """What everybody who reaches the page may ask for."""
 SECRET = "12 Elm Road"
 FULL, READING = "a long password", "another password"

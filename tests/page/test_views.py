@@ -86,6 +86,19 @@ async def test_now_shows_what_is_finished_and_what_is_paid(
     assert "1 von 1 fertig" in page.get("/", Accept_Language="de").text
 
 
+async def test_a_project_is_found_by_a_part_of_its_name(
+    shop: Shop, studio: Studio, page: PageProcess
+) -> None:
+    await finished(shop, studio)
+    studio.drop("3 Oak Lane", "hall", bracket())
+    await studio.until_idle(shop.access())
+    every, found = page.get("/projects").text, page.get("/projects?q=oak").text
+    assert every.index("3 Oak Lane") < every.index(ELM)
+    assert "3 Oak Lane" in found and ELM not in found
+    assert of_project(studio, "3 Oak Lane") in found
+    assert "No project has that" in page.get("/projects?q=nowhere").text
+
+
 def test_a_page_with_nothing_on_it_says_how_to_begin(page: PageProcess) -> None:
     assert "Drop a folder of exposures" in page.get("/").text
 
@@ -152,7 +165,9 @@ async def test_an_address_that_stands_for_nothing_is_not_found(
 ) -> None:
     await finished(shop, studio, "front")
     for path in ("/set/nosuchjb", "/project/0123456789abcdef0123", "/set/nosuchjb/another"):
-        assert page.get(path).status == 404
+        answer = page.get(path)
+        # What commands could tell of it is for whoever sits at a terminal.
+        assert answer.status == 404 and "hotfolder status" not in answer.text
 
 
 async def test_no_address_takes_one_thing_for_another(shop: Shop, studio: Studio, page: PageProcess) -> None:
@@ -423,7 +438,7 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         answer = await asyncio.to_thread(page.post, f"{hall}/cancel")
         assert went_to(answer) == f"{hall}?told=cancel"
         await studio.comes_to("uploading", "failed")
-        assert {card.room: card.state for card in cards(studio)} == {"hall": "failed", "front": "uploading"}
+        assert {card.room: card.state for card in cards(studio)} == {"hall": "cancelled", "front": "uploading"}
         answer = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "high"})
         assert went_to(answer) == f"{of_project(studio)}?told=priority"
         assert "high" in {card.priority for card in cards(studio)}
@@ -432,7 +447,10 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         await asyncio.to_thread(page.post, f"{of_project(studio)}/cancel")
         await studio.comes_to("failed", "failed")
     for card in cards(studio):
-        assert "cancelled by somebody at the page" in set_page(page, card)
+        told = set_page(page, card)
+        assert "cancelled by somebody at the page" in told and "Try again" in told
+        assert "Pay again" not in told  # nothing was paid for
+    assert "<dt>Needs you</dt><dd>0</dd>" in page.get("/").text
 
 
 async def test_chosen_pictures_come_as_a_zip_that_goes_on_where_it_broke_off(

@@ -24,7 +24,9 @@ function patch(old, fresh) {
     old.replaceWith(fresh);
     return;
   }
-  for (const { name, value } of fresh.attributes) if (!OWN.has(name)) old.setAttribute(name, value);
+  for (const { name, value } of fresh.attributes) {
+    if (!OWN.has(name) && old.getAttribute(name) !== value) old.setAttribute(name, value); // else pictures load anew
+  }
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && !OWN.has(name)) old.removeAttribute(name);
   }
@@ -94,6 +96,17 @@ document.addEventListener("visibilitychange", () => {
     source = null;
   } else listen();
 });
+
+// A picture whose photo is just being moved is there a moment later.
+const tried = new WeakMap();
+document.addEventListener("error", ({ target }) => {
+  if (target.nodeName !== "IMG") return;
+  const times = (tried.get(target) || 0) + 1;
+  tried.set(target, times);
+  target.style.visibility = "hidden";
+  if (times < 4) setTimeout(() => target.setAttribute("src", target.getAttribute("src")), 2000 * times);
+}, true);
+document.addEventListener("load", ({ target }) => { if (target.nodeName === "IMG") target.style.visibility = ""; }, true);
 
 // Seconds that run on by themselves between two pieces of news.
 setInterval(() => {
