@@ -40,6 +40,13 @@ CONFIG = Path("config.yaml")
 DAILY, RUNNING, OPERATING, TRYING = "Every day", "While it runs", "For whoever runs it", "To try it out"
 
 
+def folder_named(text: str) -> Path:
+    """A folder to write to: a name that a script has left empty isn't the current one."""
+    if not text.strip():
+        raise typer.BadParameter("name a folder; the current one is `.`")
+    return Path(text)
+
+
 def show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hotfolder {__version__}")
@@ -300,7 +307,10 @@ def doctor(config: Config = CONFIG, as_json: AsJson = False) -> int:
 @app.command(rich_help_panel=OPERATING)
 def lightroom(
     write: Annotated[
-        Path, typer.Option("--write", metavar="DIR", help="The folder to write to; made where missing.")
+        Path,
+        typer.Option(
+            "--write", metavar="DIR", parser=folder_named, help="The folder to write to; made where missing."
+        ),
     ],
     config: Config = CONFIG,
     share: Annotated[

@@ -172,6 +172,17 @@ def test_a_folder_that_cant_be_written_is_named(tmp_path: Path) -> None:
     assert "Name a folder with --write that you may write to" in told.output
 
 
+def test_a_folder_without_a_name_is_not_the_current_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, here = Studio(tmp_path / "studio"), tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    told = studio.say("lightroom", "--write", "")
+    assert told.exit_code == 2 and "name a folder" in told.output
+    assert not list(here.iterdir())
+
+
 def test_wrong_settings_are_told_and_nothing_is_written(tmp_path: Path) -> None:
     studio = Studio(tmp_path, tags={"dusk": ["sky-twilght"]})
     told = studio.say("lightroom", "--write", str(tmp_path / "out"))

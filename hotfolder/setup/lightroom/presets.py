@@ -66,6 +66,7 @@ EXPORT: Mapping[str, Value] = {
     "removeLocationMetadata": False,
     "includeFaceTagsAsKeywords": False,
     "includeFaceTagsInIptc": False,
+    "contentCredentials_include_status": "exclude",
     "includeVideoFiles": False,
     "export_videoFileHandling": "exclude",
     "export_videoFormat": "4e49434b-4832-3634-fbfb-fbfbfbfbfbfb",
@@ -73,7 +74,7 @@ EXPORT: Mapping[str, Value] = {
     "selectedTextFontFamily": "Myriad Web Pro",
     "selectedTextFontSize": 12,
 }
-"""Every key that Lightroom writes into such a preset: one that is left out is filled from the last export."""
+"""Every key that decides how a JPEG file is exported: one that is left out is filled from the last export."""
 
 
 def preset(inbox: str, folder: str) -> str:

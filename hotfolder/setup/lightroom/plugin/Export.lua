@@ -17,7 +17,7 @@ local ROOMS = { "{title|file}", "{caption|file}", "{headline|file}", "{label} {s
 local WHOLE = { LR_size_doConstrain = false, LR_outputSharpeningOn = false, LR_useWatermark = false,
   LR_embeddedMetadataOption = "all", LR_minimizeEmbeddedMetadata = false, LR_removeLocationMetadata = false,
   LR_includeVideoFiles = false, LR_reimportExportedPhoto = false, LR_enableHDRDisplay = false,
-  LR_jpeg_useLimitSize = false }
+  LR_jpeg_useLimitSize = false, LR_contentCredentials_include_status = "exclude" }
 
 local service = {
   canExportVideo = false,
