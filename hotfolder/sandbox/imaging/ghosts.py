@@ -52,6 +52,7 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
             doubted |= strangely_lit(smalls[index], smalls[reference], usable)
     objects = whole_objects(doubted)
     matching: dict[int, list[Channels]] = {}
+    changed: set[int] = set()
     for region in regions(objects, LEAST_OBJECT * doubted.size):
         if region.area < MOST_OBJECT * doubted.size:
             shown = [float(look.usable[region.bits].mean()) for look in looks]
@@ -72,7 +73,10 @@ def lay_ghosts(frames: list[Picture], coverage: Sequence[Plane | None], referenc
                 continue
             for index, level in enumerate(levels):
                 if index != best:
-                    frames[index] = put(frames[best], level, frames[index], region.bits)
+                    if index not in changed:
+                        frames[index] = frames[index].copy()
+                        changed.add(index)
+                    put(frames[best], level, frames[index], region.bits)
                 trusts[index][grow(region.bits, 2)] = 1
     return [held_back(cover, trust) for cover, trust in zip(coverage, trusts, strict=True)]
 
@@ -121,11 +125,12 @@ def misfit(source: Picture, levels: Channels, target: Picture, around: Bits) -> 
     """How far, in levels, the source is from the target there: much where a flash lights one alone."""
     if not around.any():
         return 255.0
-    return float(np.median(cv2.absdiff(cv2.LUT(source, levels), target).max(axis=2)[around]))
+    expected = levels[0, source[around], np.arange(3)]
+    return float(np.median(cv2.absdiff(expected, target[around]).max(axis=1)))
 
 
-def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> Picture:
-    """`target` with what `source` shows at `bits`, through `levels`, with a soft border."""
+def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> None:
+    """Write into `target` what `source` shows at `bits`, through `levels`, with a soft border."""
     height, width = target.shape[:2]
     scale = width / bits.shape[1]
     margin = 4 * SOFT
@@ -138,11 +143,9 @@ def put(source: Picture, levels: Channels, target: Picture, bits: Bits) -> Pictu
     y, x = round(top * scale), round(left * scale)
     box = (slice(y, min(height, round(bottom * scale))), slice(x, min(width, round(right * scale))))
     share = resize(soft, target[box].shape[:2])[:, :, None]
-    changed = target.copy()
-    changed[box] = (
+    target[box] = (
         target[box] + (cv2.LUT(source[box], levels) - target[box].astype(np.float32)) * share + 0.5
     ).astype(np.uint8)
-    return changed
 
 
 def whole_objects(doubted: Bits) -> Bits:

@@ -115,7 +115,7 @@ def bend(values: Plane, knee: float, highest: float) -> Plane:
     """`values` up to `knee`, and from there on ever more slowly towards `highest`."""
     room = np.float32(highest - knee)
     over = np.maximum(values - np.float32(knee), 0)
-    return np.asarray(np.minimum(values, np.float32(knee)) + room * -np.expm1(-over / room), np.float32)
+    return np.asarray(np.minimum(values, np.float32(knee)) + room * (1 - cv2.exp(over / -room)), np.float32)
 
 
 def local_laplacian(light: Plane, curve: Curve) -> Plane:
