@@ -438,7 +438,10 @@ async def test_sets_and_projects_are_cancelled_and_get_their_priority(
         answer = await asyncio.to_thread(page.post, f"{hall}/cancel")
         assert went_to(answer) == f"{hall}?told=cancel"
         await studio.comes_to("uploading", "failed")
-        assert {card.room: card.state for card in cards(studio)} == {"hall": "cancelled", "front": "uploading"}
+        assert {card.room: card.state for card in cards(studio)} == {
+            "hall": "cancelled",
+            "front": "uploading",
+        }
         answer = await asyncio.to_thread(page.post, f"{of_project(studio)}/priority", {"level": "high"})
         assert went_to(answer) == f"{of_project(studio)}?told=priority"
         assert "high" in {card.priority for card in cards(studio)}
