@@ -26,7 +26,6 @@ if sys.dont_write_bytecode:
     os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 
 from hotfolder.pictures.decoder import Decoder  # noqa: E402
-from tests.support.crashing import Crasher  # noqa: E402
 from tests.support.postgres import ADVICE, Postgres, programs, running  # noqa: E402
 from tests.support.studio import Shop, Studio  # noqa: E402
 
@@ -114,14 +113,6 @@ def shop(one_shop: Shop) -> Shop:
     """A sandbox for all tests; what it counts begins anew with each, and nothing goes wrong at first."""
     one_shop.mark()
     return one_shop
-
-
-@pytest.fixture(scope="session")
-def crasher() -> Iterator[Crasher]:
-    """Starts daemons quickly, in processes of their own."""
-    made = Crasher()
-    yield made
-    made.close()
 
 
 @pytest.fixture

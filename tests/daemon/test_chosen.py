@@ -21,7 +21,7 @@ from hotfolder.errors import UsageError
 from hotfolder.inbox.ready import read_ready, write_ready
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.rules.drops import ChosenSet
-from tests.support.crashing import Crasher
+from tests.support import crashing
 from tests.support.rolls import ELM, comes_to, originals, shoot, stripped
 from tests.support.studio import Shop, Studio, files_below
 
@@ -283,21 +283,15 @@ async def test_a_ready_file_that_nobody_can_read_lets_nothing_be_made(
     ids=str,
 )
 def test_killed_at_any_step_the_sets_are_made_as_they_were_put_together_and_paid_once(
-    studio: Studio, shop: Shop, tmp_path: Path, crasher: Crasher, kill: tuple[CrashPoint, int]
+    studio: Studio, shop: Shop, tmp_path: Path, kill: tuple[CrashPoint, int]
 ) -> None:
     files, sets, _ = shoot(tmp_path / "roll")
     studio.drop(ELM, "", files)
     expected = {"Kitchen": [*sets[0], sets[1][0]], "hall": sets[1][1:]}
-    request = {
-        "config": str(studio.config),
-        "url": shop.url,
-        "storage_host": shop.storage_host,
-        "log": str(tmp_path / "log"),
-    }
-    assert crasher.run(**request) == 0
+    assert crashing.live(studio, shop) == 0
     approve(studio, *(chosen(name, names, files) for name, names in expected.items()))
-    assert crasher.run(**request, kill_at=kill[0], nth=kill[1]) < 0
-    assert crasher.run(**request) == 0
+    assert crashing.live(studio, shop, kill_at=kill[0], nth=kill[1]) < 0
+    assert crashing.live(studio, shop) == 0
     assert shop.bought() == 2
     assert not shop.ghosts(shop.charged(), [merged(names, files) for names in expected.values()])
     assert originals(studio).keys() == {f"{name}/{one}" for name, names in expected.items() for one in names}

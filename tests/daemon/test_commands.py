@@ -14,8 +14,8 @@ from hotfolder.cli.app import app
 from hotfolder.jobs.context import CrashPoint
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
+from tests.support import crashing
 from tests.support.clocks import JumpingClock
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -148,17 +148,11 @@ Live = Callable[..., int]
 
 
 @pytest.fixture
-def live(studio: Studio, shop: Shop, crasher: Crasher) -> Live:
+def live(studio: Studio, shop: Shop) -> Live:
     """Run a daemon until it is idle, or is killed at a crash_point of a checkpoint."""
 
     def run(kill_at: CrashPoint | None = None, nth: int = 1) -> int:
-        request: dict[str, Any] = {
-            "config": str(studio.config),
-            "url": shop.url,
-            "storage_host": shop.storage_host,
-            "log": str(studio.root / "daemon.log"),
-        }
-        return crasher.run(**request, kill_at=kill_at, nth=nth)
+        return crashing.live(studio, shop, kill_at=kill_at, nth=nth)
 
     return run
 

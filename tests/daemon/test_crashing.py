@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,6 @@ from random import Random
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 from tests.support.wreck import PROJECT, Kill, Wreck
@@ -87,9 +85,6 @@ class Yard:
         self._root = root
         self._shop = shop
         self._pool = ThreadPoolExecutor(AT_ONCE)
-        self._crashers: queue.Queue[Crasher] = queue.Queue()
-        for _ in range(AT_ONCE):
-            self._crashers.put(Crasher())
         self.wrecks: dict[tuple[str, tuple[Kill, ...]], Future[Wreck]] = {}
 
     def order(self, folder: str, *kills: Kill) -> None:
@@ -98,17 +93,11 @@ class Yard:
     def _make(self, folder: str, kills: tuple[Kill, ...], number: int) -> Wreck:
         studio = studio_with_rules(self._root / str(number))
         wreck = Wreck(studio, self._shop, folder, bracket(PHOTOS), kills, deletes=folder == DELETING)
-        crasher = self._crashers.get()
-        try:
-            wreck.live(crasher)
-        finally:
-            self._crashers.put(crasher)
+        wreck.live()
         return wreck
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-        while not self._crashers.empty():
-            self._crashers.get().close()
 
 
 def studio_with_rules(root: Path) -> Studio:

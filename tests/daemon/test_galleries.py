@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hotfolder.newfiles import own_prefix, own_temporaries
-from tests.support.crashing import Crasher
+from tests.support import crashing
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, digest, files_below
 
@@ -167,18 +167,12 @@ async def test_a_folder_of_somebody_else_is_left_alone_and_fails_no_set(
 
 
 def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_start(
-    make_studio: Callable[..., Studio], shop: Shop, crasher: Crasher
+    make_studio: Callable[..., Studio], shop: Shop
 ) -> None:
     """Also where what a killed process had begun lies there still."""
     studio = make_studio(**EVERYTHING)
     studio.drop(ELM, "front__sky-blue", bracket())
-    request = {
-        "config": str(studio.config),
-        "url": shop.url,
-        "storage_host": shop.storage_host,
-        "log": str(studio.root / "log"),
-    }
-    assert crasher.run(**request, kill_at="job_ended", nth=1) == -9
+    assert crashing.live(studio, shop, kill_at="job_ended", nth=1) == -9
     assert not gallery(studio).exists()
     store = studio.reading(lambda store: store.identity())
     assert store is not None
@@ -186,7 +180,7 @@ def test_a_set_that_was_finished_in_a_crash_is_in_the_gallery_after_the_next_sta
     left = studio.done / ELM / f"{own_prefix()}0123456789abcdef"
     (left / "gallery" / "full").mkdir(parents=True)
     (left / "gallery" / "full" / "half.jpg").write_bytes(b"half")
-    assert crasher.run(**request) == 0
+    assert crashing.live(studio, shop) == 0
     assert len(manifest(studio)["pictures"]) == 2
     assert leftovers(studio) == []
 

@@ -23,8 +23,8 @@ from hotfolder.jobs.moving import TABLES, MoveStep
 from hotfolder.jobs.postgres import StoreServer, server_engine
 from hotfolder.jobs.sqlite import FILE_NAME
 from hotfolder.jobs.store import Store
+from tests.support import crashing
 from tests.support.audit import Audit, Originals
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
 from tests.support.studio import MERGE, Shop, Studio, environment, files_below
@@ -46,11 +46,9 @@ move_to_server(Path(config), {}, url, kill)
 
 
 @pytest.fixture
-def in_flight(studio: Studio, shop: Shop, crasher: Crasher) -> tuple[Studio, Originals]:
+def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
     """A studio whose daemon was killed with one merge answered, one sent, and one set that is done."""
     originals = Originals()
-    access = {"config": str(studio.config), "url": shop.url, "storage_host": shop.storage_host}
-    request = {**access, "log": str(studio.root / "run.log"), "speed": 4.0}
 
     def drop(room: str) -> None:
         files = {f"{room}-{name}": content + room.encode() for name, content in bracket().items()}
@@ -58,11 +56,11 @@ def in_flight(studio: Studio, shop: Shop, crasher: Crasher) -> tuple[Studio, Ori
         studio.drop(PROJECT, room, files)
 
     drop("hall")
-    assert crasher.run(**request) == 0
+    assert crashing.live(studio, shop, speed=4.0) == 0
     drop("kitchen")
-    assert crasher.run(**request, kill_at="answer_recorded", nth=1) == -signal.SIGKILL
+    assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=1) == -signal.SIGKILL
     drop("bath")
-    assert crasher.run(**request, kill_at="photo_uploaded", nth=2) == -signal.SIGKILL
+    assert crashing.live(studio, shop, speed=4.0, kill_at="photo_uploaded", nth=2) == -signal.SIGKILL
     # What is left to do here is to name the folder that the others will look into.
     settings = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
@@ -128,17 +126,14 @@ async def test_it_may_be_killed_at_any_step_and_said_again_and_nothing_is_paid_a
 
 
 async def test_thirty_sets_in_flight_are_moved_and_each_is_paid_once(
-    studio: Studio, shop: Shop, crasher: Crasher, postgres: Postgres
+    studio: Studio, shop: Shop, postgres: Postgres
 ) -> None:
     server, originals, sets = postgres.fresh(), Originals(), 30
     for number in range(sets):
         files = {name: content + bytes([number]) for name, content in bracket().items()}
         originals.take(PROJECT, f"room{number}", files)
         studio.drop(PROJECT, f"room{number}", files)
-    access = {"config": str(studio.config), "url": shop.url, "storage_host": shop.storage_host}
-    log = str(studio.root / "run.log")
-    killed = crasher.run(**access, log=log, speed=4.0, kill_at="answer_recorded", nth=4)
-    assert killed == -signal.SIGKILL
+    assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=4) == -signal.SIGKILL
     settings = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
     (studio.root / "results").mkdir()

@@ -17,8 +17,8 @@ from hotfolder.jobs.states import ACTIVE, State
 from hotfolder.jobs.takeover import identities_here
 from hotfolder.rules.sets import FileIdentity
 from hotfolder.rules.shoots import HeldSet
+from tests.support import crashing
 from tests.support.clocks import JumpingClock
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -26,12 +26,11 @@ ELM, ROOM = "12 Elm Road", "living-room__sky-twilight"
 SIDECAR = "notes.txt"
 
 
-def begin(studio: Studio, shop: Shop, crasher: Crasher, kill_at: CrashPoint) -> dict[str, bytes]:
+def begin(studio: Studio, shop: Shop, kill_at: CrashPoint) -> dict[str, bytes]:
     """Let a daemon work on a set until it is killed there; what was dropped."""
     dropped = {**bracket(), SIDECAR: b"The blue one, please."}
     studio.drop(ELM, ROOM, dropped)
-    told = {"url": shop.url, "storage_host": shop.storage_host, "log": str(studio.root / "log")}
-    assert crasher.run(config=str(studio.config), **told, kill_at=kill_at, nth=1) < 0
+    assert crashing.live(studio, shop, kill_at=kill_at, nth=1) < 0
     return dropped
 
 
@@ -72,9 +71,9 @@ def states(studio: Studio) -> dict[str, State]:
     ids=str,
 )
 async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_change_are_others(
-    studio: Studio, shop: Shop, crasher: Crasher, kill_at: CrashPoint
+    studio: Studio, shop: Shop, kill_at: CrashPoint
 ) -> None:
-    dropped = begin(studio, shop, crasher, kill_at)
+    dropped = begin(studio, shop, kill_at)
     [begun] = studio.store().in_states(ACTIVE)
     as_another_client_sees_it(studio.inbox)
     await take_over(studio, shop)
@@ -85,10 +84,10 @@ async def test_a_job_is_finished_as_the_same_job_though_inodes_and_times_of_chan
 
 
 async def test_a_photo_that_holds_something_else_of_the_same_size_and_time_is_not_paid_for(
-    studio: Studio, shop: Shop, crasher: Crasher
+    studio: Studio, shop: Shop
 ) -> None:
     """Neither an inode nor a time says on another machine that the content is the same."""
-    dropped = begin(studio, shop, crasher, CrashPoint.GROUP_COMPLETE)
+    dropped = begin(studio, shop, CrashPoint.GROUP_COMPLETE)
     [begun] = studio.store().in_states(ACTIVE)
     as_another_client_sees_it(studio.inbox, digits_ns=1)
     name = next(name for name in dropped if name != SIDECAR)
@@ -116,10 +115,8 @@ def test_what_was_kept_out_or_held_is_known_again_by_another_machine_unless_it_w
     assert as_held(told, there) == HeldSet("hall", {"same.jpg": there["same.jpg"]}, ("it moved",))
 
 
-async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(
-    studio: Studio, shop: Shop, crasher: Crasher
-) -> None:
-    begin(studio, shop, crasher, CrashPoint.ANSWER_RECORDED)
+async def test_a_sidecar_that_was_written_meanwhile_stays_in_the_inbox(studio: Studio, shop: Shop) -> None:
+    begin(studio, shop, CrashPoint.ANSWER_RECORDED)
     as_another_client_sees_it(studio.inbox)
     sidecar = studio.inbox / ELM / ROOM / SIDECAR
     sidecar.write_bytes(b"The red one, instead.")

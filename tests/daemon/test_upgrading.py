@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotfolder.jobs.context import CrashPoint
-from tests.support.crashing import Crasher
+from tests.support import crashing
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -22,17 +22,9 @@ def test_what_was_placed_before_an_upgrade_is_not_placed_once_more(
     """Killed between placing and recording it: the file that is there is found to be the same."""
     studio = Studio(tmp_path / "studio", deliver={"renditions": {"web-1280": {}}})
     studio.drop(PROJECT, FOLDER, bracket(3))
-    request = {
-        "config": str(studio.config),
-        "url": shop.url,
-        "storage_host": shop.storage_host,
-        "log": str(tmp_path / "log"),
-    }
     for version, dying in (("1.0.0", {"kill_at": step, "nth": 1}), ("1.1.0", {})):
-        release = Crasher(version)
-        code = release.run(**request, **dying)
-        release.close()
-        assert code == (-9 if dying else 0), (tmp_path / "log").read_text()
+        code = crashing.live(studio, shop, version=version, **dying)
+        assert code == (-9 if dying else 0), (studio.root / "daemon.log").read_text()
     pictures = {"hall.jpg", "hall__sky-blue.png"}
     renditions = {"web-1280/hall.jpg", "web-1280/hall__sky-blue.jpg"}
     receipt = "receipts/hall__sky-blue.json"

@@ -12,9 +12,9 @@ from typing import Any
 
 from hotfolder import log
 from hotfolder.daemon.service import ApiAccess, Daemon, Outcome
+from tests.support import crashing
 from tests.support.audit import Audit, Originals, sha256
 from tests.support.clocks import JumpingClock
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import Shop, Studio, files_below
 
@@ -71,16 +71,9 @@ class Bench:
             finally:
                 log.configure()
 
-    def live(self, crasher: Crasher, **request: Any) -> int:
+    def live(self, **request: Any) -> int:
         """A daemon in a process of its own, until it is idle or killed; its exit code."""
-        return crasher.run(
-            config=str(self.studio.config),
-            url=self.shop.url,
-            storage_host=self.shop.storage_host,
-            log=str(self.log),
-            speed=SPEED,
-            **request,
-        )
+        return crashing.live(self.studio, self.shop, speed=SPEED, **request)
 
     def check(self, *states: str, paid: int, bound: int | None = None) -> Audit:
         """The checker. The sets are in these states, in any order, so many paid calls were accepted, and

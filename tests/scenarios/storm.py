@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from hotfolder.jobs.store import Store
 from tests.scenarios.bench import Bench
 from tests.scenarios.weather import Plan, plan
 from tests.support.audit import Audit
-from tests.support.crashing import Crasher
 from tests.support.studio import Shop, Studio
 
 LANES = 5
@@ -42,7 +41,6 @@ class Lane:
 
     root: Path
     shop: Shop
-    crasher: Crasher
 
 
 @dataclass
@@ -82,7 +80,7 @@ def play(number: int, planned: Plan, lane: Lane) -> Story:
 
 
 def live(story: Story, bench: Bench, lane: Lane, **kill: object) -> None:
-    story.exit_codes.append(bench.live(lane.crasher, **kill))
+    story.exit_codes.append(bench.live(**kill))
     story.lost += bench.originals.missing(bench.studio)
 
 
@@ -146,8 +144,8 @@ def judge(story: Story, bench: Bench) -> None:
 @contextmanager
 def opened(root: Path) -> Iterator[Lane]:
     root.mkdir(parents=True)
-    with Shop(root / "shop") as shop, closing(Crasher()) as crasher:
-        yield Lane(root, shop, crasher)
+    with Shop(root / "shop") as shop:
+        yield Lane(root, shop)
 
 
 Open = Callable[[Path], AbstractContextManager[Any]]

@@ -14,7 +14,6 @@ from hotfolder.jobs.states import PurchaseState
 from hotfolder.sandbox.ledger import Entry
 from tests.scenarios.bench import SPEED, Bench
 from tests.support.audit import Audit
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
@@ -192,10 +191,10 @@ SCENARIOS = [
     "scenario",
     [pytest.param(one, id=one.name, marks=() if one.both else pytest.mark.one_store) for one in SCENARIOS],
 )
-def test_a_merge_and_a_sky(bench: Bench, crasher: Crasher, scenario: Scenario) -> None:
+def test_a_merge_and_a_sky(bench: Bench, scenario: Scenario) -> None:
     bench.shop.goes_wrong(*scenario.faults)
     photos = bench.drop()
-    assert bench.live(crasher) == 0, bench.text()
+    assert bench.live() == 0, bench.text()
     audit = bench.check(scenario.state, paid=scenario.paid, bound=scenario.bound)
     assert bench.delivered() == scenario.delivered
     assert scenario.says in audit.jobs[0].reason

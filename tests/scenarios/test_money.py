@@ -18,7 +18,6 @@ from hotfolder.sandbox.ledger import charges
 from hotfolder.stager.answers import Answer
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
-from tests.support.crashing import Crasher
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Studio
 
@@ -115,11 +114,11 @@ async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resum
     assert not bench.check(*over, "needs_attention", "done", paid=9).seen.paused
 
 
-async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench, crasher: Crasher) -> None:
+async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "sky", "fault": "hang", "processed": False})
     for number in range(3):
         bench.drop(f"room-{number}__sky-blue")
-    assert bench.live(crasher, kill_at="intent_recorded", nth=6) == -signal.SIGKILL
+    assert bench.live(kill_at="intent_recorded", nth=6) == -signal.SIGKILL
     bench.shop.goes_wrong()
     bench.drop("kitchen")
     await bench.until_idle()
@@ -129,24 +128,24 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench, crashe
 
 
 async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
-    make_bench: Callable[..., Bench], crasher: Crasher
+    make_bench: Callable[..., Bench],
 ) -> None:
     """Its group says that it never was. Long before `merge_timeout_seconds` are over, and paid for once."""
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
     bench.drop("kitchen")
-    assert bench.live(crasher, kill_at="intent_recorded", nth=1) == -signal.SIGKILL
-    assert bench.live(crasher) == 0
+    assert bench.live(kill_at="intent_recorded", nth=1) == -signal.SIGKILL
+    assert bench.live() == 0
     bench.check("done", paid=1)
     assert len(bench.events("merge_never_asked_for")) == 1
 
 
 async def test_killed_once_the_merge_was_asked_for_it_is_not_asked_for_again(
-    make_bench: Callable[..., Bench], crasher: Crasher
+    make_bench: Callable[..., Bench],
 ) -> None:
     bench = make_bench(api={"merge_timeout_seconds": 36_000.0, "read_timeout_seconds": 5.0})
     bench.drop("kitchen")
-    assert bench.live(crasher, kill_at="answer_received", nth=1) == -signal.SIGKILL
-    assert bench.live(crasher) == 0
+    assert bench.live(kill_at="answer_received", nth=1) == -signal.SIGKILL
+    assert bench.live() == 0
     bench.check("done", paid=1)
     assert bench.events("merge_never_asked_for") == []
 

@@ -15,7 +15,6 @@ from hotfolder.errors import LocalTrouble, UsageError
 from hotfolder.outbox.returning import HandStep
 from tests.scenarios.bench import ELM, HURRIED, ROOM, Bench
 from tests.support.audit import Audit
-from tests.support.crashing import Crasher
 from tests.support.pictures import jpeg
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
@@ -36,13 +35,13 @@ NOT_CHARGED: dict[str, Any] = {"paid_result": None}
 
 
 @pytest.fixture(scope="module")
-def doubtful(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop, crasher: Crasher) -> Iterator[Bench]:
+def doubtful(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Iterator[Bench]:
     """A studio with a set whose sky may have been charged: it lies in failed/."""
     one_shop.mark()
     one_shop.goes_wrong({"endpoint": "sky", "fault": "reset-after"})
     bench = Bench(Studio(tmp_path_factory.mktemp("doubtful") / "studio", **HURRIED), one_shop)
     bench.drop()
-    assert bench.live(crasher) == 0
+    assert bench.live() == 0
     bench.check("needs_attention", paid=2)
     yield bench
 
@@ -98,7 +97,6 @@ def ways() -> Iterator[Way]:
 )
 def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finishes_it(
     bench: Bench,
-    crasher: Crasher,
     action: str,
     told: dict[str, Any],
     after: dict[str, int],
@@ -108,13 +106,13 @@ def test_killed_on_the_way_nothing_is_taken_for_a_set_and_saying_it_again_finish
     if kill[0] in (HandStep.FOLDER_SET_ASIDE, HandStep.NEIGHBOUR_GATHERED):
         leave_notes(bench)
     command = (action, {"job_id": job, **told})
-    assert bench.live(crasher, action=command, kill_at=kill[0], nth=kill[1]) == -9
+    assert bench.live(action=command, kill_at=kill[0], nth=kill[1]) == -9
     back = kill[0] is HandStep.SET_BACK
     if not back:
-        assert bench.live(crasher) == 0
+        assert bench.live() == 0
         bench.check("needs_attention", paid=0)
-    assert bench.live(crasher, action=command) == (2 if back else 0), bench.text()
-    bench.live(crasher)
+    assert bench.live(action=command) == (2 if back else 0), bench.text()
+    bench.live()
     bench.check("superseded", "done" if after else "needs_attention", paid=sum(after.values()), bound=2)
     assert {route: bench.shop.bought(route) for route in (MERGE, SKY) if bench.shop.bought(route)} == after
 
@@ -142,17 +140,15 @@ def test_nothing_is_put_into_an_inbox_that_is_not_there(bench: Bench, elsewhere:
     assert files_below(bench.studio.failed) == before and not files_below(bench.studio.inbox)
 
 
-def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(
-    bench: Bench, crasher: Crasher
-) -> None:
+def test_a_set_on_its_way_arrives_though_its_job_was_replaced_meanwhile(bench: Bench) -> None:
     job = job_of(bench)
     command = ("retry", {"job_id": job, **RETRY})
-    assert bench.live(crasher, action=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
+    assert bench.live(action=command, kill_at=HandStep.SOURCE_REMOVED, nth=1) == -9
     store = bench.studio.store()
     try:
         store.change(job, state="superseded")
     finally:
         store.database.dispose()
-    assert bench.live(crasher, action=command) == 0
+    assert bench.live(action=command) == 0
     assert Audit(bench.studio, ()).disagreements == []
     assert len(bench.in_inbox()) == 4

@@ -41,7 +41,7 @@ class Drop:
 
 @dataclass(frozen=True)
 class Plan:
-    """`kills` are what ends a daemon's life, one life after the other, as the crasher takes it."""
+    """`kills` are what ends a daemon's life, one life after the other, as `crashing.live` takes it."""
 
     drops: tuple[Drop, ...]
     faults: tuple[Fault, ...]

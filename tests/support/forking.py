@@ -6,62 +6,70 @@ time that it takes to begin. What is about either starts a real one.
 
 from __future__ import annotations
 
-import atexit
 import gc
-import importlib
-import json
+import multiprocessing
 import os
 import runpy
-import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
-REPOSITORY = Path(__file__).parents[2]
-IMPORTED = (
-    "hotfolder.cli.app",
-    "hotfolder.cli.actions",
-    "hotfolder.cli.page",
-    "hotfolder.cli.run",
-    "hotfolder.cli.status",
-    "hotfolder.cli.upkeep",
-    "hotfolder.page.server",
-    "hotfolder.page.site",
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(
+    [
+        "hotfolder.cli.app",
+        "hotfolder.cli.actions",
+        "hotfolder.cli.page",
+        "hotfolder.cli.run",
+        "hotfolder.cli.status",
+        "hotfolder.cli.upkeep",
+        "hotfolder.page.server",
+        "hotfolder.page.site",
+        # What these import once they need it.
+        "alembic.autogenerate",
+        "alembic.command",
+        "anyio._backends._asyncio",
+        "httpcore",
+        "PIL.JpegImagePlugin",
+        "PIL.PngImagePlugin",
+        "sqlalchemy.ext.compiler",
+        # What runs `python -m pytest -n 0` is imported in each process.
+        "pytest",
+    ]
 )
-MOST_BYTES = 1 << 20
 ASKING = threading.Lock()
+"""Held while a process is begun or looked at: multiprocessing looks at all whenever it begins one."""
 
 
 class Forked:
-    """One such process, of which is known what `subprocess.Popen` knows of its own."""
+    """A process that calls `target`. Of it is known what `subprocess.Popen` knows of its own."""
 
-    def __init__(self, pid: int, ended: int) -> None:
-        """`ended` is the pipe through which its exit code comes."""
-        self.pid = pid
-        self.returncode: int | None = None
-        self._ended = os.fdopen(ended, "rb")
+    def __init__(self, target: Callable[..., object], *arguments: object) -> None:
+        self._process = SERVER.Process(target=target, args=arguments, daemon=True)
+        with ASKING:
+            self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
 
     def poll(self) -> int | None:
-        with suppress(subprocess.TimeoutExpired):
-            self.wait(0)
-        return self.returncode
+        with ASKING:
+            return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
-        if self.returncode is None:
-            if not select.select([self._ended], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
-            self.returncode = int(self._ended.read())
-            self._ended.close()
-        return self.returncode
+        wait([self._process.sentinel], timeout)
+        code = self.poll()
+        if code is None:
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
+        return code
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -69,6 +77,19 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+@dataclass
+class Inherited:
+    """An open file, which is known by another number in the process that it is given to."""
+
+    number: int
+
+    def __getstate__(self) -> Any:
+        return DupFd(self.number)
+
+    def __setstate__(self, told: Any) -> None:
+        self.number = told.detach()
 
 
 def fork(
@@ -81,16 +102,31 @@ def fork(
 ) -> Forked:
     """Do what `subprocess.Popen` does with a `command` that begins with this Python and `-m`."""
     assert command[:2] == [sys.executable, "-m"], command
-    request = {"words": command[2:], "env": dict(env), "cwd": str(Path.cwd())}
-    reading, writing = os.pipe()
     with Path(os.devnull).open("rb") as nothing:
-        files = [*(file.fileno() for file in (stdin or nothing, stdout, stderr)), writing]
-        with ASKING:
-            channel = forker()
-            socket.send_fds(channel, [json.dumps(request).encode()], files)
-            pid = int(channel.recv(100))
-    os.close(writing)
-    return Forked(pid, reading)
+        files = [Inherited(file.fileno()) for file in (stdin or nothing, stdout, stderr)]
+        return Forked(become, command[2:], dict(env), Path.cwd(), files)
+
+
+def become(words: Sequence[str], env: Mapping[str, str], folder: Path, files: Sequence[Inherited]) -> None:
+    """What `python -m` would make of these words."""
+    for number, file in enumerate(files):
+        os.dup2(file.number, number)
+        os.close(file.number)
+    sys.stdin = open(0)  # noqa: SIM115 - multiprocessing has given it none
+    as_new()
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(folder)
+    module, *sys.argv[1:] = words
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def as_new() -> None:
+    """Let this process pass for one that was not forked."""
+    from hotfolder.outbox import linking
+
+    gc.freeze()  # what was imported stays shared with the others
+    linking.PROCESS_STARTED_NS = time.time_ns()
 
 
 def run(
@@ -110,93 +146,3 @@ def run(
             stream.seek(0)
             texts.append(stream.read().decode())
     return subprocess.CompletedProcess(command, code, *texts)
-
-
-@cache
-def forker() -> socket.socket:
-    """The end of the process that forks which takes requests; it ends with this one."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forking", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            cwd=REPOSITORY,
-        )
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
-
-
-def serve(channel: socket.socket) -> dict[str, Any] | None:
-    """Fork whatever is asked for, and tell how it ended. Returns in each child, with its request."""
-    living: dict[int, int] = {}
-    woken, wakes = os.pipe()
-    os.set_blocking(wakes, False)
-    signal.set_wakeup_fd(wakes)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    while True:
-        ready, _, _ = select.select([channel, woken], [], [])
-        if woken in ready:
-            os.read(woken, 1000)
-            tell_of_the_dead(living)
-        if channel not in ready:
-            continue
-        message, files, _, _ = socket.recv_fds(channel, MOST_BYTES, 4)
-        if not message:
-            return None
-        pid = os.fork()
-        if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number, file in enumerate(files[:3]):
-                os.dup2(file, number)
-            for file in (*files, *living.values(), woken, wakes):
-                os.close(file)
-            channel.close()
-            request: dict[str, Any] = json.loads(message)
-            return request
-        living[pid] = files[3]
-        for file in files[:3]:
-            os.close(file)
-        channel.send(str(pid).encode())
-
-
-def tell_of_the_dead(living: dict[int, int]) -> None:
-    while living:
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if pid == 0:
-            return
-        with suppress(BrokenPipeError):
-            os.write(living[pid], str(os.waitstatus_to_exitcode(status)).encode())
-        os.close(living.pop(pid))
-
-
-def become(request: dict[str, Any]) -> NoReturn:
-    """What `python -m` would make of these words."""
-    from hotfolder.outbox import linking
-
-    linking.PROCESS_STARTED_NS = time.time_ns()
-    os.environ.clear()
-    os.environ.update(request["env"])
-    os.chdir(request["cwd"])
-    module, *sys.argv[1:] = request["words"]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-    sys.exit()
-
-
-def main() -> None:
-    for name in IMPORTED:
-        importlib.import_module(name)
-    gc.freeze()  # what is imported stays shared with the children
-    request = serve(socket.socket(fileno=int(sys.argv[1])))
-    if request is not None:
-        become(request)
-
-
-if __name__ == "__main__":
-    main()

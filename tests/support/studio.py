@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -101,7 +102,7 @@ class Shop:
         self.sandbox.stop()
 
     def access(self) -> ApiAccess:
-        return ApiAccess(self.url, self.url, (self.storage_host,), lambda: "any-key")
+        return ApiAccess(self.url, self.url, (self.storage_host,), partial(str, "any-key"))
 
     def mark(self) -> None:
         """Count from here."""

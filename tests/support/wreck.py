@@ -13,8 +13,8 @@ from PIL import Image
 from hotfolder.jobs.ledger import Ledger
 from hotfolder.jobs.model import Purchase
 from hotfolder.sandbox.ledger import Entry
+from tests.support import crashing
 from tests.support.audit import Audit, Originals
-from tests.support.crashing import Crasher
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
 PROJECT = "12 Elm Road"
@@ -36,18 +36,11 @@ class Wreck:
     faults: list[str] = field(default_factory=list)
     deletes: bool = False
 
-    def live(self, crasher: Crasher) -> None:
+    def live(self) -> None:
         """Run and be killed, so often as was wished, then run to the end."""
         self.studio.drop(PROJECT, self.folder, self.photos)
         for kill_at, nth in (*self.kills, (None, 0)):
-            code = crasher.run(
-                config=str(self.studio.config),
-                url=self.shop.url,
-                storage_host=self.shop.storage_host,
-                log=str(self.studio.root / "daemon.log"),
-                kill_at=kill_at,
-                nth=nth,
-            )
+            code = crashing.live(self.studio, self.shop, kill_at=kill_at, nth=nth)
             self.exit_codes.append(code)
             self.look(finished=kill_at is None)
 
