@@ -44,18 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     of = metafunc.definition.get_closest_marker
-    marked = of("both_stores") is not None and of("sqlite_alone") is None and of("one_store") is None
-    if marked and metafunc.config.getoption("--store") is None:
+    if of("both_stores") is not None and metafunc.config.getoption("--store") is None:
         metafunc.parametrize("store_kind", STORES, indirect=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what one store is enough for: a test's example can be marked so too."""
-    items[:] = [
-        item
-        for item in items
-        if item.get_closest_marker("one_store") is None or f"[{POSTGRESQL}" not in item.nodeid
-    ]
 
 
 @pytest.fixture(scope="session")

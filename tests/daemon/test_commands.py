@@ -19,8 +19,6 @@ from tests.support.clocks import JumpingClock
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Shop, Studio, files_below
 
-pytestmark = pytest.mark.both_stores
-
 ELM = "12 Elm Road"
 ROOM = "front__sky-twilight"
 STAGE = "/api/images/{imageId}/stage"
@@ -63,6 +61,7 @@ def originals(studio: Studio, room: str = ROOM) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.both_stores
 async def test_what_waits_for_its_first_paid_call_is_cancelled_at_once_and_costs_nothing(
     studio: Studio, shop: Shop
 ) -> None:
@@ -92,6 +91,7 @@ async def test_a_set_that_waits_for_an_api_out_of_reach_is_cancelled_too(studio:
     assert originals(studio) == photos
 
 
+@pytest.mark.both_stores
 async def test_a_merge_in_flight_is_awaited_and_published_and_no_sky_is_bought(
     studio: Studio, shop: Shop
 ) -> None:
@@ -157,6 +157,7 @@ def live(studio: Studio, shop: Shop) -> Live:
     return run
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize(
     ("first", "paid", "second"),
     [
@@ -202,6 +203,7 @@ def rooms_by_age(studio: Studio) -> dict[str, str]:
     return {job["room"]: job["job"] for job in jobs}
 
 
+@pytest.mark.both_stores
 async def test_who_has_a_high_priority_is_merged_before_older_sets(make_studio: Any, shop: Shop) -> None:
     shop.goes_wrong(MERGING)
     studio: Studio = make_studio(limits={"merges": 1})

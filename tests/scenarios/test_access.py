@@ -13,8 +13,6 @@ from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 from tests.support.studio import Shop, Studio
 
-pytestmark = pytest.mark.both_stores
-
 RIGHT, WRONG = "right-key-5f1c", "wrong-key-77aa"
 ROOMS = ("hall__sky-blue", "bath__sky-blue", "loft__sky-blue")
 
@@ -26,6 +24,7 @@ def strict_shop(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
+@pytest.mark.both_stores
 async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_is_taken_up(
     tmp_path: Path, strict_shop: Shop
 ) -> None:
@@ -75,7 +74,6 @@ async def test_an_account_without_credit_pauses_all_and_keeps_every_photo_where_
     assert bench.shop.bought() == 6
 
 
-@pytest.mark.one_store
 async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "*", "fault": 401})
     for room in ROOMS:
@@ -87,7 +85,6 @@ async def test_one_trouble_is_one_line_in_the_log(bench: Bench) -> None:
     assert bench.in_inbox(ROOMS[0]) and not (bench.studio.failed / ELM).exists()
 
 
-@pytest.mark.one_store
 def test_a_key_with_a_line_break_is_a_configuration_error_that_does_not_show_it(
     make_studio: Callable[..., Studio],
 ) -> None:

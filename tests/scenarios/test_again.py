@@ -15,8 +15,6 @@ from hotfolder.control import actions
 from hotfolder.jobs.context import CrashPoint
 from tests.scenarios.bench import ELM, Bench
 
-pytestmark = pytest.mark.both_stores
-
 AGAIN = "kitchen__again"
 
 
@@ -114,6 +112,7 @@ async def test_a_set_that_was_renamed_just_before_it_was_done_is_not_bought_once
     assert bench.shop.bought() == 2
 
 
+@pytest.mark.both_stores
 async def test_each_again_that_is_dropped_once_the_last_is_done_buys(bench: Bench) -> None:
     photos = bench.drop("kitchen")
     for _ in range(2):
@@ -160,6 +159,7 @@ async def test_an_again_that_was_taken_back_before_it_paid_does_not_let_a_plain_
     assert (bench.shop.bought(), bench.studio.states()) == (1, ["done", "done"])
 
 
+@pytest.mark.both_stores
 async def test_a_pay_again_that_was_cancelled_before_it_paid_does_not_let_a_plain_drop_pay(
     bench: Bench,
 ) -> None:

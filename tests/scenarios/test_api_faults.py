@@ -17,8 +17,6 @@ from tests.support.audit import Audit
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, files_below
 
-pytestmark = pytest.mark.both_stores
-
 Fault = dict[str, Any]
 MERGED = {"living-room.jpg"}
 ALL = MERGED | {"living-room__sky-twilight.png"}
@@ -91,7 +89,6 @@ SCENARIOS = [
         at("group-get", "never"),
         paid=1,
         bound=1,
-        both=True,
     ),
     attention(
         "the merge's answer is lost and its status a word that nobody knows",
@@ -122,7 +119,6 @@ SCENARIOS = [
             paid=2 if processed else 1,
             delivered=MERGED,
             extra=sky_was_asked_once,
-            both=status == 500,
         )
         for status, processed in ((500, False), (502, True), (503, False), (504, True))
     ),
@@ -149,7 +145,6 @@ SCENARIOS = [
         "429 with Retry-After, twice at the merge",
         at("enhance", 429, [1, 2], retry_after=5),
         extra=merge_was_asked_three_times,
-        both=True,
     ),
     done("429 with a date at the sky", at("sky", 429, 1, retry_after_date=2)),
     done("429 without Retry-After everywhere", at("*", 429, {"every": 3})),
@@ -164,7 +159,6 @@ SCENARIOS = [
         "the merge's result is 404 once",
         at("result-get", 404, 1),
         extra=a_second_look_at_the_group,
-        both=True,
     ),
     done("the merge's address has expired", at("result-get", "expired", 1), extra=a_second_look_at_the_group),
     done("the sky's result is 404 once", at("result-get", 404, 2)),
@@ -187,11 +181,18 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    [pytest.param(one, id=one.name, marks=() if one.both else pytest.mark.one_store) for one in SCENARIOS],
-)
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if not one.both], ids=lambda one: one.name)
 def test_a_merge_and_a_sky(bench: Bench, scenario: Scenario) -> None:
+    goes(bench, scenario)
+
+
+@pytest.mark.both_stores
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.both], ids=lambda one: one.name)
+def test_a_merge_and_a_sky_with_each_store(bench: Bench, scenario: Scenario) -> None:
+    goes(bench, scenario)
+
+
+def goes(bench: Bench, scenario: Scenario) -> None:
     bench.shop.goes_wrong(*scenario.faults)
     photos = bench.drop()
     assert bench.live() == 0, bench.text()
@@ -211,7 +212,6 @@ def seconds(entry: Entry) -> float:
     return datetime.fromisoformat(entry.time).timestamp()
 
 
-@pytest.mark.one_store
 async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get_through(
     bench: Bench,
 ) -> None:
@@ -225,7 +225,6 @@ async def test_a_storage_that_says_when_to_come_back_is_obeyed_though_others_get
     assert seconds(puts[-1]) - seconds(met) >= 60 / SPEED - 0.1
 
 
-@pytest.mark.one_store
 def test_the_scenarios_stay_within_the_bounds_that_are_promised() -> None:
     assert all(scenario.paid <= scenario.bound <= 2 for scenario in SCENARIOS)
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS)

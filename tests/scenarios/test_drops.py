@@ -16,8 +16,6 @@ from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.pictures import bracket, jpeg
 from tests.support.studio import MERGE, files_below
 
-pytestmark = pytest.mark.both_stores
-
 LONG = "r" * 240 + "__sky-blue"
 AHEAD = {"/api/projects", "/api/hdr-image-group", "/api/hdr-upload-url", "/stager-uploads/{name}"}
 """What is asked of the API, for free, while a set still arrives."""
@@ -27,7 +25,6 @@ def zero_filled(content: bytes) -> bytes:
     return content[: len(content) // 2] + bytes(len(content) - len(content) // 2)
 
 
-@pytest.mark.one_store
 async def test_sets_that_cannot_be_made_cost_nothing(make_bench: Callable[..., Bench]) -> None:
     bench = make_bench(settle={"give_up_seconds": 20.0})
     bad: dict[str, tuple[dict[str, bytes], str]] = {
@@ -48,7 +45,6 @@ async def test_sets_that_cannot_be_made_cost_nothing(make_bench: Callable[..., B
     assert {entry.route for entry in bench.shop.page()} <= AHEAD
 
 
-@pytest.mark.one_store
 async def test_a_copy_that_stalls_at_three_of_five_pays_nothing_while_it_stalls(bench: Bench) -> None:
     photos = bracket(5)
     names = list(photos)
@@ -87,6 +83,7 @@ async def test_a_photo_that_changes_during_the_upload_is_never_merged_as_it_was(
     bench.check("done", "withdrawn", paid=1)
 
 
+@pytest.mark.both_stores
 async def test_a_late_bracket_is_held_and_explained_and_nothing_is_paid_for_it(bench: Bench) -> None:
     bench.drop("kitchen")
     await bench.until_idle()
@@ -126,6 +123,7 @@ NAMES = {
 }
 
 
+@pytest.mark.both_stores
 async def test_folders_of_any_name_become_pictures_or_are_refused_clearly(bench: Bench) -> None:
     for name in NAMES.values():
         bench.drop(name)
@@ -159,6 +157,7 @@ async def test_photos_of_any_name_go_up_and_come_back_under_their_own(bench: Ben
     assert files_below(bench.studio.done / ELM / "originals" / "kitchen") == photos
 
 
+@pytest.mark.both_stores
 async def test_names_that_are_no_utf8_are_left_alone_with_one_notice_each(bench: Bench) -> None:
     folder = os.fsencode(bench.path(ELM)) + b"/caf\xe9"
     Path(os.fsdecode(folder)).mkdir(parents=True)
@@ -175,7 +174,6 @@ async def test_names_that_are_no_utf8_are_left_alone_with_one_notice_each(bench:
     assert odd.is_file() and Path(os.fsdecode(folder + b"/DSC0001.jpg")).is_file()
 
 
-@pytest.mark.one_store
 async def test_what_is_no_plain_file_is_never_read_and_holds_its_set_with_a_notice(
     bench: Bench, elsewhere: Path
 ) -> None:
@@ -225,6 +223,7 @@ async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
     assert bench.shop.bought(MERGE) == 2
 
 
+@pytest.mark.both_stores
 async def test_two_sets_that_want_the_same_folder_at_once_get_one_each(bench: Bench) -> None:
     """Rooms that differ only in how their accents are spelt, so that both are filed under one name."""
     rooms = [unicodedata.normalize(form, f"Küche {number}") for number in range(6) for form in ("NFC", "NFD")]

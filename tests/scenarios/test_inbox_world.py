@@ -13,10 +13,7 @@ from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.scenarios.flood import flood
 from tests.support.studio import Shop, Studio, files_below
 
-pytestmark = pytest.mark.both_stores
 
-
-@pytest.mark.one_store
 async def test_two_thousand_files_at_once_are_all_found(tmp_path: Path) -> None:
     assert await flood(tmp_path, 2000, patience_seconds=60) == 2000
 
@@ -28,6 +25,7 @@ async def is_degraded(bench: Bench) -> str:
     return str(status["inboxes"]["inbox"]["degraded"])
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize("way", ["gone", "an empty folder in its place"])
 async def test_an_inbox_that_is_unmounted_or_replaced_is_waited_for_and_nothing_counts_as_deleted(
     bench: Bench, elsewhere: Path, way: str
@@ -91,7 +89,6 @@ async def test_photos_that_can_not_be_seen_when_they_are_looked_at_or_moved_are_
     assert files_below(bench.studio.done / ELM / "originals" / ROOM) == photos
 
 
-@pytest.mark.one_store
 def test_settings_that_are_just_being_written_stop_no_running_daemon_and_are_a_clear_error_at_the_start(
     make_studio: type[Studio], shop: Shop
 ) -> None:

@@ -21,8 +21,6 @@ from tests.support.audit import Audit
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, SKY, Studio
 
-pytestmark = pytest.mark.both_stores
-
 LOST_SKY = {"endpoint": "sky", "fault": "reset-after"}
 
 
@@ -74,6 +72,7 @@ async def test_the_budget_of_one_set_holds_that_set_alone(make_bench: Callable[.
     bench.check("done", "editing", paid=2)
 
 
+@pytest.mark.both_stores
 async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: Callable[..., Bench]) -> None:
     """Even where only one set is worked on at once; and what waits isn't sent again while it does."""
     bench = make_bench(limits={"paid_calls_per_project": 1})
@@ -91,6 +90,7 @@ async def test_the_budget_of_one_project_holds_up_no_other_project(make_bench: C
     bench.check("done", "editing", "merging", paid=2)
 
 
+@pytest.mark.both_stores
 async def test_three_unknown_outcomes_pause_everything_paid_until_a_person_resumes(bench: Bench) -> None:
     rooms = {f"room-{number}": bench.drop(f"room-{number}") for number in range(3)}
     await bench.until_idle()  # so that no merge is bought between the skies
@@ -127,6 +127,7 @@ async def test_what_our_own_end_made_unknown_pauses_nothing(bench: Bench) -> Non
     assert "hotfolder was stopped before the answer arrived" in bench.reason_page("room-0__sky-blue")
 
 
+@pytest.mark.both_stores
 async def test_killed_before_the_merge_was_asked_for_it_is_asked_for_within_a_minute(
     make_bench: Callable[..., Bench],
 ) -> None:
@@ -173,6 +174,7 @@ async def sky_in_doubt(bench: Bench) -> str:
     return job.id
 
 
+@pytest.mark.both_stores
 async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_again(
     make_bench: Callable[..., Bench],
 ) -> None:
@@ -185,7 +187,6 @@ async def test_a_person_who_knows_the_result_has_it_delivered_without_paying_aga
     bench.check("done", "superseded", paid=2)
 
 
-@pytest.mark.one_store
 @pytest.mark.parametrize(
     ("told", "why"),
     [
@@ -213,6 +214,7 @@ async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Be
     bench.check("needs_attention", paid=2)
 
 
+@pytest.mark.both_stores
 @pytest.mark.parametrize("missing", [0, 1])
 async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivered_and_the_other_told(
     bench: Bench, missing: int
@@ -235,6 +237,7 @@ async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivere
     bench.shop.goes_wrong()
 
 
+@pytest.mark.both_stores
 async def test_a_person_who_knows_that_it_was_not_charged_lets_it_be_bought(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
     bench.studio.by_hand(actions.resolve, job, paid_result=None)
@@ -262,6 +265,7 @@ async def test_dragged_back_a_doubtful_set_is_not_bought_again_by_itself(bench: 
     bench.check("needs_attention", "superseded", paid=2)
 
 
+@pytest.mark.both_stores
 async def test_pay_again_is_the_way_to_buy_the_same_thing_twice(bench: Bench) -> None:
     job = await sky_in_doubt(bench)
     bench.studio.by_hand(actions.retry, job, pay_again=True)
@@ -339,6 +343,7 @@ async def test_a_state_that_was_lost_with_its_disk_pays_nothing_again(bench: Ben
     assert Audit(bench.studio, ()).disagreements == []
 
 
+@pytest.mark.both_stores
 async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_budget_of_this_one(
     bench: Bench, make_studio: Callable[..., Studio]
 ) -> None:
@@ -353,7 +358,6 @@ async def test_what_another_store_bought_today_is_not_paid_again_and_uses_up_no_
     assert (second.states(), bench.shop.bought()) == (["done", "done"], 3)
 
 
-@pytest.mark.one_store
 async def test_a_receipt_that_can_t_be_read_is_named(bench: Bench) -> None:
     """What it says was paid for would be missing without a word, should the state be lost."""
     bench.drop("kitchen")
@@ -405,6 +409,7 @@ async def test_a_store_that_was_lost_while_originals_were_filed_pays_nothing_for
     assert Audit(bench.studio, ()).disagreements == []
 
 
+@pytest.mark.both_stores
 async def test_a_ledger_file_that_lacks_its_end_or_is_lost_is_written_again_from_the_store(
     bench: Bench,
 ) -> None:
@@ -419,6 +424,7 @@ async def test_a_ledger_file_that_lacks_its_end_or_is_lost_is_written_again_from
         bench.check("done", paid=2)
 
 
+@pytest.mark.both_stores
 async def test_the_wall_clock_may_jump_a_day_either_way(bench: Bench) -> None:
     for jump in (timedelta(days=1), timedelta(days=-2)):
         bench.drop(f"room {jump.days}__sky-blue")

@@ -7,7 +7,6 @@ import io
 import json
 from dataclasses import dataclass, field
 
-import pytest
 from PIL import Image
 
 from hotfolder.daemon.service import ApiAccess
@@ -15,8 +14,6 @@ from tests.scenarios.bench import ELM, Bench
 from tests.stager.conftest import Wire
 from tests.support.audit import Audit
 from tests.support.studio import files_below
-
-pytestmark = pytest.mark.both_stores
 
 GROUP = "grp:1/2+3="
 SIGNED_TYPE = "image/jpeg"

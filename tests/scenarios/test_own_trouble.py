@@ -8,11 +8,10 @@ from hotfolder.jobs.steps import fetching
 from tests.scenarios.bench import ELM, ROOM, Bench
 from tests.support.studio import files_below
 
-pytestmark = pytest.mark.both_stores
-
 OAK = "5 Oak Lane"
 
 
+@pytest.mark.both_stores
 async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "match": ELM})
     photos = bench.drop()
@@ -39,7 +38,6 @@ async def test_a_project_that_the_api_has_lost_is_made_once_more(bench: Bench) -
     assert bench.shop.asked("/api/projects") == 2
 
 
-@pytest.mark.one_store
 async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "when": {"from": 1, "to": 7}})
     bench.drop()
@@ -50,7 +48,6 @@ async def test_while_the_whole_api_is_down_no_merge_comes_to_its_time_limit(benc
     bench.check("done", paid=2)
 
 
-@pytest.mark.one_store
 async def test_an_api_that_says_too_many_is_asked_less_and_less(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 429, "when": {"from": 1, "to": 6}, "match": ELM})
     bench.drop()

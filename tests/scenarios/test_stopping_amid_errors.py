@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from hotfolder.errors import Unreachable
 from hotfolder.jobs.worker import end
-
-pytestmark = pytest.mark.both_stores
 
 
 async def test_a_task_whose_group_swallows_the_first_cancellation_ends_all_the_same() -> None:

@@ -12,8 +12,6 @@ from tests.scenarios.bench import ELM, Bench
 from tests.support.pictures import bracket
 from tests.support.studio import MERGE, files_below
 
-pytestmark = pytest.mark.both_stores
-
 MERGED, DAY, DUSK = "front.jpg", "front__sky-blue.png", "front__sky-twilight.png"
 ROUTE: dict[str, Any] = {
     "name": "outside",
@@ -27,6 +25,7 @@ def bench(make_bench: Callable[..., Bench]) -> Bench:
     return make_bench(routes=[ROUTE])
 
 
+@pytest.mark.both_stores
 async def test_both_are_delivered_beside_the_merge_which_is_paid_for_once(bench: Bench) -> None:
     """The same photos in another project cost nothing."""
     photos = bench.drop("front")
@@ -79,6 +78,7 @@ async def test_one_that_is_refused_leaves_the_other_and_is_asked_for_alone_the_n
     assert {path.name for path in (bench.studio.done / ELM / "originals").rglob("*.jpg")} == photos.keys()
 
 
+@pytest.mark.both_stores
 async def test_one_whose_answer_is_lost_needs_a_person_and_the_other_is_delivered(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "sky", "fault": "reset-after", "when": 1})
     bench.drop("front")
