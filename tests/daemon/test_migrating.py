@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,22 +25,9 @@ from tests.support import crashing
 from tests.support.audit import Audit, Originals
 from tests.support.pictures import bracket
 from tests.support.postgres import Postgres
-from tests.support.studio import MERGE, Shop, Studio, environment, files_below
+from tests.support.studio import MERGE, Shop, Studio, files_below
 
 PROJECT = "12 Elm Road"
-KILLED = """
-import os, signal, sys
-from collections import Counter
-from pathlib import Path
-from hotfolder.control.upkeep import move_to_server
-config, url, step, nth = sys.argv[1:]
-passed = Counter()
-def kill(at):
-    passed[at] += 1
-    if (at, passed[at]) == (step, int(nth)):
-        os.kill(os.getpid(), signal.SIGKILL)
-move_to_server(Path(config), {}, url, kill)
-"""
 
 
 @pytest.fixture
@@ -61,16 +46,28 @@ def in_flight(studio: Studio, shop: Shop) -> tuple[Studio, Originals]:
     assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=1) == -signal.SIGKILL
     drop("bath")
     assert crashing.live(studio, shop, speed=4.0, kill_at="photo_uploaded", nth=2) == -signal.SIGKILL
-    # What is left to do here is to name the folder that the others will look into.
-    settings = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
-    (studio.root / "results").mkdir()
+    name_results(studio)
     return studio, originals
 
 
+@pytest.fixture
+async def idle(studio: Studio, shop: Shop) -> Studio:
+    """One whose daemon had nothing to do."""
+    await studio.until_idle(shop.access())
+    name_results(studio)
+    return studio
+
+
+def name_results(studio: Studio) -> None:
+    """What is left to do here: to name the folder that the other machines will look into."""
+    settings = yaml.safe_load(studio.config.read_text())
+    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
+    (studio.root / "results").mkdir()
+
+
 def killed_at(studio: Studio, server: StoreServer, step: MoveStep, nth: int) -> None:
-    command = [sys.executable, "-c", KILLED, str(studio.config), server.url, step, str(nth)]
-    assert subprocess.run(command, env=environment(None)).returncode == -signal.SIGKILL
+    code = crashing.killed(move_to_server, studio.config, {}, server.url, kill_at=step, nth=nth)
+    assert code == -signal.SIGKILL
 
 
 def usable(*openings: Callable[[], object]) -> int:
@@ -134,9 +131,7 @@ async def test_thirty_sets_in_flight_are_moved_and_each_is_paid_once(
         originals.take(PROJECT, f"room{number}", files)
         studio.drop(PROJECT, f"room{number}", files)
     assert crashing.live(studio, shop, speed=4.0, kill_at="answer_recorded", nth=4) == -signal.SIGKILL
-    settings = yaml.safe_load(studio.config.read_text())
-    studio.config.write_text(yaml.safe_dump({**settings, "results": "results"}))
-    (studio.root / "results").mkdir()
+    name_results(studio)
     assert move_to_server(studio.config, {}, server.url)
     await switched(studio, server).until_idle(shop.access())
     assert studio.states() == ["done"] * sets
@@ -173,10 +168,8 @@ async def test_every_row_of_every_table_is_moved_and_numbers_go_on_behind_them(
     engine.dispose()
 
 
-def test_another_store_there_is_refused_and_neither_is_changed(
-    in_flight: tuple[Studio, Originals], postgres: Postgres
-) -> None:
-    (studio, _), server = in_flight, postgres.fresh()
+def test_another_store_there_is_refused_and_neither_is_changed(idle: Studio, postgres: Postgres) -> None:
+    studio, server = idle, postgres.fresh()
     open_store(server).dispose()
     before = rows_of(server.url)
     with pytest.raises(StoreError, match="another one already"):
@@ -185,10 +178,8 @@ def test_another_store_there_is_refused_and_neither_is_changed(
     open_store(studio.state).dispose()
 
 
-def test_without_a_folder_for_results_nothing_is_moved(
-    in_flight: tuple[Studio, Originals], postgres: Postgres
-) -> None:
-    (studio, _), server = in_flight, postgres.fresh()
+def test_without_a_folder_for_results_nothing_is_moved(idle: Studio, postgres: Postgres) -> None:
+    studio, server = idle, postgres.fresh()
     settings = yaml.safe_load(studio.config.read_text())
     studio.config.write_text(yaml.safe_dump({**settings, "results": None}))
     with pytest.raises(UsageError, match="no folder `results`"):
@@ -205,10 +196,10 @@ async def test_a_daemon_at_work_is_left_alone(studio: Studio, shop: Shop, postgr
 
 @pytest.mark.parametrize("step", [MoveStep.TABLE_COPIED, MoveStep.STORE_COPIED, MoveStep.FILE_MARKED])
 def test_what_a_person_asks_meanwhile_is_refused_and_not_lost(
-    in_flight: tuple[Studio, Originals], postgres: Postgres, step: MoveStep
+    idle: Studio, postgres: Postgres, step: MoveStep
 ) -> None:
     """It was typed before the move began, and comes to its writing in the midst of it."""
-    (studio, _), server, asked = in_flight, postgres.fresh(), []
+    studio, server, asked = idle, postgres.fresh(), []
     store = Store(open_store(studio.state))
 
     def ask(passed: MoveStep) -> None:
@@ -237,19 +228,17 @@ def test_an_address_that_is_none_is_told(studio: Studio, url: str, told: str) ->
 
 
 def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
-    in_flight: tuple[Studio, Originals], postgres: Postgres, shop: Shop
+    idle: Studio, postgres: Postgres
 ) -> None:
-    studio, server = in_flight[0], postgres.fresh()
+    studio, server = idle, postgres.fresh()
     switched(studio, server)
     ended = studio.start(key="any-key")
     assert ended.wait() == 2
     assert "hotfolder store migrate" in ended.text()
 
 
-def test_it_says_what_to_write_into_the_settings(
-    in_flight: tuple[Studio, Originals], postgres: Postgres
-) -> None:
-    studio, server = in_flight[0], postgres.fresh()
+def test_it_says_what_to_write_into_the_settings(idle: Studio, postgres: Postgres) -> None:
+    studio, server = idle, postgres.fresh()
     words = ["store", "migrate", "--to", server.url, "--config", str(studio.config)]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, f"url: {server.url}" in told.output) == (0, True)

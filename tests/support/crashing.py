@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,16 @@ def live(studio: Studio, shop: Shop, **request: Any) -> int:
     is. With `action`, the name of a command and its arguments, that is run in the daemon's stead.
     """
     return Forked(become, studio.config, shop.access(), studio.root / "daemon.log", request).wait()
+
+
+def killed(call: Callable[..., object], *arguments: object, kill_at: StrEnum, nth: int) -> int:
+    """Call it in a process of its own, where its last argument, a crash hook, ends it at that point; its exit
+    code."""
+    return Forked(calling, call, arguments, kill_at, nth).wait()
+
+
+def calling(call: Callable[..., object], arguments: Sequence[object], kill_at: StrEnum, nth: int) -> None:
+    call(*arguments, killing(kill_at, nth))
 
 
 def killing(kill_at: str | None, nth: int) -> Callable[[StrEnum], None]:
