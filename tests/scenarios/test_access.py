@@ -24,7 +24,6 @@ def strict_shop(tmp_path: Path) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.both_stores
 async def test_a_key_withdrawn_in_mid_run_pauses_all_tells_once_and_the_new_one_is_taken_up(
     tmp_path: Path, strict_shop: Shop
 ) -> None:

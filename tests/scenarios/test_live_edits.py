@@ -14,7 +14,6 @@ from tests.support.manager import Manager
 from tests.support.studio import Shop, Studio, environment
 
 
-@pytest.mark.both_stores
 def test_no_set_is_lost_and_none_is_treated_by_half_a_rule(
     make_studio: Callable[..., Studio], shop: Shop
 ) -> None:

@@ -22,6 +22,10 @@ class FastClock:
         await asyncio.sleep(seconds / 100)
 
 
+LEAST_SLEEP_SECONDS = 0.02
+"""What looks each second of a fast clock would do little else."""
+
+
 class JumpingClock:
     """Time that passes `speed` times as fast; `jump` moves the wall clock and nothing else."""
 
@@ -39,7 +43,7 @@ class JumpingClock:
         return time.monotonic() * self.speed
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.speed)
+        await asyncio.sleep(max(seconds / self.speed, LEAST_SLEEP_SECONDS) if seconds else 0)
 
 
 class HeldClock:
