@@ -39,12 +39,6 @@ def copy_slowly(folder: Path, photos: Mapping[str, bytes], seconds_between: floa
         time.sleep(seconds_between)
 
 
-def test_real_brackets_that_were_there_before_the_start(studio: Studio, house: dict[str, bytes]) -> None:
-    studio.drop(ELM, ROOM, house)
-    assert studio.start("--sandbox", "--until-idle").wait(90) == 0
-    assert_delivered(studio, house)
-
-
 def test_real_brackets_copied_in_slowly_are_one_job(make_studio, house: dict[str, bytes]) -> None:
     studio = make_studio(settle={"quiet_seconds": 3})
     run = studio.start("--sandbox")

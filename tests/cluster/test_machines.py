@@ -138,7 +138,7 @@ def test_machines_are_stopped_and_started_one_at_a_time_with_jobs_in_flight(clus
     one, two = shared.member("one"), shared.member("two")
     one.start()
     two.start()
-    sets = 30
+    sets = 12
     for number in range(sets):
         shared.drop("abcd"[number % 4], "12 Elm", f"room{number}", bracket())
     for member in (one, two):

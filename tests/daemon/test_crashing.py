@@ -127,7 +127,7 @@ PASSINGS = {
     ARCHIVING: ARCHIVING_PASSINGS,
     DELETING: DELETING_PASSINGS,
 }
-PAIRS = two_kills(10)
+PAIRS = two_kills(5)
 HALTED = [
     ((CrashPoint.INTENT_RECORDED, 2), second)
     for second in (

@@ -133,7 +133,9 @@ async def test_a_set_that_becomes_a_job_is_never_shown_twice(make_studio: Any, s
     studio = make_studio(settle={"quiet_seconds": 4})
     studio.drop(ELM, "kitchen", bracket())
     async with studio.working(shop.access()):
-        while "done" not in studio.states():
-            folders = [job["folder"] for job in studio.status()["jobs"]]
-            assert folders in ([], ["kitchen"])
+        states: list[str] = []
+        while states != ["done"]:
+            jobs = studio.status()["jobs"]
+            assert [job["folder"] for job in jobs] in ([], ["kitchen"])
+            states = [job["state"] for job in jobs]
             await asyncio.sleep(0.02)

@@ -69,7 +69,7 @@ def side(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Side]:
         port=0,
         storage_port=0,
         required_key="sandbox-key",
-        long_edge=640,
+        long_edge=320,
     )
     sandbox = EmbeddedSandbox(settings)
     base_url, storage_host = sandbox.start()
