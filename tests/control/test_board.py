@@ -13,8 +13,9 @@ from hotfolder.control import actions
 from hotfolder.control.anew import another, offer, tags_for
 from hotfolder.control.board import HELD, Board, Card, Watched, board
 from hotfolder.control.ids import photo_id
-from hotfolder.control.rooms import project_view, set_view
+from hotfolder.control.rooms import project_view, receipt_of, set_view
 from hotfolder.errors import UsageError
+from hotfolder.jobs.states import State
 from tests.support.pictures import bracket
 from tests.support.studio import SKY, Shop, Studio, files_below
 
@@ -173,3 +174,15 @@ async def test_a_held_room_is_no_job_yet(shop: Shop, studio: Studio) -> None:
     await studio.until_idle(shop.access())
     [card] = seen(studio).projects[0].cards
     assert (card.state, card.job, card.needs_person) == (HELD, "", True)
+
+
+async def test_a_receipt_is_no_other_one_while_the_originals_are_filed(shop: Shop, studio: Studio) -> None:
+    """They are written into it, before the store knows."""
+    studio.drop(ELM, "hall", bracket())
+    await studio.until_idle(shop.access())
+    [job] = (studio.store().job(line.job) for line in seen(studio).seen.lines)
+    [receipt] = studio.done.glob("*/receipts/hall.json")
+    receipt.write_text(receipt.read_text() + "\n")
+    for state, changed in ((State.DONE, True), (State.FILING, False)):
+        job.state = state
+        assert receipt_of(studio.done, job)[1] is changed

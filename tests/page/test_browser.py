@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from tests.support.browser import CHROMIUM, NO_BROWSER, becomes, everywhere, tab
 from tests.support.pageprocess import PageProcess
@@ -61,6 +61,30 @@ def test_a_set_goes_on_by_the_button_beside_it(
         opened.get_by_role("link", name="See the later one").click()
         opened.locator(".standing .good").wait_for()
     assert shop.bought() == 1
+
+
+def test_a_picture_that_is_not_there_yet_is_asked_for_again(
+    studio: Studio, page: PageProcess, browser: Browser
+) -> None:
+    """Its photo is just being moved."""
+    studio.drop(ELM, FRONT, bracket())
+    studio.wait_for_states("done")
+    with tab(browser, page, "/projects") as opened:
+        missed: list[Route] = []
+
+        def miss_first(route: Route) -> None:
+            if missed:
+                return route.continue_()
+            missed.append(route)
+            return route.fulfill(status=404)
+
+        opened.route("**/thumb/*", miss_first)
+        opened.goto("/")
+        picture = opened.locator(".card.good img")
+        becomes(lambda: missed and picture.evaluate("image => image.style.visibility === 'hidden'"), "hidden")
+        becomes(
+            lambda: picture.evaluate("image => image.naturalWidth > 0 && !image.style.visibility"), "there"
+        )
 
 
 def test_a_finished_set_is_bought_anew_once_its_price_was_seen(

@@ -112,7 +112,8 @@ def test_a_revoked_link_leads_nowhere_at_once(shared: Shared) -> None:
             continue
         fresh = shared.page.get(address, If_None_Match=answer.headers.get("etag", ""))
         assert fresh.status == 404, address
-    assert "any more" in shared.page.get(f"{path}?lang=en").text
+    told = shared.page.get(f"{path}?lang=en").text
+    assert "any more" in told and "Back to the overview" not in told
     assert shared.page.get(other).status == 200
     assert "revoked" in shared.page.get(f"/project/{shared.project}/share").text
 
@@ -126,6 +127,7 @@ def test_a_link_opens_nothing_but_itself_where_a_password_is_set(shared: Shared)
     elsewhere = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
     assert shared.page.get(path, **elsewhere).status == 200
     assert {answer.status for answer in shared.everything_on(path).values()} == {200}
+    assert shared.page.get("/favicon.ico").headers["content-type"] == "image/svg+xml"
     for closed in ("/", f"/project/{shared.project}/share", picture):
         assert shared.page.get(closed).status == 401
 
