@@ -169,7 +169,7 @@ def test_every_page_is_for_everybody_at_every_size(
     studio.drop("Harbour View", "kitchen__sky-pink", bracket())
     studio.wait_for_states("needs_attention", "failed", "done")
     status = {job["state"]: job["job"] for job in studio.status()["jobs"]}
-    pages = ["/", *(f"/set/{job}" for job in status.values())]
+    pages = ["/", "/projects?q=view", *(f"/set/{job}" for job in status.values())]
     pages += [f"/set/{status['failed']}/pay-again", f"/set/{status['done']}/another?tag=sky-twilight"]
     with tab(browser, page) as opened:
         pages.append(str(opened.get_by_role("link", name=ELM).get_attribute("href")))
