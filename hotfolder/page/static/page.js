@@ -99,13 +99,14 @@ document.addEventListener("visibilitychange", () => {
 
 // A picture whose photo is just being moved is there a moment later.
 const tried = new WeakMap();
-document.addEventListener("error", ({ target }) => {
-  if (target.nodeName !== "IMG") return;
-  const times = (tried.get(target) || 0) + 1;
-  tried.set(target, times);
-  target.style.visibility = "hidden";
-  if (times < 4) setTimeout(() => target.setAttribute("src", target.getAttribute("src")), 2000 * times);
-}, true);
+function again(picture) {
+  const times = (tried.get(picture) || 0) + 1;
+  tried.set(picture, times);
+  picture.style.visibility = "hidden";
+  if (times < 4) setTimeout(() => picture.setAttribute("src", picture.getAttribute("src")), 2000 * times);
+}
+for (const picture of document.images) if (picture.complete && !picture.naturalWidth) again(picture);
+document.addEventListener("error", ({ target }) => { if (target.nodeName === "IMG") again(target); }, true);
 document.addEventListener("load", ({ target }) => { if (target.nodeName === "IMG") target.style.visibility = ""; }, true);
 
 // Seconds that run on by themselves between two pieces of news.
