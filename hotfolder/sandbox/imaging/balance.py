@@ -19,9 +19,9 @@ EDGE = 640
 # A surface is calm where L* spreads by no more than this in five pixels, and neither dark nor burnt.
 CALM, DARK, LIGHT = 1.5, 45.0, 97.0
 # In CIELAB: paint of more chroma is no white in lamplight; and so much of the picture is calm.
-MOST_CHROMA, LEAST_CALM = 22.0, 0.05
+MOST_CHROMA, LEAST_CALM = 26.0, 0.05
 # Of the calm surfaces the brightest third is taken for white where its chroma lies between these.
-BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 2.0, 16.0
+BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
 # What is nearly gray has so much chroma at most, and is no darker and no lighter than this.
 GRAYISH, DARKEST_GRAY, LIGHTEST_GRAY = 15.0, 30.0, 92.0
 # In a room so much is burnt out, and less than this of its upper edge.
