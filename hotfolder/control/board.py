@@ -166,12 +166,15 @@ class ProjectCards:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything that there is to see at the moment `at`. `budget` is the most paid calls of a day, None for
-    no limit; `bought` are the kinds of today's paid calls, without those of the stand-in."""
+    """Everything that there is to see at the moment `at`. `running` sets are worked on, `waiting` ones arrive
+    or wait. `budget` is the most paid calls of a day, None for no limit; `bought` are the kinds of today's
+    paid calls, without those of the stand-in."""
 
     at: datetime
     seen: Overview
     projects: tuple[ProjectCards, ...] = ()
+    running: int = 0
+    waiting: int = 0
     paid_today: int = 0
     budget: int | None = None
     bought: tuple[str, ...] = ()
@@ -218,10 +221,14 @@ def board(settings: Settings) -> Board:
             return Board(now(), Overview(lines=(), counts={}, pid=pid), several_inboxes=several)
         seen = overview(records.store, pid=pid)
         today = midnight(now())
+        calls = looks.under_way(records.store, [line.job for line in seen.running])
+        idle = sum(waits(line, calls.get(line.job)) for line in seen.running)
         return Board(
             at=now(),
             seen=seen,
             projects=tuple(projects_of(records, latest_of(seen.lines), MOST_CARDS)),
+            running=len(seen.running) - idle,
+            waiting=len(seen.waiting) + idle,
             paid_today=records.ledger.paid_since(today),
             budget=settings.limits.paid_calls_per_day,
             bought=tuple(records.ledger.paid_operations_since(today)),
@@ -287,10 +294,19 @@ def filled(records: JobRecords, cards: Sequence[Card]) -> list[Card]:
     full = []
     for card in cards:
         middle, count = photos.get(card.job, ("", 0))
-        progress = progress_of(card, calls.get(card.job), up, count, usual)
+        call = calls.get(card.job)
+        if waits(card, call):
+            card = replace(card, state=State.QUEUED)
+        progress = progress_of(card, call, up, count, usual)
         shown = tuple(frames(card.job, middle, pictures.get(card.job, ())))
         full.append(replace(card, frames=shown, progress=progress))
     return full
+
+
+def waits(line: Line, call: Purchase | None) -> bool:
+    """Whether a set whose turn for a paid call has come can't make it now, as while such are paused."""
+    held_up = line.reason not in ("", line.words) and not line.cancelled_by
+    return held_up and call is None and line.state in (State.MERGING, State.EDITING)
 
 
 def frames(job: str, middle: str, pictures: Sequence[Picture]) -> Iterator[Frame]:

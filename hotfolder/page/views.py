@@ -48,8 +48,6 @@ async def now_page(request: Request, stamp: str) -> HTMLResponse:
         board=seen,
         projects=[*shown, *finished[:MOST_PROJECTS]],
         older=len(finished) > MOST_PROJECTS,
-        running=len(seen.seen.running),
-        waiting=len(seen.seen.waiting),
         # Whoever cancelled a set knows of it.
         attention=len(seen.seen.needing_person) + sum(not one.cancelled_by for one in seen.seen.failed),
         settings_error=site_of(request).settings().error or seen.seen.settings_error,

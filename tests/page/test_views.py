@@ -204,6 +204,8 @@ async def test_paused_at_the_page_nothing_is_bought_until_it_goes_on(
     async with studio.working(shop.access()):
         await studio.comes_to_say(lambda status: "paused" in str(status["jobs"]))
         assert shop.bought() == 1
+        told = (await asyncio.to_thread(page.get, "/")).text
+        assert "waiting for its turn" in told and "<dt>Waiting</dt><dd>1</dd>" in told
         assert went_to(await asyncio.to_thread(page.post, "/resume")) == "/?told=resume"
         await studio.comes_to("done", "done", "failed")
 
