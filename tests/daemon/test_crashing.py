@@ -23,6 +23,7 @@ ROUTES = [
     for one, rule in ((ARCHIVING, "archive"), (DELETING, "delete"))
 ]
 AT_ONCE = 6
+Order = tuple[str, tuple[Kill, ...]]
 PHOTOS = 3
 
 # How often a set of three photos with one sky passes each step.
@@ -79,16 +80,20 @@ UNKNOWABLE = {
 
 
 class Yard:
-    """Where wrecks are made, several at a time."""
+    """Where wrecks are made, several at a time: those that the next tests ask for, too."""
 
     def __init__(self, root: Path, shop: Shop) -> None:
         self._root = root
         self._shop = shop
         self._pool = ThreadPoolExecutor(AT_ONCE)
-        self.wrecks: dict[tuple[str, tuple[Kill, ...]], Future[Wreck]] = {}
+        self.wrecks: dict[Order, Future[Wreck]] = {}
 
-    def order(self, folder: str, *kills: Kill) -> None:
-        self.wrecks[folder, kills] = self._pool.submit(self._make, folder, kills, len(self.wrecks))
+    def wreck(self, folder: str, *kills: Kill) -> Wreck:
+        at = ORDERS.index((folder, kills))
+        for order in ORDERS[at : at + AT_ONCE]:
+            if order not in self.wrecks:
+                self.wrecks[order] = self._pool.submit(self._make, *order, len(self.wrecks))
+        return self.wrecks[folder, kills].result(timeout=900)
 
     def _make(self, folder: str, kills: tuple[Kill, ...], number: int) -> Wreck:
         studio = studio_with_rules(self._root / str(number))
@@ -139,30 +144,23 @@ HALTED = [
 ]
 
 
+ORDERS: list[Order] = [
+    *((GOOD, (kill,)) for kill in each(GOOD_PASSINGS)),
+    *((BAD, (kill,)) for kill in each(BAD_PASSINGS)),
+    *((ARCHIVING, (kill,)) for kill in amid(ARCHIVING_PASSINGS)),
+    *((DELETING, (kill,)) for kill in amid(DELETING_PASSINGS)),
+    *((GOOD, kills) for kills in (*HALTED, *PAIRS)),
+]
+"""As the tests ask for them."""
+
+
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     root = tmp_path_factory.mktemp("yard")
     with Shop(root / "shop") as shop:
         made = Yard(root, shop)
-        # What needs the longest goes first.
-        for pair in HALTED:
-            made.order(GOOD, *pair)
-        for folder, kills in (
-            (GOOD, each(GOOD_PASSINGS)),
-            (BAD, each(BAD_PASSINGS)),
-            (ARCHIVING, amid(ARCHIVING_PASSINGS)),
-            (DELETING, amid(DELETING_PASSINGS)),
-        ):
-            for kill in kills:
-                made.order(folder, kill)
-        for pair in PAIRS:
-            made.order(GOOD, *pair)
         yield made
         made.close()
-
-
-def wreck_of(yard: Yard, folder: str, *kills: Kill) -> Wreck:
-    return yard.wrecks[folder, kills].result(timeout=900)
 
 
 async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: Path, shop: Shop) -> None:
@@ -179,7 +177,7 @@ async def test_the_table_knows_every_step_and_how_often_it_is_passed(tmp_path: P
 
 @pytest.mark.parametrize("kill", each(GOOD_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
-    wreck = wreck_of(yard, GOOD, kill)
+    wreck = yard.wreck(GOOD, kill)
     assert wreck.exit_codes == [-9, 0]
     bought = wreck.shop.charged()
     wreck.assert_sound(bought)
@@ -192,7 +190,7 @@ def test_a_good_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
 
 @pytest.mark.parametrize("kill", each(BAD_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
-    wreck = wreck_of(yard, BAD, kill)
+    wreck = yard.wreck(BAD, kill)
     assert wreck.exit_codes == [-9, 0]
     wreck.assert_sound([])
     assert wreck.job()["state"] == "failed"
@@ -205,7 +203,7 @@ def test_a_refused_set_survives_a_kill(yard: Yard, kill: Kill) -> None:
 
 @pytest.mark.parametrize("kill", amid(ARCHIVING_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> None:
-    wreck = wreck_of(yard, ARCHIVING, kill)
+    wreck = yard.wreck(ARCHIVING, kill)
     assert wreck.exit_codes == [-9, 0]
     wreck.assert_sound(wreck.shop.charged())
     found = files_below(wreck.studio.archive)
@@ -223,7 +221,7 @@ def test_originals_reach_the_archive_across_a_kill(yard: Yard, kill: Kill) -> No
 
 @pytest.mark.parametrize("kill", amid(DELETING_PASSINGS), ids=lambda kill: f"{kill[0]}-{kill[1]}")
 def test_originals_are_deleted_across_a_kill_and_only_behind_their_picture(yard: Yard, kill: Kill) -> None:
-    wreck = wreck_of(yard, DELETING, kill)
+    wreck = yard.wreck(DELETING, kill)
     assert wreck.exit_codes == [-9, 0]
     wreck.assert_sound(wreck.shop.charged())
     assert wreck.job()["state"] == "done" and not wreck.job()["reason"]
@@ -249,7 +247,7 @@ def originals_in_receipt(wreck: Wreck) -> object:
 def test_a_set_that_needs_a_person_survives_another_kill_on_its_way_to_failed(
     yard: Yard, kills: tuple[Kill, Kill]
 ) -> None:
-    wreck = wreck_of(yard, GOOD, *kills)
+    wreck = yard.wreck(GOOD, *kills)
     assert wreck.exit_codes == [-9, -9, 0]
     wreck.assert_sound(wreck.shop.charged())
     assert_needs_a_person(wreck, merged=True)
@@ -257,7 +255,7 @@ def test_a_set_that_needs_a_person_survives_another_kill_on_its_way_to_failed(
 
 @pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(f"{at}{nth}" for at, nth in kills))
 def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, Kill]) -> None:
-    wreck = wreck_of(yard, GOOD, *kills)
+    wreck = yard.wreck(GOOD, *kills)
     wreck.assert_sound(wreck.shop.charged())
     if wreck.job()["state"] == "done":
         assert_done(wreck)
@@ -267,6 +265,7 @@ def test_two_kills_lose_and_pay_no_more_than_one(yard: Yard, kills: tuple[Kill, 
 
 
 def test_every_charge_is_known_to_the_daemon_that_caused_it(yard: Yard) -> None:
+    yard.wreck(GOOD, *PAIRS[-1])
     wrecks = [future.result(timeout=900) for future in yard.wrecks.values()]
     bought = wrecks[0].shop.charged()
     known = sum(sum(wreck.charged(bought).values()) for wreck in wrecks if wreck.folder != BAD)
