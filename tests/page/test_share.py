@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,12 +57,22 @@ class Shared:
         return {one: self.page.get(one) for one in found}
 
 
-@pytest.fixture
-async def shared(make_studio: Callable[..., Studio], shop: Shop) -> AsyncIterator[Shared]:
-    studio = make_studio()
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, one_shop: Shop) -> Studio:
+    """Whose daemon has made the project."""
+    one_shop.mark()
+    studio = Studio(tmp_path_factory.mktemp("finished") / "studio")
     for folder in ROOMS:
         studio.drop(ELM, folder, bracket())
-    await studio.until_idle(shop.access())
+    asyncio.run(studio.until_idle(one_shop.access()))
+    return studio
+
+
+@pytest.fixture
+def shared(make_studio: Callable[..., Studio], finished: Studio) -> Iterator[Shared]:
+    """A copy of it."""
+    studio = make_studio()
+    shutil.copytree(finished.root, studio.root, dirs_exist_ok=True)
     with page_process(studio) as page:
         yield Shared(studio, page, project_id("inbox", ELM))
 
