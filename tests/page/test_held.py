@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -131,26 +132,24 @@ def test_one_set_is_approved_after_a_frame_moved_and_exactly_its_calls_are_paid(
     assert told == ["−4", "−2", "0", "0", "+2", "+4"]
 
 
-@pytest.mark.parametrize(
-    ("do", "picked", "to"),
-    [
+def test_what_no_page_of_ours_posts_approves_nothing(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    files, sets, _ = shoot(tmp_path / "roll")
+    waits(studio, files)
+    shown = Form(page.read(f"/held/{SHOOT}"))
+    for do, picked, to in (
         ("join " + "9" * 5000, "real", "new"),
         ("move", "real", "9" * 5000),
         ("move", "nothing", "new"),
         ("approve 999 merge", "real", "new"),
         ("approve 0 merge,sky,stage", "real", "new"),
         ("approve", "real", "new"),
-    ],
-)
-def test_what_no_page_of_ours_posts_approves_nothing(
-    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path, do: str, picked: str, to: str
-) -> None:
-    files, sets, _ = shoot(tmp_path / "roll")
-    waits(studio, files)
-    form = Form(page.read(f"/held/{SHOOT}"))
-    form.photos = {"real": form.photos[sets[0][0]], "nothing": "nothing"}
-    assert form.post(page, do, picked, to=to).status < 500
-    assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought()
+    ):
+        form = copy(shown)
+        form.photos = {"real": shown.photos[sets[0][0]], "nothing": "nothing"}
+        assert form.post(page, do, picked, to=to).status < 500
+        assert held_sets(studio.status()) == {"(the whole shoot)"} and not shop.bought(), do
 
 
 def test_sets_are_split_and_joined_and_all_approved(
@@ -242,18 +241,17 @@ def test_photos_that_changed_since_they_were_looked_at_are_not_approved(
     assert not (folder / ".ready").exists() and shop.bought() == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "why"), [("a__b", "two underscores"), ("<b>", "not every computer"), ("x" * 250, "")]
-)
 def test_a_set_that_can_t_be_made_says_so_and_has_no_button(
-    studio: Studio, page: PageProcess, tmp_path: Path, name: str, why: str
+    studio: Studio, page: PageProcess, tmp_path: Path
 ) -> None:
     waits(studio, shoot(tmp_path / "roll", rooms=2)[0])
-    named = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
-    assert why in named.text and "<b>" not in named.text.replace("<b>Look here:</b>", "")
-    form = Form(named)
-    assert "Approve all" not in form.buttons and form.buttons["Approve this set"].startswith("approve 1 ")
-    assert form.post(page, "approve 0 merge").status == 409
+    for name, why in (("a__b", "two underscores"), ("<b>", "not every computer"), ("x" * 250, "")):
+        named = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", name).post(page, "look")
+        assert why in named.text and "<b>" not in named.text.replace("<b>Look here:</b>", "")
+        form = Form(named)
+        assert "Approve all" not in form.buttons
+        assert form.buttons["Approve this set"].startswith("approve 1 ")
+        assert form.post(page, "approve 0 merge").status == 409
 
 
 def test_a_room_that_waits_is_approved_as_it_is(studio: Studio, shop: Shop, page: PageProcess) -> None:
