@@ -101,23 +101,19 @@ async def test_an_eighth_photo_ends_it_and_the_seven_that_remain_are_merged(
     assert merged_exactly(shop, photos)
 
 
-@pytest.mark.parametrize(
-    ("folder", "number"),
-    [
-        pytest.param("kitchen__sky-twilihgt", 3, id="an unknown tag"),
-        pytest.param("kitchen_sky-twilight", 3, id="a name that a person is asked about"),
-        pytest.param("kitchen__sky-twilight", 1, id="a photo that is edited as it is"),
-        pytest.param("", 3, id="a whole shoot"),
-        pytest.param("kitchen", 8, id="eight photos"),
-    ],
-)
 async def test_nothing_goes_up_of_what_will_be_refused_held_or_not_merged(
-    patient: Studio, shop: Shop, folder: str, number: int
+    patient: Studio, shop: Shop
 ) -> None:
-    patient.drop(ELM, folder, bracket(number))
+    """An unknown tag, a name that a person is asked about, a photo that is edited as it is, a whole shoot,
+    eight photos."""
+    patient.drop(ELM, "kitchen__sky-twilihgt", bracket())
+    patient.drop(ELM, "bath_sky-twilight", bracket())
+    patient.drop(ELM, "front__sky-twilight", bracket(1))
+    patient.drop(ELM, "", bracket())
+    patient.drop(ELM, "attic", bracket(8))
     patient.drop(ELM, "hall", bracket(2))
     async with patient.working(shop.access()):
-        await comes_true(lambda: up(shop) == 2)  # of the hall, which came behind it
+        await comes_true(lambda: up(shop) == 2)  # of the hall, which came behind them
         await asyncio.sleep(0.5)
     assert (shop.asked(GROUP), up(shop), shop.charged()) == (1, 2, [])
 
