@@ -17,7 +17,7 @@ from hotfolder.config.settings import Settings
 from hotfolder.control.actions import comes_as
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
-from hotfolder.control.opening import JobRecords, reading
+from hotfolder.control.opening import JobRecords, now, reading
 from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.errors import RuleRefused, Unknown, UsageError
@@ -103,11 +103,16 @@ def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -
 
 
 def all_projects(settings: Settings, wanted: str) -> list[KnownProject]:
-    """Every project of which a job is remembered, the latest first: those with the `wanted` letters in their
-    names. Raises StoreError, LocalTrouble."""
+    """Every project of which a job is remembered or a set waits, the latest first: those with the `wanted`
+    letters in their names. Raises StoreError, LocalTrouble."""
     with reading(settings) as records:
-        found = looks.projects(records.store) if records is not None else []
-    return [KnownProject(*one) for one in found if wanted.casefold() in one[1].casefold()]
+        if records is None:
+            return []
+        found = {(inbox, name): at for inbox, name, at in looks.projects(records.store)}
+        lines = overview(records.store, pid=holder_of(settings.state_folder)).lines
+    begun = {(line.inbox, line.project): now() for line in lines if not line.job}
+    every = (KnownProject(*place, at) for place, at in {**begun, **found}.items())
+    return [one for one in every if wanted.casefold() in one.name.casefold()]
 
 
 def known_set(records: JobRecords, job_id: str) -> str:

@@ -89,11 +89,16 @@ async def test_now_shows_what_is_finished_and_what_is_paid(
 async def test_a_project_is_found_by_a_part_of_its_name(
     shop: Shop, studio: Studio, page: PageProcess
 ) -> None:
+    """One that waits for a person, too."""
+    config = yaml.safe_load(studio.config.read_text())
+    routes = [{"name": "mills", "match": {"project": "7 Mill*"}, "group": "review"}]
+    studio.config.write_text(yaml.safe_dump({**config, "routes": routes}))
     await finished(shop, studio)
     studio.drop("3 Oak Lane", "hall", bracket())
+    studio.drop("7 Mill St", "", bracket())
     await studio.until_idle(shop.access())
     every, found = page.get("/projects").text, page.get("/projects?q=oak").text
-    assert every.index("3 Oak Lane") < every.index(ELM)
+    assert every.index("7 Mill St") < every.index("3 Oak Lane") < every.index(ELM)
     assert "3 Oak Lane" in found and ELM not in found
     assert of_project(studio, "3 Oak Lane") in found
     assert "No project has that" in page.get("/projects?q=nowhere").text
