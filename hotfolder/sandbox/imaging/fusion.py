@@ -69,14 +69,17 @@ def shares(frames: Sequence[Picture], allowed: Sequence[Plane | None]) -> list[W
 def weigh(frame: Picture, cover: Plane | None) -> Plane:
     """How much each pixel of `frame` deserves to be seen."""
     gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    weight = np.abs(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255))
-    weight += np.float32(0.02)
-    channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame)]
-    weight *= saturation(*channels) + np.float32(0.05)
-    for channel in channels:
-        weight *= cv2.LUT(channel, EXPOSURE)
-    weight *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
-    weight += np.float32(LEAST_WEIGHT)
+    weight: Plane = np.asarray(cv2.Laplacian(gray, cv2.CV_32F, scale=1 / 255), np.float32)
+    for top in range(0, len(frame), STRIP):
+        part = weight[top : top + STRIP]
+        np.abs(part, out=part)
+        part += np.float32(0.02)
+        channels = [np.asarray(channel, np.uint8) for channel in cv2.split(frame[top : top + STRIP])]
+        part *= saturation(*channels) + np.float32(0.05)
+        for channel in channels:
+            part *= cv2.LUT(channel, EXPOSURE)
+        part *= cv2.LUT(cv2.max(cv2.max(channels[0], channels[1]), channels[2]), UNBURNT)
+        part += np.float32(LEAST_WEIGHT)
     if cover is not None:
         weight *= resize(cover, (weight.shape[0], weight.shape[1]))
         weight += np.float32(LEAST_WEIGHT**2)
