@@ -11,7 +11,7 @@ from tests.scenarios.storm import storm, table
 from tests.scenarios.weather import plan
 from tests.support.postgres import ADVICE, programs
 
-SEED, RUNS = 20, 4
+SEED, RUNS = 20, 6
 
 
 def test_nothing_is_lost_and_nothing_is_paid_twice_in_bad_weather(tmp_path: Path) -> None:
