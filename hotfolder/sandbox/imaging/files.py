@@ -17,6 +17,8 @@ Plane = npt.NDArray[np.float32]
 SEARCH_EDGE = 1024
 # Rec. 601, as a transform of one row for cv2.transform.
 LUMA = np.array([[0.299, 0.587, 0.114]], np.float32)
+# Rows that are worked on at once: what doesn't fit into the processor's cache takes memory and time.
+STRIP = 64
 ORIENTATION = 0x0112
 SIDEWAYS = (5, 6, 7, 8)
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, resize
+from hotfolder.sandbox.imaging.files import LUMA, STRIP, Picture, Plane, resize
 
 WANTED_EXPOSURE = 0.5
 EXPOSURE_SIGMA = 0.25
@@ -24,8 +24,6 @@ NEARLY_BURNT = 240
 # The coarse bands, from this share of the long edge on, are compressed where together they exceed so much.
 COARSE = 0.012
 MOST_ACTIVITY = 0.28
-# Rows that are blended at once: what doesn't fit into the processor's cache takes memory and time.
-STRIP = 64
 
 Channel = npt.NDArray[np.uint8]
 Weight = npt.NDArray[np.uint16]

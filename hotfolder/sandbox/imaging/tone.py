@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.exposures import Exposures
-from hotfolder.sandbox.imaging.files import LUMA, Picture, Plane, fitting, resize, to_bytes
+from hotfolder.sandbox.imaging.files import LUMA, STRIP, Picture, Plane, fitting, resize, to_bytes
 
 WANTED_MEDIAN = 0.58
 # A picture that is brighter by itself stays so up to here.
@@ -59,11 +59,12 @@ def finish(fused: Plane, exposures: Exposures | None = None) -> Picture:
     light *= ratio
     wanted -= light
     finished = np.empty(fused.shape, np.uint8)
-    for channel in range(3):
-        plane = np.asarray(fused[:, :, channel] * ratio, np.float32)
-        plane += wanted
-        plane *= gains[channel]
-        finished[:, :, channel] = to_bytes(bend(plane, WHITE_KNEE, WHITE))
+    for top in range(0, len(fused), STRIP):
+        rows = slice(top, top + STRIP)
+        part = np.asarray(fused[rows] * ratio[rows, :, None], np.float32)
+        part += wanted[rows, :, None]
+        part *= gains
+        finished[rows] = to_bytes(bend(part, WHITE_KNEE, WHITE))
     return finished
 
 
