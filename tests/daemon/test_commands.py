@@ -157,7 +157,6 @@ def live(studio: Studio, shop: Shop) -> Live:
     return run
 
 
-@pytest.mark.both_stores
 @pytest.mark.parametrize(
     ("first", "paid", "second"),
     [

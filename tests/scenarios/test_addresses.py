@@ -83,7 +83,6 @@ async def test_a_host_that_is_allowed_gets_the_request_without_the_key(
     bench.check("done", paid=1)
 
 
-@pytest.mark.both_stores
 async def test_a_set_whose_address_was_refused_goes_on_unpaid_once_its_host_is_allowed(
     bench: Bench, stranger: Stranger
 ) -> None:

@@ -223,7 +223,6 @@ async def test_a_folder_called_again_is_bought_again_once(bench: Bench) -> None:
     assert bench.shop.bought(MERGE) == 2
 
 
-@pytest.mark.both_stores
 async def test_two_sets_that_want_the_same_folder_at_once_get_one_each(bench: Bench) -> None:
     """Rooms that differ only in how their accents are spelt, so that both are filed under one name."""
     rooms = [unicodedata.normalize(form, f"Küche {number}") for number in range(6) for form in ("NFC", "NFD")]

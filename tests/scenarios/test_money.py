@@ -214,7 +214,6 @@ async def test_what_the_api_has_answered_can_not_be_called_not_charged(bench: Be
     bench.check("needs_attention", paid=2)
 
 
-@pytest.mark.both_stores
 @pytest.mark.parametrize("missing", [0, 1])
 async def test_of_two_pictures_in_one_answer_the_one_that_can_be_had_is_delivered_and_the_other_told(
     bench: Bench, missing: int

@@ -11,7 +11,6 @@ from tests.support.studio import files_below
 OAK = "5 Oak Lane"
 
 
-@pytest.mark.both_stores
 async def test_a_group_whose_status_always_fails_needs_a_person_and_holds_nobody_up(bench: Bench) -> None:
     bench.shop.goes_wrong({"endpoint": "group-get", "fault": 500, "match": ELM})
     photos = bench.drop()
