@@ -19,8 +19,9 @@ from tests.support.studio import PATIENCE_SECONDS, Run, Shop, Studio
 
 
 @pytest.fixture
-def settings(unused_tcp_port: int) -> dict[str, Any]:
-    return {"page": {"port": unused_tcp_port}}
+def settings(unused_tcp_port: int, shop: Shop) -> dict[str, Any]:
+    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
+    return {"page": {"port": unused_tcp_port}, "api": api}
 
 
 def waited_for(holds: Callable[[], Any], run: Run) -> Any:
@@ -60,7 +61,7 @@ def test_the_page_comes_and_goes_with_the_daemon(
     make_studio: Callable[..., Studio], settings: dict[str, Any]
 ) -> None:
     studio = make_studio(**settings)
-    run = studio.start("--sandbox", "--page")
+    run = studio.start("--page", key="any-key")
     waited_for(lambda: answers(settings["page"]["port"]), run)
     [page] = pages_of(run)
     assert run.stop() == 0
@@ -73,7 +74,7 @@ def test_a_page_outlives_no_daemon_that_is_killed(
     make_studio: Callable[..., Studio], settings: dict[str, Any]
 ) -> None:
     studio = make_studio(**settings)
-    run = studio.start("--sandbox", "--page")
+    run = studio.start("--page", key="any-key")
     waited_for(lambda: answers(settings["page"]["port"]), run)
     assert run.stop(signal.SIGKILL) == -signal.SIGKILL
     waited_for(lambda: not pages_of(run), run)
@@ -83,9 +84,7 @@ def test_a_page_that_is_killed_again_and_again_changes_no_job(
     make_studio: Callable[..., Studio], settings: dict[str, Any], shop: Shop
 ) -> None:
     """It is started again each time; the daemon makes its picture meanwhile, and pays once."""
-    api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
-    studio = make_studio(api=api, **settings)
-    shop.mark()
+    studio = make_studio(**settings)
     run = studio.start("--page", key="any-key")
     studio.drop("12 Elm Road", "kitchen", bracket())
     for _ in range(5):
@@ -105,7 +104,7 @@ def test_a_page_that_can_t_be_served_is_tried_ever_more_seldom(
     make_studio: Callable[..., Studio], settings: dict[str, Any]
 ) -> None:
     with socket.create_server(("127.0.0.1", settings["page"]["port"])):
-        run = make_studio(**settings).start("--sandbox", "--page")
+        run = make_studio(**settings).start("--page", key="any-key")
         waited_for(lambda: len(told(run, "page_ended")) == 4, run)
         assert [line["again_in_seconds"] for line in told(run, "page_ended")] == [1, 2, 4, 8]
         assert run.stop() == 0
