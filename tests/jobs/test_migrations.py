@@ -6,10 +6,9 @@ sky, and has delivered neither.
 
 from __future__ import annotations
 
-import os
 import shutil
+import signal
 import sqlite3
-import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +32,8 @@ from hotfolder.jobs.sqlite import FILE_NAME, sqlite_engine
 from hotfolder.jobs.states import State
 from hotfolder.jobs.store import Store
 from hotfolder.jobs.upgrade import FORMAT, MIGRATIONS, OLDEST_FORMAT
-from tests.support import forking
+from tests.support.forking import Forked
+from tests.support.migrating import migrate
 from tests.support.studio import Shop, Studio
 
 OLD = Path(__file__).with_name("format_9")
@@ -192,8 +192,12 @@ def test_only_one_copy_of_an_earlier_store_is_kept(tmp_path: Path) -> None:
 
 
 def killed_migrations(state: Path, first: int, step: int) -> int:
-    command = [sys.executable, "-m", "tests.support.migrating", str(state), str(first), str(step)]
-    return int(forking.run(command, env=os.environ).stdout)
+    """How many processes were killed, each so many statements later, until one came to its end."""
+    killed = 0
+    while (code := Forked(migrate, state, first + killed * step).wait()) == -signal.SIGKILL:
+        killed += 1
+    assert code == 0
+    return killed
 
 
 def resumed(root: Path) -> Studio:

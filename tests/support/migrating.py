@@ -1,14 +1,9 @@
-"""Processes that are killed while they bring a store up to date, each at another statement.
-
-`python -m tests.support.migrating STATE FIRST STEP` kills one at the statement FIRST that writes, one at
-FIRST + STEP, and so on, until one comes to its end. It prints how many were killed.
-"""
+"""A process that is killed while it brings a store up to date."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +14,10 @@ from hotfolder.jobs.database import open_store
 READS = ("SELECT", "PRAGMA TABLE", "PRAGMA MAIN", "PRAGMA INDEX", "PRAGMA FOREIGN")
 
 
-def kill_at(number: int) -> None:
-    """End this process before its statement of that number that writes, as a power cut would."""
-    left = number
+def migrate(state: Path, kill_at: int) -> None:
+    """Open the store, and end this process before the statement of that number that writes, as a power cut
+    would."""
+    left = kill_at
 
     @event.listens_for(Engine, "before_cursor_execute")
     def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -30,22 +26,4 @@ def kill_at(number: int) -> None:
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-
-def main(state: Path, first: int, step: int) -> int:
-    for killed in range(1000):
-        child = os.fork()
-        if child == 0:
-            kill_at(first + killed * step)
-            open_store(state).dispose()
-            os._exit(0)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code == 0:
-            print(killed)
-            return 0
-        if code != -signal.SIGKILL:
-            return 1
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    open_store(state).dispose()
