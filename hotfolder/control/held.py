@@ -224,15 +224,16 @@ class Viewer:
         for number, row in enumerate(rows):
             was = before.get(frozenset(row.photos))
             own = [self._photos[photos[key].name] for key in row.photos]
-            trouble: Sequence[str] = ()
+            taken = [other.name for other in rows[:number]]
             if was is not None and was.name == row.name:
                 one = was
             else:
                 one = self._costed(row.name, own)
                 if was is not None:
                     one = replace(one, evidence=was.evidence, doubts=was.doubts)
-                trouble = why_no_name(row.name, [*rooms, *(other.name for other in rows[:number])]) or ()
-            if len(own) > MOST_PHOTOS and not one.problem:
+                taken += rooms
+            trouble: Sequence[str] = why_no_name(row.name, taken) or ()
+            if len(own) > MOST_PHOTOS and (was is None or not one.problem):
                 trouble = (f"A picture is made of at most {MOST_PHOTOS} photos; these are {len(own)}.",)
             found.append(replace(one, problem=" ".join(trouble)) if trouble else one)
         return [*found, *(one for one in proposed if one.approved)]

@@ -159,16 +159,17 @@ def test_the_edge_between_before_and_after_follows_mouse_touch_and_arrow_keys(
 def test_every_page_is_for_everybody_at_every_size(
     studio: Studio, shop: Shop, page: PageProcess, browser: Browser
 ) -> None:
-    """axe-core finds nothing, narrow and wide, light and dark."""
+    """axe-core finds nothing, narrow and wide, light and dark; and long names are broken."""
     shop.goes_wrong(LOST)
     studio.drop(ELM, FRONT, bracket())
     studio.wait_for_states("needs_attention")
     shop.goes_wrong()
     studio.drop(ELM, "garden__sky-blue", bracket())
-    studio.drop("Harbour View", "kitchen__sky-pink", bracket())
+    long = "H" * 60 + "ف" * 40
+    studio.drop(long, f"{'k' * 100}__sky-pink", bracket())
     studio.wait_for_states("needs_attention", "failed", "done")
     status = {job["state"]: job["job"] for job in studio.status()["jobs"]}
-    pages = ["/", "/projects?q=view", *(f"/set/{job}" for job in status.values())]
+    pages = ["/", "/projects?q=hhh", *(f"/set/{job}" for job in status.values())]
     pages += [f"/set/{status['failed']}/pay-again", f"/set/{status['done']}/another?tag=sky-twilight"]
     with tab(browser, page) as opened:
         pages.append(str(opened.get_by_role("link", name=ELM).get_attribute("href")))

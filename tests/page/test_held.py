@@ -170,6 +170,23 @@ def test_sets_are_split_and_joined_and_all_approved(
     assert originals(studio).keys() == {f"{name}/{one}" for name, names in every.items() for one in names}
 
 
+def test_what_keeps_sets_from_being_approved_stands_beside_them(
+    studio: Studio, shop: Shop, page: PageProcess, tmp_path: Path
+) -> None:
+    """A name that two of them have, and photos that are too many for one picture, as whoever joined them may
+    put it right here."""
+    waits(studio, shoot(tmp_path / "roll")[0])
+    same = Form(page.read(f"/held/{SHOOT}")).named(f"{ELM}-01", f"{ELM}-02".upper()).post(page, "look")
+    assert "the project has a set" in same.text and "Approve all" not in Form(same).buttons
+    joined = Form(page.read(f"/held/{SHOOT}")).post(page, "join 1")
+    assert "A picture is made of at most 7 photos; these are 10." in joined.text
+    assert "a folder of its own" not in joined.text
+    german = page.get(f"/held/{SHOOT}", Accept_Language="de")
+    told = page.post(f"/held/{SHOOT}", [*Form(german).fields, ("do", "join 1")]).headers["location"]
+    assert "Ein Bild entsteht aus höchstens 7 Fotos" in page.get(told, Accept_Language="de").text
+    assert not shop.bought()
+
+
 def test_what_else_was_put_together_stays_on_the_page_when_one_set_is_approved(
     studio: Studio, page: PageProcess, tmp_path: Path
 ) -> None:
