@@ -167,6 +167,39 @@ async def test_what_others_sent_is_counted_and_what_is_no_receipt_is_named(
     assert "torn.json is no receipt: no JSON at byte 2." in told
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"photos": "x"},
+        {"photos": [None, 1]},
+        {"photos": [{}]},
+        {"photos": [{"name": "a.jpg", "size_bytes": "3"}]},
+        {"photos": [{"name": "a.jpg", "exposure_value": n} for n in ("x", 1)]},
+        {"pictures": None},
+        {"pictures": [{"file": "P/b.jpg"}]},
+    ],
+    ids=str,
+)
+def test_a_damaged_receipt_is_named_and_the_others_come_home(tmp_path: Path, damage: dict[str, Any]) -> None:
+    lightroom = Lightroom(tmp_path, installed(tmp_path))
+    lightroom.photo(tmp_path / "a.jpg")
+    lightroom.photos()[0].properties["sent"] = "a.jpg\t3"
+    receipts = tmp_path / "done" / "P" / "receipts"
+    receipts.mkdir(parents=True)
+    (receipts.parent / "b.jpg").write_bytes(b"x")
+    whole = {
+        "project": "P",
+        "room": "r",
+        "photos": [{"name": "a.jpg", "size_bytes": 3}],
+        "pictures": [{"file": "P/b.jpg", "sha256": "1"}],
+    }
+    for name, told in {"damaged": {**whole, **damage}, "whole": whole}.items():
+        (receipts / f"{name}.json").write_text(json.dumps(told))
+    lightroom.answers.folder = str(tmp_path / "done")
+    told = lightroom.bring_home()
+    assert told.startswith("Pictures brought home: 1\ndamaged.json is no receipt: "), told
+
+
 def test_a_receipt_leads_to_nothing_outside_of_done(tmp_path: Path) -> None:
     lightroom = Lightroom(tmp_path, installed(tmp_path))
     photo = lightroom.photo(tmp_path / "a.jpg")

@@ -70,15 +70,29 @@ function Home.plan(receipts, sent, home)
   return bring, notes, strangers
 end
 
+-- Whether a receipt has what `Home.plan` reads of it.
+local function readable(receipt)
+  if type(receipt.photos) ~= "table" or type(receipt.pictures) ~= "table" then return false end
+  for _, photo in ipairs(receipt.photos) do
+    if type(photo) ~= "table" or type(photo.name) ~= "string" or type(photo.size_bytes or 0) ~= "number"
+      or type(photo.exposure_value or 0) ~= "number" then return false end
+  end
+  for _, picture in ipairs(receipt.pictures) do
+    if type(picture) ~= "table" or type(picture.sha256) ~= "string" then return false end
+  end
+  return true
+end
+
 -- The receipts in these files, as `read` reads them. A sentence for each that is none goes to `notes`.
 function Home.receipts(paths, read, notes)
   local receipts = {}
   for _, path in ipairs(paths) do
     local receipt, why = Json.decode(read(path) or "")
-    if type(receipt) == "table" then
+    if type(receipt) == "table" and readable(receipt) then
       receipts[#receipts + 1] = receipt
     else
-      notes[#notes + 1] = path:match("[^/\\]*$") .. " is no receipt: " .. (why or "no object") .. "."
+      local told = why or (type(receipt) == "table" and "photos or pictures are missing") or "no object"
+      notes[#notes + 1] = path:match("[^/\\]*$") .. " is no receipt: " .. told .. "."
     end
   end
   return receipts
