@@ -56,6 +56,11 @@ def local_spread(values: Plane, size: int) -> Plane:
     return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float32)
 
 
+def foliage(lab: Plane) -> Bits:
+    """Pixels as green as leaves and grass."""
+    return np.asarray((lab[:, :, 1] < -4) & (lab[:, :, 2] > 6))
+
+
 def grow(bits: Bits, pixels: int) -> Bits:
     """Dilated by about `pixels`; eroded where that is negative."""
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(pixels) + 1,) * 2)

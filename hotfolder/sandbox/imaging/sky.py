@@ -11,6 +11,7 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, Unsuitable, at_searc
 from hotfolder.sandbox.imaging.masks import (
     LEAST_SHARE,
     Bits,
+    foliage,
     grow,
     local_spread,
     refine,
@@ -57,6 +58,11 @@ def find_sky(pixels: Picture) -> Sky:
     else:
         view = find_view(small)
         found = view.sky
+        if found.any() and not view.whole:
+            raise Unsuitable(
+                "the sky stays: looked for windows whose glass can be told whole, up to its bars; found"
+                " some, and beside them panes, or parts of them, that may show the outside too"
+            )
         outdoors = resize(view.outdoors, (pixels.shape[0], pixels.shape[1]))
     mask = refine(found.astype(np.float32), pixels, radius, 1e-4)
     if found.any():
@@ -101,7 +107,7 @@ def between_leaves(
         # What is pale against a blue sky is a wall or a blossom.
         return np.zeros(pixels.shape[:2], np.float32)
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    leaves = foliage(small) & (lightness < LIGHTEST_LEAF)
+    leaves = foliage(to_lab(small)) & (lightness < LIGHTEST_LEAF)
     # Between leaves, or between them and the sky; not what begins where a crown ends, such as a wall.
     leafy = grow(grow(leaves | found, WIDEST_GAP), -WIDEST_GAP) & grow(leaves, WIDEST_GAP)
     rough = cv2.blur(local_spread(lightness, 7), (15, 15)) > 4.5
@@ -122,7 +128,7 @@ def between_leaves(
 def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
     """What else is calm and pale: patches of sky framed by leaves or by the frame's top, and walls."""
     lightness = np.ascontiguousarray(to_lab(small)[:, :, 0])
-    leaves = foliage(small)
+    leaves = foliage(to_lab(small))
     calm = skylike(small) & (local_spread(lightness, 7) < 7) & ~grow(found, 2)
     horizon = int(np.nonzero(found.any(axis=1))[0].max())
     dimmest = float(np.percentile(lightness[found], 10)) - 5
@@ -139,11 +145,6 @@ def pale_surfaces(small: Picture, found: Bits) -> tuple[Bits, Bits]:
         elif around < 0.5:
             walls |= region.bits
     return grow(patches, 2), grow(walls, 8)
-
-
-def foliage(small: Picture) -> Bits:
-    _, green_red, blue_yellow = np.moveaxis(to_lab(small), 2, 0)
-    return np.asarray((green_red < -4) & (blue_yellow > 6))
 
 
 def ramp(values: Plane, low: float, high: float) -> Plane:

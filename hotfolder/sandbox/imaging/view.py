@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,8 +10,18 @@ import cv2
 import numpy as np
 
 from hotfolder.sandbox.imaging.files import Picture, Plane
-from hotfolder.sandbox.imaging.masks import Bits, Region, edge_contrast, grow, local_spread, regions, to_lab
-from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes
+from hotfolder.sandbox.imaging.masks import (
+    Bits,
+    Region,
+    edge_contrast,
+    foliage,
+    grow,
+    local_spread,
+    regions,
+    to_lab,
+)
+from hotfolder.sandbox.imaging.surfaces import Labels, even_surfaces, surfaces_along, thin_ones
+from hotfolder.sandbox.imaging.windows import Corners, fill, find_panes_of_room
 
 # A sky behind glass stands out at one of these levels of L*, however bright the merge is; and its most b*.
 SKY_LEVELS = (80, 83, 86, 89, 92)
@@ -21,27 +32,36 @@ THICK, LEAST_SKY = 3, 0.0004
 LEAST_WIDE = 0.055
 # Glass is where so many of the panes that were found see it, and such a share of them.
 LEAST_AGREEING, AGREED = 2, 0.75
-# A pane is believed to show the outside when this much of it is as bright and neutral as sky.
-LEAST_SKY_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.6
+# A pane may show the outside when this much of it is as bright and neutral as sky, and surely does when so
+# much is sky.
+LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
+# In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass is a doubt.
+LEAST_GLASS, LEAST_DOUBT = 0.002, 0.0005
+# Of a sky behind glass so much must have been found to be glass.
+WHOLE_SKY = 0.5
 # Of what is just below a sky so much has structure.
 LEAST_LIFE_BELOW = 0.4
 # In L* from pixel to pixel, and how much of a line across a pane is so uneven or sky where it shows a view.
 LEAST_UNEVEN, LEAST_LIVE_LINE = 1.0, 0.4
-# The width of a bar: in pixels at least, as a share of the pane at most.
-LEAST_BAR, MOST_BAR = 3, 0.15
+# The width of a bar: in pixels at least, as a share of the pane at most; and of what it parts at least.
+LEAST_BAR, MOST_BAR, LEAST_LIGHT = 3, 0.15, 0.1
 # In CIELAB: what is so near to the clear sky's colour, behind glass, is sky.
 SAME_SKY = 7.0
+# In CIELAB: a bar is so near to what its ends are fixed to. In pixels: so much beside a pane is looked at.
+SAME_BAR, MARGIN = 10.0, 12
 
 
 @dataclass(frozen=True)
 class View:
     """Both at the size that was searched.
 
-    `outdoors` is 0 to 1 and empty of window frames as far as can be told.
+    `outdoors` is 0 to 1 and empty of window frames as far as can be told. `whole` says whether it covers all
+    that may be glass: one that doesn't would leave a pane half in daylight when its sky changes.
     """
 
     sky: Bits
     outdoors: Plane
+    whole: bool
 
 
 def find_view(small: Picture) -> View:
@@ -52,31 +72,79 @@ def find_view(small: Picture) -> View:
     clear = np.zeros(lightness.shape, bool)
     for level in SKY_LEVELS:
         clear |= sky_in_windows((lightness > level) & (blue_yellow < MOST_YELLOW), lightness, lively)
+    surfaces = even_surfaces(lab)
     found = [
-        pane
-        for pane in find_panes(small)
+        (pane, room)
+        for pane, room in find_panes_of_room(small, surfaces)
         if pane[:, 1].min() > 2 and np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
+    skies = regions(clear, LEAST_SKY * clear.size)
     # A lamp's shade or a bright panel is no window, and stays.
-    clear &= grow(fill(found, (small.shape[0], small.shape[1])), -2)
+    clear &= grow(fill([pane for pane, _ in found], (small.shape[0], small.shape[1])), -2)
     if not clear.any():
-        return View(clear, np.zeros(clear.shape, np.float32))
-    alive = lively | clear
+        return View(clear, np.zeros(clear.shape, np.float32), whole=True)
+    alive = lively | clear | foliage(lab)
     alike = np.linalg.norm(lab - np.median(lab[clear], axis=0), axis=2) < SAME_SKY
     bright = (lightness >= np.percentile(lightness[clear], 5)) & (blue_yellow < MOST_YELLOW)
     # Lower down, what shines as the sky does is a leaf, a wall or water.
     horizon = int(np.nonzero(clear.any(axis=1))[0].max()) + bright.shape[0] // 20
     bright[horizon:] = alike[horizon:] = False
+    outside = clear | foliage(lab) | bright & alike
+    thin = thin_ones(surfaces) - set(surfaces[clear].tolist())
+    panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
+    panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
+    views = [pane for pane in panes if bright[pane.glass].mean() > LEAST_SKY_IN_PANE]
+    sure = [pane for pane in views if clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE]
+    # What hangs in the same frame is glass too, and needs no sky.
+    frames = set[int]().union(*(side for pane in sure for side in pane.sides))
+    sure += [pane for pane in panes if pane not in sure and pane.sides_in(frames) > (pane not in views)]
     # An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
     agreeing, asked = np.zeros(bright.shape, np.float32), np.zeros(bright.shape, np.float32)
-    for pane in found:
-        seen, dead = glass_and_bars(pane, lightness, clear)
-        if shows_outside(seen, bright, clear, alive):
-            agreeing += seen
-            asked += seen | dead
-    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -3), 2)
+    for pane in sure:
+        looks = np.float32(2 if pane.sides_in(frames) else 1)
+        agreeing += looks * pane.glass
+        asked += looks * (pane.glass | pane.bars)
+    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)
+    large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
+    glass &= np.any([part.bits for part in large] or [~glass], axis=0)
     sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
-    return View(sky, glass.astype(np.float32))
+    doubtful = np.any([pane.glass for pane in (*views, *sure)], axis=0) & alive & ~grow(glass, 4)
+    whole = not regions(grow(doubtful, -3), LEAST_DOUBT * glass.size) and all(
+        glass[region.bits].mean() > WHOLE_SKY for region in skies
+    )
+    # A foot is rather found too low, at the edge of a lit sill.
+    glass[:-3] &= glass[3:].copy()
+    return View(sky & glass, glass.astype(np.float32), whole)
+
+
+@dataclass(frozen=True, eq=False)
+class Pane:
+    """A quadrilateral that may be a pane: what of it shows the outside, and what its frame and its bars are.
+
+    `sides` are the numbers of the thin surfaces along its top, its right side, its foot and its left side.
+    """
+
+    glass: Bits
+    bars: Bits
+    sides: list[set[int]]
+
+    @classmethod
+    def of(
+        cls, corners: Corners, room: Bits, lab: Plane, outside: Bits, surfaces: Labels, thin: Set[int]
+    ) -> Pane:
+        turned = np.roll(corners, -1, axis=0)
+        sides = [
+            surfaces_along(np.array((end, start)), surfaces) & thin
+            for start, end in zip(corners, turned, strict=True)
+        ]
+        _, right, _, left = sides
+        framed = bool(left or right) and sum(map(bool, sides)) > 1
+        seen, dead = glass_and_bars(corners, lab, outside, framed=framed)
+        return cls(seen & ~room, dead & ~room, sides)
+
+    def sides_in(self, frames: Set[int]) -> int:
+        """How many of its sides are along such surfaces."""
+        return sum(bool(side & frames) for side in self.sides)
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
@@ -88,39 +156,56 @@ def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:
     return clear
 
 
-def glass_and_bars(pane: Corners, lightness: Plane, clear: Bits) -> tuple[Bits, Bits]:
+def glass_and_bars(pane: Corners, lab: Plane, outside: Bits, *, framed: bool) -> tuple[Bits, Bits]:
     """What of a pane shows the outside, and what are its frame and its bars.
 
-    Looked at straight on, a frame or a bar is even all along a column or a row, and a view is not.
+    Looked at straight on, a frame or a bar is even all along a column or a row, and a view is not. A bar
+    across also goes on into the frame; else a wall in the view might pass for one. A pane that is `framed`
+    has no wall of the room at its foot.
     """
     size = np.linalg.norm([pane[1] - pane[0], pane[3] - pane[0]], axis=1).round().astype(int)
     width, height = (max(8, int(length)) for length in size)
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32) + np.float32(MARGIN)
     turn = cv2.getPerspectiveTransform(pane.astype(np.float32), corners)
-    light, sky = (
-        np.asarray(cv2.warpPerspective(plane, turn, (width, height)), np.float32)
-        for plane in (lightness.astype(np.float32), clear.astype(np.float32))
+    straight, seen = (
+        np.asarray(cv2.warpPerspective(plane, turn, (width + 2 * MARGIN, height + 2 * MARGIN)), np.float32)
+        for plane in (lab, outside.astype(np.float32))
     )
-    lines = []
+    inside = (slice(MARGIN, -MARGIN), slice(MARGIN, -MARGIN))
+    light = cv2.GaussianBlur(np.ascontiguousarray(straight[:, :, 0]), (0, 0), 0.7)
+    bars = []
     for axis in (0, 1):
-        steps = np.abs(np.gradient(cv2.GaussianBlur(light, (0, 0), 0.7), axis=axis))
-        uneven = ((steps > LEAST_UNEVEN) | (sky > 0.5)).mean(axis=axis)
-        lines.append(without_gaps(uneven > LEAST_LIVE_LINE))
-    columns, rows = lines
-    straight_on = np.where(rows[:, None] & columns, 2, 1).astype(np.uint8)
-    back = cv2.warpPerspective(
-        straight_on, np.linalg.inv(turn), lightness.shape[::-1], flags=cv2.INTER_NEAREST
-    )
-    return grow(back == 2, -1), back == 1
+        uneven = (np.abs(np.gradient(light, axis=axis)) > LEAST_UNEVEN) | (seen > 0.5)
+        bars.append(uneven[inside].mean(axis=axis) <= LEAST_LIVE_LINE)
+    columns, rows = bars
+    own = np.median(straight[inside], axis=1)
+    ends = (straight[MARGIN:-MARGIN, edge].mean(axis=1) for edge in (slice(0, 6), slice(-6, None)))
+    fixed = np.max([np.linalg.norm(own - end, axis=1) for end in ends], axis=0) < SAME_BAR
+    # From the top of the view down to where it surely goes.
+    view = np.nonzero(~rows if framed else seen[inside].mean(axis=1) > LEAST_LIVE_LINE)[0]
+    if view.size:
+        sure = slice(int(view[0]), None if framed else int(view[-1]))
+        rows[sure] &= fixed[sure]
+    straight_on = np.ones(straight.shape[:2], np.uint8)
+    straight_on[inside] += without_gaps(~rows)[:, None] & without_gaps(~columns)
+    back = cv2.warpPerspective(straight_on, np.linalg.inv(turn), lab.shape[1::-1], flags=cv2.INTER_NEAREST)
+    return grow(back == 2, -1), (back == 1) & fill([pane], lab.shape[:2])
 
 
 def without_gaps(live: Bits) -> Bits:
-    """`live` without its gaps, but for those as wide as a bar: the others are the view's."""
+    """`live` without its gaps, but for those as wide as a bar: the others are the view's.
+
+    What is live for a few pixels only is a bar's edge, or at the end a handle or a sill.
+    """
+    live = cv2.morphologyEx(live.astype(np.uint8), cv2.MORPH_OPEN, np.ones(5, np.uint8)).ravel() > 0
     places = np.nonzero(live)[0]
     whole = live.copy()
     for before, after in pairwise(places):
         if not LEAST_BAR <= after - before - 1 <= MOST_BAR * live.size:
             whole[before:after] = True
+        elif places[-1] - after < LEAST_LIGHT * live.size:
+            whole[after:] = False
+            break
     return whole
 
 
@@ -160,13 +245,6 @@ def hole_area(region: Region) -> int:
     return int(padded.sum())
 
 
-def shows_outside(glass: Bits, bright: Bits, clear: Bits, alive: Bits) -> bool:
-    """Whether what is within a quadrilateral's frame holds some sky, and otherwise structure."""
-    if not glass.any() or bright[glass].mean() < LEAST_SKY_IN_PANE:
-        return False
-    return bool(clear[glass].mean() > 0.2 * LEAST_SKY_IN_PANE and alive[glass].mean() > LEAST_LIFE_IN_PANE)
-
-
 def long_and_thin(bits: Bits) -> Bits:
     """The straight rims of window frames, which shine as brightly as the sky."""
     work = bits.astype(np.uint8)
@@ -175,4 +253,4 @@ def long_and_thin(bits: Bits) -> Bits:
         kernel = np.ones(size, np.uint8)
         thickened = cv2.dilate(work, np.ones((3, 3), np.uint8))
         rims |= np.asarray(cv2.morphologyEx(thickened, cv2.MORPH_OPEN, kernel), np.uint8)
-    return (rims > 0) & bits
+    return (rims > 0) & bits & ~grow(grow(bits, -THICK), THICK + 1)

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture
 from hotfolder.sandbox.imaging.lines import Segments, find_segments, leans
-from hotfolder.sandbox.imaging.masks import Bits
+from hotfolder.sandbox.imaging.masks import Bits, grow
+from hotfolder.sandbox.imaging.surfaces import Labels, running_on, surfaces_along
 
 Corners = npt.NDArray[np.float64]
 
@@ -18,6 +19,10 @@ LEAST_WIDTH = 0.04
 LONGEST_GAP = 0.06
 # An edge that is lost in one look is found in another.
 BLURS = (1.0, 1.7)
+# Of a pane's width so much is crossed by its foot; in shares of its height, it is no lower than this.
+LEAST_ACROSS, LOWEST_FOOT = 0.6, 1.25
+# How wide the edge of an even surface is, in pixels.
+SURFACE_EDGE = 5
 
 
 def find_panes(small: Picture) -> list[Corners]:
@@ -25,15 +30,87 @@ def find_panes(small: Picture) -> list[Corners]:
 
     By shape alone: shelves and pictures on the wall are among them.
     """
-    height, width = small.shape[:2]
+    segments, lean = edges(small)
+    uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
+    return panes_below(segments[lean > 75], uprights)
+
+
+def find_panes_of_room(small: Picture, surfaces: Labels) -> list[tuple[Corners, Bits]]:
+    """As `find_panes`, with those of side walls and those that the picture's sides cut off.
+
+    Each goes down to its foot. With it comes what is surely not behind its glass: what of the room is before
+    it, or goes on beyond it.
+    """
+    segments, lean = edges(small)
+    uprights = draw(segments[lean < 5], (small.shape[0], small.shape[1]))
+    uprights[:, [1, -2]] = True
+    level = segments[lean > 45]
+    level = np.where(level[:, :1] <= level[:, 2:3], level, level[:, [2, 3, 0, 1]])
+    beneath_edges = [surfaces_along(edge.reshape(2, 2), surfaces) for edge in level]
+
+    def over_room(room: Bits) -> Segments:
+        return level[[bool(room[list(numbers)].any()) for numbers in beneath_edges]]
+
+    found = []
+    for pane in panes_below(level, uprights):
+        whole = down_to_foot(
+            pane, over_room(running_on(fill([pane], surfaces.shape), surfaces)), surfaces.shape
+        )
+        if whole is not None:
+            room = running_on(fill([whole], surfaces.shape), surfaces)
+            hidden = beneath(whole, over_room(room), surfaces.shape)
+            found.append((whole, grow(room[surfaces], SURFACE_EDGE) | hidden))
+    return found
+
+
+def edges(small: Picture) -> tuple[Segments, npt.NDArray[np.float64]]:
+    """The straight edges of the picture, and how far each leans from upright, in degrees."""
     looks = [small, *(np.asarray(cv2.GaussianBlur(small, (0, 0), blur), np.uint8) for blur in BLURS)]
-    segments = np.concatenate([find_segments(look, 0.03 * height) for look in looks])
-    lean = np.abs(leans(segments))
-    uprights = draw(segments[lean < 5], (height, width))
-    level = segments[lean > 75]
-    tops = level[np.abs(level[:, 2] - level[:, 0]) > LEAST_WIDTH * width]
+    segments = np.concatenate([find_segments(look, 0.03 * small.shape[0]) for look in looks])
+    return segments, np.abs(leans(segments))
+
+
+def panes_below(level: Segments, uprights: Bits) -> list[Corners]:
+    """The panes whose top edges are among the level edges, or at the picture's upper edge."""
+    tops = level[np.abs(level[:, 2] - level[:, 0]) > LEAST_WIDTH * uprights.shape[1]]
     found = [pane_below(top, uprights) for top in (*tops, *cut_off_tops(uprights))]
     return [pane for pane in found if pane is not None]
+
+
+def down_to_foot(pane: Corners, feet: Segments, shape: tuple[int, ...]) -> Corners | None:
+    """The pane down to the highest of the edges `feet` that crosses it; as it is where none does.
+
+    None for one that the picture's side cuts off and whose foot isn't found.
+    """
+    x0, y0, x1, y1 = feet.T
+    across = np.minimum(x1, pane[1, 0]) - np.maximum(x0, pane[0, 0])
+    lengths = pane[2:, 1] - pane[[1, 0], 1]
+    slopes = (y1 - y0) / (x1 - x0)
+    # Where the edges cross the sides: once more from where they cross plumb lines through their feet.
+    shares = np.ones((len(feet), 2))
+    for _ in range(2):
+        columns = pane[[1, 0], 0] + (pane[2:, 0] - pane[[1, 0], 0]) * shares
+        shares = (y0[:, None] + slopes[:, None] * (columns - x0[:, None]) - pane[[1, 0], 1]) / lengths
+    fit = (across > LEAST_ACROSS * (pane[1, 0] - pane[0, 0])) & (shares.max(axis=1) < LOWEST_FOOT)
+    fit &= (shares * lengths).min(axis=1) > LEAST_HEIGHT * shape[0]
+    if fit.any():
+        share = shares[fit][shares[fit].sum(axis=1).argmin()]
+        return np.vstack((pane[:2], pane[[1, 0]] + (pane[2:] - pane[[1, 0]]) * share[:, None]))
+    cut_off = pane[:, 0].min() < 3 or pane[:, 0].max() > shape[1] - 4
+    return None if cut_off else pane
+
+
+def beneath(pane: Corners, tops: Segments, shape: tuple[int, ...]) -> Bits:
+    """What lies beneath those of the edges `tops` that are well below the pane's top: a table, say."""
+    canvas = np.zeros(shape, np.uint8)
+    for x0, y0, x1, y1 in tops:
+        middle = (x0 + x1) / 2
+        top = np.interp(middle, pane[:2, 0], pane[:2, 1])
+        if (y0 + y1) / 2 > top + LEAST_HEIGHT * shape[0]:
+            # Up to where the edge is over.
+            corners = [(x0, y0 - 2), (x1, y1 - 2), (x1, shape[0]), (x0, shape[0])]
+            cv2.fillConvexPoly(canvas, np.array(corners).round().astype(np.int32), 1)
+    return canvas > 0
 
 
 def draw(segments: Segments, shape: tuple[int, int]) -> Bits:
@@ -84,7 +161,7 @@ def follow(start: tuple[float, float], uprights: Bits) -> tuple[float, float] | 
         hits = np.nonzero(uprights[row, low : column + reach + 1])[0]
         if hits.size:
             column = low + int(hits[np.argmin(np.abs(hits + low - column))])
-            foot, last, reach = (float(column), float(row)), row, 2
+            foot, last, reach = (float(column), float(row)), row, 4
         elif row - last > patience:
             break
     return foot
