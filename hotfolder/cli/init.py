@@ -71,7 +71,8 @@ def asked(answers: setup.Answers) -> setup.Answers:
 
 
 def asked_root(usual: Path) -> Path:
-    return Path(typer.prompt("The folder that photographers will see", default=str(usual)))
+    said = typer.prompt("The folder that photographers will see", default=str(usual))
+    return Path(said).expanduser() if said.startswith("~/") else Path(said)  # no shell has done it
 
 
 def key(*, key_stdin: bool, ask: bool) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from hotfolder.config.load import checked_key, load
 from hotfolder.config.page import PORT as PAGE_PORT
 from hotfolder.config.settings import Settings
 from hotfolder.control.first import OWNERS_ALONE, smallest
+from hotfolder.display import visible
 from hotfolder.errors import UsageError
 from hotfolder.mounts import mount_of
 from hotfolder.outbox.faults import made_anywhere
@@ -46,6 +48,8 @@ BOOTED = Path("/run/systemd/system")
 SHARED_MODE, OURS_ALONE_MODE = 0o2770, 0o700
 ZONES = Path("/usr/share/zoneinfo")
 KEY_BESIDE = "stager.key"
+NOT_IN_COMPOSE = re.compile(r"[:$\\\x00-\x1f\x7f]| #")
+"""What a compose file would read as something else than a part of a folder's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,8 @@ def refuse(answers: Answers) -> None:
     if answers.key:
         checked_key(answers.key, "The API key")
     settings = settings_at(answers.config)
-    if answers.root is not None and not answers.root.is_absolute():
-        raise UsageError(f"{answers.root}: name the folder from the root on, such as {ROOT}.")
+    if answers.root is not None:
+        refuse_root(answers.root)
     if settings is not None and answers.root not in (None, settings.root_folder):
         raise UsageError(
             f"{answers.config} is there already and says another root: {settings.root_folder}.",
@@ -90,6 +94,17 @@ def refuse(answers: Answers) -> None:
     if page_of(answers) and not running():
         port = settings.page.port if settings is not None else answers.page_port
         listening("The page", "127.0.0.1", port, "with --page-port").close()
+
+
+def refuse_root(root: Path) -> None:
+    """Raise UsageError for what can't be the folder that photographers see."""
+    if not root.is_absolute():
+        raise UsageError(f"{root}: name the folder from the root on, such as {ROOT}.")
+    if root == Path("/") or (root.exists() and not root.is_dir()):
+        raise UsageError(
+            f"{root} can't be the folder that photographers will see.",
+            hint=f"Name one that is for them alone, such as {ROOT}.",
+        )
 
 
 def refuse_foreign(root: Path, user: str, group: str) -> None:
@@ -269,9 +284,15 @@ def running() -> bool:
 
 
 def docker(directory: Path, root: Path, given: str) -> Iterator[str]:
-    """The compose file, and the key's beside it; a sentence for each. Raises LocalTrouble."""
+    """The compose file, and the key's beside it; a sentence for each. Raises UsageError and LocalTrouble."""
     if given:
         checked_key(given, "The API key")
+    refuse_root(root)
+    if NOT_IN_COMPOSE.search(str(root)):
+        raise UsageError(
+            f"{visible(str(root))}: a compose file can't name this folder.",
+            hint="Name one without colon, dollar, backslash, line break and ` #`.",
+        )
     uid, gid = container_ids()
     text = text_of(COMPOSE, root=root, uid=uid, gid=gid, zone=time_zone())
     if not root.exists():

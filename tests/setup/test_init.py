@@ -13,6 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from hotfolder.cli.app import app
+from hotfolder.cli.init import asked_root
 from hotfolder.errors import UsageError
 from hotfolder.setup.init import BOOTED, refuse_foreign
 
@@ -66,6 +67,21 @@ def test_a_key_that_can_not_be_one_is_refused_before_anything_is_written(folder:
     said = init("--docker", "--yes", "--key-stdin", "--root", str(folder / "p"), typed="two words\n")
     assert said.exit_code == 2 and "characters that no key has" in said.output
     assert "two words" not in said.output and list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a:b", "the $HOME", "photos # new", "two\nlines", "file"])
+def test_a_folder_that_docker_would_take_for_another_is_refused(folder: Path, name: str) -> None:
+    (folder / "file").write_text("")
+    said = init("--docker", "--yes", "--root", str(folder / name))
+    assert said.exit_code == 2 and "Name " in said.output, said.output
+    assert [one.name for one in folder.iterdir()] == ["file"]
+    assert init("--docker", "--yes", "--root", "/").exit_code == 2
+
+
+def test_the_persons_home_may_be_typed_as_shells_know_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.setattr("typer.prompt", lambda *_, **__: "~/photos")
+    assert asked_root(Path("/srv/photos")) == Path("/home/somebody/photos")
 
 
 def test_nobody_to_be_asked_is_said(folder: Path) -> None:
