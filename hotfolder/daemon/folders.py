@@ -173,7 +173,7 @@ def clear_leftovers(places: Places, inboxes: Sequence[Path], gone: Collection[st
     Only `inboxes` are looked at; a folder that takes its time is cleared while everything else begins.
     """
     clear_developed(places.developed)
-    with local_trouble(places.state):
+    with local_trouble(places.state), suppress(FileNotFoundError):  # as in a state that no daemon has had
         for left in places.work.iterdir():
             left.unlink()
     with suppress(LocalTrouble):

@@ -90,7 +90,7 @@ class Darkroom:
 
 def clear(folder: Path) -> None:
     """Remove everything: for a start, when nobody works with any of it. Raises LocalTrouble."""
-    with local_trouble(folder):
+    with local_trouble(folder), suppress(FileNotFoundError):  # as in a state that no daemon has had
         for left in folder.iterdir():
             if not left.is_dir():
                 left.unlink()

@@ -237,8 +237,14 @@ def test_a_server_is_refused_where_state_still_has_a_store_of_its_own(
     assert "hotfolder store migrate" in ended.text()
 
 
-def test_it_says_what_to_write_into_the_settings(idle: Studio, postgres: Postgres) -> None:
+@pytest.mark.parametrize("gone", [(), ("developed", "work", "results")], ids=["ran", "never ran"])
+def test_it_says_what_to_write_into_the_settings(
+    idle: Studio, postgres: Postgres, gone: tuple[str, ...]
+) -> None:
+    """For a state that a password for the page has made, and no daemon, too."""
     studio, server = idle, postgres.fresh()
+    for name in gone:
+        (studio.state / name).rmdir()
     words = ["store", "migrate", "--to", server.url, "--config", str(studio.config)]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, f"url: {server.url}" in told.output) == (0, True)
