@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,12 +21,13 @@ from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
 from hotfolder.control.pictures import PicturePlace, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
+from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown, UsageError
 from hotfolder.jobs import looks
 from hotfolder.jobs.commands import Priority, project_priority
 from hotfolder.jobs.context import recipe_of
 from hotfolder.jobs.ledger import read_chain
-from hotfolder.jobs.model import Job, JobFile, Purchase
+from hotfolder.jobs.model import Job, JobFile, Picture, Purchase
 from hotfolder.jobs.resolve import open_question
 from hotfolder.jobs.states import ACTIVE, ASKS_API, NEEDS_PERSON, State
 from hotfolder.jobs.store import remembered
@@ -91,6 +93,8 @@ class SetView:
     question: Purchase | None = None
     receipt: Receipt | None = None
     receipt_changed: bool = False
+    retouched: tuple[str, ...] = ()
+    """Names of pictures in done that are not as they were placed there any more."""
 
 
 def known_project(records: JobRecords, known: str, lines: Sequence[Line] = ()) -> tuple[str, str]:
@@ -187,7 +191,9 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         made_of = recipe or recipe_of(job)
         left = left_of(records, job, [photo.sha256 for photo in told.photos], made_of, job.generation)
         question = question_of(records, job)
-    receipt, changed = receipt_of(Path(settings.root, settings.done), job)
+        pictures = store.pictures(job.id)
+    done = Path(settings.root, settings.done)
+    receipt, changed = receipt_of(done, job)
     return SetView(
         card=card,
         told=told,
@@ -199,6 +205,7 @@ def set_view(settings: Settings, job_id: str) -> SetView:
         question=question,
         receipt=receipt,
         receipt_changed=changed,
+        retouched=tuple(retouched(done, pictures)),
     )
 
 
@@ -283,12 +290,27 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
     """The job's receipt, and whether it is another file than was written."""
     if not job.receipt:
         return None, False
-    path = done / job.receipt
-    there = open_picture(PicturePlace(path.name, (path,), (done,)))
+    there = opened(done, job.receipt)
     if there is None:
         return None, True
-    with os.fdopen(there.descriptor, "rb") as file:
+    with there as file:
         content = file.read(MOST_RECEIPT_BYTES)
     # While its originals are filed, they are written into it.
     filing = State(job.state) in ACTIVE
     return receipt_in(content), not filing and hashlib.sha256(content).hexdigest() != job.receipt_sha256
+
+
+def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
+    """The names of those that hold something else than was placed there. What was taken away isn't told."""
+    for one in pictures:
+        if (there := opened(done, one.path)) is not None:
+            with there as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != one.sha256:
+                    yield visible(Path(one.path).name)
+
+
+def opened(done: Path, name: str) -> BufferedReader | None:
+    """The file of that path beneath `done`, reached by no link; None where there is none."""
+    path = done / name
+    there = open_picture(PicturePlace(path.name, (path,), (done,)))
+    return None if there is None else os.fdopen(there.descriptor, "rb")
