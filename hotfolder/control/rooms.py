@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from io import BufferedReader
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from hotfolder.control.actions import comes_as
 from hotfolder.control.board import Card, ProjectCards, card_of, filled, latest_of, projects_of
 from hotfolder.control.ids import photo_id, picture_id, project_id
 from hotfolder.control.opening import JobRecords, now, reading
-from hotfolder.control.pictures import PicturePlace, open_picture
+from hotfolder.control.pictures import OpenPicture, PicturePlace, open_picture
 from hotfolder.daemon.folders import holder_of, places_of
 from hotfolder.display import visible
 from hotfolder.errors import RuleRefused, Unknown, UsageError
@@ -79,9 +79,10 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class SetView:
-    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, another. `left` are
-    the paid calls, by kind, that are still to be made for it, and `anew` those of all of it. `question` is
-    the paid call that a person must tell the end of; of one that was answered only the picture is missing."""
+    """One set. `may` names what can be asked for it: retry, pay_again, resolve, cancel, priority, another.
+    `left` are the paid calls, by kind, that are still to be made for it, and `anew` those of all of it.
+    `question` is the paid call that a person must tell the end of; of one that was answered only the picture
+    is missing."""
 
     card: Card
     told: JobHistory
@@ -293,7 +294,7 @@ def receipt_of(done: Path, job: Job) -> tuple[Receipt | None, bool]:
     there = opened(done, job.receipt)
     if there is None:
         return None, True
-    with there as file:
+    with os.fdopen(there.descriptor, "rb") as file:
         content = file.read(MOST_RECEIPT_BYTES)
     # While its originals are filed, they are written into it.
     filing = State(job.state) in ACTIVE
@@ -304,13 +305,22 @@ def retouched(done: Path, pictures: Sequence[Picture]) -> Iterator[str]:
     """The names of those that hold something else than was placed there. What was taken away isn't told."""
     for one in pictures:
         if (there := opened(done, one.path)) is not None:
-            with there as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != one.sha256:
-                    yield visible(Path(one.path).name)
+            os.close(there.descriptor)
+            if content_of(done, one.path, there.version) not in ("", one.sha256):
+                yield visible(Path(one.path).name)
 
 
-def opened(done: Path, name: str) -> BufferedReader | None:
+@lru_cache(maxsize=1024)
+def content_of(done: Path, name: str, version: str) -> str:
+    """The sha256 of the file of that path; "" where there is none any more. Read once in each version, since
+    an open page asks again with every change."""
+    if (there := opened(done, name)) is None:
+        return ""
+    with os.fdopen(there.descriptor, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def opened(done: Path, name: str) -> OpenPicture | None:
     """The file of that path beneath `done`, reached by no link; None where there is none."""
     path = done / name
-    there = open_picture(PicturePlace(path.name, (path,), (done,)))
-    return None if there is None else os.fdopen(there.descriptor, "rb")
+    return open_picture(PicturePlace(path.name, (path,), (done,)))

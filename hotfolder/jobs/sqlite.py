@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from hotfolder.errors import LocalTrouble, StoreError
+from hotfolder.errors import CommandHint, LocalTrouble, StoreError
 from hotfolder.jobs.upgrade import FORMAT, bring_up_to_date, refuse_format, refuse_older
 from hotfolder.mounts import MOUNTS, mount_of
 from hotfolder.outbox.faults import local_trouble
@@ -167,7 +167,7 @@ def refuse_strangers(state: Path, *, writing: bool = False) -> None:
     user, owner = user_named(os.geteuid()), user_named(owner_of(state))
     raise StoreError(
         f"{user} may not {'write' if writing else 'read'} the job store in {state}",
-        hint=f"Run this as the user that hotfolder runs as: `sudo -u {owner} hotfolder ...`.",
+        hint=CommandHint(f"Run this as the user that hotfolder runs as: `sudo -u {owner} hotfolder ...`."),
     )
 
 

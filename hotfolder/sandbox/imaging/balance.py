@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hotfolder.sandbox.imaging.files import Picture, Plane, shrink
-from hotfolder.sandbox.imaging.masks import grow, local_spread, to_lab
+from hotfolder.sandbox.imaging.masks import grow, local_spread, nearly_gray, to_lab
 from hotfolder.sandbox.imaging.outdoors import open_sky
 
 EDGE = 640
@@ -22,8 +22,6 @@ CALM, DARK, LIGHT = 1.5, 45.0, 97.0
 MOST_CHROMA, LEAST_CALM = 26.0, 0.05
 # Of the calm surfaces the brightest third is taken for white where its chroma lies between these.
 BRIGHTEST, LEAST_CAST, MOST_CAST = 70, 3.0, 20.0
-# What is nearly gray has so much chroma at most, and is no darker and no lighter than this.
-GRAYISH, DARKEST_GRAY, LIGHTEST_GRAY = 15.0, 30.0, 92.0
 # In a room so much is burnt out, and less than this of its upper edge.
 BURNT, LEAST_BURNT, SPANNING = 250, 0.0005, 0.35
 # From here to white a channel bends to white, so that what is burnt in all of them gets no colour.
@@ -56,8 +54,7 @@ def against_lamplight(picture: Picture) -> Gains | None:
     lab = to_lab(small)
     lightness = np.ascontiguousarray(lab[:, :, 0])
     calm = (lightness > DARK) & (lightness < LIGHT) & (local_spread(lightness, 5) < CALM)
-    chroma = np.hypot(lab[:, :, 1], lab[:, :, 2])
-    calm &= chroma < MOST_CHROMA
+    calm &= np.hypot(lab[:, :, 1], lab[:, :, 2]) < MOST_CHROMA
     if calm.mean() < LEAST_CALM or open_sky(small)[0].any():
         return None
     surfaces = lab[calm]
@@ -66,7 +63,7 @@ def against_lamplight(picture: Picture) -> Gains | None:
     if cast[1] <= 0 or not LEAST_CAST < np.hypot(*cast) < MOST_CAST:
         return None
     # In mixed light, no further than 1 beyond neutral for most of what is nearly gray.
-    grayish = (lightness > DARKEST_GRAY) & (lightness < LIGHTEST_GRAY) & (chroma < GRAYISH)
+    grayish = nearly_gray(lab)
     gray = np.median(lab[grayish], axis=0)[1:] if grayish.any() else cast
     share = min(max(float(gray @ cast) / float(cast @ cast) + 1 / float(np.hypot(*cast)), 0), 1)
     pair = np.array([[white, white - share * np.array((0, *cast))]], np.float32)

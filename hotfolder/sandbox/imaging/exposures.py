@@ -10,12 +10,11 @@ import numpy as np
 
 from hotfolder.sandbox.imaging.contrast import best_contrast, raised
 from hotfolder.sandbox.imaging.files import Picture, Plane, shrink, to_bytes
-from hotfolder.sandbox.imaging.masks import to_lab
+from hotfolder.sandbox.imaging.masks import nearly_gray, to_lab
 from hotfolder.sandbox.imaging.rises import Rises, agreed_rises, turned_back
 
-# Colours are compared at this size. Of mid tones, what has at most this chroma in CIELAB is nearly gray.
+# Colours are compared at this size, where so much is nearly gray.
 COLOUR_EDGE = 256
-GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
 LEAST_GRAY = 0.01
 # Each round corrects what the last one left; together by no more than this.
 CAST_ROUNDS, GAINS = 3, (0.8, 1.25)
@@ -56,8 +55,7 @@ class Exposures:
         levels = np.array([lab[:, :, 0] for lab in self.colours])
         nearest = np.abs(levels - merged[:, :, 0]).argmin(axis=0)
         shown = np.take_along_axis(np.array(self.colours), nearest[None, :, :, None], axis=0)[0]
-        grayish = np.hypot(shown[:, :, 1], shown[:, :, 2]) < GRAYISH
-        grayish &= (shown[:, :, 0] > DARK) & (shown[:, :, 0] < LIGHT)
+        grayish = nearly_gray(shown)
         if grayish.mean() < LEAST_GRAY:
             return np.ones(3, np.float32)
         away = np.median((merged - shown)[grayish], axis=0)

@@ -13,6 +13,8 @@ from hotfolder.sandbox.imaging.files import Picture, Plane, luma, resize
 Bits = npt.NDArray[np.bool_]
 
 LEAST_SHARE = 0.03
+# Of what is nearly gray: the chroma at most, and L* at least and at most.
+GRAYISH, DARK, LIGHT = 15.0, 30.0, 92.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ def to_lab(pixels: Picture) -> Plane:
     return np.asarray(
         cv2.cvtColor(pixels.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB), np.float32
     )
+
+
+def nearly_gray(lab: Plane) -> Bits:
+    """Mid tones that are nearly gray, in CIELAB: by them a colour cast is told."""
+    chroma = np.hypot(lab[:, :, 1], lab[:, :, 2])
+    return np.asarray((chroma < GRAYISH) & (lab[:, :, 0] > DARK) & (lab[:, :, 0] < LIGHT))
 
 
 def local_spread(values: Plane, size: int) -> Plane:
