@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -36,7 +36,7 @@ LEAST_AGREEING, AGREED = 2, 0.75
 # much is sky.
 LEAST_SKY_IN_PANE, LEAST_CLEAR_IN_PANE, LEAST_LIFE_IN_PANE = 0.025, 0.005, 0.6
 # In shares of the picture: smaller glass is a gap in a frame, and so much that may be glass is a doubt.
-LEAST_GLASS, LEAST_DOUBT = 0.002, 0.0005
+LEAST_GLASS, LEAST_DOUBT, LEAST_LEAVES = 0.002, 0.0005, 0.002
 # Of a sky behind glass so much must have been found to be glass.
 WHOLE_SKY = 0.5
 # Of what is just below a sky so much has structure.
@@ -76,7 +76,7 @@ def find_view(small: Picture) -> View:
     found = [
         (pane, room)
         for pane, room in find_panes_of_room(small, surfaces)
-        if pane[:, 1].min() > 2 and np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
+        if np.ptp(pane[:, 0]) > LEAST_WIDE * small.shape[1]
     ]
     skies = regions(clear, LEAST_SKY * clear.size)
     # A lamp's shade or a bright panel is no window, and stays.
@@ -94,23 +94,27 @@ def find_view(small: Picture) -> View:
     panes = [Pane.of(corners, room, lab, outside, surfaces, thin) for corners, room in found]
     panes = [pane for pane in panes if pane.glass.any() and alive[pane.glass].mean() > LEAST_LIFE_IN_PANE]
     views = [pane for pane in panes if bright[pane.glass].mean() > LEAST_SKY_IN_PANE]
-    sure = [pane for pane in views if clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE]
-    # What hangs in the same frame is glass too, and needs no sky.
-    frames = set[int]().union(*(side for pane in sure for side in pane.sides))
-    sure += [pane for pane in panes if pane not in sure and pane.sides_in(frames) > (pane not in views)]
-    # An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
-    agreeing, asked = np.zeros(bright.shape, np.float32), np.zeros(bright.shape, np.float32)
-    for pane in sure:
-        looks = np.float32(2 if pane.sides_in(frames) else 1)
-        agreeing += looks * pane.glass
-        asked += looks * (pane.glass | pane.bars)
-    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)
-    large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
-    glass &= np.any([part.bits for part in large] or [~glass], axis=0)
+    seeing_sky = [
+        pane for pane in views if not pane.cut_off and clear[pane.glass].mean() > LEAST_CLEAR_IN_PANE
+    ]
+    # What hangs in the same frame is glass too, and needs no sky: by two sides where little else tells.
+    frames = set[int]().union(*(side for pane in seeing_sky for side in pane.sides))
+    beside = [
+        pane
+        for pane in panes
+        if pane not in seeing_sky and pane.sides_in(frames) > (pane not in views) + pane.cut_off
+    ]
+    sure = [*seeing_sky, *beside]
+    glass = agreed_glass(sure, frames, bright.shape)
     sky = glass & (clear | (bright | alike) & ~long_and_thin(bright & ~clear))
-    doubtful = np.any([pane.glass for pane in (*views, *sure)], axis=0) & alive & ~grow(glass, 4)
-    whole = not regions(grow(doubtful, -3), LEAST_DOUBT * glass.size) and all(
-        glass[region.bits].mean() > WHOLE_SKY for region in skies
+    doubtful = np.any([pane.glass for pane in (*views, *sure) if not pane.cut_off], axis=0)
+    doubtful &= alive & ~grow(glass, 4)
+    # Leaves with the sky between them are outdoors, whether or not a pane was found there.
+    leaves = lively & grow(foliage(lab), 4) & grow(bright | alike, 4) & ~grow(glass, MARGIN)
+    whole = not (
+        regions(grow(doubtful, -3), LEAST_DOUBT * glass.size)
+        or regions(grow(grow(leaves, -1), 1), LEAST_LEAVES * glass.size)
+        or any(glass[region.bits].mean() <= WHOLE_SKY for region in skies)
     )
     # A foot is rather found too low, at the edge of a lit sill.
     glass[:-3] &= glass[3:].copy()
@@ -122,11 +126,13 @@ class Pane:
     """A quadrilateral that may be a pane: what of it shows the outside, and what its frame and its bars are.
 
     `sides` are the numbers of the thin surfaces along its top, its right side, its foot and its left side.
+    One that is `cut_off` goes on beyond the picture's upper edge.
     """
 
     glass: Bits
     bars: Bits
     sides: list[set[int]]
+    cut_off: bool
 
     @classmethod
     def of(
@@ -140,11 +146,26 @@ class Pane:
         _, right, _, left = sides
         framed = bool(left or right) and sum(map(bool, sides)) > 1
         seen, dead = glass_and_bars(corners, lab, outside, framed=framed)
-        return cls(seen & ~room, dead & ~room, sides)
+        return cls(seen & ~room, dead & ~room, sides, bool(corners[:, 1].min() <= 2))
 
     def sides_in(self, frames: Set[int]) -> int:
         """How many of its sides are along such surfaces."""
         return sum(bool(side & frames) for side in self.sides)
+
+
+def agreed_glass(panes: Sequence[Pane], frames: Set[int], shape: tuple[int, ...]) -> Bits:
+    """What most of the panes that look at it take for glass; those in sure frames count twice.
+
+    An edge that is found by a hair makes one pane more, and hardly changes what most agree on.
+    """
+    agreeing, asked = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for pane in panes:
+        looks = np.float32(2 if pane.sides_in(frames) else 1)
+        agreeing += looks * pane.glass
+        asked += looks * (pane.glass | pane.bars)
+    glass = grow(grow((agreeing >= LEAST_AGREEING) & (agreeing > AGREED * asked), -4), 2)
+    large = regions(grow(glass, 4), LEAST_GLASS * glass.size)
+    return np.asarray(glass & np.any([part.bits for part in large] or [~glass], axis=0))
 
 
 def sky_in_windows(bright: Bits, lightness: Plane, lively: Bits) -> Bits:

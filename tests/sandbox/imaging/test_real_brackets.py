@@ -71,6 +71,38 @@ def test_the_room_s_sky_changes_and_the_room_stays(house: Path, tmp_path: Path) 
     assert change[:, :300].max() <= 1
 
 
+# Left, top, right, bottom within each pane of the door, drawn by hand on a merge with its corrections.
+PANES = {
+    "upper left": (384, 32, 442, 64),
+    "left": (384, 110, 440, 280),
+    "middle": (506, 40, 576, 262),
+    "upper right, cut off by the picture": (640, 20, 684, 262),
+    "lower middle": (508, 335, 572, 392),
+    "lower right": (642, 355, 676, 415),
+}
+
+
+def test_at_dusk_every_pane_changes_in_a_merge_that_was_straightened(tmp_path: Path) -> None:
+    """As the API merges where nothing else is asked for."""
+    merged, dusk = tmp_path / "merged.jpg", tmp_path / "dusk.png"
+    engine.merge(
+        photos_of("mertens-house"),
+        merged,
+        lens_correction=True,
+        perspective_correction=True,
+        photographer_removal=True,
+        long_edge=3000,
+    )
+    engine.replace_sky(merged, dusk, sky_type="twilight", sky_sub_type="middle", resolution="high")
+    change = np.abs(load(dusk).pixels.astype(int) - load(merged).pixels).max(axis=2)
+    seen = {
+        name: float((change[top:bottom, left:right] > 3).mean())
+        for name, (left, top, right, bottom) in PANES.items()
+    }
+    assert min(seen.values()) > 0.6, seen
+    assert change[:, :350].max() <= 1 and change[330:, 350:490].max() <= 1
+
+
 def test_alignment_pays_on_hand_held_frames() -> None:
     frames = sorted(
         (load(path, long_edge=1000).pixels for path in photos_of("darioloi-crusader")), key=np.mean
