@@ -182,9 +182,9 @@ def main() -> None:
         api = {"base_url": shop.url, "storage_hosts": [shop.storage_host]}
         studio = Studio(Path(folder) / "studio", api=api)
         fill(studio, sets)
-        run = studio.start(key="any-key")
+        run = studio.start(key="any-key", really=True)
         try:
-            with page_process(studio) as site:
+            with page_process(studio, really=True) as site:
                 paints = first_paints(site)
                 print(f"first paint of Now, {sets} sets: {median(paints):.2f} s, at most {max(paints):.2f} s")
                 told, begun = delays(site, studio)

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.support import forking
-from tests.support.forking import Forked, fork
-from tests.support.studio import PATIENCE_SECONDS, Studio, environment
+from tests.support.forking import Forked
+from tests.support.studio import PATIENCE_SECONDS, Studio, begun, environment
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Answer:
 class PageProcess:
     """The process, and where it listens. `cookies` are sent with every request, as a browser does."""
 
-    process: Forked
+    process: subprocess.Popen[bytes] | Forked
     log: Path
     port: int
     cookies: dict[str, str] = field(default_factory=dict)
@@ -112,21 +113,17 @@ def set_password(studio: Studio, password: str, *options: str) -> None:
 
 
 @contextmanager
-def page_process(studio: Studio, *options: str) -> Iterator[PageProcess]:
-    """Serving, on a free port, until the block ends."""
+def page_process(studio: Studio, *options: str, really: bool = False) -> Iterator[PageProcess]:
+    """Serving, on a free port, until the block ends. `really`: not forked, but started."""
     log = studio.root / f"page-{time.monotonic_ns()}.log"
-    with log.open("wb") as stream:
-        command = studio.command("page", "--port", "0", *options)
-        process = fork(command, stdout=stream, stderr=stream, env=environment(None))
+    run = begun(studio.command("page", "--port", "0", *options), log, environment(None), really=really)
     try:
-        yield PageProcess(process, log, port_told(process, log))
+        yield PageProcess(run.process, log, port_told(run.process, log))
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+        run.end()
 
 
-def port_told(process: Forked, log: Path) -> int:
+def port_told(process: subprocess.Popen[bytes] | Forked, log: Path) -> int:
     """The port that the process says it serves on."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
